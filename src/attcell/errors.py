@@ -1,0 +1,33 @@
+"""One family of exceptions.
+
+A message says what was given, what is allowed, and what to do next. The command line prints the message
+alone, without a traceback, and ends with the exception's ``exit_status``.
+"""
+
+
+class AttcellError(Exception):
+    """Something that the person who called can understand and mend. Every error of attcell is one."""
+
+    exit_status = 1
+
+
+class CallError(AttcellError):
+    """The call itself was wrong: an unknown option, recipe key, backbone, label or model folder."""
+
+    exit_status = 2
+
+
+class VideoError(AttcellError):
+    """A video that cannot be read, or not in the way that was asked for."""
+
+
+class DataError(AttcellError):
+    """An annotation file, a folder of videos or a feature cache that is not what it should be."""
+
+
+class ModelError(AttcellError):
+    """A weights file or a model folder that does not fit."""
+
+
+class TrainingError(AttcellError):
+    """Training cannot go on, for example because the loss is not a number."""

@@ -1,0 +1,90 @@
+"""The records that travel between the stages: what a video is, and what was found in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class VideoRecord:
+    """One video of a data set.
+
+    Attributes:
+        id: the video's name inside its data set, with forward slashes (``wave/alice.mp4``); unique there.
+        path: where the file lies.
+        label: the class, counted from 0.
+    """
+
+    id: str
+    path: Path
+    label: int
+
+
+@dataclass(frozen=True)
+class ActionInstance:
+    """A true action in time: class ``label`` during [start_seconds, end_seconds) of a video."""
+
+    video_id: str
+    label: str
+    start_seconds: float
+    end_seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a model says of one video, and where and when it looked.
+
+    Attributes:
+        video: the path or name that was given.
+        labels: the A classes.
+        scores: (A,) probabilities that sum to 1.
+        duration_seconds: from the first frame's presentation to the end of the last.
+        segments_seconds: (T, 2) start and end of each segment, in the video's own presentation time.
+        frame_seconds: (T,) presentation time of the frame that stands for each segment.
+        temporal_scores: (T,) raw scores k of Eq. 7, before the softmax.
+        temporal_attention: (T,) β of Eq. 7; sums to 1.
+        spatial_attention: stream name -> (T, K, K) α of Eq. 4; each map sums to 1.
+        attended_area: left, top, right, bottom of the part of the frame that the network saw, as fractions
+            of the frame's width and height; the attention maps cover just this area.
+        frames: (T, H, W, 3) uint8, the segments' frames scaled down for pictures.
+        notes: what the reader should know, such as damage in the file.
+    """
+
+    video: str
+    labels: tuple[str, ...]
+    scores: np.ndarray
+    duration_seconds: float
+    segments_seconds: np.ndarray
+    frame_seconds: np.ndarray
+    temporal_scores: np.ndarray
+    temporal_attention: np.ndarray
+    spatial_attention: dict[str, np.ndarray]
+    attended_area: tuple[float, float, float, float]
+    frames: np.ndarray = field(repr=False)
+    notes: tuple[str, ...] = ()
+
+    def top(self, count: int = 5) -> list[tuple[str, float]]:
+        """The ``count`` best classes with their probabilities, best first (fewer if there are fewer classes)."""
+        best = np.argsort(-self.scores, kind="stable")[:count]
+        return [(self.labels[i], float(self.scores[i])) for i in best]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the pictures, in plain types that ``json.dumps`` takes."""
+        return {
+            "video": self.video,
+            "top": [{"label": label, "score": score} for label, score in self.top()],
+            "labels": list(self.labels),
+            "scores": self.scores.tolist(),
+            "duration_seconds": self.duration_seconds,
+            "segments_seconds": self.segments_seconds.tolist(),
+            "frame_seconds": self.frame_seconds.tolist(),
+            "temporal_scores": self.temporal_scores.tolist(),
+            "temporal_attention": self.temporal_attention.tolist(),
+            "spatial_attention": {name: maps.tolist() for name, maps in self.spatial_attention.items()},
+            "attended_area": list(self.attended_area),
+            "notes": list(self.notes),
+        }
