@@ -68,7 +68,7 @@ class Prediction:
     notes: tuple[str, ...] = ()
 
     def top(self, count: int = 5) -> list[tuple[str, float]]:
-        """The ``count`` best classes with their probabilities, best first (fewer if there are fewer classes)."""
+        """The ``count`` best classes with their probabilities, best first."""
         best = np.argsort(-self.scores, kind="stable")[:count]
         return [(self.labels[i], float(self.scores[i])) for i in best]
 

@@ -1,0 +1,19 @@
+"""Networks: tensors in, tensors out."""
+
+from attcell.nn.attention import AttCell, UniformAttention, attended_sum
+from attcell.nn.backbones import Backbone, build_backbone
+from attcell.nn.rivals import san
+from attcell.nn.stan import STAN, STANOutput
+from attcell.nn.streams import Stream
+
+__all__ = [
+    "STAN",
+    "AttCell",
+    "Backbone",
+    "STANOutput",
+    "Stream",
+    "UniformAttention",
+    "attended_sum",
+    "build_backbone",
+    "san",
+]

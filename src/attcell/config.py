@@ -1,0 +1,216 @@
+"""The recipe: everything a run is made of, checked strictly, from YAML and ``key=value`` overrides.
+
+Paths in a recipe are relative to the folder the command runs in.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from attcell.errors import CallError
+
+Count = Annotated[int, Field(ge=1)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A part of a recipe: frozen, and with no key that we do not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class DataSection(Section):
+    """Where the videos are: each source is a folder per class or a list file."""
+
+    train: Path
+    test: Path | None = None
+    val: Path | None = None
+    val_fraction: Fraction = 0.0  # of the training videos of each class, where there is no val
+    root: Path | None = None  # what the paths of list files are relative to; by default the list's folder
+    workers: Annotated[int, Field(ge=0)] = 2
+
+    @model_validator(mode="after")
+    def _one_validation_set(self) -> DataSection:
+        if self.val is not None and self.val_fraction > 0:
+            raise ValueError("val and val_fraction exclude each other; keep one")
+        return self
+
+
+class InputSection(Section):
+    """How a frame becomes the network's input."""
+
+    size: Count = 224
+    resize: Literal["short", "squash"] = "short"  # the short side to short_side, or the frame to a square
+    short_side: Count = 256
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[Positive, Positive, Positive] = (0.229, 0.224, 0.225)
+
+    @model_validator(mode="after")
+    def _crop_fits(self) -> InputSection:
+        if self.short_side < self.size:
+            raise ValueError(f"short_side {self.short_side} is less than the crop's size {self.size}")
+        return self
+
+
+class SegmentsSection(Section):
+    """T, in training and at test, and what happens to a video with fewer frames than that."""
+
+    train: Count = 25
+    test: Count = 25
+    short: Literal["repeat", "loop", "refuse"] = "repeat"
+
+
+class StreamSection(Section):
+    """One modality's network."""
+
+    backbone: str = "vgg16"
+    tap: str | None = None
+    weights: str = "pretrained"  # from torchvision or timm; or none; or a .safetensors file
+    train_from: str = "all"  # all, none, or the first layer that is trained
+    conv6_channels: Count = 1024
+    standardise: bool = False  # each channel of the frozen feature map, by figures of the training videos
+
+
+class ModelSection(Section):
+    """Which network."""
+
+    kind: Literal["stan", "san", "average"] = "stan"
+    streams: dict[Literal["frame"], StreamSection] = Field(
+        default_factory=lambda: {"frame": StreamSection()}, min_length=1
+    )
+    lstm_hidden: Count = 1024
+    dropout: Fraction = 0.5
+
+
+class CacheSection(Section):
+    """Feature maps of frozen backbones, computed once and kept on disk."""
+
+    folder: Path | None = None
+    positions: Count = 2  # frames kept of each segment, for training to draw from
+    mirrored: bool = True  # keep the mirror image too
+
+
+class TrainSection(Section):
+    """The schedule. The defaults are the paper's."""
+
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    learning_rate: Positive = 1e-3
+    momentum: Fraction = 0.9
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    schedule: Literal["step", "onecycle", "constant"] = "step"
+    step_iterations: Count = 4000  # "step" divides the rate by 10 every so many iterations
+    iterations: Count | None = None
+    epochs: Count | None = None
+    batch_size: Count = 128
+    accumulate: Count = 1  # the batch is computed in this many parts
+    label_smoothing: Fraction = 0.0
+    clip_gradient_norm: Positive | None = None
+    precision: Literal["32", "bf16"] = "32"
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    devices: Count = 1
+    seed: Annotated[int, Field(ge=0)] = 0
+    checkpoint_every: Count = 1000  # iterations; at the end of every pass through the data at the latest
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TrainSection:
+        if self.iterations is not None and self.epochs is not None:
+            raise ValueError("iterations and epochs exclude each other; keep one")
+        if self.batch_size % (self.accumulate * self.devices):
+            raise ValueError(
+                f"batch_size {self.batch_size} cannot be split into accumulate {self.accumulate} × "
+                f"devices {self.devices} equal parts"
+            )
+        return self
+
+
+class Recipe(Section):
+    """A whole run."""
+
+    data: DataSection
+    input: InputSection = InputSection()
+    segments: SegmentsSection = SegmentsSection()
+    model: ModelSection = ModelSection()
+    cache: CacheSection = CacheSection()
+    train: TrainSection = TrainSection()
+
+    @model_validator(mode="after")
+    def _frozen_where_needed(self) -> Recipe:
+        for name, stream in self.model.streams.items():
+            if stream.train_from == "none":
+                continue
+            if self.cache.folder is not None:
+                raise ValueError(
+                    f"cache.folder needs model.streams.{name}.train_from=none (a frozen backbone)"
+                )
+            if stream.standardise:
+                raise ValueError(
+                    f"standardise needs model.streams.{name}.train_from=none (a frozen backbone)"
+                )
+        return self
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe file, put ``key=value`` overrides over it (``train.epochs=3``), and check everything.
+
+    Raises:
+        CallError: no such file, not YAML, or any unknown or wrong value; all of them in one message.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    if not path.is_file():
+        raise CallError(f"no recipe at {path}; give the path of a YAML file")
+    for override in overrides:
+        if "=" not in override or override.startswith("="):
+            raise CallError(f"override {override!r} is not key=value; for example train.epochs=3")
+    try:
+        merged = OmegaConf.merge(OmegaConf.load(path), OmegaConf.from_dotlist(list(overrides)))
+        values = OmegaConf.to_container(merged, resolve=True)
+    except (YAMLError, OmegaConfBaseException, OSError, ValueError) as error:
+        raise CallError(f"{path} is not a recipe in YAML: {error}") from error
+    return check_recipe(values, source=str(path))
+
+
+def check_recipe(values: Any, source: str) -> Recipe:
+    """Check plain values against the schema.
+
+    Raises:
+        CallError: with every unknown key and wrong value, and ``source`` as the place they came from.
+    """
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        problems = "\n".join(f"  {_explain(problem)}" for problem in error.errors())
+        raise CallError(f"{source} is not a valid recipe:\n{problems}") from error
+
+
+def _explain(problem: Any) -> str:
+    where = ".".join(str(part) for part in problem["loc"] if part != "[key]")
+    if problem["type"] == "extra_forbidden":
+        allowed = _keys_beside(problem["loc"])
+        close = difflib.get_close_matches(str(problem["loc"][-1]), allowed, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        return f"{where}: unknown key; {hint}allowed: {', '.join(allowed)}"
+    given = "" if isinstance(problem["input"], dict) else f" (given: {problem['input']!r})"
+    return f"{where or 'recipe'}: {problem['msg'].removeprefix('Value error, ')}{given}"
+
+
+def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
+    """The keys that the section at ``location`` has."""
+    section: type[BaseModel] = Recipe
+    for part in location[:-1]:
+        if part == "streams":
+            section = StreamSection
+        elif str(part) in section.model_fields:
+            annotation = section.model_fields[str(part)].annotation
+            section = (
+                annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else section
+            )
+    return list(section.model_fields)

@@ -1,0 +1,107 @@
+"""STAN: one temporal attention for all modalities, over spatially attended segments (Eq. 4-8)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from attcell.nn.attention import AttCell, attended_sum
+from attcell.nn.streams import Stream
+
+
+@dataclass(frozen=True)
+class STANOutput:
+    """Everything that STAN computes on its way to the classes.
+
+    Attributes:
+        logits: class scores before the softmax.
+        spatial_scores: stream → s of Eq. 4, before the softmax.
+        spatial_attention: stream → α of Eq. 4; each K×K map sums to 1.
+        temporal_scores: k of Eq. 7, before the softmax.
+        temporal_attention: β of Eq. 7; sums to 1 over the segments.
+        segments: f_att^t of Eq. 6, the streams' attended descriptors side by side.
+        video: f_att of Eq. 8.
+    """
+
+    logits: Float[Tensor, "B A"]
+    spatial_scores: dict[str, Float[Tensor, "B T K K"]]
+    spatial_attention: dict[str, Float[Tensor, "B T K K"]]
+    temporal_scores: Float[Tensor, "B T"]
+    temporal_attention: Float[Tensor, "B T"]
+    segments: Float[Tensor, "B T MD"]
+    video: Float[Tensor, "B MD"]
+
+
+class TemporalAttention(nn.Module):
+    """An LSTM over the segments and an AttCell on its outputs: k_t and β of Eq. 7.
+
+    *Reading*: one layer, one direction, no peepholes.
+    """
+
+    def __init__(self, dim: int, hidden: int = 1024) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(dim, hidden, batch_first=True)
+        self.attention = AttCell(hidden)
+
+    def forward(self, segments: Float[Tensor, "B T MD"]) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"]]:
+        """Return the raw scores k and the attention β over the segments."""
+        outputs, _ = self.lstm(segments)
+        return self.attention(outputs)
+
+
+class STAN(nn.Module):
+    """The whole network, for any streams and any number of segments T.
+
+    Args:
+        streams: name → stream, in the order in which their descriptors are put side by side (Eq. 6).
+        num_classes: A.
+        lstm_hidden: hidden states of the LSTM (the paper's 1,024).
+        dropout: before the classifier. *Reading*: 0.5; the paper gives no number.
+        temporal: what looks at the segments; by default :class:`TemporalAttention`.
+    """
+
+    def __init__(
+        self,
+        streams: Mapping[str, Stream],
+        num_classes: int,
+        *,
+        lstm_hidden: int = 1024,
+        dropout: float = 0.5,
+        temporal: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        self.streams = nn.ModuleDict(streams)
+        dim = sum(stream.out_channels for stream in streams.values())
+        self.temporal = TemporalAttention(dim, lstm_hidden) if temporal is None else temporal
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(dim, num_classes)
+
+    def feature_maps(
+        self, pictures: Mapping[str, Float[Tensor, "B T ..."]]
+    ) -> dict[str, Float[Tensor, "B T F _ _"]]:
+        """Each stream's backbone on its own input: the part that can be computed once and kept."""
+        return {name: stream.feature_maps(pictures[name]) for name, stream in self.streams.items()}  # type: ignore[operator]
+
+    def attend(self, maps: Mapping[str, Float[Tensor, "B T F _ _"]]) -> STANOutput:
+        """From the backbones' feature maps to the classes (Eq. 3-8)."""
+        looked = {name: stream.attend(maps[name]) for name, stream in self.streams.items()}  # type: ignore[operator]
+        segments = torch.cat([output.segments for output in looked.values()], dim=-1)  # Eq. 6
+        scores, attention = self.temporal(segments)  # Eq. 7
+        video = attended_sum(attention, segments)  # Eq. 8: the segments, not the LSTM's outputs
+        return STANOutput(
+            logits=self.classifier(self.dropout(video)),
+            spatial_scores={name: output.scores for name, output in looked.items()},
+            spatial_attention={name: output.attention for name, output in looked.items()},
+            temporal_scores=scores,
+            temporal_attention=attention,
+            segments=segments,
+            video=video,
+        )
+
+    def forward(self, pictures: Mapping[str, Float[Tensor, "B T ..."]]) -> STANOutput:
+        """Stream name → (B, T, C, H, W) pictures, to everything that STAN computes."""
+        return self.attend(self.feature_maps(pictures))
