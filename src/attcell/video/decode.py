@@ -1,0 +1,377 @@
+"""Video files to RGB frames: one forward pass, only the wanted frames converted, exact presentation times.
+
+How a frame is counted, timed and shown:
+
+- *Number of frames*: what really decodes. A header's count is never believed, and a file is always decoded to
+  its end, so that a count, a time or a note is the truth even where only the first frames are wanted.
+- *Times*: presentation time stamps in seconds, as the file gives them; the first need not be 0. Frames
+  without a usable stamp (none, or not later than the frame before) are put evenly between their neighbours,
+  or go on at the file's frame rate.
+- *Damage*: what decodes is kept and ``notes`` says so. After a packet that the decoder refuses, frames are
+  dropped up to the next key frame, for they are built on what is missing. A file of which nothing decodes is
+  a VideoError.
+- *Colours*: the file's own matrix and range; FFmpeg's default, BT.601 of limited range, where it names none.
+  BT.2020 is not tone-mapped, transparency is ignored, pixels are taken as square.
+- *Rotation and mirroring* that the file asks for are applied, in quarter turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.sidedata.sidedata import Type as SideDataType
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from attcell.errors import VideoError
+
+_TEXT_CODECS = frozenset({"ansi", "bintext", "xbin", "idf"})  # FFmpeg would draw a text file as a picture
+_SOME_RATE = 25.0  # frames a second, where a file gives neither times nor a rate
+
+
+@dataclass(frozen=True, eq=False)
+class VideoInfo:
+    """What a video file holds, by decoding it.
+
+    Attributes:
+        num_frames: N >= 1, the frames that decode.
+        frame_seconds: (N,) float64, presentation time of each frame, increasing; the first need not be 0.
+        end_seconds: when the last frame ends.
+        width: of the frames as shown, after rotation.
+        height: of the frames as shown, after rotation.
+        notes: what the reader should know, such as damage; empty for a sound file.
+    """
+
+    num_frames: int
+    frame_seconds: np.ndarray
+    end_seconds: float
+    width: int
+    height: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def duration_seconds(self) -> float:
+        """From the first frame's presentation to the end of the last."""
+        return self.end_seconds - float(self.frame_seconds[0])
+
+
+@dataclass(frozen=True, eq=False)
+class DecodedFrames:
+    """Some frames of a video.
+
+    Attributes:
+        info: the whole video.
+        indices: (n,) int64, which frames were asked for, in that order.
+        images: n arrays (H, W, 3) uint8 RGB of one size; an index that repeats shares one array.
+    """
+
+    info: VideoInfo
+    indices: np.ndarray
+    images: list[np.ndarray]
+
+
+def count_frames(path: Path | str, *, stream: int | None = None) -> VideoInfo:
+    """Decode the whole video without keeping a frame: how many frames, when, how large, what is damaged.
+
+    Args:
+        path: a video file.
+        stream: index of the stream inside the file; the best video stream if None.
+
+    Raises:
+        VideoError: the file is missing, empty, not a video, or nothing of it decodes.
+    """
+    path = Path(path)
+    decoded = _decode(path, stream, (), "AUTO")
+    if decoded.is_damaged:
+        decoded = _decode(path, stream, (), "NONE")
+    return decoded.info(path)
+
+
+def read_frames(
+    path: Path | str, choose: Callable[[int], np.ndarray], *, stream: int | None = None
+) -> DecodedFrames:
+    """Decode the frames that ``choose`` wants, in one forward pass without seeking.
+
+    The packets are counted first, without decoding; ``choose`` is asked for that many frames, and the file is
+    decoded. Should another number of frames come out (damage, hidden frames, several frames in a packet),
+    ``choose`` is asked again with the true number and the file is read again; only its last answer counts.
+
+    Args:
+        path: a video file.
+        choose: number of frames N -> the wanted indices (n,), each in [0, N), in any order, repeats allowed.
+        stream: index of the stream inside the file; the best video stream if None.
+
+    Raises:
+        VideoError: the file is missing, empty, not a video, nothing of it decodes, or an index is out of
+            range; what ``choose`` raises for the true number of frames passes through.
+    """
+    path = Path(path)
+    guess, threads = _count_packets(path, stream), "AUTO"
+    while True:
+        wanted, refusal = _wanted(path, choose, guess)
+        decoded = _decode(path, stream, frozenset(wanted.tolist()), threads)
+        is_settled = len(decoded.pts) == guess and not (decoded.is_damaged and threads == "AUTO")
+        if is_settled:
+            break
+        # On one thread a damaged file gives the same frames on every machine, so this comes to an end.
+        guess, threads = len(decoded.pts), "NONE" if decoded.is_damaged else threads
+    if refusal is not None:
+        raise refusal
+    return DecodedFrames(decoded.info(path), wanted, [decoded.images[i] for i in wanted.tolist()])
+
+
+def _wanted(
+    path: Path, choose: Callable[[int], np.ndarray], num_frames: int
+) -> tuple[np.ndarray, Exception | None]:
+    """The wanted indices (n,), or none and why ``choose`` refused: the number may not be the true one yet."""
+    nothing = np.empty(0, dtype=np.int64)
+    if num_frames == 0:
+        return nothing, None
+    try:
+        wanted = np.asarray(choose(num_frames), dtype=np.int64)
+    except VideoError as refusal:
+        return nothing, refusal
+    outside = wanted[(wanted < 0) | (wanted >= num_frames)]
+    if outside.size:
+        return nothing, VideoError(
+            f"{path}: frame {outside[0]} was asked for, but the video has {num_frames} frames, counted from 0"
+        )
+    return wanted, None
+
+
+@dataclass
+class _Decoded:
+    """What came out of one pass over a file."""
+
+    seconds_per_tick: tuple[int, int]
+    header_rate: float
+    header_frames: int
+    num_packets: int = 0
+    pts: list[int | None] = field(default_factory=list)
+    last_ticks: int = 0
+    images: dict[int, np.ndarray] = field(default_factory=dict)
+    size: tuple[int, int] = (0, 0)  # width and height of the first frame, as stored
+    shown_size: tuple[int, int] = (0, 0)
+    num_refused: int = 0
+    num_flagged: int = 0
+    cut_off: str = ""
+    other_sizes: set[tuple[int, int]] = field(default_factory=set)
+
+    @property
+    def is_damaged(self) -> bool:
+        return bool(self.num_refused or self.num_flagged or self.cut_off)
+
+    def info(self, path: Path) -> VideoInfo:
+        if not self.pts:
+            raise VideoError(
+                f"{path}: none of its {self.num_packets} video packets decodes. The file is damaged; "
+                "get it again, or leave it out."
+            )
+        numerator, denominator = self.seconds_per_tick
+        seconds, num_filled, step = _frame_seconds(self.pts, self.seconds_per_tick, self.header_rate)
+        end = float(seconds[-1]) + (self.last_ticks * numerator / denominator or step)
+        notes = self._notes()
+        if num_filled:
+            notes.append(f"{num_filled} of {len(self.pts)} frames have no usable time; theirs are estimated")
+        return VideoInfo(len(self.pts), seconds, end, *self.shown_size, tuple(notes))
+
+    def _notes(self) -> list[str]:
+        notes = []
+        num_frames = len(self.pts)
+        promised = max(self.num_packets, self.header_frames) if self.cut_off else self.num_packets
+        if self.is_damaged and num_frames < promised:
+            notes.append(f"{num_frames} of {promised} frames decode; the rest is damaged or missing")
+        elif self.num_refused:
+            notes.append(f"{self.num_refused} packets are damaged")
+        if self.num_flagged:
+            notes.append(f"{self.num_flagged} frames are kept that the decoder calls damaged")
+        if self.cut_off:
+            notes.append(f"the file is cut off or damaged: {self.cut_off}")
+        if self.other_sizes:
+            sizes = ", ".join(f"{width}x{height}" for width, height in sorted(self.other_sizes))
+            notes.append(f"some frames have another size ({sizes}); all are brought to the first frame's")
+        return notes
+
+
+def _decode(path: Path, stream: int | None, wanted: Collection[int], threads: str) -> _Decoded:
+    """Decode the whole file on many threads ("AUTO") or on one ("NONE"), keeping the wanted frames as RGB."""
+    with _opened(path, stream) as (container, video):
+        video.thread_type = threads
+        ticks = video.time_base
+        rate = video.average_rate or video.guessed_rate or _SOME_RATE
+        assert ticks is not None  # FFmpeg gives every stream one
+        decoded = _Decoded((ticks.numerator, ticks.denominator), float(rate), video.frames)
+        for frame in _whole_frames(container, video, decoded):
+            size = (frame.width, frame.height)
+            index = len(decoded.pts)
+            if index == 0:
+                decoded.size = size
+                decoded.shown_size = size[::-1] if _is_transposed(_orientation(frame)) else size
+            elif size != decoded.size:
+                decoded.other_sizes.add(size)
+            decoded.pts.append(frame.pts)
+            decoded.last_ticks = frame.duration
+            decoded.num_flagged += frame.is_corrupt
+            if index in wanted:
+                decoded.images[index] = _to_rgb(frame, decoded.shown_size)
+        return decoded
+
+
+def _whole_frames(container: InputContainer, video: VideoStream, decoded: _Decoded) -> Iterator[VideoFrame]:
+    """The frames to keep, in the order they are shown; damage is counted in ``decoded``."""
+    is_broken = False
+    for packet in _packets(container, video, decoded):
+        try:
+            frames = video.decode(packet)
+        except av.FFmpegError:
+            decoded.num_refused += 1
+            is_broken = bool(decoded.pts)
+            continue
+        for frame in frames:
+            is_broken = is_broken and not frame.key_frame
+            if not is_broken:
+                yield frame
+
+
+def _packets(container: InputContainer, video: VideoStream, decoded: _Decoded) -> Iterator[av.Packet | None]:
+    """The stream's packets, then None to flush the decoder."""
+    packets = container.demux(video)
+    while True:
+        try:
+            packet = next(packets, None)
+        except av.FFmpegError as error:
+            decoded.cut_off = error.strerror or str(error)
+            packet = None
+        if packet is None:
+            break
+        if (
+            not packet.size
+        ):  # an AVI's repeated frame, or PyAV's flush: the decoder would take both for the end
+            continue
+        decoded.num_packets += not packet.is_discard
+        if packet.is_corrupt:
+            decoded.cut_off = decoded.cut_off or "a packet is incomplete"
+        yield packet
+    yield None
+
+
+def _count_packets(path: Path, stream: int | None) -> int:
+    """How many frames the packets promise, without decoding."""
+    with _opened(path, stream) as (container, video):
+        counted = _Decoded((1, 1), _SOME_RATE, 0)
+        for _ in _packets(container, video, counted):
+            pass
+        return counted.num_packets
+
+
+def _to_rgb(frame: VideoFrame, shown_size: tuple[int, int]) -> np.ndarray:
+    """The frame as it is to be shown, (H, W, 3) uint8, brought to ``shown_size`` (width, height)."""
+    orientation = _orientation(frame)
+    width, height = shown_size[::-1] if _is_transposed(orientation) else shown_size
+    image = frame.to_ndarray(format="rgb24", width=width, height=height)
+    if _is_transposed(orientation):
+        image = image.transpose(1, 0, 2)
+    # The shown picture's x grows with the stored x (a) or y (c), its y with b or d; a minus runs backwards.
+    a, b, c, d = orientation
+    image = image[:: -1 if b + d < 0 else 1, :: -1 if a + c < 0 else 1]
+    return np.ascontiguousarray(image)
+
+
+def _orientation(frame: VideoFrame) -> tuple[int, int, int, int]:
+    """Signs a, b, c, d of the file's display matrix: shown x = a·x + c·y, shown y = b·x + d·y."""
+    side_data: Any = frame.side_data  # PyAV's type stub names other keys than the ones it takes
+    stored = side_data.get(SideDataType.DISPLAYMATRIX)
+    if stored is None:
+        return (1, 0, 0, 1)
+    a, b, c, d = np.frombuffer(bytes(stored), dtype=np.int32)[[0, 1, 3, 4]].tolist()
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        return (0, _sign(b), _sign(c), 0)
+    return (_sign(a), 0, 0, _sign(d))
+
+
+def _sign(value: int) -> int:
+    return -1 if value < 0 else 1
+
+
+def _is_transposed(orientation: tuple[int, int, int, int]) -> bool:
+    return orientation[0] == 0
+
+
+def _frame_seconds(
+    pts: list[int | None], seconds_per_tick: tuple[int, int], rate: float
+) -> tuple[np.ndarray, int, float]:
+    """Presentation times (N,), increasing; how many had to be estimated; and the usual step between two."""
+    numerator, denominator = seconds_per_tick
+    known: list[int] = []
+    for index, ticks in enumerate(pts):
+        if ticks is not None and (not known or ticks > pts[known[-1]]):  # type: ignore[operator]
+            known.append(index)
+    seconds = np.array([pts[i] * numerator / denominator for i in known])  # type: ignore[operator]
+    steps = np.diff(seconds) / np.diff(known) if len(known) > 1 else np.empty(0)
+    step = float(np.median(steps)) if steps.size else 1 / rate
+    if len(known) == len(pts):
+        return seconds, 0, step
+    if not known:
+        return np.arange(len(pts)) * step, len(pts), step
+    every = np.arange(len(pts))
+    filled = np.interp(every, known, seconds)
+    filled += (np.minimum(every - known[0], 0) + np.maximum(every - known[-1], 0)) * step
+    return filled, len(pts) - len(known), step
+
+
+@contextmanager
+def _opened(path: Path, stream: int | None) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The open container and its video stream, or one clear VideoError."""
+    _check_file(path)
+    try:
+        container = av.open(f"file:{path}")  # the prefix, for a colon in a name would read as a protocol
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise VideoError(_why_not_a_video(path, getattr(error, "strerror", None) or str(error))) from None
+    with container:
+        yield container, _video_stream(path, container, stream)
+
+
+def _check_file(path: Path) -> None:
+    if path.is_dir():
+        raise VideoError(f"{path}: this is a folder, a video file was expected")
+    if not path.exists():
+        raise VideoError(f"{path}: there is no such file")
+    if path.stat().st_size == 0:
+        raise VideoError(f"{path}: the file is empty (0 bytes); get it again, or leave it out")
+
+
+def _why_not_a_video(path: Path, reason: str) -> str:
+    try:
+        head = path.open("rb").read(12)
+    except OSError:
+        return f"{path}: cannot be read ({reason}); check its permissions"
+    if head[4:8] == b"ftyp":
+        return (
+            f"{path}: an MP4 file without a readable index ({reason}): it was probably cut off while it was "
+            "copied or recorded. Get it again, or leave it out."
+        )
+    return f"{path}: not a video that FFmpeg can read ({reason}). Get it again, or leave it out."
+
+
+def _video_stream(path: Path, container: InputContainer, index: int | None) -> VideoStream:
+    videos = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+    if index is not None:
+        named = [s for s in videos if s.index == index]
+        if not named:
+            allowed = ", ".join(str(s.index) for s in videos) or "none"
+            raise VideoError(f"{path}: stream {index} is not a video stream; video streams: {allowed}")
+        return named[0]
+    videos = [s for s in videos if s.codec_context.name not in _TEXT_CODECS]
+    if not videos:
+        kinds = sorted({s.type for s in container.streams if s.type != "video"})
+        holds = f"it holds only {' and '.join(kinds)}" if kinds else "it holds text or a cover picture"
+        raise VideoError(f"{path}: there is no video in this file, {holds}; leave it out")
+    best = container.streams.best("video")
+    return next((s for s in videos if s is best), videos[0])
