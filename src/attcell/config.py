@@ -81,9 +81,9 @@ class ModelSection(Section):
     """Which network."""
 
     kind: Literal["stan", "san", "average"] = "stan"
-    streams: dict[Literal["frame"], StreamSection] = Field(
-        default_factory=lambda: {"frame": StreamSection()}, min_length=1
-    )
+    streams: Annotated[dict[Literal["frame"], StreamSection], Field(min_length=1)] = {
+        "frame": StreamSection()
+    }
     lstm_hidden: Count = 1024
     dropout: Fraction = 0.5
 
@@ -115,12 +115,12 @@ class TrainSection(Section):
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     devices: Count = 1
     seed: Annotated[int, Field(ge=0)] = 0
-    checkpoint_every: Count = 1000  # iterations; at the end of every pass through the data at the latest
+    checkpoint_every: Count = 500  # iterations; each checkpoint follows a validation
 
     @model_validator(mode="after")
     def _consistent(self) -> TrainSection:
-        if self.iterations is not None and self.epochs is not None:
-            raise ValueError("iterations and epochs exclude each other; keep one")
+        if (self.iterations is None) == (self.epochs is None):
+            raise ValueError("give either iterations (the paper's 15000) or epochs")
         if self.batch_size % (self.accumulate * self.devices):
             raise ValueError(
                 f"batch_size {self.batch_size} cannot be split into accumulate {self.accumulate} × "
@@ -137,7 +137,7 @@ class Recipe(Section):
     segments: SegmentsSection = SegmentsSection()
     model: ModelSection = ModelSection()
     cache: CacheSection = CacheSection()
-    train: TrainSection = TrainSection()
+    train: TrainSection
 
     @model_validator(mode="after")
     def _frozen_where_needed(self) -> Recipe:

@@ -1,0 +1,103 @@
+"""Feature maps of frozen backbones on disk: one file a video, memory-mapped, with a fingerprint.
+
+Layout: ``FOLDER/FINGERPRINT/made_by.json`` says what the maps were made by, and
+``FOLDER/FINGERPRINT/CONTENT.safetensors`` holds one video's maps, named by the video's content, so that a
+data set can move and a changed video is never mistaken for the old one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from attcell.errors import DataError
+from attcell.files import write_text, written_whole
+from attcell.records import VideoRecord
+
+EDGE_BYTES = 1 << 20
+
+
+class FeatureStore:
+    """The feature maps that one recipe makes.
+
+    Args:
+        folder: where all recipes' maps lie, each in a folder of its own.
+        made_by: everything that the maps depend on, in plain types; its hash is the fingerprint.
+    """
+
+    def __init__(self, folder: Path, made_by: dict[str, Any]) -> None:
+        self.made_by = made_by
+        self.fingerprint = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:16]
+        self.folder = folder / self.fingerprint
+        self._names: dict[Path, str] = {}
+
+    def holds(self, record: VideoRecord) -> bool:
+        """True if the video's maps are there."""
+        return self._path(record).is_file()
+
+    def write(self, record: VideoRecord, maps: Tensor, notes: tuple[str, ...] = ()) -> None:
+        """Keep a video's maps, (V, T, F, K, K), as 16-bit floats, and the notes on its file.
+
+        They are written whole or not at all.
+        """
+        described = self.folder / "made_by.json"
+        if not described.is_file():
+            write_text(described, json.dumps(self.made_by, indent=2) + "\n")
+        with written_whole(self._path(record)) as temporary:
+            described = {
+                "fingerprint": self.fingerprint,
+                "video": record.id,
+                "notes": json.dumps(notes),
+            }
+            save_file({"maps": maps.half().contiguous()}, temporary, described)
+
+    def read(self, record: VideoRecord) -> tuple[Tensor, tuple[str, ...]]:
+        """A video's maps (V, T, F, K, K), memory-mapped, and the notes on its file.
+
+        Raises:
+            DataError: they are not there, damaged, or made by another recipe.
+        """
+        path = self._path(record)
+        try:
+            with safe_open(path, framework="pt") as file:
+                described = file.metadata() or {}
+                maps: Tensor = file.get_tensor("maps")
+        except (SafetensorError, OSError) as error:
+            raise DataError(
+                f"the features of {record.id} at {path} cannot be read ({error}); "
+                "delete that file and run again"
+            ) from error
+        if described.get("fingerprint") != self.fingerprint:
+            raise DataError(
+                f"the features at {path} were made by another recipe (fingerprint {described.get('fingerprint')}, "
+                f"not {self.fingerprint}); delete the file or choose another cache.folder"
+            )
+        return maps, tuple(json.loads(described["notes"]))
+
+    def _path(self, record: VideoRecord) -> Path:
+        if record.path not in self._names:
+            self._names[record.path] = content_digest(record.path)
+        return self.folder / f"{self._names[record.path]}.safetensors"
+
+
+def content_digest(path: Path) -> str:
+    """A name for a file's content: a hash of its size, its first and its last mebibyte.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            digest = hashlib.sha256(size.to_bytes(8, "little") + file.read(EDGE_BYTES))
+            file.seek(max(0, size - EDGE_BYTES))
+            digest.update(file.read(EDGE_BYTES))
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}; check the path") from error
+    return digest.hexdigest()[:24]

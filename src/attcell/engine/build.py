@@ -1,0 +1,62 @@
+"""From a recipe's sections to networks and plans: the one place where configuration meets code."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from attcell.config import InputSection, ModelSection, Recipe, StreamSection
+from attcell.data.dataset import ViewPlan
+from attcell.engine.weights import load_backbone_weights
+from attcell.nn import STAN, Stream, UniformAttention, build_backbone, san
+from attcell.video.views import FrameSpec
+
+
+def build_network(model: ModelSection, num_classes: int, *, load_weights: bool) -> STAN:
+    """Build the network of a recipe, with random or with pre-trained backbones.
+
+    Raises:
+        CallError: an unknown backbone, tap or layer.
+        ModelError: weights that do not fit.
+    """
+    streams: dict[str, Stream] = {
+        name: _build_stream(section, model.kind) for name, section in model.streams.items()
+    }
+    if load_weights:
+        for name, section in model.streams.items():
+            load_backbone_weights(streams[name].backbone, section.weights)
+    if model.kind == "stan":
+        return STAN(streams, num_classes, lstm_hidden=model.lstm_hidden, dropout=model.dropout)
+    return san(streams, num_classes, dropout=model.dropout)
+
+
+def frame_spec(section: InputSection) -> FrameSpec:
+    """How frames become input."""
+    return FrameSpec(**section.model_dump())
+
+
+def training_plan(recipe: Recipe) -> ViewPlan:
+    """The views whose features are kept for training."""
+    return ViewPlan(
+        num_segments=recipe.segments.train,
+        short=recipe.segments.short,
+        num_positions=recipe.cache.positions,
+        mirrored=recipe.cache.mirrored,
+    )
+
+
+def test_plan(recipe: Recipe, num_segments: int | None = None, num_crops: Literal[1, 10] = 1) -> ViewPlan:
+    """The views that are looked at in validation and test; T is free at test."""
+    return ViewPlan(
+        num_segments=num_segments or recipe.segments.test, short=recipe.segments.short, num_crops=num_crops
+    )
+
+
+def _build_stream(section: StreamSection, kind: str) -> Stream:
+    backbone = build_backbone(section.backbone, section.tap)
+    backbone.train_from(section.train_from)
+    return Stream(
+        backbone,
+        section.conv6_channels,
+        standardise=section.standardise,
+        attention=UniformAttention() if kind == "average" else None,
+    )

@@ -1,0 +1,28 @@
+"""Running a network on one video's views."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from attcell.nn import STAN, STANOutput
+
+
+def run_views(network: STAN, views: Mapping[str, Tensor], *, kept_features: bool) -> STANOutput:
+    """Run the network on (V, T, ...) views of one video: pictures, or their kept feature maps."""
+    device = next(network.parameters()).device
+    moved = {name: view.to(device) for name, view in views.items()}
+    return network.attend(moved) if kept_features else network(moved)
+
+
+def mean_probabilities(network: STAN, views: Mapping[str, Tensor], *, kept_features: bool) -> Tensor:
+    """(A,) class probabilities, averaged over the views, one view at a time to bound the memory."""
+    num_views = len(next(iter(views.values())))
+    total = torch.zeros(())
+    for number in range(num_views):
+        view = {name: tensor[number : number + 1] for name, tensor in views.items()}
+        out = run_views(network, view, kept_features=kept_features)
+        total = out.logits[0].softmax(dim=-1) + total
+    return total / num_views

@@ -1,0 +1,185 @@
+"""The training loop's inside, on Lightning: one step, one validation, what is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
+
+from attcell.config import TrainSection
+from attcell.data.dataset import Batch, Views, collate
+from attcell.data.order import TrainingOrder
+from attcell.engine.inference import mean_probabilities
+from attcell.engine.schedule import build_optimizer, build_schedule, rounds
+from attcell.errors import TrainingError, VideoError
+from attcell.nn import STAN
+from attcell.progress import say
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a training draws from.
+
+    Attributes:
+        train: (video index, position) → Sample.
+        num_videos: in the training set.
+        val: video index → (V, T, ...) views; ``None`` without a validation set.
+        val_labels: the classes of the validation videos.
+        kept_features: the inputs are the backbones' feature maps, not pictures.
+        workers: processes that decode.
+    """
+
+    train: Dataset[Any]
+    num_videos: int
+    val: Dataset[Any] | None
+    val_labels: tuple[int, ...]
+    kept_features: bool
+    workers: int
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a network did on the validation set after some iterations (no figures without such a set)."""
+
+    iterations: int
+    accuracy: float | None = None
+    loss: float | None = None
+
+    def beats(self, other: Standing | None) -> bool:
+        """True if this network is the one to keep; without a validation set, the latest is."""
+        if other is None or None in (self.accuracy, self.loss, other.accuracy, other.loss):
+            return True
+        return (self.accuracy, -self.loss) > (other.accuracy, -other.loss)  # type: ignore[operator]
+
+
+class Learner(L.LightningModule):
+    """Trains a network. Everything random about an iteration follows from the seed and its number alone."""
+
+    def __init__(
+        self,
+        network: STAN,
+        section: TrainSection,
+        iterations: int,
+        material: Material,
+        keep: Callable[[Standing], None],
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.section = section
+        self.iterations = iterations
+        self.rounds = rounds(iterations, section.checkpoint_every)
+        self.material = material
+        self.keep = keep
+        self.best: Standing | None = None
+        self.sums = torch.zeros(3)
+        self.told: set[str] = set()
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Logits of kept feature maps or of pictures."""
+        out = self.network.attend(inputs) if self.material.kept_features else self.network(inputs)
+        return out.logits
+
+    def training_step(self, batch: Batch | VideoError, _: int) -> Tensor:
+        if isinstance(batch, VideoError):
+            raise batch
+        self._tell(batch.notes)
+        # Dropout's draws depend on the place in training, so that a resumed run repeats them.
+        torch.manual_seed((self.section.seed << 40) + int(batch.positions[0]))
+        loss = F.cross_entropy(self(batch.inputs), batch.labels, label_smoothing=self.section.label_smoothing)
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"the loss is {loss.item()} at iteration {self.global_step + 1}; the last checkpoint is from "
+                "before. Lower train.learning_rate, or set train.clip_gradient_norm"
+            )
+        self.log("train_loss", loss, sync_dist=self.section.devices > 1)
+        return loss
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self.log("learning_rate", self.trainer.optimizers[0].param_groups[0]["lr"])
+
+    def on_validation_epoch_start(self) -> None:
+        self.sums = torch.zeros(3, dtype=torch.float64, device=self.device)
+
+    def validation_step(self, views: Views | VideoError, index: int) -> None:
+        if isinstance(views, VideoError):
+            raise views
+        self._tell(views.notes)
+        label = self.material.val_labels[self._share(len(self.material.val_labels))[index]]
+        scores = mean_probabilities(self.network, views.inputs, kept_features=self.material.kept_features)
+        loss = -scores[label].clamp_min(1e-12).log()
+        self.sums += torch.stack([scores.argmax() == label, loss, torch.ones_like(loss)]).to(self.sums)
+
+    def on_train_epoch_end(self) -> None:
+        """After each round: weigh the network, and keep it if it is the best yet."""
+        standing = self._standing()
+        if standing.beats(self.best):
+            self.best = standing
+            if self.trainer.is_global_zero:
+                self.keep(standing)
+
+    def _standing(self) -> Standing:
+        if self.material.val is None:
+            return Standing(self.global_step)
+        correct, loss, count = self.trainer.strategy.reduce(self.sums, reduce_op="sum").tolist()
+        return Standing(self.global_step, accuracy=correct / count, loss=loss / count)
+
+    def on_validation_epoch_end(self) -> None:
+        correct, loss, count = self.trainer.strategy.reduce(self.sums, reduce_op="sum").tolist()
+        self.log_dict({"val_accuracy": correct / count, "val_loss": loss / count}, rank_zero_only=True)
+
+    def train_dataloader(self) -> DataLoader[Batch | VideoError]:
+        """The videos of the current round."""
+        order = TrainingOrder(
+            self.material.num_videos,
+            self.section.batch_size,
+            self.rounds[min(self.trainer.current_epoch, len(self.rounds) - 1)],
+            self.section.seed,
+            accumulate=self.section.accumulate,
+            device=self.trainer.global_rank,
+            num_devices=self.trainer.world_size,
+        )
+        return DataLoader(
+            self.material.train,
+            batch_size=order.part_size,
+            sampler=order,
+            num_workers=self.material.workers,
+            collate_fn=collate,
+        )
+
+    def val_dataloader(self) -> DataLoader[Any] | list[Any]:
+        if self.material.val is None:
+            return []
+        share = self._share(len(self.material.val_labels))
+        return DataLoader(
+            self.material.val, batch_size=None, sampler=share, num_workers=self.material.workers
+        )
+
+    def configure_optimizers(self) -> Any:
+        trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        optimizer = build_optimizer(self.section, trained)
+        schedule = build_schedule(self.section, optimizer, self.iterations)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        best = self.best
+        checkpoint["best"] = None if best is None else [best.iterations, best.accuracy, best.loss]
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.best = None if checkpoint["best"] is None else Standing(*checkpoint["best"])
+
+    def _tell(self, notes: tuple[str, ...]) -> None:
+        """Say each note on a file once."""
+        for note in notes:
+            if note not in self.told:
+                self.told.add(note)
+                say(note)
+
+    def _share(self, count: int) -> range:
+        """This device's part of the validation videos."""
+        return range(self.trainer.global_rank, count, self.trainer.world_size)

@@ -1,0 +1,127 @@
+"""What a training draws from: the listed videos, decoded as it goes or as kept feature maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch.utils.data import Dataset
+
+from attcell.config import Recipe
+from attcell.data.dataset import KeptViews, PlannedViews, TrainingFeatures, TrainingVideos, ViewPlan
+from attcell.data.feature_store import FeatureStore
+from attcell.data.holdout import hold_out
+from attcell.data.sources import read_source
+from attcell.engine.build import frame_spec, test_plan, training_plan
+from attcell.engine.extract import channel_figures, extract_features, feature_store
+from attcell.engine.learner import Material
+from attcell.errors import DataError
+from attcell.nn import STAN, Backbone, Stream
+from attcell.nn.streams import Standardise
+from attcell.records import VideoRecord
+
+SHOWN_FAILURES = 10
+
+
+@dataclass(frozen=True)
+class Listings:
+    """The training and validation videos, and the classes."""
+
+    train: tuple[VideoRecord, ...]
+    val: tuple[VideoRecord, ...]
+    labels: tuple[str, ...]
+
+
+def read_listings(recipe: Recipe) -> Listings:
+    """Read the sources that a recipe names.
+
+    Raises:
+        CallError, DataError: a source that is not there or not right.
+    """
+    data = recipe.data
+    listing = read_source(data.train, data.root)
+    if data.val is not None:
+        return Listings(
+            listing.records, read_source(data.val, data.root, listing.labels).records, listing.labels
+        )
+    train, val = hold_out(listing.records, data.val_fraction, recipe.train.seed)
+    return Listings(train, val, listing.labels)
+
+
+def gather_material(recipe: Recipe, listings: Listings, network: STAN, device: torch.device) -> Material:
+    """Make the data sets. With a cache folder, compute the feature maps that it lacks, and fit a
+    standardised stream to those of the training videos.
+
+    Raises:
+        DataError: videos that cannot be read, by name.
+    """
+    folder = recipe.cache.folder
+    if folder is None:
+        train, val = _decoded(recipe, listings)
+    else:
+        train, val = _kept(folder, recipe, listings, network, device)
+    return Material(
+        train=train,
+        num_videos=len(listings.train),
+        val=val if listings.val else None,
+        val_labels=tuple(record.label for record in listings.val),
+        kept_features=folder is not None,
+        workers=recipe.data.workers if folder is None else 0,
+    )
+
+
+def filled_store(
+    folder: Path,
+    recipe: Recipe,
+    backbone: Backbone,
+    records: Sequence[VideoRecord],
+    plan: ViewPlan,
+    device: torch.device,
+) -> tuple[FeatureStore, dict[str, str]]:
+    """The store with all that can be read, and video id → message of what cannot."""
+    spec = frame_spec(recipe.input)
+    store = feature_store(folder, backbone, spec, plan)
+    failed = extract_features(
+        store, backbone.to(device), records, spec, plan, workers=recipe.data.workers, device=device
+    )
+    return store, failed
+
+
+def _decoded(recipe: Recipe, listings: Listings) -> tuple[Dataset[Any], Dataset[Any]]:
+    spec, segments = frame_spec(recipe.input), recipe.segments
+    train = TrainingVideos(listings.train, spec, segments.train, segments.short, recipe.train.seed)
+    return train, PlannedViews(listings.val, spec, test_plan(recipe))
+
+
+def _kept(
+    folder: Path, recipe: Recipe, listings: Listings, network: STAN, device: torch.device
+) -> tuple[Dataset[Any], Dataset[Any]]:
+    stream = cast(Stream, network.streams["frame"])
+    backbone = stream.backbone
+    train_store, unread = filled_store(
+        folder, recipe, backbone, listings.train, training_plan(recipe), device
+    )
+    val_store, unread_val = filled_store(folder, recipe, backbone, listings.val, test_plan(recipe), device)
+    if unread or unread_val:
+        raise DataError(_name_unread(unread | unread_val))
+    if isinstance(stream.standardise, Standardise):
+        maps = (train_store.read(record)[0].float() for record in listings.train)
+        stream.standardise.fit(*channel_figures(maps))
+    train = TrainingFeatures(listings.train, train_store, recipe.cache.positions, recipe.train.seed)
+    return train, KeptViews(listings.val, val_store)
+
+
+def _name_unread(unread: dict[str, str]) -> str:
+    lines = [f"  {message}" for message in list(unread.values())[:SHOWN_FAILURES]]
+    more = [f"  and {len(unread) - SHOWN_FAILURES} more"] if len(unread) > SHOWN_FAILURES else []
+    return "\n".join(
+        [
+            f"{len(unread)} videos cannot be read; `attcell data check` names them all. "
+            "Mend them or take them out of the source:",
+            *lines,
+            *more,
+        ]
+    )

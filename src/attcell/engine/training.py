@@ -1,0 +1,173 @@
+"""A whole training: from a recipe to a run folder with logs, checkpoints and the best model.
+
+A run folder holds ``recipe.yaml`` (everything resolved), ``logs/`` (CSV and TensorBoard),
+``checkpoints/last.ckpt`` and ``model/``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import lightning as L
+import torch
+import yaml
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+
+from attcell.config import Recipe, TrainSection, check_recipe
+from attcell.engine.build import build_network
+from attcell.engine.learner import Learner, Standing
+from attcell.engine.material import gather_material, read_listings
+from attcell.engine.model_folder import save_model
+from attcell.engine.progress_callback import TrainingProgress
+from attcell.engine.schedule import num_iterations
+from attcell.errors import CallError
+from attcell.files import write_text
+
+
+@dataclass(frozen=True)
+class TrainingOutcome:
+    """What came of a training: where the model is, and how it stood on the validation set."""
+
+    model_folder: Path
+    best: Standing
+    iterations: int
+
+
+def train(recipe: Recipe, run_folder: Path, *, resume: bool = False) -> TrainingOutcome:
+    """Train by a recipe; the best network so far is always in ``run_folder/model``.
+
+    Args:
+        recipe: the whole run.
+        run_folder: where everything goes. It must be new or empty, unless ``resume``.
+        resume: go on from the last checkpoint. The outcome is that of an undisturbed run.
+
+    Raises:
+        CallError: the folder holds another run, or there is nothing to resume with this recipe.
+        DataError, VideoError: videos or lists that cannot be read.
+        ModelError: weights that do not fit.
+        TrainingError: the loss is no longer a number.
+    """
+    recipe = _with_absolute_paths(recipe)
+    started_by_another = "LOCAL_RANK" in os.environ  # a further process of a distributed training
+    checkpoint = run_folder / "checkpoints" / "last.ckpt"
+    if not started_by_another:
+        _claim(run_folder, recipe, resume)
+    section = recipe.train
+    torch.manual_seed(section.seed)
+    listings = read_listings(recipe)
+    network = build_network(recipe.model, len(listings.labels), load_weights=True)
+    material = gather_material(recipe, listings, network, run_device(section))
+    iterations = num_iterations(section, material.num_videos)
+    model_folder = run_folder / "model"
+
+    def keep(standing: Standing) -> None:
+        save_model(model_folder, network, listings.labels, recipe, {"standing": asdict(standing)})
+
+    learner = Learner(network, section, iterations, material, keep)
+    with _quiet_lightning():
+        trainer = _trainer(section, run_folder, learner)
+        trainer.fit(
+            learner, ckpt_path=checkpoint if resume and checkpoint.is_file() else None, weights_only=True
+        )
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    assert learner.best is not None, "a finished round has a standing"
+    return TrainingOutcome(model_folder, learner.best, iterations)
+
+
+def run_device(section: TrainSection) -> torch.device:
+    """Where the network runs before Lightning takes over: for features, and in tests of a model."""
+    if section.accelerator == "cpu" or not torch.cuda.is_available():
+        if section.accelerator == "gpu":
+            raise CallError("train.accelerator is gpu, and PyTorch finds none; use cpu or auto")
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+
+
+def _claim(run_folder: Path, recipe: Recipe, resume: bool) -> None:
+    """Make the run folder ours, or say why not."""
+    saved = run_folder / "recipe.yaml"
+    if saved.is_file():
+        if not resume:
+            raise CallError(f"{run_folder} holds a run already; go on with --resume, or choose another --out")
+        before = check_recipe(yaml.safe_load(saved.read_text(encoding="utf-8")), source=str(saved))
+        if before != recipe:
+            differing = ", ".join(_differences(before, recipe))
+            raise CallError(
+                f"{run_folder} was started by another recipe; it differs in {differing}. "
+                "Resume with the same recipe and overrides, or choose another --out"
+            )
+        return
+    if run_folder.exists() and any(run_folder.iterdir()):
+        raise CallError(f"{run_folder} is not empty and is no run; choose another --out")
+    write_text(saved, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
+
+
+def _differences(before: Recipe, now: Recipe) -> list[str]:
+    """The keys in which two recipes differ, as in ``train.seed``."""
+    old, new = before.model_dump(mode="json"), now.model_dump(mode="json")
+    return [
+        f"{part}.{key}" for part, values in new.items() for key in values if old[part][key] != values[key]
+    ]
+
+
+def _with_absolute_paths(recipe: Recipe) -> Recipe:
+    """The recipe with the paths of its data absolute, so that its model can be tested from any folder."""
+    paths = {
+        key: value.absolute() for key, value in recipe.data.model_dump().items() if isinstance(value, Path)
+    }
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update=paths)})
+
+
+def _trainer(section: TrainSection, run_folder: Path, learner: Learner) -> L.Trainer:
+    logs = run_folder / "logs"
+    return L.Trainer(
+        accelerator=section.accelerator,
+        devices=section.devices,
+        strategy="ddp" if section.devices > 1 else "auto",
+        precision="bf16-mixed" if section.precision == "bf16" else "32-true",
+        accumulate_grad_batches=section.accumulate,
+        gradient_clip_val=section.clip_gradient_norm,
+        max_epochs=len(learner.rounds),
+        reload_dataloaders_every_n_epochs=1,
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+        limit_val_batches=0 if learner.material.val is None else 1.0,
+        log_every_n_steps=max(1, learner.iterations // 500),
+        logger=[CSVLogger(logs, name="csv"), TensorBoardLogger(logs, name="tensorboard")],
+        callbacks=[
+            ModelCheckpoint(
+                run_folder / "checkpoints",
+                filename="last",
+                save_on_train_epoch_end=True,
+                enable_version_counter=False,
+            ),
+            TrainingProgress(),
+        ],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Keep Lightning's advice off the terminal; errors come through as exceptions."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"lightning\..*")
+            warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,38 @@
+"""Accuracy figures of recognition, from scores and true classes.
+
+A row of NaN stands for a video that could not be read: it counts, and it is wrong, in every figure.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float, Int
+
+
+def top_k_accuracy(scores: Float[np.ndarray, "N A"], labels: Int[np.ndarray, " N"], k: int) -> float:
+    """The share of videos whose true class is among the k best.
+
+    A tie is not in the video's favour: classes that score the same as the true one count as better.
+    """
+    true = np.take_along_axis(scores, labels[:, None], axis=1)
+    rank = (scores >= true).sum(axis=1)  # 1 for a true class that is best alone
+    return float(np.mean((rank <= k) & ~np.isnan(true[:, 0])))
+
+
+def confusion_matrix(
+    scores: Float[np.ndarray, "N A"], labels: Int[np.ndarray, " N"]
+) -> Int[np.ndarray, "A A"]:
+    """Counts of videos by true class (row) and best class (column); unreadable videos are in no column."""
+    num_classes = scores.shape[1]
+    readable = ~np.isnan(scores).any(axis=1)
+    matrix = np.zeros((num_classes, num_classes), dtype=int)
+    np.add.at(matrix, (labels[readable], scores[readable].argmax(axis=1)), 1)
+    return matrix
+
+
+def mean_class_accuracy(scores: Float[np.ndarray, "N A"], labels: Int[np.ndarray, " N"]) -> float:
+    """Top-1 accuracy of each class that has videos, averaged over these classes."""
+    present = np.unique(labels)
+    return float(
+        np.mean([top_k_accuracy(scores[labels == label], labels[labels == label], 1) for label in present])
+    )
