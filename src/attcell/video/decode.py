@@ -46,7 +46,8 @@ class VideoInfo:
         end_seconds: when the last frame ends.
         width: of the frames as shown, after rotation.
         height: of the frames as shown, after rotation.
-        notes: what the reader should know, such as damage; empty for a sound file.
+        notes: what the reader should know, such as damage.
+        is_damaged: part of the file does not decode.
     """
 
     num_frames: int
@@ -55,6 +56,7 @@ class VideoInfo:
     width: int
     height: int
     notes: tuple[str, ...] = ()
+    is_damaged: bool = False
 
     @property
     def duration_seconds(self) -> float:
@@ -180,7 +182,7 @@ class _Decoded:
         notes = self._notes()
         if num_filled:
             notes.append(f"{num_filled} of {len(self.pts)} frames have no usable time; theirs are estimated")
-        return VideoInfo(len(self.pts), seconds, end, *self.shown_size, tuple(notes))
+        return VideoInfo(len(self.pts), seconds, end, *self.shown_size, tuple(notes), self.is_damaged)
 
     def _notes(self) -> list[str]:
         notes = []
