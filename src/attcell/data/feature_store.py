@@ -50,12 +50,12 @@ class FeatureStore:
         if not described.is_file():
             write_text(described, json.dumps(self.made_by, indent=2) + "\n")
         with written_whole(self._path(record)) as temporary:
-            described = {
+            metadata = {
                 "fingerprint": self.fingerprint,
                 "video": record.id,
                 "notes": json.dumps(notes),
             }
-            save_file({"maps": maps.half().contiguous()}, temporary, described)
+            save_file({"maps": maps.half().contiguous()}, temporary, metadata)
 
     def read(self, record: VideoRecord) -> tuple[Tensor, tuple[str, ...]]:
         """A video's maps (V, T, F, K, K), memory-mapped, and the notes on its file.
@@ -75,8 +75,9 @@ class FeatureStore:
             ) from error
         if described.get("fingerprint") != self.fingerprint:
             raise DataError(
-                f"the features at {path} were made by another recipe (fingerprint {described.get('fingerprint')}, "
-                f"not {self.fingerprint}); delete the file or choose another cache.folder"
+                f"the features at {path} were made by another recipe (fingerprint "
+                f"{described.get('fingerprint')}, not {self.fingerprint}); "
+                "delete the file or choose another cache folder"
             )
         return maps, tuple(json.loads(described["notes"]))
 

@@ -44,7 +44,9 @@ def training_plan(recipe: Recipe) -> ViewPlan:
     )
 
 
-def test_plan(recipe: Recipe, num_segments: int | None = None, num_crops: Literal[1, 10] = 1) -> ViewPlan:
+def evaluation_plan(
+    recipe: Recipe, num_segments: int | None = None, num_crops: Literal[1, 10] = 1
+) -> ViewPlan:
     """The views that are looked at in validation and test; T is free at test."""
     return ViewPlan(
         num_segments=num_segments or recipe.segments.test, short=recipe.segments.short, num_crops=num_crops

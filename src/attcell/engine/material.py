@@ -15,7 +15,7 @@ from attcell.data.dataset import KeptViews, PlannedViews, TrainingFeatures, Trai
 from attcell.data.feature_store import FeatureStore
 from attcell.data.holdout import hold_out
 from attcell.data.sources import read_source
-from attcell.engine.build import frame_spec, test_plan, training_plan
+from attcell.engine.build import evaluation_plan, frame_spec, training_plan
 from attcell.engine.extract import channel_figures, extract_features, feature_store
 from attcell.engine.learner import Material
 from attcell.errors import DataError
@@ -93,18 +93,20 @@ def filled_store(
 def _decoded(recipe: Recipe, listings: Listings) -> tuple[Dataset[Any], Dataset[Any]]:
     spec, segments = frame_spec(recipe.input), recipe.segments
     train = TrainingVideos(listings.train, spec, segments.train, segments.short, recipe.train.seed)
-    return train, PlannedViews(listings.val, spec, test_plan(recipe))
+    return train, PlannedViews(listings.val, spec, evaluation_plan(recipe))
 
 
 def _kept(
     folder: Path, recipe: Recipe, listings: Listings, network: STAN, device: torch.device
 ) -> tuple[Dataset[Any], Dataset[Any]]:
-    stream = cast(Stream, network.streams["frame"])
+    stream = network.stream("frame")
     backbone = stream.backbone
     train_store, unread = filled_store(
         folder, recipe, backbone, listings.train, training_plan(recipe), device
     )
-    val_store, unread_val = filled_store(folder, recipe, backbone, listings.val, test_plan(recipe), device)
+    val_store, unread_val = filled_store(
+        folder, recipe, backbone, listings.val, evaluation_plan(recipe), device
+    )
     if unread or unread_val:
         raise DataError(_name_unread(unread | unread_val))
     if isinstance(stream.standardise, Standardise):

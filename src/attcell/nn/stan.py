@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -80,15 +81,19 @@ class STAN(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(dim, num_classes)
 
+    def stream(self, name: str) -> Stream:
+        """The stream of a modality."""
+        return cast(Stream, self.streams[name])
+
     def feature_maps(
         self, pictures: Mapping[str, Float[Tensor, "B T ..."]]
     ) -> dict[str, Float[Tensor, "B T F _ _"]]:
         """Each stream's backbone on its own input: the part that can be computed once and kept."""
-        return {name: stream.feature_maps(pictures[name]) for name, stream in self.streams.items()}  # type: ignore[operator]
+        return {name: self.stream(name).feature_maps(pictures[name]) for name in self.streams}
 
     def attend(self, maps: Mapping[str, Float[Tensor, "B T F _ _"]]) -> STANOutput:
         """From the backbones' feature maps to the classes (Eq. 3-8)."""
-        looked = {name: stream.attend(maps[name]) for name, stream in self.streams.items()}  # type: ignore[operator]
+        looked = {name: self.stream(name).attend(maps[name]) for name in self.streams}
         segments = torch.cat([output.segments for output in looked.values()], dim=-1)  # Eq. 6
         scores, attention = self.temporal(segments)  # Eq. 7
         video = attended_sum(attention, segments)  # Eq. 8: the segments, not the LSTM's outputs

@@ -5,21 +5,22 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
-from attcell.data.dataset import KeptViews, PlannedViews, ViewPlan
+from attcell.data.dataset import KeptViews, PlannedViews
 from attcell.data.sources import Listing
-from attcell.engine.build import frame_spec, test_plan
+from attcell.engine.build import evaluation_plan, frame_spec
 from attcell.engine.inference import mean_probabilities
 from attcell.engine.material import filled_store
 from attcell.engine.model_folder import SavedModel
-from attcell.errors import VideoError
+from attcell.errors import CallError, VideoError
 from attcell.files import write_text
 from attcell.metrics.recognition import confusion_matrix, mean_class_accuracy, top_k_accuracy
+from attcell.nn import Stream
 from attcell.progress import track
 from attcell.records import VideoRecord
 
@@ -27,7 +28,7 @@ SCORES_FORMAT = 1
 
 
 @dataclass(frozen=True)
-class TestResult:
+class Evaluation:
     """Scores of all videos, and what they come to.
 
     Attributes:
@@ -38,8 +39,6 @@ class TestResult:
         notes: damage in files of which the rest was used.
         protocol: how the scores were made, in words, by name.
     """
-
-    __test__ = False  # not a test of pytest's
 
     labels: tuple[str, ...]
     records: tuple[VideoRecord, ...]
@@ -85,7 +84,7 @@ class TestResult:
         write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
-def test_model(
+def evaluate_model(
     model: SavedModel,
     listing: Listing,
     *,
@@ -94,7 +93,7 @@ def test_model(
     cache_folder: Path | None = None,
     workers: int = 2,
     device: torch.device,
-) -> TestResult:
+) -> Evaluation:
     """Score every video of a listing.
 
     Args:
@@ -107,13 +106,19 @@ def test_model(
         workers: processes that decode.
         device: where the network runs.
     """
-    plan = test_plan(model.recipe, num_segments, num_crops)
+    plan = evaluation_plan(model.recipe, num_segments, num_crops)
     network = model.network.to(device)
     if cache_folder is None:
         unread: dict[str, str] = {}
-        readable, views = listing.records, PlannedViews(listing.records, frame_spec(model.recipe.input), plan)
+        readable = listing.records
+        views: Dataset[Any] = PlannedViews(readable, frame_spec(model.recipe.input), plan)
     else:
-        store, unread = _kept(cache_folder, model, listing.records, plan, device, workers)
+        backbone = network.stream("frame").backbone
+        if not backbone.frozen:
+            raise CallError(
+                "this model's backbone was trained, so its features serve no other; leave the cache out"
+            )
+        store, unread = filled_store(cache_folder, model.recipe, backbone, listing.records, plan, device)
         readable = tuple(record for record in listing.records if record.id not in unread)
         views = KeptViews(readable, store)
     scores = {record.id: np.full(len(model.labels), np.nan) for record in listing.records}
@@ -135,22 +140,6 @@ def test_model(
         "short_videos": plan.short,
         "scores": "softmax, averaged over crops",
     }
-    return TestResult(
+    return Evaluation(
         model.labels, listing.records, np.stack(list(scores.values())), unread, tuple(notes), protocol
     )
-
-
-def _kept(
-    folder: Path,
-    model: SavedModel,
-    records: tuple[VideoRecord, ...],
-    plan: ViewPlan,
-    device: torch.device,
-    workers: int,
-) -> tuple[FeatureStore, dict[str, str]]:
-    stream = cast(Stream, model.network.streams["frame"])
-    if not stream.backbone.frozen:
-        raise CallError(
-            "this model's backbone was trained, so its features are its own; test without a cache"
-        )
-    return filled_store(folder, model.recipe, stream.backbone, records, plan, device)

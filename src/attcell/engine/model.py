@@ -1,0 +1,85 @@
+"""A trained model as Python users hold it: load it, predict, share it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import ModelHubMixin, snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+from attcell.engine.model_folder import SavedModel, load_model, save_model
+from attcell.engine.predicting import predict_video
+from attcell.errors import CallError
+from attcell.records import Prediction
+
+
+class Model(ModelHubMixin):
+    """A network with its classes and its recipe. Has ``save_pretrained``, ``from_pretrained``, ``push_to_hub``.
+
+    Attributes:
+        saved: the network in test mode, the classes and the recipe.
+    """
+
+    def __init__(self, saved: SavedModel) -> None:
+        self.saved = saved
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes, in the order of the scores."""
+        return self.saved.labels
+
+    def predict(self, video: str | Path, *, segments: int | None = None) -> Prediction:
+        """Predict the class of a video file, with the attention over its regions and segments.
+
+        Args:
+            video: path of a video file.
+            segments: T; by default the recipe's ``segments.test``.
+
+        Raises:
+            VideoError: the file cannot be read.
+        """
+        return predict_video(self.saved, Path(video), segments)
+
+    def to(self, device: str | torch.device) -> Model:
+        """Move the network to a device, and return the model."""
+        self.saved.network.to(device)
+        return self
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        saved = self.saved
+        save_model(Path(save_directory), saved.network, saved.labels, saved.recipe, saved.training)
+
+    @classmethod
+    def _from_pretrained(cls, *, model_id: str, **options: Any) -> Model:
+        if Path(model_id).is_dir():
+            return cls(load_model(Path(model_id)))
+        wanted = ("revision", "cache_dir", "force_download", "local_files_only", "token")
+        files = ["config.json", "model.safetensors"]
+        folder = snapshot_download(
+            model_id, allow_patterns=files, **{key: options[key] for key in wanted if key in options}
+        )
+        return cls(load_model(Path(folder)))
+
+
+def load(model: str | Path) -> Model:
+    """Load a model from a model folder, or from the Hugging Face hub by its id.
+
+    Args:
+        model: a folder with config.json and model.safetensors, or an id such as ``someone/stan-ucf101``.
+
+    Raises:
+        CallError: neither a model folder nor an id that can be reached.
+        ModelError: a model of another format, or damaged.
+    """
+    name = str(model)
+    is_id = name.count("/") == 1 and not name.startswith((".", "/", "~"))
+    if Path(model).exists() or not is_id:
+        return Model(load_model(Path(model)))
+    try:
+        return Model.from_pretrained(name)
+    except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise CallError(
+            f"no model folder at {name}, and the Hugging Face hub gives none by this id ({error})"
+        ) from error
