@@ -1,0 +1,170 @@
+"""Writing a whole generated set: ``split/class/000.mp4`` and, last of all, ``truth.json``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+from attcell.data.synth.classes import ring
+from attcell.data.synth.render import RenderedVideo, render
+from attcell.data.synth.scene import FPS, KINDS, SIZE, SPLITS, plan_video
+from attcell.data.synth.truth import FILE_NAME, FORMAT, Truth, VideoTruth, read_truth, write_truth
+from attcell.errors import CallError, DataError
+from attcell.files import write_text, written_whole
+
+DEFAULT_VIDEOS: Mapping[str, int] = {"train": 30, "val": 5, "test": 20}  # of each class
+_PARAMETERS = "parameters.json"  # written first: a folder that holds it, and not other values, can be resumed
+_LEFT_OVER = "*/*/.*.tmp.mp4"  # what a killed run leaves behind
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One video to write."""
+
+    name: str
+    split: str
+    label: int
+    number: int
+
+
+def write_dataset(
+    out: Path,
+    kind: str = "trimmed",
+    *,
+    seed: int = 0,
+    num_classes: int = 6,
+    videos: Mapping[str, int] = DEFAULT_VIDEOS,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Write a set of generated videos to the folder ``out`` and return ``out``.
+
+    Every video is written whole or not at all and ``truth.json`` comes last, so a broken-off run is taken
+    up again by the same call, and a finished set is left as it is.
+
+    Args:
+        out: a new or empty folder, or one that the same call began.
+        kind: ``trimmed`` or ``untrimmed``.
+        seed: the same seed gives the same videos; a video does not depend on how many others there are.
+        num_classes: 4, 6, 8 or 10.
+        videos: how many of each class in ``train``, ``val`` and ``test``.
+        progress: called with (videos done, videos in all) after each one.
+
+    Raises:
+        CallError: a value that is not allowed, or a folder that holds something else.
+        DataError: a finished set from which videos are missing.
+    """
+    labels = [c.name for c in ring(num_classes)]
+    _check(kind, seed, videos)
+    parameters = {"format": FORMAT, "kind": kind, "seed": seed, "num_classes": num_classes}
+    _claim(out, {**parameters, "videos": {split: videos.get(split, 0) for split in SPLITS}})
+    jobs = [
+        _Job(f"{split}/{name}/{number:03d}.mp4", split, label, number)
+        for split in SPLITS
+        for label, name in enumerate(labels)
+        for number in range(videos.get(split, 0))
+    ]
+    if (out / FILE_NAME).exists():
+        _check_finished(out, [job.name for job in jobs])
+        return out
+    for left_over in out.glob(_LEFT_OVER):
+        left_over.unlink()
+
+    def work(job: _Job) -> VideoTruth:
+        drawn = render(
+            plan_video(
+                kind, job.label, seed=seed, split=job.split, number=job.number, num_classes=num_classes
+            )
+        )
+        if not (out / job.name).exists():
+            write_mp4(out / job.name, drawn.frames)
+        return _truth(labels[job.label], drawn)
+
+    truths: dict[str, VideoTruth] = {}
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for job, truth in zip(jobs, pool.map(work, jobs), strict=True):
+            truths[job.name] = truth
+            if progress is not None:
+                progress(len(truths), len(jobs))
+    write_truth(Truth(kind, seed, (SIZE, SIZE), FPS, tuple(sorted(labels)), truths), out / FILE_NAME)
+    return out
+
+
+def write_mp4(path: Path, frames: np.ndarray) -> None:
+    """Encode (N, H, W, 3) uint8 RGB frames at the generated videos' rate as H.264, whole or not at all."""
+    with written_whole(path) as temporary, av.open(str(temporary), "w") as container:
+        options = {"crf": "20", "preset": "veryfast", "threads": "1"}  # one thread: the same bytes every time
+        stream = container.add_stream("libx264", rate=FPS, options=options)
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        stream.time_base = Fraction(1, FPS)
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def _check(kind: str, seed: int, videos: Mapping[str, int]) -> None:
+    if kind not in KINDS:
+        raise CallError(f"unknown kind of generated video {kind!r}; choose one of {', '.join(KINDS)}")
+    if seed < 0:
+        raise CallError(f"the seed is {seed}; choose a whole number from 0 on")
+    unknown = [split for split in videos if split not in SPLITS]
+    if unknown:
+        raise CallError(f"unknown split {unknown[0]!r}; the splits are {', '.join(SPLITS)}")
+    if any(count < 0 for count in videos.values()) or sum(videos.values()) == 0:
+        raise CallError(f"{dict(videos)} videos of each class; choose numbers from 0 on, not all of them 0")
+
+
+def _claim(out: Path, parameters: dict[str, Any]) -> None:
+    """Make ``out`` ours, or refuse: it must be new, empty, or begun with the same parameters."""
+    if out.exists() and not out.is_dir():
+        raise CallError(f"{out} is a file; name a new or empty folder")
+    if not out.exists() or not any(out.iterdir()):
+        write_text(out / _PARAMETERS, json.dumps(parameters) + "\n")
+        return
+    try:
+        found = json.loads((out / _PARAMETERS).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CallError(
+            f"{out} is not empty and holds no generated set; name a new or empty folder"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise CallError(
+            f"{out / _PARAMETERS} cannot be read ({error}); name a new or empty folder"
+        ) from error
+    if found != parameters:
+        raise CallError(
+            f"{out} holds another generated set ({_said(found)}) than the one asked for "
+            f"({_said(parameters)}); name a new or empty folder, or delete that one"
+        )
+
+
+def _said(parameters: Any) -> str:
+    if not isinstance(parameters, dict):
+        return "unreadable parameters"
+    return ", ".join(f"{key} {value}" for key, value in parameters.items())
+
+
+def _check_finished(out: Path, names: list[str]) -> None:
+    known = read_truth(out).videos
+    missing = [name for name in names if name not in known or not (out / name).exists()]
+    if missing:
+        raise DataError(
+            f"{out} is a finished set but {missing[0]} is missing (and {len(missing) - 1} more); "
+            f"delete {out / FILE_NAME} and call again to write the missing ones"
+        )
+
+
+def _truth(label: str, drawn: RenderedVideo) -> VideoTruth:
+    action = np.array(drawn.action, dtype=bool)
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], action.astype(int), [0]))))
+    boxes = np.array([(np.nan,) * 4 if box is None else box for box in drawn.boxes], dtype=np.float64)
+    intervals = tuple((float(a) / FPS, float(b) / FPS) for a, b in edges.reshape(-1, 2))
+    return VideoTruth(label, len(action), intervals, boxes, action)
