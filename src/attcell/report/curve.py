@@ -1,0 +1,99 @@
+"""The time line: real time on x, temporal attention on y, as shapes that SVG and CSS can draw."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+CURVE_WIDTH = 1000
+CURVE_HEIGHT = 200
+
+
+def clock(seconds: float) -> str:
+    """A time as mm:ss.s, with hours before it from one hour on; a minus sign before negative times."""
+    tenths = round(abs(seconds) * 10)
+    minutes, tenths = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    sign = "-" if seconds < 0 and (hours or minutes or tenths) else ""
+    start = f"{hours}:{minutes:02d}" if hours else f"{minutes:02d}"
+    return f"{sign}{start}:{tenths // 10:02d}.{tenths % 10}"
+
+
+@dataclass(frozen=True)
+class TimeAxis:
+    """Time from ``start`` to ``end`` seconds, laid from left to right."""
+
+    start: float
+    end: float
+
+    @classmethod
+    def over(cls, segments_seconds: np.ndarray) -> TimeAxis:
+        """The axis from the first segment's start to the last one's end, never empty."""
+        start, end = float(segments_seconds.min()), float(segments_seconds.max())
+        return cls(start, max(end, start + 1e-3))
+
+    def share(self, seconds: float) -> float:
+        """Where a time lies, 0 at the left end and 1 at the right; times outside go to the ends."""
+        return min(max((seconds - self.start) / (self.end - self.start), 0.0), 1.0)
+
+    def ticks(self, most: int = 8) -> list[tuple[float, str]]:
+        """Round times with their labels, as (share, mm:ss.s); ``most`` of them at most."""
+        step = _time_step((self.end - self.start) / most)
+        first, last = math.ceil(self.start / step - 1e-6), math.floor(self.end / step + 1e-6)
+        return [(self.share(n * step), clock(n * step)) for n in range(first, last + 1)]
+
+
+def _time_step(least: float) -> float:
+    """The smallest round step of at least ``least`` seconds, and at least the tenth that labels show."""
+    for step in (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600):
+        if step >= least:
+            return float(step)
+    return 3600.0 * math.ceil(least / 3600)
+
+
+def round_levels(ceiling: float, most: int = 4) -> list[float]:
+    """Zero and round values up to ``ceiling``, ``most`` + 1 of them at most."""
+    power = 10.0 ** math.floor(math.log10(ceiling / most))
+    step = next(m * power for m in (1, 2, 5, 10) if m * power * most >= ceiling * (1 - 1e-9))
+    return [n * step for n in range(math.floor(ceiling / step + 1e-9) + 1)]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Shapes in a box of ``CURVE_WIDTH`` × ``CURVE_HEIGHT``, y downwards.
+
+    Attributes:
+        area: path of the filled area, one step a segment.
+        line: path of the steps' upper edge.
+        dots: path of zero-length strokes, one where each segment's frame stands.
+        even: height of the even weight 1/T, as a share of the box from below.
+        levels: (share from below, label) of the lines to read the curve by.
+    """
+
+    area: str
+    line: str
+    dots: str
+    even: float
+    levels: list[tuple[float, str]]
+
+
+def attention_curve(
+    axis: TimeAxis, segments_seconds: np.ndarray, frame_seconds: np.ndarray, attention: np.ndarray
+) -> Curve:
+    """The temporal attention (T,) as steps over the segments (T, 2), with the even level 1/T."""
+    even = 1.0 / len(attention)
+    ceiling = max(float(attention.max()) * 1.12, even * 1.6)
+    area, line, dots = [], [], []
+    before = None
+    for (start, end), seen, weight in zip(segments_seconds, frame_seconds, attention, strict=True):
+        x0, x1 = (CURVE_WIDTH * axis.share(float(t)) for t in (start, end))
+        y = CURVE_HEIGHT * (1 - float(weight) / ceiling)
+        area.append(f"M{x0:.2f} {CURVE_HEIGHT}V{y:.2f}H{x1:.2f}V{CURVE_HEIGHT}Z")
+        joined = before is not None and abs(x0 - before) < 0.5
+        line.append(f"{f'V{y:.2f}' if joined else f'M{x0:.2f} {y:.2f}'}H{x1:.2f}")
+        dots.append(f"M{CURVE_WIDTH * axis.share(float(seen)):.2f} {y:.2f}h0")
+        before = x1
+    levels = [(level / ceiling, f"{level:g}") for level in round_levels(ceiling)]
+    return Curve("".join(area), "".join(line), "".join(dots), even / ceiling, levels)

@@ -1,0 +1,38 @@
+"""Pictures as text that a page can hold in itself."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+from PIL import Image
+
+from attcell.report.overlay import RAMP, heat_levels
+
+
+def fitted(frame: np.ndarray, longest: int) -> Image.Image:
+    """The frame (H, W, 3) uint8 as a picture whose longer side is at most ``longest``; never enlarged."""
+    picture = Image.fromarray(np.ascontiguousarray(frame))
+    picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    return picture
+
+
+def jpeg_uri(picture: Image.Image, quality: int = 80) -> str:
+    """A ``data:`` address that holds the picture as JPEG."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=quality, optimize=True, progressive=True)
+    return _uri("image/jpeg", buffer)
+
+
+def heat_uri(attention: np.ndarray, peak: float) -> str:
+    """A ``data:`` address that holds the heat of ``attention`` (K, K) as a small PNG with a palette."""
+    picture = Image.fromarray(heat_levels(attention, peak))
+    picture.putpalette(RAMP[:, :3].tobytes())
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", optimize=True, transparency=RAMP[:, 3].tobytes())
+    return _uri("image/png", buffer)
+
+
+def _uri(kind: str, buffer: io.BytesIO) -> str:
+    return f"data:{kind};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

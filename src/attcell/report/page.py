@@ -1,0 +1,78 @@
+"""The report: one HTML page that holds everything in itself and opens from disk."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from attcell.errors import CallError
+from attcell.files import write_text
+from attcell.records import Prediction
+from attcell.report.overlay import RAMP
+from attcell.report.views import video_view
+
+
+def write_report(predictions: Sequence[Prediction], path: Path, model: Mapping[str, str] | None = None) -> None:
+    """Write a page on one or more predictions: what was seen, and where and when the evidence is.
+
+    Args:
+        predictions: in the order of the page; at least one.
+        path: the HTML file; written whole or not at all.
+        model: names and values that describe the model, shown at the end of the page.
+
+    Raises:
+        CallError: no prediction was given, or one whose parts do not fit together.
+        ModelError: a prediction holds values that are not finite numbers.
+    """
+    if not predictions:
+        raise CallError("a report needs at least one prediction, but none was given; predict a video first")
+    write_text(path, render(predictions, model or {}))
+
+
+def render(predictions: Sequence[Prediction], model: Mapping[str, str]) -> str:
+    """The page's text."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("attcell.report", "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["percent"] = percent
+    script = _source(environment, "page.js")
+    text = environment.get_template("page.html.j2").render(
+        videos=[video_view(prediction) for prediction in predictions],
+        model=dict(model),
+        style=Markup(_source(environment, "page.css")),  # noqa: S704, our own file
+        script=Markup(script),  # noqa: S704, our own file
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
+        ramp=[(100 * n / 8, RAMP[round(n / 8 * (len(RAMP) - 1))].tolist()) for n in range(9)],
+        data=embedded_json([prediction.to_dict() for prediction in predictions]),
+        num_streams=max(len(prediction.spatial_attention) for prediction in predictions),
+    )
+    # A file name may hold bytes that are no UTF-8; Python keeps them as lone surrogates, which no page can hold.
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def percent(value: float) -> str:
+    """A percentage with one decimal; what would be rounded to nothing says so."""
+    return "<0.1" if 0 < value < 0.05 else f"{value:.1f}"
+
+
+def embedded_json(value: object) -> Markup:
+    """JSON that can stand in a ``<script>`` element: nothing in it can end the element or open a comment."""
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)  # noqa: S704, escaped above
+
+
+def _source(environment: jinja2.Environment, name: str) -> str:
+    assert environment.loader is not None
+    return environment.loader.get_source(environment, name)[0]
