@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,7 +20,6 @@ from attcell.engine.model_folder import SavedModel
 from attcell.errors import CallError, VideoError
 from attcell.files import write_text
 from attcell.metrics.recognition import confusion_matrix, mean_class_accuracy, top_k_accuracy
-from attcell.nn import Stream
 from attcell.progress import track
 from attcell.records import VideoRecord
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch.utils.data import Dataset
@@ -19,7 +19,7 @@ from attcell.engine.build import evaluation_plan, frame_spec, training_plan
 from attcell.engine.extract import channel_figures, extract_features, feature_store
 from attcell.engine.learner import Material
 from attcell.errors import DataError
-from attcell.nn import STAN, Backbone, Stream
+from attcell.nn import STAN, Backbone
 from attcell.nn.streams import Standardise
 from attcell.records import VideoRecord
 

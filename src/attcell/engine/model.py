@@ -16,7 +16,9 @@ from attcell.records import Prediction
 
 
 class Model(ModelHubMixin):
-    """A network with its classes and its recipe. Has ``save_pretrained``, ``from_pretrained``, ``push_to_hub``.
+    """A network with its classes and its recipe.
+
+    Has ``save_pretrained``, ``from_pretrained`` and ``push_to_hub``, as Hugging Face's models have.
 
     Attributes:
         saved: the network in test mode, the classes and the recipe.
