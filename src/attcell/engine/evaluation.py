@@ -12,10 +12,10 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from attcell.data.dataset import KeptViews, PlannedViews
-from attcell.data.sources import Listing
+from attcell.data.sources import Listing, read_source
 from attcell.engine.build import evaluation_plan, frame_spec
 from attcell.engine.inference import mean_probabilities
-from attcell.engine.material import filled_store
+from attcell.engine.material import filled_store, read_listings
 from attcell.engine.model_folder import SavedModel
 from attcell.errors import CallError, VideoError
 from attcell.files import write_text
@@ -142,3 +142,24 @@ def evaluate_model(
     return Evaluation(
         model.labels, listing.records, np.stack(list(scores.values())), unread, tuple(notes), protocol
     )
+
+
+def listing_of(
+    model: SavedModel, split: str, source: Path | None = None, root: Path | None = None
+) -> Listing:
+    """The videos to test on: a split of the model's own recipe, or another source with the same classes.
+
+    Raises:
+        CallError: the recipe names no such split.
+        DataError: a source that is not right, or holds a class that the model does not know.
+    """
+    if source is not None:
+        return read_source(source, root, model.labels)
+    data = model.recipe.data
+    if split == "val" and data.val_fraction > 0:
+        listings = read_listings(model.recipe)
+        return Listing(listings.val, listings.labels)
+    named = {"train": data.train, "val": data.val, "test": data.test}[split]
+    if named is None:
+        raise CallError(f"the model's recipe names no {split} videos; name a source with --data")
+    return read_source(named, data.root, model.labels)

@@ -10,6 +10,11 @@ from torch import Tensor
 from attcell.nn import STAN, STANOutput
 
 
+def best_device() -> torch.device:
+    """The first GPU if PyTorch finds one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def run_views(network: STAN, views: Mapping[str, Tensor], *, kept_features: bool) -> STANOutput:
     """Run the network on (V, T, ...) views of one video: pictures, or their kept feature maps."""
     device = next(network.parameters()).device

@@ -10,37 +10,17 @@ import lightning as L
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from attcell.config import TrainSection
 from attcell.data.dataset import Batch, Views, collate
 from attcell.data.order import TrainingOrder
 from attcell.engine.inference import mean_probabilities
+from attcell.engine.material import Material
 from attcell.engine.schedule import build_optimizer, build_schedule, rounds
 from attcell.errors import TrainingError, VideoError
 from attcell.nn import STAN
 from attcell.progress import say
-
-
-@dataclass(frozen=True)
-class Material:
-    """What a training draws from.
-
-    Attributes:
-        train: (video index, position) → Sample.
-        num_videos: in the training set.
-        val: video index → (V, T, ...) views; ``None`` without a validation set.
-        val_labels: the classes of the validation videos.
-        kept_features: the inputs are the backbones' feature maps, not pictures.
-        workers: processes that decode.
-    """
-
-    train: Dataset[Any]
-    num_videos: int
-    val: Dataset[Any] | None
-    val_labels: tuple[int, ...]
-    kept_features: bool
-    workers: int
 
 
 @dataclass(frozen=True)

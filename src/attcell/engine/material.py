@@ -17,13 +17,33 @@ from attcell.data.holdout import hold_out
 from attcell.data.sources import read_source
 from attcell.engine.build import evaluation_plan, frame_spec, training_plan
 from attcell.engine.extract import channel_figures, extract_features, feature_store
-from attcell.engine.learner import Material
 from attcell.errors import DataError
 from attcell.nn import STAN, Backbone
 from attcell.nn.streams import Standardise
 from attcell.records import VideoRecord
 
 SHOWN_FAILURES = 10
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a training draws from.
+
+    Attributes:
+        train: (video index, position) → Sample.
+        num_videos: in the training set.
+        val: video index → (V, T, ...) views; ``None`` without a validation set.
+        val_labels: the classes of the validation videos.
+        kept_features: the inputs are the backbones' feature maps, not pictures.
+        workers: processes that decode.
+    """
+
+    train: Dataset[Any]
+    num_videos: int
+    val: Dataset[Any] | None
+    val_labels: tuple[int, ...]
+    kept_features: bool
+    workers: int
 
 
 @dataclass(frozen=True)

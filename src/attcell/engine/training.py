@@ -22,6 +22,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from attcell.config import Recipe, TrainSection, check_recipe
 from attcell.engine.build import build_network
+from attcell.engine.inference import best_device
 from attcell.engine.learner import Learner, Standing
 from attcell.engine.material import gather_material, read_listings
 from attcell.engine.model_folder import save_model
@@ -63,7 +64,7 @@ def train(recipe: Recipe, run_folder: Path, *, resume: bool = False) -> Training
     torch.manual_seed(section.seed)
     listings = read_listings(recipe)
     network = build_network(recipe.model, len(listings.labels), load_weights=True)
-    material = gather_material(recipe, listings, network, run_device(section))
+    material = gather_material(recipe, listings, network, _device(section))
     iterations = num_iterations(section, material.num_videos)
     model_folder = run_folder / "model"
 
@@ -82,13 +83,11 @@ def train(recipe: Recipe, run_folder: Path, *, resume: bool = False) -> Training
     return TrainingOutcome(model_folder, learner.best, iterations)
 
 
-def run_device(section: TrainSection) -> torch.device:
-    """Where the network runs before Lightning takes over: for features, and in tests of a model."""
-    if section.accelerator == "cpu" or not torch.cuda.is_available():
-        if section.accelerator == "gpu":
-            raise CallError("train.accelerator is gpu, and PyTorch finds none; use cpu or auto")
-        return torch.device("cpu")
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+def _device(section: TrainSection) -> torch.device:
+    """Where features are computed, before Lightning takes over."""
+    if section.accelerator == "gpu" and not torch.cuda.is_available():
+        raise CallError("train.accelerator is gpu, and PyTorch finds none; use cpu or auto")
+    return torch.device("cpu") if section.accelerator == "cpu" else best_device()
 
 
 def _claim(run_folder: Path, recipe: Recipe, resume: bool) -> None:

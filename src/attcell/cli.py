@@ -1,0 +1,294 @@
+"""The command line. Results go to stdout; progress, warnings and errors to stderr.
+
+Exit status: 0 done, 1 something in the data or the outcome was bad (and was said), 2 the call was wrong.
+Heavy libraries are imported inside the commands, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from enum import IntEnum, StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attcell.errors import AttcellError
+
+if TYPE_CHECKING:
+    from attcell.engine.evaluation import Evaluation
+    from attcell.records import Prediction
+
+app = typer.Typer(
+    name="attcell",
+    help="Recognise actions in videos, and see where and when the evidence is.",
+    epilog="Begin with: attcell demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+data_app = typer.Typer(help="Look at data sets.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(data_app, name="data")
+
+
+class Kind(StrEnum):
+    """The kinds of generated videos."""
+
+    trimmed = "trimmed"
+    untrimmed = "untrimmed"
+
+
+class Split(StrEnum):
+    """The parts of a data set that a recipe names."""
+
+    train = "train"
+    val = "val"
+    test = "test"
+
+
+class Crops(IntEnum):
+    """How many crops of each frame are looked at."""
+
+    one = 1
+    ten = 10
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends in one message and an exit status, not in a traceback."""
+    try:
+        app()
+    except AttcellError as error:
+        print(f"attcell: {error}", file=sys.stderr)
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        print("attcell: interrupted", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(1)
+    except OSError as error:  # a full disk, a folder that may not be written
+        print(f"attcell: {error.strerror or error}: {error.filename or ''}", file=sys.stderr)
+        sys.exit(1)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Where everything goes.")] = Path("attcell-demo"),
+) -> None:
+    """Generate videos, train a small STAN on them, test it, and write a report page. Takes a few minutes.
+
+    Example: attcell demo --out /tmp/demo
+    """
+    from attcell.demo import run_demo
+
+    run_demo(out)
+
+
+@app.command()
+def synth(
+    out: Annotated[Path, typer.Argument(help="A new or empty folder.")],
+    kind: Annotated[
+        Kind, typer.Option(help="Is the action all of the video, or a quarter of it?")
+    ] = Kind.trimmed,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same videos.")] = 0,
+    classes: Annotated[int, typer.Option(help="4, 6, 8 or 10.")] = 6,
+    train: Annotated[int, typer.Option(min=0, help="Videos of each class for training.")] = 30,
+    val: Annotated[int, typer.Option(min=0, help="Videos of each class for validation.")] = 5,
+    test: Annotated[int, typer.Option(min=0, help="Videos of each class for testing.")] = 20,
+) -> None:
+    """Generate small videos with known classes, actor boxes and action intervals.
+
+    Example: attcell synth videos --kind untrimmed --seed 1
+    """
+    from attcell.data.synth.write import write_dataset
+    from attcell.progress import progress_bar
+
+    with progress_bar() as bar:
+        task = bar.add_task("generating", total=None, note="")
+        write_dataset(
+            out,
+            kind.value,
+            seed=seed,
+            num_classes=classes,
+            videos={"train": train, "val": val, "test": test},
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    print(
+        f"{out}: {(train + val + test) * classes} videos of {classes} classes, truth in {out / 'truth.json'}"
+    )
+
+
+@data_app.command("check")
+def data_check(
+    source: Annotated[Path, typer.Argument(help="A folder per class, or a list file.")],
+    root: Annotated[Path | None, typer.Option(help="What a list's paths are relative to.")] = None,
+    json_path: Annotated[
+        str | None, typer.Option("--json", help="Write the report as JSON to this file, or - for stdout.")
+    ] = None,
+) -> None:
+    """Decode every video of a data set, and say what is there, what is missing, what cannot be read.
+
+    Example: attcell data check videos/train
+    """
+    from attcell.data.check import check_source
+    from attcell.progress import track
+
+    report = check_source(source, root, progress=lambda items: track(items, len(items), "checking"))
+    if json_path != "-":
+        print("\n".join(report.lines()))
+    if json_path is not None:
+        _write_json(json_path, report.to_dict())
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Argument(help="A recipe in YAML.")],
+    overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run folder; by default runs/RECIPE.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+) -> None:
+    """Train a network by a recipe; the best model so far is always in the run folder's model/.
+
+    Example: attcell train recipes/stan-frame.yaml data.train=videos/train train.epochs=20 --out runs/mine
+    """
+    from attcell.config import load_recipe
+    from attcell.progress import say
+
+    resolved = load_recipe(recipe, overrides or [])
+    run_folder = out or Path("runs") / recipe.stem
+    from attcell.engine.training import train as run_training
+
+    outcome = run_training(resolved, run_folder, resume=resume)
+    best = outcome.best
+    if best.accuracy is not None:
+        say(
+            f"{outcome.iterations} iterations; the best of them, {best.iterations}, has "
+            f"validation accuracy {100 * best.accuracy:.1f} %"
+        )
+    print(outcome.model_folder)
+
+
+@app.command()
+def test(
+    model: Annotated[str, typer.Argument(help="A model folder, or a Hugging Face id.")],
+    split: Annotated[Split, typer.Option(help="Which source of the model's recipe.")] = Split.test,
+    data: Annotated[Path | None, typer.Option(help="Another source: a folder per class or a list.")] = None,
+    root: Annotated[Path | None, typer.Option(help="What a list's paths are relative to.")] = None,
+    segments: Annotated[int | None, typer.Option(min=1, help="T; by default the recipe's.")] = None,
+    crops: Annotated[Crops, typer.Option(help="1, or 10 averaged.")] = Crops.one,
+    cache: Annotated[Path | None, typer.Option(help="Keep a frozen backbone's features here.")] = None,
+    out: Annotated[Path | None, typer.Option(help="For scores.json and confusion.png.")] = None,
+) -> None:
+    """Test a model: figures with their protocol, scores.json and the confusion matrix as a picture.
+
+    Example: attcell test runs/mine/model --segments 25 --crops 10
+    """
+    from attcell.engine.evaluation import evaluate_model, listing_of
+    from attcell.engine.inference import best_device
+    from attcell.engine.model import load
+    from attcell.report.confusion import confusion_picture
+
+    loaded = load(model)
+    listing = listing_of(loaded.saved, split.value, data, root)
+    evaluation = evaluate_model(
+        loaded.saved,
+        listing,
+        num_segments=segments,
+        num_crops=crops.value,
+        cache_folder=cache,
+        device=best_device(),
+    )
+    folder = out or Path(model).absolute().parent / f"test-{split.value if data is None else data.stem}"
+    evaluation.write_scores(folder / "scores.json")
+    confusion_picture(
+        evaluation.confusion(),
+        evaluation.labels,
+        folder / "confusion.png",
+        title=f"{model} on {data or split.value}",
+    )
+    _print_evaluation(evaluation, folder)
+    if evaluation.unread:
+        raise typer.Exit(1)
+
+
+@app.command()
+def predict(
+    videos: Annotated[list[Path], typer.Argument(help="Video files.")],
+    model: Annotated[str, typer.Option(help="A model folder, or a Hugging Face id.")],
+    segments: Annotated[int | None, typer.Option(min=1, help="T; by default the recipe's.")] = None,
+    json_path: Annotated[
+        str | None, typer.Option("--json", help="Write the predictions to this file, or - for stdout.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a page to look at.")] = None,
+) -> None:
+    """Predict the class of videos, and show where and when the network looked.
+
+    Example: attcell predict clip.mp4 --model runs/demo/model --report clip.html
+    """
+    from attcell.engine.inference import best_device
+    from attcell.engine.model import load
+    from attcell.errors import VideoError
+    from attcell.progress import say, track
+    from attcell.report.page import write_report
+
+    loaded = load(model).to(best_device())
+    predictions: list[Prediction] = []
+    failed: dict[str, str] = {}
+    for video in track(videos, len(videos), "predicting"):
+        try:
+            predictions.append(loaded.predict(video, segments=segments))
+        except VideoError as error:
+            failed[str(video)] = str(error)
+            say(f"attcell: {error}")
+            continue
+        for note in predictions[-1].notes:
+            say(f"{video}: {note}")
+        if json_path != "-":
+            print(_one_line(predictions[-1]), flush=True)
+    if json_path is not None:
+        found = [prediction.to_dict() for prediction in predictions]
+        _write_json(json_path, {"model": model, "predictions": found, "failed": failed})
+    if report is not None and predictions:
+        write_report(predictions, report, {"model": model})
+        say(f"report: {report}")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _one_line(prediction: Prediction) -> str:
+    best = ", ".join(f"{label} {100 * score:.1f} %" for label, score in prediction.top(3))
+    peak = int(prediction.temporal_attention.argmax())
+    start, end = prediction.segments_seconds[peak]
+    return f"{prediction.video}: {best} (most attention at {start:.1f}-{end:.1f} s)"
+
+
+def _print_evaluation(evaluation: Evaluation, folder: Path) -> None:
+    from attcell.progress import say
+
+    for message in (*evaluation.unread.values(), *evaluation.notes):
+        say(f"attcell: {message}")
+    for name, value in evaluation.figures().items():
+        print(f"{name.replace('_', ' '):20} {value:6.2f} %")
+    print(
+        "protocol:",
+        ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in evaluation.protocol.items()),
+    )
+    print(f"written: {folder / 'scores.json'}, {folder / 'confusion.png'}")
+
+
+def _write_json(path: str, content: object) -> None:
+    import json
+
+    from attcell.files import write_text
+
+    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+    if path == "-":
+        sys.stdout.write(text)
+    else:
+        write_text(Path(path), text)
+
+
+if __name__ == "__main__":
+    main()
