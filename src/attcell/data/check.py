@@ -112,7 +112,7 @@ class CheckReport:
             *_section("unreadable", [video.error for video in self.unreadable]),
             *_section("damaged", [f"{video.id}: {'; '.join(video.notes)}" for video in self.damaged]),
             *_section("the same file twice", [" = ".join(group) for group in self.duplicates]),
-            *_section("notes", [f"{video.id}: {'; '.join(video.notes)}" for video in self.noted]),
+            *_section("notes", self._grouped_notes()),
             *_section(
                 f"fewer than {FEW_FRAMES} frames", [f"{video.id}: {video.num_frames}" for video in self.short]
             ),
@@ -140,6 +140,16 @@ class CheckReport:
             lines.append(f"  frames a video: {min(frames)} to {max(frames)}, median {np.median(frames):g}")
             lines.append(f"  sizes: {shown}{more}")
         return lines
+
+    def _grouped_notes(self) -> list[str]:
+        by_note: dict[str, list[str]] = {}
+        for video in self.noted:
+            for note in video.notes:
+                by_note.setdefault(note, []).append(video.id)
+        return [
+            f"{note}: {ids[0]}" + (f" and {len(ids) - 1} more" if len(ids) > 1 else "")
+            for note, ids in by_note.items()
+        ]
 
     def _of_class(self, label: int) -> dict[str, Any]:
         videos = [video for video in self.videos if video.label == label]

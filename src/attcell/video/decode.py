@@ -6,7 +6,8 @@ How a frame is counted, timed and shown:
   its end, so that a count, a time or a note is the truth even where only the first frames are wanted.
 - *Times*: presentation time stamps in seconds, as the file gives them; the first need not be 0. Frames
   without a usable stamp (none, or not later than the frame before) are put evenly between their neighbours,
-  or go on at the file's frame rate.
+  or go on at the file's frame rate. Where more decoding stamps than presentation stamps are usable, as in an
+  AVI with B-frames, they are taken instead. ``notes`` says so.
 - *Damage*: what decodes is kept and ``notes`` says so. After a packet that the decoder refuses, frames are
   dropped up to the next key frame, for they are built on what is missing. A file of which nothing decodes is
   a VideoError.
@@ -31,6 +32,7 @@ from av.video.stream import VideoStream
 from attcell.errors import VideoError
 from attcell.video.container import opened
 from attcell.video.picture import shown_size, to_rgb
+from attcell.video.times import frame_times
 
 _SOME_RATE = 25.0  # frames a second, where a file gives neither times nor a rate
 
@@ -157,6 +159,7 @@ class _Decoded:
     header_end: float = 0.0  # seconds, where only this tells that a file was cut off
     num_packets: int = 0
     pts: list[int | None] = field(default_factory=list)
+    dts: list[int | None] = field(default_factory=list)
     last_ticks: int = 0
     images: dict[int, np.ndarray] = field(default_factory=dict)
     size: tuple[int, int] = (0, 0)  # width and height of the first frame, as stored
@@ -176,12 +179,12 @@ class _Decoded:
                 f"{path}: none of its {self.num_packets} video packets decodes; the file is damaged. "
                 "Get it again, or leave it out."
             )
-        numerator, denominator = self.seconds_per_tick
-        seconds, num_filled, step = _frame_seconds(self.pts, self.seconds_per_tick, self.header_rate)
-        end = float(seconds[-1]) + (self.last_ticks * numerator / denominator or step)
+        seconds, end, is_exact = frame_times(
+            self.pts, self.dts, self.seconds_per_tick, self.header_rate, self.last_ticks
+        )
         notes = self._notes()
-        if num_filled:
-            notes.append(f"{num_filled} of {len(self.pts)} frames have no usable time; theirs are estimated")
+        if not is_exact:
+            notes.append("presentation times are missing or run backwards; frame times are estimated")
         if end < self.header_end - max(1.0, 0.1 * self.header_end):
             notes.append(
                 f"the header promises {self.header_end:.1f} seconds, the video ends at {end:.1f}: "
@@ -226,6 +229,7 @@ def _decode(path: Path, stream: int | None, wanted: Collection[int], threads: st
             elif size != decoded.size:
                 decoded.other_sizes.add(size)
             decoded.pts.append(frame.pts)
+            decoded.dts.append(frame.dts)
             decoded.last_ticks = frame.duration
             decoded.num_flagged += frame.is_corrupt
             if index in wanted:
@@ -278,25 +282,3 @@ def _count_packets(path: Path, stream: int | None) -> int:
         for _ in _packets(container, video, counted):
             pass
         return counted.num_packets
-
-
-def _frame_seconds(
-    pts: list[int | None], seconds_per_tick: tuple[int, int], rate: float
-) -> tuple[np.ndarray, int, float]:
-    """Presentation times (N,), increasing; how many had to be estimated; and the usual step between two."""
-    numerator, denominator = seconds_per_tick
-    known: list[int] = []
-    for index, ticks in enumerate(pts):
-        if ticks is not None and (not known or ticks > pts[known[-1]]):  # type: ignore[operator]
-            known.append(index)
-    seconds = np.array([pts[i] * numerator / denominator for i in known])  # type: ignore[operator]
-    steps = np.diff(seconds) / np.diff(known) if len(known) > 1 else np.empty(0)
-    step = float(np.median(steps)) if steps.size else 1 / rate
-    if len(known) == len(pts):
-        return seconds, 0, step
-    if not known:
-        return np.arange(len(pts)) * step, len(pts), step
-    every = np.arange(len(pts))
-    filled = np.interp(every, known, seconds)
-    filled += (np.minimum(every - known[0], 0) + np.maximum(every - known[-1], 0)) * step
-    return filled, len(pts) - len(known), step
