@@ -6,7 +6,8 @@ How a frame is counted, timed and shown:
   its end, so that a count, a time or a note is the truth even where only the first frames are wanted.
 - *Times*: presentation time stamps in seconds, as the file gives them; the first need not be 0. Frames
   without a usable stamp (none, or not later than the frame before) are put evenly between their neighbours,
-  or go on at the file's frame rate.
+  or go on at the file's frame rate. Where more decoding stamps than presentation stamps are usable, as in an
+  AVI with B-frames, they are taken instead. ``notes`` says so.
 - *Damage*: what decodes is kept and ``notes`` says so. After a packet that the decoder refuses, frames are
   dropped up to the next key frame, for they are built on what is missing. A file of which nothing decodes is
   a VideoError.
@@ -18,21 +19,21 @@ How a frame is counted, timed and shown:
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
 from av.container import InputContainer
-from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from attcell.errors import VideoError
+from attcell.video.container import opened
+from attcell.video.picture import shown_size, to_rgb
+from attcell.video.times import frame_times
 
-_TEXT_CODECS = frozenset({"ansi", "bintext", "xbin", "idf"})  # FFmpeg would draw a text file as a picture
 _SOME_RATE = 25.0  # frames a second, where a file gives neither times nor a rate
 
 
@@ -155,8 +156,10 @@ class _Decoded:
     seconds_per_tick: tuple[int, int]
     header_rate: float
     header_frames: int
+    header_end: float = 0.0  # seconds, where only this tells that a file was cut off
     num_packets: int = 0
     pts: list[int | None] = field(default_factory=list)
+    dts: list[int | None] = field(default_factory=list)
     last_ticks: int = 0
     images: dict[int, np.ndarray] = field(default_factory=dict)
     size: tuple[int, int] = (0, 0)  # width and height of the first frame, as stored
@@ -173,15 +176,20 @@ class _Decoded:
     def info(self, path: Path) -> VideoInfo:
         if not self.pts:
             raise VideoError(
-                f"{path}: none of its {self.num_packets} video packets decodes. The file is damaged; "
-                "get it again, or leave it out."
+                f"{path}: none of its {self.num_packets} video packets decodes; the file is damaged. "
+                "Get it again, or leave it out."
             )
-        numerator, denominator = self.seconds_per_tick
-        seconds, num_filled, step = _frame_seconds(self.pts, self.seconds_per_tick, self.header_rate)
-        end = float(seconds[-1]) + (self.last_ticks * numerator / denominator or step)
+        seconds, end, is_exact = frame_times(
+            self.pts, self.dts, self.seconds_per_tick, self.header_rate, self.last_ticks
+        )
         notes = self._notes()
-        if num_filled:
-            notes.append(f"{num_filled} of {len(self.pts)} frames have no usable time; theirs are estimated")
+        if not is_exact:
+            notes.append("presentation times are missing or run backwards; frame times are estimated")
+        if end < self.header_end - max(1.0, 0.1 * self.header_end):
+            notes.append(
+                f"the header promises {self.header_end:.1f} seconds, the video ends at {end:.1f}: "
+                "the file may be cut off"
+            )
         return VideoInfo(len(self.pts), seconds, end, *self.shown_size, tuple(notes), self.is_damaged)
 
     def _notes(self) -> list[str]:
@@ -191,9 +199,9 @@ class _Decoded:
         if self.is_damaged and num_frames < promised:
             notes.append(f"{num_frames} of {promised} frames decode; the rest is damaged or missing")
         elif self.num_refused:
-            notes.append(f"{self.num_refused} packets are damaged")
+            notes.append(f"damaged packets: {self.num_refused}")
         if self.num_flagged:
-            notes.append(f"{self.num_flagged} frames are kept that the decoder calls damaged")
+            notes.append(f"frames that are kept though the decoder calls them damaged: {self.num_flagged}")
         if self.cut_off:
             notes.append(f"the file is cut off or damaged: {self.cut_off}")
         if self.other_sizes:
@@ -204,25 +212,28 @@ class _Decoded:
 
 def _decode(path: Path, stream: int | None, wanted: Collection[int], threads: str) -> _Decoded:
     """Decode the whole file on many threads ("AUTO") or on one ("NONE"), keeping the wanted frames as RGB."""
-    with _opened(path, stream) as (container, video):
+    with opened(path, stream) as (container, video):
         video.thread_type = threads
         ticks = video.time_base
         rate = video.average_rate or video.guessed_rate or _SOME_RATE
         assert ticks is not None  # FFmpeg gives every stream one
         decoded = _Decoded((ticks.numerator, ticks.denominator), float(rate), video.frames)
+        if container.format.name.startswith("matroska") and container.duration:
+            decoded.header_end = ((container.start_time or 0) + container.duration) / av.time_base
+        reformatter = VideoReformatter()  # one for all: setting up a conversion costs as much as doing it
         for frame in _whole_frames(container, video, decoded):
             size = (frame.width, frame.height)
             index = len(decoded.pts)
             if index == 0:
-                decoded.size = size
-                decoded.shown_size = size[::-1] if _is_transposed(_orientation(frame)) else size
+                decoded.size, decoded.shown_size = size, shown_size(frame)
             elif size != decoded.size:
                 decoded.other_sizes.add(size)
             decoded.pts.append(frame.pts)
+            decoded.dts.append(frame.dts)
             decoded.last_ticks = frame.duration
             decoded.num_flagged += frame.is_corrupt
             if index in wanted:
-                decoded.images[index] = _to_rgb(frame, decoded.shown_size)
+                decoded.images[index] = to_rgb(frame, decoded.shown_size, reformatter)
         return decoded
 
 
@@ -266,114 +277,8 @@ def _packets(container: InputContainer, video: VideoStream, decoded: _Decoded) -
 
 def _count_packets(path: Path, stream: int | None) -> int:
     """How many frames the packets promise, without decoding."""
-    with _opened(path, stream) as (container, video):
+    with opened(path, stream) as (container, video):
         counted = _Decoded((1, 1), _SOME_RATE, 0)
         for _ in _packets(container, video, counted):
             pass
         return counted.num_packets
-
-
-def _to_rgb(frame: VideoFrame, shown_size: tuple[int, int]) -> np.ndarray:
-    """The frame as it is to be shown, (H, W, 3) uint8, brought to ``shown_size`` (width, height)."""
-    orientation = _orientation(frame)
-    width, height = shown_size[::-1] if _is_transposed(orientation) else shown_size
-    image = frame.to_ndarray(format="rgb24", width=width, height=height)
-    if _is_transposed(orientation):
-        image = image.transpose(1, 0, 2)
-    # The shown picture's x grows with the stored x (a) or y (c), its y with b or d; a minus runs backwards.
-    a, b, c, d = orientation
-    image = image[:: -1 if b + d < 0 else 1, :: -1 if a + c < 0 else 1]
-    return np.ascontiguousarray(image)
-
-
-def _orientation(frame: VideoFrame) -> tuple[int, int, int, int]:
-    """Signs a, b, c, d of the file's display matrix: shown x = a·x + c·y, shown y = b·x + d·y."""
-    side_data: Any = frame.side_data  # PyAV's type stub names other keys than the ones it takes
-    stored = side_data.get(SideDataType.DISPLAYMATRIX)
-    if stored is None:
-        return (1, 0, 0, 1)
-    a, b, c, d = np.frombuffer(bytes(stored), dtype=np.int32)[[0, 1, 3, 4]].tolist()
-    if abs(b) + abs(c) > abs(a) + abs(d):
-        return (0, _sign(b), _sign(c), 0)
-    return (_sign(a), 0, 0, _sign(d))
-
-
-def _sign(value: int) -> int:
-    return -1 if value < 0 else 1
-
-
-def _is_transposed(orientation: tuple[int, int, int, int]) -> bool:
-    return orientation[0] == 0
-
-
-def _frame_seconds(
-    pts: list[int | None], seconds_per_tick: tuple[int, int], rate: float
-) -> tuple[np.ndarray, int, float]:
-    """Presentation times (N,), increasing; how many had to be estimated; and the usual step between two."""
-    numerator, denominator = seconds_per_tick
-    known: list[int] = []
-    for index, ticks in enumerate(pts):
-        if ticks is not None and (not known or ticks > pts[known[-1]]):  # type: ignore[operator]
-            known.append(index)
-    seconds = np.array([pts[i] * numerator / denominator for i in known])  # type: ignore[operator]
-    steps = np.diff(seconds) / np.diff(known) if len(known) > 1 else np.empty(0)
-    step = float(np.median(steps)) if steps.size else 1 / rate
-    if len(known) == len(pts):
-        return seconds, 0, step
-    if not known:
-        return np.arange(len(pts)) * step, len(pts), step
-    every = np.arange(len(pts))
-    filled = np.interp(every, known, seconds)
-    filled += (np.minimum(every - known[0], 0) + np.maximum(every - known[-1], 0)) * step
-    return filled, len(pts) - len(known), step
-
-
-@contextmanager
-def _opened(path: Path, stream: int | None) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The open container and its video stream, or one clear VideoError."""
-    _check_file(path)
-    try:
-        container = av.open(f"file:{path}")  # the prefix, for a colon in a name would read as a protocol
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise VideoError(_why_not_a_video(path, getattr(error, "strerror", None) or str(error))) from None
-    with container:
-        yield container, _video_stream(path, container, stream)
-
-
-def _check_file(path: Path) -> None:
-    if path.is_dir():
-        raise VideoError(f"{path}: this is a folder, a video file was expected")
-    if not path.exists():
-        raise VideoError(f"{path}: there is no such file")
-    if path.stat().st_size == 0:
-        raise VideoError(f"{path}: the file is empty (0 bytes); get it again, or leave it out")
-
-
-def _why_not_a_video(path: Path, reason: str) -> str:
-    try:
-        head = path.open("rb").read(12)
-    except OSError:
-        return f"{path}: cannot be read ({reason}); check its permissions"
-    if head[4:8] == b"ftyp":
-        return (
-            f"{path}: an MP4 file without a readable index ({reason}): it was probably cut off while it was "
-            "copied or recorded. Get it again, or leave it out."
-        )
-    return f"{path}: not a video that FFmpeg can read ({reason}). Get it again, or leave it out."
-
-
-def _video_stream(path: Path, container: InputContainer, index: int | None) -> VideoStream:
-    videos = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
-    if index is not None:
-        named = [s for s in videos if s.index == index]
-        if not named:
-            allowed = ", ".join(str(s.index) for s in videos) or "none"
-            raise VideoError(f"{path}: stream {index} is not a video stream; video streams: {allowed}")
-        return named[0]
-    videos = [s for s in videos if s.codec_context.name not in _TEXT_CODECS]
-    if not videos:
-        kinds = sorted({s.type for s in container.streams if s.type != "video"})
-        holds = f"it holds only {' and '.join(kinds)}" if kinds else "it holds text or a cover picture"
-        raise VideoError(f"{path}: there is no video in this file, {holds}; leave it out")
-    best = container.streams.best("video")
-    return next((s for s in videos if s is best), videos[0])

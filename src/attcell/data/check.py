@@ -1,0 +1,229 @@
+"""``attcell data check``: decode every video of a source and say what is there and what is wrong."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from attcell.data.sources import Listing, files_under, is_video_name, read_source
+from attcell.errors import VideoError
+from attcell.records import VideoRecord
+from attcell.video.decode import count_frames
+
+FEW_FRAMES = 25  # the number of segments at test: shorter videos repeat frames there
+_NUM_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class CheckedVideo:
+    """One video of the source: what decoding it gave, or why it gave nothing."""
+
+    id: str
+    label: int
+    num_frames: int = 0
+    seconds: float = 0.0
+    size: str = ""
+    notes: tuple[str, ...] = ()
+    is_damaged: bool = False
+    is_missing: bool = False
+    error: str = ""
+
+    @property
+    def is_read(self) -> bool:
+        return self.num_frames > 0
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What a source holds.
+
+    Attributes:
+        source: what was checked.
+        labels: the A class names.
+        videos: every video that the source names.
+        surplus: videos that lie there but that the source does not name: not in the list, or outside any
+            class folder. No fault, for a list of training videos leaves the others out.
+        ignored: other files of a folder per class, and class folders without a video. No fault either.
+        duplicates: ids of videos whose files are the same, byte for byte.
+    """
+
+    source: str
+    labels: tuple[str, ...]
+    videos: tuple[CheckedVideo, ...]
+    surplus: tuple[str, ...]
+    ignored: tuple[str, ...]
+    duplicates: tuple[tuple[str, ...], ...]
+
+    @property
+    def missing(self) -> tuple[CheckedVideo, ...]:
+        return tuple(video for video in self.videos if video.is_missing)
+
+    @property
+    def unreadable(self) -> tuple[CheckedVideo, ...]:
+        return tuple(video for video in self.videos if not video.is_read and not video.is_missing)
+
+    @property
+    def damaged(self) -> tuple[CheckedVideo, ...]:
+        return tuple(video for video in self.videos if video.is_damaged)
+
+    @property
+    def noted(self) -> tuple[CheckedVideo, ...]:
+        """Whole videos of which there is something to know, such as estimated times."""
+        return tuple(video for video in self.videos if video.notes and not video.is_damaged)
+
+    @property
+    def short(self) -> tuple[CheckedVideo, ...]:
+        """Videos of fewer than ``FEW_FRAMES`` frames."""
+        return tuple(video for video in self.videos if 0 < video.num_frames < FEW_FRAMES)
+
+    @property
+    def ok(self) -> bool:
+        """Every video is there, whole and only once."""
+        return not (self.missing or self.unreadable or self.damaged or self.duplicates)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, in plain types that ``json.dumps`` takes."""
+        return {
+            "source": self.source,
+            "ok": self.ok,
+            "classes": [self._of_class(label) for label in range(len(self.labels))],
+            "sizes": dict(Counter(video.size for video in self.videos if video.is_read).most_common()),
+            "missing": [video.id for video in self.missing],
+            "unreadable": {video.id: video.error for video in self.unreadable},
+            "damaged": {video.id: list(video.notes) for video in self.damaged},
+            "notes": {video.id: list(video.notes) for video in self.noted},
+            "duplicates": [list(group) for group in self.duplicates],
+            "short": {video.id: video.num_frames for video in self.short},
+            "surplus": list(self.surplus),
+            "ignored": list(self.ignored),
+        }
+
+    def lines(self) -> list[str]:
+        """A summary in plain text."""
+        return [
+            *self._summary(),
+            *_section("missing", [video.id for video in self.missing]),
+            *_section("unreadable", [video.error for video in self.unreadable]),
+            *_section("damaged", [f"{video.id}: {'; '.join(video.notes)}" for video in self.damaged]),
+            *_section("the same file twice", [" = ".join(group) for group in self.duplicates]),
+            *_section("notes", self._grouped_notes()),
+            *_section(
+                f"fewer than {FEW_FRAMES} frames", [f"{video.id}: {video.num_frames}" for video in self.short]
+            ),
+            *_section("videos there that the source does not name", list(self.surplus)),
+            *_section("ignored", list(self.ignored)),
+            "all videos are there and whole" if self.ok else "something is wrong: see above",
+        ]
+
+    def _summary(self) -> list[str]:
+        read = [video for video in self.videos if video.is_read]
+        lines = [
+            f"{self.source}: {len(self.videos)} videos, {len(self.labels)} classes, {len(read)} can be read"
+        ]
+        width = max((len(name) for name in self.labels), default=0)
+        for found in map(self._of_class, range(len(self.labels))):
+            lines.append(
+                f"  {found['label']:<{width}}  {found['videos']:5d} videos  {found['frames']:8d} frames  "
+                f"{found['seconds']:9.1f} s"
+            )
+        if read:
+            frames = [video.num_frames for video in read]
+            sizes = Counter(video.size for video in read).most_common()
+            shown = ", ".join(f"{size} ({count})" for size, count in sizes[:5])
+            more = f" and {len(sizes) - 5} other sizes" if len(sizes) > 5 else ""
+            lines.append(f"  frames a video: {min(frames)} to {max(frames)}, median {np.median(frames):g}")
+            lines.append(f"  sizes: {shown}{more}")
+        return lines
+
+    def _grouped_notes(self) -> list[str]:
+        by_note: dict[str, list[str]] = {}
+        for video in self.noted:
+            for note in video.notes:
+                by_note.setdefault(note, []).append(video.id)
+        return [
+            f"{note}: {ids[0]}" + (f" and {len(ids) - 1} more" if len(ids) > 1 else "")
+            for note, ids in by_note.items()
+        ]
+
+    def _of_class(self, label: int) -> dict[str, Any]:
+        videos = [video for video in self.videos if video.label == label]
+        return {
+            "label": self.labels[label],
+            "videos": len(videos),
+            "frames": sum(video.num_frames for video in videos),
+            "seconds": sum(video.seconds for video in videos),
+        }
+
+
+def check_source(
+    source: Path | str,
+    root: Path | str | None = None,
+    progress: Callable[[Sequence[VideoRecord]], Iterable[VideoRecord]] = lambda records: records,
+) -> CheckReport:
+    """Decode every video of a folder per class or a list file.
+
+    Args:
+        source, root: as in ``read_source``, whose errors pass through.
+        progress: wraps the records while they are gone through, such as ``rich.progress.track``.
+    """
+    source = Path(source)
+    listing = read_source(source, root)
+    videos = tuple(_checked(record) for record in progress(listing.records))
+    surplus = _surplus(source, root, listing)
+    return CheckReport(
+        source=str(source),
+        labels=listing.labels,
+        videos=videos,
+        surplus=tuple(str(path) for path in surplus),
+        ignored=tuple(str(path) for path in listing.ignored if path not in set(surplus)),
+        duplicates=_duplicates(listing.records),
+    )
+
+
+def _checked(record: VideoRecord) -> CheckedVideo:
+    if not record.path.exists():
+        return CheckedVideo(record.id, record.label, is_missing=True, error=f"{record.path}: missing")
+    try:
+        info = count_frames(record.path)
+    except VideoError as error:
+        return CheckedVideo(record.id, record.label, error=str(error))
+    size = f"{info.width}x{info.height}"
+    return CheckedVideo(
+        record.id, record.label, info.num_frames, info.duration_seconds, size, info.notes, info.is_damaged
+    )
+
+
+def _surplus(source: Path, root: Path | str | None, listing: Listing) -> list[Path]:
+    if source.is_dir():
+        return [path for path in listing.ignored if path.is_file() and is_video_name(path)]
+    named = {record.path.resolve() for record in listing.records}
+    folder = source.parent if root is None else Path(root)
+    return [path for path in files_under(folder) if is_video_name(path) and path.resolve() not in named]
+
+
+def _duplicates(records: Iterable[VideoRecord]) -> tuple[tuple[str, ...], ...]:
+    """Groups of ids with the same bytes; only files of one length are read."""
+    by_length: dict[int, list[VideoRecord]] = {}
+    for record in records:
+        if record.path.is_file() and (length := record.path.stat().st_size):
+            by_length.setdefault(length, []).append(record)
+    by_bytes: dict[str, list[str]] = {}
+    for alike in by_length.values():
+        for record in alike if len(alike) > 1 else []:
+            with record.path.open("rb") as file:
+                by_bytes.setdefault(hashlib.file_digest(file, "sha256").hexdigest(), []).append(record.id)
+    return tuple(tuple(ids) for ids in by_bytes.values() if len(ids) > 1)
+
+
+def _section(title: str, entries: list[str]) -> list[str]:
+    """A titled list of at most ``_NUM_SHOWN`` entries, or nothing."""
+    if not entries:
+        return []
+    more = [f"  and {len(entries) - _NUM_SHOWN} more"] if len(entries) > _NUM_SHOWN else []
+    return [f"{title}: {len(entries)}", *(f"  {entry}" for entry in entries[:_NUM_SHOWN]), *more]

@@ -1,0 +1,66 @@
+"""Opening a video file: the container and its video stream, or one clear VideoError."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from attcell.errors import VideoError
+
+_TEXT_CODECS = frozenset({"ansi", "bintext", "xbin", "idf"})  # FFmpeg would draw a text file as a picture
+
+
+@contextmanager
+def opened(path: Path, stream: int | None) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The open container and its video stream, or one clear VideoError."""
+    _check_file(path)
+    try:
+        container = av.open(f"file:{path}")  # the prefix, for a colon in a name would read as a protocol
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise VideoError(_why_not_a_video(path, getattr(error, "strerror", None) or str(error))) from None
+    with container:
+        yield container, _video_stream(path, container, stream)
+
+
+def _check_file(path: Path) -> None:
+    if path.is_dir():
+        raise VideoError(f"{path}: this is a folder, a video file was expected")
+    if not path.exists():
+        raise VideoError(f"{path}: there is no such file")
+    if path.stat().st_size == 0:
+        raise VideoError(f"{path}: the file is empty (0 bytes); get it again, or leave it out")
+
+
+def _why_not_a_video(path: Path, reason: str) -> str:
+    try:
+        head = path.open("rb").read(12)
+    except OSError:
+        return f"{path}: cannot be read ({reason}); check its permissions"
+    if head[4:8] == b"ftyp":
+        return (
+            f"{path}: an MP4 file without a readable index ({reason}): it was probably cut off while it was "
+            "copied or recorded. Get it again, or leave it out."
+        )
+    return f"{path}: not a video that FFmpeg can read ({reason}). Get it again, or leave it out."
+
+
+def _video_stream(path: Path, container: InputContainer, index: int | None) -> VideoStream:
+    videos = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+    if index is not None:
+        named = [s for s in videos if s.index == index]
+        if not named:
+            allowed = ", ".join(str(s.index) for s in videos) or "none"
+            raise VideoError(f"{path}: stream {index} is not a video stream; video streams: {allowed}")
+        return named[0]
+    videos = [s for s in videos if s.codec_context.name not in _TEXT_CODECS]
+    if not videos:
+        kinds = ", ".join(sorted({s.type for s in container.streams if s.type != "video"}))
+        found = f"only {kinds}" if kinds else "only text or a cover picture"
+        raise VideoError(f"{path}: there is no video in this file, FFmpeg finds {found}. Leave it out.")
+    best = container.streams.best("video")
+    return next((s for s in videos if s is best), videos[0])
