@@ -73,7 +73,8 @@ def attention_heat(attention: np.ndarray, peak: float) -> np.ndarray:
         peak: the weight that gets the hottest colour; larger ones get the same.
 
     Returns:
-        (k, k, 4) uint8 red, green, blue and opacity, k a multiple of K (112 for K = 7). No weight is transparent, ``peak`` is opaque.
+        (k, k, 4) uint8 red, green, blue and opacity, k a multiple of K (112 for K = 7). A weight of
+        zero is transparent, ``peak`` is opaque.
     """
     return RAMP[heat_levels(attention, peak)]
 
