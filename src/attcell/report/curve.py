@@ -84,7 +84,7 @@ def attention_curve(
 ) -> Curve:
     """The temporal attention (T,) as steps over the segments (T, 2), with the even level 1/T."""
     even = 1.0 / len(attention)
-    ceiling = max(float(attention.max()) * 1.12, even * 1.6)
+    ceiling = max(float(attention.max()) * 1.12, min(even * 1.6, 1.12))
     area, line, dots = [], [], []
     before = None
     for (start, end), seen, weight in zip(segments_seconds, frame_seconds, attention, strict=True):

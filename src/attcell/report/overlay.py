@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-CELL_PIXELS = 16
-"""Pixels of the smoothed map for each of the K regions along a side."""
+HEAT_PIXELS = 112
+"""About the side of a smoothed map: 16 pixels a region for K = 7, fewer for finer maps, never under 4."""
 
 OUTSIDE_BRIGHTNESS = 0.6
 """How bright the part of a frame stays that the network did not see."""
@@ -15,10 +15,10 @@ OUTSIDE_BRIGHTNESS = 0.6
 _ANCHORS = np.array(
     [
         [0.00, 70, 10, 105, 0.00],
-        [0.15, 110, 22, 115, 0.16],
-        [0.40, 205, 55, 75, 0.55],
-        [0.65, 245, 115, 30, 0.80],
-        [0.85, 253, 185, 45, 0.93],
+        [0.12, 125, 25, 115, 0.24],
+        [0.30, 205, 55, 75, 0.56],
+        [0.55, 245, 115, 30, 0.80],
+        [0.80, 253, 185, 45, 0.94],
         [1.00, 253, 240, 140, 1.00],
     ]
 )
@@ -39,11 +39,11 @@ RAMP = _ramp()
 def peak_weight(maps: np.ndarray) -> float:
     """The weight that takes the hottest colour, one for all maps (T, K, K) so that they compare.
 
-    It is the largest weight, but no less than four times the even weight 1/K²: otherwise even attention,
+    It is the largest weight, but no less than five times the even weight 1/K²: otherwise even attention,
     which says nothing, would glow all over.
     """
     even = 1.0 / (maps.shape[-2] * maps.shape[-1])
-    return max(float(maps.max()), min(1.0, 4 * even))
+    return max(float(maps.max()), min(1.0, 5 * even))
 
 
 def smoothed(values: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -54,8 +54,10 @@ def smoothed(values: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def heat_levels(attention: np.ndarray, peak: float) -> np.ndarray:
-    """The rows of ``RAMP`` for attention (K, K): (k, k) uint8 with k = 16 K."""
-    return _levels(smoothed(attention, attention.shape[1] * CELL_PIXELS, attention.shape[0] * CELL_PIXELS), peak)
+    """The rows of ``RAMP`` for attention (K, K): (k, k) uint8, k a multiple of K."""
+    rows, columns = attention.shape
+    cell = max(4, min(16, HEAT_PIXELS // max(rows, columns)))
+    return _levels(smoothed(attention, columns * cell, rows * cell), peak)
 
 
 def _levels(values: np.ndarray, peak: float) -> np.ndarray:
@@ -71,17 +73,25 @@ def attention_heat(attention: np.ndarray, peak: float) -> np.ndarray:
         peak: the weight that gets the hottest colour; larger ones get the same.
 
     Returns:
-        (k, k, 4) uint8 red, green, blue and opacity, k = 16 K. No weight is transparent, ``peak`` is opaque.
+        (k, k, 4) uint8 red, green, blue and opacity, k a multiple of K (112 for K = 7). A weight of
+        zero is transparent, ``peak`` is opaque.
     """
     return RAMP[heat_levels(attention, peak)]
 
 
-def pixel_box(attended_area: tuple[float, float, float, float], width: int, height: int) -> tuple[int, int, int, int]:
+def pixel_box(
+    attended_area: tuple[float, float, float, float], width: int, height: int
+) -> tuple[int, int, int, int]:
     """left, top, right, bottom in whole pixels, inside the frame and never empty."""
     left, top, right, bottom = attended_area
     x0 = min(max(round(left * width), 0), width - 1)
     y0 = min(max(round(top * height), 0), height - 1)
-    return x0, y0, min(max(round(right * width), x0 + 1), width), min(max(round(bottom * height), y0 + 1), height)
+    return (
+        x0,
+        y0,
+        min(max(round(right * width), x0 + 1), width),
+        min(max(round(bottom * height), y0 + 1), height),
+    )
 
 
 def overlay(

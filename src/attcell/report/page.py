@@ -18,7 +18,9 @@ from attcell.report.overlay import RAMP
 from attcell.report.views import video_view
 
 
-def write_report(predictions: Sequence[Prediction], path: Path, model: Mapping[str, str] | None = None) -> None:
+def write_report(
+    predictions: Sequence[Prediction], path: Path, model: Mapping[str, str] | None = None
+) -> None:
     """Write a page on one or more predictions: what was seen, and where and when the evidence is.
 
     Args:
@@ -49,14 +51,14 @@ def render(predictions: Sequence[Prediction], model: Mapping[str, str]) -> str:
     text = environment.get_template("page.html.j2").render(
         videos=[video_view(prediction) for prediction in predictions],
         model=dict(model),
-        style=Markup(_source(environment, "page.css")),  # noqa: S704, our own file
-        script=Markup(script),  # noqa: S704, our own file
+        style=Markup(_source(environment, "page.css")),
+        script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
         ramp=[(100 * n / 8, RAMP[round(n / 8 * (len(RAMP) - 1))].tolist()) for n in range(9)],
         data=embedded_json([prediction.to_dict() for prediction in predictions]),
         num_streams=max(len(prediction.spatial_attention) for prediction in predictions),
     )
-    # A file name may hold bytes that are no UTF-8; Python keeps them as lone surrogates, which no page can hold.
+    # A file name may hold bytes that are no UTF-8; Python keeps them as lone surrogates, which a page cannot.
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
@@ -70,7 +72,7 @@ def embedded_json(value: object) -> Markup:
     text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)  # noqa: S704, escaped above
+    return Markup(text)
 
 
 def _source(environment: jinja2.Environment, name: str) -> str:

@@ -14,6 +14,7 @@ from attcell.report.overlay import peak_weight
 
 FRAME_LONGEST = 320
 THUMB_LONGEST = 120
+STRIP_LONGEST = 1200
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ def video_view(prediction: Prediction) -> VideoView:
         top=ranked[:5],
         rest=ranked[5:],
         streams=[
-            StreamView(name, peaks[name], 1 / maps[0].size) for name, maps in prediction.spatial_attention.items()
+            StreamView(name, peaks[name], 1 / maps[0].size)
+            for name, maps in prediction.spatial_attention.items()
         ],
         segments=[_segment_view(prediction, axis, peaks, t) for t in range(len(prediction.frames))],
         strongest=int(np.argmax(prediction.temporal_attention)),
@@ -110,6 +112,7 @@ def _segment_view(prediction: Prediction, axis: TimeAxis, peaks: dict[str, float
     maps = {name: maps[t] for name, maps in prediction.spatial_attention.items()}
     x, y = _centre(list(maps.values()), prediction.attended_area)
     left = axis.share(start)
+    thumb = min(FRAME_LONGEST, max(THUMB_LONGEST, STRIP_LONGEST // len(prediction.frames)))
     return SegmentView(
         number=t + 1,
         at=at,
@@ -120,7 +123,7 @@ def _segment_view(prediction: Prediction, axis: TimeAxis, peaks: dict[str, float
         weight=weight,
         bar=100 * weight / max(float(prediction.temporal_attention.max()), 1e-12),
         frame=jpeg_uri(fitted(prediction.frames[t], FRAME_LONGEST)),
-        thumb=jpeg_uri(fitted(prediction.frames[t], THUMB_LONGEST), quality=70),
+        thumb=jpeg_uri(fitted(prediction.frames[t], thumb), quality=70),
         focus=(100 * x, 100 * y),
         heats=[heat_uri(map_, peaks[name]) for name, map_ in maps.items()],
         alt=f"Frame at {at}. " + _attended_words(maps, prediction.attended_area),
@@ -157,6 +160,9 @@ def check(prediction: Prediction) -> None:
         "scores": (prediction.scores, (len(prediction.labels),)),
         "segments_seconds": (prediction.segments_seconds, (num_segments, 2)),
         "frame_seconds": (prediction.frame_seconds, (num_segments,)),
+        "temporal_scores": (prediction.temporal_scores, (num_segments,)),
+        "duration_seconds": (np.asarray(prediction.duration_seconds), ()),
+        "attended_area": (np.asarray(prediction.attended_area), (4,)),
         "temporal_attention": (prediction.temporal_attention, (num_segments,)),
         "frames": (prediction.frames, (num_segments, *prediction.frames.shape[1:3], 3)),
         **{
@@ -165,7 +171,9 @@ def check(prediction: Prediction) -> None:
         },
     }
     if num_segments == 0:
-        raise CallError(f"{prediction.video}: the prediction holds no segment; at least one is needed to draw it")
+        raise CallError(
+            f"{prediction.video}: the prediction holds no segment; at least one is needed to draw it"
+        )
     for name, (array, wanted) in shapes.items():
         if array.shape != wanted:
             raise CallError(
@@ -174,6 +182,6 @@ def check(prediction: Prediction) -> None:
             )
         if not np.isfinite(array).all():
             raise ModelError(
-                f"{prediction.video}: {name} holds values that are not finite numbers, so the model's weights or "
-                "its input are broken; test the model on another video, or train it again with a smaller rate"
+                f"{prediction.video}: {name} holds values that are not finite numbers; the model's "
+                "weights or its input are broken: try another video, or train again with a smaller rate"
             )

@@ -75,14 +75,16 @@
     }
     const strength = video.querySelector(".strength input");
     const apply = () => video.style.setProperty("--strength", strength.value / 100);
-    strength.addEventListener("input", apply);
+    if (strength) {
+      strength.addEventListener("input", apply);
+      apply(); // a browser may keep the slider's place over a reload
+    }
 
     function fromAddress() {
       const n = figures.findIndex((figure) => "#" + figure.id === location.hash);
       if (n >= 0) choose(n);
     }
     window.addEventListener("hashchange", fromAddress);
-    apply();
     choose(chosen);
     fromAddress();
     return cells.length;

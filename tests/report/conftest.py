@@ -1,0 +1,55 @@
+"""Made-up predictions for the report's tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from attcell.records import Prediction
+
+
+def _softmax(values: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    powers = np.exp(values - values.max(axis=axes, keepdims=True))
+    return powers / powers.sum(axis=axes, keepdims=True)
+
+
+def fake_prediction(
+    num_segments: int = 4,
+    num_regions: int = 7,
+    size: tuple[int, int] = (36, 64),
+    labels: tuple[str, ...] = ("bend", "jack", "jump", "run", "skip", "walk", "wave"),
+    streams: tuple[str, ...] = ("frame",),
+    **changes: Any,
+) -> Prediction:
+    """A prediction of a 10-second video that starts at 2 s; frames are smooth with a little noise."""
+    rng = np.random.default_rng(7)
+    edges = np.linspace(2.0, 12.0, num_segments + 1)
+    rows, columns = np.mgrid[: size[0], : size[1]]
+    base = np.stack([rows * 3 % 256, columns * 2 % 256, (rows + columns) % 256], axis=-1)
+    noise = rng.integers(0, 24, (num_segments, *size, 3))
+    scores = rng.normal(size=num_segments)
+    fields: dict[str, Any] = {
+        "video": "clips/some video.mp4",
+        "labels": labels,
+        "scores": _softmax(rng.normal(size=len(labels)), (0,)),
+        "duration_seconds": 10.0,
+        "segments_seconds": np.stack([edges[:-1], edges[1:]], axis=1),
+        "frame_seconds": (edges[:-1] + edges[1:]) / 2,
+        "temporal_scores": scores,
+        "temporal_attention": _softmax(scores, (0,)),
+        "spatial_attention": {
+            name: _softmax(2 * rng.normal(size=(num_segments, num_regions, num_regions)), (1, 2))
+            for name in streams
+        },
+        "attended_area": (0.2, 0.0, 0.8, 1.0),
+        "frames": np.clip(base + noise, 0, 255).astype(np.uint8),
+    }
+    return Prediction(**(fields | changes))
+
+
+@pytest.fixture(scope="session")
+def make_prediction() -> Callable[..., Prediction]:
+    return fake_prediction

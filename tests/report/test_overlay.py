@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attcell.report.overlay import OUTSIDE_BRIGHTNESS, RAMP, attention_heat, overlay, peak_weight, pixel_box
+
+
+def one_hot(row: int, column: int, num_regions: int = 7) -> np.ndarray:
+    attention = np.zeros((num_regions, num_regions))
+    attention[row, column] = 1
+    return attention
+
+
+def test_the_scale_grows_in_opacity_and_brightness() -> None:
+    opacity, light = RAMP[:, 3].astype(int), RAMP[:, :3].astype(int) @ np.array([2, 7, 1])
+    assert opacity[0] == 0
+    assert opacity[-1] == 255
+    assert (np.diff(opacity) >= 0).all()
+    assert (np.diff(light) >= 0).all()
+
+
+def test_heat_is_hottest_at_the_attended_region_and_clear_elsewhere() -> None:
+    heat = attention_heat(one_hot(1, 5), peak=1.0)
+    assert heat.shape == (112, 112, 4)
+    assert heat.dtype == np.uint8
+    y, x = np.unravel_index(heat[..., 3].argmax(), heat.shape[:2])
+    assert (y // 16, x // 16) == (1, 5)
+    assert heat[24, 88, 3] > 250
+    assert heat[80:, :48, 3].max() == 0
+
+
+@given(num_regions=st.integers(1, 14), peak=st.floats(1e-4, 1), data=st.data())
+def test_no_weights_are_clear_and_weights_from_the_peak_on_are_opaque(num_regions, peak, data) -> None:
+    weight = data.draw(st.floats(peak, 2))
+    shape = (num_regions, num_regions)
+    assert attention_heat(np.zeros(shape), peak)[..., 3].max() == 0
+    assert attention_heat(np.full(shape, weight), peak)[..., 3].min() >= 253
+
+
+def test_the_peak_is_the_largest_weight_but_even_attention_does_not_glow() -> None:
+    even = np.full((3, 7, 7), 1 / 49)
+    assert peak_weight(even) == pytest.approx(5 / 49)
+    assert attention_heat(even[0], peak_weight(even))[..., 3].max() < 110
+    maps = even.copy()
+    maps[1] = one_hot(3, 3)
+    assert peak_weight(maps) == 1.0
+
+
+def test_overlay_changes_only_what_was_attended_and_dims_what_was_not_seen() -> None:
+    frame = np.full((40, 80, 3), 100, np.uint8)
+    before = frame.copy()
+    picture = overlay(frame, one_hot(0, 0, 4), (0.25, 0.0, 0.75, 1.0), peak=1.0)
+    assert picture.shape == frame.shape
+    assert picture.dtype == np.uint8
+    np.testing.assert_array_equal(frame, before)
+    np.testing.assert_array_equal(picture[:, :20], round(100 * OUTSIDE_BRIGHTNESS))
+    np.testing.assert_array_equal(picture[:, 60:], round(100 * OUTSIDE_BRIGHTNESS))
+    np.testing.assert_array_equal(picture[25:, 45:60], 100)
+    assert picture[5, 25, 0] > 170
+
+
+def test_no_strength_leaves_the_frame() -> None:
+    frame = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(overlay(frame, one_hot(2, 2), (0, 0, 1, 1), 1.0, strength=0), frame)
+
+
+@given(sides=st.tuples(*[st.floats(-0.1, 1.1)] * 4), width=st.integers(1, 50), height=st.integers(1, 50))
+def test_the_box_lies_in_the_frame_and_is_never_empty(sides, width, height) -> None:
+    x0, y0, x1, y1 = pixel_box(sides, width, height)
+    assert 0 <= x0 < x1 <= width
+    assert 0 <= y0 < y1 <= height
+
+
+@pytest.mark.parametrize(
+    ("num_regions", "side"), [(1, 16), (4, 64), (7, 112), (14, 112), (28, 112), (50, 200)]
+)
+def test_heat_stays_small_for_fine_maps(num_regions: int, side: int) -> None:
+    assert attention_heat(np.zeros((num_regions, num_regions)), 1.0).shape == (side, side, 4)
