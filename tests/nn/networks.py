@@ -1,0 +1,34 @@
+"""Small networks with random weights in double precision, for the tests of this folder."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from attcell.nn import STAN, Backbone, Stream
+
+
+class Passing(nn.Module):
+    """A body that gives its input as its feature map."""
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return pictures
+
+
+def passing_backbone(channels: int) -> Backbone:
+    return Backbone("passing", "input", Passing(), channels, frozenset())
+
+
+def randomised(module: nn.Module, seed: int = 0) -> nn.Module:
+    """All parameters drawn anew, for AttCell starts at zero."""
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in module.parameters():
+        parameter.data = torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype) * 0.5
+    return module
+
+
+def small_stan(channels: dict[str, int], num_classes: int = 3, hidden: int = 6, conv6: int = 5) -> STAN:
+    streams = {name: Stream(passing_backbone(width), conv6) for name, width in channels.items()}
+    network = STAN(streams, num_classes, lstm_hidden=hidden, dropout=0.0).double()
+    randomised(network)
+    return network

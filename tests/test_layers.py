@@ -1,0 +1,55 @@
+"""Imports go one way: a file imports only from its own folder and from rows above it."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import attcell
+
+ROOT = Path(attcell.__file__).parent
+ROWS = [
+    "errors", "records", "files", "progress", "config", "nn", "metrics", "video", "data", "engine", "report",
+    "demo", "cli",
+]  # fmt: skip
+PURE = ("nn", "metrics")  # tensors and arrays only
+FORBIDDEN_IN_PURE = {"os", "pathlib", "json", "av", "cv2", "io", "shutil", "tempfile"}
+FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
+
+
+def row(path: Path) -> str:
+    """The row of a file: its folder, or its own name."""
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> set[str]:
+    """Every module that a file imports, also inside functions."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports hide their row"
+            names.add(node.module or "")
+    return names
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_up(path: Path) -> None:
+    own = ROWS.index(row(path))
+    allowed = {*ROWS[:own], row(path)}
+    allowed = {"errors", row(path)} if row(path) in PURE else allowed
+    for module in imported(path):
+        if module.startswith("attcell."):
+            assert module.split(".")[1] in allowed, f"{path.name} may not import {module}"
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if row(path) in PURE], ids=lambda path: path.name)
+def test_networks_and_metrics_touch_no_files(path: Path) -> None:
+    assert not {module.split(".")[0] for module in imported(path)} & FORBIDDEN_IN_PURE
+
+
+def test_every_file_has_a_row() -> None:
+    assert {row(path) for path in FILES} <= set(ROWS)
