@@ -38,7 +38,8 @@ def _check_file(path: Path) -> None:
 
 def _why_not_a_video(path: Path, reason: str) -> str:
     try:
-        head = path.open("rb").read(12)
+        with path.open("rb") as file:
+            head = file.read(12)
     except OSError:
         return f"{path}: cannot be read ({reason}); check its permissions"
     if head[4:8] == b"ftyp":

@@ -14,7 +14,7 @@ def frame_times(
     rate: float,
     last_ticks: int,
 ) -> tuple[np.ndarray, float, bool]:
-    """Presentation times (N,) in seconds, increasing; when the last frame ends; whether all are the file's own.
+    """Times (N,) in seconds, increasing; when the last frame ends; whether all are the file's own.
 
     Args:
         pts: the N frames' presentation stamps, in the order shown.
