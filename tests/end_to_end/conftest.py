@@ -1,0 +1,84 @@
+"""Generated videos and small recipes for running the commands as a user would."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+import yaml
+
+from attcell.cli import main
+from attcell.data.synth.write import write_dataset
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A generated set of 4 classes: 24 videos for training, 8 for validation, 8 for testing."""
+    return write_dataset(
+        tmp_path_factory.mktemp("videos"), seed=3, num_classes=4, videos={"train": 6, "val": 2, "test": 2}
+    )
+
+
+@pytest.fixture
+def recipe(videos: Path, tmp_path: Path) -> Path:
+    """A recipe for the generated set that trains for seconds."""
+    values = {
+        "data": {"train": f"{videos}/train", "val": f"{videos}/val", "test": f"{videos}/test", "workers": 1},
+        "input": {"size": 64, "short_side": 72},
+        "segments": {"train": 3, "test": 4},
+        "model": {
+            "kind": "stan",
+            "streams": {"frame": {"backbone": "small", "weights": "none", "conv6_channels": 16}},
+            "lstm_hidden": 16,
+        },
+        "train": {"iterations": 8, "batch_size": 4, "checkpoint_every": 3, "accelerator": "cpu"},
+    }
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+def command(arguments: Sequence[str | Path]) -> list[str]:
+    """The command line of ``attcell`` in this environment."""
+    return [sys.executable, "-m", "attcell.cli", *map(str, arguments)]
+
+
+@pytest.fixture
+def attcell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Run ``attcell`` as the console script does, in the test's folder, inside this process."""
+
+    def run(*arguments: str | Path, status: int = 0) -> subprocess.CompletedProcess[str]:
+        words = ["attcell", *map(str, arguments)]
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", words)
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        done = subprocess.CompletedProcess(words, ended.value.code or 0, *capfd.readouterr())
+        return checked(done, status)
+
+    return run
+
+
+@pytest.fixture
+def attcell_process(tmp_path: Path) -> Run:
+    """Run ``attcell`` in a process of its own, in the test's folder."""
+
+    def run(*arguments: str | Path, status: int = 0) -> subprocess.CompletedProcess[str]:
+        words = command(arguments)
+        done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path, check=False)
+        return checked(done, status)
+
+    return run
+
+
+def checked(done: subprocess.CompletedProcess[str], status: int) -> subprocess.CompletedProcess[str]:
+    """What was run, if it ended with this status and without a traceback."""
+    assert done.returncode == status, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
+    assert "Traceback" not in done.stderr
+    return done
