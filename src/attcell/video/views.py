@@ -123,10 +123,10 @@ def _one_size(images: Sequence[np.ndarray]) -> tuple[int, int]:
 
 
 def _resized(images: Sequence[np.ndarray], size: tuple[int, int]) -> torch.Tensor:
-    """(T, 3, height, width) uint8. One by one, for a stack of large frames would not stay in the cache."""
+    """(T, 3, height, width) uint8. One call for all: a call a frame crawls on a busy machine."""
     _one_size(images)
-    frames = [torch.from_numpy(image).permute(2, 0, 1) for image in images]
-    return torch.stack([transforms.resize(frame, list(size), antialias=True) for frame in frames])
+    frames = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+    return transforms.resize(frames, list(size), antialias=True)
 
 
 def _crop(frames: torch.Tensor, top: int, left: int, spec: FrameSpec) -> torch.Tensor:

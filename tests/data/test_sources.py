@@ -1,0 +1,165 @@
+"""Folders per class and list files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from attcell.data.sources import read_source
+from attcell.errors import CallError, DataError
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """Two classes with empty files: reading a source opens no video."""
+    for name in (
+        "wave/b.mp4",
+        "wave/a.AVI",
+        "wave/more/c.webm",
+        "run/x y.mkv",
+        "wave/notes.txt",
+        "stray.mp4",
+    ):
+        path = tmp_path / "data" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (tmp_path / "data" / "empty").mkdir()
+    (tmp_path / "data" / ".hidden").mkdir()
+    return tmp_path / "data"
+
+
+def listed(tmp_path: Path, text: str, name: str = "list.txt") -> Path:
+    path = tmp_path / name
+    path.write_bytes(text.encode())
+    return path
+
+
+def test_a_folder_per_class(folder):
+    listing = read_source(folder)
+    assert listing.labels == ("run", "wave")
+    assert [(record.id, record.label) for record in listing.records] == [
+        ("run/x y.mkv", 0),
+        ("wave/a.AVI", 1),
+        ("wave/b.mp4", 1),
+        ("wave/more/c.webm", 1),
+    ]
+    assert all(record.path == folder / record.id for record in listing.records)
+    names = [path.relative_to(folder).as_posix() for path in listing.ignored]
+    assert sorted(names) == ["empty", "stray.mp4", "wave/notes.txt"]
+
+
+def test_class_folders_that_are_links_are_followed_and_loops_end(folder, tmp_path):
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    (other / "z.mp4").touch()
+    (folder / "jump").symlink_to(other)
+    (folder / "wave" / "up").symlink_to(folder)
+    listing = read_source(folder)
+    assert listing.labels == ("jump", "run", "wave")
+    assert [record.id for record in listing.records if record.label == 0] == ["jump/z.mp4"]
+
+
+def test_known_labels_are_matched_by_name(folder):
+    listing = read_source(folder, labels=["wave", "jump", "run"])
+    assert listing.labels == ("wave", "jump", "run")
+    assert {record.id.split("/")[0]: record.label for record in listing.records} == {"wave": 0, "run": 2}
+
+
+def test_an_unknown_class_folder_is_named_with_a_suggestion(folder):
+    message = r"unknown class folders: 'wave' \(did you mean 'waves'\?\)\. Known classes: run, waves\."
+    with pytest.raises(DataError, match=message):
+        read_source(folder, labels=["run", "waves"])
+
+
+def test_a_folder_without_videos(tmp_path):
+    with pytest.raises(DataError, match="no videos found; expected one folder per class"):
+        read_source(tmp_path)
+
+
+def test_a_list_file(tmp_path):
+    path = listed(tmp_path, "a/b c.mp4 1\r\n\r\n#d.mp4  0  \r\n  e\tf.mp4\t2\r\n")
+    listing = read_source(path)
+    assert [(record.id, record.label) for record in listing.records] == [
+        ("a/b c.mp4", 1),
+        ("#d.mp4", 0),
+        ("e\tf.mp4", 2),
+    ]
+    assert listing.records[0].path == tmp_path / "a" / "b c.mp4"
+    assert listing.labels == ("0", "1", "2")
+    assert listing.ignored == ()
+
+
+def test_a_list_starts_at_its_root(tmp_path):
+    (tmp_path / "videos").mkdir()
+    path = listed(tmp_path, "a.mp4 0\n")
+    assert read_source(str(path), str(tmp_path / "videos")).records[0].path == tmp_path / "videos" / "a.mp4"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("labels.txt", "run\nlong jump\n"), ("classInd.txt", "1 run\r\n2 long jump\r\n")]
+)
+def test_names_beside_a_list(tmp_path, name, text):
+    listed(tmp_path, text, name)
+    path = listed(tmp_path, "a.mp4 1\n")
+    assert read_source(path).labels == ("run", "long jump")
+    assert read_source(path, labels=["x", "y", "z"]).labels == ("x", "y", "z")
+
+
+def test_bad_names_beside_a_list(tmp_path):
+    path = listed(tmp_path, "a.mp4 1\n")
+    listed(tmp_path, "0 run\n1 jump\n", "classInd.txt")
+    with pytest.raises(DataError, match=r"classInd.txt: line '0 run'; expected '1 Name'"):
+        read_source(path)
+    listed(tmp_path, "run\nrun\n", "labels.txt")
+    with pytest.raises(DataError, match=r"labels.txt: class names must be there, and each only once"):
+        read_source(path)
+
+
+def test_all_bad_lines_are_reported_with_their_numbers(tmp_path):
+    path = listed(tmp_path, "a.mp4 0\nb.mp4\n\nc.mp4 one\nd.mp4 -1\n./a.mp4 1\ne.mp4 2\n")
+    with pytest.raises(DataError) as caught:
+        read_source(path, labels=["x", "y"])
+    assert str(caught.value).split("\n") == [
+        f"{path}: 5 bad lines; expected 'path label' with labels from 0:",
+        f"{path}:2: a path and a label are needed: 'b.mp4'",
+        f"{path}:4: the label 'one' is not a whole number from 0: 'c.mp4 one'",
+        f"{path}:5: the label '-1' is not a whole number from 0: 'd.mp4 -1'",
+        f"{path}:6: this video is on line 1 already: './a.mp4 1'",
+        f"{path}:7: label 2 is too high, 2 classes count from 0 to 1: 'e.mp4 2'",
+    ]
+
+
+def test_many_bad_lines_are_counted(tmp_path):
+    path = listed(tmp_path, "bad\n" * 25)
+    with pytest.raises(DataError) as caught:
+        read_source(path)
+    lines = str(caught.value).split("\n")
+    assert len(lines) == 12
+    assert lines[0].startswith(f"{path}: 25 bad lines")
+    assert lines[-1] == "and 15 more"
+
+
+def test_sources_that_are_not_there(tmp_path, folder):
+    with pytest.raises(CallError, match="gone: no such file or folder; give a folder"):
+        read_source(tmp_path / "gone")
+    with pytest.raises(CallError, match=r"root .*gone: no such folder"):
+        read_source(listed(tmp_path, "a.mp4 0\n"), tmp_path / "gone")
+    with pytest.raises(CallError, match="is for list files"):
+        read_source(folder, folder)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(b"\n \n", "the list is empty"), (b"\xff\xfe\x00", "not a text file in UTF-8")]
+)
+def test_files_that_are_no_list(tmp_path, content, message):
+    path = tmp_path / "list.txt"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        read_source(path)
+
+
+@pytest.mark.real
+def test_weizmann(real_data):
+    listing = read_source(real_data / "weizmann")
+    assert (len(listing.records), len(listing.labels), listing.ignored) == (90, 10, ())
