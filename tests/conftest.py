@@ -1,4 +1,4 @@
-"""What all tests share: where the real clips lie."""
+"""What all tests share: shapes that are checked, and where the real clips lie."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from jaxtyping import install_import_hook
+
+# Before anything of attcell is imported: every call in these packages has its shapes checked.
+install_import_hook(["attcell.nn", "attcell.metrics"], "beartype.beartype")
 
 
 @pytest.fixture(scope="session")
