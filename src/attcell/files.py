@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from attcell.errors import CallError
 
 
 @contextmanager
@@ -13,13 +16,18 @@ def written_whole(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path`` to write to; it becomes ``path`` only if nothing went wrong.
 
     The temporary name keeps the suffix, for libraries that choose a format by it. Parent folders are made.
-    On an error or an interruption the temporary file is removed and ``path`` stays as it was.
+    On an error or an interruption the temporary file is removed and ``path`` stays as it was; an OSError, as
+    of a full disk, names ``path``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.tmp{path.suffix}")
     try:
         yield temporary
         temporary.replace(path)
+    except OSError as error:
+        if error.filename in (None, str(temporary)):
+            error.filename, error.filename2 = str(path), None
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -28,3 +36,20 @@ def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text to ``path``, whole or not at all."""
     with written_whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def check_output(path: Path, *, is_folder: bool = False) -> None:
+    """Look whether ``path`` can be written, before long work is done for it. Nothing is made.
+
+    Raises:
+        CallError: a folder is there where a file is to be written, or a file where a folder is; or the place
+            may not be written.
+    """
+    if path.exists() and path.is_dir() != is_folder:
+        there, wanted = ("folder", "file") if path.is_dir() else ("file", "folder")
+        raise CallError(f"{path} is a {there}; name a {wanted} to write to")
+    place = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
+    if place.is_file() and not path.exists():
+        raise CallError(f"{path} cannot be written, for {place} is a file; name another place")
+    if not os.access(place, os.W_OK):
+        raise CallError(f"{path} cannot be written: no permission in {place}; name another place")

@@ -1,0 +1,105 @@
+"""Writing whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from attcell.errors import CallError
+from attcell.files import check_output, write_text, written_whole
+
+
+def entries(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_text_is_written_and_folders_are_made(tmp_path):
+    write_text(tmp_path / "a" / "b" / "text.json", "ü\n")
+    assert (tmp_path / "a" / "b" / "text.json").read_bytes() == "ü\n".encode()
+    assert entries(tmp_path / "a" / "b") == ["text.json"]
+
+
+def test_the_temporary_file_lies_beside_and_keeps_the_suffix(tmp_path):
+    with written_whole(tmp_path / "video.mp4") as temporary:
+        assert temporary.parent == tmp_path
+        assert temporary.suffix == ".mp4"
+        assert temporary.name.startswith(".")
+        temporary.touch()
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt()])
+def test_an_error_leaves_what_was_there(tmp_path, error):
+    path = tmp_path / "scores.json"
+    path.write_text("old")
+
+    def broken_off() -> None:
+        with written_whole(path) as temporary:
+            temporary.write_text("half")
+            raise error
+
+    with pytest.raises(type(error)):
+        broken_off()
+    assert path.read_text() == "old"
+    assert entries(tmp_path) == ["scores.json"]
+
+
+def test_a_full_disk_names_the_file_and_leaves_nothing(tmp_path, monkeypatch):
+    def full(path: Path, text: str, **_: object) -> None:
+        with path.open("w") as file:
+            file.write(text[:3])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        write_text(tmp_path / "scores.json", "whole")
+    assert caught.value.filename == str(tmp_path / "scores.json")
+    assert entries(tmp_path) == []
+
+
+def test_a_folder_in_the_way_is_named_and_not_the_temporary_file(tmp_path):
+    (tmp_path / "page.html").mkdir()
+    with pytest.raises(IsADirectoryError) as caught:
+        write_text(tmp_path / "page.html", "x")
+    assert caught.value.filename == str(tmp_path / "page.html")
+    assert str(caught.value).count(str(tmp_path)) == 1
+    assert entries(tmp_path) == ["page.html"]
+
+
+def test_an_error_about_another_file_keeps_its_name(tmp_path):
+    with pytest.raises(FileNotFoundError) as caught, written_whole(tmp_path / "copy"):
+        (tmp_path / "original").read_bytes()
+    assert caught.value.filename == str(tmp_path / "original")
+
+
+def test_where_output_can_go(tmp_path):
+    (tmp_path / "file").touch()
+    check_output(tmp_path / "new" / "deep" / "page.html")
+    check_output(tmp_path / "file")
+    check_output(tmp_path, is_folder=True)
+    check_output(tmp_path / "new", is_folder=True)
+    assert entries(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_folder", "message"),
+    [
+        ("folder", False, "folder is a folder; name a file to write to"),
+        ("file", True, "file is a file; name a folder to write to"),
+        ("file/page.html", False, "page.html cannot be written, for .*file is a file; name another place"),
+        ("file/run", True, "run cannot be written, for .*file is a file; name another place"),
+    ],
+)
+def test_where_output_cannot_go(tmp_path, name, is_folder, message):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(CallError, match=message):
+        check_output(tmp_path / name, is_folder=is_folder)
+
+
+def test_a_place_without_permission_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)  # nothing is forbidden to root, who may run this
+    with pytest.raises(CallError, match=f"no permission in {tmp_path}; name another place"):
+        check_output(tmp_path / "page.html")

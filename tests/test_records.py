@@ -1,0 +1,49 @@
+"""What a prediction says."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from attcell.records import Prediction
+
+
+@pytest.fixture
+def prediction() -> Prediction:
+    """Three classes, two segments, 2×2 regions."""
+    return Prediction(
+        video="a.mp4",
+        labels=("run", "sit", "wave"),
+        scores=np.array([0.25, 0.25, 0.5], dtype=np.float32),
+        duration_seconds=2.0,
+        segments_seconds=np.array([[0.0, 1.0], [1.0, 2.0]]),
+        frame_seconds=np.array([0.5, 1.5]),
+        temporal_scores=np.array([0.0, 1.0], dtype=np.float32),
+        temporal_attention=np.array([0.25, 0.75], dtype=np.float32),
+        spatial_attention={"frame": np.full((2, 2, 2), 0.25, dtype=np.float32)},
+        attended_area=(0.1, 0.0, 0.9, 1.0),
+        frames=np.zeros((2, 8, 8, 3), dtype=np.uint8),
+        notes=("damaged",),
+    )
+
+
+def test_top_is_best_first_and_ties_keep_the_classes_order(prediction):
+    assert prediction.top(2) == [("wave", 0.5), ("run", 0.25)]
+    assert prediction.top() == [("wave", 0.5), ("run", 0.25), ("sit", 0.25)]
+    assert prediction.top(0) == []
+
+
+def test_to_dict_is_plain_json_without_pictures(prediction):
+    content = prediction.to_dict()
+    assert json.loads(json.dumps(content, allow_nan=False)) == content
+    assert "frames" not in content
+    assert content["top"][0] == {"label": "wave", "score": 0.5}
+    assert content["spatial_attention"] == {"frame": [[[0.25, 0.25]] * 2] * 2}
+    assert content["attended_area"] == [0.1, 0.0, 0.9, 1.0]
+    assert content["notes"] == ["damaged"]
+
+
+def test_pictures_are_kept_out_of_the_repr(prediction):
+    assert "frames" not in repr(prediction)
