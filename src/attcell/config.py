@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from attcell.errors import CallError
 
 Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
+Word = BeforeValidator(lambda value: str(value) if type(value) is int else value)  # YAML reads 32 as a number
 
 
 class Section(BaseModel):
@@ -70,7 +71,7 @@ class StreamSection(Section):
     """One modality's network."""
 
     backbone: str = "vgg16"
-    tap: str | None = None
+    tap: Annotated[str | None, Word] = None  # of a timm model the number of a stage
     weights: str = "pretrained"  # from torchvision or timm; or none; or a .safetensors file
     train_from: str = "all"  # all, none, or the first layer that is trained
     conv6_channels: Count = 1024
@@ -111,10 +112,10 @@ class TrainSection(Section):
     accumulate: Count = 1  # the batch is computed in this many parts
     label_smoothing: Fraction = 0.0
     clip_gradient_norm: Positive | None = None
-    precision: Literal["32", "bf16"] = "32"
+    precision: Annotated[Literal["32", "bf16"], Word] = "32"
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     devices: Count = 1
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**23)] = 0  # leaves room for the place in training
     checkpoint_every: Count = 500  # iterations; each checkpoint follows a validation
 
     @model_validator(mode="after")
@@ -163,15 +164,22 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
+    from yaml import YAMLError, safe_load
 
     if not path.is_file():
         raise CallError(f"no recipe at {path}; give the path of a YAML file")
     for override in overrides:
         if "=" not in override or override.startswith("="):
             raise CallError(f"override {override!r} is not key=value; for example train.epochs=3")
+        try:
+            OmegaConf.from_dotlist([override])
+        except (YAMLError, OmegaConfBaseException, ValueError) as error:
+            raise CallError(f"override {override!r} has a value that is not YAML: {error}") from error
     try:
-        merged = OmegaConf.merge(OmegaConf.load(path), OmegaConf.from_dotlist(list(overrides)))
+        text = path.read_text(encoding="utf-8")
+        if not isinstance(safe_load(text), dict | None):
+            raise CallError(f"{path} is no recipe: it must hold keys and values, such as data: and train:")
+        merged = OmegaConf.merge(OmegaConf.create(text), OmegaConf.from_dotlist(list(overrides)))
         values = OmegaConf.to_container(merged, resolve=True)
     except (YAMLError, OmegaConfBaseException, OSError, ValueError) as error:
         raise CallError(f"{path} is not a recipe in YAML: {error}") from error
