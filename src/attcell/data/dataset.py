@@ -179,12 +179,12 @@ class TrainingFeatures(Dataset[Sample]):
         index, position = key
         record = self.records[index]
         rng = np.random.default_rng([self.seed, SEGMENT_DRAW, position])
-        maps, _ = self.store.read(record)  # (V, T, F, K, K), memory-mapped
+        maps, notes = self.store.read(record)  # (V, T, F, K, K), memory-mapped
         num_views, num_segments = maps.shape[:2]
         mirror = int(rng.integers(num_views // self.num_positions))
         views = mirror * self.num_positions + rng.integers(self.num_positions, size=num_segments)
         drawn = maps[torch.from_numpy(views), torch.arange(num_segments)].float()
-        return Sample({"frame": drawn}, label=record.label, position=position)
+        return Sample({"frame": drawn}, label=record.label, position=position, notes=notes)
 
 
 class KeptViews(Dataset[Views]):

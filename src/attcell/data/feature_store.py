@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from attcell.errors import DataError
@@ -38,14 +38,23 @@ class FeatureStore:
         self._names: dict[Path, str] = {}
 
     def holds(self, record: VideoRecord) -> bool:
-        """True if the video's maps are there."""
-        return self._path(record).is_file()
+        """True if the video is there, and its maps too."""
+        return record.path.is_file() and self._path(record).is_file()
 
     def write(self, record: VideoRecord, maps: Tensor, notes: tuple[str, ...] = ()) -> None:
         """Keep a video's maps, (V, T, F, K, K), as 16-bit floats, and the notes on its file.
 
         They are written whole or not at all.
+
+        Raises:
+            DataError: values that are not finite, or too large for 16 bits.
         """
+        kept = maps.half()
+        if not kept.isfinite().all():
+            raise DataError(
+                f"the features of {record.id} are not finite in 16 bits; check the backbone's weights and "
+                "the input's mean and std, or train without a cache folder"
+            )
         described = self.folder / "made_by.json"
         if not described.is_file():
             write_text(described, json.dumps(self.made_by, indent=2) + "\n")
@@ -55,7 +64,7 @@ class FeatureStore:
                 "video": record.id,
                 "notes": json.dumps(notes),
             }
-            save_file({"maps": maps.half().contiguous()}, temporary, metadata)
+            temporary.write_bytes(save({"maps": kept.contiguous()}, metadata))
 
     def read(self, record: VideoRecord) -> tuple[Tensor, tuple[str, ...]]:
         """A video's maps (V, T, F, K, K), memory-mapped, and the notes on its file.

@@ -1,0 +1,130 @@
+"""Feature maps on disk: found again by content and recipe, refused when they are not what they should be."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from attcell.data.feature_store import EDGE_BYTES, FeatureStore, content_digest
+from attcell.errors import DataError
+from attcell.records import VideoRecord
+
+MADE_BY = {"backbone": "small", "views": {"num_segments": 2}}
+
+
+@pytest.fixture
+def record(tmp_path) -> VideoRecord:
+    path = tmp_path / "wave" / "a.mp4"
+    path.parent.mkdir()
+    path.write_bytes(b"video")
+    return VideoRecord("wave/a.mp4", path, 0)
+
+
+@pytest.fixture
+def maps() -> torch.Tensor:
+    return torch.rand(3, 2, 4, 5, 5).half().float()
+
+
+def test_what_is_written_is_read(tmp_path, record, maps):
+    store = FeatureStore(tmp_path / "cache", MADE_BY)
+    assert not store.holds(record)
+    store.write(record, maps, ("wave/a.mp4: damaged",))
+    again = FeatureStore(tmp_path / "cache", dict(reversed(MADE_BY.items())))
+    assert again.holds(record)
+    found, notes = again.read(record)
+    assert found.dtype == torch.float16
+    assert torch.equal(found.float(), maps)
+    assert notes == ("wave/a.mp4: damaged",)
+    assert json.loads((store.folder / "made_by.json").read_text()) == MADE_BY
+    assert len(list(store.folder.iterdir())) == 2
+
+
+def test_a_video_that_moves_is_known_and_one_that_changes_is_not(tmp_path, record, maps):
+    store = FeatureStore(tmp_path / "cache", MADE_BY)
+    store.write(record, maps)
+    moved = VideoRecord("b.mp4", record.path.rename(tmp_path / "b.mp4"), 3)
+    assert FeatureStore(tmp_path / "cache", MADE_BY).holds(moved)
+    moved.path.write_bytes(b"other")
+    assert not FeatureStore(tmp_path / "cache", MADE_BY).holds(moved)
+
+
+def test_another_recipe_has_other_features(tmp_path, record, maps):
+    FeatureStore(tmp_path / "cache", MADE_BY).write(record, maps)
+    assert not FeatureStore(tmp_path / "cache", {**MADE_BY, "backbone": "vgg16"}).holds(record)
+
+
+def test_features_of_another_recipe_in_this_place_are_refused(tmp_path, record, maps):
+    store, other = FeatureStore(tmp_path / "a", MADE_BY), FeatureStore(tmp_path / "a", {"backbone": "vgg16"})
+    other.write(record, maps)
+    name = f"{content_digest(record.path)}.safetensors"
+    store.folder.mkdir()
+    (other.folder / name).rename(store.folder / name)
+    fingerprints = rf"\(fingerprint {other.fingerprint}, not {store.fingerprint}\)"
+    with pytest.raises(DataError, match=f"made by another recipe {fingerprints}; delete the file or choose"):
+        store.read(record)
+
+
+@pytest.mark.parametrize("content", [b"", b"no tensors", b"\x10\0\0\0\0\0\0\0{}"])
+def test_damaged_features_are_named(tmp_path, record, maps, content):
+    store = FeatureStore(tmp_path / "cache", MADE_BY)
+    store.write(record, maps)
+    (file,) = store.folder.glob("*.safetensors")
+    file.write_bytes(content)
+    with pytest.raises(DataError, match=r"features of wave/a.mp4 at .* cannot be read .*; delete that file"):
+        store.read(record)
+
+
+def test_features_without_their_own_data_are_damaged(tmp_path, record, maps):
+    store = FeatureStore(tmp_path / "cache", MADE_BY)
+    store.write(record, maps)
+    (file,) = store.folder.glob("*.safetensors")
+    save_file({"other": load_file(file)["maps"]}, file, {"fingerprint": store.fingerprint})
+    with pytest.raises(DataError, match=r"cannot be read .*; delete that file and run again"):
+        store.read(record)
+
+
+def test_features_that_are_not_there(tmp_path, record):
+    with pytest.raises(DataError, match="delete that file and run again"):
+        FeatureStore(tmp_path / "cache", MADE_BY).read(record)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e5])
+def test_features_that_16_bits_cannot_hold_are_refused(tmp_path, record, maps, value):
+    store = FeatureStore(tmp_path / "cache", MADE_BY)
+    maps[0, 0, 0, 0, 0] = value
+    with pytest.raises(
+        DataError, match=r"features of wave/a.mp4 are not finite in 16 bits; check the backbone"
+    ):
+        store.write(record, maps)
+    assert not store.holds(record)
+
+
+def test_a_broken_off_write_leaves_nothing(tmp_path, record, maps, monkeypatch):
+    monkeypatch.setattr("attcell.data.feature_store.save", lambda *_: 1 / 0)
+    store = FeatureStore(tmp_path / "cache", MADE_BY)
+    with pytest.raises(ZeroDivisionError):
+        store.write(record, maps)
+    assert [path.name for path in store.folder.iterdir()] == ["made_by.json"]
+
+
+def test_a_missing_video_has_no_features(tmp_path, record, maps):
+    store = FeatureStore(tmp_path / "cache", MADE_BY)
+    store.write(record, maps)
+    record.path.unlink()
+    assert not FeatureStore(tmp_path / "cache", MADE_BY).holds(record)
+    with pytest.raises(DataError, match=r"a.mp4 cannot be read: No such file or directory; check the path"):
+        content_digest(record.path)
+
+
+def test_the_content_is_told_by_length_start_and_end(tmp_path):
+    path = tmp_path / "a"
+    contents = [b"", b"a", b"ab", b"x" * EDGE_BYTES, b"x" * (EDGE_BYTES + 1), b"x" * (3 * EDGE_BYTES)]
+    contents += [b"y" + contents[-1][1:], contents[-1][:-1] + b"y"]
+    digests = []
+    for content in contents:
+        path.write_bytes(content)
+        digests.append(content_digest(path))
+    assert len(set(digests)) == len(contents)

@@ -1,0 +1,45 @@
+"""Parting training videos into training and validation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attcell.data.holdout import hold_out
+from attcell.records import VideoRecord
+
+
+def records_of(counts: list[int]) -> list[VideoRecord]:
+    """As many videos of each class as the counts say, classes mixed."""
+    found = [(label, number) for label, count in enumerate(counts) for number in range(count)]
+    found.sort(key=lambda pair: (pair[1], pair[0]))
+    return [VideoRecord(f"{label}/{number}.mp4", Path("x"), label) for label, number in found]
+
+
+@given(
+    st.lists(st.integers(0, 20), min_size=1, max_size=5),
+    st.floats(0, 1, exclude_max=True),
+    st.integers(0, 2**23 - 1),
+)
+def test_each_class_gives_its_share_and_keeps_one(counts, fraction, seed):
+    records = records_of(counts)
+    kept, held = hold_out(records, fraction, seed)
+    assert sorted([*kept, *held], key=records.index) == records
+    assert list(kept) == [record for record in records if record in set(kept)]
+    found = Counter(record.label for record in held)
+    for label, count in enumerate(counts):
+        assert found[label] == max(0, min(round(fraction * count), count - 1))
+    assert hold_out(records, fraction, seed) == (kept, held)
+
+
+def test_nothing_is_held_out_for_a_fraction_of_0():
+    records = records_of([3, 2])
+    assert hold_out(records, 0.0, 0) == (tuple(records), ())
+
+
+def test_seeds_hold_out_different_videos():
+    records = records_of([40, 40])
+    assert hold_out(records, 0.5, 0) != hold_out(records, 0.5, 1)
