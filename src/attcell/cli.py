@@ -6,6 +6,7 @@ Heavy libraries are imported inside the commands, so that ``--help`` answers at 
 
 from __future__ import annotations
 
+import io
 import sys
 from enum import IntEnum, StrEnum
 from pathlib import Path
@@ -56,6 +57,8 @@ class Crops(IntEnum):
 
 def main() -> None:
     """Run the command line; a user's mistake ends in one message and an exit status, not in a traceback."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may hold what the terminal cannot show
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except AttcellError as error:
@@ -179,7 +182,10 @@ def test(
     segments: Annotated[int | None, typer.Option(min=1, help="T; by default the recipe's.")] = None,
     crops: Annotated[Crops, typer.Option(help="1, or 10 averaged.")] = Crops.one,
     cache: Annotated[Path | None, typer.Option(help="Keep a frozen backbone's features here.")] = None,
-    out: Annotated[Path | None, typer.Option(help="For scores.json and confusion.png.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="For scores.json and confusion.png; by default test-SPLIT beside MODEL."),
+    ] = None,
 ) -> None:
     """Test a model: figures with their protocol, scores.json and the confusion matrix as a picture.
 
@@ -188,8 +194,12 @@ def test(
     from attcell.engine.evaluation import evaluate_model, listing_of
     from attcell.engine.inference import best_device
     from attcell.engine.model import load
+    from attcell.files import check_output
     from attcell.report.confusion import confusion_picture
 
+    beside = Path(model).absolute().parent if Path(model).is_dir() else Path()
+    folder = out or beside / f"test-{split.value if data is None else data.stem}"
+    check_output(folder, is_folder=True)
     loaded = load(model)
     listing = listing_of(loaded.saved, split.value, data, root)
     evaluation = evaluate_model(
@@ -200,7 +210,6 @@ def test(
         cache_folder=cache,
         device=best_device(),
     )
-    folder = out or Path(model).absolute().parent / f"test-{split.value if data is None else data.stem}"
     evaluation.write_scores(folder / "scores.json")
     confusion_picture(
         evaluation.confusion(),
@@ -230,9 +239,13 @@ def predict(
     from attcell.engine.inference import best_device
     from attcell.engine.model import load
     from attcell.errors import VideoError
+    from attcell.files import check_output
     from attcell.progress import say, track
     from attcell.report.page import write_report
 
+    for output in (report, json_path):
+        if output not in (None, "-"):
+            check_output(Path(output))
     loaded = load(model).to(best_device())
     predictions: list[Prediction] = []
     failed: dict[str, str] = {}

@@ -7,6 +7,7 @@ from typing import Literal
 from attcell.config import InputSection, ModelSection, Recipe, StreamSection
 from attcell.data.dataset import ViewPlan
 from attcell.engine.weights import load_backbone_weights
+from attcell.errors import CallError
 from attcell.nn import STAN, Stream, UniformAttention, build_backbone, san
 from attcell.video.views import FrameSpec
 
@@ -47,10 +48,16 @@ def training_plan(recipe: Recipe) -> ViewPlan:
 def evaluation_plan(
     recipe: Recipe, num_segments: int | None = None, num_crops: Literal[1, 10] = 1
 ) -> ViewPlan:
-    """The views that are looked at in validation and test; T is free at test."""
-    return ViewPlan(
-        num_segments=num_segments or recipe.segments.test, short=recipe.segments.short, num_crops=num_crops
-    )
+    """The views that are looked at in validation and test; T is free at test.
+
+    Raises:
+        CallError: less than one segment.
+    """
+    if num_segments is None:
+        num_segments = recipe.segments.test
+    if num_segments < 1:
+        raise CallError(f"{num_segments} segments were asked for; at least 1 is needed")
+    return ViewPlan(num_segments=num_segments, short=recipe.segments.short, num_crops=num_crops)
 
 
 def _build_stream(section: StreamSection, kind: str) -> Stream:

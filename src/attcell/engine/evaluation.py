@@ -156,9 +156,9 @@ def listing_of(
     if source is not None:
         return read_source(source, root, model.labels)
     data = model.recipe.data
-    if split == "val" and data.val_fraction > 0:
-        listings = read_listings(model.recipe)
-        return Listing(listings.val, listings.labels)
+    if split != "test" and data.val_fraction > 0:
+        listings = read_listings(model.recipe, model.labels)
+        return Listing(listings.val if split == "val" else listings.train, listings.labels)
     named = {"train": data.train, "val": data.val, "test": data.test}[split]
     if named is None:
         raise CallError(f"the model's recipe names no {split} videos; name a source with --data")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from attcell.errors import ModelError
 from attcell.nn import STAN, STANOutput
 
 
@@ -23,11 +24,24 @@ def run_views(network: STAN, views: Mapping[str, Tensor], *, kept_features: bool
 
 
 def mean_probabilities(network: STAN, views: Mapping[str, Tensor], *, kept_features: bool) -> Tensor:
-    """(A,) class probabilities, averaged over the views, one view at a time to bound the memory."""
+    """(A,) class probabilities, averaged over the views, one view at a time to bound the memory.
+
+    Raises:
+        ModelError: they are not finite numbers.
+    """
     num_views = len(next(iter(views.values())))
     total = torch.zeros(())
     for number in range(num_views):
         view = {name: tensor[number : number + 1] for name, tensor in views.items()}
         out = run_views(network, view, kept_features=kept_features)
         total = out.logits[0].softmax(dim=-1) + total
+    refuse_not_finite(total)
     return total / num_views
+
+
+def refuse_not_finite(scores: Tensor) -> None:
+    """Raise a ModelError for scores that are no finite numbers: they must not pass for an answer."""
+    if not torch.isfinite(scores).all():
+        raise ModelError(
+            "the network's scores are not finite numbers: its weights are broken; train it again"
+        )

@@ -18,7 +18,7 @@ from attcell.data.order import TrainingOrder
 from attcell.engine.inference import mean_probabilities
 from attcell.engine.material import Material
 from attcell.engine.schedule import build_optimizer, build_schedule, rounds
-from attcell.errors import TrainingError, VideoError
+from attcell.errors import ModelError, TrainingError, VideoError
 from attcell.nn import STAN
 from attcell.progress import say
 
@@ -73,15 +73,14 @@ class Learner(L.LightningModule):
         torch.manual_seed((self.section.seed << 40) + int(batch.positions[0]))
         loss = F.cross_entropy(self(batch.inputs), batch.labels, label_smoothing=self.section.label_smoothing)
         if not torch.isfinite(loss):
-            raise TrainingError(
-                f"the loss is {loss.item()} at iteration {self.global_step + 1}; the last checkpoint is from "
-                "before. Lower train.learning_rate, or set train.clip_gradient_norm"
-            )
+            raise _diverged(f"the loss is {loss.item()}", self.global_step + 1)
         self.log("train_loss", loss, sync_dist=self.section.devices > 1)
         return loss
 
     def on_train_batch_end(self, *_: Any) -> None:
         self.log("learning_rate", self.trainer.optimizers[0].param_groups[0]["lr"])
+        if self.trainer.is_last_batch:
+            self._refuse_broken_weights()
 
     def on_validation_epoch_start(self) -> None:
         self.sums = torch.zeros(3, dtype=torch.float64, device=self.device)
@@ -91,7 +90,12 @@ class Learner(L.LightningModule):
             raise views
         self._tell(views.notes)
         label = self.material.val_labels[self._share(len(self.material.val_labels))[index]]
-        scores = mean_probabilities(self.network, views.inputs, kept_features=self.material.kept_features)
+        try:
+            scores = mean_probabilities(self.network, views.inputs, kept_features=self.material.kept_features)
+        except ModelError as error:
+            raise _diverged(
+                "the scores of a validation video are no finite numbers", self.global_step
+            ) from error
         loss = -scores[label].clamp_min(1e-12).log()
         self.sums += torch.stack([scores.argmax() == label, loss, torch.ones_like(loss)]).to(self.sums)
 
@@ -153,6 +157,11 @@ class Learner(L.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.best = None if checkpoint["best"] is None else Standing(*checkpoint["best"])
 
+    def _refuse_broken_weights(self) -> None:
+        """The last step of a round may have broken them, and no loss comes after it to tell."""
+        if not all(bool(torch.isfinite(parameter).all()) for parameter in self.network.parameters()):
+            raise _diverged("the weights are no finite numbers", self.global_step)
+
     def _tell(self, notes: tuple[str, ...]) -> None:
         """Say each note on a file once."""
         for note in notes:
@@ -163,3 +172,10 @@ class Learner(L.LightningModule):
     def _share(self, count: int) -> range:
         """This device's part of the validation videos."""
         return range(self.trainer.global_rank, count, self.trainer.world_size)
+
+
+def _diverged(what: str, iteration: int) -> TrainingError:
+    return TrainingError(
+        f"{what} at iteration {iteration}; the last checkpoint is from before. "
+        "Lower train.learning_rate, or set train.clip_gradient_norm"
+    )

@@ -55,19 +55,24 @@ class Listings:
     labels: tuple[str, ...]
 
 
-def read_listings(recipe: Recipe) -> Listings:
-    """Read the sources that a recipe names.
+def read_listings(recipe: Recipe, labels: Sequence[str] | None = None) -> Listings:
+    """Read the sources that a recipe names, with a model's classes or with those that the sources show.
 
     Raises:
         CallError, DataError: a source that is not there or not right.
     """
     data = recipe.data
-    listing = read_source(data.train, data.root)
+    listing = read_source(data.train, data.root, labels)
     if data.val is not None:
         return Listings(
             listing.records, read_source(data.val, data.root, listing.labels).records, listing.labels
         )
     train, val = hold_out(listing.records, data.val_fraction, recipe.train.seed)
+    if data.val_fraction > 0 and not val:
+        raise DataError(
+            f"data.val_fraction {data.val_fraction} of {data.train} is not one video of any class; raise it, "
+            "or set it to 0 to train without validation"
+        )
     return Listings(train, val, listing.labels)
 
 

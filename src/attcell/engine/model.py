@@ -12,6 +12,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 from attcell.engine.model_folder import SavedModel, load_model, save_model
 from attcell.engine.predicting import predict_video
 from attcell.errors import CallError
+from attcell.progress import say
 from attcell.records import Prediction
 
 
@@ -79,8 +80,9 @@ def load(model: str | Path) -> Model:
     is_id = name.count("/") == 1 and not name.startswith((".", "/", "~"))
     if Path(model).exists() or not is_id:
         return Model(load_model(Path(model)))
+    say(f"no folder {name} here; asking the Hugging Face hub")
     try:
-        return Model.from_pretrained(name)
+        return Model._from_pretrained(model_id=name)  # the public one asks for config.json alone before
     except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise CallError(
             f"no model folder at {name}, and the Hugging Face hub gives none by this id ({error})"

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import shutil
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
 
 import attcell
 from attcell.config import Recipe, check_recipe
 from attcell.engine.build import build_network
-from attcell.errors import AttcellError, CallError, ModelError
+from attcell.engine.weights import misfit, state_digest
+from attcell.errors import CallError, ModelError
+from attcell.files import written_whole
 from attcell.nn import STAN
 
 FORMAT = 1
@@ -34,7 +34,10 @@ class SavedModel:
 def save_model(
     folder: Path, network: STAN, labels: tuple[str, ...], recipe: Recipe, training: dict[str, Any]
 ) -> None:
-    """Write a model folder, whole or not at all; one that is there is replaced.
+    """Write a model folder's two files, whole or not at all; those that are there are replaced.
+
+    Other files of the folder stay. Each of the two names the weights, so that a pair of which only one was
+    replaced, by a process killed in between, is refused and not mixed up.
 
     Args:
         folder: the model folder, for example ``runs/demo/model``.
@@ -43,26 +46,20 @@ def save_model(
         recipe: with the preprocessing, the segments and the network's shape.
         training: what is worth knowing of the training, in plain types.
     """
-    token = uuid.uuid4().hex[:8]
-    fresh, old = (folder.with_name(f".{folder.name}.{token}.{word}") for word in ("new", "old"))
-    fresh.mkdir(parents=True)
-    try:
-        state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
-        save_file(state, fresh / "model.safetensors", {"format": "pt"})
-        config = {
-            "format": FORMAT,
-            "attcell": attcell.__version__,
-            "labels": list(labels),
-            "recipe": recipe.model_dump(mode="json"),
-            "training": training,
-        }
-        (fresh / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-        if folder.exists():
-            folder.rename(old)
-        fresh.rename(folder)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+    state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
+    digest = state_digest(network)
+    config = {
+        "format": FORMAT,
+        "attcell": attcell.__version__,
+        "labels": list(labels),
+        "weights": digest,
+        "recipe": recipe.model_dump(mode="json"),
+        "training": training,
+    }
+    weights_path, config_path = folder / "model.safetensors", folder / "config.json"
+    with written_whole(weights_path) as weights_file, written_whole(config_path) as config_file:
+        weights_file.write_bytes(save(state, {"format": "pt", "weights": digest}))
+        config_file.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
 def load_model(folder: Path) -> SavedModel:
@@ -78,19 +75,28 @@ def load_model(folder: Path) -> SavedModel:
     config = _read_config(config_path)
     try:
         recipe = check_recipe(config["recipe"], source=str(config_path))
-        labels = tuple(str(label) for label in config["labels"])
-        network = build_network(recipe.model, len(labels), load_weights=False)
-        network.load_state_dict(load_file(weights_path))
+        network = build_network(recipe.model, len(config["labels"]), load_weights=False)
+    except CallError as error:
+        raise ModelError(f"{error}\n{config_path} is damaged; copy the model anew") from error
+    try:
+        with safe_open(weights_path, framework="pt") as file:
+            found = (file.metadata() or {}).get("weights")
+        state = load_file(weights_path)
     except SafetensorError as error:
         raise ModelError(
             f"{weights_path} is not a safetensors file ({error}); copy the model anew"
         ) from error
-    except (AttcellError, KeyError, TypeError, RuntimeError) as error:
+    wanted = network.state_dict()
+    reasons = misfit(wanted, state, wanted)
+    if not reasons and None not in (found, expected := config.get("weights")) and found != expected:
+        reasons = f"the weights are {found}, and config.json belongs to {expected}"
+    if reasons:
         raise ModelError(
-            f"{folder} does not hold together: {error}. Its config.json and model.safetensors must be of one "
-            "training; copy the model anew"
-        ) from error
-    return SavedModel(network.eval(), labels, recipe, dict(config.get("training", {})))
+            f"{weights_path} and config.json beside it are not of one training: {reasons}. "
+            "Copy the model anew"
+        )
+    network.load_state_dict(state)
+    return SavedModel(network.eval(), tuple(config["labels"]), recipe, config["training"])
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -104,4 +110,13 @@ def _read_config(path: Path) -> dict[str, Any]:
             f"{path} has model format {found!r}, and attcell {attcell.__version__} reads format {FORMAT}; "
             "use the attcell that wrote it, or train again"
         )
+    labels = config.get("labels")
+    are_names = isinstance(labels, list) and all(isinstance(label, str) for label in labels)
+    if not are_names or len(set(labels)) < max(1, len(labels)):
+        raise ModelError(
+            f"{path}: labels must be a list of different names, not {labels!r}; copy the model anew"
+        )
+    for key, kind in {"recipe": dict, "training": dict}.items():
+        if not isinstance(config.get(key), kind):
+            raise ModelError(f"{path}: {key} is missing or of a wrong type; copy the model anew")
     return config

@@ -10,6 +10,7 @@ from torchvision.transforms.v2 import functional as transforms
 
 from attcell.engine.build import evaluation_plan, frame_spec
 from attcell.engine.extract import BACKBONE_BATCH
+from attcell.engine.inference import refuse_not_finite
 from attcell.engine.model_folder import SavedModel
 from attcell.nn import STAN, STANOutput
 from attcell.records import Prediction
@@ -30,10 +31,12 @@ def predict_video(model: SavedModel, path: Path, num_segments: int | None = None
 
     Raises:
         VideoError: the file cannot be read, or has fewer frames than T and the recipe refuses that.
+        ModelError: the network's scores are not finite numbers.
     """
     plan, spec = evaluation_plan(model.recipe, num_segments), frame_spec(model.recipe.input)
     decoded = read_frames(path, lambda num: centre_frames(num, plan.num_segments, plan.short))
     out = run_pictures(model.network, centre_view(decoded.images, spec))
+    refuse_not_finite(out.logits)
     info = decoded.info
     return Prediction(
         video=str(path),

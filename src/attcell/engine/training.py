@@ -20,7 +20,7 @@ import yaml
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
-from attcell.config import Recipe, TrainSection, check_recipe
+from attcell.config import Recipe, TrainSection, load_recipe
 from attcell.engine.build import build_network
 from attcell.engine.inference import best_device
 from attcell.engine.learner import Learner, Standing
@@ -29,7 +29,9 @@ from attcell.engine.model_folder import save_model
 from attcell.engine.progress_callback import TrainingProgress
 from attcell.engine.schedule import num_iterations
 from attcell.errors import CallError
-from attcell.files import write_text
+from attcell.files import check_output, write_text
+
+RECIPE_FILE = "recipe.yaml"
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def train(recipe: Recipe, run_folder: Path, *, resume: bool = False) -> Training
     started_by_another = "LOCAL_RANK" in os.environ  # a further process of a distributed training
     checkpoint = run_folder / "checkpoints" / "last.ckpt"
     if not started_by_another:
-        _claim(run_folder, recipe, resume)
+        _check_run_folder(run_folder, recipe, resume)
     section = recipe.train
     torch.manual_seed(section.seed)
     listings = read_listings(recipe)
@@ -67,6 +69,8 @@ def train(recipe: Recipe, run_folder: Path, *, resume: bool = False) -> Training
     material = gather_material(recipe, listings, network, _device(section))
     iterations = num_iterations(section, material.num_videos)
     model_folder = run_folder / "model"
+    if not started_by_another:  # only now, so that a recipe that is wrong leaves nothing behind
+        write_text(run_folder / RECIPE_FILE, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
 
     def keep(standing: Standing) -> None:
         save_model(model_folder, network, listings.labels, recipe, {"standing": asdict(standing)})
@@ -90,13 +94,14 @@ def _device(section: TrainSection) -> torch.device:
     return torch.device("cpu") if section.accelerator == "cpu" else best_device()
 
 
-def _claim(run_folder: Path, recipe: Recipe, resume: bool) -> None:
-    """Make the run folder ours, or say why not."""
-    saved = run_folder / "recipe.yaml"
+def _check_run_folder(run_folder: Path, recipe: Recipe, resume: bool) -> None:
+    """Refuse a folder that is not new or empty, or, to resume, one that this recipe did not begin."""
+    check_output(run_folder, is_folder=True)
+    saved = run_folder / RECIPE_FILE
     if saved.is_file():
         if not resume:
             raise CallError(f"{run_folder} holds a run already; go on with --resume, or choose another --out")
-        before = check_recipe(yaml.safe_load(saved.read_text(encoding="utf-8")), source=str(saved))
+        before = load_recipe(saved)
         if before != recipe:
             differing = ", ".join(_differences(before, recipe))
             raise CallError(
@@ -106,7 +111,8 @@ def _claim(run_folder: Path, recipe: Recipe, resume: bool) -> None:
         return
     if run_folder.exists() and any(run_folder.iterdir()):
         raise CallError(f"{run_folder} is not empty and is no run; choose another --out")
-    write_text(saved, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
+    if resume:
+        raise CallError(f"{run_folder} holds no run to go on with; leave --resume out, or mend --out")
 
 
 def _differences(before: Recipe, now: Recipe) -> list[str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import Tensor
 
 from attcell.errors import CallError, ModelError
 from attcell.nn import Backbone
@@ -47,7 +49,22 @@ def state_digest(module: torch.nn.Module) -> str:
     return digest.hexdigest()[:16]
 
 
-def _read(path: Path) -> dict[str, torch.Tensor]:
+def misfit(wanted: dict[str, Tensor], state: dict[str, Tensor], known: Collection[str]) -> str:
+    """Why a state does not fill the wanted one, in a line; empty if it does. ``known`` keys may be in it."""
+    missing = sorted(key for key in wanted if key not in state and not key.endswith("num_batches_tracked"))
+    foreign = sorted(set(state) - set(known))
+    shapes = [
+        f"{key} is {tuple(state[key].shape)}, not {tuple(value.shape)}"
+        for key, value in wanted.items()
+        if key in state and state[key].shape != value.shape
+    ]
+    reasons = [f"it lacks {len(missing)} keys, first {missing[0]}"] if missing else []
+    reasons += [f"it has {len(foreign)} other keys, first {foreign[0]}"] if foreign else []
+    reasons += [f"{len(shapes)} shapes differ, first {shapes[0]}"] if shapes else []
+    return "; ".join(reasons)
+
+
+def _read(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise CallError(f"no weights file at {path}; allowed: pretrained, none, or a .safetensors file")
     try:
@@ -59,7 +76,7 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
         ) from error
 
 
-def _pretrained(backbone: Backbone) -> dict[str, torch.Tensor]:
+def _pretrained(backbone: Backbone) -> dict[str, Tensor]:
     try:
         if backbone.name.startswith("timm/"):
             return _from_timm(backbone.name.removeprefix("timm/"))
@@ -76,7 +93,7 @@ def _pretrained(backbone: Backbone) -> dict[str, torch.Tensor]:
         ) from error
 
 
-def _from_timm(name: str) -> dict[str, torch.Tensor]:
+def _from_timm(name: str) -> dict[str, Tensor]:
     import timm
 
     try:
@@ -85,22 +102,13 @@ def _from_timm(name: str) -> dict[str, torch.Tensor]:
         raise CallError(f"timm/{name}: {error}; use weights: none or a file") from error
 
 
-def _fit(backbone: Backbone, state: dict[str, torch.Tensor], source: str) -> None:
+def _fit(backbone: Backbone, state: dict[str, Tensor], source: str) -> None:
     module = backbone.named_as_published
     wanted = module.state_dict()
-    missing = sorted(key for key in wanted if key not in state and not key.endswith("num_batches_tracked"))
-    foreign = sorted(set(state) - backbone.weight_keys)
-    shapes = [
-        f"{key} is {tuple(state[key].shape)}, not {tuple(value.shape)}"
-        for key, value in wanted.items()
-        if key in state and state[key].shape != value.shape
-    ]
-    if missing or foreign or shapes:
-        reasons = [f"it lacks {len(missing)} keys, first {missing[0]}"] if missing else []
-        reasons += [f"it has {len(foreign)} other keys, first {foreign[0]}"] if foreign else []
-        reasons += [f"{len(shapes)} shapes differ, first {shapes[0]}"] if shapes else []
+    reasons = misfit(wanted, state, backbone.weight_keys)
+    if reasons:
         raise ModelError(
-            f"weights {source} are not of {backbone.name}: {'; '.join(reasons)}. "
+            f"weights {source} are not of {backbone.name}: {reasons}. "
             "Give the file of the same network, with torchvision's or timm's key names"
         )
     module.load_state_dict({key: state[key] for key in wanted if key in state}, strict=False)

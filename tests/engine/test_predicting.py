@@ -1,0 +1,82 @@
+"""One video through a model: every part of the prediction, by another way."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from attcell.engine import predicting
+from attcell.engine.predicting import predict_video, run_pictures
+from attcell.errors import CallError, VideoError
+from attcell.video.decode import read_frames
+from attcell.video.segments import centre_frames
+from attcell.video.views import FrameSpec, attended_area, centre_view
+from tests.damage import damage
+from tests.engine.conftest import random_model, recipe_of
+from tests.video.conftest import grey, write_video
+
+
+def test_every_part_of_a_prediction(model, record):
+    found = predict_video(model, record.path, num_segments=4)
+    decoded = read_frames(record.path, lambda num: centre_frames(num, 4))
+    spec = FrameSpec(size=32, short_side=36)
+    with torch.inference_mode():
+        out = model.network({"frame": centre_view(decoded.images, spec)[None]})
+    np.testing.assert_allclose(found.scores, out.logits[0].softmax(-1), atol=1e-6)
+    np.testing.assert_allclose(found.temporal_scores, out.temporal_scores[0], atol=1e-6)
+    np.testing.assert_allclose(found.temporal_attention, out.temporal_attention[0], atol=1e-6)
+    np.testing.assert_allclose(found.spatial_attention["frame"], out.spatial_attention["frame"][0], atol=1e-6)
+    assert found.labels == model.labels
+    assert found.segments_seconds.tolist() == pytest.approx(
+        np.array([[0, 3], [3, 6], [6, 9], [9, 12]]) / 25, abs=1e-9
+    )
+    assert found.frame_seconds.tolist() == pytest.approx([1 / 25, 4 / 25, 7 / 25, 10 / 25])
+    assert found.duration_seconds == pytest.approx(12 / 25)
+    assert found.attended_area == attended_area(36, 48, spec)
+    assert found.notes == ()
+    assert found.frames.shape == (4, 36, 48, 3)
+    assert found.frames.dtype == np.uint8
+    levels = found.frames.mean(axis=(1, 2, 3))
+    assert levels == pytest.approx([grey(number) for number in (1, 4, 7, 10)], abs=3)
+
+
+def test_attention_sums_to_one(model, record):
+    found = predict_video(model, record.path)
+    assert found.scores.sum() == pytest.approx(1, abs=1e-6)
+    assert found.temporal_attention.sum() == pytest.approx(1, abs=1e-6)
+    assert found.spatial_attention["frame"].sum(axis=(1, 2)) == pytest.approx(np.ones(3), abs=1e-6)
+    assert found.temporal_attention.std() > 0
+
+
+def test_t_is_the_recipes_unless_it_is_given(model, record):
+    assert predict_video(model, record.path).temporal_attention.shape == (3,)
+    assert predict_video(model, record.path, 30).temporal_attention.shape == (30,)
+    with pytest.raises(CallError, match="0 segments were asked for; at least 1 is needed"):
+        predict_video(model, record.path, 0)
+
+
+def test_the_backbone_takes_a_bounded_number_of_pictures(model, monkeypatch):
+    pictures = torch.rand(7, 3, 32, 32)
+    whole = run_pictures(model.network, pictures)
+    monkeypatch.setattr(predicting, "BACKBONE_BATCH", 3)
+    torch.testing.assert_close(run_pictures(model.network, pictures).logits, whole.logits)
+
+
+def test_pictures_are_made_small(model, tmp_path):
+    path = write_video(tmp_path / "large.mp4", 3, size=(640, 200))
+    found = predict_video(model, path)
+    assert found.frames.shape == (3, 100, 320, 3)
+
+
+def test_a_recipe_may_refuse_short_videos(folder, record):
+    model = random_model(recipe_of(folder, segments={"short": "refuse"}))
+    assert predict_video(model, record.path, 12).scores.shape == (3,)
+    with pytest.raises(VideoError, match="the video has 12 frames, fewer than the 13 segments asked for"):
+        predict_video(model, record.path, 13)
+
+
+def test_damage_is_noted(model, tmp_path):
+    path = damage(write_video(tmp_path / "bad.mp4", 20, options={"g": "5", "bf": "0", "sc_threshold": "0"}))
+    (note,) = predict_video(model, path).notes
+    assert note.endswith("of 20 frames decode; the rest is damaged or missing")

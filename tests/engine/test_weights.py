@@ -1,0 +1,146 @@
+"""Weights files: those of the network load, all others are refused with the reason."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from attcell.engine.weights import load_backbone_weights, misfit, state_digest
+from attcell.errors import CallError, ModelError
+from attcell.nn import Backbone, build_backbone
+
+
+def small(seed: int) -> Backbone:
+    torch.manual_seed(seed)
+    return build_backbone("small")
+
+
+@pytest.fixture
+def state() -> dict[str, torch.Tensor]:
+    return dict(small(1).named_as_published.state_dict())
+
+
+def test_a_file_of_the_network_loads(tmp_path, state):
+    save_file(state, tmp_path / "small.safetensors")
+    backbone = small(2)
+    before = state_digest(backbone)
+    load_backbone_weights(backbone, str(tmp_path / "small.safetensors"))
+    assert state_digest(backbone) == state_digest(small(1)) != before
+
+
+def test_half_precision_loads_into_single(tmp_path, state):
+    save_file({key: value.half() for key, value in state.items()}, tmp_path / "small.safetensors")
+    backbone = small(2)
+    load_backbone_weights(backbone, str(tmp_path / "small.safetensors"))
+    for key, value in backbone.named_as_published.state_dict().items():
+        assert value.dtype == torch.float32
+        assert torch.equal(value, state[key].half().float())
+
+
+def test_none_leaves_the_random_weights():
+    backbone = small(2)
+    load_backbone_weights(backbone, "none")
+    assert state_digest(backbone) == state_digest(small(2))
+
+
+def refusal(tmp_path, state) -> str:
+    save_file(state, tmp_path / "other.safetensors")
+    backbone = small(2)
+    with pytest.raises(ModelError) as caught:
+        load_backbone_weights(backbone, str(tmp_path / "other.safetensors"))
+    assert state_digest(backbone) == state_digest(small(2)), "nothing may be half loaded"
+    assert str(caught.value).startswith(f"weights {tmp_path / 'other.safetensors'} are not of small: ")
+    assert str(caught.value).endswith(
+        "Give the file of the same network, with torchvision's or timm's key names"
+    )
+    return str(caught.value)
+
+
+def test_another_networks_file_is_refused(tmp_path, state):
+    del state["block1.0.bias"]
+    state["conv.weight"] = torch.zeros(3)
+    state["block2.0.weight"] = torch.zeros(2, 2)
+    message = refusal(tmp_path, state)
+    assert "it lacks 1 keys, first block1.0.bias; it has 1 other keys, first conv.weight" in message
+    assert "1 shapes differ, first block2.0.weight is (2, 2), not (64, 32, 3, 3)" in message
+
+
+def test_a_prefix_is_refused(tmp_path, state):
+    message = refusal(tmp_path, {f"module.{key}": value for key, value in state.items()})
+    assert "it lacks 16 keys" in message
+    assert "it has 16 other keys, first module.block1.0.bias" in message
+
+
+@pytest.mark.parametrize("name", ["weights.pt", "weights.safetensors"])
+def test_a_pickle_is_refused_whatever_its_name(tmp_path, state, name):
+    torch.save(state, tmp_path / name)
+    with pytest.raises(
+        ModelError, match=rf"{name} is not a safetensors file .* Pickled weights .* are not read"
+    ):
+        load_backbone_weights(small(2), str(tmp_path / name))
+
+
+@pytest.mark.parametrize("content", [b"", b"text", bytes(100)])
+def test_a_damaged_file_is_refused(tmp_path, content):
+    (tmp_path / "x.safetensors").write_bytes(content)
+    with pytest.raises(ModelError, match=r"x\.safetensors is not a safetensors file"):
+        load_backbone_weights(small(2), str(tmp_path / "x.safetensors"))
+
+
+def test_a_truncated_file_is_refused(tmp_path, state):
+    path = tmp_path / "x.safetensors"
+    save_file(state, path)
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(ModelError, match=r"x\.safetensors is not a safetensors file"):
+        load_backbone_weights(small(2), str(path))
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    for path in (tmp_path, tmp_path / "none.safetensors"):
+        with pytest.raises(CallError, match=rf"no weights file at {path}; allowed: pretrained, none, or a"):
+            load_backbone_weights(small(2), str(path))
+
+
+def test_a_backbone_without_published_weights():
+    with pytest.raises(
+        CallError, match="backbone small has no published weights; use weights: none or a file"
+    ):
+        load_backbone_weights(small(2), "pretrained")
+
+
+def test_a_download_that_fails_says_what_to_do(monkeypatch):
+    def offline(*_: object, **__: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr("torchvision.models.WeightsEnum.get_state_dict", offline)
+    with pytest.raises(ModelError, match=r"squeezenet could not be downloaded \(no network\); give a local"):
+        load_backbone_weights(build_backbone("squeezenet"), "pretrained")
+
+
+def test_the_digest_knows_every_weight(state):
+    backbone = small(1)
+    assert state_digest(backbone) == state_digest(small(1))
+    backbone.named_as_published.get_parameter("block3.1.bias").data[5] += 1e-6
+    assert state_digest(backbone) != state_digest(small(1))
+
+
+def test_a_misfit_in_words():
+    wanted = {"a": torch.zeros(2), "b.num_batches_tracked": torch.zeros(())}
+    assert misfit(wanted, {"a": torch.ones(2), "c": torch.ones(1)}, {"a", "c"}) == ""
+    assert misfit(wanted, {"a": torch.ones(2), "c": torch.ones(1)}, {"a"}) == "it has 1 other keys, first c"
+
+
+@pytest.mark.real
+def test_real_squeezenet_weights_load(real_data, tmp_path):
+    path = real_data / "squeezenet1_0_imagenet.safetensors"
+    backbone = build_backbone("squeezenet")
+    before = state_digest(backbone)
+    load_backbone_weights(backbone, str(path))
+    assert state_digest(backbone) != before
+    with pytest.raises(ModelError, match=r"are not of vgg16: it lacks 24 keys, first features.10.bias"):
+        load_backbone_weights(build_backbone("vgg16"), str(path))
+    shutil.copy(path, tmp_path / "weights.pt")  # what counts is what a file holds
+    load_backbone_weights(backbone, str(tmp_path / "weights.pt"))

@@ -1,0 +1,79 @@
+"""Accuracy figures against slow definitions, with ties and videos that could not be read."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import balanced_accuracy_score
+
+from attcell.metrics.recognition import confusion_matrix, mean_class_accuracy, top_k_accuracy
+
+
+@st.composite
+def scored(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+    """(N, A) scores of few values, so that there are ties, some rows NaN, and (N,) labels."""
+    num_videos, num_classes = draw(st.integers(1, 12)), draw(st.integers(1, 6))
+    rows = st.lists(st.sampled_from([0.0, 0.1, 0.5, 0.9]), min_size=num_classes, max_size=num_classes)
+    scores = np.array([draw(rows) for _ in range(num_videos)])
+    scores[[draw(st.booleans()) and draw(st.booleans()) for _ in range(num_videos)]] = np.nan
+    labels = [draw(st.integers(0, num_classes - 1)) for _ in range(num_videos)]
+    return scores, np.array(labels)
+
+
+def slow_top_k(scores: np.ndarray, labels: np.ndarray, k: int) -> float:
+    """Correct if fewer than k other classes score as high or higher."""
+    correct = 0
+    for row, label in zip(scores, labels, strict=True):
+        others = [value for number, value in enumerate(row) if number != label]
+        correct += not np.isnan(row).any() and sum(value >= row[label] for value in others) < k
+    return correct / len(labels)
+
+
+@given(scored(), st.integers(1, 7))
+def test_top_k_is_its_definition(test, k):
+    scores, labels = test
+    assert top_k_accuracy(scores, labels, k) == pytest.approx(slow_top_k(scores, labels, k))
+
+
+@given(scored())
+def test_the_confusion_matrix_counts_every_readable_video_once(test):
+    scores, labels = test
+    matrix = confusion_matrix(scores, labels)
+    readable = ~np.isnan(scores).any(axis=1)
+    assert matrix.shape == (scores.shape[1],) * 2
+    assert matrix.sum(axis=1).tolist() == np.bincount(labels[readable], minlength=scores.shape[1]).tolist()
+    expected = np.zeros_like(matrix)
+    for row, label in zip(scores[readable], labels[readable], strict=True):
+        expected[label, row.argmax()] += 1
+    assert np.array_equal(matrix, expected)
+
+
+@given(scored())
+def test_mean_class_accuracy_is_the_mean_over_classes_that_are_there(test):
+    scores, labels = test
+    each = [slow_top_k(scores[labels == one], labels[labels == one], 1) for one in sorted(set(labels))]
+    assert mean_class_accuracy(scores, labels) == pytest.approx(np.mean(each))
+
+
+def test_without_ties_it_is_scikit_learns_balanced_accuracy():
+    rng = np.random.default_rng(0)
+    scores, labels = rng.random((60, 4)), rng.integers(4, size=60)
+    expected = balanced_accuracy_score(labels, scores.argmax(axis=1))
+    assert mean_class_accuracy(scores, labels) == pytest.approx(expected)
+
+
+def test_a_tie_does_not_count_for_the_video():
+    scores = np.full((3, 4), 0.25)
+    labels = np.array([0, 1, 2])
+    assert [top_k_accuracy(scores, labels, k) for k in (1, 3, 4)] == [0.0, 0.0, 1.0]
+
+
+def test_unreadable_videos_are_wrong_and_count():
+    scores = np.array([[0.9, 0.1], [np.nan, np.nan], [np.nan, np.nan], [0.2, 0.8]])
+    labels = np.array([0, 0, 0, 1])
+    assert top_k_accuracy(scores, labels, 1) == 0.5
+    assert top_k_accuracy(scores, labels, 2) == 0.5
+    assert mean_class_accuracy(scores, labels) == pytest.approx((1 / 3 + 1) / 2)
+    assert confusion_matrix(scores, labels).tolist() == [[1, 0], [0, 1]]
