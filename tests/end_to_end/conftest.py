@@ -6,12 +6,17 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 import yaml
 
 from attcell.cli import main
+from attcell.config import check_recipe
 from attcell.data.synth.write import write_dataset
+from attcell.engine.build import build_network
+from attcell.engine.model_folder import save_model
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -24,10 +29,9 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
-@pytest.fixture
-def recipe(videos: Path, tmp_path: Path) -> Path:
+def recipe_values(videos: Path) -> dict[str, Any]:
     """A recipe for the generated set that trains for seconds."""
-    values = {
+    return {
         "data": {"train": f"{videos}/train", "val": f"{videos}/val", "test": f"{videos}/test", "workers": 1},
         "input": {"size": 64, "short_side": 72},
         "segments": {"train": 3, "test": 4},
@@ -38,9 +42,28 @@ def recipe(videos: Path, tmp_path: Path) -> Path:
         },
         "train": {"iterations": 8, "batch_size": 4, "checkpoint_every": 3, "accelerator": "cpu"},
     }
+
+
+@pytest.fixture
+def recipe(videos: Path, tmp_path: Path) -> Path:
+    """The same as a file."""
     path = tmp_path / "recipe.yaml"
-    path.write_text(yaml.safe_dump(values))
+    path.write_text(yaml.safe_dump(recipe_values(videos)))
     return path
+
+
+@pytest.fixture(scope="session")
+def model(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder for the generated set, with weights drawn at random: it is quick to make."""
+    labels = tuple(sorted(path.name for path in (videos / "train").iterdir()))
+    recipe = check_recipe(recipe_values(videos), source="test")
+    network = build_network(recipe.model, len(labels), load_weights=False)
+    generator = torch.Generator().manual_seed(0)
+    for parameter in network.parameters():
+        parameter.data = torch.randn(parameter.shape, generator=generator) * 0.1
+    folder = tmp_path_factory.mktemp("run") / "model"
+    save_model(folder, network, labels, recipe, {})
+    return folder
 
 
 def command(arguments: Sequence[str | Path]) -> list[str]:

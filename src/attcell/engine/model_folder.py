@@ -56,10 +56,10 @@ def save_model(
         "recipe": recipe.model_dump(mode="json"),
         "training": training,
     }
-    weights_path, config_path = folder / "model.safetensors", folder / "config.json"
-    with written_whole(weights_path) as weights_file, written_whole(config_path) as config_file:
-        weights_file.write_bytes(save(state, {"format": "pt", "weights": digest}))
+    with written_whole(folder / "config.json") as config_file:
         config_file.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        with written_whole(folder / "model.safetensors") as weights_file:
+            weights_file.write_bytes(save(state, {"format": "pt", "weights": digest}))
 
 
 def load_model(folder: Path) -> SavedModel:

@@ -1,0 +1,281 @@
+"""Whatever is wrong: one clear message, exit status 1 or 2, no traceback, nothing half-written."""
+
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from tests.damage import write_sound
+from tests.end_to_end.conftest import Run
+
+
+@pytest.fixture
+def mine(model: Path, tmp_path: Path) -> Path:
+    """A copy of the model that a test may break."""
+    return Path(shutil.copytree(model, tmp_path / "mine" / "model"))
+
+
+@pytest.fixture
+def video(videos: Path) -> Path:
+    return videos / "test" / "kick_red" / "000.mp4"
+
+
+def left(folder: Path) -> list[str]:
+    """Everything below a folder, with what begins with a dot."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+class TestVideos:
+    @pytest.fixture(autouse=True)
+    def _files(self, video: Path, tmp_path: Path) -> None:
+        whole = video.read_bytes()
+        (tmp_path / "empty.mp4").touch()
+        (tmp_path / "truncated.mp4").write_bytes(whole[: len(whole) // 2])
+        write_sound(tmp_path / "sound.wav")
+        (tmp_path / "text.mp4").write_text("this is no video\n" * 30)
+        (tmp_path / "noise.avi").write_bytes(bytes(range(256)) * 40)
+        (tmp_path / "folder.mp4").mkdir()
+
+    @pytest.mark.parametrize(
+        ("name", "message"),
+        [
+            ("missing.mp4", "there is no such file"),
+            ("empty.mp4", "the file is empty (0 bytes); get it again, or leave it out"),
+            ("truncated.mp4", "an MP4 file without a readable index"),
+            ("sound.wav", "there is no video in this file, FFmpeg finds only audio. Leave it out."),
+            ("text.mp4", "not a video that FFmpeg can read"),
+            ("noise.avi", "not a video that FFmpeg can read"),
+            ("folder.mp4", "this is a folder, a video file was expected"),
+        ],
+    )
+    def test_it_is_named_and_nothing_is_written(self, attcell: Run, model, tmp_path, name, message):
+        before = left(tmp_path)
+        done = attcell("predict", name, "--model", model, "--report", "page.html", status=1)
+        assert done.stdout == ""
+        assert done.stderr.startswith(f"attcell: {name}: {message}")
+        assert done.stderr.count("\n") == 1
+        assert left(tmp_path) == before
+
+    def test_the_others_are_predicted_all_the_same(self, attcell: Run, model, video, tmp_path):
+        done = attcell(
+            "predict", "empty.mp4", video, "sound.wav", "--model", model, "--json", "-", "--report", "p.html",
+            status=1,
+        )  # fmt: skip
+        content = json.loads(done.stdout)
+        assert [found["video"] for found in content["predictions"]] == [str(video)]
+        assert list(content["failed"]) == ["empty.mp4", "sound.wav"]
+        assert content["failed"]["empty.mp4"].startswith("empty.mp4: the file is empty")
+        assert (tmp_path / "p.html").is_file()
+
+    def test_fewer_frames_than_segments_where_the_recipe_refuses_that(self, attcell: Run, mine, video):
+        config = json.loads((mine / "config.json").read_text())
+        config["recipe"]["segments"]["short"] = "refuse"
+        (mine / "config.json").write_text(json.dumps(config))
+        attcell("predict", video, "--model", mine)
+        done = attcell("predict", video, "--model", mine, "--segments", "500", status=1)
+        assert "frames, fewer than the 500 segments asked for; ask for fewer segments" in done.stderr
+
+
+class TestModels:
+    """The kinds of damage are tested one by one in tests/engine/test_model_folder.py."""
+
+    @pytest.mark.parametrize("command", ["predict", "test"])
+    def test_a_broken_model_is_one_message(self, attcell: Run, mine, video, tmp_path, command):
+        arguments = ["predict", video, "--model", mine] if command == "predict" else ["test", mine]
+        config = (mine / "config.json").read_text()
+        (mine / "config.json").write_text(config.replace('"format": 1', '"format": 9'))
+        before = left(tmp_path)
+        done = attcell(*arguments, status=1)
+        assert done.stderr.startswith(f"attcell: {mine}/config.json has model format 9, and attcell ")
+        (mine / "config.json").write_text(config)
+        torch.save({}, mine / "model.safetensors")
+        assert "model.safetensors is not a safetensors file" in attcell(*arguments, status=1).stderr
+        (mine / "model.safetensors").unlink()
+        assert f"attcell: no model at {mine}: a model folder holds" in attcell(*arguments, status=2).stderr
+        assert left(tmp_path) == [name for name in before if not name.endswith("safetensors")]
+
+    @pytest.mark.parametrize("command", ["predict", "test"])
+    def test_weights_that_are_no_numbers_give_no_figures(self, attcell: Run, mine, video, tmp_path, command):
+        state = load_file(mine / "model.safetensors")
+        state["classifier.weight"][0] = float("nan")
+        save_file(state, mine / "model.safetensors")
+        before = left(tmp_path)
+        arguments = (
+            ["predict", video, "--json", "-", "--model", mine] if command == "predict" else ["test", mine]
+        )
+        done = attcell(*arguments, status=1)
+        assert done.stderr.startswith("attcell: the network's scores are not finite numbers")
+        assert done.stdout == ""
+        assert left(tmp_path) == before
+
+
+class TestCalls:
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["predict", "a.mp4", "--model", "MODEL", "--segments", "0"], "Invalid value for '--segments'"),
+            (["predict", "a.mp4"], "Missing option '--model'"),
+            (["predict", "--model", "MODEL"], "Missing argument 'videos'"),
+            (["test", "MODEL", "--segments", "0"], "Invalid value for '--segments'"),
+            (["test", "MODEL", "--crops", "5"], "'5' is not one of '1', '10'"),
+            (["test", "MODEL", "--split", "dev"], "'dev' is not one of 'train', 'val', 'test'"),
+            (
+                ["test", "MODEL", "--data", "nowhere"],
+                "attcell: nowhere: no such file or folder; give a folder",
+            ),
+            (["data", "check", "nowhere"], "attcell: nowhere: no such file or folder; give a folder"),
+            (
+                ["synth", "new", "--classes", "5"],
+                "attcell: 5 classes cannot be generated; choose one of 4, 6, 8",
+            ),
+            (["synth", "new", "--kind", "long"], "'long' is not one of 'trimmed', 'untrimmed'"),
+            (
+                ["synth", "new", "--train", "0", "--val", "0", "--test", "0"],
+                "choose numbers from 0 on, not all",
+            ),
+            (["prdict"], "No such command 'prdict'"),
+        ],
+    )
+    def test_a_wrong_call_says_what_is_wrong(self, attcell: Run, model, tmp_path, arguments, message):
+        done = attcell(*[str(model) if word == "MODEL" else word for word in arguments], status=2)
+        assert message in done.stderr
+        assert done.stdout == ""
+        assert left(tmp_path) == []
+
+    def test_a_split_that_the_recipe_does_not_name(self, attcell: Run, mine):
+        config = json.loads((mine / "config.json").read_text())
+        config["recipe"]["data"]["test"] = None
+        (mine / "config.json").write_text(json.dumps(config))
+        done = attcell("test", mine, status=2)
+        assert done.stderr == "attcell: the model's recipe names no test videos; name a source with --data\n"
+
+    def test_a_class_that_the_model_does_not_know(self, attcell: Run, model, videos, tmp_path):
+        shutil.copytree(videos / "test" / "kick_red", tmp_path / "data" / "kick_redd")
+        done = attcell("test", model, "--data", "data", "--out", "out", status=1)
+        assert "attcell: data: unknown class folders: 'kick_redd' (did you mean 'kick_red'?)" in done.stderr
+        assert not (tmp_path / "out").exists()
+
+    def test_a_list_with_bad_lines_names_them_all(self, attcell: Run, model, tmp_path):
+        (tmp_path / "list.txt").write_text("a.mp4 0\nb.mp4\n\nc.mp4 one\nd.mp4 4\na.mp4 1\n")
+        done = attcell("test", model, "--data", "list.txt", status=1)
+        assert done.stderr.splitlines() == [
+            "attcell: list.txt: 4 bad lines; expected 'path label' with labels from 0:",
+            "list.txt:2: a path and a label are needed: 'b.mp4'",
+            "list.txt:4: the label 'one' is not a whole number from 0: 'c.mp4 one'",
+            "list.txt:5: label 4 is too high, 4 classes count from 0 to 3: 'd.mp4 4'",
+            "list.txt:6: this video is on line 1 already: 'a.mp4 1'",
+        ]
+
+
+class TestRecipes:
+    """The kinds of mistake are tested one by one in tests/test_config.py."""
+
+    @pytest.mark.parametrize(
+        ("overrides", "message", "status"),
+        [
+            (["train.epoch=3"], "train.epoch: unknown key; did you mean 'epochs'?", 2),
+            (["train"], "attcell: override 'train' is not key=value; for example train.epochs=3", 2),
+            (["train.epochs=3"], "train: give either iterations (the paper's 15000) or epochs", 2),
+            (
+                ["train.batch_size=5", "train.accumulate=2"],
+                "batch_size 5 cannot be split into accumulate 2",
+                2,
+            ),
+            (["model.streams.frame.backbone=vgg17"], "unknown backbone 'vgg17'; did you mean 'vgg16'?", 2),
+            (["model.streams.frame.tap=pool6"], "backbone small has no tap 'pool6'; allowed: block4", 2),
+            (
+                ["model.streams.frame.train_from=conv9"],
+                "has no layer 'conv9' to train from; use all, none, or",
+                2,
+            ),
+            (
+                ["model.streams.frame.weights=x.safetensors"],
+                "no weights file at x.safetensors; allowed: pre",
+                2,
+            ),
+            (["model.streams.frame.weights=w.pt"], "w.pt is not a safetensors file", 1),
+            (["model.streams.frame.weights=w.safetensors"], "w.safetensors is not a safetensors file", 1),
+            (["model.streams.frame.weights=other.safetensors"], "it has 1 other keys, first conv.weight", 1),
+            (["data.train=nowhere"], "nowhere: no such file or folder; give a folder", 2),
+            (["data.val=null", "data.val_fraction=0.01"], "is not one video of any class; raise it", 1),
+        ],
+    )
+    def test_a_wrong_recipe_leaves_no_run_behind(
+        self, attcell: Run, recipe, tmp_path, overrides, message, status
+    ):
+        torch.save({}, tmp_path / "w.pt")
+        shutil.copy(tmp_path / "w.pt", tmp_path / "w.safetensors")
+        save_file({"conv.weight": torch.zeros(1)}, tmp_path / "other.safetensors")
+        before = left(tmp_path)
+        done = attcell("train", recipe, *overrides, "--out", "run", status=status)
+        assert message in done.stderr
+        assert done.stdout == ""
+        assert left(tmp_path) == before
+
+    def test_nothing_to_resume(self, attcell: Run, recipe, tmp_path):
+        done = attcell("train", recipe, "--out", "run", "--resume", status=2)
+        assert done.stderr == "attcell: run holds no run to go on with; leave --resume out, or mend --out\n"
+        assert not (tmp_path / "run").exists()
+
+    def test_a_folder_with_something_else(self, attcell: Run, recipe, tmp_path):
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run" / "thesis.tex").touch()
+        done = attcell("train", recipe, "--out", "run", status=2)
+        assert done.stderr == "attcell: run is not empty and is no run; choose another --out\n"
+        assert left(tmp_path / "run") == ["thesis.tex"]
+
+
+class TestOutput:
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            (["--json", "folder"], "attcell: folder is a folder; name a file to write to"),
+            (["--report", "folder"], "attcell: folder is a folder; name a file to write to"),
+            (["--json", "file/x.json"], "attcell: file/x.json cannot be written, for "),
+            (["--report", "file/x.html"], "attcell: file/x.html cannot be written, for "),
+        ],
+    )
+    def test_it_is_refused_before_the_work(self, attcell: Run, model, tmp_path, options, message):
+        (tmp_path / "folder").mkdir()
+        (tmp_path / "file").touch()
+        done = attcell("predict", "a.mp4", "--model", model, *options, status=2)
+        assert done.stderr.startswith(message)
+        assert left(tmp_path) == ["file", "folder"]
+
+    def test_a_file_where_a_folder_is_to_be(self, attcell: Run, model, recipe, tmp_path):
+        (tmp_path / "file").touch()
+        for arguments in (["test", model], ["train", recipe]):
+            done = attcell(*arguments, "--out", "file", status=2)
+            assert done.stderr == "attcell: file is a file; name a folder to write to\n"
+
+    def test_a_full_disk_is_named_and_leaves_nothing(self, attcell: Run, model, video, tmp_path, monkeypatch):
+        write = Path.write_text
+
+        def full(path: Path, text: str, **options: object) -> None:
+            write(path, text[:50], **options)
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(Path, "write_text", full)
+        done = attcell("predict", video, "--model", model, "--json", "p.json", status=1)
+        assert done.stderr == "attcell: No space left on device: p.json\n"
+        done = attcell("predict", video, "--model", model, "--report", "page.html", status=1)
+        assert done.stderr == "attcell: No space left on device: page.html\n"
+        done = attcell("test", model, "--split", "val", "--out", "out", status=1)
+        assert done.stderr == "attcell: No space left on device: out/scores.json\n"
+        assert left(tmp_path) == ["out"]
+
+    def test_a_disk_that_fills_while_training(self, attcell: Run, recipe, tmp_path, monkeypatch):
+        def full(path: Path, _: bytes) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(Path, "write_bytes", full)
+        quick = ["train.iterations=1", "data.val=null"]
+        done = attcell("train", recipe, *quick, "--out", "run", status=1)
+        assert done.stderr == "attcell: No space left on device: run/model/model.safetensors\n"
+        assert [name for name in left(tmp_path / "run") if name.startswith(("model/", "."))] == []
