@@ -172,9 +172,13 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
             raise CallError(f"override {override!r} is not key=value; for example train.epochs=3")
     try:
         merged = OmegaConf.merge(OmegaConf.load(path), OmegaConf.from_dotlist(list(overrides)))
+        missing = sorted(OmegaConf.missing_keys(merged))
         values = OmegaConf.to_container(merged, resolve=True)
     except (YAMLError, OmegaConfBaseException, OSError, ValueError) as error:
         raise CallError(f"{path} is not a recipe in YAML: {error}") from error
+    if missing:
+        example = f"{missing[0]}=VALUE"
+        raise CallError(f"{path} leaves {', '.join(missing)} open (???); give it on the command line: {example}")
     return check_recipe(values, source=str(path))
 
 
