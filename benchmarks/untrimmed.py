@@ -2,9 +2,9 @@
 
     uv run python -m benchmarks.untrimmed [--out DIR] [--seeds 3]
 
-Each seed draws its own videos and its own training. All three networks are trained by the demo's recipe, from
-nothing, on the same videos; only ``model.kind`` differs. The test videos are used once, at the end. A broken-off
-benchmark goes on where it was.
+Each seed draws its own videos and its own training. All three networks are trained by the demo's recipe,
+from nothing, on the same videos; only ``model.kind`` differs. The test videos are used once, at the end.
+A broken-off benchmark goes on where it was.
 """
 
 from __future__ import annotations
@@ -79,10 +79,10 @@ def run(out: Path, kind: str, seed: int) -> dict[str, object]:
 def table(rows: list[dict[str, object]], num_seeds: int) -> str:
     """Means and deviations over the seeds, as Markdown."""
     lines = [
-        f"Untrimmed generated videos, {6} classes, frames only, {num_seeds} seeds (videos and training); "
+        f"Untrimmed generated videos, 6 classes, frames only, {num_seeds} seeds (videos and training); "
         f"mean ± sample deviation. {6 * VIDEOS['train']} training, {6 * VIDEOS['val']} validation, "
-        f"{6 * VIDEOS['test']} test videos a seed; 24 segments, centre crop. Trained from nothing by the demo's "
-        f"recipe, the best of its checkpoints by validation accuracy. {machine()}.",
+        f"{6 * VIDEOS['test']} test videos a seed; 24 segments, centre crop. Trained from nothing by the "
+        f"demo's recipe, the best of its checkpoints by validation accuracy. {machine()}.",
         "",
         "| network | top-1 % | each seed | peak on the actor % (chance) | temporal ROC area (chance .50) |",
         "|---|---|---|---|---|",
