@@ -23,7 +23,7 @@ from attcell.files import write_text, written_whole
 DEFAULT_VIDEOS: Mapping[str, int] = {"train": 30, "val": 5, "test": 20}  # of each class
 _PARAMETERS = "parameters.json"  # written first: a folder that holds it, and not other values, can be resumed
 # With its look-ahead, x264 now and then gives other bytes for the same frames.
-_ENCODING = {"crf": "20", "preset": "veryfast", "x264-params": "rc-lookahead=0:mbtree=0:weightp=0:bframes=0"}
+_ENCODING = {"crf": "24", "preset": "veryfast", "x264-params": "rc-lookahead=0:mbtree=0:weightp=0:bframes=0"}
 _LEFT_OVER = "*/*/.*.tmp.mp4"  # what a killed run leaves behind
 
 
