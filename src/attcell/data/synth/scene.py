@@ -2,11 +2,11 @@
 
 Recipe of the *untrimmed* kind (10 to 16 s). Three figures stand in three lanes, in random order:
 the **actor** (right appearance, right motion), the **stand-in** (wrong appearance, only standing and walking)
-and the **grey figure** (no class's appearance, a wrong motion). Each has its own one or two intervals
-that fill 25-30 % of the time, drawn alike and independently, walks in before its first interval and out after
-its last. Only what the actor does in its intervals is the action; elsewhere it stands or is away. So every
-appearance shown is seen about equally long, and every motion too: only their meeting at one place and time
-tells the class.
+and the **grey figure** (no class's appearance, a wrong motion). Each has its own one or two
+intervals, drawn independently, that fill 25-30 % of the time (the actor's) or 20-30 % (the others'); it walks
+in before its first interval and out after its last. Only what the actor does in its intervals is the action;
+elsewhere it stands or is away. So every appearance shown is seen about equally long, and every motion too:
+only their meeting at one place and time tells the class.
 
 Recipe of the *trimmed* kind (3 to 4 s): the actor acts all the time; in half of the videos a grey figure
 stands beside it.
