@@ -180,6 +180,15 @@ def test_an_override_whose_value_is_broken(path):
         load_recipe(path, ["train.seed=1", "train.epochs=[3"])
 
 
+def test_what_a_recipe_leaves_open_must_be_given(tmp_path):
+    file = tmp_path / "recipe.yaml"
+    file.write_text("data: {train: ???, test: ???}\ntrain: {epochs: 1}\n")
+    message = r"leaves data.test, data.train open \(\?\?\?\); give it on the command line: data.test=VALUE"
+    with pytest.raises(CallError, match=message):
+        load_recipe(file)
+    assert str(load_recipe(file, ["data.train=a", "data.test=b"]).data.test) == "b"
+
+
 def test_a_recipe_cannot_be_changed(path):
     with pytest.raises(ValueError, match="frozen"):
         load_recipe(path).train.epochs = 3

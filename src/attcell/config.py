@@ -180,9 +180,15 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         if not isinstance(safe_load(text), dict | None):
             raise CallError(f"{path} is no recipe: it must hold keys and values, such as data: and train:")
         merged = OmegaConf.merge(OmegaConf.create(text), OmegaConf.from_dotlist(list(overrides)))
+        missing = sorted(OmegaConf.missing_keys(merged))
         values = OmegaConf.to_container(merged, resolve=True)
     except (YAMLError, OmegaConfBaseException, OSError, ValueError) as error:
         raise CallError(f"{path} is not a recipe in YAML: {error}") from error
+    if missing:
+        example = f"{missing[0]}=VALUE"
+        raise CallError(
+            f"{path} leaves {', '.join(missing)} open (???); give it on the command line: {example}"
+        )
     return check_recipe(values, source=str(path))
 
 

@@ -196,7 +196,7 @@ class TestRecipes:
             ),
             (
                 ["model.streams.frame.weights=x.safetensors"],
-                "no weights file at x.safetensors; allowed: pre",
+                "no weights at x.safetensors; allowed: pretrained, ",
                 2,
             ),
             (["model.streams.frame.weights=w.pt"], "w.pt is not a safetensors file", 1),

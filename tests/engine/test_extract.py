@@ -46,7 +46,7 @@ def test_the_store_depends_on_everything_that_the_maps_depend_on(tmp_path, backb
         feature_store(tmp_path, backbone, FrameSpec(size=31, short_side=36), PLAN),
         feature_store(tmp_path, backbone, SPEC, ViewPlan(3, num_positions=2, mirrored=True)),
     ]
-    backbone.named_as_published.get_parameter("block1.0.bias").data[0] += 1
+    backbone.named_as_published.get_parameter("block1.1.bias").data[0] += 1
     stores.append(feature_store(tmp_path, backbone, SPEC, PLAN))
     assert len({store.fingerprint for store in stores}) == 4
 

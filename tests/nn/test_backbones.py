@@ -35,11 +35,22 @@ def test_feature_maps(name: str, tap: str | None, shape: tuple[int, int, int]) -
     assert backbone.out_channels == shape[0]
 
 
-def test_vgg16_on_25_segments_gives_pool5_and_conv6() -> None:
-    stream = Stream(build_backbone("vgg16")).eval()
+@pytest.mark.parametrize(
+    ("name", "channels"),
+    [
+        ("vgg16", 512),
+        ("resnet152", 2048),
+        ("googlenet", 1024),
+        ("squeezenet", 512),
+        ("timm/resnet18", 512),
+        ("timm/mobilenetv3_small_100", 576),
+    ],
+)
+def test_25_segments_give_pool5_and_conv6(name: str, channels: int) -> None:
+    stream = Stream(build_backbone(name)).eval()
     with torch.inference_mode():
         maps = stream.feature_maps(torch.zeros(1, 25, 3, 224, 224))
-        assert maps.shape == (1, 25, 512, 7, 7)
+        assert maps.shape == (1, 25, channels, 7, 7)
         assert stream.descriptors(maps).shape == (1, 25, 1024, 7, 7)
 
 

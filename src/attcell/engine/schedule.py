@@ -33,7 +33,9 @@ def build_optimizer(section: TrainSection, parameters: list[torch.nn.Parameter])
             momentum=section.momentum,
             weight_decay=section.weight_decay,
         )
-    return torch.optim.AdamW(parameters, lr=section.learning_rate, weight_decay=section.weight_decay)
+    return torch.optim.AdamW(
+        parameters, lr=section.learning_rate, weight_decay=section.weight_decay, fused=True
+    )
 
 
 def build_schedule(section: TrainSection, optimizer: torch.optim.Optimizer, iterations: int) -> LRScheduler:

@@ -1,4 +1,4 @@
-"""Loading a backbone's weights: from torchvision, from timm, or from a local safetensors file."""
+"""Loading a backbone's weights: from torchvision, from timm, from a file, or from another model of ours."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def load_backbone_weights(backbone: Backbone, weights: str) -> None:
 
     Args:
         backbone: what :func:`attcell.nn.build_backbone` built.
-        weights: ``pretrained``, ``none``, or the path of a ``.safetensors`` file with torchvision's or timm's
-            key names.
+        weights: ``pretrained``, ``none``, the path of a ``.safetensors`` file with torchvision's or timm's key
+            names, or a model folder of attcell with the same backbone.
 
     Raises:
         CallError: ``pretrained`` for a backbone without published weights, or no such file.
@@ -36,7 +36,12 @@ def load_backbone_weights(backbone: Backbone, weights: str) -> None:
     """
     if weights == "none":
         return
-    state = _pretrained(backbone) if weights == "pretrained" else _read(Path(weights))
+    if weights == "pretrained":
+        state = _pretrained(backbone)
+    elif Path(weights).is_dir():
+        state = _of_model(Path(weights))
+    else:
+        state = _read(Path(weights))
     _fit(backbone, state, weights)
 
 
@@ -66,7 +71,9 @@ def misfit(wanted: dict[str, Tensor], state: dict[str, Tensor], known: Collectio
 
 def _read(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
-        raise CallError(f"no weights file at {path}; allowed: pretrained, none, or a .safetensors file")
+        raise CallError(
+            f"no weights at {path}; allowed: pretrained, none, a .safetensors file, or a model folder"
+        )
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
@@ -74,6 +81,16 @@ def _read(path: Path) -> dict[str, Tensor]:
             f"{path} is not a safetensors file ({error}). Pickled weights (.pth, .pt, .ckpt) are not read, "
             "because unpickling runs code; convert them with safetensors.torch.save_file"
         ) from error
+
+
+def _of_model(folder: Path) -> dict[str, Tensor]:
+    """The backbone of a model folder's frame stream, under its published keys."""
+    file = folder / "model.safetensors"
+    if not file.is_file():
+        raise CallError(f"{folder} is no model folder: it holds no model.safetensors")
+    prefix = "streams.frame.backbone.body."
+    state = {key.removeprefix(prefix): value for key, value in _read(file).items() if key.startswith(prefix)}
+    return {key.removeprefix("network."): value for key, value in state.items()}  # timm's models are wrapped
 
 
 def _pretrained(backbone: Backbone) -> dict[str, Tensor]:

@@ -61,7 +61,7 @@ def _peak(motion: str, turn: float) -> Posture:
 def acting(motion: str, cycles: float, amplitude: float = 1.0) -> Posture:
     """The posture after ``cycles`` cycles of ``motion``: standing at whole numbers, the peak half-way."""
     turn = 2.0 * np.pi * cycles
-    weight = min(1.0, 0.65 * (1.0 - np.cos(turn)))  # stays at the peak for about 30 % of a cycle
+    weight = min(1.0, 1.3 * (1.0 - np.cos(turn)))  # at the peak for more than half of a cycle
     return _blend(STANDING, _peak(motion, turn), amplitude * weight)
 
 

@@ -2,11 +2,11 @@
 
 Recipe of the *untrimmed* kind (10 to 16 s). Three figures stand in three lanes, in random order:
 the **actor** (right appearance, right motion), the **stand-in** (wrong appearance, only standing and walking)
-and the **grey figure** (no class's appearance, a wrong motion). Each has its own one or two intervals
-that fill 25-30 % of the time, drawn alike and independently, walks in before its first interval and out after
-its last. Only what the actor does in its intervals is the action; elsewhere it stands or is away. So every
-appearance shown is seen about equally long, and every motion too: only their meeting at one place and time
-tells the class.
+and the **grey figure** (no class's appearance, a wrong motion). Each has its own one or two
+intervals, drawn independently, that fill 25-30 % of the time (the actor's) or 20-30 % (the others'); it walks
+in before its first interval and out after its last. Only what the actor does in its intervals is the action;
+elsewhere it stands or is away. So every appearance shown is seen about equally long, and every motion too:
+only their meeting at one place and time tells the class.
 
 Recipe of the *trimmed* kind (3 to 4 s): the actor acts all the time; in half of the videos a grey figure
 stands beside it.
@@ -120,7 +120,6 @@ def _untrimmed_figures(
     right: tuple[int, int], wrong: tuple[int, int], duration: float, rng: np.random.Generator
 ) -> tuple[FigurePlan, ...]:
     lanes = rng.permutation(3)
-    filled = duration * rng.uniform(0.25, 0.30)
     casts = (
         ("actor", _coloured(right[0], rng), MOTIONS[right[1]]),
         ("stand-in", _coloured(wrong[0], rng), None),
@@ -128,11 +127,12 @@ def _untrimmed_figures(
     )
     figures = []
     for (role, look, motion), lane in zip(casts, lanes, strict=True):
-        intervals = _intervals(duration, filled, rng)
+        share = rng.uniform(0.25, 0.30) if role == "actor" else rng.uniform(0.20, 0.30)
+        intervals = _intervals(duration, share * duration, rng)
         enter = intervals[0][0] - rng.uniform(1.0, 2.5)
         leave = intervals[-1][1] + rng.uniform(0.0, 1.5)
         x = SIZE * (int(lane) + 0.5) / 3 + rng.uniform(-3, 3)
-        height = rng.uniform(36, 46)
+        height = rng.uniform(44, 54)
         feet = (x, rng.uniform(1.3 * height + 2, SIZE - 6))
         side = int(rng.choice((-1, 1))) if lane == 1 else int(lane) - 1
         figures.append(
@@ -145,7 +145,7 @@ def _trimmed_figures(
     appearance: int, motion: int, duration: float, rng: np.random.Generator
 ) -> tuple[FigurePlan, ...]:
     always = (-duration, 2 * duration)
-    height = rng.uniform(40, 56)
+    height = rng.uniform(44, 60)
     x = rng.uniform(26, SIZE - 26)
     feet = (x, rng.uniform(1.3 * height + 2, SIZE - 4))
     look = _coloured(appearance, rng)

@@ -39,7 +39,7 @@ class VideoTruth:
 
 @dataclass(frozen=True)
 class Truth:
-    """A generated set: ``labels`` are sorted, as folders are; ``videos`` has keys like ``test/kick_red/000.mp4``."""
+    """A generated set: sorted labels, and the truth of each video by its name (``test/kick_red/000.mp4``)."""
 
     kind: str
     seed: int

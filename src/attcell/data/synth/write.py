@@ -22,6 +22,8 @@ from attcell.files import write_text, written_whole
 
 DEFAULT_VIDEOS: Mapping[str, int] = {"train": 30, "val": 5, "test": 20}  # of each class
 _PARAMETERS = "parameters.json"  # written first: a folder that holds it, and not other values, can be resumed
+# With its look-ahead, x264 now and then gives other bytes for the same frames.
+_ENCODING = {"crf": "24", "preset": "veryfast", "x264-params": "rc-lookahead=0:mbtree=0:weightp=0:bframes=0"}
 _LEFT_OVER = "*/*/.*.tmp.mp4"  # what a killed run leaves behind
 
 
@@ -100,8 +102,8 @@ def write_dataset(
 def write_mp4(path: Path, frames: np.ndarray) -> None:
     """Encode (N, H, W, 3) uint8 RGB frames at the generated videos' rate as H.264, whole or not at all."""
     with written_whole(path) as temporary, av.open(str(temporary), "w") as container:
-        options = {"crf": "20", "preset": "veryfast", "threads": "1"}  # one thread: the same bytes every time
-        stream = container.add_stream("libx264", rate=FPS, options=options)
+        stream = container.add_stream("libx264", rate=FPS, options=_ENCODING)
+        stream.codec_context.thread_count = 1  # several videos are written at a time
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "yuv420p"
         stream.time_base = Fraction(1, FPS)

@@ -1,0 +1,117 @@
+"""Where the time of ``predict`` goes, on a 720p clip with VGG-16 and 25 segments, beside the bare backbone.
+
+    uv run python -m benchmarks.predict_speed [VIDEO] [--repeats 5]
+
+The bare backbone runs on the same pictures in the same process, between the predictions. The time of a stage
+is its median over the repeats. VGG-16 has random weights: the time does not depend on them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import torch
+
+from attcell.config import check_recipe
+from attcell.engine import predicting
+from attcell.engine.build import build_network, evaluation_plan, frame_spec
+from attcell.engine.inference import best_device
+from attcell.engine.model_folder import SavedModel
+from attcell.video.decode import read_frames
+from attcell.video.segments import centre_frames
+from attcell.video.views import centre_view
+from benchmarks.machine import machine, real_data
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("video", nargs="?", type=Path)
+    parser.add_argument("--repeats", type=int, default=5)
+    options = parser.parse_args()
+    video = options.video or real_data() / "clips" / "juggle_720p.mp4"
+    model = _model()
+    pictures = _pictures(model, video)
+    backbone = model.network.stream("frame").backbone
+    times: dict[str, list[float]] = defaultdict(list)
+    for repeat in range(options.repeats + 1):  # the first warms up and is dropped
+        with _measured(times, model):
+            _timed(times["predict, whole"], predicting.predict_video)(model, video)
+        with torch.inference_mode():
+            batch = pictures.to(best_device(), memory_format=torch.channels_last)
+            _timed(times["bare backbone"], backbone)(batch)
+        if repeat == 0:
+            times.clear()
+    _show(times, video, options.repeats)
+
+
+def _model() -> SavedModel:
+    recipe = check_recipe({"data": {"train": "."}, "train": {"iterations": 1}}, source="benchmark")
+    network = build_network(recipe.model, 101, load_weights=False).eval().to(best_device())
+    return SavedModel(network, tuple(str(n) for n in range(101)), recipe, {})
+
+
+def _pictures(model: SavedModel, video: Path) -> torch.Tensor:
+    plan = evaluation_plan(model.recipe)
+    decoded = read_frames(video, lambda num: centre_frames(num, plan.num_segments))
+    return centre_view(decoded.images, frame_spec(model.recipe.input))
+
+
+@contextmanager
+def _measured(times: dict[str, list[float]], model: SavedModel) -> Any:
+    """Within this, each stage of ``predict_video`` adds its time, summed over its calls, to ``times``."""
+    sums: dict[str, list[float]] = defaultdict(list)
+    network = model.network
+    with (
+        mock.patch.object(predicting, "read_frames", _timed(sums["decoding"], predicting.read_frames)),
+        mock.patch.object(predicting, "centre_view", _timed(sums["resize and crop"], predicting.centre_view)),
+        mock.patch.object(
+            predicting, "_small_picture", _timed(sums["report pictures"], predicting._small_picture)
+        ),
+        mock.patch.object(
+            network.stream("frame").backbone,
+            "forward",
+            _timed(sums["backbone in predict"], network.stream("frame").backbone.forward),
+        ),
+        mock.patch.object(network, "attend", _timed(sums["conv6, attention, LSTM"], network.attend)),
+    ):
+        yield
+    for name, values in sums.items():
+        times[name].append(sum(values))
+
+
+def _timed(into: list[float], function: Callable[..., Any]) -> Callable[..., Any]:
+    def run(*arguments: Any) -> Any:
+        start = time.perf_counter()
+        result = function(*arguments)
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        into.append(time.perf_counter() - start)
+        return result
+
+    return run
+
+
+def _show(times: dict[str, list[float]], video: Path, repeats: int) -> None:
+    median = {name: statistics.median(values) for name, values in times.items()}
+    backbone = median["bare backbone"]
+    print(f"{video.name}, 25 segments of 224², VGG-16; medians of {repeats}; {machine()}\n")
+    print("| stage | seconds | of the bare backbone |\n|---|---|---|")
+    for name, seconds in sorted(median.items(), key=lambda item: -item[1]):
+        print(f"| {name} | {seconds:.3f} | {100 * seconds / backbone:.1f} % |")
+    network = median["backbone in predict"] + median["conv6, attention, LSTM"]
+    beside = median["predict, whole"] - network
+    print(
+        f"\ndecoding and all that is no network: {100 * beside / backbone:.1f} % of the bare backbone's time"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""Writing a whole generated set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from attcell.data.synth import write
+from attcell.data.synth.classes import ring
+from attcell.data.synth.render import render
+from attcell.data.synth.scene import FPS, plan_video
+from attcell.data.synth.truth import read_truth
+from attcell.data.synth.write import write_dataset
+from attcell.errors import CallError, DataError
+
+FEW = {"train": 2, "test": 1}
+
+
+def decoded(path: Path) -> np.ndarray:
+    with av.open(str(path)) as container:
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_dataset(tmp_path_factory.mktemp("synth") / "set", seed=1, num_classes=4, videos=FEW)
+
+
+def test_layout_and_truth(written: Path) -> None:
+    truth = read_truth(written)
+    labels = [c.name for c in ring(4)]
+    assert truth.labels == tuple(sorted(labels))
+    expected = {
+        f"{split}/{name}/{i:03d}.mp4" for split, n in FEW.items() for name in labels for i in range(n)
+    }
+    assert set(truth.videos) == expected
+    assert {path.relative_to(written).as_posix() for path in written.rglob("*.mp4")} == expected
+    for name, video in truth.videos.items():
+        assert video.label == name.split("/")[1]
+        assert video.intervals == ((0.0, video.num_frames / FPS),)
+
+
+def test_the_file_holds_the_planned_frames(written: Path) -> None:
+    plan = plan_video("trimmed", 1, seed=1, split="test", number=0, num_classes=4)
+    frames = decoded(written / "test" / ring(4)[1].name / "000.mp4")
+    planned = render(plan).frames
+    assert frames.shape == planned.shape
+    assert np.abs(frames.astype(int) - planned.astype(int)).mean() < 6.0
+
+
+def test_a_finished_set_is_left_as_it_is(written: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in written.rglob("*")}
+    assert write_dataset(written, seed=1, num_classes=4, videos=FEW) == written
+    assert {path: path.stat().st_mtime_ns for path in written.rglob("*")} == before
+
+
+def test_a_video_does_not_depend_on_how_many_others_there_are(written: Path, tmp_path: Path) -> None:
+    write_dataset(tmp_path / "fewer", seed=1, num_classes=4, videos={"train": 1})
+    fewer, more = contents(tmp_path / "fewer"), contents(written)
+    assert {name for name in fewer if name.endswith(".mp4")} < set(more)
+    assert all(more[name] == data for name, data in fewer.items() if name.endswith(".mp4"))
+
+
+def test_a_broken_off_run_is_taken_up_again(
+    written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, count, real = tmp_path / "set", 0, write.write_mp4
+
+    def breaks(path: Path, frames: np.ndarray) -> None:
+        nonlocal count
+        count += 1
+        if count > 3:
+            raise KeyboardInterrupt
+        real(path, frames)
+
+    monkeypatch.setattr(write, "write_mp4", breaks)
+    with pytest.raises(KeyboardInterrupt):
+        write_dataset(out, seed=1, num_classes=4, videos=FEW)
+    assert not (out / "truth.json").exists()
+    monkeypatch.undo()
+    left_over = out / "train" / "wave_red" / ".000.deadbeef.tmp.mp4"
+    left_over.write_bytes(b"half")
+    seen: list[tuple[int, int]] = []
+    write_dataset(
+        out, seed=1, num_classes=4, videos=FEW, progress=lambda done, all_: seen.append((done, all_))
+    )
+    assert seen == [(i + 1, 12) for i in range(12)]
+    assert contents(out) == contents(written)
+
+
+def test_other_folders_are_refused(written: Path, tmp_path: Path) -> None:
+    with pytest.raises(CallError, match=r"holds another generated set \(.*seed 1.*\) than .*seed 2.*delete"):
+        write_dataset(written, seed=2, num_classes=4, videos=FEW)
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(
+        CallError, match="is not empty and holds no generated set; name a new or empty folder"
+    ):
+        write_dataset(tmp_path)
+    with pytest.raises(CallError, match=r"notes\.txt is a file"):
+        write_dataset(tmp_path / "notes.txt")
+    (tmp_path / "parameters.json").write_text("{")
+    with pytest.raises(CallError, match=r"parameters\.json cannot be read"):
+        write_dataset(tmp_path)
+
+
+def test_a_finished_set_with_a_hole_is_an_error(tmp_path: Path) -> None:
+    write_dataset(tmp_path / "set", num_classes=4, videos={"val": 1})
+    (tmp_path / "set" / "val" / "wave_red" / "000.mp4").unlink()
+    with pytest.raises(DataError, match=r"val/wave_red/000\.mp4 is missing \(and 0 more\); delete"):
+        write_dataset(tmp_path / "set", num_classes=4, videos={"val": 1})
+
+
+@pytest.mark.parametrize(
+    ("kind", "seed", "videos", "message"),
+    [
+        ("short", 0, FEW, "unknown kind of generated video 'short'"),
+        ("trimmed", -1, FEW, "the seed is -1"),
+        ("trimmed", 0, {"dev": 1}, "unknown split 'dev'"),
+        ("trimmed", 0, {"train": 0}, "not all of them 0"),
+        ("trimmed", 0, {"train": 3, "test": -1}, "choose numbers from 0 on"),
+    ],
+)
+def test_values_that_are_not_allowed(
+    tmp_path: Path, kind: str, seed: int, videos: Mapping[str, int], message: str
+) -> None:
+    with pytest.raises(CallError, match=message):
+        write_dataset(tmp_path / "set", kind, seed=seed, videos=videos)
+    assert not (tmp_path / "set").exists()

@@ -1,0 +1,63 @@
+"""Attention against the truth of generated videos."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from attcell.data.synth.truth import Truth, VideoTruth
+from attcell.engine.localising import attention_figures
+from attcell.records import Prediction
+
+TRUTH = Truth(kind="untrimmed", seed=0, size=(100, 50), fps=10.0, labels=("a",), videos={})
+
+
+def prediction(peaks: list[tuple[int, int]], scores: list[float]) -> Prediction:
+    """T = 4 segments of 1 s, 2×2 regions, with the strongest region of each."""
+    maps = np.full((4, 2, 2), 0.1)
+    for segment, (row, column) in enumerate(peaks):
+        maps[segment, row, column] = 0.7
+    return Prediction(
+        video="a.mp4",
+        labels=("a",),
+        scores=np.ones(1),
+        duration_seconds=4.0,
+        segments_seconds=np.array([[t, t + 1.0] for t in range(4)]),
+        frame_seconds=np.arange(4) + 0.5,
+        temporal_scores=np.array(scores),
+        temporal_attention=np.full(4, 0.25),
+        spatial_attention={"frame": maps},
+        attended_area=(0.0, 0.0, 1.0, 1.0),
+        frames=np.zeros((4, 2, 2, 3), dtype=np.uint8),
+    )
+
+
+def truth(action: list[bool]) -> VideoTruth:
+    """40 frames at 10 a second; the actor stands in the upper right quarter while it acts."""
+    frames = np.repeat(action, 10)
+    boxes = np.where(frames[:, None], [50.0, 0.0, 100.0, 25.0], np.nan)
+    return VideoTruth("a", 40, (), boxes, frames)
+
+
+def test_hits_chance_and_ranking():
+    found = prediction([(0, 0), (0, 1), (1, 1), (0, 1)], [0.0, 3.0, 1.0, 2.0])
+    figures = attention_figures([(found, truth([False, True, True, False]))], TRUTH)
+    assert figures.num_segments == 2
+    assert figures.pointing == 0.5
+    assert figures.pointing_chance == 0.25
+    assert figures.auc == 0.75
+    assert figures.num_videos == 1
+
+
+def test_a_video_that_is_all_action_ranks_nothing_and_still_points():
+    found = prediction([(0, 1)] * 4, [0.0] * 4)
+    figures = attention_figures([(found, truth([True] * 4)), (found, truth([False] * 4))], TRUTH)
+    assert (figures.pointing, figures.num_segments) == (1.0, 4)
+    assert np.isnan(figures.auc)
+    assert figures.num_videos == 0
+
+
+def test_a_frame_past_the_last_is_the_last():
+    found = prediction([(0, 1)] * 4, [0.0, 0.0, 0.0, 1.0])
+    late = VideoTruth("a", 35, (), truth([False, False, False, True]).boxes[:35], np.arange(35) >= 30)
+    assert attention_figures([(found, late)], TRUTH).auc == pytest.approx(1.0)
