@@ -182,7 +182,7 @@ def test_an_override_whose_value_is_broken(path):
 
 def test_what_a_recipe_leaves_open_must_be_given(tmp_path):
     file = tmp_path / "recipe.yaml"
-    file.write_text("data: {train: ???, test: ???}\ntrain: {epochs: 1}\n")
+    file.write_text("data:\n  train: ???\n  test: ???\ntrain: {epochs: 1}\n")
     message = r"leaves data.test, data.train open \(\?\?\?\); give it on the command line: data.test=VALUE"
     with pytest.raises(CallError, match=message):
         load_recipe(file)

@@ -98,14 +98,22 @@ class TestTest:
         assert done.stdout.endswith("written: out/scores.json, out/confusion.png\n")
         assert done.stderr == ""
 
-    def test_segments_crops_and_split(self, attcell: Run, model, videos, tmp_path):
-        more = ["--split", "val", "--segments", "2", "--crops", "10", "--out", "out"]
-        done = attcell("test", model, *more)
-        assert "protocol: videos 8, unread 0, segments 2, crops 10," in done.stdout
+    def test_segments_crops_and_another_source(self, attcell: Run, model, videos, tmp_path):
+        shutil.copytree(videos / "test" / "kick_red", tmp_path / "mine" / "kick_red")
+        done = attcell("test", model, "--data", "mine", "--segments", "2", "--crops", "10", "--out", "out")
+        assert "protocol: videos 2, unread 0, segments 2, crops 10," in done.stdout
         content = json.loads((tmp_path / "out" / "scores.json").read_text())
-        val = {path.relative_to(videos / "val").as_posix() for path in (videos / "val").rglob("*.mp4")}
-        assert set(content["videos"]) == val
-        assert content["protocol"]["segments"] == 2
+        assert {name: video["label"] for name, video in content["videos"].items()} == {
+            "kick_red/000.mp4": "kick_red",
+            "kick_red/001.mp4": "kick_red",
+        }
+
+    def test_the_split_for_validation(self, attcell: Run, model, videos, tmp_path):
+        attcell("test", model, "--split", "val", "--out", "out")
+        content = json.loads((tmp_path / "out" / "scores.json").read_text())
+        assert set(content["videos"]) == {
+            path.relative_to(videos / "val").as_posix() for path in (videos / "val").rglob("*.mp4")
+        }
 
     def test_the_figures_go_beside_the_model(self, attcell: Run, model, tmp_path):
         shutil.copytree(model, tmp_path / "run" / "model")

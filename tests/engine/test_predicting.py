@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from attcell.engine import predicting
+from attcell.engine.build import build_network
+from attcell.engine.model_folder import SavedModel
 from attcell.engine.predicting import predict_video, run_pictures
 from attcell.errors import CallError, VideoError
 from attcell.video.decode import read_frames
@@ -80,3 +82,30 @@ def test_damage_is_noted(model, tmp_path):
     path = damage(write_video(tmp_path / "bad.mp4", 20, options={"g": "5", "bf": "0", "sc_threshold": "0"}))
     (note,) = predict_video(model, path).notes
     assert note.endswith("of 20 frames decode; the rest is damaged or missing")
+
+
+@pytest.mark.xfail(strict=True, reason="read_frames passes the refusal on without the video's name")
+def test_a_refusal_names_the_video(folder, record):
+    model = random_model(recipe_of(folder, segments={"short": "refuse"}))
+    with pytest.raises(VideoError, match=record.path.name):
+        predict_video(model, record.path, 13)
+
+
+@pytest.mark.real
+def test_real_clips_through_real_weights(real_data):
+    frame = {
+        "backbone": "squeezenet",
+        "weights": str(real_data / "squeezenet1_0_imagenet.safetensors"),
+        "train_from": "none",
+        "conv6_channels": 16,
+    }
+    recipe = recipe_of(real_data, model={"streams": {"frame": frame}}, input={"size": 224, "short_side": 256})
+    torch.manual_seed(0)
+    network = build_network(recipe.model, 10, load_weights=True)
+    model = SavedModel(network.eval(), tuple("abcdefghij"), recipe, {})
+    paths = [sorted((real_data / "weizmann" / name).glob("*.avi"))[0] for name in ("jack", "walk")]
+    found = [predict_video(model, path) for path in paths]
+    for one in found:
+        assert one.spatial_attention["frame"] == pytest.approx(np.full((3, 7, 7), 1 / 49), abs=1e-6)
+        assert one.scores.sum() == pytest.approx(1, abs=1e-5)
+    assert np.abs(found[0].scores - found[1].scores).max() > 1e-4
