@@ -223,6 +223,19 @@ class TestRecipes:
         assert done.stderr == "attcell: run holds no run to go on with; leave --resume out, or mend --out\n"
         assert not (tmp_path / "run").exists()
 
+    def test_a_damaged_checkpoint(self, attcell: Run, recipe, tmp_path):
+        attcell("train", recipe, "train.iterations=1", "data.val=null", "--out", "run")
+        again = ["train", recipe, "train.iterations=1", "data.val=null", "--out", "run", "--resume"]
+        checkpoint = tmp_path / "run" / "checkpoints" / "last.ckpt"
+        whole = checkpoint.read_bytes()
+        for content in (b"", b"junk", whole[: len(whole) // 2]):
+            checkpoint.write_bytes(content)
+            done = attcell(*again, status=1)
+            path = "run/checkpoints/last.ckpt"
+            assert done.stderr == f"attcell: {path} is damaged; bring it back, or delete it to begin again\n"
+        checkpoint.unlink()
+        assert attcell(*again).stdout == "run/model\n"
+
     def test_a_folder_with_something_else(self, attcell: Run, recipe, tmp_path):
         (tmp_path / "run").mkdir()
         (tmp_path / "run" / "thesis.tex").touch()

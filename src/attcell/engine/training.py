@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -28,10 +29,11 @@ from attcell.engine.material import gather_material, read_listings
 from attcell.engine.model_folder import save_model
 from attcell.engine.progress_callback import TrainingProgress
 from attcell.engine.schedule import num_iterations
-from attcell.errors import CallError
+from attcell.errors import CallError, TrainingError
 from attcell.files import check_output, write_text
 
 RECIPE_FILE = "recipe.yaml"
+CHECKPOINT = Path("checkpoints") / "last.ckpt"
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,11 @@ def train(recipe: Recipe, run_folder: Path, *, resume: bool = False) -> Training
         CallError: the folder holds another run, or there is nothing to resume with this recipe.
         DataError, VideoError: videos or lists that cannot be read.
         ModelError: weights that do not fit.
-        TrainingError: the loss is no longer a number.
+        TrainingError: the loss is no longer a number, or the checkpoint to go on from is damaged.
     """
     recipe = _with_absolute_paths(recipe)
     started_by_another = "LOCAL_RANK" in os.environ  # a further process of a distributed training
-    checkpoint = run_folder / "checkpoints" / "last.ckpt"
+    checkpoint = run_folder / CHECKPOINT
     if not started_by_another:
         _check_run_folder(run_folder, recipe, resume)
     section = recipe.train
@@ -108,6 +110,9 @@ def _check_run_folder(run_folder: Path, recipe: Recipe, resume: bool) -> None:
                 f"{run_folder} was started by another recipe; it differs in {differing}. "
                 "Resume with the same recipe and overrides, or choose another --out"
             )
+        checkpoint = run_folder / CHECKPOINT
+        if checkpoint.is_file() and not zipfile.is_zipfile(checkpoint):  # as PyTorch writes them
+            raise TrainingError(f"{checkpoint} is damaged; bring it back, or delete it to begin again")
         return
     if run_folder.exists() and any(run_folder.iterdir()):
         raise CallError(f"{run_folder} is not empty and is no run; choose another --out")
