@@ -177,8 +177,9 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     except (YAMLError, OmegaConfBaseException, OSError, ValueError) as error:
         raise CallError(f"{path} is not a recipe in YAML: {error}") from error
     if missing:
-        example = f"{missing[0]}=VALUE"
-        raise CallError(f"{path} leaves {', '.join(missing)} open (???); give it on the command line: {example}")
+        raise CallError(
+            f"{path} leaves {', '.join(missing)} open (???); give it on the command line: {missing[0]}=VALUE"
+        )
     return check_recipe(values, source=str(path))
 
 
