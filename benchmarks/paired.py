@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from math import comb
 
@@ -25,3 +26,13 @@ def sign_flip(differences: np.ndarray) -> float:
     signs = np.array(list(product((1.0, -1.0), repeat=len(differences))))
     means = np.abs(signs @ differences)
     return float(np.mean(means >= np.abs(differences.sum()) - 1e-9))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's correction: each p so adjusted that among all of them a false finding stays below its level."""
+    adjusted = [0.0] * len(p_values)
+    highest = 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=lambda place: p_values[place])):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        adjusted[place] = highest
+    return adjusted

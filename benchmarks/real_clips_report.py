@@ -13,9 +13,9 @@ import numpy as np
 from attcell.files import write_text
 from benchmarks.clip_sets import ClipSet
 from benchmarks.nested import leave_one_out
-from benchmarks.paired import mcnemar, sign_flip
+from benchmarks.paired import holm, mcnemar, sign_flip
 
-COMPARED = (("STAN", "SAN"), ("STAN", "SVM"), ("SAN", "SVM"))
+COMPARED = (("STAN", "SAN"), ("STAN", "SVM"), ("SAN", "SVM"), ("STAN", "file header only"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,20 +98,30 @@ def _fold_table(outcome: Outcome) -> str:
     return _table([outcome.clips.group_word, "videos", *methods], [*rows, mean])
 
 
+def _differences(outcome: Outcome, method: str, rival: str) -> np.ndarray:
+    """(S, F) points of accuracy."""
+    return outcome.fold_accuracy(method) - outcome.fold_accuracy(rival)
+
+
+def _p_values(outcome: Outcome) -> list[tuple[float, float]]:
+    """(p, p corrected for the number of comparisons) of each comparison."""
+    plain = [sign_flip(_differences(outcome, *pair).mean(0)) for pair in COMPARED]
+    return list(zip(plain, holm(plain), strict=True))
+
+
 def _comparisons(outcome: Outcome) -> str:
     lines = []
-    for method, rival in COMPARED:
-        difference = outcome.fold_accuracy(method) - outcome.fold_accuracy(rival)
-        p = sign_flip(difference.mean(0))
-        verdict = "established at the 5% level" if p < 0.05 else "not established"
+    for (method, rival), (p, corrected) in zip(COMPARED, _p_values(outcome), strict=True):
+        difference = _differences(outcome, method, rival)
+        verdict = "established at the 5% level" if corrected < 0.05 else "not established at the 5% level"
         seeds = "; ".join(
-            f"seed {seed}: {only} against {other}, p = {value:.2f}"
+            f"seed {seed}: {only} against {other}, p = {value:.3f}"
             for seed, (only, other, value) in _mcnemar_by_seed(outcome, method, rival)
         )
         lines.append(
             f"- **{method} − {rival}: {difference.mean():+.1f} points** (deviation over seeds "
-            f"{_deviation(difference.mean(1)):.1f}), {verdict}: exact sign-flip over folds, p = {p:.3f}. "
-            f"Videos that only one of them gets right, exact McNemar: {seeds}."
+            f"{_deviation(difference.mean(1)):.1f}), {verdict}: exact sign-flip over folds, p = {p:.3f}, "
+            f"corrected {corrected:.3f}. Videos that only one of them gets right, exact McNemar: {seeds}."
         )
     return "\n".join(lines)
 
@@ -151,12 +161,12 @@ def _as_dict(outcome: Outcome) -> dict[str, Any]:
             {
                 "method": method,
                 "rival": rival,
-                "sign_flip_p": sign_flip(
-                    (outcome.fold_accuracy(method) - outcome.fold_accuracy(rival)).mean(0)
-                ),
+                "points": _differences(outcome, method, rival).mean(),
+                "sign_flip_p": p,
+                "sign_flip_p_corrected": corrected,
                 "mcnemar_by_seed": _mcnemar_by_seed(outcome, method, rival),
             }
-            for method, rival in COMPARED
+            for (method, rival), (p, corrected) in zip(COMPARED, _p_values(outcome), strict=True)
         ],
         "protocol": list(outcome.protocol),
         "choices": outcome.choices,
