@@ -180,10 +180,10 @@ def _protocol(clips: ClipSet) -> tuple[str, ...]:
         f"all {word}s, on the videos of that neighbour: accuracy first, then log-loss. The chosen one is "
         "trained anew on all training videos with each seed, and taken as it is after its last iteration.",
         f"The same for all heads: {FIXED}. Filters and epochs were set by hand to save time, before any "
-        "left-out figure of a network was seen. Afterwards 128 filters and 40 epochs were compared by the same "
-        "kind of validation, on five pairs of UT-Interaction: SAN 78.0 either way, STAN 83.1 and not 86.4. The "
-        "other values come from experience with the same clips. So these settings are not blind to the "
-        "left-out videos: only what is chosen fold by fold is.",
+        "left-out figure of a network was seen. Afterwards 128 filters and 40 epochs were compared by the "
+        "same kind of validation, on five pairs of UT-Interaction: SAN 78.0 either way, STAN 83.1 and not "
+        "86.4. The other values come from experience with the same clips. So these settings are not blind to "
+        "the left-out videos: only what is chosen fold by fold is.",
         "Paired test: differences of fold accuracies, averaged over seeds, exact sign-flip over folds, with "
         f"Holm's correction for {len(real_clips_report.COMPARED)} comparisons. McNemar's test by seed treats "
         "videos as independent, which those of one fold are not quite, and is not corrected.",
