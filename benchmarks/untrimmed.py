@@ -4,8 +4,8 @@
 
 For each seed a backbone is trained from nothing on trimmed videos (the demo's first step). Then all three
 networks are trained by the demo's second recipe on untrimmed videos of that seed, with this backbone frozen;
-only ``model.kind`` differs. Videos and trainings differ from seed to seed. The test videos are used once, at the
-end. A broken-off benchmark goes on where it was.
+only ``model.kind`` differs. Videos and trainings differ from seed to seed. The test videos are used once, at
+the end. A broken-off benchmark goes on where it was.
 """
 
 from __future__ import annotations
@@ -95,8 +95,8 @@ def table(rows: list[dict[str, object]], num_seeds: int) -> str:
         f"Untrimmed generated videos, 6 classes, frames only, {num_seeds} seeds (videos and training); "
         f"mean ± sample deviation. {6 * VIDEOS['train']} training, {6 * VIDEOS['val']} validation and "
         f"{6 * VIDEOS['test']} test videos a seed; 24 segments, centre crop. Frozen backbone, trained from "
-        f"nothing on {6 * TRIMMED['train']} trimmed videos; of each network the best checkpoint by validation "
-        f"accuracy. {machine()}.",
+        f"nothing on {6 * TRIMMED['train']} trimmed videos; of each network the best checkpoint by "
+        f"validation accuracy. {machine()}.",
         "",
         "| network | top-1 % | each seed | peak on the actor % (chance) | temporal ROC area (chance .50) |",
         "|---|---|---|---|---|",

@@ -115,7 +115,7 @@ class TrainSection(Section):
     precision: Annotated[Literal["32", "bf16"], Word] = "32"
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     devices: Count = 1
-    seed: Annotated[int, Field(ge=0, lt=2**23)] = 0  # leaves room for the place in training
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     checkpoint_every: Count = 500  # iterations; each checkpoint follows a validation
 
     @model_validator(mode="after")
@@ -185,9 +185,8 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     except (YAMLError, OmegaConfBaseException, OSError, ValueError) as error:
         raise CallError(f"{path} is not a recipe in YAML: {error}") from error
     if missing:
-        example = f"{missing[0]}=VALUE"
         raise CallError(
-            f"{path} leaves {', '.join(missing)} open (???); give it on the command line: {example}"
+            f"{path} leaves {', '.join(missing)} open (???); give it on the command line: {missing[0]}=VALUE"
         )
     return check_recipe(values, source=str(path))
 

@@ -57,7 +57,7 @@ def backbone_recipe(videos: Path) -> dict[str, Any]:
 
 
 def attention_recipe(videos: Path, backbone: Path, features: Path) -> dict[str, Any]:
-    """STAN on untrimmed videos with the trained backbone frozen: conv6, both attentions and the classifier."""
+    """STAN on untrimmed videos, with the trained backbone frozen and its features kept."""
     return {
         "data": {split: str(videos / split) for split in ("train", "val", "test")},
         "input": {"size": 112, "short_side": 112},

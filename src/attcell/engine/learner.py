@@ -70,7 +70,8 @@ class Learner(L.LightningModule):
             raise batch
         self._tell(batch.notes)
         # Dropout's draws depend on the place in training, so that a resumed run repeats them.
-        torch.manual_seed((self.section.seed << 40) + int(batch.positions[0]))
+        # PyTorch takes 64 bits: seeds that differ by a multiple of 2^24 share the draws, but not the order.
+        torch.manual_seed(((self.section.seed << 40) + int(batch.positions[0])) % 2**64)
         loss = F.cross_entropy(self(batch.inputs), batch.labels, label_smoothing=self.section.label_smoothing)
         if not torch.isfinite(loss):
             raise _diverged(f"the loss is {loss.item()}", self.global_step + 1)

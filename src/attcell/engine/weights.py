@@ -27,8 +27,8 @@ def load_backbone_weights(backbone: Backbone, weights: str) -> None:
 
     Args:
         backbone: what :func:`attcell.nn.build_backbone` built.
-        weights: ``pretrained``, ``none``, the path of a ``.safetensors`` file with torchvision's or timm's
-            key names, or a model folder of attcell with the same backbone.
+        weights: ``pretrained``, ``none``, a ``.safetensors`` file with torchvision's or timm's key names, or
+            a model folder of attcell with the same backbone.
 
     Raises:
         CallError: ``pretrained`` for a backbone without published weights, or no such file.

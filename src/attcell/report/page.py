@@ -15,7 +15,7 @@ from attcell.errors import CallError
 from attcell.files import write_text
 from attcell.records import Prediction
 from attcell.report.overlay import RAMP
-from attcell.report.views import video_view
+from attcell.report.views import short_names, video_view
 
 
 def write_report(
@@ -39,6 +39,7 @@ def write_report(
 
 def render(predictions: Sequence[Prediction], model: Mapping[str, str]) -> str:
     """The page's text."""
+    names = short_names([prediction.video for prediction in predictions])
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("attcell.report", "templates"),
         autoescape=True,
@@ -49,7 +50,7 @@ def render(predictions: Sequence[Prediction], model: Mapping[str, str]) -> str:
     environment.filters["percent"] = percent
     script = _source(environment, "page.js")
     text = environment.get_template("page.html.j2").render(
-        videos=[video_view(prediction) for prediction in predictions],
+        videos=[video_view(*named) for named in zip(predictions, names, strict=True)],
         model=dict(model),
         style=Markup(_source(environment, "page.css")),
         script=Markup(script),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,7 +72,21 @@ class VideoView:
     ticks: list[tuple[float, str]]
 
 
-def video_view(prediction: Prediction) -> VideoView:
+def short_names(videos: Sequence[str]) -> list[str]:
+    """The shortest ends of the paths, cut at folders, that tell the videos of a page apart.
+
+    The same path twice keeps the same name twice.
+    """
+    paths = [[part for part in video.replace("\\", "/").split("/") if part] or [video] for video in videos]
+    longest = max(map(len, paths))
+    for length in range(1, longest + 1):
+        names = ["/".join(path[-length:]) for path in paths]
+        if len(set(names)) == len({tuple(path) for path in paths}):
+            break
+    return names
+
+
+def video_view(prediction: Prediction, name: str) -> VideoView:
     """Everything that the page shows of ``prediction``, pictures included.
 
     Raises:
@@ -84,7 +99,7 @@ def video_view(prediction: Prediction) -> VideoView:
     peaks = {name: peak_weight(maps) for name, maps in prediction.spatial_attention.items()}
     left, top, right, bottom = (100 * side for side in prediction.attended_area)
     return VideoView(
-        name=prediction.video.replace("\\", "/").rstrip("/").rpartition("/")[2] or prediction.video,
+        name=name,
         path=prediction.video,
         notes=prediction.notes,
         duration=clock(prediction.duration_seconds),
