@@ -6,10 +6,17 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 from jaxtyping import install_import_hook
 
 # Before anything of attcell is imported: every call in these packages has its shapes checked.
 install_import_hook(["attcell.nn", "attcell.metrics"], "beartype.beartype")
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """The same random numbers in every run, whichever tests run before."""
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")
