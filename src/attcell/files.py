@@ -23,6 +23,8 @@ def written_whole(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.tmp{path.suffix}")
     try:
         yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())  # else a power cut could leave the new name with nothing in it
         temporary.replace(path)
     except OSError as error:
         if error.filename in (None, str(temporary)):

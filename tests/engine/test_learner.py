@@ -96,7 +96,7 @@ def test_validation_tells_accuracy_and_loss(folder):
         scores = torch.stack(
             [network(material.val[number].inputs).logits[0].softmax(-1) for number in range(6)]
         )
-    labels = torch.tensor(material.val_labels)
+    labels = torch.tensor([record.label for record in material.val_records])
     assert standing.accuracy == pytest.approx(float((scores.argmax(1) == labels).float().mean()))
     assert standing.loss == pytest.approx(float(-scores[range(6), labels].log().mean()), rel=1e-4)
 

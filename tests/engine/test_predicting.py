@@ -84,7 +84,6 @@ def test_damage_is_noted(model, tmp_path):
     assert note.endswith("of 20 frames decode; the rest is damaged or missing")
 
 
-@pytest.mark.xfail(strict=True, reason="read_frames passes the refusal on without the video's name")
 def test_a_refusal_names_the_video(folder, record):
     model = random_model(recipe_of(folder, segments={"short": "refuse"}))
     with pytest.raises(VideoError, match=record.path.name):

@@ -1,3 +1,12 @@
+"""What the page shows of a prediction."""
+
+from __future__ import annotations
+
+import pytest
+
+from attcell.report.views import short_names
+
+
 @pytest.mark.parametrize(
     ("videos", "names"),
     [

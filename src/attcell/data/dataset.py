@@ -145,7 +145,7 @@ class PlannedViews(Dataset[Views | VideoError]):
             decoded = read_frames(record.path, self._wanted_frames)
         except VideoError as error:
             return error
-        return Views({"frame": self._views(decoded.images)}, _named(record, decoded.info.notes))
+        return Views({"frame": self._views(decoded.images)}, decoded.info.notes)
 
     def _views(self, images: Sequence[np.ndarray]) -> Tensor:
         if self.plan.num_crops == 10:
@@ -184,7 +184,7 @@ class TrainingFeatures(Dataset[Sample]):
         mirror = int(rng.integers(num_views // self.num_positions))
         views = mirror * self.num_positions + rng.integers(self.num_positions, size=num_segments)
         drawn = maps[torch.from_numpy(views), torch.arange(num_segments)].float()
-        return Sample({"frame": drawn}, label=record.label, position=position, notes=notes)
+        return Sample({"frame": drawn}, label=record.label, position=position, notes=_named(record, notes))
 
 
 class KeptViews(Dataset[Views]):

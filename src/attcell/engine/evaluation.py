@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from attcell.data.dataset import KeptViews, PlannedViews
+from attcell.data.dataset import KeptViews, PlannedViews, ViewPlan
 from attcell.data.sources import Listing, read_source
 from attcell.engine.build import evaluation_plan, frame_spec
 from attcell.engine.inference import mean_probabilities
@@ -47,13 +47,14 @@ class Evaluation:
     protocol: dict[str, Any]
 
     def figures(self) -> dict[str, float]:
-        """Top-1, top-5 and mean class accuracy in percent; unreadable videos count as wrong."""
+        """Top-1, top-5 and mean class accuracy in percent; unreadable videos count as wrong.
+
+        There is no top-5 for five classes or fewer: it would say nothing.
+        """
         truth = self.true_classes
-        return {
-            "top1": 100 * top_k_accuracy(self.scores, truth, 1),
-            "top5": 100 * top_k_accuracy(self.scores, truth, 5),
-            "mean_class_accuracy": 100 * mean_class_accuracy(self.scores, truth),
-        }
+        ranks = (1, 5) if len(self.labels) > 5 else (1,)
+        figures = {f"top{k}": 100 * top_k_accuracy(self.scores, truth, k) for k in ranks}
+        return {**figures, "mean_class_accuracy": 100 * mean_class_accuracy(self.scores, truth)}
 
     def confusion(self) -> np.ndarray:
         """(A, A) counts, true class by row."""
@@ -90,7 +91,6 @@ def evaluate_model(
     num_segments: int | None = None,
     num_crops: Literal[1, 10] = 1,
     cache_folder: Path | None = None,
-    workers: int = 2,
     device: torch.device,
 ) -> Evaluation:
     """Score every video of a listing.
@@ -102,32 +102,21 @@ def evaluate_model(
         num_crops: 1, or 10 whose probabilities are averaged.
         cache_folder: keep the backbone's feature maps there, or take those that are there. Only for a model
             whose backbone is frozen.
-        workers: processes that decode.
         device: where the network runs.
     """
     plan = evaluation_plan(model.recipe, num_segments, num_crops)
     network = model.network.to(device)
-    if cache_folder is None:
-        unread: dict[str, str] = {}
-        readable = listing.records
-        views: Dataset[Any] = PlannedViews(readable, frame_spec(model.recipe.input), plan)
-    else:
-        backbone = network.stream("frame").backbone
-        if not backbone.frozen:
-            raise CallError(
-                "this model's backbone was trained, so its features serve no other; leave the cache out"
-            )
-        store, unread = filled_store(cache_folder, model.recipe, backbone, listing.records, plan, device)
-        readable = tuple(record for record in listing.records if record.id not in unread)
-        views = KeptViews(readable, store)
+    views, unread = _views_of(model, listing.records, plan, cache_folder, device)
     scores = {record.id: np.full(len(model.labels), np.nan) for record in listing.records}
     notes: list[str] = []
-    loader = DataLoader(views, batch_size=None, num_workers=workers if cache_folder is None else 0)
+    workers = model.recipe.data.workers if cache_folder is None else 0
+    loader = DataLoader(views, batch_size=None, num_workers=workers)
+    readable = [record for record in listing.records if record.id not in unread]
     for record, seen in track(zip(readable, loader, strict=True), len(readable), "testing"):
         if isinstance(seen, VideoError):
             unread[record.id] = str(seen)
             continue
-        notes.extend(seen.notes)
+        notes.extend(f"{record.id}: {note}" for note in seen.notes)
         with torch.inference_mode():
             mean = mean_probabilities(network, seen.inputs, kept_features=cache_folder is not None)
         scores[record.id] = mean.double().cpu().numpy()
@@ -142,6 +131,23 @@ def evaluate_model(
     return Evaluation(
         model.labels, listing.records, np.stack(list(scores.values())), unread, tuple(notes), protocol
     )
+
+
+def _views_of(
+    model: SavedModel,
+    records: tuple[VideoRecord, ...],
+    plan: ViewPlan,
+    cache_folder: Path | None,
+    device: torch.device,
+) -> tuple[Dataset[Any], dict[str, str]]:
+    """The views of all records but those that are known to be unreadable, and video id → message of these."""
+    if cache_folder is None:
+        return PlannedViews(records, frame_spec(model.recipe.input), plan), {}
+    backbone = model.network.stream("frame").backbone
+    if not backbone.frozen:
+        raise CallError("this model's backbone was trained: its features serve no other; leave the cache out")
+    store, unread = filled_store(cache_folder, model.recipe, backbone, records, plan, device)
+    return KeptViews([record for record in records if record.id not in unread], store), unread
 
 
 def listing_of(

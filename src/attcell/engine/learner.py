@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +57,8 @@ class Learner(L.LightningModule):
         self.material = material
         self.keep = keep
         self.best: Standing | None = None
-        self.sums = torch.zeros(3)
+        self.latest = Standing(0)
+        self.sums = torch.zeros(3)  # of the validation so far: correct ones, losses, videos
         self.told: set[str] = set()
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
@@ -89,34 +90,31 @@ class Learner(L.LightningModule):
     def validation_step(self, views: Views | VideoError, index: int) -> None:
         if isinstance(views, VideoError):
             raise views
-        self._tell(views.notes)
-        label = self.material.val_labels[self._share(len(self.material.val_labels))[index]]
+        record = self.material.val_records[self._share()[index]]
+        self._tell(f"{record.id}: {note}" for note in views.notes)
         try:
             scores = mean_probabilities(self.network, views.inputs, kept_features=self.material.kept_features)
         except ModelError as error:
             raise _diverged(
                 "the scores of a validation video are no finite numbers", self.global_step
             ) from error
-        loss = -scores[label].clamp_min(1e-12).log()
-        self.sums += torch.stack([scores.argmax() == label, loss, torch.ones_like(loss)]).to(self.sums)
-
-    def on_train_epoch_end(self) -> None:
-        """After each round: weigh the network, and keep it if it is the best yet."""
-        standing = self._standing()
-        if standing.beats(self.best):
-            self.best = standing
-            if self.trainer.is_global_zero:
-                self.keep(standing)
-
-    def _standing(self) -> Standing:
-        if self.material.val is None:
-            return Standing(self.global_step)
-        correct, loss, count = self.trainer.strategy.reduce(self.sums, reduce_op="sum").tolist()
-        return Standing(self.global_step, accuracy=correct / count, loss=loss / count)
+        loss = -scores[record.label].clamp_min(1e-12).log()
+        correct = scores.argmax() == record.label
+        self.sums += torch.stack([correct, loss, torch.ones_like(loss)]).to(self.sums)
 
     def on_validation_epoch_end(self) -> None:
         correct, loss, count = self.trainer.strategy.reduce(self.sums, reduce_op="sum").tolist()
+        self.latest = Standing(self.global_step, accuracy=correct / count, loss=loss / count)
         self.log_dict({"val_accuracy": correct / count, "val_loss": loss / count}, rank_zero_only=True)
+
+    def on_train_epoch_end(self) -> None:
+        """After each round: weigh the network, and keep it if it is the best yet."""
+        if self.material.val is None:
+            self.latest = Standing(self.global_step)
+        if self.latest.beats(self.best):
+            self.best = self.latest
+            if self.trainer.is_global_zero:
+                self.keep(self.best)
 
     def train_dataloader(self) -> DataLoader[Batch | VideoError]:
         """The videos of the current round."""
@@ -140,9 +138,8 @@ class Learner(L.LightningModule):
     def val_dataloader(self) -> DataLoader[Any] | list[Any]:
         if self.material.val is None:
             return []
-        share = self._share(len(self.material.val_labels))
         return DataLoader(
-            self.material.val, batch_size=None, sampler=share, num_workers=self.material.workers
+            self.material.val, batch_size=None, sampler=self._share(), num_workers=self.material.workers
         )
 
     def configure_optimizers(self) -> Any:
@@ -163,16 +160,16 @@ class Learner(L.LightningModule):
         if not all(bool(torch.isfinite(parameter).all()) for parameter in self.network.parameters()):
             raise _diverged("the weights are no finite numbers", self.global_step)
 
-    def _tell(self, notes: tuple[str, ...]) -> None:
+    def _tell(self, notes: Iterable[str]) -> None:
         """Say each note on a file once."""
         for note in notes:
             if note not in self.told:
                 self.told.add(note)
                 say(note)
 
-    def _share(self, count: int) -> range:
+    def _share(self) -> range:
         """This device's part of the validation videos."""
-        return range(self.trainer.global_rank, count, self.trainer.world_size)
+        return range(self.trainer.global_rank, len(self.material.val_records), self.trainer.world_size)
 
 
 def _diverged(what: str, iteration: int) -> TrainingError:

@@ -33,7 +33,7 @@ class Material:
         train: (video index, position) → Sample.
         num_videos: in the training set.
         val: video index → (V, T, ...) views; ``None`` without a validation set.
-        val_labels: the classes of the validation videos.
+        val_records: the validation videos.
         kept_features: the inputs are the backbones' feature maps, not pictures.
         workers: processes that decode.
     """
@@ -41,7 +41,7 @@ class Material:
     train: Dataset[Any]
     num_videos: int
     val: Dataset[Any] | None
-    val_labels: tuple[int, ...]
+    val_records: tuple[VideoRecord, ...]
     kept_features: bool
     workers: int
 
@@ -92,7 +92,7 @@ def gather_material(recipe: Recipe, listings: Listings, network: STAN, device: t
         train=train,
         num_videos=len(listings.train),
         val=val if listings.val else None,
-        val_labels=tuple(record.label for record in listings.val),
+        val_records=listings.val,
         kept_features=folder is not None,
         workers=recipe.data.workers if folder is None else 0,
     )

@@ -43,5 +43,11 @@ def build_schedule(section: TrainSection, optimizer: torch.optim.Optimizer, iter
     if section.schedule == "step":
         return StepLR(optimizer, step_size=section.step_iterations, gamma=0.1)
     if section.schedule == "onecycle":
-        return OneCycleLR(optimizer, max_lr=section.learning_rate, total_steps=iterations + 1)
+        # PyTorch would cycle the momentum too; with SGD the recipe's own momentum holds.
+        return OneCycleLR(
+            optimizer,
+            max_lr=section.learning_rate,
+            total_steps=iterations + 1,
+            cycle_momentum=section.optimizer == "adamw",
+        )
     return ConstantLR(optimizer, factor=1.0)

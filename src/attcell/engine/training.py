@@ -129,11 +129,14 @@ def _differences(before: Recipe, now: Recipe) -> list[str]:
 
 
 def _with_absolute_paths(recipe: Recipe) -> Recipe:
-    """The recipe with the paths of its data absolute, so that its model can be tested from any folder."""
-    paths = {
-        key: value.absolute() for key, value in recipe.data.model_dump().items() if isinstance(value, Path)
-    }
-    return recipe.model_copy(update={"data": recipe.data.model_copy(update=paths)})
+    """The recipe with all its paths absolute, so that it means the same from any folder."""
+    values = recipe.model_dump()
+    for section in (values["data"], values["cache"]):
+        section.update({key: path.absolute() for key, path in section.items() if isinstance(path, Path)})
+    for stream in values["model"]["streams"].values():
+        if stream["weights"] not in ("pretrained", "none"):
+            stream["weights"] = str(Path(stream["weights"]).absolute())
+    return Recipe.model_validate(values)
 
 
 def _trainer(section: TrainSection, run_folder: Path, learner: Learner) -> L.Trainer:

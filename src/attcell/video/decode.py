@@ -126,7 +126,7 @@ def read_frames(
         # On one thread a damaged file gives the same frames on every machine, so this comes to an end.
         guess, threads = len(decoded.pts), "NONE" if decoded.is_damaged else threads
     if refusal is not None:
-        raise refusal
+        raise VideoError(f"{path}: {refusal}") from refusal
     return DecodedFrames(decoded.info(path), wanted, [decoded.images[i] for i in wanted.tolist()])
 
 
