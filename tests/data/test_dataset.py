@@ -134,7 +134,7 @@ def test_damage_is_noted_with_the_videos_name(record, damaged):
     assert isinstance(sample, Sample)
     assert isinstance(views, Views)
     assert sample.notes
-    assert sample.notes == views.notes
+    assert sample.notes == tuple(f"wave/bad.mp4: {note}" for note in views.notes)
     assert all(note.startswith("wave/bad.mp4: ") for note in sample.notes)
     whole = TrainingVideos([record], PLAIN, 2, "repeat", 0)[0, 1]
     assert collate([whole, sample]).notes == sample.notes
