@@ -5,8 +5,8 @@
 For each seed a backbone is trained from nothing on trimmed videos (the demo's first step). Then all three
 networks are trained on untrimmed videos of that seed, with this backbone frozen, by the demo's second recipe
 with more videos, segments and epochs; only ``model.kind`` differs. These settings were chosen on videos of
-another seed, never tested on. Videos and trainings differ from seed to seed. The test videos are used once, at
-the end. A broken-off benchmark goes on where it was.
+another seed, never tested on. Videos and trainings differ from seed to seed. The test videos are used once,
+at the end. A broken-off benchmark goes on where it was.
 """
 
 from __future__ import annotations

@@ -29,6 +29,14 @@ from attcell.report.strip import attention_strip
 TRIMMED = {"train": 30, "val": 5}
 UNTRIMMED = {"train": 30, "val": 5, "test": 10}
 TRIMMED_SEED, UNTRIMMED_SEED = 1000, 0
+TRAINING = {
+    "optimizer": "adamw",
+    "learning_rate": 2e-3,
+    "weight_decay": 0.01,
+    "schedule": "onecycle",
+    "clip_gradient_norm": 1.0,
+    "batch_size": 8,
+}
 
 
 def backbone_recipe(videos: Path) -> dict[str, Any]:
@@ -43,16 +51,7 @@ def backbone_recipe(videos: Path) -> dict[str, Any]:
             "lstm_hidden": 128,
             "dropout": 0.3,
         },
-        "train": {
-            "optimizer": "adamw",
-            "learning_rate": 2e-3,
-            "weight_decay": 0.01,
-            "schedule": "onecycle",
-            "clip_gradient_norm": 1.0,
-            "epochs": 40,
-            "batch_size": 8,
-            "checkpoint_every": 150,
-        },
+        "train": {**TRAINING, "epochs": 40, "checkpoint_every": 150},
     }
 
 
@@ -77,16 +76,7 @@ def attention_recipe(videos: Path, backbone: Path, features: Path) -> dict[str, 
             "lstm_hidden": 128,
             "dropout": 0.3,
         },
-        "train": {
-            "optimizer": "adamw",
-            "learning_rate": 2e-3,
-            "weight_decay": 0.01,
-            "schedule": "onecycle",
-            "clip_gradient_norm": 1.0,
-            "epochs": 16,
-            "batch_size": 8,
-            "checkpoint_every": 60,
-        },
+        "train": {**TRAINING, "epochs": 32, "checkpoint_every": 60},
     }
 
 
