@@ -96,8 +96,9 @@ def trained_network(
         train=TrainingFeatures(records, store, recipe.cache.positions, recipe.train.seed),
         num_videos=len(records),
         val=None,
-        val_labels=(),
+        val_records=(),
         kept_features=True,
+        identity={},
         workers=0,
     )
     iterations = num_iterations(recipe.train, len(records))

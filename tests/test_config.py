@@ -216,7 +216,7 @@ def recipes(draw: st.DrawFn) -> Recipe:
                 "mean": [draw(st.floats(-1e6, 1e6)) for _ in range(3)],
                 "std": [draw(st.floats(1e-9, 1e9)) for _ in range(3)],
             },
-            "segments": {"train": draw(counts), "short": draw(st.sampled_from(["repeat", "loop", "refuse"]))},
+            "segments": {"train": draw(counts), "short": draw(st.sampled_from(["repeat", "refuse"]))},
             "model": {
                 "kind": draw(st.sampled_from(["stan", "san", "average"])),
                 "streams": {

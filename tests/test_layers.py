@@ -33,6 +33,8 @@ def imported(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative imports hide their row"
             names.add(node.module or "")
+            if node.module == "attcell":
+                names.update(f"attcell.{alias.name}" for alias in node.names)
     return names
 
 

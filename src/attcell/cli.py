@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attcell.errors import AttcellError
+from attcell.errors import AttcellError, CallError
 
 if TYPE_CHECKING:
     from attcell.engine.evaluation import Evaluation
@@ -155,7 +155,7 @@ def train(
 ) -> None:
     """Train a network by a recipe; the best model so far is always in the run folder's model/.
 
-    Example: attcell train recipes/stan-frame.yaml data.train=videos/train train.epochs=20 --out runs/mine
+    Example: attcell train recipes/stan-frame-vgg16.yaml data.train=videos/train train.epochs=20 --out runs/mine
     """
     from attcell.config import load_recipe
     from attcell.progress import say
@@ -244,6 +244,8 @@ def predict(
     from attcell.progress import say, track
     from attcell.report.page import write_report
 
+    if report is not None and json_path == str(report):
+        raise CallError(f"--report and --json would both write {report}; name two files")
     for output in (report, json_path):
         if output not in (None, "-"):
             check_output(Path(output))
@@ -267,14 +269,18 @@ def predict(
     if report is not None and predictions:
         write_report(predictions, report, {"model": model})
         say(f"report: {report}")
+    elif report is not None:
+        say(f"no report: no video could be read, and {report} is not written")
     if failed:
         raise typer.Exit(1)
 
 
 def _one_line(prediction: Prediction) -> str:
     best = ", ".join(f"{label} {100 * score:.1f} %" for label, score in prediction.top(3))
-    peak = int(prediction.temporal_attention.argmax())
-    start, end = prediction.segments_seconds[peak]
+    attention = prediction.temporal_attention
+    if attention.max() == attention.min():  # SAN and averaging look at all segments alike
+        return f"{prediction.video}: {best}"
+    start, end = prediction.segments_seconds[int(attention.argmax())]
     return f"{prediction.video}: {best} (most attention at {start:.1f}-{end:.1f} s)"
 
 

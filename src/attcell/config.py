@@ -14,9 +14,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from attcell.errors import CallError
 
-Count = Annotated[int, Field(ge=1)]
-Fraction = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[float, Field(gt=0)]
+PATH_KEYS = ("data.train", "data.val", "data.test", "data.root", "cache.folder")
+
+Count = Annotated[int, Field(ge=1, strict=True)]
+Fraction = Annotated[float, Field(ge=0, lt=1, strict=True)]
+Positive = Annotated[float, Field(gt=0, strict=True)]
 Word = BeforeValidator(lambda value: str(value) if type(value) is int else value)  # YAML reads 32 as a number
 
 
@@ -64,7 +66,7 @@ class SegmentsSection(Section):
 
     train: Count = 25
     test: Count = 25
-    short: Literal["repeat", "loop", "refuse"] = "repeat"
+    short: Literal["repeat", "refuse"] = "repeat"
 
 
 class StreamSection(Section):
@@ -75,6 +77,7 @@ class StreamSection(Section):
     weights: str = "pretrained"  # from torchvision or timm; or none; or a .safetensors file
     train_from: str = "all"  # all, none, or the first layer that is trained
     conv6_channels: Count = 1024
+    conv6_relu: bool = True  # reading
     standardise: bool = False  # each channel of the frozen feature map, by figures of the training videos
 
 
@@ -86,7 +89,10 @@ class ModelSection(Section):
         "frame": StreamSection()
     }
     lstm_hidden: Count = 1024
-    dropout: Fraction = 0.5
+    lstm_layers: Count = 1  # reading
+    lstm_bidirectional: bool = False  # reading
+    uniform_start: bool = True  # reading: AttCells start at zero, so that attention starts uniform
+    dropout: Fraction = 0.5  # reading
 
 
 class CacheSection(Section):
@@ -168,18 +174,19 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
 
     if not path.is_file():
         raise CallError(f"no recipe at {path}; give the path of a YAML file")
+    changes = []
     for override in overrides:
         if "=" not in override or override.startswith("="):
             raise CallError(f"override {override!r} is not key=value; for example train.epochs=3")
         try:
-            OmegaConf.from_dotlist([override])
+            changes.append(_change(override))
         except (YAMLError, OmegaConfBaseException, ValueError) as error:
             raise CallError(f"override {override!r} has a value that is not YAML: {error}") from error
     try:
         text = path.read_text(encoding="utf-8")
         if not isinstance(safe_load(text), dict | None):
             raise CallError(f"{path} is no recipe: it must hold keys and values, such as data: and train:")
-        merged = OmegaConf.merge(OmegaConf.create(text), OmegaConf.from_dotlist(list(overrides)))
+        merged = OmegaConf.merge(OmegaConf.create(text), *changes)
         missing = sorted(OmegaConf.missing_keys(merged))
         values = OmegaConf.to_container(merged, resolve=True)
     except (YAMLError, OmegaConfBaseException, OSError, ValueError) as error:
@@ -189,6 +196,18 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
             f"{path} leaves {', '.join(missing)} open (???); give it on the command line: {missing[0]}=VALUE"
         )
     return check_recipe(values, source=str(path))
+
+
+def _change(override: str) -> Any:
+    """One ``key=value`` as a nested configuration; a path is taken letter by letter, not as YAML."""
+    from omegaconf import OmegaConf
+
+    key, _, value = override.partition("=")
+    if key not in PATH_KEYS and not key.endswith(".weights"):
+        return OmegaConf.from_dotlist([override])
+    change = OmegaConf.create()
+    OmegaConf.update(change, key, None if value in ("", "null") else str(Path(value).expanduser()))
+    return change
 
 
 def check_recipe(values: Any, source: str) -> Recipe:

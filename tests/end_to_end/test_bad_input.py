@@ -196,7 +196,7 @@ class TestRecipes:
             ),
             (
                 ["model.streams.frame.weights=x.safetensors"],
-                "no weights at x.safetensors; allowed: pretrained, ",
+                "x.safetensors; allowed: pretrained, none, ",
                 2,
             ),
             (["model.streams.frame.weights=w.pt"], "w.pt is not a safetensors file", 1),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -99,3 +100,58 @@ def test_kept_features_train_and_test_as_decoded_frames_do(
     decoded = attcell("test", tmp_path / "run" / "model", "--out", tmp_path / "a")
     kept = attcell("test", tmp_path / "run" / "model", "--cache", tmp_path / "cache", "--out", tmp_path / "b")
     assert decoded.stdout.split("written")[0] == kept.stdout.split("written")[0]
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "message"),
+    [
+        (signal.SIGINT, 130, "attcell: interrupted\n"),
+        (signal.SIGTERM, 143, "attcell: terminated; go on from the last checkpoint with --resume\n"),
+    ],
+)
+def test_an_interrupted_training_says_so(
+    recipe: Path, tmp_path: Path, sent: signal.Signals, status: int, message: str
+) -> None:
+    run = tmp_path / "run"
+    words = command(["train", recipe, "train.iterations=50000", "--out", run])
+    process = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 300
+    while not (run / "checkpoints" / "last.ckpt").is_file() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(sent)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (status, message)
+
+
+def test_resuming_with_other_videos_is_refused(
+    attcell: Run, videos: Path, recipe: Path, tmp_path: Path
+) -> None:
+    copied = shutil.copytree(videos, tmp_path / "copied")
+    sources = [f"data.{split}={copied}/{split}" for split in ("train", "val", "test")]
+    attcell("train", recipe, *sources, "train.iterations=1", "--out", "run")
+    first = sorted((copied / "train").iterdir())[0]
+    first.rename(first.with_name("zz"))
+    (copied / "val" / first.name).rename(copied / "val" / "zz")
+    refused = attcell("train", recipe, *sources, "train.iterations=1", "--out", "run", "--resume", status=1)
+    assert (
+        "the classes and training videos and validation videos are not those that this run began with"
+        in refused.stderr
+    )
+
+
+def test_unreadable_videos_are_named_before_training_starts(
+    attcell: Run, videos: Path, recipe: Path, tmp_path: Path
+) -> None:
+    copied = shutil.copytree(videos, tmp_path / "copied")
+    for split in ("train", "val"):
+        next((copied / split).iterdir()).joinpath("junk.mp4").write_text("no video")
+    sources = [f"data.{split}={copied}/{split}" for split in ("train", "val", "test")]
+    stopped = attcell("train", recipe, *sources, "train.iterations=1", "--out", "run", status=1)
+    assert "2 videos cannot be read" in stopped.stderr
+    assert stopped.stderr.count("junk.mp4") == 2
+    assert not (tmp_path / "run").exists()
+
+
+def test_videos_in_both_training_and_validation_are_refused(attcell: Run, videos: Path, recipe: Path) -> None:
+    refused = attcell("train", recipe, f"data.val={videos}/train", "--out", "run", status=1)
+    assert "24 videos are in both data.train and data.val" in refused.stderr

@@ -60,7 +60,7 @@ def test_videos_are_decoded_as_the_training_goes(folder):
     assert isinstance(material.train, TrainingVideos)
     assert isinstance(material.val, PlannedViews)
     assert (material.num_videos, material.workers, material.kept_features) == (6, 1, False)
-    assert material.val_labels == (0, 0, 1, 1, 2, 2)
+    assert [record.label for record in material.val_records] == [0, 0, 1, 1, 2, 2]
     assert material.train[0, 0].inputs["frame"].shape == (2, 3, 32, 32)
     assert material.val[0].inputs["frame"].shape == (1, 3, 3, 32, 32)
 
@@ -68,7 +68,7 @@ def test_videos_are_decoded_as_the_training_goes(folder):
 def test_without_validation_videos(folder):
     _, material = gathered(recipe_of(folder))
     assert material.val is None
-    assert material.val_labels == ()
+    assert material.val_records == ()
 
 
 def kept_recipe(folder: Path, cache: Path, **stream: object):

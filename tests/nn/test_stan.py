@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from attcell.nn import AttCell, attended_sum
+from attcell.nn import STAN, AttCell, Stream, attended_sum
 from attcell.nn.stan import TemporalAttention
 from tests.nn import reference
-from tests.nn.networks import randomised, small_stan
+from tests.nn.networks import passing_backbone, randomised, small_stan
 
 
 def _maps(
@@ -91,9 +91,19 @@ def test_dropout_acts_before_the_classifier_only() -> None:
 
 
 def test_attention_starts_uniform() -> None:
-    network = small_stan({"frame": 3})
-    for module in network.modules():
-        if isinstance(module, AttCell):
-            module.score.weight.data.zero_()
+    network = STAN({"frame": Stream(passing_backbone(3), 5)}, 3, lstm_hidden=6).double()
     out = network(_maps({"frame": 3}))
     torch.testing.assert_close(out.temporal_attention, torch.full((2, 4), 0.25, dtype=torch.float64))
+    torch.testing.assert_close(
+        out.spatial_attention["frame"], torch.full((2, 4, 5, 5), 0.04, dtype=torch.float64)
+    )
+
+
+def test_readings_can_be_switched() -> None:
+    maps = _maps({"frame": 3})
+    bare = Stream(passing_backbone(3), 5, conv6_relu=False).double()
+    assert bare.descriptors(maps["frame"]).min() < 0
+    assert AttCell(5, uniform_start=False).score.weight.abs().max() > 0
+    temporal = TemporalAttention(5, 4, layers=2, bidirectional=True).double()
+    scores, attention = temporal(torch.randn(2, 6, 5, dtype=torch.float64))
+    assert scores.shape == attention.shape == (2, 6)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
+from torch import nn
+
 from attcell.config import InputSection, ModelSection, Recipe, StreamSection
 from attcell.data.dataset import ViewPlan
 from attcell.engine.weights import load_backbone_weights
 from attcell.errors import CallError
-from attcell.nn import STAN, Stream, UniformAttention, build_backbone, san
+from attcell.nn import STAN, AttCell, Stream, UniformAttention, build_backbone, san
+from attcell.nn.stan import TemporalAttention
 from attcell.video.views import FrameSpec
 
 
@@ -20,14 +23,21 @@ def build_network(model: ModelSection, num_classes: int, *, load_weights: bool) 
         ModelError: weights that do not fit.
     """
     streams: dict[str, Stream] = {
-        name: _build_stream(section, model.kind) for name, section in model.streams.items()
+        name: _build_stream(section, model) for name, section in model.streams.items()
     }
     if load_weights:
         for name, section in model.streams.items():
             load_backbone_weights(streams[name].backbone, section.weights)
-    if model.kind == "stan":
-        return STAN(streams, num_classes, lstm_hidden=model.lstm_hidden, dropout=model.dropout)
-    return san(streams, num_classes, dropout=model.dropout)
+    if model.kind != "stan":
+        return san(streams, num_classes, dropout=model.dropout)
+    temporal = TemporalAttention(
+        sum(stream.out_channels for stream in streams.values()),
+        model.lstm_hidden,
+        layers=model.lstm_layers,
+        bidirectional=model.lstm_bidirectional,
+        uniform_start=model.uniform_start,
+    )
+    return STAN(streams, num_classes, dropout=model.dropout, temporal=temporal)
 
 
 def frame_spec(section: InputSection) -> FrameSpec:
@@ -60,12 +70,14 @@ def evaluation_plan(
     return ViewPlan(num_segments=num_segments, short=recipe.segments.short, num_crops=num_crops)
 
 
-def _build_stream(section: StreamSection, kind: str) -> Stream:
+def _build_stream(section: StreamSection, model: ModelSection) -> Stream:
     backbone = build_backbone(section.backbone, section.tap)
     backbone.train_from(section.train_from)
+    attention: nn.Module = AttCell(section.conv6_channels, uniform_start=model.uniform_start)
     return Stream(
         backbone,
         section.conv6_channels,
+        conv6_relu=section.conv6_relu,
         standardise=section.standardise,
-        attention=UniformAttention() if kind == "average" else None,
+        attention=UniformAttention() if model.kind == "average" else attention,
     )

@@ -104,7 +104,12 @@ def evaluate_model(
             whose backbone is frozen.
         device: where the network runs.
     """
-    plan = evaluation_plan(model.recipe, num_segments, num_crops)
+    plan, spec = evaluation_plan(model.recipe, num_segments, num_crops), model.recipe.input
+    if num_crops == 10 and spec.short_side == spec.size and spec.resize == "squash":
+        raise CallError(
+            f"this model sees the whole frame (squashed, short_side {spec.short_side} = size {spec.size}), so "
+            "that ten crops would be one and its mirror image; test it with 1 crop"
+        )
     network = model.network.to(device)
     views, unread = _views_of(model, listing.records, plan, cache_folder, device)
     scores = {record.id: np.full(len(model.labels), np.nan) for record in listing.records}
@@ -126,6 +131,8 @@ def evaluate_model(
         "segments": plan.num_segments,
         "crops": plan.num_crops,
         "short_videos": plan.short,
+        "resize": f"{spec.resize} {spec.short_side}" if spec.resize == "short" else "squash",
+        "size": spec.size,
         "scores": "softmax, averaged over crops",
     }
     return Evaluation(

@@ -18,7 +18,7 @@ from attcell.data.order import TrainingOrder
 from attcell.engine.inference import mean_probabilities
 from attcell.engine.material import Material
 from attcell.engine.schedule import build_optimizer, build_schedule, rounds
-from attcell.errors import ModelError, TrainingError, VideoError
+from attcell.errors import DataError, ModelError, TrainingError, VideoError
 from attcell.nn import STAN
 from attcell.progress import say
 
@@ -151,8 +151,16 @@ class Learner(L.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         best = self.best
         checkpoint["best"] = None if best is None else [best.iterations, best.accuracy, best.loss]
+        checkpoint["identity"] = self.material.identity
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        before, now = checkpoint["identity"], self.material.identity
+        differing = [name for name in now if before[name] != now[name]]
+        if differing:
+            raise DataError(
+                f"the {' and '.join(differing)} are not those that this run began with; put them back as they "
+                "were, or begin another run"
+            )
         self.best = None if checkpoint["best"] is None else Standing(*checkpoint["best"])
 
     def _refuse_broken_weights(self) -> None:

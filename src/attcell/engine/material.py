@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +18,12 @@ from attcell.data.holdout import hold_out
 from attcell.data.sources import read_source
 from attcell.engine.build import evaluation_plan, frame_spec, training_plan
 from attcell.engine.extract import channel_figures, extract_features, feature_store
-from attcell.errors import DataError
+from attcell.errors import DataError, VideoError
 from attcell.nn import STAN, Backbone
 from attcell.nn.streams import Standardise
+from attcell.progress import track
 from attcell.records import VideoRecord
+from attcell.video.decode import promised_frames
 
 SHOWN_FAILURES = 10
 
@@ -35,6 +38,7 @@ class Material:
         val: video index → (V, T, ...) views; ``None`` without a validation set.
         val_records: the validation videos.
         kept_features: the inputs are the backbones' feature maps, not pictures.
+        identity: what must be the same for a run to go on: the classes, and the videos in their order.
         workers: processes that decode.
     """
 
@@ -43,6 +47,7 @@ class Material:
     val: Dataset[Any] | None
     val_records: tuple[VideoRecord, ...]
     kept_features: bool
+    identity: dict[str, str]
     workers: int
 
 
@@ -63,10 +68,19 @@ def read_listings(recipe: Recipe, labels: Sequence[str] | None = None) -> Listin
     """
     data = recipe.data
     listing = read_source(data.train, data.root, labels)
-    if data.val is not None:
-        return Listings(
-            listing.records, read_source(data.val, data.root, listing.labels).records, listing.labels
+    if len(listing.labels) < 2:
+        raise DataError(
+            f"{data.train} has one class, {listing.labels[0]}; at least 2 are needed to tell apart"
         )
+    if data.val is not None:
+        val = read_source(data.val, data.root, listing.labels).records
+        shared = {record.path.resolve() for record in listing.records} & {r.path.resolve() for r in val}
+        if shared:
+            raise DataError(
+                f"{len(shared)} videos are in both data.train and data.val, first {min(shared)}; "
+                "validation would only repeat what was learnt. Take them out of one"
+            )
+        return Listings(listing.records, val, listing.labels)
     train, val = hold_out(listing.records, data.val_fraction, recipe.train.seed)
     if data.val_fraction > 0 and not val:
         raise DataError(
@@ -94,6 +108,7 @@ def gather_material(recipe: Recipe, listings: Listings, network: STAN, device: t
         val=val if listings.val else None,
         val_records=listings.val,
         kept_features=folder is not None,
+        identity=_identity(listings),
         workers=recipe.data.workers if folder is None else 0,
     )
 
@@ -117,6 +132,15 @@ def filled_store(
 
 def _decoded(recipe: Recipe, listings: Listings) -> tuple[Dataset[Any], Dataset[Any]]:
     spec, segments = frame_spec(recipe.input), recipe.segments
+    unread = {}
+    records = (*listings.train, *listings.val)
+    for record in track(records, len(records), "opening"):
+        try:
+            promised_frames(record.path)
+        except VideoError as error:
+            unread[record.id] = str(error)
+    if unread:
+        raise DataError(_name_unread(unread))
     train = TrainingVideos(listings.train, spec, segments.train, segments.short, recipe.train.seed)
     return train, PlannedViews(listings.val, spec, evaluation_plan(recipe))
 
@@ -139,6 +163,13 @@ def _kept(
         stream.standardise.fit(*channel_figures(maps))
     train = TrainingFeatures(listings.train, train_store, recipe.cache.positions, recipe.train.seed)
     return train, KeptViews(listings.val, val_store)
+
+
+def _identity(listings: Listings) -> dict[str, str]:
+    parts = {"training videos": listings.train, "validation videos": listings.val}
+    lists = {name: "\n".join(f"{r.id} {r.label}" for r in records) for name, records in parts.items()}
+    digests = {name: hashlib.sha256(text.encode()).hexdigest()[:16] for name, text in lists.items()}
+    return {"classes": ", ".join(listings.labels), **digests}
 
 
 def _name_unread(unread: dict[str, str]) -> str:

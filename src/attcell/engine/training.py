@@ -20,6 +20,7 @@ import torch
 import yaml
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from attcell.config import Recipe, TrainSection, load_recipe
 from attcell.engine.build import build_network
@@ -60,7 +61,8 @@ def train(recipe: Recipe, run_folder: Path, *, resume: bool = False) -> Training
         TrainingError: the loss is no longer a number, or the checkpoint to go on from is damaged.
     """
     recipe = _with_absolute_paths(recipe)
-    started_by_another = "LOCAL_RANK" in os.environ  # a further process of a distributed training
+    # A further process of a distributed training: the first one has prepared everything.
+    started_by_another = os.environ.get("LOCAL_RANK", "0") != "0"
     checkpoint = run_folder / CHECKPOINT
     if not started_by_another:
         _check_run_folder(run_folder, recipe, resume)
@@ -80,13 +82,21 @@ def train(recipe: Recipe, run_folder: Path, *, resume: bool = False) -> Training
     learner = Learner(network, section, iterations, material, keep)
     with _quiet_lightning():
         trainer = _trainer(section, run_folder, learner)
-        trainer.fit(
-            learner, ckpt_path=checkpoint if resume and checkpoint.is_file() else None, weights_only=True
-        )
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+        _fit(trainer, learner, checkpoint if resume and checkpoint.is_file() else None)
     assert learner.best is not None, "a finished round has a standing"
     return TrainingOutcome(model_folder, learner.best, iterations)
+
+
+def _fit(trainer: L.Trainer, learner: Learner, checkpoint: Path | None) -> None:
+    """Train; an interruption, which Lightning turns into the end of the process, comes out as what it is."""
+    try:
+        trainer.fit(learner, ckpt_path=checkpoint, weights_only=True)
+    except SIGTERMException:
+        error = TrainingError("terminated; go on from the last checkpoint with --resume")
+        error.exit_status = 143
+        raise error from None
+    except SystemExit:
+        raise KeyboardInterrupt from None
 
 
 def _device(section: TrainSection) -> torch.device:

@@ -12,10 +12,11 @@ from jaxtyping import Float, Int
 def top_k_accuracy(scores: Float[np.ndarray, "N A"], labels: Int[np.ndarray, " N"], k: int) -> float:
     """The share of videos whose true class is among the k best.
 
-    A tie is not in the video's favour: classes that score the same as the true one count as better.
+    Of classes that score the same, the first comes first, as in the confusion matrix.
     """
     true = np.take_along_axis(scores, labels[:, None], axis=1)
-    rank = (scores >= true).sum(axis=1)  # 1 for a true class that is best alone
+    first = np.arange(scores.shape[1]) < labels[:, None]
+    rank = 1 + ((scores > true) | ((scores == true) & first)).sum(axis=1)
     return float(np.mean((rank <= k) & ~np.isnan(true[:, 0])))
 
 

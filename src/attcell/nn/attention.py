@@ -10,16 +10,19 @@ from torch import Tensor, nn
 class AttCell(nn.Module):
     """Scores each of N descriptors and turns the scores into attention: s_n = Wᵀf_n + b, α = softmax(s).
 
-    This is STAN Eq. 1-2; a 1×1 convolution with one output channel is the same linear map. It starts at
-    zero, so that attention starts uniform: from a random start the spatial attention tends to collapse onto
-    one corner. The bias b moves all scores alike, so α does not depend on it and training leaves it alone.
+    This is STAN Eq. 1-2; a 1×1 convolution with one output channel is the same linear map. The bias b moves
+    all scores alike, so α does not depend on it and training leaves it alone.
+
+    *Reading* ``uniform_start``: W and b start at zero, so that attention starts uniform; from PyTorch's random
+    start the spatial attention tends to collapse onto one corner.
     """
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, *, uniform_start: bool = True) -> None:
         super().__init__()
         self.score = nn.Linear(dim, 1)
-        nn.init.zeros_(self.score.weight)
-        nn.init.zeros_(self.score.bias)
+        if uniform_start:
+            nn.init.zeros_(self.score.weight)
+            nn.init.zeros_(self.score.bias)
 
     def forward(
         self, descriptors: Float[Tensor, "*batch N D"]

@@ -40,13 +40,21 @@ class STANOutput:
 class TemporalAttention(nn.Module):
     """An LSTM over the segments and an AttCell on its outputs: k_t and β of Eq. 7.
 
-    *Reading*: one layer, one direction, no peepholes.
+    *Reading* ``layers``, ``bidirectional``: one layer and one direction; PyTorch's LSTM has no peepholes.
     """
 
-    def __init__(self, dim: int, hidden: int = 1024) -> None:
+    def __init__(
+        self,
+        dim: int,
+        hidden: int = 1024,
+        *,
+        layers: int = 1,
+        bidirectional: bool = False,
+        uniform_start: bool = True,
+    ) -> None:
         super().__init__()
-        self.lstm = nn.LSTM(dim, hidden, batch_first=True)
-        self.attention = AttCell(hidden)
+        self.lstm = nn.LSTM(dim, hidden, layers, batch_first=True, bidirectional=bidirectional)
+        self.attention = AttCell(2 * hidden if bidirectional else hidden, uniform_start=uniform_start)
 
     def forward(self, segments: Float[Tensor, "B T MD"]) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"]]:
         """Return the raw scores k and the attention β over the segments."""

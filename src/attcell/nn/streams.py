@@ -52,10 +52,11 @@ class Stream(nn.Module):
     Args:
         backbone: pictures (N, C, H, W) to a feature map (N, backbone.out_channels, K, K).
         conv6_channels: filters of conv6, the D of the descriptors (the paper's 1,024).
+        conv6_relu: put a ReLU behind conv6.
         standardise: put a :class:`Standardise` between the backbone and conv6.
         attention: what looks at the K² descriptors, shared over segments; by default an AttCell.
 
-    *Reading*: conv6 pads by 1, so that K stays, and has a ReLU after it.
+    *Reading* ``conv6_relu``: a ReLU follows conv6. It pads by 1, for the paper's K is 7 before and after it.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Stream(nn.Module):
         backbone: Backbone,
         conv6_channels: int = 1024,
         *,
+        conv6_relu: bool = True,
         standardise: bool = False,
         attention: nn.Module | None = None,
     ) -> None:
@@ -74,6 +76,7 @@ class Stream(nn.Module):
         nn.init.zeros_(self.conv6.bias)  # type: ignore[arg-type]
         self.attention = AttCell(conv6_channels) if attention is None else attention
         self.out_channels = conv6_channels
+        self.activation = nn.ReLU() if conv6_relu else nn.Identity()
 
     def feature_maps(self, pictures: Float[Tensor, "B T C H W"]) -> Float[Tensor, "B T F K K"]:
         """The backbone's feature map of every segment."""
@@ -82,7 +85,7 @@ class Stream(nn.Module):
     def descriptors(self, maps: Float[Tensor, "B T F K K"]) -> Float[Tensor, "B T D K K"]:
         """conv6's feature map: the K² local descriptors f of every segment (Eq. 3)."""
         standardised = self.standardise(maps).flatten(0, 1)
-        return torch.relu(self.conv6(standardised)).unflatten(0, maps.shape[:2])
+        return self.activation(self.conv6(standardised)).unflatten(0, maps.shape[:2])
 
     def attend(self, maps: Float[Tensor, "B T F K K"]) -> StreamOutput:
         """Look at the backbone's feature maps: conv6, then Eq. 4 and Eq. 5."""

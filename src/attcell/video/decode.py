@@ -116,7 +116,7 @@ def read_frames(
             range; what ``choose`` raises for the true number of frames passes through.
     """
     path = Path(path)
-    guess, threads = _count_packets(path, stream), "AUTO"
+    guess, threads = promised_frames(path, stream=stream), "AUTO"
     while True:
         wanted, refusal = _wanted(path, choose, guess)
         decoded = _decode(path, stream, frozenset(wanted.tolist()), threads)
@@ -275,8 +275,12 @@ def _packets(container: InputContainer, video: VideoStream, decoded: _Decoded) -
     yield None
 
 
-def _count_packets(path: Path, stream: int | None) -> int:
-    """How many frames the packets promise, without decoding."""
+def promised_frames(path: Path, *, stream: int | None = None) -> int:
+    """How many frames a video's packets promise, without decoding: a quick look whether it can be opened.
+
+    Raises:
+        VideoError: the file is missing, empty or not a video.
+    """
     with opened(path, stream) as (container, video):
         counted = _Decoded((1, 1), _SOME_RATE, 0)
         for _ in _packets(container, video, counted):

@@ -6,7 +6,6 @@
 A video of fewer frames than segments is handled by a named policy:
 
 - ``"repeat"``: the segments stay even, so neighbours show the same frame;
-- ``"loop"``: one frame a segment, and the video starts again after its last frame;
 - ``"refuse"``: a VideoError.
 """
 
@@ -19,7 +18,7 @@ import numpy as np
 from attcell.errors import CallError, VideoError
 from attcell.video.decode import VideoInfo
 
-ShortPolicy = Literal["repeat", "loop", "refuse"]
+ShortPolicy = Literal["repeat", "refuse"]
 
 
 def segment_edges(num_frames: int, num_segments: int) -> np.ndarray:
@@ -70,16 +69,13 @@ def segment_seconds(info: VideoInfo, num_segments: int) -> np.ndarray:
 
 
 def _frames_at(num_frames: int, num_segments: int, positions: np.ndarray, short: ShortPolicy) -> np.ndarray:
-    if short not in ("repeat", "loop", "refuse"):
-        raise CallError(f"short is {short!r}; allowed: 'repeat', 'loop', 'refuse'")
+    if short not in ("repeat", "refuse"):
+        raise CallError(f"short is {short!r}; allowed: 'repeat', 'refuse'")
     edges = segment_edges(num_frames, num_segments)
-    if num_frames < num_segments:
-        if short == "refuse":
-            raise VideoError(
-                f"the video has {num_frames} frames, fewer than the {num_segments} segments asked for; "
-                "ask for fewer segments, or let frames repeat (short='repeat' or 'loop')"
-            )
-        if short == "loop":
-            return np.arange(num_segments) % num_frames
+    if num_frames < num_segments and short == "refuse":
+        raise VideoError(
+            f"the video has {num_frames} frames, fewer than the {num_segments} segments asked for; "
+            "ask for fewer segments, or let frames repeat (short='repeat')"
+        )
     indices = np.floor(edges[:-1] + positions * np.diff(edges)).astype(np.int64)
     return np.minimum(indices, num_frames - 1)
