@@ -55,9 +55,6 @@ def main() -> None:
 
 def run(out: Path, kind: str, seed: int) -> dict[str, object]:
     """Train and test one network on one seed's videos."""
-    result = out / f"seed{seed}" / f"{kind}.json"
-    if result.is_file():
-        return dict(json.loads(result.read_text(encoding="utf-8")))
     folder = out / f"seed{seed}"
     trimmed = write_dataset(folder / "trimmed", "trimmed", seed=seed + 1000, videos=TRIMMED)
     videos = write_dataset(folder / "untrimmed", "untrimmed", seed=seed, videos=VIDEOS)

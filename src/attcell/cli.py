@@ -155,7 +155,7 @@ def train(
 ) -> None:
     """Train a network by a recipe; the best model so far is always in the run folder's model/.
 
-    Example: attcell train recipes/stan-frame-vgg16.yaml data.train=videos/train train.epochs=20 --out runs/mine
+    Example: attcell train recipes/stan-frame-vgg16.yaml data.train=videos/train --out runs/mine
     """
     from attcell.config import load_recipe
     from attcell.progress import say

@@ -145,7 +145,7 @@ class TestKeptFeatures:
         values = 100 * torch.arange(4)[:, None] + torch.arange(3)
         maps = values[:, :, None, None, None].expand(4, 3, 2, 5, 5).float()
         store = FeatureStore(tmp_path, {"test": 1})
-        store.write(record, maps, ("wave/a.mp4: a note",))
+        store.write(record, maps, ("a note",))
         return store
 
     def test_training_draws_a_position_a_segment_and_one_side(self, store, record):
@@ -167,7 +167,7 @@ class TestKeptFeatures:
 
     def test_notes_are_kept_with_the_features(self, store, record):
         assert TrainingFeatures([record], store, 2, 0)[0, 0].notes == ("wave/a.mp4: a note",)
-        assert KeptViews([record], store)[0].notes == ("wave/a.mp4: a note",)
+        assert KeptViews([record], store)[0].notes == ("a note",)
 
     def test_all_views_are_seen_at_test(self, store, record):
         kept = KeptViews([record], store)

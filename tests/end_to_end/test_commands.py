@@ -91,8 +91,8 @@ class TestTest:
             assert f"{name:20} {value:6.2f} %\n" in done.stdout
             assert content["figures"][name.replace(" ", "_")] == pytest.approx(value)
         assert (
-            "protocol: videos 8, unread 0, segments 4, crops 1, short videos repeat, scores softmax"
-            in done.stdout
+            "protocol: videos 8, unread 0, segments 4, crops 1, short videos repeat, "
+            "resize short 72, size 64, scores softmax" in done.stdout
         )
         assert done.stdout.endswith("written: out/scores.json, out/confusion.png\n")
         assert done.stderr == ""
@@ -196,8 +196,9 @@ class TestTrain:
         bad = tmp_path / "mine" / "kick_red" / "000.mp4"
         bad.write_bytes(bad.read_bytes()[:500])
         done = attcell("train", recipe, "data.train=mine", "data.val=null", "--out", "run", status=1)
-        assert done.stderr.startswith(f"attcell: {bad}: ")
-        assert not (tmp_path / "run" / "model").exists()
+        assert "1 videos cannot be read; `attcell data check` names them all" in done.stderr
+        assert str(bad) in done.stderr
+        assert not (tmp_path / "run").exists()
         frozen = ["model.streams.frame.train_from=none", "cache.folder=cache"]
         done = attcell(
             "train", recipe, "data.train=mine", "data.val=null", *frozen, "--out", "kept", status=1

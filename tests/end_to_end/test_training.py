@@ -114,12 +114,21 @@ def test_an_interrupted_training_says_so(
 ) -> None:
     run = tmp_path / "run"
     words = command(["train", recipe, "train.iterations=50000", "--out", run])
-    process = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        words,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     deadline = time.monotonic() + 300
     while not (run / "checkpoints" / "last.ckpt").is_file() and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(sent)
-    _, said = process.communicate(timeout=60)
+    try:
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
     assert (process.returncode, said) == (status, message)
 
 
@@ -152,6 +161,6 @@ def test_unreadable_videos_are_named_before_training_starts(
     assert not (tmp_path / "run").exists()
 
 
-def test_videos_in_both_training_and_validation_are_refused(attcell: Run, videos: Path, recipe: Path) -> None:
-    refused = attcell("train", recipe, f"data.val={videos}/train", "--out", "run", status=1)
-    assert "24 videos are in both data.train and data.val" in refused.stderr
+def test_videos_in_both_training_and_validation_are_said(attcell: Run, videos: Path, recipe: Path) -> None:
+    done = attcell("train", recipe, f"data.val={videos}/train", "train.iterations=1", "--out", "run")
+    assert "warning: 24 videos are in both data.train and data.val" in done.stderr

@@ -60,6 +60,8 @@ def test_scores_are_the_predictions_and_unread_videos_are_counted(model, mixed):
         "segments": 3,
         "crops": 1,
         "short_videos": "repeat",
+        "resize": "short 36",
+        "size": 32,
         "scores": "softmax, averaged over crops",
     }
     assert "top5" not in found.figures(), "of three classes it would say nothing"
@@ -111,7 +113,7 @@ def test_kept_features_give_the_same_scores_and_count_the_same_videos(folder, mi
 
 
 def test_a_trained_backbones_features_are_not_kept(model, mixed, tmp_path):
-    with pytest.raises(CallError, match="this model's backbone was trained, so its features serve no other"):
+    with pytest.raises(CallError, match="this model's backbone was trained: its features serve no other"):
         evaluate_model(model, mixed, cache_folder=tmp_path / "cache", device=CPU)
 
 

@@ -64,10 +64,11 @@ def test_without_ties_it_is_scikit_learns_balanced_accuracy():
     assert mean_class_accuracy(scores, labels) == pytest.approx(expected)
 
 
-def test_a_tie_does_not_count_for_the_video():
+def test_of_tied_classes_the_first_comes_first_in_every_figure():
     scores = np.full((3, 4), 0.25)
     labels = np.array([0, 1, 2])
-    assert [top_k_accuracy(scores, labels, k) for k in (1, 3, 4)] == [0.0, 0.0, 1.0]
+    assert [top_k_accuracy(scores, labels, k) for k in (1, 2, 3)] == pytest.approx([1 / 3, 2 / 3, 1.0])
+    assert np.trace(confusion_matrix(scores, labels)) == 1
 
 
 def test_unreadable_videos_are_wrong_and_count():

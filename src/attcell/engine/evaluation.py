@@ -107,8 +107,8 @@ def evaluate_model(
     plan, spec = evaluation_plan(model.recipe, num_segments, num_crops), model.recipe.input
     if num_crops == 10 and spec.short_side == spec.size and spec.resize == "squash":
         raise CallError(
-            f"this model sees the whole frame (squashed, short_side {spec.short_side} = size {spec.size}), so "
-            "that ten crops would be one and its mirror image; test it with 1 crop"
+            f"this model sees the whole frame (squashed, short_side {spec.short_side} = size {spec.size}): "
+            "ten crops would be one and its mirror image; test it with 1 crop"
         )
     network = model.network.to(device)
     views, unread = _views_of(model, listing.records, plan, cache_folder, device)

@@ -158,8 +158,8 @@ class Learner(L.LightningModule):
         differing = [name for name in now if before[name] != now[name]]
         if differing:
             raise DataError(
-                f"the {' and '.join(differing)} are not those that this run began with; put them back as they "
-                "were, or begin another run"
+                f"the {' and '.join(differing)} are not those that this run began with; "
+                "put them back as they were, or begin another run"
             )
         self.best = None if checkpoint["best"] is None else Standing(*checkpoint["best"])
 

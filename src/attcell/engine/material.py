@@ -21,7 +21,7 @@ from attcell.engine.extract import channel_figures, extract_features, feature_st
 from attcell.errors import DataError, VideoError
 from attcell.nn import STAN, Backbone
 from attcell.nn.streams import Standardise
-from attcell.progress import track
+from attcell.progress import say, track
 from attcell.records import VideoRecord
 from attcell.video.decode import promised_frames
 
@@ -69,16 +69,14 @@ def read_listings(recipe: Recipe, labels: Sequence[str] | None = None) -> Listin
     data = recipe.data
     listing = read_source(data.train, data.root, labels)
     if len(listing.labels) < 2:
-        raise DataError(
-            f"{data.train} has one class, {listing.labels[0]}; at least 2 are needed to tell apart"
-        )
+        raise DataError(f"{data.train} has one class, {listing.labels[0]}; at least 2 are needed")
     if data.val is not None:
         val = read_source(data.val, data.root, listing.labels).records
         shared = {record.path.resolve() for record in listing.records} & {r.path.resolve() for r in val}
         if shared:
-            raise DataError(
-                f"{len(shared)} videos are in both data.train and data.val, first {min(shared)}; "
-                "validation would only repeat what was learnt. Take them out of one"
+            say(
+                f"warning: {len(shared)} videos are in both data.train and data.val, first {min(shared)}; "
+                "the validation accuracy repeats what was learnt"
             )
         return Listings(listing.records, val, listing.labels)
     train, val = hold_out(listing.records, data.val_fraction, recipe.train.seed)
@@ -132,13 +130,13 @@ def filled_store(
 
 def _decoded(recipe: Recipe, listings: Listings) -> tuple[Dataset[Any], Dataset[Any]]:
     spec, segments = frame_spec(recipe.input), recipe.segments
-    unread = {}
+    unread = []
     records = (*listings.train, *listings.val)
     for record in track(records, len(records), "opening"):
         try:
             promised_frames(record.path)
         except VideoError as error:
-            unread[record.id] = str(error)
+            unread.append(str(error))
     if unread:
         raise DataError(_name_unread(unread))
     train = TrainingVideos(listings.train, spec, segments.train, segments.short, recipe.train.seed)
@@ -157,7 +155,7 @@ def _kept(
         folder, recipe, backbone, listings.val, evaluation_plan(recipe), device
     )
     if unread or unread_val:
-        raise DataError(_name_unread(unread | unread_val))
+        raise DataError(_name_unread([*unread.values(), *unread_val.values()]))
     if isinstance(stream.standardise, Standardise):
         maps = (train_store.read(record)[0].float() for record in listings.train)
         stream.standardise.fit(*channel_figures(maps))
@@ -172,8 +170,8 @@ def _identity(listings: Listings) -> dict[str, str]:
     return {"classes": ", ".join(listings.labels), **digests}
 
 
-def _name_unread(unread: dict[str, str]) -> str:
-    lines = [f"  {message}" for message in list(unread.values())[:SHOWN_FAILURES]]
+def _name_unread(unread: list[str]) -> str:
+    lines = [f"  {message}" for message in unread[:SHOWN_FAILURES]]
     more = [f"  and {len(unread) - SHOWN_FAILURES} more"] if len(unread) > SHOWN_FAILURES else []
     return "\n".join(
         [

@@ -25,6 +25,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from attcell.config import Recipe, TrainSection, load_recipe
 from attcell.engine.build import build_network
 from attcell.engine.inference import best_device
+from attcell.engine.interruption import Interruption
 from attcell.engine.learner import Learner, Standing
 from attcell.engine.material import gather_material, read_listings
 from attcell.engine.model_folder import save_model
@@ -80,8 +81,9 @@ def train(recipe: Recipe, run_folder: Path, *, resume: bool = False) -> Training
         save_model(model_folder, network, listings.labels, recipe, {"standing": asdict(standing)})
 
     learner = Learner(network, section, iterations, material, keep)
-    with _quiet_lightning():
-        trainer = _trainer(section, run_folder, learner)
+    interruption = Interruption()
+    with _quiet_lightning(), interruption.listening():
+        trainer = _trainer(section, run_folder, learner, interruption)
         _fit(trainer, learner, checkpoint if resume and checkpoint.is_file() else None)
     assert learner.best is not None, "a finished round has a standing"
     return TrainingOutcome(model_folder, learner.best, iterations)
@@ -149,7 +151,9 @@ def _with_absolute_paths(recipe: Recipe) -> Recipe:
     return Recipe.model_validate(values)
 
 
-def _trainer(section: TrainSection, run_folder: Path, learner: Learner) -> L.Trainer:
+def _trainer(
+    section: TrainSection, run_folder: Path, learner: Learner, interruption: Interruption
+) -> L.Trainer:
     logs = run_folder / "logs"
     return L.Trainer(
         accelerator=section.accelerator,
@@ -173,6 +177,7 @@ def _trainer(section: TrainSection, run_folder: Path, learner: Learner) -> L.Tra
                 enable_version_counter=False,
             ),
             TrainingProgress(),
+            interruption,
         ],
         enable_progress_bar=False,
         enable_model_summary=False,

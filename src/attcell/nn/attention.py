@@ -13,8 +13,8 @@ class AttCell(nn.Module):
     This is STAN Eq. 1-2; a 1×1 convolution with one output channel is the same linear map. The bias b moves
     all scores alike, so α does not depend on it and training leaves it alone.
 
-    *Reading* ``uniform_start``: W and b start at zero, so that attention starts uniform; from PyTorch's random
-    start the spatial attention tends to collapse onto one corner.
+    *Reading* ``uniform_start``: W and b start at zero, so that attention starts uniform; from PyTorch's
+    random start the spatial attention tends to collapse onto one corner.
     """
 
     def __init__(self, dim: int, *, uniform_start: bool = True) -> None:
