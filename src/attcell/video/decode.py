@@ -18,6 +18,7 @@ How a frame is counted, timed and shown:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,7 @@ from attcell.video.container import opened
 from attcell.video.picture import shown_size, to_rgb
 from attcell.video.times import frame_times
 
+_MAX_THREADS = 16  # FFmpeg's own bound; it would take one more than there are cores, which is slower
 _SOME_RATE = 25.0  # frames a second, where a file gives neither times nor a rate
 
 
@@ -91,9 +93,9 @@ def count_frames(path: Path | str, *, stream: int | None = None) -> VideoInfo:
         VideoError: the file is missing, empty, not a video, or nothing of it decodes.
     """
     path = Path(path)
-    decoded = _decode(path, stream, (), "AUTO")
+    decoded = _decode(path, stream, lambda _: (), "AUTO")
     if decoded.is_damaged:
-        decoded = _decode(path, stream, (), "NONE")
+        decoded = _decode(path, stream, lambda _: (), "NONE")
     return decoded.info(path)
 
 
@@ -102,8 +104,9 @@ def read_frames(
 ) -> DecodedFrames:
     """Decode the frames that ``choose`` wants, in one forward pass without seeking.
 
-    The packets are counted first, without decoding; ``choose`` is asked for that many frames, and the file is
-    decoded. Should another number of frames come out (damage, hidden frames, several frames in a packet),
+    ``choose`` is asked for as many frames as the file promises: an MP4 in its index of samples, any other by
+    its packets, which are counted first without decoding. Then the file is decoded. Should another number of
+    frames come out (a wrong index, damage, hidden frames, several frames in a packet),
     ``choose`` is asked again with the true number and the file is read again; only its last answer counts.
 
     Args:
@@ -116,18 +119,32 @@ def read_frames(
             range; what ``choose`` raises for the true number of frames passes through.
     """
     path = Path(path)
-    guess, threads = promised_frames(path, stream=stream), "AUTO"
-    while True:
-        wanted, refusal = _wanted(path, choose, guess)
-        decoded = _decode(path, stream, frozenset(wanted.tolist()), threads)
-        is_settled = len(decoded.pts) == guess and not (decoded.is_damaged and threads == "AUTO")
-        if is_settled:
-            break
+    choice, threads = _Choice(path, choose), "AUTO"
+    decoded = _decode(
+        path, stream, lambda header: choice(header or promised_frames(path, stream=stream)), threads
+    )
+    while len(decoded.pts) != choice.num_frames or (decoded.is_damaged and threads == "AUTO"):
         # On one thread a damaged file gives the same frames on every machine, so this comes to an end.
-        guess, threads = len(decoded.pts), "NONE" if decoded.is_damaged else threads
-    if refusal is not None:
-        raise VideoError(f"{path}: {refusal}") from refusal
-    return DecodedFrames(decoded.info(path), wanted, [decoded.images[i] for i in wanted.tolist()])
+        threads = "NONE" if decoded.is_damaged else threads
+        decoded = _decode(path, stream, lambda _, found=decoded: choice(len(found.pts)), threads)  # type: ignore[misc]
+    if choice.refusal is not None:
+        raise VideoError(f"{path}: {choice.refusal}") from choice.refusal
+    return DecodedFrames(
+        decoded.info(path), choice.wanted, [decoded.images[i] for i in choice.wanted.tolist()]
+    )
+
+
+class _Choice:
+    """Asks ``choose`` for the frames of a video of so many frames, and remembers the last answer."""
+
+    def __init__(self, path: Path, choose: Callable[[int], np.ndarray]) -> None:
+        self.path = path
+        self.choose = choose
+
+    def __call__(self, num_frames: int) -> frozenset[int]:
+        self.num_frames = num_frames
+        self.wanted, self.refusal = _wanted(self.path, self.choose, num_frames)
+        return frozenset(self.wanted.tolist())
 
 
 def _wanted(
@@ -210,10 +227,15 @@ class _Decoded:
         return notes
 
 
-def _decode(path: Path, stream: int | None, wanted: Collection[int], threads: str) -> _Decoded:
-    """Decode the whole file on many threads ("AUTO") or on one ("NONE"), keeping the wanted frames as RGB."""
+def _decode(path: Path, stream: int | None, plan: Callable[[int], Collection[int]], threads: str) -> _Decoded:
+    """Decode the whole file on many threads ("AUTO") or on one ("NONE"), keeping the wanted frames as RGB.
+
+    ``plan`` gets the number of frames in an MP4's index (0 for other files) and gives the wanted ones.
+    """
     with opened(path, stream) as (container, video):
+        wanted = plan(video.frames if "mp4" in container.format.name else 0)
         video.thread_type = threads
+        video.codec_context.thread_count = min(os.cpu_count() or 1, _MAX_THREADS)
         ticks = video.time_base
         rate = video.average_rate or video.guessed_rate or _SOME_RATE
         assert ticks is not None  # FFmpeg gives every stream one
