@@ -77,7 +77,6 @@ def run(out: Path, kind: str, seed: int) -> dict[str, object]:
         **evaluation.figures(),
         **asdict(attention_figures(found, truth)),
     }
-    write_text(result, json.dumps(row) + "\n")
     print(row, flush=True)
     return row
 
