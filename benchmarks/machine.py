@@ -1,4 +1,4 @@
-"""What machine a benchmark ran on, in one line, and where the real clips lie."""
+"""What machine a benchmark ran on, in one line."""
 
 from __future__ import annotations
 
@@ -21,14 +21,6 @@ def machine() -> str:
         f"{cpu}, {os.cpu_count()} cores, {memory:.0f} GiB, {gpu}; "
         f"Python {platform.python_version()}, PyTorch {torch.__version__.split('+')[0]}"
     )
-
-
-def real_data() -> Path:
-    """The folder of real clips: ``$ATTCELL_DATA``, else ``../shared/data`` beside the checkout."""
-    folder = Path(os.environ.get("ATTCELL_DATA", Path(__file__).parents[2] / "shared" / "data"))
-    if not folder.is_dir():
-        raise SystemExit(f"real clips not found at {folder}; set ATTCELL_DATA to their folder")
-    return folder
 
 
 def _lines(path: str) -> list[str]:

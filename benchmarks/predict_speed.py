@@ -28,7 +28,8 @@ from attcell.engine.model_folder import SavedModel
 from attcell.video.decode import read_frames
 from attcell.video.segments import centre_frames
 from attcell.video.views import centre_view
-from benchmarks.machine import machine, real_data
+from benchmarks.clip_sets import data_folder
+from benchmarks.machine import machine
 
 
 def main() -> None:
@@ -36,7 +37,10 @@ def main() -> None:
     parser.add_argument("video", nargs="?", type=Path)
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
-    video = options.video or real_data() / "clips" / "juggle_720p.mp4"
+    folder = data_folder()
+    video = options.video or (folder and folder / "clips" / "juggle_720p.mp4")
+    if video is None:
+        raise SystemExit("no real clips at ../shared/data; set ATTCELL_DATA to their folder, or name a video")
     model = _model()
     pictures = _pictures(model, video)
     backbone = model.network.stream("frame").backbone

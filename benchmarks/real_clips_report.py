@@ -12,6 +12,7 @@ import numpy as np
 
 from attcell.files import write_text
 from benchmarks.clip_sets import ClipSet
+from benchmarks.machine import machine
 from benchmarks.nested import leave_one_out
 from benchmarks.paired import holm, mcnemar, sign_flip
 
@@ -60,7 +61,8 @@ def markdown(outcome: Outcome) -> str:
         f"## Paired comparisons\n\n{_comparisons(outcome)}",
         "## Protocol\n\n" + "\n".join(f"- {line}" for line in outcome.protocol),
         f"## Choices made by inner validation\n\n{_choices(outcome)}",
-        "## Time\n\n" + "\n".join(f"- {name}: {value:.0f} s" for name, value in outcome.seconds.items()),
+        f"## Time\n\n{machine()}. Feature maps that are kept already take 0 s.\n\n"
+        + "\n".join(f"- {name}: {value:.0f} s" for name, value in outcome.seconds.items()),
     ]
     return "\n\n".join(parts) + "\n"
 
