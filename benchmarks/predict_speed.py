@@ -27,7 +27,7 @@ from attcell.engine.inference import best_device
 from attcell.engine.model_folder import SavedModel
 from attcell.video.decode import read_frames
 from attcell.video.segments import centre_frames
-from attcell.video.views import centre_view
+from attcell.video.views import centre_view, kept_size
 from benchmarks.clip_sets import data_folder
 from benchmarks.machine import machine
 
@@ -64,8 +64,13 @@ def _model() -> SavedModel:
 
 def _pictures(model: SavedModel, video: Path) -> torch.Tensor:
     plan = evaluation_plan(model.recipe)
-    decoded = read_frames(video, lambda num: centre_frames(num, plan.num_segments))
-    return centre_view(decoded.images, frame_spec(model.recipe.input))
+    spec = frame_spec(model.recipe.input)
+    decoded = read_frames(
+        video,
+        lambda num: centre_frames(num, plan.num_segments),
+        size=lambda width, height: kept_size(width, height, spec),
+    )
+    return centre_view(decoded.images, spec)
 
 
 @contextmanager
@@ -92,9 +97,9 @@ def _measured(times: dict[str, list[float]], model: SavedModel) -> Any:
 
 
 def _timed(into: list[float], function: Callable[..., Any]) -> Callable[..., Any]:
-    def run(*arguments: Any) -> Any:
+    def run(*arguments: Any, **named: Any) -> Any:
         start = time.perf_counter()
-        result = function(*arguments)
+        result = function(*arguments, **named)
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         into.append(time.perf_counter() - start)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from attcell.errors import VideoError
-from attcell.video import decode
+from attcell.video import passes
 from attcell.video.decode import count_frames, read_frames
 
 FORMATS = [
@@ -54,10 +54,18 @@ def test_the_wanted_frames_come_in_the_order_asked(make_video, numbers_of, name,
 
 def test_only_wanted_frames_are_converted(make_video, monkeypatch):
     converted = []
-    real = decode.to_rgb
-    monkeypatch.setattr(decode, "to_rgb", lambda *args: converted.append(1) or real(*args))
+    real = passes.to_rgb
+    monkeypatch.setattr(passes, "to_rgb", lambda *args: converted.append(1) or real(*args))
     read_frames(make_video("a.mp4"), lambda num_frames: np.array([2, 2, 5, 2]))
     assert len(converted) == 2
+
+
+def test_frames_are_kept_at_the_size_asked_for(make_video, numbers_of):
+    path = make_video("a.mp4")
+    read = read_frames(path, lambda num_frames: np.array([3, 7]), size=lambda width, height: (width // 2, 10))
+    assert [image.shape for image in read.images] == [(10, 32, 3)] * 2
+    assert (read.info.width, read.info.height) == (64, 48)
+    assert numbers_of(read.images) == [3, 7]
 
 
 def test_counting_agrees_with_reading(make_video):
@@ -156,6 +164,11 @@ def test_rotation_and_mirroring_are_applied(tmp_path, matrix, expected):
     turned = expected(plain)
     assert (decoded.info.height, decoded.info.width) == turned.shape[:2]
     np.testing.assert_array_equal(decoded.images[0], turned)
+    halved = read_frames(
+        path, lambda num_frames: np.array([0]), size=lambda width, height: (width // 2, height // 2)
+    )
+    assert halved.images[0].shape == (turned.shape[0] // 2, turned.shape[1] // 2, 3)
+    assert np.abs(halved.images[0].astype(float) - turned[::2, ::2]).mean() < 8
 
 
 def _packet_places(path: Path) -> list[tuple[int, int]]:

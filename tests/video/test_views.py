@@ -7,7 +7,15 @@ import pytest
 import torch
 
 from attcell.errors import CallError
-from attcell.video.views import FrameSpec, attended_area, centre_view, mirrored, ten_views, training_view
+from attcell.video.views import (
+    FrameSpec,
+    attended_area,
+    centre_view,
+    kept_size,
+    mirrored,
+    ten_views,
+    training_view,
+)
 
 SPEC = FrameSpec(size=32, short_side=40)
 
@@ -106,3 +114,16 @@ def test_bad_input_is_refused():
         centre_view([np.zeros((4, 4, 3), np.uint8), np.zeros((5, 4, 3), np.uint8)], SPEC)
     with pytest.raises(CallError, match="must share one shape"):
         centre_view([], SPEC)
+
+
+@pytest.mark.parametrize(
+    ("shown_at", "kept_at"),
+    [((1280, 720), (427, 240)), ((720, 1280), (240, 427)), ((320, 240), (320, 240)), ((90, 60), (90, 60))],
+)
+def test_large_frames_are_kept_small(shown_at, kept_at):
+    assert kept_size(*shown_at, SPEC) == kept_at
+
+
+def test_frames_are_kept_as_large_as_crops_need_them():
+    assert kept_size(1280, 720, FrameSpec(size=224, short_side=256)) == (455, 256)
+    assert kept_size(1280, 720, FrameSpec(size=224, short_side=800)) == (1280, 720)

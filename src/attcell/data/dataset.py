@@ -20,7 +20,7 @@ from attcell.errors import VideoError
 from attcell.records import VideoRecord
 from attcell.video.decode import read_frames
 from attcell.video.segments import ShortPolicy, fixed_frames, random_frames
-from attcell.video.views import FrameSpec, centre_view, mirrored, ten_views, training_view
+from attcell.video.views import FrameSpec, centre_view, kept_size, mirrored, ten_views, training_view
 
 SEGMENT_DRAW = 1  # keeps the draws of this module apart from others that start from the same seed
 
@@ -97,7 +97,9 @@ class TrainingVideos(Dataset[Sample | VideoError]):
         rng = np.random.default_rng([self.seed, SEGMENT_DRAW, position])
         try:
             decoded = read_frames(
-                record.path, lambda num: random_frames(num, self.num_segments, rng, self.short)
+                record.path,
+                lambda num: random_frames(num, self.num_segments, rng, self.short),
+                size=lambda width, height: kept_size(width, height, self.spec),
             )
         except VideoError as error:
             return error
@@ -142,7 +144,11 @@ class PlannedViews(Dataset[Views | VideoError]):
     def __getitem__(self, index: int) -> Views | VideoError:
         record = self.records[index]
         try:
-            decoded = read_frames(record.path, self._wanted_frames)
+            decoded = read_frames(
+                record.path,
+                self._wanted_frames,
+                size=lambda width, height: kept_size(width, height, self.spec),
+            )
         except VideoError as error:
             return error
         return Views({"frame": self._views(decoded.images)}, decoded.info.notes)

@@ -19,7 +19,7 @@ from attcell.progress import track
 from attcell.records import VideoRecord
 from attcell.video.views import FrameSpec
 
-DECODING_VERSION = 1  # raise it when the same video would give other frames
+DECODING_VERSION = 2  # raise it when the same video would give other frames
 BACKBONE_BATCH = 32
 
 

@@ -16,7 +16,7 @@ from attcell.nn import STAN, STANOutput
 from attcell.records import Prediction
 from attcell.video.decode import read_frames
 from attcell.video.segments import centre_frames, segment_seconds
-from attcell.video.views import attended_area, centre_view
+from attcell.video.views import attended_area, centre_view, kept_size
 
 PICTURE_SIDE = 320  # pixels of the long side of the frames that a report shows
 
@@ -34,7 +34,11 @@ def predict_video(model: SavedModel, path: Path, num_segments: int | None = None
         ModelError: the network's scores are not finite numbers.
     """
     plan, spec = evaluation_plan(model.recipe, num_segments), frame_spec(model.recipe.input)
-    decoded = read_frames(path, lambda num: centre_frames(num, plan.num_segments, plan.short))
+    decoded = read_frames(
+        path,
+        lambda num: centre_frames(num, plan.num_segments, plan.short),
+        size=lambda width, height: kept_size(width, height, spec),
+    )
     out = run_pictures(model.network, centre_view(decoded.images, spec))
     refuse_not_finite(out.logits)
     info = decoded.info

@@ -1,7 +1,8 @@
 """RGB frames to the network's input: resize, crop, flip, normalise.
 
-All frames of one video get the same crop and the same flip. Frames are resized as uint8 with antialiasing and
-cropped before they become floats, which costs a fraction of doing it the other way round.
+All frames of one video get the same crop and the same flip. Large frames are brought down to
+``kept_size`` while they are decoded; the rest of the resizing is done here, as uint8 with antialiasing, and
+frames are cropped before they become floats, which costs a fraction of doing it the other way round.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import torch
 from torchvision.transforms.v2 import functional as transforms
 
 from attcell.errors import CallError
+
+_SHORT_SIDE_TO_SHOW = 240  # a report shows what the views were cut from, however small the network's input
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,15 @@ class FrameSpec:
                 f"size is {self.size} and short_side is {self.short_side}; "
                 "allowed: 1 <= size <= short_side, for crops are cut from the resized frame"
             )
+
+
+def kept_size(width: int, height: int, spec: FrameSpec) -> tuple[int, int]:
+    """Width and height at which to keep decoded frames: no larger than views and reports need them."""
+    short_side = max(spec.short_side, _SHORT_SIDE_TO_SHOW)
+    if min(width, height) <= short_side:
+        return width, height
+    new_height, new_width = _with_short_side(height, width, short_side)
+    return new_width, new_height
 
 
 def centre_view(images: Sequence[np.ndarray], spec: FrameSpec) -> torch.Tensor:
@@ -102,8 +114,12 @@ def attended_area(height: int, width: int, spec: FrameSpec) -> tuple[float, floa
 def _crop_source_size(height: int, width: int, spec: FrameSpec) -> tuple[int, int]:
     if spec.resize == "squash":
         return spec.short_side, spec.short_side
-    scale = spec.short_side / min(height, width)
-    return max(spec.short_side, round(height * scale)), max(spec.short_side, round(width * scale))
+    return _with_short_side(height, width, spec.short_side)
+
+
+def _with_short_side(height: int, width: int, short_side: int) -> tuple[int, int]:
+    scale = short_side / min(height, width)
+    return max(short_side, round(height * scale)), max(short_side, round(width * scale))
 
 
 def _centre_corner(height: int, width: int, size: int) -> tuple[int, int]:
@@ -130,7 +146,8 @@ def _resized(images: Sequence[np.ndarray], size: tuple[int, int]) -> torch.Tenso
 
 
 def _crop(frames: torch.Tensor, top: int, left: int, spec: FrameSpec) -> torch.Tensor:
-    return _normalised(frames[..., top : top + spec.size, left : left + spec.size], spec)
+    crop = frames[..., top : top + spec.size, left : left + spec.size]
+    return _normalised(crop.contiguous(memory_format=torch.channels_last), spec)
 
 
 def _normalised(frames: torch.Tensor, spec: FrameSpec) -> torch.Tensor:
