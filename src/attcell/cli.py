@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import io
 import sys
-from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from attcell.errors import AttcellError, CallError
+from attcell.options import Crops, Kind, ListRoot, NumSegments, Split
 
 if TYPE_CHECKING:
-    from attcell.engine.evaluation import Evaluation
     from attcell.records import Prediction
 
 app = typer.Typer(
@@ -31,28 +30,6 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Look at data sets.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data_app, name="data")
-
-
-class Kind(StrEnum):
-    """The kinds of generated videos."""
-
-    trimmed = "trimmed"
-    untrimmed = "untrimmed"
-
-
-class Split(StrEnum):
-    """The parts of a data set that a recipe names."""
-
-    train = "train"
-    val = "val"
-    test = "test"
-
-
-class Crops(IntEnum):
-    """How many crops of each frame are looked at."""
-
-    one = 1
-    ten = 10
 
 
 def main() -> None:
@@ -125,7 +102,7 @@ def synth(
 @data_app.command("check")
 def data_check(
     source: Annotated[Path, typer.Argument(help="A folder per class, or a list file.")],
-    root: Annotated[Path | None, typer.Option(help="What a list's paths are relative to.")] = None,
+    root: ListRoot = None,
     json_path: Annotated[
         str | None, typer.Option("--json", help="Write the report as JSON to this file, or - for stdout.")
     ] = None,
@@ -179,8 +156,8 @@ def test(
     model: Annotated[str, typer.Argument(help="A model folder, or a Hugging Face id.")],
     split: Annotated[Split, typer.Option(help="Which source of the model's recipe.")] = Split.test,
     data: Annotated[Path | None, typer.Option(help="Another source: a folder per class or a list.")] = None,
-    root: Annotated[Path | None, typer.Option(help="What a list's paths are relative to.")] = None,
-    segments: Annotated[int | None, typer.Option(min=1, help="T; by default the recipe's.")] = None,
+    root: ListRoot = None,
+    segments: NumSegments = None,
     crops: Annotated[Crops, typer.Option(help="1, or 10 averaged.")] = Crops.one,
     cache: Annotated[Path | None, typer.Option(help="Keep a frozen backbone's features here.")] = None,
     out: Annotated[
@@ -196,7 +173,9 @@ def test(
     from attcell.engine.inference import best_device
     from attcell.engine.model import load
     from attcell.files import check_output
+    from attcell.progress import say
     from attcell.report.confusion import confusion_picture
+    from attcell.report.lines import evaluation_lines
 
     beside = Path(model).absolute().parent if Path(model).is_dir() else Path()
     folder = out or beside / f"test-{split.value if data is None else data.stem}"
@@ -218,7 +197,10 @@ def test(
         folder / "confusion.png",
         title=f"{model} on {data or split.value}",
     )
-    _print_evaluation(evaluation, folder)
+    for message in (*evaluation.unread.values(), *evaluation.notes):
+        say(f"attcell: {message}")
+    print("\n".join(evaluation_lines(evaluation)))
+    print(f"written: {folder / 'scores.json'}, {folder / 'confusion.png'}")
     if evaluation.unread:
         raise typer.Exit(1)
 
@@ -227,7 +209,7 @@ def test(
 def predict(
     videos: Annotated[list[Path], typer.Argument(help="Video files.")],
     model: Annotated[str, typer.Option(help="A model folder, or a Hugging Face id.")],
-    segments: Annotated[int | None, typer.Option(min=1, help="T; by default the recipe's.")] = None,
+    segments: NumSegments = None,
     json_path: Annotated[
         str | None, typer.Option("--json", help="Write the predictions to this file, or - for stdout.")
     ] = None,
@@ -242,6 +224,7 @@ def predict(
     from attcell.errors import VideoError
     from attcell.files import check_output
     from attcell.progress import say, track
+    from attcell.report.lines import prediction_line
     from attcell.report.page import write_report
 
     if report is not None and json_path == str(report):
@@ -262,7 +245,7 @@ def predict(
         for note in predictions[-1].notes:
             say(f"{video}: {note}")
         if json_path != "-":
-            print(_one_line(predictions[-1]), flush=True)
+            print(prediction_line(predictions[-1]), flush=True)
     if json_path is not None:
         found = [prediction.to_dict() for prediction in predictions]
         _write_json(json_path, {"model": model, "predictions": found, "failed": failed})
@@ -273,29 +256,6 @@ def predict(
         say(f"no report: no video could be read, and {report} is not written")
     if failed:
         raise typer.Exit(1)
-
-
-def _one_line(prediction: Prediction) -> str:
-    best = ", ".join(f"{label} {100 * score:.1f} %" for label, score in prediction.top(3))
-    attention = prediction.temporal_attention
-    if attention.max() == attention.min():  # SAN and averaging look at all segments alike
-        return f"{prediction.video}: {best}"
-    start, end = prediction.segments_seconds[int(attention.argmax())]
-    return f"{prediction.video}: {best} (most attention at {start:.1f}-{end:.1f} s)"
-
-
-def _print_evaluation(evaluation: Evaluation, folder: Path) -> None:
-    from attcell.progress import say
-
-    for message in (*evaluation.unread.values(), *evaluation.notes):
-        say(f"attcell: {message}")
-    for name, value in evaluation.figures().items():
-        print(f"{name.replace('_', ' '):20} {value:6.2f} %")
-    print(
-        "protocol:",
-        ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in evaluation.protocol.items()),
-    )
-    print(f"written: {folder / 'scores.json'}, {folder / 'confusion.png'}")
 
 
 def _write_json(path: str, content: object) -> None:

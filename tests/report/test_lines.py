@@ -1,0 +1,39 @@
+"""The lines that commands print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from attcell.engine.evaluation import Evaluation
+from attcell.records import VideoRecord
+from attcell.report.lines import evaluation_lines, prediction_line
+
+ATTENTION = np.array([0.1, 0.2, 0.6, 0.1])
+
+
+def test_the_best_classes_and_the_time_of_most_attention(make_prediction):
+    scores = np.array([0.05, 0.125, 0.02, 0.7, 0.0, 0.1, 0.005])
+    found = make_prediction(video="a.mp4", scores=scores, temporal_attention=ATTENTION)
+    assert prediction_line(found) == (
+        "a.mp4: run 70.0 %, jack 12.5 %, walk 10.0 % (most attention at 7.0-9.5 s)"
+    )
+
+
+def test_even_attention_names_no_time(make_prediction):
+    found = make_prediction(video="a.mp4", labels=("run",), scores=np.ones(1), temporal_attention=np.ones(4))
+    assert prediction_line(found) == "a.mp4: run 100.0 %"
+
+
+def test_the_figures_come_with_their_protocol():
+    records = tuple(VideoRecord(f"{place}.mp4", Path("x"), place % 2) for place in range(4))
+    scores = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [np.nan, np.nan]])
+    evaluation = Evaluation(
+        ("run", "sit"), records, scores, {"3.mp4": "damaged"}, (), {"videos": 4, "short_videos": "repeat"}
+    )
+    assert evaluation_lines(evaluation) == [
+        "top1                  75.00 %",
+        "mean class accuracy   75.00 %",
+        "protocol: videos 4, short videos repeat",
+    ]
