@@ -242,3 +242,19 @@ def test_a_recipe_survives_json_and_yaml(recipe):
     plain = recipe.model_dump(mode="json")
     assert check_recipe(json.loads(json.dumps(plain)), source="json") == recipe
     assert check_recipe(yaml.safe_load(yaml.safe_dump(plain, sort_keys=False)), source="yaml") == recipe
+
+
+def test_a_recipe_by_its_path_as_text(path):
+    assert load_recipe(str(path)) == load_recipe(path)
+    with pytest.raises(CallError, match=r'path is 5; give one path as text or Path, such as "recipes/'):
+        load_recipe(5)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"), [("train.epochs=3", "'train.epochs=3'"), ([5], r"\[5\] \(list\)")]
+)
+def test_overrides_that_are_no_list_of_texts(path, overrides, said):
+    with pytest.raises(
+        CallError, match=rf'overrides are {said}; give a list of texts, such as \["train.epochs=3"'
+    ):
+        load_recipe(path, overrides)

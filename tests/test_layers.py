@@ -11,8 +11,8 @@ import attcell
 
 ROOT = Path(attcell.__file__).parent
 ROWS = [
-    "errors", "records", "files", "progress", "config", "nn", "metrics", "video", "data", "engine", "report",
-    "demo", "options", "cli",
+    "errors", "arguments", "records", "files", "progress", "config", "nn", "metrics", "video", "data",
+    "engine", "report", "demo", "options", "cli",
 ]  # fmt: skip
 PURE = ("nn", "metrics")  # tensors and arrays only
 FORBIDDEN_IN_PURE = {"os", "pathlib", "json", "av", "cv2", "io", "shutil", "tempfile"}

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from attcell.errors import CallError
 from attcell.records import Prediction
 
 
@@ -47,3 +48,9 @@ def test_to_dict_is_plain_json_without_pictures(prediction):
 
 def test_pictures_are_kept_out_of_the_repr(prediction):
     assert "frames" not in repr(prediction)
+
+
+@pytest.mark.parametrize(("count", "said"), [(-1, "-1"), (2.5, "2.5"), ("3", "'3'")])
+def test_a_count_that_cannot_be_is_refused(prediction, count, said):
+    with pytest.raises(CallError, match=f"count is {said}; give a whole number, at least 0"):
+        prediction.top(count)

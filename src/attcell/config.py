@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from attcell.arguments import path_of, shown
 from attcell.errors import CallError
 
 PATH_KEYS = ("data.train", "data.val", "data.test", "data.root", "cache.folder")
@@ -162,7 +163,7 @@ class Recipe(Section):
         return self
 
 
-def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe file, put ``key=value`` overrides over it (``train.epochs=3``), and check everything.
 
     Raises:
@@ -172,9 +173,12 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError, safe_load
 
+    path = path_of(path, "path", "recipes/stan-frame-vgg16.yaml")
     if not path.is_file():
         raise CallError(f"no recipe at {path}; give the path of a YAML file")
     changes = []
+    if isinstance(overrides, str) or not all(isinstance(override, str) for override in overrides):
+        raise CallError(f'overrides are {shown(overrides)}; give a list of texts, such as ["train.epochs=3"]')
     for override in overrides:
         if "=" not in override or override.startswith("="):
             raise CallError(f"override {override!r} is not key=value; for example train.epochs=3")

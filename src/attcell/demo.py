@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from attcell.arguments import path_of
 from attcell.config import check_recipe
 from attcell.data.synth.truth import read_truth
 from attcell.data.synth.write import write_dataset
@@ -80,11 +81,12 @@ def attention_recipe(videos: Path, backbone: Path, features: Path) -> dict[str, 
     }
 
 
-def run_demo(out: Path) -> Path:
+def run_demo(out: str | Path) -> Path:
     """Run the demo in the folder ``out``, say what it does, and return the report page.
 
     A demo that was broken off goes on where it was; one that is finished only tests and reports again.
     """
+    out = path_of(out, "out", "attcell-demo")
     started = time.monotonic()
     say(f"1/5 Generating videos in {out}: little figures; a class is a colour and a motion")
     trimmed = _generate(out / "trimmed", "trimmed", TRIMMED_SEED, TRIMMED)

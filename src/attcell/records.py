@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from attcell.arguments import whole_number
+
 
 @dataclass(frozen=True)
 class VideoRecord:
@@ -69,7 +71,7 @@ class Prediction:
 
     def top(self, count: int = 5) -> list[tuple[str, float]]:
         """The ``count`` best classes with their probabilities, best first."""
-        best = np.argsort(-self.scores, kind="stable")[:count]
+        best = np.argsort(-self.scores, kind="stable")[: whole_number(count, "count", least=0)]
         return [(self.labels[i], float(self.scores[i])) for i in best]
 
     def to_dict(self) -> dict[str, Any]:

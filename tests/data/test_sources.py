@@ -163,3 +163,13 @@ def test_files_that_are_no_list(tmp_path, content, message):
 def test_weizmann(real_data):
     listing = read_source(real_data / "weizmann")
     assert (len(listing.records), len(listing.labels), listing.ignored) == (90, 10, ())
+
+
+def test_what_is_no_path_is_refused(tmp_path):
+    with pytest.raises(
+        CallError, match=r'source is 5; give one path as text or Path, such as "videos/train"'
+    ):
+        read_source(5)
+    (tmp_path / "list.txt").write_text("a.mp4 0\n")
+    with pytest.raises(CallError, match=r'root is 5; give one path as text or Path, such as "videos"'):
+        read_source(tmp_path / "list.txt", 5)

@@ -118,8 +118,14 @@ def test_a_trained_backbones_features_are_not_kept(model, mixed, tmp_path):
 
 
 def test_no_segments_are_refused(model, mixed):
-    with pytest.raises(CallError, match="0 segments were asked for; at least 1 is needed"):
+    with pytest.raises(CallError, match="segments is 0; give a whole number, at least 1"):
         evaluate_model(model, mixed, num_segments=0, device=CPU)
+
+
+@pytest.mark.parametrize(("crops", "said"), [(3, "3"), (True, "True"), ("10", "'10'"), (None, "None")])
+def test_other_crops_than_one_or_ten_are_refused(model, mixed, crops, said):
+    with pytest.raises(CallError, match=f"num_crops is {said}; allowed: 1 or 10"):
+        evaluate_model(model, mixed, num_crops=crops, device=CPU)
 
 
 def test_scores_that_are_no_numbers_are_an_error_and_no_unread_video(model, mixed):
@@ -155,6 +161,11 @@ class TestListings:
     def test_a_split_that_the_recipe_does_not_name(self, model, split):
         message = f"the model's recipe names no {split} videos; name a source with --data"
         with pytest.raises(CallError, match=message):
+            listing_of(model, split)
+
+    @pytest.mark.parametrize(("split", "said"), [("dev", "'dev'"), (None, "None")])
+    def test_an_unknown_split(self, model, split, said):
+        with pytest.raises(CallError, match=f"split is {said}; allowed: train, val, test"):
             listing_of(model, split)
 
     def test_held_out_videos_are_the_validation_videos_and_no_training_videos(self, folder):

@@ -102,3 +102,41 @@ def test_the_prediction_of_a_text_path(model, record):
     found = Model(model).predict(str(record.path), segments=2)
     assert found.video == str(record.path)
     assert np.isclose(found.scores.sum(), 1)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(5, "5"), (None, "None"), (b"run", "b'run' (bytes)"), (["run"], "['run'] (list)")]
+)
+def test_what_is_no_path_is_refused(model, value, said):
+    for name, example, call in (
+        ("model", "runs/mine/model", load),
+        ("video", "clip.mp4", Model(model).predict),
+    ):
+        with pytest.raises(CallError) as caught:
+            call(value)
+        assert str(caught.value) == f'{name} is {said}; give one path as text or Path, such as "{example}"'
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(2.5, "2.5"), (0, "0"), (-1, "-1"), ("3", "'3'"), (True, "True"), ([3], "[3] (list)")]
+)
+def test_segments_that_are_no_whole_number_are_refused(model, record, value, said):
+    with pytest.raises(CallError) as caught:
+        Model(model).predict(record.path, segments=value)
+    assert str(caught.value) == f"segments is {said}; give a whole number, at least 1"
+
+
+def test_numpys_whole_numbers_are_segments_too(model, record):
+    assert Model(model).predict(record.path, segments=np.int64(2)).frame_seconds.shape == (2,)
+
+
+def test_what_is_no_device_is_refused(model, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for value, message in (
+        ("gpu", 'device is \'gpu\'; give one such as "cpu" or "cuda"'),
+        (None, 'device is None; give one such as "cpu" or "cuda"'),
+        ("cuda", "device is 'cuda', and PyTorch finds no GPU; give \"cpu\""),
+    ):
+        with pytest.raises(CallError) as caught:
+            Model(model).to(value)
+        assert str(caught.value) == message

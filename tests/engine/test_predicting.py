@@ -54,7 +54,7 @@ def test_attention_sums_to_one(model, record):
 def test_t_is_the_recipes_unless_it_is_given(model, record):
     assert predict_video(model, record.path).temporal_attention.shape == (3,)
     assert predict_video(model, record.path, 30).temporal_attention.shape == (30,)
-    with pytest.raises(CallError, match="0 segments were asked for; at least 1 is needed"):
+    with pytest.raises(CallError, match="segments is 0; give a whole number, at least 1"):
         predict_video(model, record.path, 0)
 
 

@@ -207,6 +207,27 @@ def test_bad_predictions_are_refused_and_leave_nothing(make_prediction: Maker, t
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_no_list_of_predictions_is_refused(make_prediction: Maker, tmp_path: Path) -> None:
+    one = make_prediction()
+    for given, said in ((5, "5"), ([5], r"\[5\] \(list\)"), (one, r".* \(Prediction\)"), ("ab", "'ab'")):
+        with pytest.raises(
+            CallError, match=f"predictions are {said}; give a list of what Model.predict returns"
+        ):
+            write_report(given, tmp_path / "page.html")
+    with pytest.raises(CallError, match=r'model is \'runs/mine\'; give names and values, such as {"model":'):
+        write_report([one], tmp_path / "page.html", "runs/mine")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_page_goes_to_a_path_or_its_text(make_prediction: Maker, tmp_path: Path) -> None:
+    write_report([make_prediction()], str(tmp_path / "page.html"))
+    assert (tmp_path / "page.html").is_file()
+    with pytest.raises(
+        CallError, match=r'path is None; give one path as text or Path, such as "report.html"'
+    ):
+        write_report([make_prediction()], None)
+
+
 def test_embedded_json_holds_no_markup() -> None:
     text = str(embedded_json({"a": NASTY}))
     assert not set("<>&\u2028") & set(text)

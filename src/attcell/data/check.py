@@ -172,8 +172,8 @@ def check_source(
         source, root: as in ``read_source``, whose errors pass through.
         progress: wraps the records while they are gone through, such as ``rich.progress.track``.
     """
-    source = Path(source)
     listing = read_source(source, root)
+    source = Path(source)
     videos = tuple(_checked(record) for record in progress(listing.records))
     surplus = _surplus(source, root, listing)
     return CheckReport(

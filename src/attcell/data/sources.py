@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from attcell.arguments import path_of
 from attcell.errors import CallError, DataError
 from attcell.records import VideoRecord
 
@@ -59,7 +60,7 @@ def read_source(
         CallError: ``source`` or ``root`` does not exist, or ``root`` is given for a folder per class.
         DataError: no video, a bad line (with file and line number), an unknown class, a video named twice.
     """
-    source = Path(source)
+    source = path_of(source, "source", "videos/train")
     if source.is_dir():
         if root is not None:
             raise CallError(
@@ -70,7 +71,7 @@ def read_source(
         raise CallError(
             f"{source}: no such file or folder; give a folder with one folder per class, or a list"
         )
-    folder = source.parent if root is None else Path(root)
+    folder = source.parent if root is None else path_of(root, "root", "videos")
     if not folder.is_dir():
         raise CallError(
             f"root {folder}: no such folder; give the folder that the paths in {source} start from"

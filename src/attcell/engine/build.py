@@ -6,6 +6,7 @@ from typing import Literal
 
 from torch import nn
 
+from attcell.arguments import shown, whole_number
 from attcell.config import InputSection, ModelSection, Recipe, StreamSection
 from attcell.data.dataset import ViewPlan
 from attcell.engine.weights import load_backbone_weights
@@ -61,12 +62,13 @@ def evaluation_plan(
     """The views that are looked at in validation and test; T is free at test.
 
     Raises:
-        CallError: less than one segment.
+        CallError: less than one segment, or other crops than 1 or 10.
     """
     if num_segments is None:
         num_segments = recipe.segments.test
-    if num_segments < 1:
-        raise CallError(f"{num_segments} segments were asked for; at least 1 is needed")
+    num_segments = whole_number(num_segments, "segments", least=1)
+    if isinstance(num_crops, bool) or num_crops not in (1, 10):
+        raise CallError(f"num_crops is {shown(num_crops)}; allowed: 1 or 10")
     return ViewPlan(num_segments=num_segments, short=recipe.segments.short, num_crops=num_crops)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from attcell.arguments import shown
 from attcell.data.dataset import KeptViews, PlannedViews, ViewPlan
 from attcell.data.sources import Listing, read_source
 from attcell.engine.build import evaluation_plan, frame_spec
@@ -103,6 +104,9 @@ def evaluate_model(
         cache_folder: keep the backbone's feature maps there, or take those that are there. Only for a model
             whose backbone is frozen.
         device: where the network runs.
+
+    Raises:
+        CallError: segments or crops that cannot be, or kept features of a backbone that was trained.
     """
     plan, spec = evaluation_plan(model.recipe, num_segments, num_crops), model.recipe.input
     if num_crops == 10 and spec.short_side == spec.size and spec.resize == "squash":
@@ -158,17 +162,19 @@ def _views_of(
 
 
 def listing_of(
-    model: SavedModel, split: str, source: Path | None = None, root: Path | None = None
+    model: SavedModel, split: str, source: str | Path | None = None, root: str | Path | None = None
 ) -> Listing:
     """The videos to test on: a split of the model's own recipe, or another source with the same classes.
 
     Raises:
-        CallError: the recipe names no such split.
+        CallError: no such split, or the recipe names none.
         DataError: a source that is not right, or holds a class that the model does not know.
     """
     if source is not None:
         return read_source(source, root, model.labels)
     data = model.recipe.data
+    if split not in ("train", "val", "test"):
+        raise CallError(f"split is {shown(split)}; allowed: train, val, test")
     if split != "test" and data.val_fraction > 0:
         listings = read_listings(model.recipe, model.labels)
         return Listing(listings.val if split == "val" else listings.train, listings.labels)

@@ -9,6 +9,7 @@ import torch
 from huggingface_hub import ModelHubMixin, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
+from attcell.arguments import path_of, shown
 from attcell.engine.model_folder import SavedModel, load_model, save_model
 from attcell.engine.predicting import predict_video
 from attcell.errors import CallError
@@ -41,13 +42,24 @@ class Model(ModelHubMixin):
             segments: T; by default the recipe's ``segments.test``.
 
         Raises:
+            CallError: ``video`` is no path, or ``segments`` no whole number from 1 on.
             VideoError: the file cannot be read.
         """
-        return predict_video(self.saved, Path(video), segments)
+        return predict_video(self.saved, path_of(video, "video", "clip.mp4"), segments)
 
     def to(self, device: str | torch.device) -> Model:
-        """Move the network to a device, and return the model."""
-        self.saved.network.to(device)
+        """Move the network to a device, and return the model.
+
+        Raises:
+            CallError: not a device, or a GPU where PyTorch finds none.
+        """
+        try:
+            place = torch.device(device)
+        except (RuntimeError, TypeError) as error:
+            raise CallError(f'device is {shown(device)}; give one such as "cpu" or "cuda"') from error
+        if place.type == "cuda" and not torch.cuda.is_available():
+            raise CallError(f'device is {shown(device)}, and PyTorch finds no GPU; give "cpu"')
+        self.saved.network.to(place)
         return self
 
     def _save_pretrained(self, save_directory: Path) -> None:
@@ -73,13 +85,13 @@ def load(model: str | Path) -> Model:
         model: a folder with config.json and model.safetensors, or an id such as ``someone/stan-ucf101``.
 
     Raises:
-        CallError: neither a model folder nor an id that can be reached.
+        CallError: neither a model folder nor an id that can be reached, or no path at all.
         ModelError: a model of another format, or damaged.
     """
-    name = str(model)
+    folder, name = path_of(model, "model", "runs/mine/model"), str(model)
     is_id = name.count("/") == 1 and not name.startswith((".", "/", "~"))
-    if Path(model).exists() or not is_id:
-        return Model(load_model(Path(model)))
+    if folder.exists() or not is_id:
+        return Model(load_model(folder))
     say(f"no folder {name} here; asking the Hugging Face hub")
     try:
         return Model._from_pretrained(model_id=name)  # the public one asks for config.json alone before

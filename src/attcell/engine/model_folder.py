@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
 import attcell
+from attcell.arguments import path_of
 from attcell.config import Recipe, check_recipe
 from attcell.engine.build import build_network
 from attcell.engine.weights import misfit, state_digest
@@ -62,13 +63,14 @@ def save_model(
             weights_file.write_bytes(save(state, {"format": "pt", "weights": digest}))
 
 
-def load_model(folder: Path) -> SavedModel:
+def load_model(folder: str | Path) -> SavedModel:
     """Read a model folder that :func:`save_model` wrote.
 
     Raises:
         CallError: no model folder there.
         ModelError: another format, or files that do not belong together.
     """
+    folder = path_of(folder, "folder", "runs/mine/model")
     config_path, weights_path = folder / "config.json", folder / "model.safetensors"
     if not config_path.is_file() or not weights_path.is_file():
         raise CallError(f"no model at {folder}: a model folder holds config.json and model.safetensors")

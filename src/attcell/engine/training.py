@@ -22,6 +22,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+from attcell.arguments import path_of, shown
 from attcell.config import Recipe, TrainSection, load_recipe
 from attcell.engine.build import build_network
 from attcell.engine.inference import best_device
@@ -47,7 +48,7 @@ class TrainingOutcome:
     iterations: int
 
 
-def train(recipe: Recipe, run_folder: Path, *, resume: bool = False) -> TrainingOutcome:
+def train(recipe: Recipe, run_folder: str | Path, *, resume: bool = False) -> TrainingOutcome:
     """Train by a recipe; the best network so far is always in ``run_folder/model``.
 
     Args:
@@ -56,11 +57,15 @@ def train(recipe: Recipe, run_folder: Path, *, resume: bool = False) -> Training
         resume: go on from the last checkpoint. The outcome is that of an undisturbed run.
 
     Raises:
-        CallError: the folder holds another run, or there is nothing to resume with this recipe.
+        CallError: ``recipe`` is no recipe; the folder holds another run, or there is nothing to resume with
+            this recipe.
         DataError, VideoError: videos or lists that cannot be read.
         ModelError: weights that do not fit.
         TrainingError: the loss is no longer a number, or the checkpoint to go on from is damaged.
     """
+    if not isinstance(recipe, Recipe):
+        raise CallError(f"recipe is {shown(recipe)}; read one with attcell.config.load_recipe(path)")
+    run_folder = path_of(run_folder, "run_folder", "runs/mine")
     recipe = _with_absolute_paths(recipe)
     # A further process of a distributed training: the first one has prepared everything.
     started_by_another = os.environ.get("LOCAL_RANK", "0") != "0"

@@ -11,6 +11,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
+from attcell.arguments import path_of, shown
 from attcell.errors import CallError
 from attcell.files import write_text
 from attcell.records import Prediction
@@ -19,7 +20,7 @@ from attcell.report.views import short_names, video_view
 
 
 def write_report(
-    predictions: Sequence[Prediction], path: Path, model: Mapping[str, str] | None = None
+    predictions: Sequence[Prediction], path: str | Path, model: Mapping[str, str] | None = None
 ) -> None:
     """Write a page on one or more predictions: what was seen, and where and when the evidence is.
 
@@ -29,9 +30,14 @@ def write_report(
         model: names and values that describe the model, shown at the end of the page.
 
     Raises:
-        CallError: no prediction was given, or one whose parts do not fit together.
+        CallError: something else than predictions was given, or none, or one whose parts do not fit together.
         ModelError: a prediction holds values that are not finite numbers.
     """
+    path = path_of(path, "path", "report.html")
+    if not isinstance(predictions, Sequence) or not all(isinstance(one, Prediction) for one in predictions):
+        raise CallError(f"predictions are {shown(predictions)}; give a list of what Model.predict returns")
+    if not isinstance(model, Mapping | None):
+        raise CallError(f'model is {shown(model)}; give names and values, such as {{"model": "runs/mine"}}')
     if not predictions:
         raise CallError("a report needs at least one prediction, but none was given; predict a video first")
     write_text(path, render(predictions, model or {}))

@@ -135,3 +135,10 @@ def test_values_that_are_not_allowed(
     with pytest.raises(CallError, match=message):
         write_dataset(tmp_path / "set", kind, seed=seed, videos=videos)
     assert not (tmp_path / "set").exists()
+
+
+def test_a_folder_is_a_path_or_its_text(tmp_path):
+    out = write_dataset(str(tmp_path / "videos"), num_classes=4, videos={"test": 1})
+    assert out == tmp_path / "videos"
+    with pytest.raises(CallError, match=r'out is 5; give one path as text or Path, such as "videos"'):
+        write_dataset(5)

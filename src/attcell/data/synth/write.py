@@ -13,6 +13,7 @@ from typing import Any
 import av
 import numpy as np
 
+from attcell.arguments import path_of
 from attcell.data.synth.classes import ring
 from attcell.data.synth.render import RenderedVideo, render
 from attcell.data.synth.scene import FPS, KINDS, SIZE, SPLITS, plan_video
@@ -38,7 +39,7 @@ class _Job:
 
 
 def write_dataset(
-    out: Path,
+    out: str | Path,
     kind: str = "trimmed",
     *,
     seed: int = 0,
@@ -63,6 +64,7 @@ def write_dataset(
         CallError: a value that is not allowed, or a folder that holds something else.
         DataError: a finished set from which videos are missing.
     """
+    out = path_of(out, "out", "videos")
     labels = [c.name for c in ring(num_classes)]
     _check(kind, seed, videos)
     parameters = {"format": FORMAT, "kind": kind, "seed": seed, "num_classes": num_classes}
@@ -120,7 +122,7 @@ def _check(kind: str, seed: int, videos: Mapping[str, int]) -> None:
     unknown = [split for split in videos if split not in SPLITS]
     if unknown:
         raise CallError(f"unknown split {unknown[0]!r}; the splits are {', '.join(SPLITS)}")
-    if any(count < 0 for count in videos.values()) or sum(videos.values()) == 0:
+    if any(not isinstance(count, int) or count < 0 for count in videos.values()) or sum(videos.values()) == 0:
         raise CallError(f"{dict(videos)} videos of each class; choose numbers from 0 on, not all of them 0")
 
 
