@@ -127,6 +127,7 @@ def test_a_finished_set_with_a_hole_is_an_error(tmp_path: Path) -> None:
         ("trimmed", 0, {"dev": 1}, "unknown split 'dev'"),
         ("trimmed", 0, {"train": 0}, "not all of them 0"),
         ("trimmed", 0, {"train": 3, "test": -1}, "choose numbers from 0 on"),
+        ("trimmed", 0, {"train": 1.5}, "choose numbers from 0 on"),
     ],
 )
 def test_values_that_are_not_allowed(
