@@ -1,0 +1,104 @@
+"""What the documents point to is there, and the recipes that they name are recipes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from attcell.config import PATH_KEYS, check_recipe, load_recipe
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
+RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
+OTHERS_EXCLUDE = ("data.val", "cache.folder")  # with val_fraction; with a backbone that is trained
+PATHS = [f"{key}={key}" for key in PATH_KEYS if key not in OTHERS_EXCLUDE]
+
+
+def found(pattern: str) -> list[tuple[str, str]]:
+    """(document, what the pattern's group matched), for every match in the documents."""
+    return [
+        (document.relative_to(ROOT).as_posix(), text)
+        for document in DOCUMENTS
+        for text in re.findall(pattern, document.read_text(encoding="utf-8"))
+    ]
+
+
+LINKS = [
+    (document, target) for document, target in found(r"\]\(([^)\s]+)\)") if not re.match(r"[a-z]+:", target)
+]
+NAMED_RECIPES = found(r"\b(recipes/[\w.-]+\.yaml)")
+TRAIN_COMMANDS = found(r"attcell train (recipes/[^\n`#]+)")
+
+
+def test_something_was_found():
+    assert {"README.md", "benchmarks/README.md"} <= {document for document, _ in LINKS}
+    assert {"README.md"} <= {document for document, _ in TRAIN_COMMANDS}
+    assert len(TRAIN_COMMANDS) <= len(NAMED_RECIPES)
+    assert RECIPES
+
+
+@pytest.mark.parametrize(("document", "target"), LINKS)
+def test_a_link_points_to_something(document, target):
+    path, _, heading = target.partition("#")
+    goal = (ROOT / document).parent / path if path else ROOT / document
+    assert goal.exists()
+    if heading:
+        assert heading in headings(goal)
+
+
+@pytest.mark.parametrize(("document", "name"), NAMED_RECIPES)
+def test_a_named_recipe_is_there(document, name):
+    assert (ROOT / name).is_file()
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_wants_nothing_but_paths(path):
+    recipe = load_recipe(path, PATHS)
+    assert recipe.data.train == Path("data.train")
+    assert f"attcell train recipes/{path.name} data.train=" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("document", "words"), TRAIN_COMMANDS)
+def test_a_command_that_trains_has_a_valid_recipe(document, words):
+    name, *others = words.split()
+    load_recipe(ROOT / name, [word for word in others if "=" in word])
+
+
+def test_the_recipe_of_the_docs_is_one_and_names_every_key():
+    text = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+    values = yaml.safe_load(text.split("```yaml\n")[1].split("```")[0])
+    given = {**values["data"], "val": None}
+    whole = check_recipe({**values, "data": given}, source="docs/recipes.md").model_dump(mode="json")
+    assert keys(values) | {"train.epochs"} == keys(whole)
+
+
+@pytest.mark.parametrize(("document", "module"), found(r"python -m (benchmarks\.\w+)"))
+def test_a_named_benchmark_is_there(document, module):
+    assert (ROOT / f"{module.replace('.', '/')}.py").is_file()
+
+
+@pytest.mark.parametrize(("document", "name"), found(r"`([\w/]+\.py)`"))
+def test_a_named_file_is_there(document, name):
+    assert any((base / name).is_file() for base in (ROOT, ROOT / "src" / "attcell"))
+
+
+def headings(document: Path) -> set[str]:
+    """The names that a document's headings can be pointed to by."""
+    lines = re.findall(r"^#+ (.+)$", document.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", line).lower().replace(" ", "-") for line in lines}
+
+
+def keys(values: dict[str, object], before: str = "") -> set[str]:
+    """All keys, as in ``train.seed``."""
+    return set().union(
+        *(
+            keys(value, f"{before}{key}.") if isinstance(value, dict) else {f"{before}{key}"}
+            for key, value in values.items()
+        )
+    )
