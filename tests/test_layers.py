@@ -11,10 +11,10 @@ import attcell
 
 ROOT = Path(attcell.__file__).parent
 ROWS = [
-    "errors", "arguments", "records", "files", "progress", "config", "nn", "metrics", "video", "data",
+    "errors", "arguments", "records", "files", "progress", "config", "nn", "flow", "metrics", "video", "data",
     "engine", "report", "demo", "options", "cli",
 ]  # fmt: skip
-PURE = ("nn", "metrics")  # tensors and arrays only
+PURE = ("nn", "flow", "metrics")  # tensors and arrays only
 FORBIDDEN_IN_PURE = {"os", "pathlib", "json", "av", "cv2", "io", "shutil", "tempfile"}
 FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 

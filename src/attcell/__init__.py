@@ -1,7 +1,8 @@
 """attcell recognises actions in videos and shows where and when the evidence is.
 
 ``attcell.load(folder)`` gives a trained :class:`~attcell.engine.model.Model`; ``attcell.nn`` holds the
-networks. Both are imported when they are first used, so that ``import attcell`` is quick.
+networks, ``attcell.flow`` optical flow. They are imported when first used, so that ``import attcell`` is
+quick.
 """
 
 from __future__ import annotations
@@ -10,16 +11,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from attcell import metrics, nn
+    from attcell import flow, metrics, nn
     from attcell.engine.model import Model, load
 
 __version__ = "0.1.0"
-__all__ = ["Model", "load", "metrics", "nn"]
+__all__ = ["Model", "flow", "load", "metrics", "nn"]
 
 
 def __getattr__(name: str) -> Any:
     if name in ("Model", "load"):
         return getattr(import_module("attcell.engine.model"), name)
-    if name in ("nn", "metrics"):
+    if name in ("nn", "flow", "metrics"):
         return import_module(f"attcell.{name}")
     raise AttributeError(f"module 'attcell' has no attribute {name!r}")

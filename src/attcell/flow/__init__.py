@@ -1,0 +1,15 @@
+"""Optical flow on tensors, on any device, and the pictures that networks see of it."""
+
+from attcell.flow.coarse_to_fine import PRESETS, TVL1, tvl1
+from attcell.flow.codes import dequantize, flow_picture, flow_stack, mirrored_codes, quantize
+
+__all__ = [
+    "PRESETS",
+    "TVL1",
+    "dequantize",
+    "flow_picture",
+    "flow_stack",
+    "mirrored_codes",
+    "quantize",
+    "tvl1",
+]

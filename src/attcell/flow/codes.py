@@ -1,0 +1,62 @@
+"""Flow as pictures: 8-bit codes, stacks of fields, and the three-channel picture of TAN."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from attcell.errors import CallError
+
+
+def quantize(flow: Float[Tensor, "*shape"], bound: float = 20.0) -> UInt8[Tensor, "*shape"]:
+    """Flow in pixels to codes 0..255: round(255 (clip(v, -bound, bound) + bound) / (2 bound)).
+
+    Half a code is rounded away from zero, as in most tools; no motion is 128.
+
+    Raises:
+        CallError: a bound that is not above zero, or flow that is not finite.
+    """
+    _check_bound(bound)
+    if not flow.isfinite().all():
+        raise CallError("flow holds values that are not finite numbers; it cannot become codes")
+    return ((flow.clamp(-bound, bound) + bound) * (255 / (2 * bound)) + 0.5).floor().to(torch.uint8)
+
+
+def dequantize(codes: UInt8[Tensor, "*shape"], bound: float = 20.0) -> Float[Tensor, "*shape"]:
+    """Codes 0..255 to flow in pixels, float32; 128 is no motion, exactly.
+
+    Raises:
+        CallError: a bound that is not above zero.
+    """
+    _check_bound(bound)
+    return (codes.float() - 128) * (2 * bound / 255)
+
+
+def mirrored_codes(codes: Tensor) -> Tensor:
+    """Codes (..., 2, H, W) as seen in a mirror: flipped left to right, and x runs the other way.
+
+    128 stands for no motion, so that x becomes 256 - x; code 0 (the bound itself) becomes 255.
+    """
+    flipped = codes.flip(-1)
+    x = (256 - flipped[..., :1, :, :].int()).clamp(max=255).to(codes.dtype)
+    return torch.cat([x, flipped[..., 1:, :, :]], dim=-3)
+
+
+def flow_stack(fields: Float[Tensor, "*T L 2 H W"]) -> Float[Tensor, "*T 2L H W"]:
+    """L consecutive fields as 2·L channels: x of the first, y of the first, x of the second, and so on."""
+    return fields.flatten(-4, -3)
+
+
+def flow_picture(flow: Float[Tensor, "*T 2 H W"], bound: float = 20.0) -> UInt8[Tensor, "*T 3 H W"]:
+    """One field as TAN's picture: x, y and their quadratic mean √((x² + y²) / 2), mapped linearly to 0..255.
+
+    x and y map as in :func:`quantize`; so does the mean, which is never negative and so lies in 128..255.
+    """
+    mean = (flow.square().sum(dim=-3, keepdim=True) / 2).sqrt()
+    return quantize(torch.cat([flow, mean], dim=-3), bound)
+
+
+def _check_bound(bound: float) -> None:
+    if not bound > 0:
+        raise CallError(f"bound is {bound}; allowed: a number of pixels above 0 (20 is usual)")

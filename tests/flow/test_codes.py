@@ -1,0 +1,73 @@
+"""Flow as bytes and as pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attcell.errors import CallError
+from attcell.flow import dequantize, flow_picture, flow_stack, mirrored_codes, quantize
+
+
+def test_codes_are_those_of_the_formula():
+    flow = torch.tensor([-99.0, -20.0, -10.0, 0.0, 0.2, 10.0, 20.0, 99.0])
+    assert quantize(flow).tolist() == [0, 0, 64, 128, 129, 191, 255, 255]
+    assert quantize(torch.tensor([-5.0, 0.0, 5.0]), bound=5).tolist() == [0, 128, 255]
+
+
+@given(st.floats(-20, 20), st.sampled_from([20.0]))
+def test_a_round_trip_is_within_a_code(value, bound):
+    flow = torch.tensor([value], dtype=torch.float64)
+    assert (dequantize(quantize(flow, bound), bound) - flow).abs() <= 2 * bound / 255 + 1e-6
+
+
+def test_no_motion_stays_no_motion():
+    assert dequantize(quantize(torch.zeros(3))).tolist() == [0, 0, 0]
+
+
+def test_every_code_survives():
+    codes = torch.arange(256, dtype=torch.uint8)
+    again = quantize(dequantize(codes))
+    assert (again.int() - codes.int()).abs().max() <= 1
+
+
+def test_a_mirror_turns_x_round():
+    flow = torch.zeros(2, 3, 4)
+    flow[0, :, 0], flow[1, 1] = 5.0, -3.0
+    seen = mirrored_codes(quantize(flow))
+    turned = torch.stack([-flow[0].flip(-1), flow[1].flip(-1)])
+    assert (seen.int() - quantize(turned).int()).abs().max() <= 1
+    assert seen[0, 0].tolist() == [128, 128, 128, 256 - int(quantize(torch.tensor([5.0]))[0])]
+    assert mirrored_codes(torch.zeros(2, 1, 1, dtype=torch.uint8)).flatten().tolist() == [255, 0]
+
+
+def test_a_stack_interleaves_x_and_y():
+    fields = torch.arange(10.0).repeat_interleave(2).reshape(10, 2, 1, 1) * torch.tensor([1, -1]).reshape(
+        2, 1, 1
+    )
+    stack = flow_stack(fields[None])
+    assert stack.shape == (1, 20, 1, 1)
+    assert stack[0, :6, 0, 0].tolist() == [0, 0, 1, -1, 2, -2]
+
+
+def test_the_picture_has_the_quadratic_mean():
+    flow = torch.tensor([3.0, -4.0]).reshape(2, 1, 1)
+    x, y, mean = flow_picture(flow).flatten().tolist()
+    expected = quantize(torch.tensor([3.0, -4.0, np.sqrt(12.5)]))
+    assert [x, y, mean] == expected.tolist()
+
+
+@pytest.mark.parametrize("bound", [0, -1, float("nan")])
+def test_a_bound_must_be_above_zero(bound):
+    with pytest.raises(CallError, match=f"bound is {bound}; allowed"):
+        quantize(torch.zeros(1), bound)
+    with pytest.raises(CallError, match="bound is"):
+        dequantize(torch.zeros(1, dtype=torch.uint8), bound)
+
+
+def test_flow_that_is_not_finite_is_refused():
+    with pytest.raises(CallError, match="not finite"):
+        quantize(torch.tensor([float("nan")]))
