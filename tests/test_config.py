@@ -251,7 +251,8 @@ def test_a_recipe_by_its_path_as_text(path):
 
 
 @pytest.mark.parametrize(
-    ("overrides", "said"), [("train.epochs=3", "'train.epochs=3'"), ([5], r"\[5\] \(list\)")]
+    ("overrides", "said"),
+    [("train.epochs=3", "'train.epochs=3'"), ([5], r"\[5\] \(list\)"), (None, "None"), (5, "5")],
 )
 def test_overrides_that_are_no_list_of_texts(path, overrides, said):
     with pytest.raises(

@@ -177,7 +177,8 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     if not path.is_file():
         raise CallError(f"no recipe at {path}; give the path of a YAML file")
     changes = []
-    if isinstance(overrides, str) or not all(isinstance(override, str) for override in overrides):
+    is_list = isinstance(overrides, Sequence) and not isinstance(overrides, str)
+    if not is_list or not all(isinstance(override, str) for override in overrides):
         raise CallError(f'overrides are {shown(overrides)}; give a list of texts, such as ["train.epochs=3"]')
     for override in overrides:
         if "=" not in override or override.startswith("="):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from attcell.data.synth.truth import Truth, VideoTruth, read_truth, write_truth
-from attcell.errors import DataError
+from attcell.errors import CallError, DataError
 from attcell.records import ActionInstance
 
 NAME = "test/wave_red/000.mp4"
@@ -23,7 +23,7 @@ def small() -> Truth:
 
 def test_round_trip(tmp_path: Path) -> None:
     write_truth(small(), tmp_path / "truth.json")
-    for path in (tmp_path, tmp_path / "truth.json"):
+    for path in (tmp_path, tmp_path / "truth.json", str(tmp_path)):
         back = read_truth(path)
         assert (back.kind, back.seed, back.size, back.fps) == ("untrimmed", 4, (112, 112), 12.0)
         assert back.labels == ("wave_red",)
@@ -32,6 +32,12 @@ def test_round_trip(tmp_path: Path) -> None:
         np.testing.assert_array_equal(video.boxes, small().videos[NAME].boxes)
         np.testing.assert_array_equal(video.action, [True, False])
         assert back.actions() == [ActionInstance(NAME, "wave_red", 0.0, 0.5)]
+
+
+@pytest.mark.parametrize("value", [5, None])
+def test_what_is_no_path_is_refused(value):
+    with pytest.raises(CallError, match=f'path is {value}; give one path as text or Path, such as "videos"'):
+        read_truth(value)
 
 
 def test_json_has_null_where_the_actor_is_not_there(tmp_path: Path) -> None:

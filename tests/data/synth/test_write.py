@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -123,11 +124,15 @@ def test_a_finished_set_with_a_hole_is_an_error(tmp_path: Path) -> None:
     ("kind", "seed", "videos", "message"),
     [
         ("short", 0, FEW, "unknown kind of generated video 'short'"),
-        ("trimmed", -1, FEW, "the seed is -1"),
+        ("trimmed", -1, FEW, "seed is -1; give a whole number, at least 0"),
+        ("trimmed", 1.5, FEW, "seed is 1.5; give a whole number, at least 0"),
+        ("trimmed", "1", FEW, "seed is '1'; give a whole number, at least 0"),
+        ("trimmed", 0, 3, "videos are 3; give splits and numbers, such as"),
+        ("trimmed", 0, ["test"], r"videos are \['test'\] \(list\); give splits and numbers"),
         ("trimmed", 0, {"dev": 1}, "unknown split 'dev'"),
         ("trimmed", 0, {"train": 0}, "not all of them 0"),
-        ("trimmed", 0, {"train": 3, "test": -1}, "choose numbers from 0 on"),
-        ("trimmed", 0, {"train": 1.5}, "choose numbers from 0 on"),
+        ("trimmed", 0, {"train": 3, "test": -1}, r"videos\['test'\] is -1; give a whole number, at least 0"),
+        ("trimmed", 0, {"train": 1.5}, r"videos\['train'\] is 1.5; give a whole number, at least 0"),
     ],
 )
 def test_values_that_are_not_allowed(
@@ -143,3 +148,17 @@ def test_a_folder_is_a_path_or_its_text(tmp_path):
     assert out == tmp_path / "videos"
     with pytest.raises(CallError, match=r'out is 5; give one path as text or Path, such as "videos"'):
         write_dataset(5)
+
+
+@pytest.mark.parametrize("value", [4.0, "6", True, [6]])
+def test_a_number_of_classes_that_is_no_whole_number(tmp_path, value):
+    with pytest.raises(CallError, match=f"^{re.escape(str(value))} classes cannot be .* 4, 6, 8, 10$"):
+        write_dataset(tmp_path / "set", num_classes=value)
+    assert not (tmp_path / "set").exists()
+
+
+def test_numpys_whole_numbers_write_the_same_set(tmp_path):
+    out = write_dataset(tmp_path / "set", num_classes=4, videos={"test": 1})
+    before = (out / "truth.json").read_bytes()
+    again = write_dataset(out, seed=np.int64(0), num_classes=np.int64(4), videos={"test": np.int64(1)})
+    assert (again / "truth.json").read_bytes() == before

@@ -7,6 +7,7 @@ two neighbours on the ring share one of them. So the colour alone leaves two cla
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 
@@ -40,7 +41,7 @@ class ActionClass:
 
 def ring(num_classes: int) -> tuple[ActionClass, ...]:
     """The classes in ring order. Raises CallError unless ``num_classes`` is 4, 6, 8 or 10."""
-    if num_classes not in ALLOWED_NUM_CLASSES:
+    if not isinstance(num_classes, Integral) or num_classes not in ALLOWED_NUM_CLASSES:
         allowed = ", ".join(map(str, ALLOWED_NUM_CLASSES))
         raise CallError(f"{num_classes} classes cannot be generated; choose one of {allowed}")
     size = num_classes // 2

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from attcell.arguments import path_of
 from attcell.errors import DataError
 from attcell.files import write_text
 from attcell.records import ActionInstance
@@ -81,11 +82,13 @@ def write_truth(truth: Truth, path: Path) -> None:
     write_text(path, json.dumps({**head, "labels": list(truth.labels), "videos": videos}) + "\n")
 
 
-def read_truth(path: Path) -> Truth:
+def read_truth(path: str | Path) -> Truth:
     """Read the truth of a generated set from its folder or its ``truth.json``.
 
-    Raises DataError where the file is missing, is not JSON, has another format, or misses something.
+    Raises DataError where the file is missing, is not JSON, has another format, or misses something, and
+    CallError where ``path`` is none.
     """
+    path = path_of(path, "path", "videos")
     file = path / FILE_NAME if path.is_dir() else path
     try:
         content = json.loads(file.read_text(encoding="utf-8"))

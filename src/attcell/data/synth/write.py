@@ -13,7 +13,7 @@ from typing import Any
 import av
 import numpy as np
 
-from attcell.arguments import path_of
+from attcell.arguments import path_of, shown, whole_number
 from attcell.data.synth.classes import ring
 from attcell.data.synth.render import RenderedVideo, render
 from attcell.data.synth.scene import FPS, KINDS, SIZE, SPLITS, plan_video
@@ -65,8 +65,10 @@ def write_dataset(
         DataError: a finished set from which videos are missing.
     """
     out = path_of(out, "out", "videos")
+    seed = whole_number(seed, "seed", least=0)
     labels = [c.name for c in ring(num_classes)]
-    _check(kind, seed, videos)
+    num_classes = len(labels)
+    videos = _checked(kind, videos)
     parameters = {"format": FORMAT, "kind": kind, "seed": seed, "num_classes": num_classes}
     _claim(out, {**parameters, "videos": {split: videos.get(split, 0) for split in SPLITS}})
     jobs = [
@@ -114,16 +116,19 @@ def write_mp4(path: Path, frames: np.ndarray) -> None:
         container.mux(stream.encode())
 
 
-def _check(kind: str, seed: int, videos: Mapping[str, int]) -> None:
+def _checked(kind: str, videos: Mapping[str, int]) -> dict[str, int]:
+    """``videos`` with plain numbers, or a CallError."""
     if kind not in KINDS:
         raise CallError(f"unknown kind of generated video {kind!r}; choose one of {', '.join(KINDS)}")
-    if seed < 0:
-        raise CallError(f"the seed is {seed}; choose a whole number from 0 on")
+    if not isinstance(videos, Mapping):
+        raise CallError(f'videos are {shown(videos)}; give splits and numbers, such as {{"train": 30}}')
     unknown = [split for split in videos if split not in SPLITS]
     if unknown:
         raise CallError(f"unknown split {unknown[0]!r}; the splits are {', '.join(SPLITS)}")
-    if any(not isinstance(count, int) or count < 0 for count in videos.values()) or sum(videos.values()) == 0:
-        raise CallError(f"{dict(videos)} videos of each class; choose numbers from 0 on, not all of them 0")
+    numbers = {split: whole_number(count, f"videos[{split!r}]", least=0) for split, count in videos.items()}
+    if not any(numbers.values()):
+        raise CallError(f"{numbers} videos of each class; choose numbers from 0 on, not all of them 0")
+    return numbers
 
 
 def _claim(out: Path, parameters: dict[str, Any]) -> None:
