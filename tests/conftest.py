@@ -10,7 +10,7 @@ import torch
 from jaxtyping import install_import_hook
 
 # Before anything of attcell is imported: every call in these packages has its shapes checked.
-install_import_hook(["attcell.nn", "attcell.metrics"], "beartype.beartype")
+install_import_hook(["attcell.nn", "attcell.flow.codes", "attcell.metrics"], "beartype.beartype")
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from attcell.cli_extract import extract_app
 from attcell.errors import AttcellError, CallError
 from attcell.options import Crops, Kind, ListRoot, NumSegments, Split
 
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Look at data sets.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data_app, name="data")
+app.add_typer(extract_app, name="extract")
 
 
 def main() -> None:

@@ -111,12 +111,12 @@ def test_flow_is_finite_for_any_pictures(height, width, seed):
 )
 def test_shapes_that_do_not_fit_are_refused(previous, following, message):
     with pytest.raises(CallError, match=message):
-        tvl1.__wrapped__(torch.zeros(previous), torch.zeros(following))
+        tvl1(torch.zeros(previous), torch.zeros(following))
 
 
 def test_an_unknown_preset_is_refused():
     with pytest.raises(CallError, match="preset is 'slow'; allowed: 'paper', 'fast'"):
-        tvl1.__wrapped__(torch.zeros(1, 4, 4), torch.zeros(1, 4, 4), "slow")
+        tvl1(torch.zeros(1, 4, 4), torch.zeros(1, 4, 4), "slow")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from torch import Tensor
 from attcell.errors import CallError
 
 
-def quantize(flow: Float[Tensor, "*shape"], bound: float = 20.0) -> UInt8[Tensor, "*shape"]:
+def quantize(flow: Float[Tensor, "*shape"], bound: float | int = 20.0) -> UInt8[Tensor, "*shape"]:
     """Flow in pixels to codes 0..255: round(255 (clip(v, -bound, bound) + bound) / (2 bound)).
 
     Half a code is rounded away from zero, as in most tools; no motion is 128.
@@ -23,7 +23,7 @@ def quantize(flow: Float[Tensor, "*shape"], bound: float = 20.0) -> UInt8[Tensor
     return ((flow.clamp(-bound, bound) + bound) * (255 / (2 * bound)) + 0.5).floor().to(torch.uint8)
 
 
-def dequantize(codes: UInt8[Tensor, "*shape"], bound: float = 20.0) -> Float[Tensor, "*shape"]:
+def dequantize(codes: UInt8[Tensor, "*shape"], bound: float | int = 20.0) -> Float[Tensor, "*shape"]:
     """Codes 0..255 to flow in pixels, float32; 128 is no motion, exactly.
 
     Raises:
@@ -43,12 +43,12 @@ def mirrored_codes(codes: Tensor) -> Tensor:
     return torch.cat([x, flipped[..., 1:, :, :]], dim=-3)
 
 
-def flow_stack(fields: Float[Tensor, "*T L 2 H W"]) -> Float[Tensor, "*T 2L H W"]:
+def flow_stack(fields: Float[Tensor, "*T L 2 H W"]) -> Float[Tensor, "*T 2*L H W"]:
     """L consecutive fields as 2·L channels: x of the first, y of the first, x of the second, and so on."""
     return fields.flatten(-4, -3)
 
 
-def flow_picture(flow: Float[Tensor, "*T 2 H W"], bound: float = 20.0) -> UInt8[Tensor, "*T 3 H W"]:
+def flow_picture(flow: Float[Tensor, "*T 2 H W"], bound: float | int = 20.0) -> UInt8[Tensor, "*T 3 H W"]:
     """One field as TAN's picture: x, y and their quadratic mean √((x² + y²) / 2), mapped linearly to 0..255.
 
     x and y map as in :func:`quantize`; so does the mean, which is never negative and so lies in 128..255.
@@ -57,6 +57,6 @@ def flow_picture(flow: Float[Tensor, "*T 2 H W"], bound: float = 20.0) -> UInt8[
     return quantize(torch.cat([flow, mean], dim=-3), bound)
 
 
-def _check_bound(bound: float) -> None:
+def _check_bound(bound: float | int) -> None:
     if not bound > 0:
         raise CallError(f"bound is {bound}; allowed: a number of pixels above 0 (20 is usual)")

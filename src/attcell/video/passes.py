@@ -129,30 +129,75 @@ def decode_all(
     """
     with opened(path, stream) as (container, video):
         wanted = plan(video.frames if "mp4" in container.format.name else 0)
-        video.thread_type = threads
-        video.codec_context.thread_count = min(os.cpu_count() or 1, _MAX_THREADS)
-        ticks = video.time_base
-        rate = video.average_rate or video.guessed_rate or _SOME_RATE
-        assert ticks is not None  # FFmpeg gives every stream one
-        decoded = DecodedPass((ticks.numerator, ticks.denominator), float(rate), video.frames)
-        if container.format.name.startswith("matroska") and container.duration:
-            decoded.header_end = ((container.start_time or 0) + container.duration) / av.time_base
+        decoded = _prepared(container, video, threads)
         reformatter = VideoReformatter()  # one for all: setting up a conversion costs as much as doing it
-        for frame in _whole_frames(container, video, decoded):
-            stored_size = (frame.width, frame.height)
-            index = len(decoded.pts)
-            if index == 0:
-                decoded.stored_size, decoded.shown_size = stored_size, shown_size(frame)
-                decoded.kept_size = size(*decoded.shown_size) if size else decoded.shown_size
-            elif stored_size != decoded.stored_size:
-                decoded.other_sizes.add(stored_size)
-            decoded.pts.append(frame.pts)
-            decoded.dts.append(frame.dts)
-            decoded.last_ticks = frame.duration
-            decoded.num_flagged += frame.is_corrupt
+        for index, frame in enumerate(_shown_frames(container, video, decoded, size)):
             if index in wanted:
                 decoded.images[index] = to_rgb(frame, decoded.kept_size, reformatter)
         return decoded
+
+
+class EveryFrame:
+    """All frames of a video as RGB, one after another, in constant memory.
+
+    Iterate it once; then ``info`` tells what the video held. One thread decodes, so that a damaged
+    file gives the same frames on every machine.
+
+    Raises:
+        VideoError: on iteration, the file is missing, empty or not a video; from ``info``, nothing decoded.
+    """
+
+    def __init__(self, path: Path, size: Callable[[int, int], Size] | None = None) -> None:
+        self.path = path
+        self._size = size
+        self._decoded: DecodedPass | None = None
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        with opened(self.path, None) as (container, video):
+            self._decoded = _prepared(container, video, "NONE")
+            reformatter = VideoReformatter()
+            for frame in _shown_frames(container, video, self._decoded, self._size):
+                yield to_rgb(frame, self._decoded.kept_size, reformatter)
+
+    @property
+    def info(self) -> VideoInfo:
+        """What was decoded so far: of the whole video once all frames were taken."""
+        assert self._decoded is not None, "iterate first"
+        return self._decoded.info(self.path)
+
+
+def _prepared(container: InputContainer, video: VideoStream, threads: str) -> DecodedPass:
+    """Set the decoder up, and note what the header says."""
+    video.thread_type = threads
+    video.codec_context.thread_count = min(os.cpu_count() or 1, _MAX_THREADS)
+    ticks = video.time_base
+    rate = video.average_rate or video.guessed_rate or _SOME_RATE
+    assert ticks is not None  # FFmpeg gives every stream one
+    decoded = DecodedPass((ticks.numerator, ticks.denominator), float(rate), video.frames)
+    if container.format.name.startswith("matroska") and container.duration:
+        decoded.header_end = ((container.start_time or 0) + container.duration) / av.time_base
+    return decoded
+
+
+def _shown_frames(
+    container: InputContainer,
+    video: VideoStream,
+    decoded: DecodedPass,
+    size: Callable[[int, int], Size] | None,
+) -> Iterator[VideoFrame]:
+    """The frames to keep, in the order they are shown; what they tell is noted in ``decoded``."""
+    for frame in _whole_frames(container, video, decoded):
+        stored_size = (frame.width, frame.height)
+        if not decoded.pts:
+            decoded.stored_size, decoded.shown_size = stored_size, shown_size(frame)
+            decoded.kept_size = size(*decoded.shown_size) if size else decoded.shown_size
+        elif stored_size != decoded.stored_size:
+            decoded.other_sizes.add(stored_size)
+        decoded.pts.append(frame.pts)
+        decoded.dts.append(frame.dts)
+        decoded.last_ticks = frame.duration
+        decoded.num_flagged += frame.is_corrupt
+        yield frame
 
 
 def _whole_frames(

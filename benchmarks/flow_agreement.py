@@ -1,0 +1,137 @@
+"""TV-L1 against OpenCV's DualTVL1: the same codes on real pairs, and the end-point error on known motion.
+
+    uv run python -m benchmarks.flow_agreement [--pairs 24]
+
+Real pairs are drawn with a fixed seed from Weizmann, UT-Interaction set 1 (one pair a video) and ``clips/``
+(three). Codes are those of bound 20. The last columns show how far OpenCV agrees with itself when both of its
+pictures are made brighter by one part in a million: no motion lies on the edge between the codes 127 and 128,
+so that a difference in rounding shows there.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from attcell.files import write_text
+from attcell.flow import PRESETS, quantize, tvl1
+from attcell.video.decode import read_frames
+from attcell.video.motion import grey
+from benchmarks.clip_sets import data_folder
+from benchmarks.known_motion import KINDS, known_pair
+from benchmarks.machine import machine
+
+RESULTS = Path(__file__).parent / "results"
+MOTIONS = (0.5, 2.0, 5.0, 9.0, 14.0)  # pixels
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=12, help="of Weizmann, and as many of UT-Interaction")
+    options = parser.parse_args()
+    folder = data_folder()
+    if folder is None:
+        raise SystemExit("no real clips at ../shared/data; set ATTCELL_DATA to their folder")
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    title = f"# TV-L1 beside OpenCV {cv2.__version__}"
+    text = f"{title}\n\n{machine()}\n\n{agreement(folder, options.pairs)}\n{errors()}"
+    write_text(RESULTS / "flow_agreement.md", text)
+    print(text)
+
+
+def opencv(previous: np.ndarray, following: np.ndarray) -> torch.Tensor:
+    """DualTVL1 with its default parameters: (H, W) twice -> (2, H, W)."""
+    module: Any = cv2.optflow  # a type stub knows nothing of the contrib modules
+    flow = module.DualTVL1OpticalFlow_create().calc(previous, following, None)
+    return torch.from_numpy(flow).permute(2, 0, 1)
+
+
+def agreement(folder: Path, num_pairs: int) -> str:
+    lines = [
+        "## The same codes (bound 20)\n",
+        "Pixels with the same code as OpenCV's, and within one code, in per cent: means over the pairs.\n",
+        "| set | pairs | same | within one | OpenCV with itself, same | within one |",
+        "|---|---|---|---|---|---|",
+    ]
+    rows = []
+    for name, files in _files(folder, num_pairs).items():
+        found = np.array([_agreement(*_pair(path, number)) for number, path in enumerate(files)])
+        rows.append(found)
+        lines.append(_row(name, found))
+    lines.append(_row("all", np.concatenate(rows)))
+    return "\n".join(lines) + "\n"
+
+
+def _row(name: str, found: np.ndarray) -> str:
+    return f"| {name} | {len(found)} | " + " | ".join(f"{value:.1f}" for value in found.mean(axis=0)) + " |"
+
+
+def _files(folder: Path, num_pairs: int) -> dict[str, list[Path]]:
+    rng = np.random.default_rng(0)
+    sets = {
+        "Weizmann": sorted((folder / "weizmann").glob("*/*.avi")),
+        "UT-Interaction": sorted((folder / "ut_interaction_set1").glob("*.avi")),
+    }
+    drawn = {
+        name: [files[i] for i in rng.choice(len(files), num_pairs, replace=False)]
+        for name, files in sets.items()
+    }
+    return {**drawn, "clips": [path for path in sorted((folder / "clips").iterdir()) for _ in range(3)]}
+
+
+def _pair(path: Path, number: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng([1, number])
+
+    def two(num_frames: int) -> np.ndarray:
+        first = int(rng.integers(num_frames - 1))
+        return np.array([first, first + 1])
+
+    def small(width: int, height: int) -> tuple[int, int]:
+        scale = min(1.0, 256 / min(width, height))
+        return round(width * scale), round(height * scale)
+
+    images = read_frames(path, two, size=small).images
+    return grey(images[0]).numpy(), grey(images[1]).numpy()
+
+
+def _agreement(previous: np.ndarray, following: np.ndarray) -> tuple[float, float, float, float]:
+    theirs = opencv(previous, following)
+    ours = tvl1(torch.from_numpy(previous)[None], torch.from_numpy(following)[None], "paper")[0]
+    brighter = [image.astype(np.float32) / 255 * np.float32(1 + 1e-6) for image in (previous, following)]
+    return (*_shares(ours, theirs), *_shares(opencv(*brighter), theirs))
+
+
+def _shares(one: torch.Tensor, other: torch.Tensor) -> tuple[float, float]:
+    apart = (quantize(one).int() - quantize(other).int()).abs()
+    return 100 * float((apart == 0).float().mean()), 100 * float((apart <= 1).float().mean())
+
+
+def errors() -> str:
+    lines = [
+        "## End-point error on known motion\n",
+        "Pixels; 240×320, a texture of waves with noise, where the target lies in the picture.\n",
+        "| motion | pixels | OpenCV | paper | fast |",
+        "|---|---|---|---|---|",
+    ]
+    found = []
+    for kind in KINDS:
+        for pixels in MOTIONS:
+            pair = known_pair(kind, pixels)
+            pictures = [torch.from_numpy(picture)[None] for picture in (pair.previous, pair.following)]
+            row = [pair.error(opencv(pair.previous, pair.following).numpy())]
+            for preset in ("paper", "fast"):
+                row.append(pair.error(tvl1(pictures[0], pictures[1], PRESETS[preset])[0].numpy()))
+            found.append(row)
+            lines.append(f"| {kind} | {pixels} | " + " | ".join(f"{error:.3f}" for error in row) + " |")
+    lines.append("| mean | | " + " | ".join(f"{error:.3f}" for error in np.mean(found, axis=0)) + " |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,281 @@
+"""Computing the optical flow of a data set: resumable, in several processes, a video whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import shutil
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from attcell.data.feature_store import content_digest
+from attcell.data.sources import Listing
+from attcell.engine.extract import DECODING_VERSION
+from attcell.errors import CallError, DataError, VideoError
+from attcell.flow import PRESETS, quantize
+from attcell.progress import track
+from attcell.records import VideoRecord
+from attcell.video.flow_files import (
+    DESCRIPTION,
+    Target,
+    new_flow_folder,
+    new_flow_zip,
+    read_description,
+    write_picture,
+)
+from attcell.video.motion import PAIRS_AT_ONCE, flow_fields, flow_method
+from attcell.video.passes import EveryFrame
+
+FORMAT = 1
+_WORTH_COMPILING = 20  # videos; below this, compiling takes longer than it saves
+
+
+@dataclass(frozen=True)
+class FlowRecipe:
+    """What flow on disk depends on.
+
+    Attributes:
+        method: ``paper`` or ``fast`` (TV-L1), or ``dis``.
+        bound: flow of this many pixels or more has the code 0 or 255.
+        short_side: frames are scaled down to this before the flow is computed; never up.
+        frames: keep the frames too.
+    """
+
+    method: str = "paper"
+    bound: float = 20.0
+    short_side: int = 256
+    frames: bool = True
+
+    def __post_init__(self) -> None:
+        flow_method(self.method)
+        if not 0 < self.bound < float("inf"):
+            raise CallError(f"bound is {self.bound}; allowed: a number of pixels above 0 (20 is usual)")
+        if self.short_side < 1:
+            raise CallError(f"short side is {self.short_side}; allowed: at least 1 pixel")
+
+    def described(self) -> dict[str, Any]:
+        """In plain types, with the settings behind the method's name."""
+        settings = asdict(PRESETS[self.method]) if self.method in PRESETS else {}
+        return {"format": FORMAT, "decoding": DECODING_VERSION, **asdict(self), "settings": settings}
+
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height at which the flow is computed."""
+        scale = min(1.0, self.short_side / min(width, height))
+        return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+@dataclass
+class FlowOutcome:
+    """What became of the videos of one run.
+
+    Attributes:
+        num_written: computed now.
+        num_kept: there already.
+        failed: video id -> message.
+        notes: what the reader should know of the files, each with its video.
+    """
+
+    num_written: int = 0
+    num_kept: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def extract_flow(
+    listing: Listing,
+    out: Path,
+    recipe: FlowRecipe,
+    *,
+    form: Literal["folder", "zip"] = "folder",
+    shard: tuple[int, int] = (1, 1),
+    workers: int = 1,
+    rebuild: bool = False,
+    compiled: bool | None = None,
+) -> FlowOutcome:
+    """Compute the flow of each video to ``out``; what is there by the same recipe is kept.
+
+    Args:
+        listing: the videos.
+        out: the store; a video ``wave/alice.mp4`` becomes ``OUT/wave/alice``, a folder or a ZIP file.
+        recipe: how.
+        form: one folder or one ZIP file a video.
+        shard: (i, n): only every n-th video, beginning with the i-th, for n runs on as many machines.
+        workers: processes, each with one thread. On a GPU one is enough.
+        rebuild: replace what was made by another recipe, or from another file, instead of refusing.
+        compiled: compile the inner loop; by default where there is a compiler and enough work.
+
+    Raises:
+        CallError: two videos that would become one folder.
+        DataError: the store holds flow by another recipe.
+    """
+    jobs = [_Job(record, _place(out, record, form), recipe, form) for record in listing.records]
+    _refuse_twins(jobs)
+    outcome, missing = FlowOutcome(), []
+    for job in jobs[shard[0] - 1 :: shard[1]]:
+        if _is_there(job, rebuild):
+            outcome.num_kept += 1
+        else:
+            missing.append(job)
+    if compiled is None:
+        has_compiler = torch.cuda.is_available() or any(map(shutil.which, ("g++", "clang++", "c++")))
+        compiled = has_compiler and len(missing) >= _WORTH_COMPILING
+    for job, result in track(_run(missing, min(workers, len(missing)), compiled), len(missing), "flow"):
+        if isinstance(result, VideoError):
+            outcome.failed[job.record.id] = str(result)
+            continue
+        outcome.num_written += 1
+        outcome.notes += [f"{job.record.id}: {note}" for note in result]
+    return outcome
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One video to compute."""
+
+    record: VideoRecord
+    place: Path
+    recipe: FlowRecipe
+    form: Literal["folder", "zip"]
+
+
+def _place(out: Path, record: VideoRecord, form: str) -> Path:
+    place = out / Path(record.id).with_suffix("")
+    return place if form == "folder" else place.with_name(f"{place.name}.zip")
+
+
+def _refuse_twins(jobs: Sequence[_Job]) -> None:
+    owners: dict[Path, str] = {}
+    for job in jobs:
+        other = owners.setdefault(job.place, job.record.id)
+        if other != job.record.id:
+            raise CallError(f"{other} and {job.record.id} would both become {job.place}; rename one of them")
+
+
+def _is_there(job: _Job, rebuild: bool) -> bool:
+    """Whether a video's flow is complete, by this recipe and from this file."""
+    if not job.place.exists():
+        return False
+    try:
+        made_by = read_description(job.place)
+    except DataError:
+        if rebuild:
+            return False
+        raise
+    wanted = _made_by(job)
+    if made_by is not None and all(made_by.get(key) == value for key, value in wanted.items()):
+        return True
+    if rebuild:
+        return False
+    differing = (
+        f"no {DESCRIPTION} in it"
+        if made_by is None
+        else ", ".join(
+            f"{key} {made_by.get(key)!r} instead of {value!r}"
+            for key, value in wanted.items()
+            if made_by.get(key) != value
+        )
+    )
+    raise DataError(
+        f"{job.place} was made otherwise ({differing}); choose another folder, or --rebuild to replace it"
+    )
+
+
+def _made_by(job: _Job) -> dict[str, Any]:
+    source = content_digest(job.record.path) if job.record.path.is_file() else None
+    return {**job.recipe.described(), "source": source}
+
+
+def _run(
+    jobs: Sequence[_Job], workers: int, compiled: bool
+) -> Iterator[tuple[_Job, tuple[str, ...] | VideoError]]:
+    if workers <= 1:
+        with _one_thread():
+            for job in jobs:
+                yield job, _compute(job, compiled)
+        return
+    context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool:
+        futures: dict[Future[tuple[str, ...] | VideoError], _Job] = {
+            pool.submit(_compute, job, compiled): job for job in jobs
+        }
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _start_worker() -> None:
+    torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A killed run must not leave workers behind that go on writing beside the run that takes over."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Two threads on one pair's planes gain little, and lose much where another program wants the cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _compute(job: _Job, compiled: bool) -> tuple[str, ...] | VideoError:
+    """One video's flow to disk; the notes on its file, or why it cannot be read."""
+    try:
+        opened = new_flow_folder if job.form == "folder" else new_flow_zip
+        with opened(job.place) as target:
+            return _write(job, target, compiled)
+    except VideoError as error:
+        return error
+
+
+def _write(job: _Job, target: Target, compiled: bool) -> tuple[str, ...]:
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    frames = EveryFrame(job.record.path, job.recipe.size)
+    method = flow_method(job.recipe.method, device, compiled=compiled)
+    shown = _kept(frames, target) if job.recipe.frames else frames
+    num_fields = 0
+    for number, flow in enumerate(flow_fields(shown, method, PAIRS_AT_ONCE[device]), start=1):
+        for axis, codes in zip("xy", quantize(flow, job.recipe.bound).numpy(), strict=True):
+            write_picture(target, f"flow_{axis}", number, codes)
+        num_fields = number
+    info = frames.info
+    if num_fields == 0:
+        raise VideoError(f"{job.record.path}: the video has 1 frame; flow needs at least 2. Leave it out.")
+    seconds = info.frame_seconds
+    description = {
+        **_made_by(job),
+        "video": job.record.id,
+        "num_frames": info.num_frames,
+        "num_fields": num_fields,
+        "frames_a_second": (len(seconds) - 1) / float(seconds[-1] - seconds[0]),
+        "frame_seconds": seconds.tolist(),
+        "notes": info.notes,
+    }
+    target.write(DESCRIPTION, (json.dumps(description, indent=1) + "\n").encode())
+    return info.notes
+
+
+def _kept(frames: Iterable[np.ndarray], target: Target) -> Iterator[np.ndarray]:
+    for number, frame in enumerate(frames, start=1):
+        write_picture(target, "img", number, frame)
+        yield frame

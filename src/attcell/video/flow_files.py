@@ -1,0 +1,207 @@
+"""Frames and flow on disk, in the layout that other tools write and read.
+
+A video is a folder, or a ZIP file, of grey pictures ``flow_x_00001.jpg`` and ``flow_y_00001.jpg`` (codes 0 to
+255 for flow of -bound to bound pixels) and, if wanted, ``img_00001.jpg``. Flow number n goes from frame n to
+frame n + 1, so there is one flow fewer than there are frames. ``flow.json`` beside them says what they were
+made by; files of other tools lack it, and are read as they are.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shutil
+import uuid
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from attcell.errors import DataError
+from attcell.files import written_whole
+
+DESCRIPTION = "flow.json"
+_NAME = re.compile(r"(flow_x|flow_y|img)_(?:p(\d+)_)?(\d+)\.(?:jpg|jpeg|png)")
+_QUALITY = 95
+
+
+class Target(Protocol):
+    """Where the files of one video go."""
+
+    def write(self, name: str, content: bytes) -> None: ...
+
+
+@contextmanager
+def new_flow_folder(folder: Path) -> Iterator[Target]:
+    """A folder that appears only when it is complete; one that is there already is replaced."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _remove_left_overs(folder)
+    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
+    temporary.mkdir()
+    try:
+        yield _Folder(temporary)
+        if folder.is_dir():
+            shutil.rmtree(folder)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def new_flow_zip(path: Path) -> Iterator[Target]:
+    """A ZIP file that appears only when it is complete; one that is there already is replaced."""
+    _remove_left_overs(path.with_suffix(""))
+    with written_whole(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+        yield _Zip(archive)
+
+
+def _remove_left_overs(folder: Path) -> None:
+    """What a killed run left behind. Only one process works on a video."""
+    for path in folder.parent.glob(f".{folder.name}.*.tmp*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+@dataclass(frozen=True)
+class _Folder:
+    folder: Path
+
+    def write(self, name: str, content: bytes) -> None:
+        (self.folder / name).write_bytes(content)
+
+
+@dataclass(frozen=True)
+class _Zip:
+    archive: zipfile.ZipFile
+
+    def write(self, name: str, content: bytes) -> None:
+        self.archive.writestr(name, content)
+
+
+def write_picture(target: Target, kind: str, number: int, picture: np.ndarray) -> None:
+    """``KIND_00001.jpg``: a grey (H, W) or RGB (H, W, 3) picture."""
+    content = io.BytesIO()
+    Image.fromarray(picture).save(content, "JPEG", quality=_QUALITY)
+    target.write(f"{kind}_{number:05d}.jpg", content.getvalue())
+
+
+@dataclass(frozen=True)
+class FlowFiles:
+    """The flow of one video on disk.
+
+    Attributes:
+        path: the folder or the ZIP file.
+        description: what ``flow.json`` says, or None for the files of another tool.
+        first_number: the number of the first flow, 0 or 1.
+        num_fields: how many fields there are.
+    """
+
+    path: Path
+    description: dict[str, Any] | None
+    first_number: int
+    num_fields: int
+    _names: dict[tuple[str, int], str]
+
+    def read(self, indices: list[int]) -> Tensor:
+        """Fields by their index from 0 -> codes (n, 2, H, W) uint8.
+
+        Raises:
+            DataError: an index that is not there, a file that cannot be read, fields of different sizes.
+        """
+        outside = [index for index in indices if not 0 <= index < self.num_fields]
+        if outside:
+            raise DataError(
+                f"{self.path} has {self.num_fields} flow fields, counted from 0; there is no {outside[0]}"
+            )
+        fields = [np.stack([self._picture(f"flow_{axis}", index) for axis in "xy"]) for index in indices]
+        sizes = sorted({field.shape[1:] for field in fields})
+        if len(sizes) > 1:
+            raise DataError(
+                f"{self.path} holds flow of several sizes (height, width): {sizes}; compute it again"
+            )
+        return torch.from_numpy(np.stack(fields)) if fields else torch.empty(0, 2, 0, 0, dtype=torch.uint8)
+
+    def _picture(self, kind: str, index: int) -> np.ndarray:
+        name = self._names[kind, index + self.first_number]
+        try:
+            with Image.open(io.BytesIO(_content(self.path, name))) as picture:
+                return np.asarray(picture.convert("L"))
+        except (OSError, zipfile.BadZipFile, KeyError) as error:
+            raise DataError(
+                f"{self.path}: {name} cannot be read ({error}); compute the flow again"
+            ) from error
+
+
+def open_flow(path: Path) -> FlowFiles:
+    """Look what a folder or a ZIP file holds: whose numbering, how many fields, whether any is missing.
+
+    Raises:
+        DataError: no flow there, gaps (named), x without y, numbers that do not begin at 0 or 1, or flow
+            between frames that are not neighbours (``flow_x_p2_00001.jpg``).
+    """
+    found: dict[tuple[str, int], str] = {}
+    for name in _listed(path):
+        match = _NAME.fullmatch(name)
+        if match is None:
+            continue
+        kind, step, number = match.groups()
+        if step not in (None, "1"):
+            raise DataError(
+                f"{path}: {name} is flow over {step} frames; allowed: flow between neighbours, as in "
+                "flow_x_00001.jpg"
+            )
+        found[kind, int(number)] = name
+    numbers = sorted(number for kind, number in found if kind == "flow_x")
+    if not numbers:
+        raise DataError(
+            f"{path}: no flow_x_00001.jpg or alike in it; name the folder or the ZIP file of one video"
+        )
+    if numbers[0] not in (0, 1):
+        raise DataError(f"{path}: the first flow is number {numbers[0]}; allowed: 0 or 1. Are files missing?")
+    expected = range(numbers[0], max(number for kind, number in found if kind != "img") + 1)
+    gaps = [f"flow_{a}_{n:05d}" for n in expected for a in "xy" if (f"flow_{a}", n) not in found]
+    if gaps:
+        more = f" and {len(gaps) - 5} more" if len(gaps) > 5 else ""
+        raise DataError(f"{path}: flow is missing: {', '.join(gaps[:5])}{more}; compute it again")
+    return FlowFiles(path, read_description(path), numbers[0], len(numbers), found)
+
+
+def read_description(path: Path) -> dict[str, Any] | None:
+    """What ``flow.json`` says, or None where there is none.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    try:
+        content = json.loads(_content(path, DESCRIPTION))
+    except (FileNotFoundError, KeyError):
+        return None
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: {DESCRIPTION} cannot be read ({error}); compute the flow again") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: {DESCRIPTION} holds no description of flow; compute the flow again")
+    return content
+
+
+def _listed(path: Path) -> list[str]:
+    try:
+        if path.is_dir():
+            return [entry.name for entry in path.iterdir()]
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()
+    except (OSError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: not a folder or a ZIP file of flow ({error})") from error
+
+
+def _content(path: Path, name: str) -> bytes:
+    if path.is_dir():
+        return (path / name).read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(name)

@@ -1,0 +1,175 @@
+"""Flow on disk: written whole, read as others write it, refused with a reason."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from attcell.errors import DataError
+from attcell.video.flow_files import (
+    DESCRIPTION,
+    new_flow_folder,
+    new_flow_zip,
+    open_flow,
+    read_description,
+    write_picture,
+)
+
+
+def field(number, axis, size=(8, 10)):
+    return np.full(size, 100 + 10 * number + (axis == "y"), np.uint8)
+
+
+def write_fields(target, numbers=range(1, 4), prefix="flow_{}"):
+    for number in numbers:
+        for axis in "xy":
+            write_picture(target, prefix.format(axis), number, field(number, axis))
+
+
+@pytest.fixture(params=["folder", "zip"])
+def make(request, tmp_path):
+    """``with make() as (path, target)``: a new store of one video."""
+
+    def new():
+        if request.param == "folder":
+            return tmp_path / "a", new_flow_folder(tmp_path / "a")
+        return tmp_path / "a.zip", new_flow_zip(tmp_path / "a.zip")
+
+    return new
+
+
+def test_what_was_written_is_read(make):
+    path, opened = make()
+    with opened as target:
+        write_fields(target)
+        target.write(DESCRIPTION, json.dumps({"bound": 20}).encode())
+    found = open_flow(path)
+    assert (found.num_fields, found.first_number, found.description) == (3, 1, {"bound": 20})
+    codes = found.read([2, 0])
+    assert codes.shape == (2, 2, 8, 10)
+    assert codes[:, :, 0, 0].tolist() == [[130, 131], [110, 111]]
+    assert found.read([]).shape[0] == 0
+
+
+def test_nothing_is_there_after_an_error(make, tmp_path):
+    path, opened = make()
+
+    def fail():
+        with opened as target:
+            write_fields(target)
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        fail()
+    assert list(tmp_path.iterdir()) == []
+    assert not path.exists()
+
+
+def test_a_new_one_replaces_the_old_and_what_was_left_over(make, tmp_path):
+    for last in (3, 2):
+        (tmp_path / ".a.01234567.tmp").mkdir()
+        (tmp_path / ".a.01234567.tmp.zip").touch()
+        path, opened = make()
+        with opened as target:
+            write_fields(target, range(1, last + 1))
+        assert open_flow(path).num_fields == last
+        assert list(tmp_path.iterdir()) == [path]
+
+
+def test_another_tool_reads_it(tmp_path):
+    with new_flow_folder(tmp_path / "a") as target:
+        write_fields(target)
+        write_picture(target, "img", 1, np.zeros((8, 10, 3), np.uint8))
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == [
+        "flow_x_00001.jpg", "flow_x_00002.jpg", "flow_x_00003.jpg",
+        "flow_y_00001.jpg", "flow_y_00002.jpg", "flow_y_00003.jpg", "img_00001.jpg",
+    ]  # fmt: skip
+    with Image.open(tmp_path / "a" / "flow_x_00002.jpg") as picture:
+        assert (picture.mode, picture.size) == ("L", (10, 8))
+        assert np.asarray(picture).tolist() == field(2, "x").tolist()
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("digits", [4, 5, 6])
+def test_other_numberings_are_read(tmp_path, first, digits):
+    for number in range(first, first + 3):
+        for axis in "xy":
+            Image.fromarray(field(number, axis)).save(tmp_path / f"flow_{axis}_{number:0{digits}d}.jpg")
+    found = open_flow(tmp_path)
+    assert (found.first_number, found.num_fields, found.description) == (first, 3, None)
+    assert found.read([0])[0, 0, 0, 0] == 100 + 10 * first
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ([], "no flow_x_00001.jpg or alike"),
+        (["img_00001"], "no flow_x_00001.jpg or alike"),
+        (["flow_x_00001", "flow_y_00001", "flow_x_00003", "flow_y_00003"],
+         "flow is missing: flow_x_00002, flow_y_00002; compute it again"),
+        (["flow_x_00001", "flow_y_00001", "flow_x_00002"], "flow is missing: flow_y_00002;"),
+        (["flow_x_00001", "flow_y_00001", "flow_y_00002"], "flow is missing: flow_x_00002;"),
+        (["flow_x_00002", "flow_y_00002"], "the first flow is number 2; allowed: 0 or 1"),
+        (["flow_x_p2_00001", "flow_y_p2_00001"], "flow_._p2_00001.jpg is flow over 2 frames"),
+        (["flow_x_00001", *(f"flow_{a}_00009" for a in "xy")], "and 10 more"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_right_is_refused(tmp_path, names, message):
+    for name in names:
+        Image.fromarray(field(1, "x")).save(tmp_path / f"{name}.jpg")
+    with pytest.raises(DataError, match=message):
+        open_flow(tmp_path)
+
+
+def test_what_is_no_store_is_refused(tmp_path):
+    with pytest.raises(DataError, match="not a folder or a ZIP file of flow"):
+        open_flow(tmp_path / "none")
+    (tmp_path / "a.zip").write_bytes(b"no zip")
+    with pytest.raises(DataError, match="not a folder or a ZIP file of flow"):
+        open_flow(tmp_path / "a.zip")
+
+
+def test_an_index_out_of_range_is_refused(make):
+    path, opened = make()
+    with opened as target:
+        write_fields(target)
+    with pytest.raises(DataError, match="has 3 flow fields, counted from 0; there is no 3"):
+        open_flow(path).read([0, 3])
+    with pytest.raises(DataError, match="there is no -1"):
+        open_flow(path).read([-1])
+
+
+def test_a_damaged_picture_is_named(tmp_path):
+    with new_flow_folder(tmp_path / "a") as target:
+        write_fields(target)
+    (tmp_path / "a" / "flow_y_00002.jpg").write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"flow_y_00002.jpg cannot be read"):
+        open_flow(tmp_path / "a").read([1])
+
+
+def test_fields_of_several_sizes_are_refused(tmp_path):
+    with new_flow_folder(tmp_path / "a") as target:
+        write_fields(target, [1])
+        for axis in "xy":
+            write_picture(target, f"flow_{axis}", 2, field(2, axis, (6, 6)))
+    with pytest.raises(DataError, match=r"several sizes \(height, width\): \[\(6, 6\), \(8, 10\)\]"):
+        open_flow(tmp_path / "a").read([0, 1])
+
+
+@pytest.mark.parametrize("content", [b"{", b"[1]", b"\xff"])
+def test_a_damaged_description_is_refused(tmp_path, content):
+    with new_flow_zip(tmp_path / "a.zip") as target:
+        target.write(DESCRIPTION, content)
+    with pytest.raises(DataError, match=r"flow.json (cannot be read|holds no description)"):
+        read_description(tmp_path / "a.zip")
+
+
+def test_a_zip_is_stored_not_packed(tmp_path):
+    with new_flow_zip(tmp_path / "a.zip") as target:
+        write_fields(target)
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}

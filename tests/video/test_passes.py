@@ -1,0 +1,41 @@
+"""All frames of a video, one after another."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from attcell.errors import VideoError
+from attcell.video.decode import count_frames, read_frames
+from attcell.video.passes import EveryFrame
+from tests.damage import damage
+
+
+def test_every_frame_is_what_reading_gives(make_video, numbers_of):
+    path = make_video("a.mp4", 20)
+    frames = EveryFrame(path)
+    images = list(frames)
+    assert numbers_of(images) == list(range(20))
+    np.testing.assert_array_equal(np.stack(images), np.stack(read_frames(path, np.arange).images))
+    assert frames.info.num_frames == 20
+    np.testing.assert_array_equal(frames.info.frame_seconds, count_frames(path).frame_seconds)
+
+
+def test_frames_come_at_the_size_asked_for(make_video):
+    frames = EveryFrame(make_video("a.mp4", 3), lambda width, height: (width // 2, height // 2))
+    assert [frame.shape for frame in frames] == [(24, 32, 3)] * 3
+    assert (frames.info.width, frames.info.height) == (64, 48)
+
+
+def test_damage_is_noted(make_video):
+    path = damage(make_video("a.mp4", 20, options={"g": "5", "bf": "0", "sc_threshold": "0"}))
+    frames = EveryFrame(path)
+    images = list(frames)
+    assert len(images) == frames.info.num_frames == count_frames(path).num_frames
+    assert frames.info.is_damaged
+    assert frames.info.notes == count_frames(path).notes
+
+
+def test_a_missing_file_is_told(tmp_path):
+    with pytest.raises(VideoError, match="there is no such file"):
+        list(EveryFrame(tmp_path / "none.mp4"))
