@@ -2,8 +2,9 @@
 
     uv run python -m benchmarks.flow_store [--out DIR]
 
-Two runs are killed with SIGKILL after a random time, a third goes on to the end. Then the store is checked: every
-file is a grey JPEG that OpenCV reads, numbered from 1, and nothing was computed twice but the videos in flight.
+Two runs are killed with SIGKILL after a random time, a third goes on to the end. Then the store is checked:
+every file is a grey JPEG that OpenCV reads, numbered from 1, and nothing was computed twice but the videos
+in flight.
 """
 
 from __future__ import annotations
