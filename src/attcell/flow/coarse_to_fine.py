@@ -21,12 +21,11 @@ from jaxtyping import Float, Real
 from torch import Tensor
 
 from attcell.errors import CallError
-from attcell.flow.fixed_point import Linearised, Solution, iterate
+from attcell.flow.fixed_point import STEPS, Linearised, Solution, Weights, iterate
 from attcell.flow.median import median5
 from attcell.flow.pyramid import central_gradient, pyramid_sizes, resized, warped
 
 _PIXELS_AT_ONCE = {"cpu": 2**17, "cuda": 2**25}  # what fits a core's cache; what keeps a GPU busy
-_STEPS = 5  # iterations in one call: to look at the change costs a wait on a GPU
 _TINY = 1.1920929e-07  # a squared gradient below this says nothing about motion
 
 
@@ -63,10 +62,10 @@ class TVL1:
 
     def __post_init__(self) -> None:
         counts = (self.num_scales, self.num_warps, self.rounds, self.round_iterations)
-        if min(counts) < 1 or self.round_iterations % _STEPS:
+        if min(counts) < 1 or self.round_iterations % STEPS:
             raise CallError(
                 f"num_scales, num_warps, rounds and round_iterations are {counts}; allowed: 1 or more, and "
-                f"for round_iterations a multiple of {_STEPS}"
+                f"for round_iterations a multiple of {STEPS}"
             )
         if not (0 < self.tau <= 0.25 and self.attachment > 0 and self.theta > 0 and self.epsilon >= 0):
             raise CallError(
@@ -150,35 +149,38 @@ def _at_one_scale(first: Tensor, second: Tensor, flow: Tensor, settings: TVL1, c
     solution = Solution.starting_at(flow)
     for _ in range(settings.num_warps):
         flow = solution.flow()
-        picture, gx, gy = (plane.contiguous() for plane in warped(moving, flow, settings.warp).unbind(1))
+        picture, gx, gy = warped(moving, flow, settings.warp).unbind(1)
         squared = gx * gx + gy * gy
-        linearised = Linearised(
-            gx=gx,
-            gy=gy,
-            rest=picture - gx * flow[:, 0] - gy * flow[:, 1] - first,
-            inverse=torch.where(squared > _TINY, 1 / squared, 0),
-        )
+        rest = picture - gx * flow[:, 0] - gy * flow[:, 1] - first
+        inverse = torch.where(squared > _TINY, 1 / squared, 0)
+        linearised = Linearised.of(torch.stack([gx, gy, rest, inverse]))
         solution = _solved(solution, linearised, settings, compiled)
     return solution.flow()
 
 
 def _solved(solution: Solution, linearised: Linearised, settings: TVL1, compiled: bool) -> Solution:
     """Iterate each pair until it is done; then it leaves the batch, so that it costs nothing more."""
-    enough = settings.epsilon**2 * linearised.gx[0].numel()
-    done, active = solution, torch.arange(len(linearised.gx), device=linearised.gx.device)
+    weights = Weights(settings.tau, settings.attachment, settings.theta)
+    stops_early = settings.epsilon > 0
+    enough = settings.epsilon**2 * linearised.num_pixels
+    device = linearised.planes.device
+    done, active = solution, torch.arange(linearised.planes.shape[1], device=device)
     for _ in range(settings.rounds):
         if settings.median:
-            solution = solution.with_flow(median5(solution.u1, compiled), median5(solution.u2, compiled))
-        for _ in range(settings.round_iterations // _STEPS):
+            u = solution.planes[:2]
+            solution = solution.with_flow(median5(u.flatten(0, 1), compiled).view_as(u))
+        for _ in range(settings.round_iterations // STEPS):
             before = solution
-            solution, changes = _iterated(before, linearised, _STEPS, settings, compiled)
+            solution, changes = iterate(
+                before, linearised, STEPS, weights, measured=stops_early, compiled=compiled
+            )
             is_done = changes <= enough
-            if not settings.epsilon or not is_done.any():
+            if not is_done.any():
                 continue
             for pairs, steps in _ended(is_done):
                 last, rest = before.only(pairs), linearised.only(pairs)
                 for _ in range(steps):
-                    last, _ = _iterated(last, rest, 1, settings, compiled)
+                    last, _ = iterate(last, rest, 1, weights, measured=False, compiled=compiled)
                 done = done.with_pairs(active[pairs], last)
             goes_on = ~is_done.any(0)
             if not goes_on.any():
@@ -193,12 +195,6 @@ def _ended(is_done: Tensor) -> Iterator[tuple[Tensor, int]]:
         pairs = is_done[step] & ~is_done[:step].any(0)
         if pairs.any():
             yield pairs, step + 1
-
-
-def _iterated(
-    solution: Solution, linearised: Linearised, steps: int, settings: TVL1, compiled: bool
-) -> tuple[Solution, Tensor]:
-    return iterate(solution, linearised, steps, settings.tau, settings.attachment, settings.theta, compiled)
 
 
 def _settings(settings: TVL1 | str) -> TVL1:
