@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import av
+import numpy as np
+
+from attcell.files import written_whole
 from attcell.records import VideoRecord
+from attcell.video.passes import EveryFrame
 
 WEIGHTS = "squeezenet1_0_imagenet.safetensors"
 UT_LABELS = ("shake", "hug", "kick", "point", "punch", "push")
@@ -23,6 +28,7 @@ class ClipSet:
         groups: the group of each video.
         labels: the A classes.
         weights: the file of the frozen backbone's weights.
+        note: what was done to the videos.
     """
 
     name: str
@@ -31,6 +37,7 @@ class ClipSet:
     groups: tuple[str, ...]
     labels: tuple[str, ...]
     weights: Path
+    note: str = "The videos as they are."
 
     @property
     def group_names(self) -> tuple[str, ...]:
@@ -66,7 +73,50 @@ def ut_interaction(folder: Path) -> ClipSet:
     return ClipSet("UT-Interaction set 1", "sequence", records, groups, UT_LABELS, folder / WEIGHTS)
 
 
-CLIP_SETS = {"weizmann": weizmann, "ut": ut_interaction}
+def ut_fixed_scale(folder: Path) -> ClipSet:
+    """UT-Interaction with the same square in pixels cut from the middle of every clip.
+
+    The clips were cut around people, so that their shape and size tell something of what happens. Here all
+    have one shape and one scale, and what the cut leaves out is lost.
+    """
+    whole = ut_interaction(folder)
+    side = min(min(_size(record.path)) for record in whole.records)
+    out = Path("runs") / "real_clips" / f"ut_middle_{side}"
+    records = tuple(
+        VideoRecord(record.id, middle_of(record.path, out / f"{record.path.stem}.mkv", side), record.label)
+        for record in whole.records
+    )
+    note = (
+        f"The middle {side} × {side} pixels of every clip, so that neither shape nor scale of the container "
+        "gives anything away; people at its rim are cut off."
+    )
+    return replace(whole, name=f"{whole.name}, fixed scale", records=records, note=note)
+
+
+def middle_of(video: Path, out: Path, side: int) -> Path:
+    """The middle square of a video, without loss, to ``out``; what is there already is kept."""
+    if out.is_file():
+        return out
+    with written_whole(out) as temporary, av.open(str(temporary), "w", format="matroska") as container:
+        frames = EveryFrame(video)
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width = stream.height = side
+        stream.pix_fmt = "bgr0"
+        for frame in frames:
+            top, left = (frame.shape[0] - side) // 2, (frame.shape[1] - side) // 2
+            middle = np.ascontiguousarray(frame[top : top + side, left : left + side])
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(middle, format="rgb24")))
+        container.mux(stream.encode(None))
+    return out
+
+
+def _size(video: Path) -> tuple[int, int]:
+    with av.open(str(video)) as container:
+        stream = container.streams.video[0]
+        return stream.width, stream.height
+
+
+CLIP_SETS = {"weizmann": weizmann, "ut": ut_interaction, "ut_fixed_scale": ut_fixed_scale}
 
 
 def _in_group_order(clips: ClipSet) -> ClipSet:

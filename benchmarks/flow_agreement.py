@@ -97,7 +97,8 @@ def _pair(path: Path, number: int) -> tuple[np.ndarray, np.ndarray]:
         return round(width * scale), round(height * scale)
 
     images = read_frames(path, two, size=small).images
-    return grey(images[0]).numpy(), grey(images[1]).numpy()
+    first, second = grey(torch.from_numpy(np.stack(images)).movedim(-1, 1)).numpy()
+    return first, second
 
 
 def _agreement(previous: np.ndarray, following: np.ndarray) -> tuple[float, float, float, float]:

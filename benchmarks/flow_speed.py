@@ -43,7 +43,8 @@ def main() -> None:
     folder = data_folder()
     if folder is None:
         raise SystemExit("no real clips at ../shared/data; set ATTCELL_DATA to their folder")
-    pictures = torch.stack([grey(image) for image in read_frames(folder / CLIP, np.arange).images]).numpy()
+    images = np.stack(read_frames(folder / CLIP, np.arange).images)
+    pictures = grey(torch.from_numpy(images).movedim(-1, 1)).numpy()
     cores = os.cpu_count() or 1
     context = multiprocessing.get_context("spawn")
     rates: dict[str, list[float]] = {kind: [] for kind in KINDS}

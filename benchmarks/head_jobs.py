@@ -15,18 +15,17 @@ import numpy as np
 import torch
 
 from attcell.data.feature_store import FeatureStore
-from attcell.engine.build import build_network, frame_spec, training_plan
+from attcell.engine.build import build_network, input_spec, training_plan
 from attcell.engine.extract import feature_store
 from benchmarks.clip_sets import ClipSet
-from benchmarks.heads import NetworkChoice, base_recipe, network_recipe, network_scores, trained_network
+from benchmarks.heads import STREAMS, Head, head_recipe, network_scores, trained_network
 
 
 @dataclass(frozen=True)
 class Job:
     """Train one head on some videos and score others, all given by their place in the set."""
 
-    kind: str
-    choice: NetworkChoice
+    head: Head
     seed: int
     train: tuple[int, ...]
     test: tuple[int, ...]
@@ -36,19 +35,20 @@ class Job:
 class Bench:
     """What all jobs share: the clips, their kept maps, and each video's channel figures.
 
-    ``channel_means`` and ``channel_squares`` are (N, F): the mean of every channel over a video's kept maps,
-    and of its square. As all videos keep the same number of maps, those of a training set are their averages.
+    ``channel_means`` and ``channel_squares`` are stream → (N, F): the mean of every channel over a video's
+    kept maps, and of its square. As all videos keep the same number of maps, those of a training set are
+    their averages.
     """
 
     clips: ClipSet
     cache: Path
-    channel_means: np.ndarray
-    channel_squares: np.ndarray
+    channel_means: dict[str, np.ndarray]
+    channel_squares: dict[str, np.ndarray]
 
-    def figures(self, places: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean and deviation of each channel over the kept maps of some videos."""
-        mean = self.channel_means[list(places)].mean(0)
-        square = self.channel_squares[list(places)].mean(0)
+    def figures(self, stream: str, places: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean and deviation of each channel of a stream over the kept maps of some videos."""
+        mean = self.channel_means[stream][list(places)].mean(0)
+        square = self.channel_squares[stream][list(places)].mean(0)
         deviation = np.sqrt(np.maximum(square - mean**2, 0))
         return torch.from_numpy(mean).float(), torch.from_numpy(deviation).float()
 
@@ -82,37 +82,39 @@ def job_runner(bench: Bench, workers: int) -> Iterator[JobRunner]:
         yield JobRunner(bench, pool)
 
 
-def store_of(clips: ClipSet, cache: Path) -> FeatureStore:
-    """The store of the kept maps."""
-    recipe = network_recipe(base_recipe(clips.weights, cache), clips.weights, "san", NetworkChoice(), seed=0)
-    network = build_network(recipe.model, len(clips.labels), load_weights=True)
-    return feature_store(
-        cache, network.stream("frame").backbone, frame_spec(recipe.input), training_plan(recipe)
-    )
+def stores_of(clips: ClipSet, cache: Path) -> dict[str, FeatureStore]:
+    """Stream → the store of its kept maps."""
+    recipe = head_recipe(clips.weights, cache, Head("san", STREAMS))
+    network = build_network(recipe, len(clips.labels), load_weights=True)
+    return {
+        name: feature_store(cache, name, network.stream(name), input_spec(recipe), training_plan(recipe))
+        for name in STREAMS
+    }
 
 
-_here: tuple[Bench, FeatureStore] | None = None  # set once in each worker process
+_here: tuple[Bench, dict[str, FeatureStore]] | None = None  # set once in each worker process
 
 
 def _start_worker(bench: Bench) -> None:
     global _here  # noqa: PLW0603
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
-    _here = bench, store_of(bench.clips, bench.cache)
+    _here = bench, stores_of(bench.clips, bench.cache)
 
 
 def _run_job(job: Job) -> tuple[np.ndarray, float]:
     """The scores (len(job.test), A) and the seconds of processor time they took."""
     assert _here is not None, "the worker was started"
-    bench, store = _here
+    bench, all_stores = _here
     clips = bench.clips
     before = _cpu_seconds()
-    weights = clips.weights
-    recipe = network_recipe(base_recipe(weights, bench.cache), weights, job.kind, job.choice, job.seed)
+    recipe = head_recipe(clips.weights, bench.cache, job.head, job.seed)
+    stores = {name: all_stores[name] for name in job.head.streams}
+    figures = {name: bench.figures(name, job.train) for name in job.head.streams}
     network = trained_network(
-        recipe, len(clips.labels), [clips.records[i] for i in job.train], store, bench.figures(job.train)
+        recipe, len(clips.labels), [clips.records[i] for i in job.train], stores, figures
     )
-    scores = network_scores(network, [clips.records[i] for i in job.test], store)
+    scores = network_scores(network, [clips.records[i] for i in job.test], stores)
     return scores, _cpu_seconds() - before
 
 

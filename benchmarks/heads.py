@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,14 +13,14 @@ import numpy as np
 import torch
 
 from attcell.config import Recipe, check_recipe
-from attcell.data.dataset import TrainingFeatures
+from attcell.data.dataset import KeptViews, TrainingFeatures
 from attcell.data.feature_store import FeatureStore
 from attcell.engine.build import build_network
 from attcell.engine.inference import run_views
 from attcell.engine.learner import Learner
 from attcell.engine.material import Material
 from attcell.engine.schedule import num_iterations
-from attcell.nn import STAN
+from attcell.nn import Network
 from attcell.nn.streams import Standardise
 from attcell.records import VideoRecord
 
@@ -28,72 +28,66 @@ NUM_SEGMENTS = 5
 NUM_POSITIONS = 4
 
 
-@dataclass(frozen=True)
-class NetworkChoice:
-    """How a head is trained: what inner validation chooses between."""
-
-    conv6_channels: int = 64
-    epochs: int = 30
-    learning_rate: float = 3e-3
-
-
+STREAMS = ("frame", "flow")
 FIXED = (
     "conv6 with 64 filters, LSTM of 128, dropout 0.5, label smoothing 0.1, AdamW without weight decay, "
-    "one-cycle learning rate, batches of 16, 30 epochs"
+    "one-cycle learning rate up to 0.003, batches of 16, 30 epochs, convolutions in bfloat16"
 )
-NETWORK_CHOICES = (NetworkChoice(learning_rate=3e-3), NetworkChoice(learning_rate=1e-3))
 
 
-def base_recipe(weights: Path, cache: Path) -> dict[str, dict[str, object]]:
-    """The parts of a recipe that are the same for all heads: the frames and the frozen backbone."""
-    return {
+@dataclass(frozen=True)
+class Head:
+    """Which network: SAN or STAN, over which streams; with two, early fusion."""
+
+    kind: str
+    streams: tuple[str, ...]
+
+
+def head_recipe(weights: Path, cache: Path, head: Head, seed: int = 0) -> Recipe:
+    """The recipe of a head on kept maps of a frozen backbone."""
+    values = {
         "data": {"train": "."},
         "input": {"size": 224, "resize": "squash"},
+        "flow": {"method": "fast", "fields": 10},
         "segments": {"train": NUM_SEGMENTS, "test": NUM_SEGMENTS},
         "cache": {"folder": str(cache), "positions": NUM_POSITIONS, "mirrored": True},
-        "model": {"streams": {"frame": _frozen_squeezenet(weights, 128)}},
-        "train": {"epochs": 1},
+        "model": {
+            "kind": head.kind,
+            "lstm_hidden": 128,
+            "dropout": 0.5,
+            "streams": {name: _frozen_squeezenet(weights) for name in head.streams},
+        },
+        "train": {
+            "optimizer": "adamw",
+            "schedule": "onecycle",
+            "learning_rate": 3e-3,
+            "label_smoothing": 0.1,
+            "epochs": 30,
+            "batch_size": 16,
+            "precision": "bf16",
+            "accelerator": "cpu",
+            "seed": seed,
+        },
     }
-
-
-def network_recipe(
-    base: dict[str, dict[str, object]], weights: Path, kind: str, choice: NetworkChoice, seed: int
-) -> Recipe:
-    """The recipe of a SAN or STAN head."""
-    model = {
-        "kind": kind,
-        "lstm_hidden": 128,
-        "dropout": 0.5,
-        "streams": {"frame": _frozen_squeezenet(weights, choice.conv6_channels)},
-    }
-    train = {
-        "optimizer": "adamw",
-        "schedule": "onecycle",
-        "learning_rate": choice.learning_rate,
-        "label_smoothing": 0.1,
-        "epochs": choice.epochs,
-        "batch_size": 16,
-        "accelerator": "cpu",
-        "seed": seed,
-    }
-    return check_recipe(base | {"model": model, "train": train}, source="benchmark")
+    return check_recipe(values, source="benchmark")
 
 
 def trained_network(
     recipe: Recipe,
     num_classes: int,
     records: Sequence[VideoRecord],
-    store: FeatureStore,
-    figures: tuple[torch.Tensor, torch.Tensor],
-) -> STAN:
-    """Train a head by a recipe on the kept maps of ``records``; ``figures`` standardise their channels."""
+    stores: Mapping[str, FeatureStore],
+    figures: Mapping[str, tuple[torch.Tensor, torch.Tensor]],
+) -> Network:
+    """Train a head by a recipe on the kept maps of ``records``; ``figures`` standardise each stream's."""
     torch.manual_seed(recipe.train.seed)
-    network = build_network(recipe.model, num_classes, load_weights=False)
-    standardise = network.stream("frame").standardise
-    assert isinstance(standardise, Standardise)
-    standardise.fit(*figures)
+    network = build_network(recipe, num_classes, load_weights=False)
+    for name in recipe.model.streams:
+        standardise = network.stream(name).standardise
+        assert isinstance(standardise, Standardise)
+        standardise.fit(*figures[name])
     material = Material(
-        train=TrainingFeatures(records, store, recipe.cache.positions, recipe.train.seed),
+        train=TrainingFeatures(records, stores, recipe.cache.positions, recipe.train.seed),
         num_videos=len(records),
         val=None,
         val_records=(),
@@ -108,6 +102,7 @@ def trained_network(
         logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
         trainer = L.Trainer(
             accelerator="cpu",
+            precision="bf16-mixed",
             devices=1,
             max_epochs=len(learner.rounds),
             reload_dataloaders_every_n_epochs=1,
@@ -123,22 +118,23 @@ def trained_network(
 
 
 @torch.inference_mode()
-def network_scores(network: STAN, records: Sequence[VideoRecord], store: FeatureStore) -> np.ndarray:
+def network_scores(
+    network: Network, records: Sequence[VideoRecord], stores: Mapping[str, FeatureStore]
+) -> np.ndarray:
     """(N, A) probabilities, averaged over all kept views of a video."""
+    views = KeptViews(records, stores)
     rows = [
-        run_views(network, {"frame": store.read(record)[0].float()}, kept_features=True)
-        .logits.softmax(-1)
-        .mean(0)
-        for record in records
+        run_views(network, views[index].inputs, kept_features=True).logits.softmax(-1).mean(0)
+        for index in range(len(views))
     ]
     return torch.stack(rows).double().numpy()
 
 
-def _frozen_squeezenet(weights: Path, conv6_channels: int) -> dict[str, object]:
+def _frozen_squeezenet(weights: Path) -> dict[str, object]:
     return {
         "backbone": "squeezenet",
         "weights": str(weights),
         "train_from": "none",
-        "conv6_channels": conv6_channels,
+        "conv6_channels": 64,
         "standardise": True,
     }

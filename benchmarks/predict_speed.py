@@ -22,12 +22,12 @@ import torch
 
 from attcell.config import check_recipe
 from attcell.engine import predicting
-from attcell.engine.build import build_network, evaluation_plan, frame_spec
+from attcell.engine.build import build_network, evaluation_plan, input_spec
 from attcell.engine.inference import best_device
 from attcell.engine.model_folder import SavedModel
-from attcell.video.decode import read_frames
-from attcell.video.segments import centre_frames
-from attcell.video.views import centre_view, kept_size
+from attcell.video.flow_codes import source_of
+from attcell.video.modalities import make_canvas, read_moments
+from attcell.video.views import centre_crop
 from benchmarks.clip_sets import data_folder
 from benchmarks.machine import machine
 
@@ -58,19 +58,20 @@ def main() -> None:
 
 def _model() -> SavedModel:
     recipe = check_recipe({"data": {"train": "."}, "train": {"iterations": 1}}, source="benchmark")
-    network = build_network(recipe.model, 101, load_weights=False).eval().to(best_device())
+    network = build_network(recipe, 101, load_weights=False).eval().to(best_device())
     return SavedModel(network, tuple(str(n) for n in range(101)), recipe, {})
 
 
 def _pictures(model: SavedModel, video: Path) -> torch.Tensor:
     plan = evaluation_plan(model.recipe)
-    spec = frame_spec(model.recipe.input)
-    decoded = read_frames(
-        video,
-        lambda num: centre_frames(num, plan.num_segments),
-        size=lambda width, height: kept_size(width, height, spec),
-    )
-    return centre_view(decoded.images, spec)
+    spec = input_spec(model.recipe)
+    moments = read_moments(video, spec, plan.instants)
+    size = plan.canvas_size(moments.size, spec.frame)
+    canvas = make_canvas(moments, spec, size, source_of(spec.flow))
+    view = canvas.view(spec, centre_crop(size, spec.frame))["frame"]
+    normalise = model.network.stream("frame").normalise
+    assert normalise is not None
+    return normalise(view)
 
 
 @contextmanager
@@ -79,8 +80,8 @@ def _measured(times: dict[str, list[float]], model: SavedModel) -> Any:
     sums: dict[str, list[float]] = defaultdict(list)
     network = model.network
     with (
-        mock.patch.object(predicting, "read_frames", _timed(sums["decoding"], predicting.read_frames)),
-        mock.patch.object(predicting, "centre_view", _timed(sums["resize and crop"], predicting.centre_view)),
+        mock.patch.object(predicting, "read_moments", _timed(sums["decoding"], predicting.read_moments)),
+        mock.patch.object(predicting, "make_canvas", _timed(sums["resize"], predicting.make_canvas)),
         mock.patch.object(
             predicting, "_small_picture", _timed(sums["report pictures"], predicting._small_picture)
         ),

@@ -1,7 +1,8 @@
-"""Weizmann and UT-Interaction set 1, frames only, on a frozen SqueezeNet: SVM against SAN against STAN.
+"""Weizmann and UT-Interaction set 1, frames and flow, on a frozen SqueezeNet: SVM against SAN against STAN.
 
     uv run python -m benchmarks.real_clips weizmann
     uv run python -m benchmarks.real_clips ut
+    uv run python -m benchmarks.real_clips ut_fixed_scale
 
 prints the table and writes it to ``benchmarks/results/``. The first run also computes the feature maps.
 """
@@ -21,21 +22,14 @@ import torch
 
 from attcell.data.feature_store import FeatureStore
 from attcell.engine.build import build_network, training_plan
-from attcell.engine.material import filled_store
+from attcell.engine.material import filled_stores
 from attcell.errors import DataError
+from attcell.metrics.fusion import fusion_weights
 from attcell.progress import say, track
 from benchmarks import nested, real_clips_report
 from benchmarks.clip_sets import CLIP_SETS, ClipSet, data_folder
 from benchmarks.head_jobs import Bench, Job, JobRunner, job_runner
-from benchmarks.heads import (
-    FIXED,
-    NETWORK_CHOICES,
-    NUM_POSITIONS,
-    NUM_SEGMENTS,
-    NetworkChoice,
-    base_recipe,
-    network_recipe,
-)
+from benchmarks.heads import FIXED, NUM_POSITIONS, NUM_SEGMENTS, STREAMS, Head, head_recipe
 from benchmarks.shallow import (
     HEADER_CHOICES,
     SVM_CHOICES,
@@ -53,70 +47,104 @@ HERE = Path(__file__).parent
 def run(clips: ClipSet, cache: Path, workers: int) -> real_clips_report.Outcome:
     """The whole measurement."""
     seconds: dict[str, float] = {}
-    store = _timed("feature maps", seconds, lambda: _filled(clips, cache))
-    bench, averaged = _timed("averages of the maps", seconds, lambda: _averages(clips, cache, store))
+    stores = _timed("feature maps", seconds, lambda: _filled(clips, cache))
+    bench = _timed("averages of the maps", seconds, lambda: _averages(clips, cache, stores))
     labels = np.array([record.label for record in clips.records])
-    headers = header_features(clips.records)
+    frame, flow = (bench.channel_means[name] for name in STREAMS)
     shallow: dict[str, tuple[np.ndarray, tuple[SVMChoice | HeaderChoice, ...]]] = {
-        "file header only": (headers, HEADER_CHOICES),
-        "SVM": (averaged, SVM_CHOICES),
+        "file header only": (header_features(clips.records), HEADER_CHOICES),
+        "SVM frame": (frame, SVM_CHOICES),
+        "SVM flow": (flow, SVM_CHOICES),
+        "SVM both": (np.concatenate([frame, flow], axis=1), SVM_CHOICES),
     }
     predictions: dict[str, np.ndarray] = {}
     choices: dict[str, dict[str, str]] = {}
     for name, (features, candidates) in shallow.items():
         predictions[name], choices[name] = _timed(
-            name,
-            seconds,
-            partial(nested_predictions, features, labels, clips.groups, candidates, SEEDS),
+            name, seconds, partial(nested_predictions, features, labels, clips.groups, candidates, SEEDS)
         )
     with job_runner(bench, workers) as runner:
-        for kind in ("san", "stan"):
-            predictions[kind.upper()], choices[kind.upper()] = _timed(
-                kind.upper(), seconds, partial(_network_predictions, runner, kind)
+        for kind in ("SAN", "STAN"):
+            for streams in (*((name,) for name in STREAMS), STREAMS):
+                name = f"{kind} {streams[0] if len(streams) == 1 else 'early'}"
+                predictions[name] = _timed(
+                    name, seconds, partial(_final_predictions, runner, Head(kind.lower(), streams))
+                )
+            name = f"{kind} late"
+            predictions[name], choices[name] = _timed(
+                f"{name}: weights of the streams", seconds, partial(_late_predictions, runner, kind.lower())
             )
-        seconds[f"SAN and STAN, processor time of {workers} processes"] = runner.cpu_seconds
+        seconds[f"all SAN and STAN, processor time of {workers} processes"] = runner.cpu_seconds
     return real_clips_report.Outcome(clips, SEEDS, predictions, choices, _protocol(clips), seconds)
 
 
-def _network_predictions(runner: JobRunner, kind: str) -> tuple[np.ndarray, dict[str, str]]:
-    """Choose by inner validation, then train on all of a fold's videos: (S, N) classes, group → choice."""
+def _final_jobs(clips: ClipSet, head: Head) -> dict[tuple[nested.Fold, int], Job]:
+    """(fold, seed) → the training on all of the fold's videos."""
+    folds = nested.leave_one_out(clips.groups)
+    return {(fold, seed): Job(head, seed, fold.train, fold.test) for fold in folds for seed in SEEDS}
+
+
+def _final_predictions(runner: JobRunner, head: Head) -> np.ndarray:
+    """(S, N) classes, each by a network that did not see the video's group."""
+    return _final_scores(runner, head).argmax(2)
+
+
+def _final_scores(runner: JobRunner, head: Head) -> np.ndarray:
+    """(S, N, A) probabilities."""
+    clips = runner.bench.clips
+    jobs = _final_jobs(clips, head)
+    _run(runner, list(jobs.values()), f"{head.kind} on {' and '.join(head.streams)}, {len(jobs)} trainings")
+    scores = np.empty((len(SEEDS), len(clips.records), len(clips.labels)))
+    for (fold, seed), job in jobs.items():
+        scores[SEEDS.index(seed), fold.test] = runner.done[job]
+    return scores
+
+
+def _late_predictions(runner: JobRunner, kind: str) -> tuple[np.ndarray, dict[str, str]]:
+    """One network a stream, summed with weights from inner validation: (S, N) classes, group → weights."""
     clips = runner.bench.clips
     pairs = nested.ring_pairs(clips.groups)
     inner = {
-        (pair, choice): Job(kind, choice, SEEDS[0], *nested.without_pair(clips.groups, pair))
-        for choice in NETWORK_CHOICES
+        (name, pair): Job(Head(kind, (name,)), SEEDS[0], *nested.without_pair(clips.groups, pair))
+        for name in STREAMS
         for pair in pairs
     }
-    _run(runner, list(inner.values()), f"{kind.upper()}, inner validation")
-    folds = nested.leave_one_out(clips.groups)
-    chosen, said = {}, {}
-    for fold in folds:
-        weighed = {
-            choice: _weigh(runner, [inner[pair, choice] for pair in pairs if fold.group in pair], fold.group)
-            for choice in NETWORK_CHOICES
-        }
-        chosen[fold] = nested.best(NETWORK_CHOICES, weighed.__getitem__)
-        said[fold.group] = repr(chosen[fold])
-    final = {
-        (fold, seed): Job(kind, chosen[fold], seed, fold.train, fold.test) for fold in folds for seed in SEEDS
-    }
-    _run(runner, list(final.values()), f"{kind.upper()}, {len(folds)} folds × {len(SEEDS)} seeds")
-    predictions = np.empty((len(SEEDS), len(clips.records)), dtype=int)
-    for (fold, seed), job in final.items():
-        predictions[SEEDS.index(seed), fold.test] = runner.done[job].argmax(1)
+    _run(runner, list(inner.values()), f"{kind}, inner validation")
+    scores = np.stack([_final_scores(runner, Head(kind, (name,))) for name in STREAMS])
+    predictions = np.empty(scores.shape[1:3], dtype=int)
+    said = {}
+    for fold in nested.leave_one_out(clips.groups):
+        own = [pair for pair in pairs if fold.group in pair]
+        held_out, labels = _held_out(runner, [[inner[name, pair] for pair in own] for name in STREAMS], fold)
+        weights = fusion_weights(held_out, labels)
+        fused = np.tensordot(weights, scores[:, :, fold.test], axes=1)
+        predictions[:, fold.test] = fused.argmax(2)
+        said[fold.group] = ", ".join(f"{name} {w:.2f}" for name, w in zip(STREAMS, weights, strict=True))
     return predictions, said
 
 
-def _weigh(runner: JobRunner, jobs: list[Job], left_out: str) -> nested.Weighed:
-    """Weigh jobs that saw neither the left-out group nor their validation group, by the latter alone."""
+def _held_out(runner: JobRunner, jobs: list[list[Job]], fold: nested.Fold) -> tuple[np.ndarray, np.ndarray]:
+    """Scores (M, n, A) and classes (n,) of training videos, by networks that saw neither these nor the fold.
+
+    ``jobs`` are, for each stream, those that were trained without the fold's group and one other.
+    """
     clips = runner.bench.clips
-    scores, labels = [], []
-    for job in jobs:
-        for row, place in enumerate(job.test):
-            if clips.groups[place] != left_out:
-                scores.append(runner.done[job][row])
-                labels.append(clips.records[place].label)
-    return nested.weigh(np.stack(scores), np.array(labels))
+    scores = [
+        [
+            runner.done[job][row]
+            for job in stream
+            for row, place in enumerate(job.test)
+            if clips.groups[place] != fold.group
+        ]
+        for stream in jobs
+    ]
+    labels = [
+        clips.records[place].label
+        for job in jobs[0]
+        for place in job.test
+        if clips.groups[place] != fold.group
+    ]
+    return np.array(scores), np.array(labels)
 
 
 def _run(runner: JobRunner, jobs: list[Job], what: str) -> None:
@@ -127,27 +155,26 @@ def _run(runner: JobRunner, jobs: list[Job], what: str) -> None:
     say(f"{what}: {len(jobs)} trainings in {time.perf_counter() - start:.0f} s")
 
 
-def _filled(clips: ClipSet, cache: Path) -> FeatureStore:
-    recipe = network_recipe(base_recipe(clips.weights, cache), clips.weights, "san", NetworkChoice(), seed=0)
-    network = build_network(recipe.model, len(clips.labels), load_weights=True)
-    backbone = network.stream("frame").backbone
-    store, unread = filled_store(
-        cache, recipe, backbone, clips.records, training_plan(recipe), torch.device("cpu")
+def _filled(clips: ClipSet, cache: Path) -> dict[str, FeatureStore]:
+    recipe = head_recipe(clips.weights, cache, Head("san", STREAMS))
+    network = build_network(recipe, len(clips.labels), load_weights=True)
+    stores, unread = filled_stores(
+        cache, recipe, network, clips.records, training_plan(recipe), torch.device("cpu")
     )
     if unread:
         raise DataError(f"{len(unread)} clips cannot be read: {'; '.join(unread.values())}")
-    return store
+    return stores
 
 
-def _averages(clips: ClipSet, cache: Path, store: FeatureStore) -> tuple[Bench, np.ndarray]:
-    """Every video's channel figures; the mean is also the averaged pooling, (N, F), that the SVM sees."""
-    means, squares = [], []
-    for record in clips.records:
-        maps = store.read(record)[0].float()
-        means.append(maps.mean((0, 1, 3, 4)).double().numpy())
-        squares.append(maps.square().mean((0, 1, 3, 4)).double().numpy())
-    averaged = np.stack(means)
-    return Bench(clips, cache, averaged, np.stack(squares)), averaged
+def _averages(clips: ClipSet, cache: Path, stores: dict[str, FeatureStore]) -> Bench:
+    """Every video's channel figures; the means are also the averaged pooling, (N, F), that the SVM sees."""
+    means: dict[str, np.ndarray] = {}
+    squares: dict[str, np.ndarray] = {}
+    for name, store in stores.items():
+        maps = [store.read(record)[0].float() for record in clips.records]
+        means[name] = np.stack([one.mean((0, 1, 3, 4)).double().numpy() for one in maps])
+        squares[name] = np.stack([one.square().mean((0, 1, 3, 4)).double().numpy() for one in maps])
+    return Bench(clips, cache, means, squares)
 
 
 def _timed(name: str, seconds: dict[str, float], work: Callable[[], T]) -> T:
@@ -159,31 +186,31 @@ def _timed(name: str, seconds: dict[str, float], work: Callable[[], T]) -> T:
 
 def _protocol(clips: ClipSet) -> tuple[str, ...]:
     word = clips.group_word
-    candidates = "; ".join(map(repr, NETWORK_CHOICES))
     return (
         f"{len(clips.records)} videos, {len(clips.labels)} classes, {len(clips.group_names)} folds: each "
         f"{word} is left out once, and everything is fitted to the others. All videos count.",
-        "Frame stream only. Each frame is squashed to 224 × 224; frozen SqueezeNet 1.0 (ImageNet), its last "
-        "map after a 3 × 3 max-pooling of stride 2: 7 × 7 × 512. The channels are standardised by mean and "
-        "deviation over the training videos.",
-        f"{NUM_SEGMENTS} even segments a video; {NUM_POSITIONS} evenly spaced frames of each and their "
-        "mirror images are kept. Training draws one of the frames for each segment and a coin for the mirror "
-        f"image. At test the probabilities of all {2 * NUM_POSITIONS} views are averaged.",
-        "SVM: the map averaged over regions, segments and views, and a linear one-against-rest SVM; "
-        f"scaling and C are chosen by leaving out each training {word} in turn, out of {len(SVM_CHOICES)} "
-        "candidates.",
+        clips.note,
+        "Each frame is squashed to 224 × 224; frozen SqueezeNet 1.0 (ImageNet), its last map after a 3 × 3 "
+        "max-pooling of stride 2: 7 × 7 × 512. Flow stream: the same network by cross-modality "
+        "initialisation on 10 fields of TV-L1 (preset fast), computed from the squashed frames. The channels "
+        "are standardised by mean and deviation over the training videos.",
+        f"{NUM_SEGMENTS} even segments a video; {NUM_POSITIONS} evenly spaced instants of each and their "
+        "mirror images are kept. Training draws one of the instants for each segment and a coin for the "
+        f"mirror image. At test the probabilities of all {2 * NUM_POSITIONS} views are averaged.",
+        "SVM: the maps averaged over regions, segments and views (both streams side by side), and a linear "
+        f"one-against-rest SVM; scaling and C are chosen by leaving out each training {word} in turn, out of "
+        f"{len(SVM_CHOICES)} candidates.",
         "File header only: width, height and number of frames as the header claims them, and no picture; "
         "1, 3 or 5 nearest neighbours or a linear SVM, chosen in the same way. Only what lies above its "
         "figure is owed to the pictures.",
-        f"SAN and STAN choose between: {candidates}. A candidate is weighed for a fold by two models of seed "
-        f"{SEEDS[0]}, each trained without the left-out {word} and without one neighbour of it in a ring of "
-        f"all {word}s, on the videos of that neighbour: accuracy first, then log-loss. The chosen one is "
-        "trained anew on all training videos with each seed, and taken as it is after its last iteration.",
-        f"The same for all heads: {FIXED}. Filters and epochs were set by hand to save time, before any "
-        "left-out figure of a network was seen. Afterwards 128 filters and 40 epochs were compared by the "
-        "same kind of validation, on five pairs of UT-Interaction: SAN 78.0 either way, STAN 83.1 and not "
-        "86.4. The other values come from experience with the same clips. So these settings are not blind to "
-        "the left-out videos: only what is chosen fold by fold is.",
+        f"The same for all heads: {FIXED}; taken as they are after the last iteration. Early: one network "
+        "over both streams, one temporal attention. Late: the two networks of one stream each, their "
+        "probabilities summed with weights.",
+        f"The weights of late fusion are chosen fold by fold: two networks a stream (seed {SEEDS[0]}), "
+        f"each trained without the left-out {word} and without one neighbour of it in a ring of them all, score "
+        "the videos of that neighbour; accuracy decides, then log-loss, then how even the weights are.",
+        "The settings of the heads come from experience with the same clips, so they are not blind to the "
+        "left-out videos: only what is chosen fold by fold is.",
         "Paired test: differences of fold accuracies, averaged over seeds, exact sign-flip over folds, with "
         f"Holm's correction for {len(real_clips_report.COMPARED)} comparisons. McNemar's test by seed treats "
         "videos as independent, which those of one fold are not quite, and is not corrected.",

@@ -10,12 +10,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from attcell.arguments import path_of, shown
 from attcell.errors import CallError
 
-PATH_KEYS = ("data.train", "data.val", "data.test", "data.root", "cache.folder")
+PATH_KEYS = ("data.train", "data.val", "data.test", "data.root", "cache.folder", "flow.store")
 
 Count = Annotated[int, Field(ge=1, strict=True)]
 Fraction = Annotated[float, Field(ge=0, lt=1, strict=True)]
@@ -70,30 +78,67 @@ class SegmentsSection(Section):
     short: Literal["repeat", "refuse"] = "repeat"
 
 
+class FlowSection(Section):
+    """How the flow stream's input is made. The paper: TV-L1, ten fields, a bound of 20 pixels."""
+
+    method: Literal["paper", "fast", "dis", "raft"] = "fast"
+    fields: Count = 10  # consecutive fields of a segment; 2 channels each
+    bound: Positive = 20.0  # pixels of flow that become the code 255
+    deviation: Positive = 10.0  # the network sees (code - 128) / deviation
+    store: Path | None = (
+        None  # flow on disk, by ``attcell extract flow``; by default it is computed as it goes
+    )
+
+
+class ClipSection(Section):
+    """How the clip stream's input is made."""
+
+    frames: Count = 16
+
+
 class StreamSection(Section):
     """One modality's network."""
 
-    backbone: str = "vgg16"
+    backbone: str = "vgg16"  # of a clip stream c3d
     tap: Annotated[str | None, Word] = None  # of a timm model the number of a stage
     weights: str = "pretrained"  # from torchvision or timm; or none; or a .safetensors file
     train_from: str = "all"  # all, none, or the first layer that is trained
     conv6_channels: Count = 1024
     conv6_relu: bool = True  # reading
     standardise: bool = False  # each channel of the frozen feature map, by figures of the training videos
+    begin_with: Path | None = (
+        None  # a model folder: start as its trained stream, conv6 and attention included
+    )
 
 
 class ModelSection(Section):
     """Which network."""
 
     kind: Literal["stan", "san", "average"] = "stan"
-    streams: Annotated[dict[Literal["frame"], StreamSection], Field(min_length=1)] = {
+    streams: Annotated[dict[Literal["frame", "flow", "clip"], StreamSection], Field(min_length=1)] = {
         "frame": StreamSection()
     }
+    fusion: Literal["early", "late"] = "early"  # one temporal attention for all streams, or one network each
     lstm_hidden: Count = 1024
     lstm_layers: Count = 1  # reading
     lstm_bidirectional: bool = False  # reading
     uniform_start: bool = True  # reading: AttCells start at zero, so that attention starts uniform
     dropout: Fraction = 0.5  # reading
+
+    @field_validator("streams", mode="before")
+    @classmethod
+    def _c3d_for_clips(cls, streams: Any) -> Any:
+        """A clip stream that names no backbone has C3D."""
+        clip = streams.get("clip") if isinstance(streams, dict) else None
+        if isinstance(clip, dict) and "backbone" not in clip:
+            return {**streams, "clip": {"backbone": "c3d", **clip}}
+        return streams
+
+    @model_validator(mode="after")
+    def _something_to_fuse(self) -> ModelSection:
+        if self.fusion == "late" and len(self.streams) < 2:
+            raise ValueError("fusion late needs at least two streams; leave it out for one")
+        return self
 
 
 class CacheSection(Section):
@@ -142,6 +187,8 @@ class Recipe(Section):
 
     data: DataSection
     input: InputSection = InputSection()
+    flow: FlowSection = FlowSection()
+    clip: ClipSection = ClipSection()
     segments: SegmentsSection = SegmentsSection()
     model: ModelSection = ModelSection()
     cache: CacheSection = CacheSection()

@@ -54,6 +54,10 @@ class Prediction:
             of the frame's width and height; the attention maps cover just this area.
         frames: (T, H, W, 3) uint8, the segments' frames scaled down for pictures.
         notes: what the reader should know, such as damage in the file.
+        flow: (T, 2, h, w) float32, for each segment the mean of the fields that a flow stream saw, in pixels
+            a frame; it covers the whole frame. None without a flow stream.
+        temporal_attention_by_stream: stream name -> (T,) the β of each stream's own network in late fusion;
+            empty where one β serves all streams.
     """
 
     video: str
@@ -68,6 +72,8 @@ class Prediction:
     attended_area: tuple[float, float, float, float]
     frames: np.ndarray = field(repr=False)
     notes: tuple[str, ...] = ()
+    flow: np.ndarray | None = field(default=None, repr=False)
+    temporal_attention_by_stream: dict[str, np.ndarray] = field(default_factory=dict)
 
     def top(self, count: int = 5) -> list[tuple[str, float]]:
         """The ``count`` best classes with their probabilities, best first."""
@@ -86,6 +92,9 @@ class Prediction:
             "frame_seconds": self.frame_seconds.tolist(),
             "temporal_scores": self.temporal_scores.tolist(),
             "temporal_attention": self.temporal_attention.tolist(),
+            "temporal_attention_by_stream": {
+                name: weights.tolist() for name, weights in self.temporal_attention_by_stream.items()
+            },
             "spatial_attention": {name: maps.tolist() for name, maps in self.spatial_attention.items()},
             "attended_area": list(self.attended_area),
             "notes": list(self.notes),

@@ -23,11 +23,14 @@ from attcell.data.dataset import (
 from attcell.data.feature_store import FeatureStore
 from attcell.errors import VideoError
 from attcell.records import VideoRecord
+from attcell.video.flow_codes import FlowSpec
+from attcell.video.modalities import InputSpec
 from attcell.video.views import FrameSpec
 from tests.damage import damage
 from tests.video.conftest import grey, write_video
 
-PLAIN = FrameSpec(size=32, short_side=32, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+PLAIN = InputSpec(("frame",), FrameSpec(size=32, short_side=32))
+THREE = InputSpec(("frame", "flow", "clip"), PLAIN.frame, FlowSpec(fields=2), clip_frames=4)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +58,7 @@ def missing(folder) -> VideoRecord:
 
 def frames(pictures: torch.Tensor) -> list[int]:
     """Which frames these (..., 3, S, S) pictures are."""
-    levels = pictures.mean(dim=(-3, -2, -1)).flatten() * 255
+    levels = pictures.float().mean(dim=(-3, -2, -1)).flatten()
     return [round((float(level) - grey(0)) / 8) for level in levels]
 
 
@@ -81,7 +84,9 @@ def test_planned_views_are_the_segments_centres(record):
 
 
 def test_ten_crops_are_ten_views(record):
-    views = PlannedViews([record], FrameSpec(size=16, short_side=32), ViewPlan(4, num_crops=10))[0]
+    views = PlannedViews(
+        [record], InputSpec(("frame",), FrameSpec(size=16, short_side=32)), ViewPlan(4, num_crops=10)
+    )[0]
     assert views.inputs["frame"].shape == (10, 4, 3, 16, 16)
     assert torch.equal(views.inputs["frame"][5:], views.inputs["frame"][:5].flip(-1))
 
@@ -93,6 +98,25 @@ def test_positions_and_their_mirror_images(record):
     assert frames(pictures[0]) == [1, 7, 13, 19]
     assert frames(pictures[1]) == [4, 10, 16, 22]
     assert torch.equal(pictures[2:], pictures[:2].flip(-1))
+
+
+def test_each_stream_gets_the_same_instants_and_the_same_side(record):
+    sample = TrainingVideos([record], THREE, 4, "repeat", seed=5)[0, 17]
+    assert isinstance(sample, Sample)
+    assert {name: tuple(inputs.shape) for name, inputs in sample.inputs.items()} == {
+        "frame": (4, 3, 32, 32),
+        "flow": (4, 4, 32, 32),
+        "clip": (4, 3, 4, 32, 32),
+    }
+    middle = frames(sample.inputs["clip"][:, :, 2])
+    assert frames(sample.inputs["frame"]) == middle
+    views = PlannedViews([record], THREE, ViewPlan(4, num_positions=2, mirrored=True))[0]
+    assert {name: tuple(inputs.shape) for name, inputs in views.inputs.items()} == {
+        "frame": (4, 4, 3, 32, 32),
+        "flow": (4, 4, 4, 32, 32),
+        "clip": (4, 4, 3, 4, 32, 32),
+    }
+    assert torch.equal(views.inputs["clip"][2:], views.inputs["clip"][:2].flip(-1))
 
 
 def test_short_videos_follow_the_policy(record):
@@ -149,7 +173,7 @@ class TestKeptFeatures:
         return store
 
     def test_training_draws_a_position_a_segment_and_one_side(self, store, record):
-        features = TrainingFeatures([record], store, num_positions=2, seed=0)
+        features = TrainingFeatures([record], {"frame": store}, num_positions=2, seed=0)
         assert len(features) == 1
         seen = set()
         for position in range(100):
@@ -161,16 +185,22 @@ class TestKeptFeatures:
             assert len(set(values // 200)) == 1, "a video is mirrored as a whole"
             seen.add(tuple(values // 100))
         assert len(seen) == 2 * 2**3
-        again = TrainingFeatures([record], store, num_positions=2, seed=0)[0, 99]
+        again = TrainingFeatures([record], {"frame": store}, num_positions=2, seed=0)[0, 99]
         assert torch.equal(again.inputs["frame"], sample.inputs["frame"])
         assert (sample.label, sample.position) == (1, 99)
 
+    def test_all_streams_draw_the_same_places(self, store, record):
+        features = TrainingFeatures([record], {"frame": store, "flow": store}, num_positions=2, seed=0)
+        for position in range(10):
+            inputs = features[0, position].inputs
+            assert torch.equal(inputs["frame"], inputs["flow"])
+
     def test_notes_are_kept_with_the_features(self, store, record):
-        assert TrainingFeatures([record], store, 2, 0)[0, 0].notes == ("wave/a.mp4: a note",)
-        assert KeptViews([record], store)[0].notes == ("a note",)
+        assert TrainingFeatures([record], {"frame": store}, 2, 0)[0, 0].notes == ("wave/a.mp4: a note",)
+        assert KeptViews([record], {"frame": store})[0].notes == ("a note",)
 
     def test_all_views_are_seen_at_test(self, store, record):
-        kept = KeptViews([record], store)
+        kept = KeptViews([record], {"frame": store})
         assert len(kept) == 1
         maps = kept[0].inputs["frame"]
         assert maps.dtype == torch.float32

@@ -57,7 +57,7 @@ def model(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model folder for the generated set, with weights drawn at random: it is quick to make."""
     labels = tuple(sorted(path.name for path in (videos / "train").iterdir()))
     recipe = check_recipe(recipe_values(videos), source="test")
-    network = build_network(recipe.model, len(labels), load_weights=False)
+    network = build_network(recipe, len(labels), load_weights=False)
     generator = torch.Generator().manual_seed(0)
     for parameter in network.parameters():
         parameter.data = torch.randn(parameter.shape, generator=generator) * 0.1

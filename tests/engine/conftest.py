@@ -41,7 +41,7 @@ FROZEN = {
 
 def random_model(recipe: Recipe, seed: int = 0) -> SavedModel:
     """Weights drawn at random, also where a network starts at zero."""
-    network = build_network(recipe.model, len(LABELS), load_weights=False)
+    network = build_network(recipe, len(LABELS), load_weights=False)
     generator = torch.Generator().manual_seed(seed)
     for parameter in network.parameters():
         parameter.data = torch.randn(parameter.shape, generator=generator) * 0.2

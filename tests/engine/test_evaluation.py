@@ -18,9 +18,10 @@ from attcell.errors import CallError, DataError, ModelError
 from attcell.metrics.recognition import top_k_accuracy
 from attcell.records import VideoRecord
 from attcell.video.decode import read_frames
-from attcell.video.views import FrameSpec, ten_views
+from attcell.video.views import FrameSpec
 from tests.damage import damage
 from tests.engine.conftest import FROZEN, LABELS, random_model, recipe_of
+from tests.engine.views import ten_views
 from tests.video.conftest import write_video
 
 CPU = torch.device("cpu")
@@ -57,6 +58,7 @@ def test_scores_are_the_predictions_and_unread_videos_are_counted(model, mixed):
     assert found.protocol == {
         "videos": 6,
         "unread": 2,
+        "streams": "frame",
         "segments": 3,
         "crops": 1,
         "short_videos": "repeat",

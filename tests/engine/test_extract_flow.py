@@ -53,7 +53,12 @@ def test_the_flow_is_that_of_the_frames(tmp_path):
     extract_flow(read_source(tmp_path / "videos"), tmp_path / "flow", FAST)
     found = open_flow(tmp_path / "flow" / "a" / "still")
     pictures = [
-        grey(np.array(Image.open(tmp_path / "flow" / "a" / "still" / f"img_0000{n}.jpg"))) for n in (1, 2, 3)
+        grey(
+            torch.from_numpy(
+                np.array(Image.open(tmp_path / "flow" / "a" / "still" / f"img_0000{n}.jpg"))
+            ).movedim(-1, 0)
+        )
+        for n in (1, 2, 3)
     ]
     expected = tvl1(torch.stack(pictures[:2]), torch.stack(pictures[1:]), "fast")
     assert (dequantize(found.read([0, 1])) - expected).abs().max() < 0.3
@@ -157,7 +162,7 @@ def test_a_full_disk_leaves_nothing_half_written(videos, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"method": "raft"}, "flow method is 'raft'; allowed: paper, fast, dis"),
+        ({"method": "brox"}, "flow method is 'brox'; allowed: paper, fast, dis, raft"),
         ({"bound": 0}, "bound is 0; allowed"),
         ({"bound": float("inf")}, "bound is inf; allowed"),
         ({"short_side": 0}, "short side is 0; allowed"),

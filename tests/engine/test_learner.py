@@ -35,7 +35,7 @@ class Harness:
     def __init__(self, recipe, seed: int = 0) -> None:
         torch.manual_seed(seed)
         listings = read_listings(recipe)
-        self.network = build_network(recipe.model, len(LABELS), load_weights=True)
+        self.network = build_network(recipe, len(LABELS), load_weights=True)
         self.before = {key: value.clone() for key, value in self.network.state_dict().items()}
         self.kept: list[Standing] = []
         material = gather_material(recipe, listings, self.network, torch.device("cpu"))

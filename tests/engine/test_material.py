@@ -51,7 +51,7 @@ def test_sources_that_are_not_there(tmp_path):
 
 
 def gathered(recipe, listings=None):
-    network = build_network(recipe.model, len(LABELS), load_weights=False)
+    network = build_network(recipe, len(LABELS), load_weights=False)
     return network, gather_material(recipe, listings or read_listings(recipe), network, CPU)
 
 
@@ -96,7 +96,7 @@ def test_standardised_features_have_mean_0_and_deviation_1_over_the_training_vid
     standardise = network.stream("frame").standardise
     assert isinstance(standardise, Standardise)
     listings = read_listings(recipe)
-    store = material.train.store
+    store = material.train.stores["frame"]
     maps = torch.cat([store.read(record)[0].float().flatten(0, 1) for record in listings.train])
     rows = standardise(maps).double().movedim(1, 0).flatten(1)
     assert float(rows.mean(1).abs().max()) < 1e-3

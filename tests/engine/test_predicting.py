@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from attcell.engine import predicting
+from attcell.engine import extract
 from attcell.engine.build import build_network
 from attcell.engine.model_folder import SavedModel
 from attcell.engine.predicting import predict_video, run_pictures
 from attcell.errors import CallError, VideoError
 from attcell.video.decode import read_frames
 from attcell.video.segments import centre_frames
-from attcell.video.views import FrameSpec, attended_area, centre_view
+from attcell.video.views import FrameSpec, attended_area
 from tests.damage import damage
 from tests.engine.conftest import random_model, recipe_of
+from tests.engine.views import centre_view
 from tests.video.conftest import grey, write_video
 
 
@@ -60,9 +61,9 @@ def test_t_is_the_recipes_unless_it_is_given(model, record):
 
 def test_the_backbone_takes_a_bounded_number_of_pictures(model, monkeypatch):
     pictures = torch.rand(7, 3, 32, 32)
-    whole = run_pictures(model.network, pictures)
-    monkeypatch.setattr(predicting, "BACKBONE_BATCH", 3)
-    torch.testing.assert_close(run_pictures(model.network, pictures).logits, whole.logits)
+    whole = run_pictures(model.network, {"frame": pictures})
+    monkeypatch.setattr(extract, "BACKBONE_BATCH", 3)
+    torch.testing.assert_close(run_pictures(model.network, {"frame": pictures}).logits, whole.logits)
 
 
 def test_pictures_are_made_small(model, tmp_path):
@@ -100,7 +101,7 @@ def test_real_clips_through_real_weights(real_data):
     }
     recipe = recipe_of(real_data, model={"streams": {"frame": frame}}, input={"size": 224, "short_side": 256})
     torch.manual_seed(0)
-    network = build_network(recipe.model, 10, load_weights=True)
+    network = build_network(recipe, 10, load_weights=True)
     model = SavedModel(network.eval(), tuple("abcdefghij"), recipe, {})
     paths = [sorted((real_data / "weizmann" / name).glob("*.avi"))[0] for name in ("jack", "walk")]
     found = [predict_video(model, path) for path in paths]

@@ -77,12 +77,57 @@ def test_a_prefix_is_refused(tmp_path, state):
 
 
 @pytest.mark.parametrize("name", ["weights.pt", "weights.safetensors"])
-def test_a_pickle_is_refused_whatever_its_name(tmp_path, state, name):
-    torch.save(state, tmp_path / name)
-    with pytest.raises(
-        ModelError, match=rf"{name} is not a safetensors file .* Pickled weights .* are not read"
-    ):
-        load_backbone_weights(small(2), str(tmp_path / name))
+@pytest.mark.parametrize("wrap", [lambda state: state, lambda state: {"state_dict": state, "epoch": 3}])
+def test_what_torch_saved_is_read_whatever_its_name(tmp_path, state, name, wrap):
+    torch.save(wrap(state), tmp_path / name)
+    backbone = small(2)
+    load_backbone_weights(backbone, str(tmp_path / name))
+    assert all(torch.equal(value, state[key]) for key, value in backbone.body.state_dict().items())
+
+
+class Mischief:
+    """Unpickling it calls a function."""
+
+    def __reduce__(self):
+        return (print, ("unpickled",))
+
+
+@pytest.mark.parametrize("content", [{"a": Mischief()}, Mischief()])
+def test_a_pickle_that_would_run_code_is_refused(tmp_path, content, capsys):
+    for protocol_file in ("new.pth", "old.pth"):
+        torch.save(
+            content, tmp_path / protocol_file, _use_new_zipfile_serialization=protocol_file == "new.pth"
+        )
+        with pytest.raises(ModelError, match=f"{protocol_file} is a pickle that holds more than tensors"):
+            load_backbone_weights(small(2), str(tmp_path / protocol_file))
+    assert "unpickled" not in capsys.readouterr().out
+
+
+def test_a_pickle_without_a_state_dict_is_refused(tmp_path):
+    torch.save([torch.zeros(2)], tmp_path / "list.pth")
+    with pytest.raises(ModelError, match=r"list\.pth holds no state dict"):
+        load_backbone_weights(small(2), str(tmp_path / "list.pth"))
+
+
+@pytest.mark.parametrize(
+    "rename",
+    [
+        lambda key: key,
+        lambda key: key.replace("block1.0", "first"),
+    ],
+    ids=["the same", "foreign"],
+)
+def test_weights_of_colour_pictures_fit_a_flow_stream(tmp_path, state, rename):
+    save_file({rename(key): value for key, value in state.items()}, tmp_path / "x.safetensors")
+    backbone = build_backbone("small", in_channels=20)
+    if rename("block1.0.weight") != "block1.0.weight":
+        with pytest.raises(ModelError, match="are not of small"):
+            load_backbone_weights(backbone, str(tmp_path / "x.safetensors"))
+        return
+    load_backbone_weights(backbone, str(tmp_path / "x.safetensors"))
+    found = backbone.body.state_dict()["block1.0.weight"]
+    mean = state["block1.0.weight"].mean(1, keepdim=True)
+    torch.testing.assert_close(found, mean.expand(-1, 20, -1, -1))
 
 
 @pytest.mark.parametrize("content", [b"", b"text", bytes(100)])

@@ -16,7 +16,7 @@ class Passing(nn.Module):
 
 
 def passing_backbone(channels: int) -> Backbone:
-    return Backbone("passing", "input", Passing(), channels, frozenset())
+    return Backbone("passing", "input", (Passing(), channels, frozenset()), channels)
 
 
 def randomised(module: nn.Module, seed: int = 0) -> nn.Module:

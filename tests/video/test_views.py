@@ -8,13 +8,16 @@ import torch
 
 from attcell.errors import CallError
 from attcell.video.views import (
+    Crop,
     FrameSpec,
     attended_area,
-    centre_view,
+    centre_crop,
+    centre_size,
+    crop_source_size,
     kept_size,
-    mirrored,
-    ten_views,
-    training_view,
+    random_crop,
+    resized,
+    ten_crops,
 )
 
 SPEC = FrameSpec(size=32, short_side=40)
@@ -29,27 +32,22 @@ def ramp(height=60, width=90, num_frames=3) -> list[np.ndarray]:
     return list(images)
 
 
-def shown(view: torch.Tensor, spec: FrameSpec) -> torch.Tensor:
-    """Back to 0..255."""
-    std, mean = torch.tensor(spec.std).view(3, 1, 1), torch.tensor(spec.mean).view(3, 1, 1)
-    return (view * std + mean) * 255
+def cut(images: list[np.ndarray], spec: FrameSpec, size: tuple[int, int], crop: Crop) -> torch.Tensor:
+    return crop.cut(resized(images, size), spec.size)
 
 
 @pytest.mark.parametrize("resize", ["short", "squash"])
 @pytest.mark.parametrize(("height", "width"), [(60, 90), (90, 60), (40, 40), (33, 61), (400, 30)])
-def test_shapes(resize, height, width):
+def test_every_crop_is_a_square_inside_the_resized_frame(resize, height, width):
     spec = FrameSpec(size=32, short_side=40, resize=resize)
     images = ramp(height, width)
-    assert centre_view(images, spec).shape == (3, 3, 32, 32)
-    assert centre_view(images, spec).dtype == torch.float32
-    assert ten_views(images, spec).shape == (10, 3, 3, 32, 32)
-    assert training_view(images, spec, np.random.default_rng(0)).shape == (3, 3, 32, 32)
-
-
-def test_normalisation_is_the_usual_one():
-    images = [np.full((50, 50, 3), 128, np.uint8)]
-    expected = (128 / 255 - torch.tensor(SPEC.mean)) / torch.tensor(SPEC.std)
-    torch.testing.assert_close(centre_view(images, SPEC)[0, :, 5, 5], expected)
+    centre, source = centre_size((height, width), spec), crop_source_size((height, width), spec)
+    assert cut(images, spec, centre, centre_crop(centre, spec)).shape == (3, 3, 32, 32)
+    rng = np.random.default_rng(0)
+    crops = [*ten_crops(source, spec), *(random_crop(source, spec, rng) for _ in range(20))]
+    for crop in crops:
+        view = cut(images, spec, source, crop)
+        assert (view.shape, view.dtype) == ((3, 3, 32, 32), torch.uint8)
 
 
 @pytest.mark.parametrize("resize", ["short", "squash"])
@@ -59,7 +57,8 @@ def test_the_centre_view_shows_the_attended_area(resize, height, width):
     left, top, right, bottom = attended_area(height, width, spec)
     assert 0 <= left < right <= 1
     assert 0 <= top < bottom <= 1
-    view = shown(centre_view(ramp(height, width), spec), spec)[0]
+    size = centre_size((height, width), spec)
+    view = cut(ramp(height, width), spec, size, centre_crop(size, spec))[0].float()
     across = left + (right - left) * (np.arange(32) + 0.5) / 32  # pixel centres as fractions of the frame
     down = top + (bottom - top) * (np.arange(32) + 0.5) / 32
     inner = slice(2, -2)  # at the frame's edge the antialiasing has fewer pixels
@@ -74,35 +73,22 @@ def test_squash_attends_to_everything_and_short_to_the_middle():
     assert attended_area(100, 200, FrameSpec(size=50, short_side=100)) == (0.375, 0.25, 0.625, 0.75)
 
 
-def test_ten_views_are_corners_centre_and_their_mirror_images():
-    images = ramp()
-    views = ten_views(images, SPEC)
-    torch.testing.assert_close(views[4], centre_view(images, SPEC))
-    torch.testing.assert_close(views[5:], mirrored(views[:5]))
-    red, green = views[:5, 0, 0].mean((1, 2)), views[:5, 0, 1].mean((1, 2))
-    assert red[0] == red[2] < red[4] < red[1] == red[3]
-    assert green[0] == green[1] < green[4] < green[2] == green[3]
+def test_ten_crops_are_corners_centre_and_their_mirror_images():
+    size = crop_source_size((60, 90), SPEC)
+    crops = ten_crops(size, SPEC)
+    assert [(crop.top, crop.left) for crop in crops[:5]] == [(0, 0), (0, 28), (8, 0), (8, 28), (4, 14)]
+    assert not any(crop.mirrored for crop in crops[:5])
+    assert [Crop(crop.top, crop.left, mirrored=True) for crop in crops[:5]] == crops[5:]
+    assert crops[4] == centre_crop(size, SPEC)
 
 
-def test_a_training_view_is_one_crop_and_one_flip_for_all_frames():
-    seen = set()
-    for seed in range(40):
-        view = training_view(ramp(), SPEC, np.random.default_rng(seed))
-        torch.testing.assert_close(view[0, :2], view[1, :2])
-        torch.testing.assert_close(view[0, :2], view[2, :2])
-        assert view[0, 2, 0, 0] < view[1, 2, 0, 0] < view[2, 2, 0, 0]
-        is_flipped = bool(view[0, 0, 0, 0] > view[0, 0, 0, -1])
-        seen.add((is_flipped, round(float(view[0, 0].mean()), 3), round(float(view[0, 1].mean()), 3)))
-    assert {flipped for flipped, _, _ in seen} == {False, True}
-    assert len(seen) > 30
-    again = [training_view(ramp(), SPEC, np.random.default_rng(3)) for _ in range(2)]
-    torch.testing.assert_close(again[0], again[1], rtol=0, atol=0)
-
-
-def test_mirroring_twice_changes_nothing():
-    view = torch.randn(2, 3, 5, 7)
-    torch.testing.assert_close(mirrored(mirrored(view)), view)
-    assert mirrored(view)[0, 0, 0, 0] == view[0, 0, 0, -1]
+def test_random_crops_take_every_place_and_either_side():
+    size = (34, 35)
+    rng = np.random.default_rng(0)
+    drawn = {random_crop(size, SPEC, rng) for _ in range(400)}
+    assert drawn == {Crop(top, left, m) for top in range(3) for left in range(4) for m in (False, True)}
+    again = [random_crop((60, 90), SPEC, np.random.default_rng(3)) for _ in range(2)]
+    assert again[0] == again[1]
 
 
 def test_bad_input_is_refused():
@@ -111,9 +97,9 @@ def test_bad_input_is_refused():
     with pytest.raises(CallError, match="size is 300 and short_side is 256"):
         FrameSpec(size=300)
     with pytest.raises(CallError, match="all frames of a video must share one shape"):
-        centre_view([np.zeros((4, 4, 3), np.uint8), np.zeros((5, 4, 3), np.uint8)], SPEC)
+        resized([np.zeros((4, 4, 3), np.uint8), np.zeros((5, 4, 3), np.uint8)], (40, 40))
     with pytest.raises(CallError, match="must share one shape"):
-        centre_view([], SPEC)
+        resized([], (40, 40))
 
 
 @pytest.mark.parametrize(

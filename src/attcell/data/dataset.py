@@ -6,8 +6,8 @@ clean message; whoever draws raises it or counts it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -18,9 +18,20 @@ from torch.utils.data import Dataset
 from attcell.data.feature_store import FeatureStore
 from attcell.errors import VideoError
 from attcell.records import VideoRecord
-from attcell.video.decode import read_frames
+from attcell.video.flow_codes import source_of
+from attcell.video.modalities import InputSpec, make_canvas, read_moments
+from attcell.video.motion import worth_compiling
 from attcell.video.segments import ShortPolicy, fixed_frames, random_frames
-from attcell.video.views import FrameSpec, centre_view, kept_size, mirrored, ten_views, training_view
+from attcell.video.views import (
+    Crop,
+    FrameSpec,
+    Size,
+    centre_crop,
+    centre_size,
+    crop_source_size,
+    random_crop,
+    ten_crops,
+)
 
 SEGMENT_DRAW = 1  # keeps the draws of this module apart from others that start from the same seed
 
@@ -72,12 +83,12 @@ def collate(samples: Sequence[Sample | VideoError]) -> Batch | VideoError:
 
 
 class TrainingVideos(Dataset[Sample | VideoError]):
-    """Videos for training: one random frame a segment, one random crop and flip a video."""
+    """Videos for training: one random instant a segment, one random crop and flip a video."""
 
     def __init__(
         self,
         records: Sequence[VideoRecord],
-        spec: FrameSpec,
+        spec: InputSpec,
         num_segments: int,
         short: ShortPolicy,
         seed: int,
@@ -95,19 +106,21 @@ class TrainingVideos(Dataset[Sample | VideoError]):
         index, position = key
         record = self.records[index]
         rng = np.random.default_rng([self.seed, SEGMENT_DRAW, position])
+        spec = self.spec
         try:
-            decoded = read_frames(
-                record.path,
-                lambda num: random_frames(num, self.num_segments, rng, self.short),
-                size=lambda width, height: kept_size(width, height, self.spec),
+            flow = source_of(spec.flow, record.path, compiled=worth_compiling(len(self.records)))
+            moments = read_moments(
+                record.path, spec, lambda num: random_frames(num, self.num_segments, rng, self.short)
             )
+            size = crop_source_size(moments.size, spec.frame)
+            canvas = make_canvas(moments, spec, size, flow)
         except VideoError as error:
             return error
         return Sample(
-            {"frame": training_view(decoded.images, self.spec, rng)},
+            canvas.view(spec, random_crop(size, spec.frame, rng)),
             label=record.label,
             position=position,
-            notes=_named(record, decoded.info.notes),
+            notes=_named(record, moments.info.notes),
         )
 
 
@@ -129,11 +142,29 @@ class ViewPlan:
     num_positions: int = 1
     mirrored: bool = False
 
+    def instants(self, num_frames: int) -> np.ndarray:
+        """The frames that are looked at, position by position: (P * T,) int64."""
+        places = [(number + 0.5) / self.num_positions for number in range(self.num_positions)]
+        return np.concatenate(
+            [fixed_frames(num_frames, self.num_segments, place, self.short) for place in places]
+        )
+
+    def canvas_size(self, shown: Size, spec: FrameSpec) -> Size:
+        """The height and width that frames of the size ``shown`` get before they are cropped."""
+        return crop_source_size(shown, spec) if self.num_crops == 10 else centre_size(shown, spec)
+
+    def crops(self, size: Size, spec: FrameSpec) -> list[Crop]:
+        """What is cut from them."""
+        if self.num_crops == 10:
+            return ten_crops(size, spec)
+        centre = centre_crop(size, spec)
+        return [centre, replace(centre, mirrored=True)] if self.mirrored else [centre]
+
 
 class PlannedViews(Dataset[Views | VideoError]):
-    """Videos as a plan sees them, (V, T, 3, S, S): V crops, or positions and then their mirror images."""
+    """Videos as a plan sees them, (V, T, ...): V crops, or positions and then their mirror images."""
 
-    def __init__(self, records: Sequence[VideoRecord], spec: FrameSpec, plan: ViewPlan) -> None:
+    def __init__(self, records: Sequence[VideoRecord], spec: InputSpec, plan: ViewPlan) -> None:
         self.records = records
         self.spec = spec
         self.plan = plan
@@ -142,39 +173,37 @@ class PlannedViews(Dataset[Views | VideoError]):
         return len(self.records)
 
     def __getitem__(self, index: int) -> Views | VideoError:
-        record = self.records[index]
+        record, spec, plan = self.records[index], self.spec, self.plan
         try:
-            decoded = read_frames(
-                record.path,
-                self._wanted_frames,
-                size=lambda width, height: kept_size(width, height, self.spec),
-            )
+            flow = source_of(spec.flow, record.path, compiled=worth_compiling(len(self.records)))
+            moments = read_moments(record.path, spec, plan.instants)
+            size = plan.canvas_size(moments.size, spec.frame)
+            canvas = make_canvas(moments, spec, size, flow)
         except VideoError as error:
             return error
-        return Views({"frame": self._views(decoded.images)}, decoded.info.notes)
-
-    def _views(self, images: Sequence[np.ndarray]) -> Tensor:
-        if self.plan.num_crops == 10:
-            return ten_views(images, self.spec)
-        views = centre_view(images, self.spec).unflatten(0, (-1, self.plan.num_segments))
-        return torch.cat([views, mirrored(views)]) if self.plan.mirrored else views
-
-    def _wanted_frames(self, num_frames: int) -> np.ndarray:
-        plan = self.plan
-        places = [(number + 0.5) / plan.num_positions for number in range(plan.num_positions)]
-        return np.concatenate(
-            [fixed_frames(num_frames, plan.num_segments, place, plan.short) for place in places]
-        )
+        seen = [canvas.view(spec, crop) for crop in plan.crops(size, spec.frame)]
+        inputs = {
+            name: torch.cat([view[name].unflatten(0, (-1, plan.num_segments)) for view in seen])
+            for name in spec.streams
+        }
+        return Views(inputs, moments.info.notes)
 
 
 class TrainingFeatures(Dataset[Sample]):
-    """Kept feature maps for training: one of the kept positions a segment, a coin for the mirror image."""
+    """Kept feature maps for training: one of the kept positions a segment, a coin for the mirror image.
+
+    All streams get the same positions and the same coin.
+    """
 
     def __init__(
-        self, records: Sequence[VideoRecord], store: FeatureStore, num_positions: int, seed: int
+        self,
+        records: Sequence[VideoRecord],
+        stores: Mapping[str, FeatureStore],
+        num_positions: int,
+        seed: int,
     ) -> None:
         self.records = records
-        self.store = store
+        self.stores = stores
         self.num_positions = num_positions
         self.seed = seed
 
@@ -185,27 +214,31 @@ class TrainingFeatures(Dataset[Sample]):
         index, position = key
         record = self.records[index]
         rng = np.random.default_rng([self.seed, SEGMENT_DRAW, position])
-        maps, notes = self.store.read(record)  # (V, T, F, K, K), memory-mapped
+        kept = {name: store.read(record) for name, store in self.stores.items()}
+        maps, notes = next(iter(kept.values()))  # (V, T, F, K, K), memory-mapped
         num_views, num_segments = maps.shape[:2]
         mirror = int(rng.integers(num_views // self.num_positions))
-        views = mirror * self.num_positions + rng.integers(self.num_positions, size=num_segments)
-        drawn = maps[torch.from_numpy(views), torch.arange(num_segments)].float()
-        return Sample({"frame": drawn}, label=record.label, position=position, notes=_named(record, notes))
+        views = torch.from_numpy(
+            mirror * self.num_positions + rng.integers(self.num_positions, size=num_segments)
+        )
+        drawn = {name: maps[views, torch.arange(num_segments)].float() for name, (maps, _) in kept.items()}
+        return Sample(drawn, label=record.label, position=position, notes=_named(record, notes))
 
 
 class KeptViews(Dataset[Views]):
     """Kept feature maps of all views of a video, (V, T, F, K, K)."""
 
-    def __init__(self, records: Sequence[VideoRecord], store: FeatureStore) -> None:
+    def __init__(self, records: Sequence[VideoRecord], stores: Mapping[str, FeatureStore]) -> None:
         self.records = records
-        self.store = store
+        self.stores = stores
 
     def __len__(self) -> int:
         return len(self.records)
 
     def __getitem__(self, index: int) -> Views:
-        maps, notes = self.store.read(self.records[index])
-        return Views({"frame": maps.float()}, notes)
+        kept = {name: store.read(self.records[index]) for name, store in self.stores.items()}
+        notes = next(iter(kept.values()))[1]
+        return Views({name: maps.float() for name, (maps, _) in kept.items()}, notes)
 
 
 def _named(record: VideoRecord, notes: tuple[str, ...]) -> tuple[str, ...]:

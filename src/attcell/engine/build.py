@@ -7,43 +7,58 @@ from typing import Literal
 from torch import nn
 
 from attcell.arguments import shown, whole_number
-from attcell.config import InputSection, ModelSection, Recipe, StreamSection
+from attcell.config import ModelSection, Recipe, StreamSection
 from attcell.data.dataset import ViewPlan
-from attcell.engine.weights import load_backbone_weights
+from attcell.engine.weights import load_backbone_weights, load_stream
 from attcell.errors import CallError
-from attcell.nn import STAN, AttCell, Stream, UniformAttention, build_backbone, san
+from attcell.nn import (
+    STAN,
+    AttCell,
+    LateFusion,
+    Network,
+    Normalise,
+    Stream,
+    UniformAttention,
+    build_backbone,
+    san,
+)
 from attcell.nn.stan import TemporalAttention
+from attcell.video.flow_codes import NO_MOTION, FlowSpec
+from attcell.video.modalities import InputSpec
 from attcell.video.views import FrameSpec
 
 
-def build_network(model: ModelSection, num_classes: int, *, load_weights: bool) -> STAN:
+def build_network(recipe: Recipe, num_classes: int, *, load_weights: bool) -> Network:
     """Build the network of a recipe, with random or with pre-trained backbones.
 
     Raises:
-        CallError: an unknown backbone, tap or layer.
+        CallError: an unknown backbone, tap or layer, or a backbone that does not take what a stream gives.
         ModelError: weights that do not fit.
     """
     streams: dict[str, Stream] = {
-        name: _build_stream(section, model) for name, section in model.streams.items()
+        name: _build_stream(name, section, recipe) for name, section in recipe.model.streams.items()
     }
     if load_weights:
-        for name, section in model.streams.items():
-            load_backbone_weights(streams[name].backbone, section.weights)
-    if model.kind != "stan":
-        return san(streams, num_classes, dropout=model.dropout)
-    temporal = TemporalAttention(
-        sum(stream.out_channels for stream in streams.values()),
-        model.lstm_hidden,
-        layers=model.lstm_layers,
-        bidirectional=model.lstm_bidirectional,
-        uniform_start=model.uniform_start,
+        for name, section in recipe.model.streams.items():
+            if section.begin_with is None:
+                load_backbone_weights(streams[name].backbone, section.weights, name)
+            else:
+                load_stream(streams[name], section.begin_with, name)
+    if recipe.model.fusion == "late":
+        alone = {name: _join({name: stream}, recipe.model, num_classes) for name, stream in streams.items()}
+        return LateFusion(alone)
+    return _join(streams, recipe.model, num_classes)
+
+
+def input_spec(recipe: Recipe) -> InputSpec:
+    """What each stream gets of a segment."""
+    flow = recipe.flow
+    return InputSpec(
+        tuple(recipe.model.streams),
+        FrameSpec(recipe.input.size, recipe.input.resize, recipe.input.short_side),
+        FlowSpec(flow.fields, flow.method, flow.bound, flow.store),
+        recipe.clip.frames,
     )
-    return STAN(streams, num_classes, dropout=model.dropout, temporal=temporal)
-
-
-def frame_spec(section: InputSection) -> FrameSpec:
-    """How frames become input."""
-    return FrameSpec(**section.model_dump())
 
 
 def training_plan(recipe: Recipe) -> ViewPlan:
@@ -72,8 +87,26 @@ def evaluation_plan(
     return ViewPlan(num_segments=num_segments, short=recipe.segments.short, num_crops=num_crops)
 
 
-def _build_stream(section: StreamSection, model: ModelSection) -> Stream:
-    backbone = build_backbone(section.backbone, section.tap)
+def _join(streams: dict[str, Stream], model: ModelSection, num_classes: int) -> STAN:
+    """One network over some streams."""
+    if model.kind != "stan":
+        return san(streams, num_classes, dropout=model.dropout)
+    temporal = TemporalAttention(
+        sum(stream.out_channels for stream in streams.values()),
+        model.lstm_hidden,
+        layers=model.lstm_layers,
+        bidirectional=model.lstm_bidirectional,
+        uniform_start=model.uniform_start,
+    )
+    return STAN(streams, num_classes, dropout=model.dropout, temporal=temporal)
+
+
+def _build_stream(name: str, section: StreamSection, recipe: Recipe) -> Stream:
+    model = recipe.model
+    backbone = build_backbone(
+        section.backbone, section.tap, in_channels=2 * recipe.flow.fields if name == "flow" else 3
+    )
+    _check_input(name, section, backbone.takes)
     backbone.train_from(section.train_from)
     attention: nn.Module = AttCell(section.conv6_channels, uniform_start=model.uniform_start)
     return Stream(
@@ -82,4 +115,22 @@ def _build_stream(section: StreamSection, model: ModelSection) -> Stream:
         conv6_relu=section.conv6_relu,
         standardise=section.standardise,
         attention=UniformAttention() if model.kind == "average" else attention,
+        normalise=_normalise(name, recipe),
     )
+
+
+def _normalise(name: str, recipe: Recipe) -> Normalise:
+    if name == "flow":
+        channels = 2 * recipe.flow.fields
+        return Normalise([NO_MOTION] * channels, [recipe.flow.deviation] * channels)
+    mean, deviation = recipe.input.mean, recipe.input.std
+    return Normalise([255 * value for value in mean], [255 * value for value in deviation])
+
+
+def _check_input(name: str, section: StreamSection, takes: str) -> None:
+    wanted = "clip" if name == "clip" else "picture"
+    if takes != wanted:
+        raise CallError(
+            f"the {name} stream's backbone is {section.backbone}, which takes a {takes}, not a {wanted}; "
+            "for clips choose one such as c3d or r3d_18, for the others one such as vgg16"
+        )

@@ -14,9 +14,9 @@ from torch.utils.data import DataLoader, Dataset
 from attcell.arguments import shown
 from attcell.data.dataset import KeptViews, PlannedViews, ViewPlan
 from attcell.data.sources import Listing, read_source
-from attcell.engine.build import evaluation_plan, frame_spec
+from attcell.engine.build import evaluation_plan, input_spec
 from attcell.engine.inference import mean_probabilities
-from attcell.engine.material import filled_store, read_listings
+from attcell.engine.material import filled_stores, read_listings
 from attcell.engine.model_folder import SavedModel
 from attcell.errors import CallError, VideoError
 from attcell.files import write_text
@@ -129,7 +129,10 @@ def evaluate_model(
         with torch.inference_mode():
             mean = mean_probabilities(network, seen.inputs, kept_features=cache_folder is not None)
         scores[record.id] = mean.double().cpu().numpy()
+    model_section = model.recipe.model
     protocol = {
+        "streams": ", ".join(model_section.streams),
+        **({"fusion": model_section.fusion} if len(model_section.streams) > 1 else {}),
         "videos": len(listing.records),
         "unread": len(unread),
         "segments": plan.num_segments,
@@ -153,12 +156,15 @@ def _views_of(
 ) -> tuple[Dataset[Any], dict[str, str]]:
     """The views of all records but those that are known to be unreadable, and video id → message of these."""
     if cache_folder is None:
-        return PlannedViews(records, frame_spec(model.recipe.input), plan), {}
-    backbone = model.network.stream("frame").backbone
-    if not backbone.frozen:
-        raise CallError("this model's backbone was trained: its features serve no other; leave the cache out")
-    store, unread = filled_store(cache_folder, model.recipe, backbone, records, plan, device)
-    return KeptViews([record for record in records if record.id not in unread], store), unread
+        return PlannedViews(records, input_spec(model.recipe), plan), {}
+    trained = [name for name in model.recipe.model.streams if not model.network.stream(name).backbone.frozen]
+    if trained:
+        raise CallError(
+            f"this model's backbone was trained ({', '.join(trained)}): its features serve no other; "
+            "leave the cache out"
+        )
+    stores, unread = filled_stores(cache_folder, model.recipe, model.network, records, plan, device)
+    return KeptViews([record for record in records if record.id not in unread], stores), unread
 
 
 def listing_of(

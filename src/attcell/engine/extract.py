@@ -1,10 +1,14 @@
-"""Computing the feature maps of frozen backbones once, for training and testing to draw from."""
+"""Computing the feature maps of frozen backbones once, for training and testing to draw from.
+
+Each stream has a store of its own, so that a network of other streams finds what is there already.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,59 +18,75 @@ from attcell.data.dataset import PlannedViews, ViewPlan, Views
 from attcell.data.feature_store import FeatureStore
 from attcell.engine.weights import state_digest
 from attcell.errors import VideoError
-from attcell.nn import Backbone
+from attcell.nn import Network, Stream
 from attcell.progress import track
 from attcell.records import VideoRecord
-from attcell.video.views import FrameSpec
+from attcell.video.modalities import InputSpec
 
 DECODING_VERSION = 2  # raise it when the same video would give other frames
 BACKBONE_BATCH = 32
 
 
-def feature_store(folder: Path, backbone: Backbone, spec: FrameSpec, plan: ViewPlan) -> FeatureStore:
-    """The store of what this backbone makes of these views."""
+def feature_store(folder: Path, name: str, stream: Stream, spec: InputSpec, plan: ViewPlan) -> FeatureStore:
+    """The store of what a stream's backbone makes of these views."""
+    of_stream: dict[str, dict[str, Any]] = {
+        "frame": {},
+        "flow": {"flow": {key: str(value) for key, value in asdict(spec.flow).items()}},
+        "clip": {"clip_frames": spec.clip_frames},
+    }
+    backbone = stream.backbone
     made_by = {
+        "stream": name,
         "backbone": backbone.name,
         "tap": backbone.tap,
         "weights": state_digest(backbone),
-        "input": asdict(spec),
+        "input": asdict(spec.frame),
+        "normalise": None if stream.normalise is None else stream.normalise.figures(),
         "views": asdict(plan),
         "decoding": DECODING_VERSION,
+        **of_stream[name],
     }
     return FeatureStore(folder, made_by)
 
 
 def extract_features(
-    store: FeatureStore,
-    backbone: Backbone,
+    stores: Mapping[str, FeatureStore],
+    network: Network,
     records: Sequence[VideoRecord],
-    spec: FrameSpec,
+    spec: InputSpec,
     plan: ViewPlan,
     *,
     workers: int,
     device: torch.device,
 ) -> dict[str, str]:
-    """Fill the store with what it lacks, and return video id → message of those that cannot be read."""
-    missing = [record for record in records if not store.holds(record)]
+    """Fill each stream's store with what it lacks, and return video id → message of what cannot be read."""
+    lacking = {
+        name: {record.id for record in records if not store.holds(record)} for name, store in stores.items()
+    }
+    wanted = spec.only([name for name in spec.streams if lacking[name]])
+    missing = [record for record in records if any(record.id in ids for ids in lacking.values())]
     loader: Iterable[Views | VideoError] = DataLoader(
-        PlannedViews(missing, spec, plan), batch_size=None, num_workers=workers
+        PlannedViews(missing, wanted, plan), batch_size=None, num_workers=workers
     )
     failed = {}
-    backbone.eval()
+    network.eval()
     pairs = zip(missing, loader, strict=True)
     for record, views in track(pairs, len(missing), "features"):
         if isinstance(views, VideoError):
             failed[record.id] = str(views)
-        else:
-            store.write(record, feature_maps(backbone, views.inputs["frame"], device), views.notes)
+            continue
+        for name, inputs in views.inputs.items():
+            if record.id in lacking[name]:
+                stores[name].write(record, feature_maps(network.stream(name), inputs, device), views.notes)
     return failed
 
 
 @torch.inference_mode()
-def feature_maps(backbone: Backbone, views: Tensor, device: torch.device) -> Tensor:
-    """(V, T, C, H, W) pictures to (V, T, F, K, K) feature maps, a bounded number of pictures at a time."""
-    parts = views.flatten(0, 1).split(BACKBONE_BATCH)
-    maps = [backbone(part.to(device, memory_format=torch.channels_last)) for part in parts]
+def feature_maps(stream: Stream, views: Tensor, device: torch.device) -> Tensor:
+    """(V, T, ...) views to (V, T, F, K, K) feature maps, a bounded number of pictures at a time."""
+    frames_each = views.shape[3] if stream.backbone.takes == "clip" else 1
+    parts = views.flatten(0, 1).split(max(1, BACKBONE_BATCH // frames_each))
+    maps = [stream.feature_maps(part[None].to(device))[0] for part in parts]
     return torch.cat(maps).contiguous().unflatten(0, views.shape[:2])
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import shutil
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -32,11 +31,10 @@ from attcell.video.flow_files import (
     read_description,
     write_picture,
 )
-from attcell.video.motion import PAIRS_AT_ONCE, flow_fields, flow_method
+from attcell.video.motion import PAIRS_AT_ONCE, check_method, flow_fields, flow_method, worth_compiling
 from attcell.video.passes import EveryFrame
 
 FORMAT = 1
-_WORTH_COMPILING = 20  # videos; below this, compiling takes longer than it saves
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class FlowRecipe:
     frames: bool = True
 
     def __post_init__(self) -> None:
-        flow_method(self.method)
+        check_method(self.method)
         if not 0 < self.bound < float("inf"):
             raise CallError(f"bound is {self.bound}; allowed: a number of pixels above 0 (20 is usual)")
         if self.short_side < 1:
@@ -126,8 +124,7 @@ def extract_flow(
         else:
             missing.append(job)
     if compiled is None:
-        has_compiler = torch.cuda.is_available() or any(map(shutil.which, ("g++", "clang++", "c++")))
-        compiled = has_compiler and len(missing) >= _WORTH_COMPILING
+        compiled = worth_compiling(len(missing))
     for job, result in track(_run(missing, min(workers, len(missing)), compiled), len(missing), "flow"):
         if isinstance(result, VideoError):
             outcome.failed[job.record.id] = str(result)

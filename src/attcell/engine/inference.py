@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from attcell.errors import ModelError
-from attcell.nn import STAN, STANOutput
+from attcell.nn import LateFusion, LateOutput, Network, Output
 
 
 def best_device() -> torch.device:
@@ -16,14 +16,14 @@ def best_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def run_views(network: STAN, views: Mapping[str, Tensor], *, kept_features: bool) -> STANOutput:
+def run_views(network: Network, views: Mapping[str, Tensor], *, kept_features: bool) -> Output:
     """Run the network on (V, T, ...) views of one video: pictures, or their kept feature maps."""
     device = next(network.parameters()).device
     moved = {name: view.to(device) for name, view in views.items()}
     return network.attend(moved) if kept_features else network(moved)
 
 
-def mean_probabilities(network: STAN, views: Mapping[str, Tensor], *, kept_features: bool) -> Tensor:
+def mean_probabilities(network: Network, views: Mapping[str, Tensor], *, kept_features: bool) -> Tensor:
     """(A,) class probabilities, averaged over the views, one view at a time to bound the memory.
 
     Raises:
@@ -37,6 +37,22 @@ def mean_probabilities(network: STAN, views: Mapping[str, Tensor], *, kept_featu
         total = out.logits[0].softmax(dim=-1) + total
     refuse_not_finite(total)
     return total / num_views
+
+
+@torch.inference_mode()
+def mean_stream_probabilities(
+    network: LateFusion, views: Mapping[str, Tensor], *, kept_features: bool
+) -> dict[str, Tensor]:
+    """Stream → (A,) class probabilities of its own network, averaged over the views."""
+    num_views = len(next(iter(views.values())))
+    sums: dict[str, Tensor] = {}
+    for number in range(num_views):
+        view = {name: tensor[number : number + 1] for name, tensor in views.items()}
+        out = run_views(network, view, kept_features=kept_features)
+        assert isinstance(out, LateOutput)
+        for name, one in out.streams.items():
+            sums[name] = one.logits[0].softmax(dim=-1) + sums.get(name, 0)
+    return {name: total / num_views for name, total in sums.items()}
 
 
 def refuse_not_finite(scores: Tensor) -> None:

@@ -19,7 +19,7 @@ from attcell.engine.inference import mean_probabilities
 from attcell.engine.material import Material
 from attcell.engine.schedule import build_optimizer, build_schedule, rounds
 from attcell.errors import DataError, ModelError, TrainingError, VideoError
-from attcell.nn import STAN
+from attcell.nn import LateOutput, Network, Output
 from attcell.progress import say
 
 
@@ -43,7 +43,7 @@ class Learner(L.LightningModule):
 
     def __init__(
         self,
-        network: STAN,
+        network: Network,
         section: TrainSection,
         iterations: int,
         material: Material,
@@ -61,10 +61,9 @@ class Learner(L.LightningModule):
         self.sums = torch.zeros(3)  # of the validation so far: correct ones, losses, videos
         self.told: set[str] = set()
 
-    def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        """Logits of kept feature maps or of pictures."""
-        out = self.network.attend(inputs) if self.material.kept_features else self.network(inputs)
-        return out.logits
+    def forward(self, inputs: Mapping[str, Tensor]) -> Output:
+        """What the network makes of kept feature maps or of pictures."""
+        return self.network.attend(inputs) if self.material.kept_features else self.network(inputs)
 
     def training_step(self, batch: Batch | VideoError, _: int) -> Tensor:
         if isinstance(batch, VideoError):
@@ -73,7 +72,7 @@ class Learner(L.LightningModule):
         # Dropout's draws depend on the place in training, so that a resumed run repeats them.
         # PyTorch takes 64 bits: seeds that differ by a multiple of 2^24 share the draws, but not the order.
         torch.manual_seed(((self.section.seed << 40) + int(batch.positions[0])) % 2**64)
-        loss = F.cross_entropy(self(batch.inputs), batch.labels, label_smoothing=self.section.label_smoothing)
+        loss = self._loss(self(batch.inputs), batch.labels)
         if not torch.isfinite(loss):
             raise _diverged(f"the loss is {loss.item()}", self.global_step + 1)
         self.log("train_loss", loss, sync_dist=self.section.devices > 1)
@@ -162,6 +161,15 @@ class Learner(L.LightningModule):
                 "put them back as they were, or begin another run"
             )
         self.best = None if checkpoint["best"] is None else Standing(*checkpoint["best"])
+
+    def _loss(self, out: Output, labels: Tensor) -> Tensor:
+        """The cross-entropy; with late fusion the sum of the networks', each of which learns for itself."""
+        outputs = out.streams.values() if isinstance(out, LateOutput) else [out]
+        losses = [
+            F.cross_entropy(one.logits, labels, label_smoothing=self.section.label_smoothing)
+            for one in outputs
+        ]
+        return torch.stack(losses).sum()
 
     def _refuse_broken_weights(self) -> None:
         """The last step of a round may have broken them, and no loss comes after it to tell."""

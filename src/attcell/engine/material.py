@@ -13,17 +13,18 @@ from torch.utils.data import Dataset
 
 from attcell.config import Recipe
 from attcell.data.dataset import KeptViews, PlannedViews, TrainingFeatures, TrainingVideos, ViewPlan
-from attcell.data.feature_store import FeatureStore
+from attcell.data.feature_store import FeatureStore, content_digest
 from attcell.data.holdout import hold_out
 from attcell.data.sources import read_source
-from attcell.engine.build import evaluation_plan, frame_spec, training_plan
+from attcell.engine.build import evaluation_plan, input_spec, training_plan
 from attcell.engine.extract import channel_figures, extract_features, feature_store
 from attcell.errors import DataError, VideoError
-from attcell.nn import STAN, Backbone
+from attcell.nn import Network
 from attcell.nn.streams import Standardise
 from attcell.progress import say, track
 from attcell.records import VideoRecord
 from attcell.video.decode import promised_frames
+from attcell.video.flow_codes import check_store
 
 SHOWN_FAILURES = 10
 
@@ -88,14 +89,17 @@ def read_listings(recipe: Recipe, labels: Sequence[str] | None = None) -> Listin
     return Listings(train, val, listing.labels)
 
 
-def gather_material(recipe: Recipe, listings: Listings, network: STAN, device: torch.device) -> Material:
-    """Make the data sets. With a cache folder, compute the feature maps that it lacks, and fit a
-    standardised stream to those of the training videos.
+def gather_material(recipe: Recipe, listings: Listings, network: Network, device: torch.device) -> Material:
+    """Make the data sets. With a cache folder, compute the feature maps that it lacks, and fit the
+    standardised streams to those of the training videos.
 
     Raises:
         DataError: videos that cannot be read, by name.
     """
     folder = recipe.cache.folder
+    if "flow" in recipe.model.streams and recipe.flow.store is not None:
+        for record in (*listings.train, *listings.val):
+            check_store(input_spec(recipe).flow, record.path, content_digest(record.path))
     if folder is None:
         train, val = _decoded(recipe, listings)
     else:
@@ -111,25 +115,25 @@ def gather_material(recipe: Recipe, listings: Listings, network: STAN, device: t
     )
 
 
-def filled_store(
+def filled_stores(
     folder: Path,
     recipe: Recipe,
-    backbone: Backbone,
+    network: Network,
     records: Sequence[VideoRecord],
     plan: ViewPlan,
     device: torch.device,
-) -> tuple[FeatureStore, dict[str, str]]:
-    """The store with all that can be read, and video id → message of what cannot."""
-    spec = frame_spec(recipe.input)
-    store = feature_store(folder, backbone, spec, plan)
+) -> tuple[dict[str, FeatureStore], dict[str, str]]:
+    """Stream → the store with all that can be read, and video id → message of what cannot."""
+    spec = input_spec(recipe)
+    stores = {name: feature_store(folder, name, network.stream(name), spec, plan) for name in spec.streams}
     failed = extract_features(
-        store, backbone.to(device), records, spec, plan, workers=recipe.data.workers, device=device
+        stores, network.to(device), records, spec, plan, workers=recipe.data.workers, device=device
     )
-    return store, failed
+    return stores, failed
 
 
 def _decoded(recipe: Recipe, listings: Listings) -> tuple[Dataset[Any], Dataset[Any]]:
-    spec, segments = frame_spec(recipe.input), recipe.segments
+    spec, segments = input_spec(recipe), recipe.segments
     unread = []
     records = (*listings.train, *listings.val)
     for record in track(records, len(records), "opening"):
@@ -144,23 +148,21 @@ def _decoded(recipe: Recipe, listings: Listings) -> tuple[Dataset[Any], Dataset[
 
 
 def _kept(
-    folder: Path, recipe: Recipe, listings: Listings, network: STAN, device: torch.device
+    folder: Path, recipe: Recipe, listings: Listings, network: Network, device: torch.device
 ) -> tuple[Dataset[Any], Dataset[Any]]:
-    stream = network.stream("frame")
-    backbone = stream.backbone
-    train_store, unread = filled_store(
-        folder, recipe, backbone, listings.train, training_plan(recipe), device
-    )
-    val_store, unread_val = filled_store(
-        folder, recipe, backbone, listings.val, evaluation_plan(recipe), device
+    stores, unread = filled_stores(folder, recipe, network, listings.train, training_plan(recipe), device)
+    val_stores, unread_val = filled_stores(
+        folder, recipe, network, listings.val, evaluation_plan(recipe), device
     )
     if unread or unread_val:
         raise DataError(_name_unread([*unread.values(), *unread_val.values()]))
-    if isinstance(stream.standardise, Standardise):
-        maps = (train_store.read(record)[0].float() for record in listings.train)
-        stream.standardise.fit(*channel_figures(maps))
-    train = TrainingFeatures(listings.train, train_store, recipe.cache.positions, recipe.train.seed)
-    return train, KeptViews(listings.val, val_store)
+    for name, store in stores.items():
+        standardise = network.stream(name).standardise
+        if isinstance(standardise, Standardise):
+            maps = (store.read(record)[0].float() for record in listings.train)
+            standardise.fit(*channel_figures(maps))
+    train = TrainingFeatures(listings.train, stores, recipe.cache.positions, recipe.train.seed)
+    return train, KeptViews(listings.val, val_stores)
 
 
 def _identity(listings: Listings) -> dict[str, str]:

@@ -17,7 +17,7 @@ from attcell.engine.build import build_network
 from attcell.engine.weights import misfit, state_digest
 from attcell.errors import CallError, ModelError
 from attcell.files import written_whole
-from attcell.nn import STAN
+from attcell.nn import Network
 
 FORMAT = 1
 
@@ -26,14 +26,14 @@ FORMAT = 1
 class SavedModel:
     """What a model folder holds: the network in test mode, its classes, and the recipe it was made by."""
 
-    network: STAN
+    network: Network
     labels: tuple[str, ...]
     recipe: Recipe
     training: dict[str, Any]
 
 
 def save_model(
-    folder: Path, network: STAN, labels: tuple[str, ...], recipe: Recipe, training: dict[str, Any]
+    folder: Path, network: Network, labels: tuple[str, ...], recipe: Recipe, training: dict[str, Any]
 ) -> None:
     """Write a model folder's two files, whole or not at all; those that are there are replaced.
 
@@ -77,7 +77,7 @@ def load_model(folder: str | Path) -> SavedModel:
     config = _read_config(config_path)
     try:
         recipe = check_recipe(config["recipe"], source=str(config_path))
-        network = build_network(recipe.model, len(config["labels"]), load_weights=False)
+        network = build_network(recipe, len(config["labels"]), load_weights=False)
     except CallError as error:
         raise ModelError(f"{error}\n{config_path} is damaged; copy the model anew") from error
     try:

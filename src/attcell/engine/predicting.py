@@ -8,15 +8,16 @@ import numpy as np
 import torch
 from torchvision.transforms.v2 import functional as transforms
 
-from attcell.engine.build import evaluation_plan, frame_spec
-from attcell.engine.extract import BACKBONE_BATCH
+from attcell.engine.build import evaluation_plan, input_spec
+from attcell.engine.extract import feature_maps
 from attcell.engine.inference import refuse_not_finite
 from attcell.engine.model_folder import SavedModel
-from attcell.nn import STAN, STANOutput
+from attcell.nn import Network, Output
 from attcell.records import Prediction
-from attcell.video.decode import read_frames
-from attcell.video.segments import centre_frames, segment_seconds
-from attcell.video.views import attended_area, centre_view, kept_size
+from attcell.video.flow_codes import source_of
+from attcell.video.modalities import Canvas, make_canvas, read_moments
+from attcell.video.segments import segment_seconds
+from attcell.video.views import attended_area, centre_crop
 
 PICTURE_SIDE = 320  # pixels of the long side of the frames that a report shows
 
@@ -33,41 +34,50 @@ def predict_video(model: SavedModel, path: Path, num_segments: int | None = None
         VideoError: the file cannot be read, or has fewer frames than T and the recipe refuses that.
         ModelError: the network's scores are not finite numbers.
     """
-    plan, spec = evaluation_plan(model.recipe, num_segments), frame_spec(model.recipe.input)
-    decoded = read_frames(
-        path,
-        lambda num: centre_frames(num, plan.num_segments, plan.short),
-        size=lambda width, height: kept_size(width, height, spec),
-    )
-    out = run_pictures(model.network, centre_view(decoded.images, spec))
+    plan, spec = evaluation_plan(model.recipe, num_segments), input_spec(model.recipe)
+    device = next(model.network.parameters()).device
+    moments = read_moments(path, spec, plan.instants)
+    size = plan.canvas_size(moments.size, spec.frame)
+    canvas = make_canvas(moments, spec, size, source_of(spec.flow, device=device.type))
+    out = run_pictures(model.network, canvas.view(spec, centre_crop(size, spec.frame)))
     refuse_not_finite(out.logits)
-    info = decoded.info
+    info = moments.info
     return Prediction(
         video=str(path),
         labels=model.labels,
         scores=_numpy(out.logits[0].softmax(dim=-1)),
         duration_seconds=info.duration_seconds,
         segments_seconds=segment_seconds(info, plan.num_segments),
-        frame_seconds=info.frame_seconds[decoded.indices],
+        frame_seconds=info.frame_seconds[moments.instants],
         temporal_scores=_numpy(out.temporal_scores[0]),
         temporal_attention=_numpy(out.temporal_attention[0]),
+        temporal_attention_by_stream={
+            name: _numpy(weights[0]) for name, weights in out.temporal_attention_by_stream.items()
+        },
         spatial_attention={name: _numpy(maps[0]) for name, maps in out.spatial_attention.items()},
-        attended_area=attended_area(info.height, info.width, spec),
-        frames=np.stack([_small_picture(image) for image in decoded.images]),
+        attended_area=attended_area(info.height, info.width, spec.frame),
+        frames=np.stack([_small_picture(moments.images[index]) for index in moments.instants.tolist()]),
+        flow=_small_flow(canvas) if "flow" in spec.streams else None,
         notes=info.notes,
     )
 
 
 @torch.inference_mode()
-def run_pictures(network: STAN, pictures: torch.Tensor) -> STANOutput:
-    """Run the network on one video's (T, 3, S, S) pictures, a bounded number at a time in the backbone."""
+def run_pictures(network: Network, view: dict[str, torch.Tensor]) -> Output:
+    """Run the network on one view of a video, stream → (T, ...), a bounded part at a time."""
     device = next(network.parameters()).device
-    backbone = network.stream("frame").backbone
-    maps = [
-        backbone(part.to(device, memory_format=torch.channels_last))
-        for part in pictures.split(BACKBONE_BATCH)
-    ]
-    return network.attend({"frame": torch.cat(maps)[None]})
+    maps = {name: feature_maps(network.stream(name), inputs[None], device) for name, inputs in view.items()}
+    return network.attend(maps)
+
+
+def _small_flow(canvas: Canvas) -> np.ndarray:
+    """(T, 2, h, w): the mean of each segment's fields, at most PICTURE_SIDE wide and high."""
+    flow = canvas.mean_flow()
+    scale = PICTURE_SIDE / max(canvas.size)
+    if scale < 1:
+        size = [max(1, round(side * scale)) for side in canvas.size]
+        flow = transforms.resize(flow, size, antialias=True)
+    return flow.numpy()
 
 
 def _small_picture(image: np.ndarray) -> np.ndarray:

@@ -25,15 +25,17 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from attcell.arguments import path_of, shown
 from attcell.config import Recipe, TrainSection, load_recipe
 from attcell.engine.build import build_network
+from attcell.engine.fusing import tune_fusion
 from attcell.engine.inference import best_device
 from attcell.engine.interruption import Interruption
 from attcell.engine.learner import Learner, Standing
-from attcell.engine.material import gather_material, read_listings
-from attcell.engine.model_folder import save_model
+from attcell.engine.material import Material, gather_material, read_listings
+from attcell.engine.model_folder import load_model, save_model
 from attcell.engine.progress_callback import TrainingProgress
 from attcell.engine.schedule import num_iterations
 from attcell.errors import CallError, TrainingError
 from attcell.files import check_output, write_text
+from attcell.nn import LateFusion
 
 RECIPE_FILE = "recipe.yaml"
 CHECKPOINT = Path("checkpoints") / "last.ckpt"
@@ -75,7 +77,7 @@ def train(recipe: Recipe, run_folder: str | Path, *, resume: bool = False) -> Tr
     section = recipe.train
     torch.manual_seed(section.seed)
     listings = read_listings(recipe)
-    network = build_network(recipe.model, len(listings.labels), load_weights=True)
+    network = build_network(recipe, len(listings.labels), load_weights=True)
     material = gather_material(recipe, listings, network, _device(section))
     iterations = num_iterations(section, material.num_videos)
     model_folder = run_folder / "model"
@@ -91,7 +93,17 @@ def train(recipe: Recipe, run_folder: str | Path, *, resume: bool = False) -> Tr
         trainer = _trainer(section, run_folder, learner, interruption)
         _fit(trainer, learner, checkpoint if resume and checkpoint.is_file() else None)
     assert learner.best is not None, "a finished round has a standing"
+    if recipe.model.fusion == "late" and not started_by_another:
+        _weigh_streams(model_folder, recipe, material, learner.best)
     return TrainingOutcome(model_folder, learner.best, iterations)
+
+
+def _weigh_streams(model_folder: Path, recipe: Recipe, material: Material, best: Standing) -> None:
+    """Late fusion: weigh the streams of the best network, and write it again."""
+    saved = load_model(model_folder)
+    assert isinstance(saved.network, LateFusion)
+    tune_fusion(saved.network.to(_device(recipe.train)), material)
+    save_model(model_folder, saved.network, saved.labels, recipe, {"standing": asdict(best)})
 
 
 def _fit(trainer: L.Trainer, learner: Learner, checkpoint: Path | None) -> None:
@@ -148,9 +160,10 @@ def _differences(before: Recipe, now: Recipe) -> list[str]:
 def _with_absolute_paths(recipe: Recipe) -> Recipe:
     """The recipe with all its paths absolute, so that it means the same from any folder."""
     values = recipe.model_dump()
-    for section in (values["data"], values["cache"]):
+    streams = values["model"]["streams"].values()
+    for section in (values["data"], values["cache"], values["flow"], *streams):
         section.update({key: path.absolute() for key, path in section.items() if isinstance(path, Path)})
-    for stream in values["model"]["streams"].values():
+    for stream in streams:
         if stream["weights"] not in ("pretrained", "none"):
             stream["weights"] = str(Path(stream["weights"]).absolute())
     return Recipe.model_validate(values)

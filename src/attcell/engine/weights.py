@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 from collections.abc import Collection
 from pathlib import Path
 
@@ -12,37 +13,72 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from attcell.errors import CallError, ModelError
-from attcell.nn import Backbone
+from attcell.nn import Backbone, Stream
+from attcell.nn.adapt import cross_modality
+from attcell.nn.c3d import from_published
 
 TORCHVISION_WEIGHTS = {
     "vgg16": "VGG16_Weights.IMAGENET1K_V1",
     "resnet152": "ResNet152_Weights.IMAGENET1K_V1",
     "googlenet": "GoogLeNet_Weights.IMAGENET1K_V1",
     "squeezenet": "SqueezeNet1_0_Weights.IMAGENET1K_V1",
+    "r3d_18": "R3D_18_Weights.KINETICS400_V1",
+    "mc3_18": "MC3_18_Weights.KINETICS400_V1",
+    "r2plus1d_18": "R2Plus1D_18_Weights.KINETICS400_V1",
+    "s3d": "S3D_Weights.KINETICS400_V1",
 }
+_PICKLED = (b"PK", b"\x80")  # how a file begins that torch.save wrote, now and formerly
 
 
-def load_backbone_weights(backbone: Backbone, weights: str) -> None:
+def load_backbone_weights(backbone: Backbone, weights: str, stream: str = "frame") -> None:
     """Fill a backbone with weights.
+
+    Weights of a network that looks at colour pictures also fit one that looks at flow:
+    :func:`attcell.nn.adapt.cross_modality`.
 
     Args:
         backbone: what :func:`attcell.nn.build_backbone` built.
-        weights: ``pretrained``, ``none``, a ``.safetensors`` file with torchvision's or timm's key names, or
-            a model folder of attcell with the same backbone.
+        weights: ``pretrained``, ``none``, a file with the published key names, or a model folder of attcell
+            with the same backbone. A file is ``.safetensors``, or one that ``torch.save`` wrote, of which
+            nothing but tensors is read.
+        stream: whose backbone to take from a model folder.
 
     Raises:
         CallError: ``pretrained`` for a backbone without published weights, or no such file.
-        ModelError: the file is not safetensors, belongs to another network, or cannot be downloaded.
+        ModelError: the file holds no weights, or those of another network, or cannot be downloaded.
     """
     if weights == "none":
         return
     if weights == "pretrained":
         state = _pretrained(backbone)
     elif Path(weights).is_dir():
-        state = _of_model(Path(weights))
+        state = _backbone_of_model(Path(weights), stream)
     else:
-        state = _read(Path(weights))
+        state = _as_built(backbone, _read(Path(weights)))
     _fit(backbone, state, weights)
+
+
+def load_stream(stream: Stream, folder: Path, name: str) -> None:
+    """Begin with a trained model's whole stream: backbone, conv6 and attention.
+
+    Args:
+        stream: to fill.
+        folder: a model folder that has a stream of this name.
+        name: the stream's name.
+
+    Raises:
+        CallError: no model folder.
+        ModelError: it has no such stream, or one of another shape.
+    """
+    state = _of_model(folder, name)
+    wanted = stream.state_dict()
+    reasons = misfit(wanted, state, wanted)
+    if reasons:
+        raise ModelError(
+            f"the {name} stream of {folder} does not fit: {reasons}. "
+            "Give it the same backbone, tap, conv6_channels and standardise, and the model's own kind"
+        )
+    stream.load_state_dict(state)
 
 
 def state_digest(module: torch.nn.Module) -> str:
@@ -72,25 +108,63 @@ def misfit(wanted: dict[str, Tensor], state: dict[str, Tensor], known: Collectio
 def _read(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise CallError(
-            f"no weights at {path}; allowed: pretrained, none, a .safetensors file, or a model folder"
+            f"no weights at {path}; allowed: pretrained, none, a .safetensors file, one of torch.save, or a "
+            "model folder"
         )
     try:
-        return load_file(path)
+        with path.open("rb") as file:
+            is_pickled = file.read(2).startswith(_PICKLED)
+        return _read_pickle(path) if is_pickled else load_file(path)
     except (SafetensorError, OSError) as error:
         raise ModelError(
-            f"{path} is not a safetensors file ({error}). Pickled weights (.pth, .pt, .ckpt) are not read, "
-            "because unpickling runs code; convert them with safetensors.torch.save_file"
+            f"{path} is not a safetensors file ({error}); copy it anew, or convert what it holds with "
+            "safetensors.torch.save_file"
         ) from error
 
 
-def _of_model(folder: Path) -> dict[str, Tensor]:
-    """The backbone of a model folder's frame stream, under its published keys."""
+def _read_pickle(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file that ``torch.save`` wrote; no code in it is run."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError, KeyError) as error:
+        raise ModelError(
+            f"{path} is a pickle that holds more than tensors, or is damaged. Unpickling it would run code, "
+            "so it is not read; convert its state_dict with safetensors.torch.save_file"
+        ) from error
+    for key in ("state_dict", "model"):
+        content = content.get(key, content) if isinstance(content, dict) else content
+    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
+        raise ModelError(f"{path} holds no state dict; save network.state_dict() with torch.save")
+    return {key.removeprefix("module."): value for key, value in content.items()}
+
+
+def _as_built(backbone: Backbone, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Published weights as our backbone has them."""
+    return from_published(state) if backbone.name == "c3d" else state
+
+
+def _backbone_of_model(folder: Path, stream: str) -> dict[str, Tensor]:
+    """The backbone of a model folder's stream, under its published keys."""
+    prefix = "backbone.body."
+    state = {
+        key.removeprefix(prefix): value
+        for key, value in _of_model(folder, stream).items()
+        if key.startswith(prefix)
+    }
+    return {key.removeprefix("network."): value for key, value in state.items()}  # timm's models are wrapped
+
+
+def _of_model(folder: Path, stream: str) -> dict[str, Tensor]:
+    """The weights of a model folder's stream, of early or of late fusion."""
     file = folder / "model.safetensors"
     if not file.is_file():
         raise CallError(f"{folder} is no model folder: it holds no model.safetensors")
-    prefix = "streams.frame.backbone.body."
-    state = {key.removeprefix(prefix): value for key, value in _read(file).items() if key.startswith(prefix)}
-    return {key.removeprefix("network."): value for key, value in state.items()}  # timm's models are wrapped
+    state = _read(file)
+    for prefix in (f"streams.{stream}.", f"networks.{stream}.streams.{stream}."):
+        found = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+        if found:
+            return found
+    raise ModelError(f"the model at {folder} has no {stream} stream; give one that has, or weights of a file")
 
 
 def _pretrained(backbone: Backbone) -> dict[str, Tensor]:
@@ -122,6 +196,9 @@ def _from_timm(name: str) -> dict[str, Tensor]:
 def _fit(backbone: Backbone, state: dict[str, Tensor], source: str) -> None:
     module = backbone.named_as_published
     wanted = module.state_dict()
+    first = backbone.first_convolution
+    if first in state and state[first].shape[1] == 3 != backbone.in_channels:
+        state = {**state, first: cross_modality(state[first], backbone.in_channels)}
     reasons = misfit(wanted, state, backbone.weight_keys)
     if reasons:
         raise ModelError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Real, UInt8
 from torch import Tensor
 
 from attcell.errors import CallError
@@ -43,7 +43,7 @@ def mirrored_codes(codes: Tensor) -> Tensor:
     return torch.cat([x, flipped[..., 1:, :, :]], dim=-3)
 
 
-def flow_stack(fields: Float[Tensor, "*T L 2 H W"]) -> Float[Tensor, "*T 2*L H W"]:
+def flow_stack(fields: Real[Tensor, "*T L 2 H W"]) -> Real[Tensor, "*T 2*L H W"]:
     """L consecutive fields as 2·L channels: x of the first, y of the first, x of the second, and so on."""
     return fields.flatten(-4, -3)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import cast
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from attcell.nn.attention import AttCell, attended_sum
@@ -35,6 +35,11 @@ class STANOutput:
     temporal_attention: Float[Tensor, "B T"]
     segments: Float[Tensor, "B T MD"]
     video: Float[Tensor, "B MD"]
+
+    @property
+    def temporal_attention_by_stream(self) -> dict[str, Float[Tensor, "B T"]]:
+        """Empty: one β serves all streams. Late fusion has one for each."""
+        return {}
 
 
 class TemporalAttention(nn.Module):
@@ -94,7 +99,7 @@ class STAN(nn.Module):
         return cast(Stream, self.streams[name])
 
     def feature_maps(
-        self, pictures: Mapping[str, Float[Tensor, "B T ..."]]
+        self, pictures: Mapping[str, Shaped[Tensor, "B T ..."]]
     ) -> dict[str, Float[Tensor, "B T F _ _"]]:
         """Each stream's backbone on its own input: the part that can be computed once and kept."""
         return {name: self.stream(name).feature_maps(pictures[name]) for name in self.streams}
@@ -115,6 +120,6 @@ class STAN(nn.Module):
             video=video,
         )
 
-    def forward(self, pictures: Mapping[str, Float[Tensor, "B T ..."]]) -> STANOutput:
-        """Stream name → (B, T, C, H, W) pictures, to everything that STAN computes."""
+    def forward(self, pictures: Mapping[str, Shaped[Tensor, "B T ..."]]) -> STANOutput:
+        """Stream → (B, T, C, H, W) pictures or (B, T, C, L, H, W) clips, to everything that STAN computes."""
         return self.attend(self.feature_maps(pictures))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from attcell.nn.attention import AttCell, attended_sum
@@ -46,15 +47,43 @@ class Standardise(nn.Module):
         return (maps - self.mean[:, None, None]) / self.deviation[:, None, None]
 
 
+class Normalise(nn.Module):
+    """(values − mean) / deviation, channel by channel, in the units of the input: 0 to 255 for pictures.
+
+    The figures belong to the recipe and not to the weights, so they are not in the state dict.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, mean: Sequence[float], deviation: Sequence[float]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32), persistent=False)
+        self.register_buffer("deviation", torch.tensor(deviation, dtype=torch.float32), persistent=False)
+
+    def figures(self) -> dict[str, list[float]]:
+        """Mean and deviation, in plain types."""
+        return {"mean": self.mean.tolist(), "deviation": self.deviation.tolist()}
+
+    def forward(self, pictures: Shaped[Tensor, "N C *L H W"]) -> Float[Tensor, "N C *L H W"]:
+        """Pictures or clips, whole numbers too: one multiplication and one subtraction."""
+        shape = (-1, *[1] * (pictures.ndim - 2))
+        scale = (1 / self.deviation).view(shape)
+        offset = (self.mean / self.deviation).view(shape)
+        return (pictures * scale).sub_(offset)
+
+
 class Stream(nn.Module):
     """Local descriptors of one modality, and where to look among them.
 
     Args:
-        backbone: pictures (N, C, H, W) to a feature map (N, backbone.out_channels, K, K).
+        backbone: pictures (N, C, H, W), or clips (N, C, L, H, W), to a feature map
+            (N, backbone.out_channels, K, K).
         conv6_channels: filters of conv6, the D of the descriptors (the paper's 1,024).
         conv6_relu: put a ReLU behind conv6.
         standardise: put a :class:`Standardise` between the backbone and conv6.
         attention: what looks at the K² descriptors, shared over segments; by default an AttCell.
+        normalise: what the backbone's input goes through first; by default nothing.
 
     *Reading* ``conv6_relu``: a ReLU follows conv6. It pads by 1, for the paper's K is 7 before and after it.
     """
@@ -67,8 +96,10 @@ class Stream(nn.Module):
         conv6_relu: bool = True,
         standardise: bool = False,
         attention: nn.Module | None = None,
+        normalise: Normalise | None = None,
     ) -> None:
         super().__init__()
+        self.normalise = normalise
         self.backbone = backbone
         self.standardise = Standardise(backbone.out_channels) if standardise else nn.Identity()
         self.conv6 = nn.Conv2d(backbone.out_channels, conv6_channels, kernel_size=3, padding=1)
@@ -78,9 +109,11 @@ class Stream(nn.Module):
         self.out_channels = conv6_channels
         self.activation = nn.ReLU() if conv6_relu else nn.Identity()
 
-    def feature_maps(self, pictures: Float[Tensor, "B T C H W"]) -> Float[Tensor, "B T F K K"]:
-        """The backbone's feature map of every segment."""
-        return self.backbone(pictures.flatten(0, 1)).unflatten(0, pictures.shape[:2])
+    def feature_maps(self, pictures: Shaped[Tensor, "B T C *L H W"]) -> Float[Tensor, "B T F K K"]:
+        """The backbone's feature map of every segment; ``pictures`` may be clips, (B, T, C, L, H, W)."""
+        flat = pictures.flatten(0, 1)
+        maps = self.backbone(flat if self.normalise is None else self.normalise(flat))
+        return maps.unflatten(0, pictures.shape[:2])
 
     def descriptors(self, maps: Float[Tensor, "B T F K K"]) -> Float[Tensor, "B T D K K"]:
         """conv6's feature map: the K² local descriptors f of every segment (Eq. 3)."""
@@ -99,6 +132,6 @@ class Stream(nn.Module):
             segments=attended_sum(attention, rows),
         )
 
-    def forward(self, pictures: Float[Tensor, "B T C H W"]) -> StreamOutput:
-        """Pictures of every segment to attention and attended descriptors."""
+    def forward(self, pictures: Shaped[Tensor, "B T C *L H W"]) -> StreamOutput:
+        """Pictures, or clips, of every segment to attention and attended descriptors."""
         return self.attend(self.feature_maps(pictures))

@@ -1,42 +1,83 @@
-"""From frames to optical flow, field by field: grey pictures, a method, constant memory."""
+"""From frames to optical flow: pictures, a method, constant memory."""
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import itertools
+import shutil
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from attcell.errors import CallError
-from attcell.flow import PRESETS, tvl1
+from attcell.errors import CallError, ModelError
+from attcell.flow import PRESETS, quantize, tvl1
 
-METHODS = ("paper", "fast", "dis")
-Method = Callable[[Tensor, Tensor], Tensor]  # grey (B, H, W) uint8 twice -> (B, 2, H, W) float32, in pixels
+METHODS = ("paper", "fast", "dis", "raft")
 PAIRS_AT_ONCE = {"cpu": 16, "cuda": 128}
+_WORTH_COMPILING = 20  # videos; below this, compiling takes longer than it saves
+_RAFT_LEAST = 128  # pixels a side, and sides are multiples of 8
 
 
-def flow_method(name: str, device: torch.device | str = "cpu", *, compiled: bool = False) -> Method:
-    """A way to compute flow: TV-L1 as in the papers, TV-L1 with the fast schedule, or OpenCV's DIS.
+@dataclass(frozen=True)
+class Method:
+    """A way to compute flow.
+
+    Attributes:
+        prepare: RGB pictures (B, 3, H, W) uint8 to what ``between`` looks at; done once a frame.
+        between: the prepared pictures of B frames, and those of the frames after them -> (B, 2, H, W)
+            float32 on the CPU, in pixels.
+    """
+
+    prepare: Callable[[Tensor], Tensor]
+    between: Callable[[Tensor, Tensor], Tensor]
+
+
+@functools.cache
+def flow_method(name: str, device: str = "cpu", *, compiled: bool = False) -> Method:
+    """TV-L1 as in the papers, TV-L1 with the fast schedule, OpenCV's DIS, or torchvision's RAFT (small).
 
     Args:
         name: one of ``METHODS``.
-        device: where TV-L1 runs. DIS runs on the CPU.
+        device: where TV-L1 and RAFT run. DIS runs on the CPU.
         compiled: compile TV-L1's inner loop.
 
     Raises:
         CallError: an unknown method, or DIS without OpenCV.
+        ModelError: RAFT's weights cannot be downloaded.
     """
+    check_method(name)
     if name == "dis":
-        return _dis()
-    if name not in PRESETS:
-        raise CallError(f"flow method is {name!r}; allowed: {', '.join(METHODS)}")
+        return Method(grey, _dis())
+    if name == "raft":
+        return Method(lambda pictures: pictures, _raft(device))
 
-    def method(previous: Tensor, following: Tensor) -> Tensor:
+    def between(previous: Tensor, following: Tensor) -> Tensor:
         return tvl1(previous.to(device), following.to(device), PRESETS[name], compiled=compiled).cpu()
 
-    return method
+    return Method(grey, between)
+
+
+def check_method(name: str) -> None:
+    """Refuse a method that cannot be used here; nothing is downloaded.
+
+    Raises:
+        CallError: an unknown method, or DIS without OpenCV.
+    """
+    if name not in METHODS:
+        raise CallError(f"flow method is {name!r}; allowed: {', '.join(METHODS)}")
+    if name == "dis" and importlib.util.find_spec("cv2") is None:
+        raise CallError("DIS flow needs OpenCV; install it with: pip install 'attcell[opencv]'")
+
+
+def worth_compiling(num_videos: int) -> bool:
+    """Whether compiling TV-L1 pays for so many videos, and can be done here."""
+    has_compiler = torch.cuda.is_available() or any(map(shutil.which, ("g++", "clang++", "c++")))
+    return has_compiler and num_videos >= _WORTH_COMPILING
 
 
 def flow_fields(frames: Iterable[np.ndarray], method: Method, pairs_at_once: int = 16) -> Iterator[Tensor]:
@@ -47,33 +88,80 @@ def flow_fields(frames: Iterable[np.ndarray], method: Method, pairs_at_once: int
         method: of :func:`flow_method`.
         pairs_at_once: how many pairs the method gets in one call.
     """
-    kept: list[Tensor] = []
+    kept: Tensor | None = None
     frames = iter(frames)
-    while batch := [grey(frame) for frame in itertools.islice(frames, pairs_at_once)]:
-        kept = kept[-1:] + batch
-        if len(kept) > 1:
-            pictures = torch.stack(kept)
-            yield from method(pictures[:-1], pictures[1:])
+    while batch := [torch.from_numpy(frame) for frame in itertools.islice(frames, pairs_at_once)]:
+        prepared = method.prepare(torch.stack(batch).permute(0, 3, 1, 2))
+        prepared = prepared if kept is None else torch.cat([kept, prepared])
+        if len(prepared) > 1:
+            yield from method.between(prepared[:-1], prepared[1:])
+        kept = prepared[-1:]
 
 
-def grey(image: np.ndarray) -> Tensor:
-    """RGB (H, W, 3) uint8 -> (H, W) uint8 by BT.601's weights, as OpenCV and most flow tools do it."""
-    weighted = torch.from_numpy(image).float() @ torch.tensor([0.299, 0.587, 0.114])
-    return weighted.round().to(torch.uint8)
+def flow_codes(
+    pictures: Tensor, pairs: np.ndarray, method: Method, bound: float, pairs_at_once: int = 16
+) -> Tensor:
+    """Codes of the flow between pairs of pictures.
+
+    Args:
+        pictures: RGB (N, 3, H, W) uint8.
+        pairs: (P, 2), which pictures.
+        method: of :func:`flow_method`.
+        bound: flow of this many pixels or more has the code 0 or 255.
+        pairs_at_once: how many pairs the method gets in one call.
+
+    Returns:
+        (P, 2, H, W) uint8.
+    """
+    prepared = method.prepare(pictures)
+    codes = [torch.empty(0, 2, *pictures.shape[-2:], dtype=torch.uint8)]
+    for part in torch.from_numpy(pairs).split(pairs_at_once):
+        if len(part):  # splitting nothing gives one empty part
+            codes.append(quantize(method.between(prepared[part[:, 0]], prepared[part[:, 1]]), bound))
+    return torch.cat(codes)
 
 
-def _dis() -> Method:
-    try:
-        import cv2
-    except ImportError as error:
-        raise CallError("DIS flow needs OpenCV; install it with: pip install 'attcell[opencv]'") from error
+def grey(pictures: Tensor) -> Tensor:
+    """RGB (..., 3, H, W) uint8 -> (..., H, W) uint8 by BT.601's weights, as OpenCV and most flow tools do."""
+    red, green, blue = pictures.float().unbind(-3)
+    return (0.299 * red + 0.587 * green + 0.114 * blue).round().to(torch.uint8)
+
+
+def _dis() -> Callable[[Tensor, Tensor], Tensor]:
+    import cv2
+
     finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
-    def method(previous: Tensor, following: Tensor) -> Tensor:
+    def between(previous: Tensor, following: Tensor) -> Tensor:
         fields = [
             finder.calc(first.numpy(), second.numpy(), np.zeros((*first.shape, 2), np.float32))
             for first, second in zip(previous, following, strict=True)
         ]
         return torch.from_numpy(np.stack(fields)).permute(0, 3, 1, 2)
 
-    return method
+    return between
+
+
+def _raft(device: str) -> Callable[[Tensor, Tensor], Tensor]:
+    from torchvision.models.optical_flow import Raft_Small_Weights, raft_small
+
+    try:
+        network = raft_small(weights=Raft_Small_Weights.DEFAULT).eval().to(device)
+    except OSError as error:
+        raise ModelError(
+            f"the published weights of RAFT could not be downloaded ({error}); "
+            "choose paper, fast or dis as the flow method"
+        ) from error
+
+    @torch.inference_mode()
+    def between(previous: Tensor, following: Tensor) -> Tensor:
+        height, width = previous.shape[-2:]
+        grown = [max(_RAFT_LEAST, -(-side // 8) * 8) - side for side in (width, height)]
+
+        def ready(pictures: Tensor) -> Tensor:
+            padded = F.pad(pictures.to(device).float(), (0, grown[0], 0, grown[1]), mode="replicate")
+            return padded / 127.5 - 1
+
+        return network(ready(previous), ready(following))[-1][..., :height, :width].cpu()
+
+    return between

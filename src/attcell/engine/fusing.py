@@ -1,0 +1,38 @@
+"""Late fusion after training: how much each stream's network counts, by the validation videos."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from attcell.engine.inference import mean_stream_probabilities
+from attcell.engine.material import Material
+from attcell.errors import VideoError
+from attcell.metrics.fusion import fusion_weights
+from attcell.nn import LateFusion
+from attcell.progress import say, track
+
+
+def tune_fusion(network: LateFusion, material: Material) -> None:
+    """Set the weights of the streams to those that do best on the validation videos; without any, all alike.
+
+    Raises:
+        VideoError: a validation video that cannot be read any more.
+    """
+    if material.val is None:
+        say("late fusion: no validation videos to weigh the streams by, so all count alike")
+        return
+    network.eval()
+    rows = []
+    loader = DataLoader(material.val, batch_size=None, num_workers=material.workers)
+    for views in track(loader, len(material.val_records), "weighing streams"):
+        if isinstance(views, VideoError):
+            raise views
+        scores = mean_stream_probabilities(network, views.inputs, kept_features=material.kept_features)
+        rows.append(torch.stack(list(scores.values())).double().cpu().numpy())
+    labels = np.array([record.label for record in material.val_records])
+    weights = fusion_weights(np.stack(rows, axis=1), labels)
+    network.set_weights(torch.from_numpy(weights))
+    named = zip(network.networks, weights, strict=True)
+    say("late fusion: " + ", ".join(f"{name} counts {weight:.2f}" for name, weight in named))

@@ -1,0 +1,94 @@
+"""C3D (Tran et al. 2015), as the clip stream has it: 16 frames to one feature map."""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Mapping
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+# The convolutions by their published names, with their filters; a pooling follows where a stage ends.
+STAGES = (
+    (("conv1", 64),),
+    (("conv2", 128),),
+    (("conv3a", 256), ("conv3b", 256)),
+    (("conv4a", 512), ("conv4b", 512)),
+    (("conv5a", 512), ("conv5b", 512)),
+)
+LAYERS = tuple(name for stage in STAGES for name, _ in stage)
+CLASSIFIER = ("fc6", "fc7", "fc8")  # in the published files, and not used here
+_SCALE = 58.0  # about the deviation of a colour in 0..255, so that untrained layers get inputs of size 1
+_MEAN_BGR = (90.0, 98.0, 102.0)
+_NUMBERED = dict(
+    zip(
+        [f"features.{number}" for number in (0, 3, 6, 8, 11, 13, 16, 18)] + ["classifier.0", "classifier.3"],
+        (*LAYERS, "fc6", "fc7"),
+        strict=True,
+    )
+)
+
+
+class C3DInput(nn.Module):
+    """From ImageNet's mean and deviation to blue, green, red around the mean of Sports-1M, over 58.
+
+    *Reading*: the published weights expect 0..255 less the mean picture of Sports-1M, which the common ports
+    replace by one number a colour, (90, 98, 102) for blue, green, red.
+    """
+
+    def forward(self, clips: Float[Tensor, "N 3 L H W"]) -> Float[Tensor, "N 3 L H W"]:
+        shape = (1, 3, 1, 1, 1)
+        deviation = clips.new_tensor([0.229, 0.224, 0.225]).view(shape)
+        mean = clips.new_tensor([0.485, 0.456, 0.406]).view(shape)
+        colours = (clips * deviation + mean).flip(1) * 255
+        return (colours - clips.new_tensor(_MEAN_BGR).view(shape)) / _SCALE
+
+
+class MeanOverTime(nn.Module):
+    """(N, F, L, K, K) to (N, F, K, K): the mean over what is left of time; for C3D and 16 frames one step."""
+
+    def forward(self, maps: Float[Tensor, "N F L K K"]) -> Float[Tensor, "N F K K"]:
+        return maps.mean(dim=2)
+
+
+def c3d() -> tuple[nn.Module, int, frozenset[str]]:
+    """C3D up to pool5, its channels, and the keys that a weights file may hold.
+
+    All kernels are 3×3×3 with a padding of 1. pool1 is 1×2×2, the others 2×2×2; they round up and pad
+    nothing, so that 16 frames of 224² give 1×7×7×512, and of 112² 1×4×4×512.
+    """
+    layers = OrderedDict[str, nn.Module](input=C3DInput())
+    channels = 3
+    for number, stage in enumerate(STAGES, start=1):
+        for name, filters in stage:
+            layers[name] = nn.Conv3d(channels, filters, kernel_size=3, padding=1)
+            layers[f"{name}_relu"] = nn.ReLU(inplace=True)
+            channels = filters
+        layers[f"pool{number}"] = nn.MaxPool3d((1 if number == 1 else 2, 2, 2), ceil_mode=True)
+    layers["time"] = MeanOverTime()
+    keys = frozenset(f"{name}.{part}" for name in (*LAYERS, *CLASSIFIER) for part in ("weight", "bias"))
+    return nn.Sequential(layers), channels, keys
+
+
+def from_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The published Sports-1M weights, in the naming of any of the common PyTorch ports, for :func:`c3d`.
+
+    Known are ``conv1.weight``, ``features.0.weight`` (as in torchvision's VGG) and
+    ``backbone.conv1a.conv.weight`` (MMAction). The first convolution is scaled to what :class:`C3DInput`
+    gives, so that the network computes what it was published for. Keys of other networks are left as they
+    are.
+    """
+    renamed = {_published_name(key): value for key, value in state.items()}
+    if "conv1.weight" in renamed:
+        renamed["conv1.weight"] = renamed["conv1.weight"] * _SCALE
+    return renamed
+
+
+def _published_name(key: str) -> str:
+    layer, _, part = key.rpartition(".")
+    if layer in _NUMBERED:
+        return f"{_NUMBERED[layer]}.{part}"
+    layer = layer.removeprefix("backbone.").removesuffix(".conv")
+    layer = {"conv1a": "conv1", "conv2a": "conv2", "cls_head.fc_cls": "fc8"}.get(layer, layer)
+    return f"{layer}.{part}" if re.fullmatch(r"conv\d[ab]?|fc[678]", layer) else key

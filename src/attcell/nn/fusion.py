@@ -1,0 +1,104 @@
+"""Late fusion: one network a stream, each with its own temporal attention, and their scores summed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+
+from attcell.nn.stan import STAN, STANOutput
+from attcell.nn.streams import Stream
+
+
+@dataclass(frozen=True)
+class LateOutput:
+    """What the networks of late fusion say together, and each by itself.
+
+    Attributes:
+        logits: the logarithm of the weighted sum of the networks' probabilities, so that its softmax is this
+            sum.
+        streams: stream → what its network computed.
+        weights: how much each network counts.
+    """
+
+    logits: Float[Tensor, "B A"]
+    streams: dict[str, STANOutput]
+    weights: Float[Tensor, " M"]
+
+    @property
+    def spatial_attention(self) -> dict[str, Float[Tensor, "B T K K"]]:
+        """Stream → α of Eq. 4."""
+        return {name: out.spatial_attention[name] for name, out in self.streams.items()}
+
+    @property
+    def temporal_scores(self) -> Float[Tensor, "B T"]:
+        """k of Eq. 7, averaged over the networks by their weights."""
+        return self._averaged([out.temporal_scores for out in self.streams.values()])
+
+    @property
+    def temporal_attention(self) -> Float[Tensor, "B T"]:
+        """β of Eq. 7, averaged over the networks by their weights; it still sums to 1."""
+        return self._averaged([out.temporal_attention for out in self.streams.values()])
+
+    @property
+    def temporal_attention_by_stream(self) -> dict[str, Float[Tensor, "B T"]]:
+        """Stream → the β of its own network."""
+        return {name: out.temporal_attention for name, out in self.streams.items()}
+
+    def _averaged(self, values: list[Tensor]) -> Tensor:
+        return torch.einsum("m,m...->...", self.weights.to(values[0]), torch.stack(values))
+
+
+class LateFusion(nn.Module):
+    """Networks of one stream each, whose probabilities are summed with weights.
+
+    Args:
+        networks: stream → a network of this stream alone.
+
+    The weights are equal at first; tune them on held-out training videos (:meth:`set_weights`), never on
+    test videos.
+    """
+
+    weights: Tensor
+
+    def __init__(self, networks: Mapping[str, STAN]) -> None:
+        super().__init__()
+        self.networks = nn.ModuleDict(networks)
+        self.register_buffer("weights", torch.full((len(networks),), 1 / len(networks)))
+
+    def set_weights(self, weights: Float[Tensor, " M"]) -> None:
+        """Set how much each network counts: none negative, and 1 in all."""
+        self.weights.copy_(weights / weights.sum())
+
+    def network(self, name: str) -> STAN:
+        """The network of a stream."""
+        return cast(STAN, self.networks[name])
+
+    def stream(self, name: str) -> Stream:
+        """The stream of a modality."""
+        return self.network(name).stream(name)
+
+    def feature_maps(
+        self, pictures: Mapping[str, Shaped[Tensor, "B T ..."]]
+    ) -> dict[str, Float[Tensor, "B T F _ _"]]:
+        """Each stream's backbone on its own input."""
+        return {name: self.stream(name).feature_maps(pictures[name]) for name in self.networks}
+
+    def attend(self, maps: Mapping[str, Float[Tensor, "B T F _ _"]]) -> LateOutput:
+        """From the backbones' feature maps to the summed probabilities."""
+        outputs = {name: self.network(name).attend({name: maps[name]}) for name in self.networks}
+        parts = torch.stack([out.logits.log_softmax(dim=-1) for out in outputs.values()])
+        logits = torch.logsumexp(parts + self.weights.log()[:, None, None], dim=0)
+        return LateOutput(logits, outputs, self.weights)
+
+    def forward(self, pictures: Mapping[str, Shaped[Tensor, "B T ..."]]) -> LateOutput:
+        """Stream name → (B, T, ...) inputs, to everything that the networks compute."""
+        return self.attend(self.feature_maps(pictures))
+
+
+Network = STAN | LateFusion
+Output = STANOutput | LateOutput

@@ -1,0 +1,178 @@
+"""The flow around the instants of a video, as codes: computed from its frames, or read from a store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import functional as transforms
+
+from attcell.errors import DataError, VideoError
+from attcell.flow import dequantize, quantize
+from attcell.video.flow_files import FlowFiles, open_flow
+from attcell.video.motion import PAIRS_AT_ONCE, flow_codes, flow_method
+
+NO_MOTION = 128
+
+
+@dataclass(frozen=True)
+class FlowSpec:
+    """What the flow stream gets of a segment, and where flow comes from.
+
+    Attributes:
+        fields: consecutive fields of a stack, F.
+        method: one of :data:`attcell.video.motion.METHODS`.
+        bound: flow of this many pixels or more has the code 0 or 255.
+        store: a folder that ``attcell extract flow`` or another tool filled; if None, flow is computed from
+            the resized frames.
+    """
+
+    fields: int = 10
+    method: str = "fast"
+    bound: float = 20.0
+    store: Path | None = None
+
+
+class FlowSource(Protocol):
+    """Where the flow of one video comes from."""
+
+    def codes(self, pairs: np.ndarray, rows: np.ndarray, pictures: Tensor) -> Tensor:
+        """Codes (P, 2, H, W) uint8 between pairs of frames.
+
+        Args:
+            pairs: (P, 2) indices of frames in the video; a pair of twice the same frame has no motion.
+            rows: (P, 2) the same as rows of ``pictures``.
+            pictures: (N, 3, H, W) uint8, the resized frames.
+
+        Raises:
+            VideoError: flow on disk that does not belong to the video.
+        """
+
+
+@dataclass(frozen=True)
+class ComputedFlow:
+    """Flow computed from the resized frames."""
+
+    method: str
+    bound: float
+    device: str = "cpu"
+    compiled: bool = False
+
+    def codes(self, pairs: np.ndarray, rows: np.ndarray, pictures: Tensor) -> Tensor:
+        method = flow_method(self.method, self.device, compiled=self.compiled)
+        found = _no_motion(len(pairs), pictures)
+        moving = pairs[:, 0] != pairs[:, 1]
+        found[torch.from_numpy(moving)] = flow_codes(
+            pictures, rows[moving], method, self.bound, PAIRS_AT_ONCE[self.device]
+        )
+        return found
+
+
+@dataclass(frozen=True)
+class StoredFlow:
+    """Flow read from disk, measured in pixels of the size that it gets here."""
+
+    files: FlowFiles
+    bound: float
+
+    def codes(self, pairs: np.ndarray, rows: np.ndarray, pictures: Tensor) -> Tensor:
+        last = int(pairs[pairs[:, 0] != pairs[:, 1], 0].max(initial=-1))
+        if last >= self.files.num_fields:
+            raise VideoError(
+                f"{self.files.path} has {self.files.num_fields} flow fields, and the video needs field "
+                f"{last}, counted from 0; it is the flow of another video, or was cut off. Compute it again"
+            )
+        found = _no_motion(len(pairs), pictures)
+        moving = pairs[:, 0] != pairs[:, 1]
+        try:
+            stored = self.files.read(pairs[moving, 0].tolist())
+        except DataError as error:
+            raise VideoError(str(error)) from error
+        if len(stored):
+            found[torch.from_numpy(moving)] = _at_size(stored, found.shape[-2:], self.bound)
+        return found
+
+
+def flow_files_of(store: Path, video: Path) -> FlowFiles:
+    """A video's flow in a store: the folder or the ZIP file that has the video's own place and name.
+
+    ``videos/train/wave/a.mp4`` is looked for as ``STORE/videos/train/wave/a``, then without its first
+    folders, so that a store may hold one split or all of them.
+
+    Raises:
+        DataError: it is not there, or is not complete.
+    """
+    parts = video.absolute().with_suffix("").parts[1:]
+    for first in range(len(parts)):
+        folder = store.joinpath(*parts[first:])
+        for place in (folder, folder.with_name(f"{folder.name}.zip")):
+            if place.exists():
+                return open_flow(place)
+    raise DataError(
+        f"{store} holds no flow of {video}: neither a folder {parts[-1]} nor {parts[-1]}.zip in the place "
+        "that the video has; compute it with: attcell extract flow"
+    )
+
+
+def check_store(spec: FlowSpec, video: Path, digest: str) -> None:
+    """Refuse a store that lacks a video's flow, or holds it by another recipe or from another file.
+
+    Args:
+        spec: the store, and by what recipe its flow should be.
+        video: whose flow.
+        digest: of the video's content, as :func:`attcell.data.feature_store.content_digest` gives it.
+
+    Raises:
+        DataError: which, and in what it differs.
+    """
+    assert spec.store is not None, "there is a store"
+    files = flow_files_of(spec.store, video)
+    made_by = files.description
+    if made_by is None:  # another tool's
+        return
+    if made_by.get("source") != digest:
+        raise DataError(f"{files.path} is the flow of another file than {video}; compute it again")
+    wanted = {"method": spec.method, "bound": spec.bound}
+    differing = [
+        f"{key} {made_by.get(key)!r}, not {value!r}"
+        for key, value in wanted.items()
+        if made_by.get(key) != value
+    ]
+    if differing:
+        raise DataError(
+            f"{files.path} was made by another recipe: {', '.join(differing)}. Set flow.method and "
+            "flow.bound to what it was made by, or compute it again"
+        )
+
+
+def source_of(
+    spec: FlowSpec, video: Path | None = None, *, device: str = "cpu", compiled: bool = False
+) -> FlowSource:
+    """Where a video's flow comes from: the store, or its frames where there is none or no video is named.
+
+    Raises:
+        VideoError: the store lacks it.
+    """
+    if spec.store is None or video is None:
+        return ComputedFlow(spec.method, spec.bound, device, compiled)
+    try:
+        return StoredFlow(flow_files_of(spec.store, video), spec.bound)
+    except DataError as error:
+        raise VideoError(str(error)) from error
+
+
+def _no_motion(num_pairs: int, pictures: Tensor) -> Tensor:
+    return torch.full((num_pairs, 2, *pictures.shape[-2:]), NO_MOTION, dtype=torch.uint8)
+
+
+def _at_size(codes: Tensor, size: torch.Size, bound: float) -> Tensor:
+    """Codes at another size; the flow grows and shrinks with the picture that it is measured in."""
+    height, width = codes.shape[-2:]
+    if (height, width) == tuple(size):
+        return codes
+    flow = transforms.resize(dequantize(codes, bound), list(size), antialias=True)
+    return quantize(flow * flow.new_tensor([size[1] / width, size[0] / height]).view(2, 1, 1), bound)

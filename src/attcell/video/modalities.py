@@ -1,0 +1,182 @@
+"""From a video file to the input of each stream: one pass of decoding serves all modalities of a segment.
+
+A segment is seen at one instant, a frame. The *frame* stream gets this frame, the *flow* stream the fields
+between the frames around it, the *clip* stream the frames around it. Near the ends of a video the frames
+around an instant are moved inside; a video of fewer frames repeats its last one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from attcell.flow import dequantize, flow_stack, mirrored_codes
+from attcell.video.decode import VideoInfo, read_frames
+from attcell.video.flow_codes import FlowSource, FlowSpec
+from attcell.video.views import Crop, FrameSpec, Size, kept_size, resized
+
+STREAMS = ("frame", "flow", "clip")
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What each stream gets of a segment.
+
+    Attributes:
+        streams: which of ``STREAMS``.
+        frame: how frames are resized and cropped, for all streams alike.
+        flow: for the flow stream.
+        clip_frames: L, for the clip stream.
+    """
+
+    streams: tuple[str, ...] = ("frame",)
+    frame: FrameSpec = field(default_factory=FrameSpec)
+    flow: FlowSpec = field(default_factory=FlowSpec)
+    clip_frames: int = 16
+
+    def only(self, streams: Sequence[str]) -> InputSpec:
+        """The same, for some of the streams."""
+        return InputSpec(tuple(streams), self.frame, self.flow, self.clip_frames)
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """The frames around n instants of a video, at the size they are kept at.
+
+    Attributes:
+        info: the whole video.
+        instants: (n,) int64 indices of frames.
+        images: index → (H, W, 3) uint8.
+    """
+
+    info: VideoInfo
+    instants: np.ndarray
+    images: dict[int, np.ndarray]
+
+    @property
+    def size(self) -> Size:
+        """Height and width of the images."""
+        height, width = next(iter(self.images.values())).shape[:2]
+        return height, width
+
+
+def read_moments(path: Path, spec: InputSpec, choose: Callable[[int], np.ndarray]) -> Moments:
+    """Decode what all streams need around the instants that ``choose`` wants.
+
+    Args:
+        path: a video file.
+        spec: which frames around an instant are needed.
+        choose: number of frames N -> (n,) indices; asked again if the file turns out to have another N.
+
+    Raises:
+        VideoError: as :func:`attcell.video.decode.read_frames`.
+    """
+    instants = np.empty(0, dtype=np.int64)
+
+    def needed(num_frames: int) -> np.ndarray:
+        nonlocal instants
+        instants = choose(num_frames)
+        return np.unique(np.concatenate([around.ravel() for around in _frames(instants, num_frames, spec)]))
+
+    decoded = read_frames(path, needed, size=lambda width, height: kept_size(width, height, spec.frame))
+    return Moments(decoded.info, instants, dict(zip(decoded.indices.tolist(), decoded.images, strict=True)))
+
+
+def window(instants: np.ndarray, num_frames: int, length: int) -> np.ndarray:
+    """``length`` consecutive frames around each instant, inside the video: (n,) to (n, length) int64."""
+    start = np.clip(instants - length // 2, 0, max(0, num_frames - length))
+    return np.minimum(start[:, None] + np.arange(length), num_frames - 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Canvas:
+    """The resized frames of some moments, and the flow between them, from which views are cut.
+
+    Attributes:
+        pictures: (N, 3, H, W) uint8.
+        codes: (P, 2, H, W) uint8, flow by pairs of frames; none without a flow stream.
+        bound: of the codes.
+        frames: (n,), which picture stands for each instant.
+        fields: (n, F), which codes are around it; none without a flow stream.
+        clips: (n, L), which pictures are around it; none without a clip stream.
+    """
+
+    pictures: Tensor
+    codes: Tensor
+    bound: float
+    frames: Tensor
+    fields: Tensor
+    clips: Tensor
+
+    @property
+    def size(self) -> Size:
+        """Height and width."""
+        return self.pictures.shape[-2], self.pictures.shape[-1]
+
+    def view(self, spec: InputSpec, crop: Crop) -> dict[str, Tensor]:
+        """Stream → uint8: frame (n, 3, S, S), flow (n, 2·F, S, S), clip (n, 3, L, S, S)."""
+        pictures = crop.cut(self.pictures, spec.frame.size)
+        pictures = pictures.flip(-1) if crop.mirrored else pictures
+        view = {}
+        for stream in spec.streams:
+            if stream == "frame":
+                view[stream] = _for_convolution(pictures[self.frames])
+            elif stream == "flow":
+                codes = crop.cut(self.codes, spec.frame.size)
+                codes = mirrored_codes(codes) if crop.mirrored else codes
+                view[stream] = _for_convolution(flow_stack(codes[self.fields]))
+            else:
+                view[stream] = pictures[self.clips].transpose(1, 2)
+        return view
+
+    def mean_flow(self) -> Tensor:
+        """The mean of the fields around each instant, (n, 2, H, W) float32 in pixels of this canvas."""
+        return torch.stack([dequantize(self.codes[rows], self.bound).mean(0) for rows in self.fields])
+
+
+def make_canvas(moments: Moments, spec: InputSpec, size: Size, flow: FlowSource) -> Canvas:
+    """Resize the frames of some moments, and compute or read the flow between them.
+
+    Args:
+        moments: of :func:`read_moments`, by the same ``spec``.
+        spec: which streams.
+        size: height and width of the canvas.
+        flow: where flow comes from, if there is a flow stream.
+
+    Raises:
+        VideoError: flow on disk that does not belong to the video.
+    """
+    num_frames = moments.info.num_frames
+    order = sorted(moments.images)
+    pictures = resized([moments.images[index] for index in order], size)
+    codes = torch.empty(0, 2, *size, dtype=torch.uint8)
+    fields = clips = torch.empty(0, 0, dtype=torch.int64)
+    if "flow" in spec.streams:
+        around = window(moments.instants, num_frames, spec.flow.fields + 1)
+        pairs, rows = np.unique(
+            np.stack([around[:, :-1].ravel(), around[:, 1:].ravel()], axis=1), axis=0, return_inverse=True
+        )
+        codes = flow.codes(pairs, np.searchsorted(order, pairs), pictures)
+        fields = torch.from_numpy(rows.reshape(len(around), -1))
+    if "clip" in spec.streams:
+        around = window(moments.instants, num_frames, spec.clip_frames)
+        clips = torch.from_numpy(np.searchsorted(order, around))
+    frames = torch.from_numpy(np.searchsorted(order, moments.instants))
+    return Canvas(pictures, codes, spec.flow.bound, frames, fields, clips)
+
+
+def _frames(instants: np.ndarray, num_frames: int, spec: InputSpec) -> list[np.ndarray]:
+    """The frames that each stream needs. The instants themselves are always among them, to be shown."""
+    lengths = {"flow": spec.flow.fields + 1, "clip": spec.clip_frames}
+    around = [window(instants, num_frames, lengths[name]) for name in spec.streams if name in lengths]
+    return [instants, *around]
+
+
+def _for_convolution(pictures: Tensor) -> Tensor:
+    """The same pictures, channels last in memory, which convolutions on a CPU read faster."""
+    return pictures.contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,121 @@
+"""One pass of decoding, and what each stream gets of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attcell.flow import dequantize
+from attcell.video.flow_codes import FlowSpec, source_of
+from attcell.video.modalities import STREAMS, InputSpec, make_canvas, read_moments, window
+from attcell.video.views import Crop, FrameSpec
+from tests.video.conftest import numbers
+
+SQUARE = FrameSpec(size=16, short_side=24, resize="squash")
+ALL = InputSpec(STREAMS, SQUARE, FlowSpec(fields=2), clip_frames=4)
+
+
+@dataclass
+class NumberedFlow:
+    """Flow whose code is 10 times the number of the first frame (x) or of the second (y)."""
+
+    asked: list[np.ndarray] = field(default_factory=list)
+
+    def codes(self, pairs, rows, pictures):
+        self.asked.append(pairs)
+        codes = torch.from_numpy(10 * pairs).to(torch.uint8)
+        return codes[:, :, None, None].expand(-1, -1, *pictures.shape[-2:]).clone()
+
+
+@given(st.integers(1, 60), st.integers(1, 20), st.data())
+def test_a_window_is_consecutive_and_inside_the_video(num_frames, length, data):
+    instants = np.array(data.draw(st.lists(st.integers(0, num_frames - 1), min_size=1, max_size=4)))
+    around = window(instants, num_frames, length)
+    assert around.shape == (len(instants), length)
+    assert around.min() >= 0
+    assert around.max() < num_frames
+    steps = np.diff(around, axis=1)
+    if num_frames >= length:
+        assert (steps == 1).all()
+        assert ((around[:, 0] <= instants) & (instants <= around[:, -1])).all()
+    else:
+        assert (around[0] == np.minimum(np.arange(length), num_frames - 1)).all()
+
+
+def test_windows_stand_around_their_instant():
+    assert window(np.array([10]), 100, 11).tolist() == [list(range(5, 16))]
+    assert window(np.array([10]), 100, 16).tolist() == [list(range(2, 18))]
+    assert window(np.array([0, 99]), 100, 4).tolist() == [[0, 1, 2, 3], [96, 97, 98, 99]]
+
+
+def test_only_the_frames_that_are_needed_are_kept(make_video):
+    path = make_video("a.mp4", 24)
+    choose = lambda num: np.array([4, 20])  # noqa: E731
+    by_streams = {
+        ("frame",): [4, 20],
+        ("flow",): [3, 4, 5, 19, 20, 21],
+        ("clip",): [2, 3, 4, 5, 18, 19, 20, 21],
+    }
+    for streams, expected in by_streams.items():
+        moments = read_moments(path, ALL.only(streams), choose)
+        assert sorted(moments.images) == expected
+        assert numbers([moments.images[index] for index in expected]) == expected
+    everything = read_moments(path, ALL, choose)
+    assert sorted(everything.images) == [2, 3, 4, 5, 18, 19, 20, 21]
+    assert everything.instants.tolist() == [4, 20]
+    assert everything.size == (48, 64)
+
+
+def test_each_stream_sees_the_same_instants(make_video):
+    moments = read_moments(make_video("a.mp4", 24), ALL, lambda num: np.array([4, 20, 23]))
+    flow = NumberedFlow()
+    canvas = make_canvas(moments, ALL, (24, 24), flow)
+    view = canvas.view(ALL, Crop(3, 5))
+    assert list(view) == list(STREAMS)
+    assert all(pictures.dtype == torch.uint8 for pictures in view.values())
+    assert view["frame"].shape == (3, 3, 16, 16)
+    assert numbers(view["frame"].numpy()) == [4, 20, 23]
+    assert view["clip"].shape == (3, 3, 4, 16, 16)
+    clips = view["clip"].float().mean((1, 3, 4))
+    assert ((clips - 20) / 8).round().int().tolist() == [[2, 3, 4, 5], [18, 19, 20, 21], [20, 21, 22, 23]]
+    assert view["flow"].shape == (3, 4, 16, 16)
+    assert view["flow"][:, :, 0, 0].tolist() == [[30, 40, 40, 50], [190, 200, 200, 210], [210, 220, 220, 230]]
+    (pairs,) = flow.asked
+    assert len(pairs) == len(np.unique(pairs, axis=0)), "no pair is computed twice"
+
+
+def test_a_mirror_turns_pictures_and_negates_the_flow_along_x(make_video):
+    moments = read_moments(make_video("a.mp4", 24), ALL, lambda num: np.array([4, 20]))
+    canvas = make_canvas(moments, ALL, (24, 24), NumberedFlow())
+    canvas.pictures.copy_(torch.randint(0, 256, canvas.pictures.shape))
+    canvas.codes.copy_(torch.randint(1, 256, canvas.codes.shape))
+    plain, mirrored = canvas.view(ALL, Crop(3, 5)), canvas.view(ALL, Crop(3, 5, mirrored=True))
+    assert torch.equal(mirrored["frame"], plain["frame"].flip(-1))
+    assert torch.equal(mirrored["clip"], plain["clip"].flip(-1))
+    x, y = plain["flow"][:, 0::2].flip(-1), plain["flow"][:, 1::2].flip(-1)
+    assert torch.equal(mirrored["flow"][:, 0::2].int(), 256 - x.int())
+    assert torch.equal(mirrored["flow"][:, 1::2], y)
+
+
+def test_the_mean_flow_is_that_of_the_fields_around_an_instant(make_video):
+    moments = read_moments(make_video("a.mp4", 24), ALL, lambda num: np.array([4]))
+    found = make_canvas(moments, ALL, (24, 24), NumberedFlow()).mean_flow()
+    codes = torch.tensor([[30, 40], [40, 50]], dtype=torch.uint8)
+    assert found.shape == (1, 2, 24, 24)
+    torch.testing.assert_close(found[0, :, 7, 7], dequantize(codes, 20.0).mean(0))
+
+
+@pytest.mark.parametrize("num_frames", [1, 2])
+def test_a_video_shorter_than_a_window_stands_still_at_its_end(make_video, num_frames):
+    spec = InputSpec(STREAMS, SQUARE, FlowSpec(fields=3), clip_frames=4)
+    moments = read_moments(make_video("a.mp4", num_frames), spec, lambda num: np.array([0]))
+    view = make_canvas(moments, spec, (24, 24), source_of(spec.flow)).view(spec, Crop(0, 0))
+    assert view["flow"].shape == (1, 6, 16, 16)
+    assert (view["flow"][:, -2:] == 128).all()
+    assert view["clip"].shape == (1, 3, 4, 16, 16)
+    assert torch.equal(view["clip"][:, :, -1], view["clip"][:, :, -2])
