@@ -207,8 +207,8 @@ def _protocol(clips: ClipSet) -> tuple[str, ...]:
         "over both streams, one temporal attention. Late: the two networks of one stream each, their "
         "probabilities summed with weights.",
         f"The weights of late fusion are chosen fold by fold: two networks a stream (seed {SEEDS[0]}), "
-        f"each trained without the left-out {word} and without one neighbour of it in a ring of them all, score "
-        "the videos of that neighbour; accuracy decides, then log-loss, then how even the weights are.",
+        f"each trained without the left-out {word} and without one neighbour of it in a ring of them all, "
+        "score the videos of that neighbour; accuracy decides, then log-loss, then how even the weights are.",
         "The settings of the heads come from experience with the same clips, so they are not blind to the "
         "left-out videos: only what is chosen fold by fold is.",
         "Paired test: differences of fold accuracies, averaged over seeds, exact sign-flip over folds, with "
