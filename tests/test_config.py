@@ -66,7 +66,7 @@ def test_all_mistakes_are_in_one_message():
             "data": {"train": "a", "wokers": 3},
             "train": {"epoch": 3, "iterations": "many"},
             "modle": {},
-            "model": {"kind": "lstm", "streams": {"frame": {"bakbone": "vgg16"}, "flow": {}}},
+            "model": {"kind": "lstm", "streams": {"frame": {"bakbone": "vgg16"}, "sound": {}}},
         }
     )
     assert message.startswith("here is not a valid recipe:\n")
@@ -77,7 +77,7 @@ def test_all_mistakes_are_in_one_message():
         "modle: unknown key; did you mean 'model'? allowed: data, input, flow, clip, segments, model, cache,",
         "model.kind: Input should be 'stan', 'san' or 'average' (given: 'lstm')",
         "model.streams.frame.bakbone: unknown key; did you mean 'backbone'? allowed: backbone, tap, weights,",
-        "model.streams.flow: Input should be 'frame' (given: 'flow')",
+        "model.streams.sound: Input should be 'frame', 'flow' or 'clip' (given: 'sound')",
     ):
         assert part in message
     assert len(message.splitlines()) == 8
