@@ -125,7 +125,8 @@ def _read(path: Path) -> dict[str, Tensor]:
 def _read_pickle(path: Path) -> dict[str, Tensor]:
     """The tensors of a file that ``torch.save`` wrote; no code in it is run."""
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with path.open("rb") as file:  # by its name PyTorch would take it for safetensors
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError, KeyError) as error:
         raise ModelError(
             f"{path} is a pickle that holds more than tensors, or is damaged. Unpickling it would run code, "
@@ -201,8 +202,9 @@ def _fit(backbone: Backbone, state: dict[str, Tensor], source: str) -> None:
         state = {**state, first: cross_modality(state[first], backbone.in_channels)}
     reasons = misfit(wanted, state, backbone.weight_keys)
     if reasons:
+        names = "one of the PyTorch ports'" if backbone.name == "c3d" else "torchvision's or timm's"
         raise ModelError(
             f"weights {source} are not of {backbone.name}: {reasons}. "
-            "Give the file of the same network, with torchvision's or timm's key names"
+            f"Give the file of the same network, with {names} key names"
         )
     module.load_state_dict({key: state[key] for key in wanted if key in state}, strict=False)
