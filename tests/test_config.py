@@ -60,6 +60,13 @@ def test_a_word_that_yaml_reads_as_a_number(path, override, key, value):
     assert getattr(section, key) == value
 
 
+@pytest.mark.parametrize("key", ["weights", "begin_with"])
+def test_a_streams_path_is_taken_letter_by_letter(path, key, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/someone")
+    recipe = load_recipe(path, [f"model.streams.frame.{key}=~/run: 1/[2]"])
+    assert str(getattr(recipe.model.streams["frame"], key)) == "/home/someone/run: 1/[2]"
+
+
 def test_all_mistakes_are_in_one_message():
     message = refusal(
         {

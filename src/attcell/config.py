@@ -24,6 +24,7 @@ from attcell.arguments import path_of, shown
 from attcell.errors import CallError
 
 PATH_KEYS = ("data.train", "data.val", "data.test", "data.root", "cache.folder", "flow.store")
+STREAM_PATH_KEYS = (".weights", ".begin_with")  # of any stream
 
 Count = Annotated[int, Field(ge=1, strict=True)]
 Fraction = Annotated[float, Field(ge=0, lt=1, strict=True)]
@@ -255,7 +256,7 @@ def _change(override: str) -> Any:
     from omegaconf import OmegaConf
 
     key, _, value = override.partition("=")
-    if key not in PATH_KEYS and not key.endswith(".weights"):
+    if key not in PATH_KEYS and not key.endswith(STREAM_PATH_KEYS):
         return OmegaConf.from_dotlist([override])
     change = OmegaConf.create()
     OmegaConf.update(change, key, None if value in ("", "null") else str(Path(value).expanduser()))
