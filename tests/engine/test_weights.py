@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 
 from attcell.engine.model_folder import save_model
 from attcell.engine.weights import load_backbone_weights, misfit, state_digest
@@ -83,6 +83,22 @@ def test_what_torch_saved_is_read_whatever_its_name(tmp_path, state, name, wrap)
     backbone = small(2)
     load_backbone_weights(backbone, str(tmp_path / name))
     assert all(torch.equal(value, state[key]) for key, value in backbone.body.state_dict().items())
+
+
+@pytest.mark.parametrize("first", [b"\x80", b"\x80\x02", b"PK"])
+def test_a_safetensors_file_may_begin_as_torchs_files_do(tmp_path, state, first):
+    content = save(state)
+    length = int.from_bytes(content[:8], "little")
+    wanted = int.from_bytes(first, "little")
+    while wanted < length:
+        wanted += 256 ** len(first)
+    padding = b" " * (wanted - length)
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(wanted.to_bytes(8, "little") + content[8 : 8 + length] + padding + content[8 + length :])
+    assert path.read_bytes().startswith(first)
+    backbone = small(2)
+    load_backbone_weights(backbone, str(path))
+    assert state_digest(backbone) == state_digest(small(1))
 
 
 class Mischief:

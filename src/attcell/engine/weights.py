@@ -112,14 +112,19 @@ def _read(path: Path) -> dict[str, Tensor]:
             "model folder"
         )
     try:
-        with path.open("rb") as file:
-            is_pickled = file.read(2).startswith(_PICKLED)
-        return _read_pickle(path) if is_pickled else load_file(path)
+        return _read_pickle(path) if _is_pickled(path) else load_file(path)
     except (SafetensorError, OSError) as error:
         raise ModelError(
             f"{path} is not a safetensors file ({error}); copy it anew, or convert what it holds with "
             "safetensors.torch.save_file"
         ) from error
+
+
+def _is_pickled(path: Path) -> bool:
+    """True for a file of torch.save. A safetensors file may begin alike, with the length of its header."""
+    with path.open("rb") as file:
+        head = file.read(9)
+    return head.startswith(_PICKLED) and head[8:] != b"{"
 
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:
