@@ -136,6 +136,11 @@ def test_all_mistakes_are_in_one_message():
             {"streams": {"frame": {"standardise": True}}},
             "recipe: standardise needs model.streams.frame.train_from=none (a frozen backbone)",
         ),
+        (
+            "model",
+            {"streams": {"clip": {"standardise": True, "train_from": "none"}}},
+            "recipe: model.streams.clip.standardise needs cache.folder, whose features it measures",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(section, values, message):

@@ -198,15 +198,12 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _frozen_where_needed(self) -> Recipe:
         for name, stream in self.model.streams.items():
-            if stream.train_from == "none":
-                continue
-            if self.cache.folder is not None:
+            wants = "cache.folder" if self.cache.folder is not None else "standardise"
+            if stream.train_from != "none" and (self.cache.folder is not None or stream.standardise):
+                raise ValueError(f"{wants} needs model.streams.{name}.train_from=none (a frozen backbone)")
+            if stream.standardise and self.cache.folder is None and stream.begin_with is None:
                 raise ValueError(
-                    f"cache.folder needs model.streams.{name}.train_from=none (a frozen backbone)"
-                )
-            if stream.standardise:
-                raise ValueError(
-                    f"standardise needs model.streams.{name}.train_from=none (a frozen backbone)"
+                    f"model.streams.{name}.standardise needs cache.folder, whose features it measures"
                 )
         return self
 

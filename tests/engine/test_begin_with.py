@@ -78,7 +78,8 @@ def test_a_stream_comes_out_of_any_model_that_has_it(folder, tmp_path, fusion):
 
 def test_what_was_measured_for_standardising_comes_along(folder, tmp_path):
     stream = {**FRAME, "train_from": "none", "standardise": True}
-    model = random_model(recipe(folder, {"frame": stream}))
+    cache = {"folder": str(tmp_path / "cache")}
+    model = random_model(recipe(folder, {"frame": stream}, cache=cache))
     model.network.stream("frame").standardise.fit(torch.full((128,), 2.0), torch.full((128,), 3.0))
     save_model(tmp_path / "one", model.network, model.labels, model.recipe, {})
     streams = {"frame": {**stream, "begin_with": str(tmp_path / "one")}}

@@ -131,11 +131,33 @@ def check_store(spec: FlowSpec, video: Path, digest: str) -> None:
     """
     assert spec.store is not None, "there is a store"
     files = flow_files_of(spec.store, video)
-    made_by = files.description
-    if made_by is None:  # another tool's
-        return
-    if made_by.get("source") != digest:
+    if files.description is not None and files.description.get("source") != digest:
         raise DataError(f"{files.path} is the flow of another file than {video}; compute it again")
+    _refuse_other_recipe(files, spec)
+
+
+def source_of(
+    spec: FlowSpec, video: Path | None = None, *, device: str = "cpu", compiled: bool = False
+) -> FlowSource:
+    """Where a video's flow comes from: the store, or its frames where there is none or no video is named.
+
+    Raises:
+        VideoError: the store lacks it, or has it by another recipe.
+    """
+    if spec.store is None or video is None:
+        return ComputedFlow(spec.method, spec.bound, device, compiled)
+    try:
+        files = flow_files_of(spec.store, video)
+        _refuse_other_recipe(files, spec)
+    except DataError as error:
+        raise VideoError(str(error)) from error
+    return StoredFlow(files, spec.bound)
+
+
+def _refuse_other_recipe(files: FlowFiles, spec: FlowSpec) -> None:
+    made_by = files.description
+    if made_by is None:  # another tool's, which does not say
+        return
     wanted = {"method": spec.method, "bound": spec.bound}
     differing = [
         f"{key} {made_by.get(key)!r}, not {value!r}"
@@ -147,22 +169,6 @@ def check_store(spec: FlowSpec, video: Path, digest: str) -> None:
             f"{files.path} was made by another recipe: {', '.join(differing)}. Set flow.method and "
             "flow.bound to what it was made by, or compute it again"
         )
-
-
-def source_of(
-    spec: FlowSpec, video: Path | None = None, *, device: str = "cpu", compiled: bool = False
-) -> FlowSource:
-    """Where a video's flow comes from: the store, or its frames where there is none or no video is named.
-
-    Raises:
-        VideoError: the store lacks it.
-    """
-    if spec.store is None or video is None:
-        return ComputedFlow(spec.method, spec.bound, device, compiled)
-    try:
-        return StoredFlow(flow_files_of(spec.store, video), spec.bound)
-    except DataError as error:
-        raise VideoError(str(error)) from error
 
 
 def _no_motion(num_pairs: int, pictures: Tensor) -> Tensor:
