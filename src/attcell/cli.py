@@ -216,11 +216,20 @@ def predict(
         str | None, typer.Option("--json", help="Write the predictions to this file, or - for stdout.")
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Write a page to look at.")] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(help="Write two PNG of each video to this folder: NAME-attention, NAME-mean."),
+    ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(help="The generated set that the videos are of: its boxes go into NAME-mean."),
+    ] = None,
 ) -> None:
     """Predict the class of videos, and show where and when the network looked.
 
-    Example: attcell predict clip.mp4 --model runs/demo/model --report clip.html
+    Example: attcell predict clip.mp4 --model runs/demo/model --report clip.html --pictures looks
     """
+    from attcell.data.synth.truth import truth_of_files
     from attcell.engine.inference import best_device
     from attcell.engine.model import load
     from attcell.errors import VideoError
@@ -228,12 +237,18 @@ def predict(
     from attcell.progress import say, track
     from attcell.report.lines import prediction_line
     from attcell.report.page import write_report
+    from attcell.report.pictures import write_pictures
 
+    if truth is not None and pictures is None:
+        raise CallError("--truth is for the pictures; name their folder by --pictures too")
     if report is not None and json_path == str(report):
         raise CallError(f"--report and --json would both write {report}; name two files")
     for output in (report, json_path):
         if output not in (None, "-"):
             check_output(Path(output))
+    if pictures is not None:
+        check_output(pictures, is_folder=True)
+    known = None if truth is None else truth_of_files(truth, videos)
     loaded = load(model).to(best_device())
     predictions: list[Prediction] = []
     failed: dict[str, str] = {}
@@ -256,6 +271,9 @@ def predict(
         say(f"report: {report}")
     elif report is not None:
         say(f"no report: no video could be read, and {report} is not written")
+    if pictures is not None and predictions:
+        write_pictures(predictions, pictures, known)
+        say(f"pictures: {pictures}")
     if failed:
         raise typer.Exit(1)
 

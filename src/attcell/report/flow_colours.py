@@ -13,7 +13,7 @@ _CORNERS = np.array([(1, 0, 0), (1, 1, 0), (0, 1, 0), (0, 1, 1), (0, 0, 1), (1, 
 _BEYOND = 0.75  # how bright the colours of larger motion than the scale are
 
 LEAST_SCALE = 0.5
-"""Pixels a frame. A video in which nothing moves faster stays pale: else the noise of still ones would glow."""
+"""Pixels a frame. A video in which nothing moves faster stays pale: else a still one's noise would glow."""
 
 
 def _wheel() -> np.ndarray:
