@@ -9,16 +9,13 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from attcell.cli_extract import extract_app
-from attcell.errors import AttcellError, CallError
+from attcell.errors import AttcellError
 from attcell.options import Crops, Kind, ListRoot, NumSegments, Split
-
-if TYPE_CHECKING:
-    from attcell.records import Prediction
 
 app = typer.Typer(
     name="attcell",
@@ -114,13 +111,14 @@ def data_check(
     Example: attcell data check videos/train
     """
     from attcell.data.check import check_source
+    from attcell.files import write_json
     from attcell.progress import track
 
     report = check_source(source, root, progress=lambda items: track(items, len(items), "checking"))
     if json_path != "-":
         print("\n".join(report.lines()))
     if json_path is not None:
-        _write_json(json_path, report.to_dict())
+        write_json(json_path, report.to_dict())
     if not report.ok:
         raise typer.Exit(1)
 
@@ -229,65 +227,18 @@ def predict(
 
     Example: attcell predict clip.mp4 --model runs/demo/model --report clip.html --pictures looks
     """
-    from attcell.data.synth.truth import truth_of_files
+    from attcell.cli_predict import Outputs, predict_all
     from attcell.engine.inference import best_device
     from attcell.engine.model import load
-    from attcell.errors import VideoError
-    from attcell.files import check_output
-    from attcell.progress import say, track
-    from attcell.report.lines import prediction_line
-    from attcell.report.page import write_report
-    from attcell.report.pictures import write_pictures
 
-    if truth is not None and pictures is None:
-        raise CallError("--truth is for the pictures; name their folder by --pictures too")
-    if report is not None and json_path == str(report):
-        raise CallError(f"--report and --json would both write {report}; name two files")
-    for output in (report, json_path):
-        if output not in (None, "-"):
-            check_output(Path(output))
-    if pictures is not None:
-        check_output(pictures, is_folder=True)
-    known = None if truth is None else truth_of_files(truth, videos)
+    outputs = Outputs(model, json_path, report, pictures, truth)
+    outputs.check()
+    boxes = outputs.known_boxes(videos)
     loaded = load(model).to(best_device())
-    predictions: list[Prediction] = []
-    failed: dict[str, str] = {}
-    for video in track(videos, len(videos), "predicting"):
-        try:
-            predictions.append(loaded.predict(video, segments=segments))
-        except VideoError as error:
-            failed[str(video)] = str(error)
-            say(f"attcell: {error}")
-            continue
-        for note in predictions[-1].notes:
-            say(f"{video}: {note}")
-        if json_path != "-":
-            print(prediction_line(predictions[-1]), flush=True)
-    if json_path is not None:
-        found = [prediction.to_dict() for prediction in predictions]
-        _write_json(json_path, {"model": model, "predictions": found, "failed": failed})
-    if report is not None and predictions:
-        write_report(predictions, report, {"model": model})
-        say(f"report: {report}")
-    elif report is not None:
-        say(f"no report: no video could be read, and {report} is not written")
-    if pictures is not None and predictions:
-        write_pictures(predictions, pictures, known)
-        say(f"pictures: {pictures}")
+    predictions, failed = predict_all(loaded, videos, segments, say_lines=json_path != "-")
+    outputs.write(predictions, failed, boxes)
     if failed:
         raise typer.Exit(1)
-
-
-def _write_json(path: str, content: object) -> None:
-    import json
-
-    from attcell.files import write_text
-
-    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-    if path == "-":
-        sys.stdout.write(text)
-    else:
-        write_text(Path(path), text)
 
 
 if __name__ == "__main__":
