@@ -23,7 +23,7 @@ _GAP_INCHES = 0.06
 _BARS_INCHES = 0.8
 _TITLE_INCHES = 0.3
 _TIMES_INCHES = 0.26
-_NAMES_INCHES = 1.25
+_NAMES_INCHES = 1.4
 _WHEEL_INCHES = 0.62
 _BOX_COLOUR = "#22d3ee"
 
@@ -115,10 +115,14 @@ def draw_grid(prediction: Prediction, shown: list[int], rows: Sequence[PictureRo
         if row.scale is not None:
             _draw_wheel(axes_at(width + 0.2, top, _WHEEL_INCHES, _WHEEL_INCHES), row.scale)
         top += cell + _GAP_INCHES
+    even = 1 / len(prediction.frames)
+    ceiling = 1.45 * max(
+        even, *(float(bars.weights.max()) for bars in bar_rows)
+    )  # one scale, so they compare
     for bars in bar_rows:
         write_name(bars.name, bars.detail, top, _BARS_INCHES)
         lowest = axes_at(_NAMES_INCHES, top, columns, _BARS_INCHES)
-        _draw_bars(lowest, bars.weights, 1 / len(prediction.frames))
+        _draw_bars(lowest, bars.weights, even, ceiling)
         top += _BARS_INCHES
     _write_times(lowest, prediction.frame_seconds[shown])
     save(figure, path)
@@ -126,7 +130,7 @@ def draw_grid(prediction: Prediction, shown: list[int], rows: Sequence[PictureRo
 
 def _bar_rows(prediction: Prediction, shown: list[int]) -> list[_BarRow]:
     by_stream = prediction.temporal_attention_by_stream
-    detail = "mean of the streams" if by_stream else "temporal attention"
+    detail = "weighted mean" if by_stream else "temporal attention"
     streams = [_BarRow(f"β {name}", "its own network", weights[shown]) for name, weights in by_stream.items()]
     return [*streams, _BarRow("β", detail, prediction.temporal_attention[shown])]
 
@@ -159,10 +163,10 @@ def _places(count: int) -> np.ndarray:
     return np.arange(count) * (1 + _GAP_INCHES / _CELL_INCHES) + 0.5
 
 
-def _draw_bars(axes: Axes, weights: np.ndarray, even: float) -> None:
+def _draw_bars(axes: Axes, weights: np.ndarray, even: float, ceiling: float) -> None:
     at = _places(len(weights))
     axes.set_xlim(0, at[-1] + 0.5)
-    axes.set_ylim(0, max(float(weights.max()), even) * 1.45)
+    axes.set_ylim(0, ceiling)
     axes.axhline(0, color=FAINT, linewidth=1.5, clip_on=False)
     axes.bar(at, weights, width=0.5, color=ACCENT)
     axes.axhline(even, color=SOFT, linewidth=1, linestyle=(0, (4, 3)))

@@ -36,7 +36,7 @@ def picture_names(videos: Sequence[str]) -> list[str]:
     """A file name without suffix for each video, all different: its own name, with folders if need be."""
     names: list[str] = []
     for short in short_names(videos):
-        stem = PurePosixPath(short.strip("/")).with_suffix("").as_posix().replace("/", "-") or "video"
+        stem = PurePosixPath(short.strip("/").replace("/", "-") or "video").stem
         alike = (f"{stem}-{number}" for number in count(2))
         names.append(next(name for name in chain([stem], alike) if name not in names))
     return names
