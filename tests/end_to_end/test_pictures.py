@@ -52,7 +52,8 @@ def test_what_is_wrong_is_said_before_work_and_nothing_is_written(
         ([some[0], "--pictures", "file"], "file is a file; name a folder to write to"),
         (
             [some[0], mine, "--pictures", "looks", "--truth", videos],
-            f"{mine} is no video of the generated set in {videos}; give videos of this set, or leave its truth out",
+            f"{mine} is no video of the generated set in {videos}; give videos of this set, or leave its "
+            "truth out",
         ),
     ):
         done = attcell("predict", *words, "--model", model, status=2)

@@ -93,5 +93,5 @@ def test_a_file_that_is_not_of_the_set_is_named(tmp_path: Path) -> None:
     for video in (tmp_path / NAME, tmp_path / "set" / "test" / "other.mp4", tmp_path / "set"):
         with pytest.raises(CallError, match=f"{video} is no video of the generated set in .*set; give"):
             truth_of_files(tmp_path / "set", [tmp_path / "set" / NAME, video])
-    with pytest.raises(DataError, match="truth.json does not exist"):
+    with pytest.raises(DataError, match=r"truth\.json does not exist"):
         truth_of_files(tmp_path, [tmp_path / NAME])
