@@ -116,8 +116,8 @@ def _read(path: Path) -> dict[str, Tensor]:
         return _read_pickle(path) if is_pickled else load_file(path)
     except (SafetensorError, OSError) as error:
         raise ModelError(
-            f"{path} is not a safetensors file ({error}); copy it anew. If torch.save wrote it, name it .pt, or "
-            "convert what it holds with safetensors.torch.save_file"
+            f"{path} is not a safetensors file ({error}); copy it anew. If torch.save wrote it, name it .pt, "
+            "or convert what it holds with safetensors.torch.save_file"
         ) from error
 
 
