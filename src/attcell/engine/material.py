@@ -97,11 +97,14 @@ def gather_material(recipe: Recipe, listings: Listings, network: Network, device
         DataError: videos that cannot be read, or whose flow on disk is not theirs, by name.
     """
     folder = recipe.cache.folder
-    unfit = unfit_flow(recipe, (*listings.train, *listings.val))
+    # One by one, for a video of training and one of validation may have the same id.
+    unfit = [
+        reason
+        for records in (listings.train, listings.val)
+        for reason in unfit_flow(recipe, records).values()
+    ]
     if unfit:
-        raise DataError(
-            "\n".join([f"{recipe.flow.store} does not fit {len(unfit)} videos:", *_shown(unfit.values())])
-        )
+        raise DataError("\n".join([f"{recipe.flow.store} does not fit {len(unfit)} videos:", *_shown(unfit)]))
     if folder is None:
         train, val = _decoded(recipe, listings)
     else:
