@@ -40,7 +40,8 @@ class Planes:
     """Planes (C, B, H, W) as C rows with margins.
 
     Attributes:
-        rows: (C, STEPS·W + B·H·W + STEPS·W).
+        rows: (C, STEPS·W + B·H·W + STEPS·W + 1). The last number is never used: with it no piece is a whole
+            row, a case for which the compiler would compile once more.
         size: (B, H, W).
     """
 
@@ -51,9 +52,9 @@ class Planes:
     def empty(count: int, like: Tensor) -> Planes:
         """Of the size of a (B, H, W), with margins of zero and planes that are still to be written."""
         margin = STEPS * like.shape[-1]
-        rows = like.new_empty(count, like.numel() + 2 * margin)
+        rows = like.new_empty(count, like.numel() + 2 * margin + 1)
         rows[:, :margin] = 0
-        rows[:, rows.shape[1] - margin :] = 0
+        rows[:, margin + like.numel() :] = 0
         num_pairs, height, width = like.shape
         return Planes(rows, (num_pairs, height, width))
 
@@ -61,7 +62,7 @@ class Planes:
     def planes(self) -> Tensor:
         """(C, B, H, W), a view."""
         margin = STEPS * self.size[2]
-        return self.rows[:, margin : self.rows.shape[1] - margin].view(-1, *self.size)
+        return self.rows[:, margin : self.rows.shape[1] - margin - 1].view(-1, *self.size)
 
     @property
     def num_pixels(self) -> int:
@@ -183,7 +184,7 @@ def _pieces(num_pairs: int, num_pixels: int, most: int) -> Iterator[tuple[int, i
 
 @cache
 def _compiled(function: Callable[..., Tensor], *options: object) -> Callable[..., Tensor]:
-    return torch.compile(partial(function, *options), dynamic=True, fullgraph=True)
+    return torch.compile(partial(function, *options), dynamic=True)
 
 
 def _iterate(

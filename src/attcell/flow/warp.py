@@ -11,6 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 _A = -0.75  # of Keys' cubic kernel
+# Without AVX-512 the C++ compiler drops a float32 between two float64, and its rounding, unless it is used.
+_HAS_AVX512 = torch.backends.cpu.get_cpu_capability() == "AVX512"
 _BORDER = 4  # pixels of zero around a picture; whatever is seen from beyond them is zero
 
 
@@ -46,7 +48,7 @@ def _bicubic(pictures: Tensor, flow: Tensor, compiled: bool) -> Tensor:
 
 @cache
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    return torch.compile(function, dynamic=True, fullgraph=True)
+    return torch.compile(function, dynamic=True)
 
 
 def _targets(flow: Tensor) -> tuple[Tensor, Tensor]:
@@ -102,5 +104,6 @@ def _weights(part: Tensor) -> list[Tensor]:
 def _sum_of(before: Tensor, a: Tensor, b: Tensor) -> Tensor:
     """before + a·b, rounded once: what a processor's fused multiply-add gives."""
     if torch.compiler.is_compiling() and a.device.type == "cpu":  # there it would round the product too
-        return (before.double() + a.double() * b.double()).to(a.dtype)
+        total = (before.double() + a.double() * b.double()).to(a.dtype)
+        return total if _HAS_AVX512 else total.clamp(min=torch.finfo(a.dtype).min)
     return torch.addcmul(before, a, b)
