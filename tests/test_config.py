@@ -60,13 +60,20 @@ def test_a_word_that_yaml_reads_as_a_number(path, override, key, value):
     assert getattr(section, key) == value
 
 
+@pytest.mark.parametrize("key", ["weights", "begin_with"])
+def test_a_streams_path_is_taken_letter_by_letter(path, key, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/someone")
+    recipe = load_recipe(path, [f"model.streams.frame.{key}=~/run: 1/[2]"])
+    assert str(getattr(recipe.model.streams["frame"], key)) == "/home/someone/run: 1/[2]"
+
+
 def test_all_mistakes_are_in_one_message():
     message = refusal(
         {
             "data": {"train": "a", "wokers": 3},
             "train": {"epoch": 3, "iterations": "many"},
             "modle": {},
-            "model": {"kind": "lstm", "streams": {"frame": {"bakbone": "vgg16"}, "flow": {}}},
+            "model": {"kind": "lstm", "streams": {"frame": {"bakbone": "vgg16"}, "sound": {}}},
         }
     )
     assert message.startswith("here is not a valid recipe:\n")
@@ -77,7 +84,7 @@ def test_all_mistakes_are_in_one_message():
         "modle: unknown key; did you mean 'model'? allowed: data, input, flow, clip, segments, model, cache,",
         "model.kind: Input should be 'stan', 'san' or 'average' (given: 'lstm')",
         "model.streams.frame.bakbone: unknown key; did you mean 'backbone'? allowed: backbone, tap, weights,",
-        "model.streams.flow: Input should be 'frame' (given: 'flow')",
+        "model.streams.sound: Input should be 'frame', 'flow' or 'clip' (given: 'sound')",
     ):
         assert part in message
     assert len(message.splitlines()) == 8
@@ -128,6 +135,11 @@ def test_all_mistakes_are_in_one_message():
             "model",
             {"streams": {"frame": {"standardise": True}}},
             "recipe: standardise needs model.streams.frame.train_from=none (a frozen backbone)",
+        ),
+        (
+            "model",
+            {"streams": {"clip": {"standardise": True, "train_from": "none"}}},
+            "recipe: model.streams.clip.standardise needs cache.folder, whose features it measures",
         ),
     ],
 )

@@ -24,6 +24,7 @@ from attcell.arguments import path_of, shown
 from attcell.errors import CallError
 
 PATH_KEYS = ("data.train", "data.val", "data.test", "data.root", "cache.folder", "flow.store")
+STREAM_PATH_KEYS = (".weights", ".begin_with")  # of any stream
 
 Count = Annotated[int, Field(ge=1, strict=True)]
 Fraction = Annotated[float, Field(ge=0, lt=1, strict=True)]
@@ -85,6 +86,7 @@ class FlowSection(Section):
     fields: Count = 10  # consecutive fields of a segment; 2 channels each
     bound: Positive = 20.0  # pixels of flow that become the code 255
     deviation: Positive = 10.0  # the network sees (code - 128) / deviation
+    short_side: Count | None = None  # scale frames down to this before computing flow
     store: Path | None = (
         None  # flow on disk, by ``attcell extract flow``; by default it is computed as it goes
     )
@@ -197,15 +199,12 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _frozen_where_needed(self) -> Recipe:
         for name, stream in self.model.streams.items():
-            if stream.train_from == "none":
-                continue
-            if self.cache.folder is not None:
+            wants = "cache.folder" if self.cache.folder is not None else "standardise"
+            if stream.train_from != "none" and (self.cache.folder is not None or stream.standardise):
+                raise ValueError(f"{wants} needs model.streams.{name}.train_from=none (a frozen backbone)")
+            if stream.standardise and self.cache.folder is None and stream.begin_with is None:
                 raise ValueError(
-                    f"cache.folder needs model.streams.{name}.train_from=none (a frozen backbone)"
-                )
-            if stream.standardise:
-                raise ValueError(
-                    f"standardise needs model.streams.{name}.train_from=none (a frozen backbone)"
+                    f"model.streams.{name}.standardise needs cache.folder, whose features it measures"
                 )
         return self
 
@@ -255,7 +254,7 @@ def _change(override: str) -> Any:
     from omegaconf import OmegaConf
 
     key, _, value = override.partition("=")
-    if key not in PATH_KEYS and not key.endswith(".weights"):
+    if key not in PATH_KEYS and not key.endswith(STREAM_PATH_KEYS):
         return OmegaConf.from_dotlist([override])
     change = OmegaConf.create()
     OmegaConf.update(change, key, None if value in ("", "null") else str(Path(value).expanduser()))

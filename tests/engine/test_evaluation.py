@@ -115,7 +115,9 @@ def test_kept_features_give_the_same_scores_and_count_the_same_videos(folder, mi
 
 
 def test_a_trained_backbones_features_are_not_kept(model, mixed, tmp_path):
-    with pytest.raises(CallError, match="this model's backbone was trained: its features serve no other"):
+    with pytest.raises(
+        CallError, match=r"this model's backbone was trained \(frame\): its features serve no other"
+    ):
         evaluate_model(model, mixed, cache_folder=tmp_path / "cache", device=CPU)
 
 

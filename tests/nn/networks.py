@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from attcell.nn import STAN, Backbone, Stream
+from attcell.nn import STAN, Backbone, LateFusion, Stream
 
 
 class Passing(nn.Module):
@@ -32,3 +32,26 @@ def small_stan(channels: dict[str, int], num_classes: int = 3, hidden: int = 6, 
     network = STAN(streams, num_classes, lstm_hidden=hidden, dropout=0.0).double()
     randomised(network)
     return network
+
+
+def small_late(channels: dict[str, int], num_classes: int = 3, hidden: int = 6, conv6: int = 5) -> LateFusion:
+    alone = {
+        name: STAN(
+            {name: Stream(passing_backbone(width), conv6)}, num_classes, lstm_hidden=hidden, dropout=0.0
+        )
+        for name, width in channels.items()
+    }
+    network = LateFusion(alone).double()
+    randomised(network)
+    return network
+
+
+def random_maps(
+    channels: dict[str, int], videos: int = 2, segments: int = 4, seed: int = 1
+) -> dict[str, Tensor]:
+    """Stream → (B, T, F, 5, 5) feature maps."""
+    generator = torch.Generator().manual_seed(seed)
+    return {
+        name: torch.randn(videos, segments, width, 5, 5, dtype=torch.float64, generator=generator)
+        for name, width in channels.items()
+    }

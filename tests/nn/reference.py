@@ -62,13 +62,30 @@ def sigmoid(values: np.ndarray) -> np.ndarray:
 
 def stan(maps: Mapping[str, np.ndarray], streams: Sequence[str], weights: Weights) -> dict[str, object]:
     """Eq. 3-8 for one video: stream → (T, F, K, K) feature maps, to everything on the way to the logits."""
+    spatial, segments = attended_segments(maps, streams, weights)
+    recurrent = {key.split(".")[-1]: value for key, value in weights.items() if ".lstm." in key}
+    scores, beta = att_cell(  # Eq. 7
+        lstm(segments, recurrent),
+        weights["temporal.attention.score.weight"][0],
+        weights["temporal.attention.score.bias"][0],
+    )
+    return _classified(spatial, segments, scores, beta, weights)
+
+
+def san(maps: Mapping[str, np.ndarray], streams: Sequence[str], weights: Weights) -> dict[str, object]:
+    """SAN: the same without Eq. 7; all segments count alike."""
+    spatial, segments = attended_segments(maps, streams, weights)
+    num = len(segments)
+    return _classified(spatial, segments, np.zeros(num), np.full(num, 1 / num), weights)
+
+
+def attended_segments(
+    maps: Mapping[str, np.ndarray], streams: Sequence[str], weights: Weights
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Eq. 3-6 for one video: stream → α (T, K, K), and f_att^t (T, M·D)."""
     spatial, attended = {}, {}
     for name in streams:
-        own = {
-            key.split(".", 2)[2]: value
-            for key, value in weights.items()
-            if key.startswith(f"streams.{name}.")
-        }
+        own = below(f"streams.{name}.", weights)
         steps = [
             spatial_attention(
                 conv6(step, own["conv6.weight"], own["conv6.bias"]),
@@ -79,19 +96,42 @@ def stan(maps: Mapping[str, np.ndarray], streams: Sequence[str], weights: Weight
         ]
         spatial[name] = np.array([attention for _, attention, _ in steps])
         attended[name] = np.array([descriptor for _, _, descriptor in steps])
-    segments = np.concatenate([attended[name] for name in streams], axis=1)  # Eq. 6
-    recurrent = {key.split(".")[-1]: value for key, value in weights.items() if ".lstm." in key}
-    scores, beta = att_cell(  # Eq. 7
-        lstm(segments, recurrent),
-        weights["temporal.attention.score.weight"][0],
-        weights["temporal.attention.score.bias"][0],
-    )
-    video = sum(beta[t] * segments[t] for t in range(len(segments)))  # Eq. 8
+    return spatial, np.concatenate([attended[name] for name in streams], axis=1)  # Eq. 6
+
+
+def late_fusion(
+    maps: Mapping[str, np.ndarray], shares: Sequence[float], weights: Weights
+) -> dict[str, object]:
+    """One network a stream for one video, and their probabilities, scores and attention summed by shares."""
+    alone = {name: stan(maps, [name], below(f"networks.{name}.", weights)) for name in maps}
+    parts = list(zip(shares, alone.values(), strict=True))
+    return {
+        "probabilities": sum(share * softmax(out["logits"]) for share, out in parts),
+        "temporal_scores": sum(share * out["temporal_scores"] for share, out in parts),
+        "temporal_attention": sum(share * out["temporal_attention"] for share, out in parts),
+        "spatial_attention": {name: out["spatial_attention"][name] for name, out in alone.items()},
+    }
+
+
+def below(prefix: str, weights: Weights) -> dict[str, np.ndarray]:
+    """The weights whose key begins with the prefix, without it."""
+    return {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
+
+
+def _classified(
+    spatial: dict[str, np.ndarray],
+    segments: np.ndarray,
+    scores: np.ndarray,
+    beta: np.ndarray,
+    weights: Weights,
+) -> dict[str, object]:
+    """Eq. 8 and the classifier."""
+    video = np.asarray(sum(beta[t] * segments[t] for t in range(len(segments))))
     return {
         "logits": weights["classifier.weight"] @ video + weights["classifier.bias"],
         "spatial_attention": spatial,
         "temporal_scores": scores,
         "temporal_attention": beta,
         "segments": segments,
-        "video": np.asarray(video),
+        "video": video,
     }

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
 import torch
 
 from attcell.nn import Stream, UniformAttention, san
-from tests.nn.networks import passing_backbone, randomised
+from tests.nn import reference
+from tests.nn.networks import passing_backbone, random_maps, randomised
 
 
 def test_san_averages_the_segments() -> None:
@@ -23,3 +26,20 @@ def test_uniform_streams_make_it_average_pooling() -> None:
     torch.testing.assert_close(
         network({"frame": maps}).video, stream.descriptors(maps).mean(dim=(1, 3, 4)), atol=1e-6, rtol=1e-5
     )
+
+
+@pytest.mark.parametrize("channels", [{"frame": 3}, {"frame": 2, "flow": 3, "clip": 4}])
+def test_san_is_the_equations(channels: dict[str, int]) -> None:
+    streams = {name: Stream(passing_backbone(width), 4) for name, width in channels.items()}
+    network = randomised(san(streams, 5, dropout=0.0).double())
+    weights = {key: value.numpy() for key, value in network.state_dict().items()}
+    maps = random_maps(channels)
+    out = network(maps)
+    for b in range(2):
+        expected = reference.san({name: maps[name][b].numpy() for name in maps}, list(channels), weights)
+        for name in ("logits", "temporal_scores", "temporal_attention", "segments", "video"):
+            np.testing.assert_allclose(
+                getattr(out, name)[b].detach(), expected[name], atol=1e-9, err_msg=name
+            )
+        for name, attention in expected["spatial_attention"].items():
+            np.testing.assert_allclose(out.spatial_attention[name][b].detach(), attention, atol=1e-9)

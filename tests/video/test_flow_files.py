@@ -63,8 +63,9 @@ def test_nothing_is_there_after_an_error(make, tmp_path):
             write_fields(target)
             raise OSError(28, "No space left on device")
 
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="No space left") as caught:
         fail()
+    assert caught.value.filename == str(path)
     assert list(tmp_path.iterdir()) == []
     assert not path.exists()
 
@@ -78,6 +79,25 @@ def test_a_new_one_replaces_the_old_and_what_was_left_over(make, tmp_path):
             write_fields(target, range(1, last + 1))
         assert open_flow(path).num_fields == last
         assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_others_are_writing_beside_it_stays(make, tmp_path):
+    others = [tmp_path / f".{name}.01234567.tmp" for name in ("a.b", "ab", "a]", "a.0123456")]
+    for other in others:
+        other.mkdir()
+    path, opened = make()
+    with opened as target:
+        write_fields(target)
+    assert sorted(tmp_path.iterdir()) == sorted([*others, path])
+
+
+@pytest.mark.parametrize("name", ["a[1]", "*", "a?"])
+def test_a_name_that_looks_like_a_pattern_is_a_name(tmp_path, name):
+    for left_over in (f".{name}.01234567.tmp", ".a1.01234567.tmp"):
+        (tmp_path / left_over).mkdir()
+    with new_flow_folder(tmp_path / name) as target:
+        write_fields(target)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, ".a1.01234567.tmp"])
 
 
 def test_another_tool_reads_it(tmp_path):

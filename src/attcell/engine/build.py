@@ -56,7 +56,7 @@ def input_spec(recipe: Recipe) -> InputSpec:
     return InputSpec(
         tuple(recipe.model.streams),
         FrameSpec(recipe.input.size, recipe.input.resize, recipe.input.short_side),
-        FlowSpec(flow.fields, flow.method, flow.bound, flow.store),
+        FlowSpec(flow.fields, flow.method, flow.bound, flow.store, flow.short_side),
         recipe.clip.frames,
     )
 
@@ -122,7 +122,7 @@ def _build_stream(name: str, section: StreamSection, recipe: Recipe) -> Stream:
 def _normalise(name: str, recipe: Recipe) -> Normalise:
     if name == "flow":
         channels = 2 * recipe.flow.fields
-        return Normalise([NO_MOTION] * channels, [recipe.flow.deviation] * channels)
+        return Normalise([float(NO_MOTION)] * channels, [recipe.flow.deviation] * channels)
     mean, deviation = recipe.input.mean, recipe.input.std
     return Normalise([255 * value for value in mean], [255 * value for value in deviation])
 

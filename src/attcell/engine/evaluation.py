@@ -16,7 +16,7 @@ from attcell.data.dataset import KeptViews, PlannedViews, ViewPlan
 from attcell.data.sources import Listing, read_source
 from attcell.engine.build import evaluation_plan, input_spec
 from attcell.engine.inference import mean_probabilities
-from attcell.engine.material import filled_stores, read_listings
+from attcell.engine.material import filled_stores, read_listings, unfit_flow
 from attcell.engine.model_folder import SavedModel
 from attcell.errors import CallError, VideoError
 from attcell.files import write_text
@@ -155,16 +155,18 @@ def _views_of(
     device: torch.device,
 ) -> tuple[Dataset[Any], dict[str, str]]:
     """The views of all records but those that are known to be unreadable, and video id → message of these."""
+    unread = unfit_flow(model.recipe, records)
+    records = tuple(record for record in records if record.id not in unread)
     if cache_folder is None:
-        return PlannedViews(records, input_spec(model.recipe), plan), {}
+        return PlannedViews(records, input_spec(model.recipe), plan), unread
     trained = [name for name in model.recipe.model.streams if not model.network.stream(name).backbone.frozen]
     if trained:
         raise CallError(
             f"this model's backbone was trained ({', '.join(trained)}): its features serve no other; "
             "leave the cache out"
         )
-    stores, unread = filled_stores(cache_folder, model.recipe, model.network, records, plan, device)
-    return KeptViews([record for record in records if record.id not in unread], stores), unread
+    stores, failed = filled_stores(cache_folder, model.recipe, model.network, records, plan, device)
+    return KeptViews([record for record in records if record.id not in failed], stores), {**unread, **failed}
 
 
 def listing_of(

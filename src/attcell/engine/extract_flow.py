@@ -145,7 +145,8 @@ class _Job:
 
 
 def _place(out: Path, record: VideoRecord, form: str) -> Path:
-    place = out / Path(record.id).with_suffix("")
+    inside = [part for part in Path(record.id).with_suffix("").parts if part not in ("/", "..")]
+    place = out.joinpath(*inside)  # a list may name videos by paths from the root or from a folder above
     return place if form == "folder" else place.with_name(f"{place.name}.zip")
 
 

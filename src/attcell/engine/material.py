@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,12 +94,17 @@ def gather_material(recipe: Recipe, listings: Listings, network: Network, device
     standardised streams to those of the training videos.
 
     Raises:
-        DataError: videos that cannot be read, by name.
+        DataError: videos that cannot be read, or whose flow on disk is not theirs, by name.
     """
     folder = recipe.cache.folder
-    if "flow" in recipe.model.streams and recipe.flow.store is not None:
-        for record in (*listings.train, *listings.val):
-            check_store(input_spec(recipe).flow, record.path, content_digest(record.path))
+    # One by one, for a video of training and one of validation may have the same id.
+    unfit = [
+        reason
+        for records in (listings.train, listings.val)
+        for reason in unfit_flow(recipe, records).values()
+    ]
+    if unfit:
+        raise DataError("\n".join([f"{recipe.flow.store} does not fit {len(unfit)} videos:", *_shown(unfit)]))
     if folder is None:
         train, val = _decoded(recipe, listings)
     else:
@@ -113,6 +118,20 @@ def gather_material(recipe: Recipe, listings: Listings, network: Network, device
         identity=_identity(listings),
         workers=recipe.data.workers if folder is None else 0,
     )
+
+
+def unfit_flow(recipe: Recipe, records: Sequence[VideoRecord]) -> dict[str, str]:
+    """Video id → why its flow on disk cannot be taken; none where flow is computed from the frames."""
+    if "flow" not in recipe.model.streams or recipe.flow.store is None:
+        return {}
+    unfit, spec = {}, input_spec(recipe).flow
+    there = [record for record in records if record.path.is_file()]  # others are named for that
+    for record in track(there, len(there), "checking flow"):
+        try:
+            check_store(spec, record.path, content_digest(record.path))
+        except DataError as error:
+            unfit[record.id] = str(error)
+    return unfit
 
 
 def filled_stores(
@@ -173,13 +192,17 @@ def _identity(listings: Listings) -> dict[str, str]:
 
 
 def _name_unread(unread: list[str]) -> str:
-    lines = [f"  {message}" for message in unread[:SHOWN_FAILURES]]
-    more = [f"  and {len(unread) - SHOWN_FAILURES} more"] if len(unread) > SHOWN_FAILURES else []
     return "\n".join(
         [
             f"{len(unread)} videos cannot be read; `attcell data check` names them all. "
             "Mend them or take them out of the source:",
-            *lines,
-            *more,
+            *_shown(unread),
         ]
     )
+
+
+def _shown(messages: Collection[str]) -> list[str]:
+    """The first messages, each a line, and how many more there are."""
+    lines = [f"  {message}" for message in list(messages)[:SHOWN_FAILURES]]
+    left = len(messages) - len(lines)
+    return [*lines, f"  and {left} more"] if left else lines

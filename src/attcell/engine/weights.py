@@ -112,20 +112,27 @@ def _read(path: Path) -> dict[str, Tensor]:
             "model folder"
         )
     try:
-        with path.open("rb") as file:
-            is_pickled = file.read(2).startswith(_PICKLED)
+        is_pickled = path.suffix != ".safetensors" and _is_pickled(path)
         return _read_pickle(path) if is_pickled else load_file(path)
     except (SafetensorError, OSError) as error:
         raise ModelError(
-            f"{path} is not a safetensors file ({error}); copy it anew, or convert what it holds with "
-            "safetensors.torch.save_file"
+            f"{path} is not a safetensors file ({error}); copy it anew. If torch.save wrote it, name it .pt, "
+            "or convert what it holds with safetensors.torch.save_file"
         ) from error
+
+
+def _is_pickled(path: Path) -> bool:
+    """True for a file of torch.save. A safetensors file may begin alike, with the length of its header."""
+    with path.open("rb") as file:
+        head = file.read(9)
+    return head.startswith(_PICKLED) and head[8:] != b"{"
 
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:
     """The tensors of a file that ``torch.save`` wrote; no code in it is run."""
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with path.open("rb") as file:  # by its name PyTorch would take it for safetensors
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError, KeyError) as error:
         raise ModelError(
             f"{path} is a pickle that holds more than tensors, or is damaged. Unpickling it would run code, "
@@ -201,8 +208,9 @@ def _fit(backbone: Backbone, state: dict[str, Tensor], source: str) -> None:
         state = {**state, first: cross_modality(state[first], backbone.in_channels)}
     reasons = misfit(wanted, state, backbone.weight_keys)
     if reasons:
+        names = "one of the PyTorch ports'" if backbone.name == "c3d" else "torchvision's or timm's"
         raise ModelError(
             f"weights {source} are not of {backbone.name}: {reasons}. "
-            "Give the file of the same network, with torchvision's or timm's key names"
+            f"Give the file of the same network, with {names} key names"
         )
     module.load_state_dict({key: state[key] for key in wanted if key in state}, strict=False)

@@ -23,8 +23,9 @@ _SCALE = 58.0  # about the deviation of a colour in 0..255, so that untrained la
 _MEAN_BGR = (90.0, 98.0, 102.0)
 _NUMBERED = dict(
     zip(
-        [f"features.{number}" for number in (0, 3, 6, 8, 11, 13, 16, 18)] + ["classifier.0", "classifier.3"],
-        (*LAYERS, "fc6", "fc7"),
+        [f"features.{number}" for number in (0, 3, 6, 8, 11, 13, 16, 18)]
+        + [f"classifier.{number}" for number in (0, 3, 6)],
+        (*LAYERS, *CLASSIFIER),
         strict=True,
     )
 )

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
+from attcell.errors import CallError
 from attcell.nn.stan import STAN, STANOutput
 from attcell.nn.streams import Stream
 
@@ -71,7 +72,16 @@ class LateFusion(nn.Module):
         self.register_buffer("weights", torch.full((len(networks),), 1 / len(networks)))
 
     def set_weights(self, weights: Float[Tensor, " M"]) -> None:
-        """Set how much each network counts: none negative, and 1 in all."""
+        """Set how much each network counts; the weights are brought to a sum of 1.
+
+        Raises:
+            CallError: not one weight a network, one below 0, or nothing but 0.
+        """
+        if len(weights) != len(self.networks) or not (weights.min() >= 0 and 0 < weights.sum() < torch.inf):
+            raise CallError(
+                f"the streams' weights are {weights.tolist()}; "
+                f"give one for each of {', '.join(self.networks)}, none below 0 and not all 0"
+            )
         self.weights.copy_(weights / weights.sum())
 
     def network(self, name: str) -> STAN:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,11 @@ from av.video.stream import VideoStream
 from attcell.errors import VideoError
 
 _TEXT_CODECS = frozenset({"ansi", "bintext", "xbin", "idf"})  # FFmpeg would draw a text file as a picture
+
+# Workers are forks. A decoder that an error's traceback kept alive has threads in the parent alone; a garbage
+# collector that freed it in the fork would wait for them for ever. So a fork leaves alone what it inherits.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=gc.freeze)
 
 
 @contextmanager

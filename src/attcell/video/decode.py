@@ -2,8 +2,11 @@
 
 How a frame is counted, timed and shown:
 
-- *Number of frames*: what really decodes. A header's count is never believed, and a file is always decoded to
-  its end, so that a count, a time or a note is the truth even where only the first frames are wanted.
+- *Number of frames*: what really decodes. A header's count is never believed, and a file is always read to
+  its end, so that a count, a time or a note is the truth even where only the first frames are wanted. In an
+  MP4 whose packets agree with its index, frames that nobody wants and no other frame is built on are counted
+  by their packets (``sparing.py``); damage inside such a frame shows only where all are decoded, as
+  ``count_frames`` and ``attcell data check`` do.
 - *Times*: presentation time stamps in seconds, as the file gives them; the first need not be 0. Frames
   without a usable stamp (none, or not later than the frame before) are put evenly between their neighbours,
   or go on at the file's frame rate. Where more decoding stamps than presentation stamps are usable, as in an
@@ -25,7 +28,7 @@ from pathlib import Path
 import numpy as np
 
 from attcell.errors import VideoError
-from attcell.video.passes import Size, VideoInfo, decode_all, promised_frames
+from attcell.video.passes import Size, VideoInfo, decode_all, decode_wanted, promised_frames
 
 __all__ = ["DecodedFrames", "VideoInfo", "count_frames", "promised_frames", "read_frames"]
 
@@ -90,9 +93,11 @@ def read_frames(
     """
     path = Path(path)
     choice, threads = _Choice(path, choose), "AUTO"
-    decoded = decode_all(
-        path, stream, lambda header: choice(header or promised_frames(path, stream=stream)), threads, size
-    )
+
+    def plan(indexed: int) -> frozenset[int]:
+        return choice(indexed or promised_frames(path, stream=stream))
+
+    decoded = decode_wanted(path, stream, plan, size)
     while len(decoded.pts) != choice.num_frames or (decoded.is_damaged and threads == "AUTO"):
         # On one thread a damaged file gives the same frames on every machine, so this comes to an end.
         threads = "NONE" if decoded.is_damaged else threads
@@ -106,15 +111,17 @@ def read_frames(
 
 
 class _Choice:
-    """Asks ``choose`` for the frames of a video of so many frames, and remembers the last answer."""
+    """Asks ``choose`` for the frames of a video of so many frames, once, and remembers the last answer."""
 
     def __init__(self, path: Path, choose: Callable[[int], np.ndarray]) -> None:
         self.path = path
         self.choose = choose
+        self.num_frames = -1
 
     def __call__(self, num_frames: int) -> frozenset[int]:
-        self.num_frames = num_frames
-        self.wanted, self.refusal = _wanted(self.path, self.choose, num_frames)
+        if num_frames != self.num_frames:
+            self.num_frames = num_frames
+            self.wanted, self.refusal = _wanted(self.path, self.choose, num_frames)
         return frozenset(self.wanted.tolist())
 
 

@@ -51,6 +51,10 @@ def new_flow_folder(folder: Path) -> Iterator[Target]:
         if folder.is_dir():
             shutil.rmtree(folder)
         temporary.rename(folder)
+    except OSError as error:
+        if error.filename is None:  # as of a full disk
+            error.filename = str(folder)
+        raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -64,8 +68,9 @@ def new_flow_zip(path: Path) -> Iterator[Target]:
 
 
 def _remove_left_overs(folder: Path) -> None:
-    """What a killed run left behind. Only one process works on a video."""
-    for path in folder.parent.glob(f".{folder.name}.*.tmp*"):
+    """What a killed run left behind. Only one process works on a video; others may on its neighbours."""
+    left_over = re.compile(rf"\.{re.escape(folder.name)}\.[0-9a-f]{{8}}\.tmp(\.zip)?")
+    for path in [path for path in folder.parent.glob("*") if left_over.fullmatch(path.name)]:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 

@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 from attcell.errors import VideoError
 from attcell.video.container import opened
 from attcell.video.picture import shown_size, to_rgb
+from attcell.video.sparing import Timetable, may_spare, read_timetable
 from attcell.video.times import frame_times
 
 _MAX_THREADS = 16  # FFmpeg's own bound; it would take one more than there are cores, which is slower
@@ -128,13 +129,65 @@ def decode_all(
     ``size`` gets the width and height of the frames as shown, and says at which they are kept.
     """
     with opened(path, stream) as (container, video):
-        wanted = plan(video.frames if "mp4" in container.format.name else 0)
-        decoded = _prepared(container, video, threads)
-        reformatter = VideoReformatter()  # one for all: setting up a conversion costs as much as doing it
-        for index, frame in enumerate(_shown_frames(container, video, decoded, size)):
-            if index in wanted:
-                decoded.images[index] = to_rgb(frame, decoded.kept_size, reformatter)
-        return decoded
+        return _every_frame_decoded(container, video, plan(_indexed(container, video)), threads, size)
+
+
+def decode_wanted(
+    path: Path,
+    stream: int | None,
+    plan: Callable[[int], Collection[int]],
+    size: Callable[[int, int], Size] | None = None,
+) -> DecodedPass:
+    """As :func:`decode_all` on many threads, but pass over frames that need not be decoded.
+
+    Should anything not be as the file's index promises, the file is decoded in full.
+    """
+    with opened(path, stream) as (container, video):
+        wanted = plan(_indexed(container, video))
+        if not (_indexed(container, video) and may_spare(video, wanted)):
+            return _every_frame_decoded(container, video, wanted, "AUTO", size)
+        table = read_timetable(container, video, wanted)
+        decoded = None if table is None else _needed_frames_decoded(container, video, table, size)
+    return decoded or decode_all(path, stream, plan, "AUTO", size)
+
+
+def _indexed(container: InputContainer, video: VideoStream) -> int:
+    """The number of frames in an MP4's index; 0 for other files, whose headers are guesses."""
+    return video.frames if "mp4" in container.format.name else 0
+
+
+def _every_frame_decoded(
+    container: InputContainer,
+    video: VideoStream,
+    wanted: Collection[int],
+    threads: str,
+    size: Callable[[int, int], Size] | None,
+) -> DecodedPass:
+    decoded = _prepared(container, video, threads)
+    reformatter = VideoReformatter()  # one for all: setting up a conversion costs as much as doing it
+    for index, frame in enumerate(_shown_frames(container, video, decoded, size)):
+        if index in wanted:
+            decoded.images[index] = to_rgb(frame, decoded.kept_size, reformatter)
+    return decoded
+
+
+def _needed_frames_decoded(
+    container: InputContainer,
+    video: VideoStream,
+    table: Timetable,
+    size: Callable[[int, int], Size] | None,
+) -> DecodedPass | None:
+    """None where something is damaged, missing or of another size."""
+    decoded = _prepared(container, video, "AUTO")
+    reformatter = VideoReformatter()
+    for frame in _shown_frames(container, video, decoded, size, table):
+        if frame.pts in table.wanted:
+            decoded.images[table.wanted[frame.pts]] = to_rgb(frame, decoded.kept_size, reformatter)
+    if decoded.is_damaged or decoded.other_sizes or len(decoded.images) < len(table.wanted):
+        return None
+    decoded.pts, decoded.dts = list(table.pts), [None] * len(table.pts)
+    decoded.last_ticks = table.last_ticks
+    return decoded
 
 
 class EveryFrame:
@@ -184,9 +237,10 @@ def _shown_frames(
     video: VideoStream,
     decoded: DecodedPass,
     size: Callable[[int, int], Size] | None,
+    table: Timetable | None = None,
 ) -> Iterator[VideoFrame]:
     """The frames to keep, in the order they are shown; what they tell is noted in ``decoded``."""
-    for frame in _whole_frames(container, video, decoded):
+    for frame in _whole_frames(container, video, decoded, table):
         stored_size = (frame.width, frame.height)
         if not decoded.pts:
             decoded.stored_size, decoded.shown_size = stored_size, shown_size(frame)
@@ -201,11 +255,13 @@ def _shown_frames(
 
 
 def _whole_frames(
-    container: InputContainer, video: VideoStream, decoded: DecodedPass
+    container: InputContainer, video: VideoStream, decoded: DecodedPass, table: Timetable | None
 ) -> Iterator[VideoFrame]:
     """The frames to keep, in the order they are shown; damage is counted in ``decoded``."""
     is_broken = False
     for packet in _packets(container, video, decoded):
+        if table is not None and packet is not None:
+            table.prepare(video, packet)
         try:
             frames = video.decode(packet)
         except av.FFmpegError:
