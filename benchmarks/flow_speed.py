@@ -4,6 +4,7 @@
 
 OpenCV runs as it is fastest on the CPU, as one single-threaded process a core; so does attcell on the CPU, as
 ``attcell extract flow`` does it. They take turns. The pairs are neighbouring frames of a real clip, 320×240.
+"Lengths in float32" is ``paper`` without one of OpenCV's roundings, that of lengths of the flow's gradient.
 On a CUDA device attcell runs there too, in one process.
 """
 
@@ -17,6 +18,7 @@ import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,8 @@ from benchmarks.machine import machine
 
 RESULTS = Path(__file__).parent / "results"
 CLIP = "clips/v_BaseballPitch_g01_c01.avi"
-KINDS = ("OpenCV", "paper", "fast", "paper, not compiled", "fast, not compiled")
+INEXACT = "paper, lengths in float32"
+KINDS = ("OpenCV", "paper", "fast", INEXACT, "paper, not compiled", "fast, not compiled")
 
 
 def main() -> None:
@@ -79,10 +82,12 @@ def _flow_of(kind: str) -> Callable[[np.ndarray, np.ndarray, None], Any]:
         module: Any = cv2.optflow
         return module.DualTVL1OpticalFlow_create().calc
     preset, _, mode = kind.partition(", ")
+    settings = replace(PRESETS[preset], exact_length=PRESETS[preset].exact_length and kind != INEXACT)
+    compiled = mode != "not compiled"
 
     def flow(previous: np.ndarray, following: np.ndarray, _: None) -> torch.Tensor:
         first, second = (torch.from_numpy(picture)[None] for picture in (previous, following))
-        return tvl1(first, second, PRESETS[preset], compiled=not mode)
+        return tvl1(first, second, settings, compiled=compiled)
 
     return flow
 

@@ -18,7 +18,7 @@ from attcell.data.feature_store import FeatureStore
 from attcell.engine.build import build_network, input_spec, training_plan
 from attcell.engine.extract import feature_store
 from benchmarks.clip_sets import ClipSet
-from benchmarks.heads import STREAMS, Head, head_recipe, network_scores, trained_network
+from benchmarks.heads import Head, head_recipe, network_scores, trained_network
 
 
 @dataclass(frozen=True)
@@ -82,13 +82,13 @@ def job_runner(bench: Bench, workers: int) -> Iterator[JobRunner]:
         yield JobRunner(bench, pool)
 
 
-def stores_of(clips: ClipSet, cache: Path) -> dict[str, FeatureStore]:
+def stores_of(clips: ClipSet, cache: Path, streams: Sequence[str]) -> dict[str, FeatureStore]:
     """Stream → the store of its kept maps."""
-    recipe = head_recipe(clips.weights, cache, Head("san", STREAMS))
+    recipe = head_recipe(clips.weights, cache, Head("san", tuple(streams)))
     network = build_network(recipe, len(clips.labels), load_weights=True)
     return {
         name: feature_store(cache, name, network.stream(name), input_spec(recipe), training_plan(recipe))
-        for name in STREAMS
+        for name in streams
     }
 
 
@@ -99,7 +99,7 @@ def _start_worker(bench: Bench) -> None:
     global _here  # noqa: PLW0603
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
-    _here = bench, stores_of(bench.clips, bench.cache)
+    _here = bench, stores_of(bench.clips, bench.cache, list(bench.channel_means))
 
 
 def _run_job(job: Job) -> tuple[np.ndarray, float]:

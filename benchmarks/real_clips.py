@@ -3,8 +3,10 @@
     uv run python -m benchmarks.real_clips weizmann
     uv run python -m benchmarks.real_clips ut
     uv run python -m benchmarks.real_clips ut_fixed_scale
+    uv run python -m benchmarks.real_clips weizmann --streams frame
 
-prints the table and writes it to ``benchmarks/results/``. The first run also computes the feature maps.
+prints the table and writes it to ``benchmarks/results/``; ``--streams frame`` leaves flow out. The first run
+also computes the feature maps.
 """
 
 from __future__ import annotations
@@ -44,19 +46,21 @@ SEEDS = (0, 1, 2)
 HERE = Path(__file__).parent
 
 
-def run(clips: ClipSet, cache: Path, workers: int) -> real_clips_report.Outcome:
+def run(
+    clips: ClipSet, cache: Path, workers: int, streams: tuple[str, ...] = STREAMS
+) -> real_clips_report.Outcome:
     """The whole measurement."""
     seconds: dict[str, float] = {}
-    stores = _timed("feature maps", seconds, lambda: _filled(clips, cache))
+    stores = _timed("feature maps", seconds, lambda: _filled(clips, cache, streams))
     bench = _timed("averages of the maps", seconds, lambda: _averages(clips, cache, stores))
     labels = np.array([record.label for record in clips.records])
-    frame, flow = (bench.channel_means[name] for name in STREAMS)
     shallow: dict[str, tuple[np.ndarray, tuple[SVMChoice | HeaderChoice, ...]]] = {
-        "file header only": (header_features(clips.records), HEADER_CHOICES),
-        "SVM frame": (frame, SVM_CHOICES),
-        "SVM flow": (flow, SVM_CHOICES),
-        "SVM both": (np.concatenate([frame, flow], axis=1), SVM_CHOICES),
+        "file header only": (header_features(clips.records), HEADER_CHOICES)
     }
+    for name, means in bench.channel_means.items():
+        shallow[f"SVM {name}"] = (means, SVM_CHOICES)
+    if len(streams) > 1:
+        shallow["SVM both"] = (np.concatenate(list(bench.channel_means.values()), axis=1), SVM_CHOICES)
     predictions: dict[str, np.ndarray] = {}
     choices: dict[str, dict[str, str]] = {}
     for name, (features, candidates) in shallow.items():
@@ -65,17 +69,21 @@ def run(clips: ClipSet, cache: Path, workers: int) -> real_clips_report.Outcome:
         )
     with job_runner(bench, workers) as runner:
         for kind in ("SAN", "STAN"):
-            for streams in (*((name,) for name in STREAMS), STREAMS):
-                name = f"{kind} {streams[0] if len(streams) == 1 else 'early'}"
+            for joined in dict.fromkeys((*((name,) for name in streams), streams)):
+                name = f"{kind} {joined[0] if len(joined) == 1 else 'early'}"
                 predictions[name] = _timed(
-                    name, seconds, partial(_final_predictions, runner, Head(kind.lower(), streams))
+                    name, seconds, partial(_final_predictions, runner, Head(kind.lower(), joined))
                 )
+            if len(streams) == 1:
+                continue
             name = f"{kind} late"
             predictions[name], choices[name] = _timed(
                 f"{name}: weights of the streams", seconds, partial(_late_predictions, runner, kind.lower())
             )
         seconds[f"all SAN and STAN, processor time of {workers} processes"] = runner.cpu_seconds
-    return real_clips_report.Outcome(clips, SEEDS, predictions, choices, _protocol(clips), seconds)
+    return real_clips_report.Outcome(
+        clips, streams, SEEDS, predictions, choices, _protocol(clips, streams), seconds
+    )
 
 
 def _final_jobs(clips: ClipSet, head: Head) -> dict[tuple[nested.Fold, int], Job]:
@@ -155,8 +163,8 @@ def _run(runner: JobRunner, jobs: list[Job], what: str) -> None:
     say(f"{what}: {len(jobs)} trainings in {time.perf_counter() - start:.0f} s")
 
 
-def _filled(clips: ClipSet, cache: Path) -> dict[str, FeatureStore]:
-    recipe = head_recipe(clips.weights, cache, Head("san", STREAMS))
+def _filled(clips: ClipSet, cache: Path, streams: tuple[str, ...]) -> dict[str, FeatureStore]:
+    recipe = head_recipe(clips.weights, cache, Head("san", streams))
     network = build_network(recipe, len(clips.labels), load_weights=True)
     stores, unread = filled_stores(
         cache, recipe, network, clips.records, training_plan(recipe), torch.device("cpu")
@@ -184,36 +192,39 @@ def _timed(name: str, seconds: dict[str, float], work: Callable[[], T]) -> T:
     return result
 
 
-def _protocol(clips: ClipSet) -> tuple[str, ...]:
+def _protocol(clips: ClipSet, streams: tuple[str, ...]) -> tuple[str, ...]:
     word = clips.group_word
+    flow = (
+        "Flow stream: the same network by cross-modality initialisation on 10 fields of TV-L1 (preset fast), "
+        "computed from the squashed frames. "
+    )
+    fusion = (
+        "Early: one network over both streams, one temporal attention. Late: the two networks of one stream "
+        "each, their probabilities summed with weights.",
+        f"The weights of late fusion are chosen fold by fold: two networks a stream (seed {SEEDS[0]}), "
+        f"each trained without the left-out {word} and without one neighbour of it in a ring of them all, "
+        "score the videos of that neighbour; accuracy decides, then log-loss, then how even the weights are.",
+    )
     return (
         f"{len(clips.records)} videos, {len(clips.labels)} classes, {len(clips.group_names)} folds: each "
         f"{word} is left out once, and everything is fitted to the others. All videos count.",
         clips.note,
         "Each frame is squashed to 224 × 224; frozen SqueezeNet 1.0 (ImageNet), its last map after a 3 × 3 "
-        "max-pooling of stride 2: 7 × 7 × 512. Flow stream: the same network by cross-modality "
-        "initialisation on 10 fields of TV-L1 (preset fast), computed from the squashed frames. The channels "
+        f"max-pooling of stride 2: 7 × 7 × 512. {flow if 'flow' in streams else ''}The channels "
         "are standardised by mean and deviation over the training videos.",
         f"{NUM_SEGMENTS} even segments a video; {NUM_POSITIONS} evenly spaced instants of each and their "
         "mirror images are kept. Training draws one of the instants for each segment and a coin for the "
         f"mirror image. At test the probabilities of all {2 * NUM_POSITIONS} views are averaged.",
-        "SVM: the maps averaged over regions, segments and views (both streams side by side), and a linear "
-        f"one-against-rest SVM; scaling and C are chosen by leaving out each training {word} in turn, out of "
-        f"{len(SVM_CHOICES)} candidates.",
+        "SVM: the maps averaged over regions, segments and views, those of several streams side by side, and "
+        f"a linear one-against-rest SVM; scaling and C are chosen by leaving out each training {word} in "
+        f"turn, out of {len(SVM_CHOICES)} candidates.",
         "File header only: width, height and number of frames as the header claims them, and no picture; "
         "1, 3 or 5 nearest neighbours or a linear SVM, chosen in the same way. Only what lies above its "
         "figure is owed to the pictures.",
-        f"The same for all heads: {FIXED}; taken as they are after the last iteration. Early: one network "
-        "over both streams, one temporal attention. Late: the two networks of one stream each, their "
-        "probabilities summed with weights.",
-        f"The weights of late fusion are chosen fold by fold: two networks a stream (seed {SEEDS[0]}), "
-        f"each trained without the left-out {word} and without one neighbour of it in a ring of them all, "
-        "score the videos of that neighbour; accuracy decides, then log-loss, then how even the weights are.",
+        f"The same for all heads: {FIXED}; taken as they are after the last iteration.",
+        *(fusion if len(streams) > 1 else ()),
         "The settings of the heads come from experience with the same clips, so they are not blind to the "
         "left-out videos: only what is chosen fold by fold is.",
-        "Paired test: differences of fold accuracies, averaged over seeds, exact sign-flip over folds, with "
-        f"Holm's correction for {len(real_clips_report.COMPARED)} comparisons. McNemar's test by seed treats "
-        "videos as independent, which those of one fold are not quite, and is not corrected.",
     )
 
 
@@ -221,6 +232,7 @@ def main() -> None:
     """Measure one data set, print the table and write it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("data_set", choices=list(CLIP_SETS))
+    parser.add_argument("--streams", default=",".join(STREAMS), choices=(",".join(STREAMS), *STREAMS))
     parser.add_argument("--out", type=Path, default=HERE / "results")
     parser.add_argument("--cache", type=Path, default=HERE.parent / "runs" / "real_clips" / "features")
     parser.add_argument(
@@ -232,8 +244,9 @@ def main() -> None:
         say("skipped: no real clips at ../shared/data; set ATTCELL_DATA to their folder")
         return
     clips = CLIP_SETS[arguments.data_set](folder)
-    outcome = run(clips, arguments.cache, arguments.workers)
-    real_clips_report.write(outcome, arguments.out, f"real_clips_{arguments.data_set}")
+    streams = tuple(arguments.streams.split(","))
+    outcome = run(clips, arguments.cache, arguments.workers, streams)
+    real_clips_report.write(outcome, arguments.out, f"real_clips_{arguments.data_set}_{'_'.join(streams)}")
     print(real_clips_report.markdown(outcome))
 
 

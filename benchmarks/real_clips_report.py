@@ -16,7 +16,10 @@ from benchmarks.machine import machine
 from benchmarks.nested import leave_one_out
 from benchmarks.paired import holm, mcnemar, sign_flip
 
-COMPARED = (
+_COMPARED = (
+    ("STAN frame", "SAN frame"),
+    ("STAN frame", "SVM frame"),
+    ("STAN frame", "file header only"),
     ("STAN late", "STAN frame"),
     ("STAN late", "STAN flow"),
     ("STAN early", "SAN early"),
@@ -33,6 +36,7 @@ class Outcome:
 
     Attributes:
         clips: the data set.
+        streams: that were used.
         seeds: S of them.
         predictions: method → (S, N) classes.
         choices: method → group → the choice that inner validation made, in words.
@@ -41,11 +45,17 @@ class Outcome:
     """
 
     clips: ClipSet
+    streams: tuple[str, ...]
     seeds: tuple[int, ...]
     predictions: dict[str, np.ndarray]
     choices: dict[str, dict[str, str]]
     protocol: tuple[str, ...]
     seconds: dict[str, float]
+
+    @property
+    def compared(self) -> list[tuple[str, str]]:
+        """The pairs of methods that are compared, of those that were run."""
+        return [pair for pair in _COMPARED if set(pair) <= self.predictions.keys()]
 
     def right(self, method: str) -> np.ndarray:
         """(S, N): is the prediction right?"""
@@ -61,13 +71,13 @@ class Outcome:
 def markdown(outcome: Outcome) -> str:
     """The whole report."""
     parts = [
-        f"# {outcome.clips.name}: frames and flow, leave one {outcome.clips.group_word} out",
+        f"# {outcome.clips.name}: {' and '.join(outcome.streams)}, leave one {outcome.clips.group_word} out",
         _figures_table(outcome),
         "Accuracy in percent: the mean over the folds, then mean ± standard deviation over the seeds "
         f"{', '.join(map(str, outcome.seeds))}.",
         f"## Folds\n\n{_fold_table(outcome)}",
         f"## Paired comparisons\n\n{_comparisons(outcome)}",
-        "## Protocol\n\n" + "\n".join(f"- {line}" for line in outcome.protocol),
+        "## Protocol\n\n" + "\n".join(f"- {line}" for line in _protocol(outcome)),
         f"## Choices made by inner validation\n\n{_choices(outcome)}",
         f"## Time\n\n{machine()}. Feature maps that are kept already take 0 s.\n\n"
         + "\n".join(f"- {name}: {value:.0f} s" for name, value in outcome.seconds.items()),
@@ -115,13 +125,13 @@ def _differences(outcome: Outcome, method: str, rival: str) -> np.ndarray:
 
 def _p_values(outcome: Outcome) -> list[tuple[float, float]]:
     """(p, p corrected for the number of comparisons) of each comparison."""
-    plain = [sign_flip(_differences(outcome, *pair).mean(0)) for pair in COMPARED]
+    plain = [sign_flip(_differences(outcome, *pair).mean(0)) for pair in outcome.compared]
     return list(zip(plain, holm(plain), strict=True))
 
 
 def _comparisons(outcome: Outcome) -> str:
     lines = []
-    for (method, rival), (p, corrected) in zip(COMPARED, _p_values(outcome), strict=True):
+    for (method, rival), (p, corrected) in zip(outcome.compared, _p_values(outcome), strict=True):
         difference = _differences(outcome, method, rival)
         verdict = "established at the 5% level" if corrected < 0.05 else "not established at the 5% level"
         seeds = "; ".join(
@@ -139,6 +149,15 @@ def _comparisons(outcome: Outcome) -> str:
 def _mcnemar_by_seed(outcome: Outcome, method: str, rival: str) -> list[tuple[int, tuple[int, int, float]]]:
     pairs = zip(outcome.seeds, outcome.right(method), outcome.right(rival), strict=True)
     return [(seed, mcnemar(right, rival_right)) for seed, right, rival_right in pairs]
+
+
+def _protocol(outcome: Outcome) -> list[str]:
+    return [
+        *outcome.protocol,
+        "Paired test: differences of fold accuracies, averaged over seeds, exact sign-flip over folds, with "
+        f"Holm's correction for {len(outcome.compared)} comparisons. McNemar's test by seed treats videos as "
+        "independent, which those of one fold are not quite, and is not corrected.",
+    ]
 
 
 def _choices(outcome: Outcome) -> str:
@@ -176,9 +195,9 @@ def _as_dict(outcome: Outcome) -> dict[str, Any]:
                 "sign_flip_p_corrected": corrected,
                 "mcnemar_by_seed": _mcnemar_by_seed(outcome, method, rival),
             }
-            for (method, rival), (p, corrected) in zip(COMPARED, _p_values(outcome), strict=True)
+            for (method, rival), (p, corrected) in zip(outcome.compared, _p_values(outcome), strict=True)
         ],
-        "protocol": list(outcome.protocol),
+        "protocol": _protocol(outcome),
         "choices": outcome.choices,
         "seconds": outcome.seconds,
         "videos": {

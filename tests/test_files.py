@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from pathlib import Path
 
 import pytest
 
 from attcell.errors import CallError
-from attcell.files import check_output, write_text, written_whole
+from attcell.files import check_output, write_json, write_text, written_whole
 
 
 def entries(folder: Path) -> list[str]:
@@ -20,6 +21,17 @@ def test_text_is_written_and_folders_are_made(tmp_path):
     write_text(tmp_path / "a" / "b" / "text.json", "ü\n")
     assert (tmp_path / "a" / "b" / "text.json").read_bytes() == "ü\n".encode()
     assert entries(tmp_path / "a" / "b") == ["text.json"]
+
+
+def test_json_goes_to_a_file_or_to_stdout(tmp_path, capsys):
+    write_json(str(tmp_path / "a" / "n.json"), {"ü": [1, 0.5]})
+    write_json("-", {"ü": [1, 0.5]})
+    text = (tmp_path / "a" / "n.json").read_text(encoding="utf-8")
+    assert capsys.readouterr().out == text
+    assert json.loads(text) == {"ü": [1, 0.5]}
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(str(tmp_path / "nan.json"), float("nan"))
+    assert entries(tmp_path) == ["a"]
 
 
 def test_the_temporary_file_lies_beside_and_keeps_the_suffix(tmp_path):

@@ -12,7 +12,8 @@ import attcell
 ROOT = Path(attcell.__file__).parent
 ROWS = [
     "errors", "arguments", "records", "files", "progress", "config", "nn", "flow", "metrics", "video", "data",
-    "engine", "report", "demo", "options", "cli_extract", "cli",
+    "engine", "report", "demo", "options", "cli_extract",
+    "cli_predict", "cli",
 ]  # fmt: skip
 PURE = ("nn", "flow", "metrics")  # tensors and arrays only
 FORBIDDEN_IN_PURE = {"os", "pathlib", "json", "av", "cv2", "io", "shutil", "tempfile"}

@@ -9,16 +9,13 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from attcell.cli_extract import extract_app
-from attcell.errors import AttcellError, CallError
+from attcell.errors import AttcellError
 from attcell.options import Crops, Kind, ListRoot, NumSegments, Split
-
-if TYPE_CHECKING:
-    from attcell.records import Prediction
 
 app = typer.Typer(
     name="attcell",
@@ -114,13 +111,14 @@ def data_check(
     Example: attcell data check videos/train
     """
     from attcell.data.check import check_source
+    from attcell.files import write_json
     from attcell.progress import track
 
     report = check_source(source, root, progress=lambda items: track(items, len(items), "checking"))
     if json_path != "-":
         print("\n".join(report.lines()))
     if json_path is not None:
-        _write_json(json_path, report.to_dict())
+        write_json(json_path, report.to_dict())
     if not report.ok:
         raise typer.Exit(1)
 
@@ -216,60 +214,31 @@ def predict(
         str | None, typer.Option("--json", help="Write the predictions to this file, or - for stdout.")
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Write a page to look at.")] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(help="Write two PNG of each video to this folder: NAME-attention, NAME-mean."),
+    ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(help="The generated set that the videos are of: its boxes go into NAME-mean."),
+    ] = None,
 ) -> None:
     """Predict the class of videos, and show where and when the network looked.
 
-    Example: attcell predict clip.mp4 --model runs/demo/model --report clip.html
+    Example: attcell predict clip.mp4 --model runs/demo/model --report clip.html --pictures looks
     """
+    from attcell.cli_predict import Outputs, predict_all
     from attcell.engine.inference import best_device
     from attcell.engine.model import load
-    from attcell.errors import VideoError
-    from attcell.files import check_output
-    from attcell.progress import say, track
-    from attcell.report.lines import prediction_line
-    from attcell.report.page import write_report
 
-    if report is not None and json_path == str(report):
-        raise CallError(f"--report and --json would both write {report}; name two files")
-    for output in (report, json_path):
-        if output not in (None, "-"):
-            check_output(Path(output))
+    outputs = Outputs(model, json_path, report, pictures, truth)
+    outputs.check()
+    boxes = outputs.known_boxes(videos)
     loaded = load(model).to(best_device())
-    predictions: list[Prediction] = []
-    failed: dict[str, str] = {}
-    for video in track(videos, len(videos), "predicting"):
-        try:
-            predictions.append(loaded.predict(video, segments=segments))
-        except VideoError as error:
-            failed[str(video)] = str(error)
-            say(f"attcell: {error}")
-            continue
-        for note in predictions[-1].notes:
-            say(f"{video}: {note}")
-        if json_path != "-":
-            print(prediction_line(predictions[-1]), flush=True)
-    if json_path is not None:
-        found = [prediction.to_dict() for prediction in predictions]
-        _write_json(json_path, {"model": model, "predictions": found, "failed": failed})
-    if report is not None and predictions:
-        write_report(predictions, report, {"model": model})
-        say(f"report: {report}")
-    elif report is not None:
-        say(f"no report: no video could be read, and {report} is not written")
+    predictions, failed = predict_all(loaded, videos, segments, say_lines=json_path != "-")
+    outputs.write(predictions, failed, boxes)
     if failed:
         raise typer.Exit(1)
-
-
-def _write_json(path: str, content: object) -> None:
-    import json
-
-    from attcell.files import write_text
-
-    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-    if path == "-":
-        sys.stdout.write(text)
-    else:
-        write_text(Path(path), text)
 
 
 if __name__ == "__main__":

@@ -86,6 +86,7 @@ class FlowSection(Section):
     fields: Count = 10  # consecutive fields of a segment; 2 channels each
     bound: Positive = 20.0  # pixels of flow that become the code 255
     deviation: Positive = 10.0  # the network sees (code - 128) / deviation
+    short_side: Count | None = None  # scale frames down to this before computing flow
     store: Path | None = (
         None  # flow on disk, by ``attcell extract flow``; by default it is computed as it goes
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,6 +40,15 @@ def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text to ``path``, whole or not at all."""
     with written_whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str, content: object) -> None:
+    """Write JSON to the file ``path``, whole or not at all; to stdout where ``path`` is a dash."""
+    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+    if path == "-":
+        sys.stdout.write(text)
+    else:
+        write_text(Path(path), text)
 
 
 def check_output(path: Path, *, is_folder: bool = False) -> None:

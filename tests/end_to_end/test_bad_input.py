@@ -201,7 +201,11 @@ class TestRecipes:
                 "x.safetensors; allowed: pretrained, none, ",
                 2,
             ),
-            (["model.streams.frame.weights=w.pt"], "w.pt is not a safetensors file", 1),
+            (
+                ["model.streams.frame.weights=w.pt"],
+                "w.pt are not of small: it lacks 12 keys, first block1.0.weight",
+                1,
+            ),
             (["model.streams.frame.weights=w.safetensors"], "w.safetensors is not a safetensors file", 1),
             (["model.streams.frame.weights=other.safetensors"], "it has 1 other keys, first conv.weight", 1),
             (["data.train=nowhere"], "nowhere: no such file or folder; give a folder", 2),

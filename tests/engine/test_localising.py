@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from attcell.data.synth.truth import Truth, VideoTruth
-from attcell.engine.localising import attention_figures
+from attcell.engine.localising import action_boxes, attention_figures
 from attcell.records import Prediction
 
 TRUTH = Truth(kind="untrimmed", seed=0, size=(100, 50), fps=10.0, labels=("a",), videos={})
@@ -61,3 +61,16 @@ def test_a_frame_past_the_last_is_the_last():
     found = prediction([(0, 1)] * 4, [0.0, 0.0, 0.0, 1.0])
     late = VideoTruth("a", 35, (), truth([False, False, False, True]).boxes[:35], np.arange(35) >= 30)
     assert attention_figures([(found, late)], TRUTH).auc == pytest.approx(1.0)
+
+
+def test_boxes_are_fractions_of_the_frame_and_none_where_it_does_not_act():
+    found = prediction([(0, 1)] * 4, [0.0] * 4)
+    boxes = action_boxes(found, truth([False, True, True, False]), TRUTH)
+    acting = [0.5, 0.0, 1.0, 0.5]
+    np.testing.assert_array_equal(boxes, [[np.nan] * 4, acting, acting, [np.nan] * 4])
+
+
+def test_the_box_of_an_actor_that_stands_there_without_acting_is_left_out():
+    video = VideoTruth("a", 40, (), np.tile([50.0, 0.0, 100.0, 25.0], (40, 1)), np.arange(40) >= 30)
+    boxes = action_boxes(prediction([(0, 1)] * 4, [0.0] * 4), video, TRUTH)
+    assert np.isnan(boxes).all(axis=1).tolist() == [True, True, True, False]

@@ -76,13 +76,20 @@ def test_a_prefix_is_refused(tmp_path, state):
     assert f"it has {len(state)} other keys, first module.block1." in message
 
 
-@pytest.mark.parametrize("name", ["weights.pt", "weights.safetensors"])
+@pytest.mark.parametrize("name", ["weights.pt", "weights.pickle"])
 @pytest.mark.parametrize("wrap", [lambda state: state, lambda state: {"state_dict": state, "epoch": 3}])
-def test_what_torch_saved_is_read_whatever_its_name(tmp_path, state, name, wrap):
+def test_what_torch_saved_is_read(tmp_path, state, name, wrap):
     torch.save(wrap(state), tmp_path / name)
     backbone = small(2)
     load_backbone_weights(backbone, str(tmp_path / name))
     assert all(torch.equal(value, state[key]) for key, value in backbone.body.state_dict().items())
+
+
+def test_a_pickle_that_calls_itself_safetensors_is_refused(tmp_path, state):
+    path = tmp_path / "weights.safetensors"
+    torch.save(state, path)
+    with pytest.raises(ModelError, match=r"is not a safetensors file .* If torch.save wrote it, name it .pt"):
+        load_backbone_weights(small(2), str(path))
 
 
 @pytest.mark.parametrize("first", [b"\x80", b"\x80\x02", b"PK"])
@@ -93,7 +100,7 @@ def test_a_safetensors_file_may_begin_as_torchs_files_do(tmp_path, state, first)
     while wanted < length:
         wanted += 256 ** len(first)
     padding = b" " * (wanted - length)
-    path = tmp_path / "x.safetensors"
+    path = tmp_path / "x.bin"
     path.write_bytes(wanted.to_bytes(8, "little") + content[8 : 8 + length] + padding + content[8 + length :])
     assert path.read_bytes().startswith(first)
     backbone = small(2)

@@ -7,9 +7,9 @@ import numpy as np
 
 def tvl1(
     first, second, *, tau, attachment, theta, num_scales, scale_step, num_warps, rounds, round_iterations,
-    epsilon, median, warp,
+    epsilon, median, warp, exact_length,
 ):  # fmt: skip
-    """(H, W) twice, float64 -> flow (2, H, W)."""
+    """(H, W) twice, float64 -> flow (2, H, W); lengths are exact here in any case."""
     scales = [(first, second)]
     for _ in range(num_scales - 1):
         height, width = first.shape
@@ -55,7 +55,7 @@ def thresholded(rho, gx, gy, bound):
             step[:, at[0], at[1]] = bound * g
         elif rho[at] > bound * squared:
             step[:, at[0], at[1]] = -bound * g
-        elif squared > np.finfo(np.float32).eps:
+        elif squared > 0:
             step[:, at[0], at[1]] = -rho[at] / squared * g
     return step
 

@@ -139,4 +139,5 @@ def test_paper_has_the_defaults_of_opencv():
     assert asdict(PRESETS["paper"]) == {
         "tau": 0.25, "attachment": 0.15, "theta": 0.3, "num_scales": 5, "scale_step": 0.8, "num_warps": 5,
         "rounds": 10, "round_iterations": 30, "epsilon": 0.01, "median": True, "warp": "bicubic",
+        "exact_length": True,
     }  # fmt: skip

@@ -56,7 +56,7 @@ def test_an_empty_span_still_has_a_length() -> None:
 def test_the_curve_has_one_step_a_segment_at_its_weight() -> None:
     segments = np.array([[0.0, 1.0], [1.0, 2.0], [2.0, 4.0]])
     attention = np.array([0.2, 0.7, 0.1])
-    curve = attention_curve(TimeAxis.over(segments), segments, segments.mean(axis=1), attention)
+    curve = attention_curve(TimeAxis.over(segments), segments, segments.mean(axis=1), attention, {})
     steps = re.findall(r"M([\d.]+) 200V([\d.]+)H([\d.]+)V200Z", curve.area)
     assert [(float(left), float(right)) for left, _, right in steps] == [(0, 250), (250, 500), (500, 1000)]
     heights = np.array([CURVE_HEIGHT - float(y) for _, y, _ in steps])
@@ -68,8 +68,23 @@ def test_the_curve_has_one_step_a_segment_at_its_weight() -> None:
 
 def test_a_gap_between_segments_is_a_gap_in_the_line() -> None:
     segments = np.array([[0.0, 1.0], [3.0, 4.0]])
-    curve = attention_curve(TimeAxis.over(segments), segments, segments[:, 0], np.array([0.5, 0.5]))
+    curve = attention_curve(TimeAxis.over(segments), segments, segments[:, 0], np.array([0.5, 0.5]), {})
     assert curve.line.count("M") == 2
+
+
+def test_the_streams_of_late_fusion_share_the_scale() -> None:
+    segments = np.array([[0.0, 1.0], [1.0, 2.0]])
+    mean, frame, flow = np.array([0.5, 0.5]), np.array([0.1, 0.9]), np.array([0.9, 0.1])
+    curve = attention_curve(
+        TimeAxis.over(segments), segments, segments[:, 0], mean, {"frame": frame, "flow": flow}
+    )
+    top = CURVE_HEIGHT * (1 - 1 / 1.12)
+    bottom = CURVE_HEIGHT * (1 - 0.1 / 0.9 / 1.12)
+    assert curve.streams == {
+        "frame": f"M0.00 {bottom:.2f}H500.00V{top:.2f}H1000.00",
+        "flow": f"M0.00 {top:.2f}H500.00V{bottom:.2f}H1000.00",
+    }
+    assert curve.even == pytest.approx(0.5 / 0.9 / 1.12)
 
 
 @given(st.floats(1e-6, 10))

@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attcell.report.overlay import OUTSIDE_BRIGHTNESS, RAMP, attention_heat, overlay, peak_weight, pixel_box
+from attcell.report.overlay import (
+    OUTSIDE_BRIGHTNESS,
+    RAMP,
+    SHADE,
+    attention_heat,
+    mean_maps,
+    overlay,
+    peak_weight,
+    pixel_box,
+)
 
 
 def one_hot(row: int, column: int, num_regions: int = 7) -> np.ndarray:
@@ -79,3 +88,31 @@ def test_the_box_lies_in_the_frame_and_is_never_empty(sides, width, height) -> N
 )
 def test_heat_stays_small_for_fine_maps(num_regions: int, side: int) -> None:
     assert attention_heat(np.zeros((num_regions, num_regions)), 1.0).shape == (side, side, 4)
+
+
+def test_the_shade_is_black_that_clears_up() -> None:
+    assert (SHADE[:, :3] == 0).all()
+    assert SHADE[[0, -1], 3].tolist() == [255, 0]
+    assert (np.diff(SHADE[:, 3].astype(int)) <= 0).all()
+
+
+def test_a_shade_lights_what_was_attended_and_keeps_its_colours() -> None:
+    frame = np.full((40, 80, 3), (200, 100, 0), np.uint8)
+    picture = overlay(frame, one_hot(0, 0, 4), (0.25, 0.0, 0.75, 1.0), 0.8, 0.75, SHADE)
+    np.testing.assert_array_equal(picture[3, 23], (200, 100, 0))
+    np.testing.assert_array_equal(picture[35, 55], (50, 25, 0))
+    np.testing.assert_array_equal(picture[:, :20], np.broadcast_to((50, 25, 0), (40, 20, 3)))
+
+
+def test_the_mean_of_maps_of_one_size_is_the_mean() -> None:
+    maps = np.random.default_rng(0).dirichlet(np.ones(49), (2, 3)).reshape(2, 3, 7, 7)
+    np.testing.assert_allclose(mean_maps(list(maps)), maps.mean(axis=0), rtol=1e-5)
+
+
+def test_the_mean_of_maps_of_several_sizes_is_of_the_largest_and_sums_to_one() -> None:
+    fine, coarse = one_hot(1, 5)[None], one_hot(1, 0, 2)[None]
+    mean = mean_maps([coarse, fine])
+    assert mean.shape == (1, 7, 7)
+    assert mean.sum() == pytest.approx(1)
+    assert mean[0, 1, 5] == pytest.approx(0.5, abs=0.02)
+    assert mean[0, 4:, :3].sum() > 0.3

@@ -193,6 +193,49 @@ def test_a_prediction_without_maps_still_makes_a_page(make_prediction: Maker, tm
     assert page.having("class", "controls") == []
 
 
+def streams_page(make_prediction: Maker, path: Path, *, late: bool) -> Page:
+    flow = np.zeros((4, 2, 9, 16), np.float32)
+    flow[:, 0] = 2.5
+    own = {"frame": np.array([0.7, 0.1, 0.1, 0.1]), "flow": np.array([0.1, 0.1, 0.1, 0.7])}
+    changes = {"temporal_attention_by_stream": own} if late else {}
+    return written(path, make_prediction(streams=("frame", "flow"), flow=flow, **changes))
+
+
+def test_flow_is_shown_in_colours_with_its_wheel(make_prediction: Maker, tmp_path: Path) -> None:
+    page = streams_page(make_prediction, tmp_path / "r.html", late=False)
+    pictures = [attrs for tag, attrs in page.having("class", "flow") if tag == "img"]
+    assert len(pictures) == 5  # four segments, and one large
+    assert {attrs["data-stream"] for attrs in pictures} == {"1"}
+    assert re.fullmatch(
+        r"Flow at 00:\d\d\.\d\. The fastest part moves 2\.5 pixels a frame to the right\.", pictures[0]["alt"]
+    )
+    with Image.open(io.BytesIO(base64.b64decode(pictures[0]["src"].partition(",")[2]))) as picture:
+        assert picture.size == (16, 9)
+        np.testing.assert_allclose(np.asarray(picture)[4, 8], (255, 0, 0), atol=6)
+    assert [attrs["data-stream"] for _, attrs in page.having("class", "shade") if "src" in attrs] == ["1"] * 5
+    assert len(page.having("class", "wheel")) == 1
+    assert any("edge moves 2.5 pixels a frame" in text for text in page.texts["span"])
+
+
+def test_a_page_of_frames_says_nothing_of_flow(make_prediction: Maker, tmp_path: Path) -> None:
+    page = written(tmp_path / "r.html", make_prediction())
+    assert [page.having("class", name) for name in ("flow", "wheel", "beta", "weights", "motion")] == [[]] * 5
+    assert not any("flow" in text for name in ("p", "small", "span") for text in page.texts[name])
+
+
+def test_late_fusion_shows_the_attention_of_each_network(make_prediction: Maker, tmp_path: Path) -> None:
+    page = streams_page(make_prediction, tmp_path / "r.html", late=True)
+    figures = [attrs for tag, attrs in page.elements if tag == "figure" and "id" in attrs]
+    assert figures[0]["data-weights"] == "frame 0.700, flow 0.100"
+    assert figures[3]["data-weights"] == "frame 0.100, flow 0.700"
+    assert len(page.having("class", "beta")) == 4  # two lines, two keys
+    (label,) = (attrs["aria-label"] for tag, attrs in page.elements if tag == "svg" and "aria-label" in attrs)
+    assert label.endswith("; frame strongest at 00:03.2 with 0.700; flow strongest at 00:10.8 with 0.700")
+    early = streams_page(make_prediction, tmp_path / "early.html", late=False)
+    assert early.having("class", "beta") == []
+    assert any("one for all streams" in text for text in early.texts["small"])
+
+
 def test_bad_predictions_are_refused_and_leave_nothing(make_prediction: Maker, tmp_path: Path) -> None:
     path = tmp_path / "r.html"
     with pytest.raises(CallError, match="at least one prediction, but none was given"):

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from attcell.records import Prediction
@@ -139,3 +140,46 @@ def test_keys_clicks_and_switches(
     assert attribute(dom, "opacity") == "0.25"
     assert attribute(dom, "large") == "true"
     assert attribute(dom, "wide") == "false"
+
+
+# Chooses the stream of flow in the second step, then takes the colours, then the attention away.
+_FLOW_VISITOR = """
+<script>
+  const root = document.documentElement, video = document.querySelector("#v1");
+  const visible = (element) => element.checkVisibility() ? 1 : 0;
+  const seen = () => [".stage img.flow", ".stage .heat.shade", ".motion", ".wheel"]
+    .map((name) => visible(video.querySelector(name))).join("");
+  const states = [seen()];
+  video.querySelector('.streams input[value="1"]').click(); states.push(seen());
+  video.querySelector(".motion input").click(); states.push(seen());
+  video.querySelector(".motion input").click();
+  video.querySelector(".toggle input").click(); states.push(seen());
+  root.dataset.flow = states.join(" ");
+  const from = (n) => video.querySelectorAll(".segment")[n].querySelector("img.flow").src;
+  video.querySelectorAll(".cell")[2].click();
+  root.dataset.moved = video.querySelector(".stage img.flow").src === from(2) && from(2) !== from(1);
+  root.dataset.weights = video.querySelector(".stage [data-field=weights]").textContent;
+  const dashed = [...video.querySelectorAll(".plot .beta")].map((line) => getComputedStyle(line).strokeWidth);
+  root.dataset.widths = dashed.join(" ");
+</script>
+"""
+
+
+def test_flow_can_be_chosen_and_late_fusion_tells_each_weight(
+    chromium: str, make_prediction: Callable[..., Prediction], tmp_path: Path
+) -> None:
+    flow = np.zeros((4, 2, 9, 16), np.float32)
+    flow[:, 0] = np.arange(1, 5)[:, None, None]
+    own = {"frame": np.array([0.7, 0.1, 0.1, 0.1]), "flow": np.array([0.1, 0.1, 0.2, 0.6])}
+    page = tmp_path / "r.html"
+    write_report(
+        [make_prediction(streams=("frame", "flow"), flow=flow, temporal_attention_by_stream=own)], page
+    )
+    text = re.sub(r"<meta http-equiv[^>]*>", "", page.read_text(encoding="utf-8"))
+    page.write_text(text.replace("</body>", f"{_FLOW_VISITOR}</body>"), encoding="utf-8")
+    dom, log = opened(chromium, page)
+    assert "CONSOLE" not in log
+    assert attribute(dom, "flow") == "0000 1111 0111 1011"
+    assert attribute(dom, "moved") == "true"
+    assert attribute(dom, "weights") == "frame 0.100, flow 0.200"
+    assert attribute(dom, "widths") == "1.75px 3px"

@@ -1,3 +1,5 @@
+"""Fig. 4: segments, each stream's attention, temporal attention."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -9,33 +11,49 @@ from PIL import Image
 
 from attcell.errors import CallError, ModelError
 from attcell.records import Prediction
-from attcell.report.strip import attention_strip, chosen_segments
+from attcell.report.strip import attention_strip
 
 
-def test_the_strip_is_one_column_a_segment(
+def test_the_strip_is_one_column_a_segment_up_to_the_most(
     make_prediction: Callable[..., Prediction], tmp_path: Path
 ) -> None:
-    attention_strip(make_prediction(num_segments=3), tmp_path / "three.png")
-    attention_strip(make_prediction(num_segments=6), tmp_path / "six.png")
-    with Image.open(tmp_path / "three.png") as three, Image.open(tmp_path / "six.png") as six:
-        assert three.format == six.format == "PNG"
-    assert six.height == pytest.approx(three.height, abs=2)
-    assert six.width == pytest.approx(2 * three.width, rel=0.1)
+    widths, heights = {}, set()
+    for count in (3, 6, 9, 25):
+        attention_strip(make_prediction(num_segments=count), tmp_path / "strip.png", max_segments=9)
+        with Image.open(tmp_path / "strip.png") as strip:
+            assert strip.format == "PNG"
+            widths[count] = strip.width
+            heights.add(strip.height)
+    assert max(heights) - min(heights) <= 2
+    assert widths[9] - widths[6] == pytest.approx(widths[6] - widths[3], abs=3)
+    assert widths[25] == pytest.approx(widths[9], abs=10)
 
 
-def test_the_strip_shows_the_attention_of_the_asked_stream(
+def test_the_strip_has_a_row_for_each_stream(
     make_prediction: Callable[..., Prediction], tmp_path: Path
 ) -> None:
-    prediction = make_prediction(streams=("frame", "flow"))
-    attention_strip(prediction, tmp_path / "frame.png")
-    attention_strip(prediction, tmp_path / "flow.png", stream="flow")
-    assert (tmp_path / "frame.png").read_bytes() != (tmp_path / "flow.png").read_bytes()
+    heights = []
+    for streams in (("frame",), ("frame", "flow"), ("frame", "flow", "clip")):
+        flow = np.full((4, 2, 9, 16), 1.0) if "flow" in streams else None
+        attention_strip(make_prediction(streams=streams, flow=flow), tmp_path / "strip.png")
+        with Image.open(tmp_path / "strip.png") as strip:
+            heights.append(strip.height)
+    assert heights[2] - heights[1] == pytest.approx(heights[1] - heights[0], abs=2)
+    assert heights[1] - heights[0] == pytest.approx(90, abs=3)
 
 
-def test_many_segments_are_chosen_evenly() -> None:
-    assert chosen_segments(4, 10) == [0, 1, 2, 3]
-    assert chosen_segments(25, 5) == [2, 7, 12, 17, 22]
-    assert chosen_segments(70, 1) == [35]
+def test_flow_is_drawn_in_colours(make_prediction: Callable[..., Prediction], tmp_path: Path) -> None:
+    maps = np.full((4, 1, 1), 1.0)
+    flow = np.zeros((4, 2, 9, 16))
+    flow[:, 0] = 3.0
+    attention_strip(
+        make_prediction(spatial_attention={"flow": maps}, flow=flow, attended_area=(0, 0, 1, 1)),
+        tmp_path / "strip.png",
+    )
+    with Image.open(tmp_path / "strip.png") as strip:
+        picture = np.asarray(strip.convert("RGB")).astype(int)
+    red = (np.abs(picture - np.array([255, 0, 0])).max(axis=-1) < 8).sum()
+    assert red == pytest.approx(4 * 150 * 150 * 36 / 64, rel=0.05)
 
 
 def test_labels_are_shown_as_they_are(make_prediction: Callable[..., Prediction], tmp_path: Path) -> None:
@@ -45,8 +63,6 @@ def test_labels_are_shown_as_they_are(make_prediction: Callable[..., Prediction]
 
 def test_bad_calls(make_prediction: Callable[..., Prediction], tmp_path: Path) -> None:
     path = tmp_path / "strip.png"
-    with pytest.raises(CallError, match=r"no attention of a stream 'sound' .* it has 'frame', 'flow'"):
-        attention_strip(make_prediction(streams=("frame", "flow")), path, stream="sound")
     with pytest.raises(CallError, match="max_segments is 0; a strip needs at least 1"):
         attention_strip(make_prediction(), path, max_segments=0)
     with pytest.raises(ModelError, match="temporal_attention holds values that are not finite"):

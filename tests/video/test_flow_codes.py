@@ -40,6 +40,21 @@ def test_computed_flow_is_that_of_the_pictures():
     assert (codes[1] == 128).all(), "a frame does not move against itself"
 
 
+def test_flow_of_smaller_frames_is_measured_in_the_size_it_gets():
+    x = torch.arange(160) - torch.tensor([[0], [4]])
+    waves = 128 + 60 * torch.sin(x[:, None] / 7) + 40 * torch.cos(torch.arange(96)[None, :, None] / 9)
+    pictures = waves.round().to(torch.uint8)[:, None].expand(2, 3, 96, 160)
+    pair = np.array([[0, 1]])
+    seen = {
+        side: dequantize(ComputedFlow("fast", 20.0, side).codes(pair, pair, pictures), 20.0)
+        for side in (None, 48, 500)
+    }
+    assert torch.equal(seen[500], seen[None]), "frames are never scaled up"
+    inside = seen[48][0, :, 16:-16, 16:-16]
+    assert inside.shape == (2, 64, 128)
+    torch.testing.assert_close(inside.mean((1, 2)), torch.tensor([4.0, 0.0]), atol=0.3, rtol=0)
+
+
 @pytest.mark.parametrize(("opened", "name"), [(new_flow_folder, "a"), (new_flow_zip, "a.zip")])
 @pytest.mark.parametrize("first", [0, 1])
 def test_stored_flow_is_taken_as_it_is(tmp_path, opened, name, first):

@@ -56,7 +56,7 @@ def input_spec(recipe: Recipe) -> InputSpec:
     return InputSpec(
         tuple(recipe.model.streams),
         FrameSpec(recipe.input.size, recipe.input.resize, recipe.input.short_side),
-        FlowSpec(flow.fields, flow.method, flow.bound, flow.store),
+        FlowSpec(flow.fields, flow.method, flow.bound, flow.store, flow.short_side),
         recipe.clip.frames,
     )
 

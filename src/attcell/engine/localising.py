@@ -40,10 +40,9 @@ def attention_figures(
     chances: list[float] = []
     areas: list[float] = []
     for prediction, video in found:
-        shown = np.minimum((prediction.frame_seconds * truth.fps).round().astype(int), video.num_frames - 1)
-        action = video.action[shown]
+        action = video.action[_shown(prediction, video, truth)]
         areas.append(temporal_auc(prediction.temporal_scores, action.astype(int)))
-        boxes = video.boxes[shown] / (*truth.size, *truth.size)
+        boxes = action_boxes(prediction, video, truth)
         for box, attention in zip(boxes[action], prediction.spatial_attention[stream][action], strict=True):
             hits.append(peak_in_box(attention, box, prediction.attended_area))
             chances.append(pointing_chance(len(attention), box, prediction.attended_area))
@@ -55,3 +54,16 @@ def attention_figures(
         auc=float(np.mean(ranked)) if ranked else float("nan"),
         num_videos=len(ranked),
     )
+
+
+def action_boxes(prediction: Prediction, video: VideoTruth, truth: Truth) -> np.ndarray:
+    """(T, 4) the actor's box in each segment's frame, as fractions of it; NaN where it does not act."""
+    shown = _shown(prediction, video, truth)
+    boxes = video.boxes[shown] / (*truth.size, *truth.size)
+    return np.where(video.action[shown, None], boxes, np.nan)
+
+
+def _shown(prediction: Prediction, video: VideoTruth, truth: Truth) -> np.ndarray:
+    """(T,) the frames that stand for the segments, counted from 0."""
+    frames = (prediction.frame_seconds * truth.fps).round().astype(int)
+    return np.minimum(frames, video.num_frames - 1)

@@ -112,11 +112,12 @@ def _read(path: Path) -> dict[str, Tensor]:
             "model folder"
         )
     try:
-        return _read_pickle(path) if _is_pickled(path) else load_file(path)
+        is_pickled = path.suffix != ".safetensors" and _is_pickled(path)
+        return _read_pickle(path) if is_pickled else load_file(path)
     except (SafetensorError, OSError) as error:
         raise ModelError(
-            f"{path} is not a safetensors file ({error}); copy it anew, or convert what it holds with "
-            "safetensors.torch.save_file"
+            f"{path} is not a safetensors file ({error}); copy it anew. If torch.save wrote it, name it .pt, "
+            "or convert what it holds with safetensors.torch.save_file"
         ) from error
 
 

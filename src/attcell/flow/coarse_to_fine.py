@@ -7,13 +7,13 @@ flow found so far, its brightness is made linear around that flow, and the conve
 
 is solved by the fixed point iterations of :mod:`attcell.flow.fixed_point`. As in OpenCV's DualTVL1 the flow
 goes through a 5×5 median every few iterations, and a pair is done with a warp once its flow hardly moves.
+
+A last bit that differs becomes another code for every tenth pixel of a still background. So sums are added in
+OpenCV's order, and what its resize and remap round once is rounded once here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Literal
 
 import torch
@@ -21,77 +21,13 @@ from jaxtyping import Float, Real
 from torch import Tensor
 
 from attcell.errors import CallError
-from attcell.flow.fixed_point import STEPS, Linearised, Solution, Weights, iterate
-from attcell.flow.median import median5
-from attcell.flow.pyramid import central_gradient, pyramid_sizes, resized, warped
+from attcell.flow.fixed_point import Linearised, Solution
+from attcell.flow.pyramid import central_gradient, pyramid_sizes, resized
+from attcell.flow.rounds import solved
+from attcell.flow.settings import TVL1, chosen_settings
+from attcell.flow.warp import warped
 
 _PIXELS_AT_ONCE = {"cpu": 2**17, "cuda": 2**25}  # what fits a core's cache; what keeps a GPU busy
-_TINY = 1.1920929e-07  # a squared gradient below this says nothing about motion
-
-
-@dataclass(frozen=True)
-class TVL1:
-    """Settings of the method.
-
-    Attributes:
-        tau: time step of the dual variable's ascent, at most 0.25.
-        attachment: λ, the weight of the brightness against the smoothness of the flow.
-        theta: θ, how tightly the flow and its auxiliary copy are bound.
-        num_scales: of the pyramid; fewer where the next one would be narrower than 16 pixels.
-        scale_step: size of a scale relative to the one before.
-        num_warps: at each scale.
-        rounds: at most so many rounds a warp, each a median and then ``round_iterations``.
-        round_iterations: a multiple of 5, for so many are done in one call.
-        epsilon: a pair is done with a warp once the root mean square change of an iteration is not above
-            this, in pixels; 0 takes all iterations.
-        median: whether each round starts with a 5×5 median of the flow.
-        warp: interpolation of the second picture and its gradient.
-    """
-
-    tau: float = 0.25
-    attachment: float = 0.15
-    theta: float = 0.3
-    num_scales: int = 5
-    scale_step: float = 0.8
-    num_warps: int = 5
-    rounds: int = 10
-    round_iterations: int = 30
-    epsilon: float = 0.01
-    median: bool = True
-    warp: Literal["bicubic", "bilinear"] = "bicubic"
-
-    def __post_init__(self) -> None:
-        counts = (self.num_scales, self.num_warps, self.rounds, self.round_iterations)
-        if min(counts) < 1 or self.round_iterations % STEPS:
-            raise CallError(
-                f"num_scales, num_warps, rounds and round_iterations are {counts}; allowed: 1 or more, and "
-                f"for round_iterations a multiple of {STEPS}"
-            )
-        if not (0 < self.tau <= 0.25 and self.attachment > 0 and self.theta > 0 and self.epsilon >= 0):
-            raise CallError(
-                f"tau, attachment, theta and epsilon are {self.tau}, {self.attachment}, {self.theta} and "
-                f"{self.epsilon}; allowed: tau in (0, 0.25], attachment and theta above 0, epsilon at least 0"
-            )
-        if not 0 < self.scale_step < 1:
-            raise CallError(f"scale_step is {self.scale_step}; allowed: between 0 and 1")
-        if self.warp not in ("bicubic", "bilinear"):
-            raise CallError(f"warp is {self.warp!r}; allowed: 'bicubic', 'bilinear'")
-
-
-PRESETS = MappingProxyType(
-    {
-        "paper": TVL1(),  # the defaults of OpenCV's DualTVL1
-        "fast": TVL1(
-            num_scales=4,
-            scale_step=0.5,
-            num_warps=3,
-            rounds=2,
-            round_iterations=10,
-            epsilon=0.0,
-            warp="bilinear",
-        ),
-    }
-)
 
 
 @torch.inference_mode()
@@ -119,7 +55,7 @@ def tvl1(
         CallError: shapes that differ or are not (B, H, W), a picture without pixels, an unknown preset.
     """
     _check(previous, following)
-    chosen = _settings(settings)
+    chosen = chosen_settings(settings)
     dtype = torch.float64 if previous.dtype == torch.float64 else torch.float32
     num_pairs, height, width = previous.shape
     at_once = max(1, _PIXELS_AT_ONCE.get(previous.device.type, 2**17) // (height * width))
@@ -139,7 +75,7 @@ def _coarse_to_fine(first: Tensor, second: Tensor, settings: TVL1, compiled: boo
     flow = torch.zeros_like(pictures[-1])
     for scale in reversed(pictures):
         if flow.shape != scale.shape:
-            flow = resized(flow, scale.shape[-2:]) / settings.scale_step
+            flow = resized(flow, scale.shape[-2:]) * (1 / settings.scale_step)
         flow = _at_one_scale(scale[:, 0], scale[:, 1], flow, settings, compiled)
     return flow
 
@@ -148,63 +84,11 @@ def _at_one_scale(first: Tensor, second: Tensor, flow: Tensor, settings: TVL1, c
     moving = torch.stack([second, *central_gradient(second)], dim=1)
     solution = Solution.starting_at(flow)
     for _ in range(settings.num_warps):
-        flow = solution.flow()
-        picture, gx, gy = warped(moving, flow, settings.warp).unbind(1)
-        squared = gx * gx + gy * gy
+        flow = solution.flow
+        picture, gx, gy = warped(moving, flow, settings.warp, compiled).unbind(1)
         rest = picture - gx * flow[:, 0] - gy * flow[:, 1] - first
-        inverse = torch.where(squared > _TINY, 1 / squared, 0)
-        linearised = Linearised.of(torch.stack([gx, gy, rest, inverse]))
-        solution = _solved(solution, linearised, settings, compiled)
-    return solution.flow()
-
-
-def _solved(solution: Solution, linearised: Linearised, settings: TVL1, compiled: bool) -> Solution:
-    """Iterate each pair until it is done; then it leaves the batch, so that it costs nothing more."""
-    weights = Weights(settings.tau, settings.attachment, settings.theta)
-    stops_early = settings.epsilon > 0
-    enough = settings.epsilon**2 * linearised.num_pixels
-    device = linearised.planes.device
-    done, active = solution, torch.arange(linearised.planes.shape[1], device=device)
-    for _ in range(settings.rounds):
-        if settings.median:
-            u = solution.planes[:2]
-            solution = solution.with_flow(median5(u.flatten(0, 1), compiled).view_as(u))
-        for _ in range(settings.round_iterations // STEPS):
-            before = solution
-            solution, changes = iterate(
-                before, linearised, STEPS, weights, measured=stops_early, compiled=compiled
-            )
-            is_done = changes <= enough
-            if not is_done.any():
-                continue
-            for pairs, steps in _ended(is_done):
-                last, rest = before.only(pairs), linearised.only(pairs)
-                for _ in range(steps):
-                    last, _ = iterate(last, rest, 1, weights, measured=False, compiled=compiled)
-                done = done.with_pairs(active[pairs], last)
-            goes_on = ~is_done.any(0)
-            if not goes_on.any():
-                return done
-            active, solution, linearised = active[goes_on], solution.only(goes_on), linearised.only(goes_on)
-    return done.with_pairs(active, solution)
-
-
-def _ended(is_done: Tensor) -> Iterator[tuple[Tensor, int]]:
-    """After which iteration pairs were done (steps, B) -> which pairs (B,), and after how many."""
-    for step in is_done.any(1).nonzero()[:, 0].tolist():
-        pairs = is_done[step] & ~is_done[:step].any(0)
-        if pairs.any():
-            yield pairs, step + 1
-
-
-def _settings(settings: TVL1 | str) -> TVL1:
-    if isinstance(settings, TVL1):
-        return settings
-    if settings not in PRESETS:
-        raise CallError(
-            f"TV-L1 preset is {settings!r}; allowed: {', '.join(map(repr, PRESETS))}, or a TVL1(...)"
-        )
-    return PRESETS[settings]
+        solution = solved(solution, Linearised.of(gx, gy, rest), settings, compiled)
+    return solution.flow
 
 
 def _check(previous: Tensor, following: Tensor) -> None:

@@ -30,7 +30,7 @@ def median5(planes: Tensor, compiled: bool = False) -> Tensor:
 
 @cache
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    return torch.compile(function, dynamic=True, fullgraph=True)
+    return torch.compile(function, dynamic=True)
 
 
 def _columns(padded: Tensor) -> tuple[Tensor, ...]:

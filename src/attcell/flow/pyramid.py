@@ -1,4 +1,4 @@
-"""What TV-L1 needs of pictures: scales, gradients, and the second picture seen through a flow."""
+"""What TV-L1 needs of pictures at several scales: their sizes, resizing, and gradients."""
 
 from __future__ import annotations
 
@@ -21,11 +21,27 @@ def pyramid_sizes(height: int, width: int, num_scales: int, step: float) -> list
 
 
 def resized(pictures: Tensor, size: tuple[int, ...], step: float | None = None) -> Tensor:
-    """(B, C, H, W) by linear interpolation without smoothing, as OpenCV's resize does it.
+    """(B, C, H, W) by linear interpolation without smoothing, as OpenCV's resize does it on x86.
 
     With a step, pixel x of the result lies at pixel x / step, whatever the rounding of the size.
     """
-    return torch.ops.aten.upsample_bilinear2d(pictures, list(size), False, step, step)
+    for axis in (-1, -2):
+        old, new = pictures.shape[axis], size[axis]
+        low, part = _places(old, new, 1 / step if step else old / new, step is not None)
+        low, part = low.to(pictures.device), part.to(pictures)
+        below = pictures.index_select(axis, low)
+        above = pictures.index_select(axis, (low + 1).clamp(max=old - 1))
+        pictures = torch.addcmul(below, above - below, part if axis == -1 else part[:, None])
+    return pictures
+
+
+def _places(old: int, new: int, stride: float, shrinks: bool) -> tuple[Tensor, Tensor]:
+    """For each pixel of the result the one below it (new,), and the part of the way to the next (new,)."""
+    place = ((torch.arange(new, dtype=torch.float64) + 0.5) * stride - 0.5).clamp(0, old - 1)
+    low = place.floor().long()
+    if shrinks:  # then the last pixel is all the way from the one before it: another rounding
+        low = low.clamp(max=max(old - 2, 0))
+    return low, place - low
 
 
 def central_gradient(pictures: Tensor) -> tuple[Tensor, Tensor]:
@@ -34,21 +50,3 @@ def central_gradient(pictures: Tensor) -> tuple[Tensor, Tensor]:
     dx = (padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]) / 2
     dy = (padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]) / 2
     return dx, dy
-
-
-def warped(pictures: Tensor, flow: Tensor, interpolation: str) -> Tensor:
-    """(B, C, H, W) seen at each pixel's target x + u (flow (B, 2, H, W)); zero outside the pictures."""
-    height, width = pictures.shape[-2:]
-    x = torch.arange(width, device=flow.device, dtype=flow.dtype) + flow[:, 0]
-    y = torch.arange(height, device=flow.device, dtype=flow.dtype)[:, None] + flow[:, 1]
-    # grid_sample wants -1 to 1 from the first pixel to the last. Over a power of two pixels the way there and
-    # back is exact; over any other number still pictures would seem to move by a rounding error, which TV-L1
-    # makes visible: whole pixels at the border, and another code for every tenth pixel.
-    reach_x, reach_y = _power_of_two(width - 1), _power_of_two(height - 1)
-    grid = torch.stack([x * (2 / reach_x) - 1, y * (2 / reach_y) - 1], dim=-1)
-    padded = functional.pad(pictures, (0, reach_x + 1 - width, 0, reach_y + 1 - height))
-    return functional.grid_sample(padded, grid, mode=interpolation, padding_mode="zeros", align_corners=True)
-
-
-def _power_of_two(at_least: int) -> int:
-    return 1 << max(0, at_least - 1).bit_length()

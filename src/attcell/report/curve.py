@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,6 +71,7 @@ class Curve:
         dots: path of zero-length strokes, one where each segment's frame stands.
         even: height of the even weight 1/T, as a share of the box from below.
         levels: (share from below, label) of the lines to read the curve by.
+        streams: stream → path of the steps of its own attention, in late fusion.
     """
 
     area: str
@@ -77,23 +79,58 @@ class Curve:
     dots: str
     even: float
     levels: list[tuple[float, str]]
+    streams: dict[str, str]
 
 
 def attention_curve(
-    axis: TimeAxis, segments_seconds: np.ndarray, frame_seconds: np.ndarray, attention: np.ndarray
+    axis: TimeAxis,
+    segments_seconds: np.ndarray,
+    frame_seconds: np.ndarray,
+    attention: np.ndarray,
+    by_stream: Mapping[str, np.ndarray],
 ) -> Curve:
-    """The temporal attention (T,) as steps over the segments (T, 2), with the even level 1/T."""
+    """The temporal attention (T,) as steps over the segments (T, 2), with the even level 1/T.
+
+    ``by_stream`` is the (T,) of each stream in late fusion, else empty; all share one scale.
+    """
     even = 1.0 / len(attention)
-    ceiling = max(float(attention.max()) * 1.12, min(even * 1.6, 1.12))
-    area, line, dots = [], [], []
-    before = None
-    for (start, end), seen, weight in zip(segments_seconds, frame_seconds, attention, strict=True):
-        x0, x1 = (CURVE_WIDTH * axis.share(float(t)) for t in (start, end))
-        y = CURVE_HEIGHT * (1 - float(weight) / ceiling)
+    largest = max(float(weights.max()) for weights in (attention, *by_stream.values()))
+    ceiling = max(largest * 1.12, min(even * 1.6, 1.12))
+    area, dots = [], []
+    for (x0, x1), seen, weight in zip(_sides(axis, segments_seconds), frame_seconds, attention, strict=True):
+        y = _height(weight, ceiling)
         area.append(f"M{x0:.2f} {CURVE_HEIGHT}V{y:.2f}H{x1:.2f}V{CURVE_HEIGHT}Z")
-        joined = before is not None and abs(x0 - before) < 0.5
-        line.append(f"{f'V{y:.2f}' if joined else f'M{x0:.2f} {y:.2f}'}H{x1:.2f}")
         dots.append(f"M{CURVE_WIDTH * axis.share(float(seen)):.2f} {y:.2f}h0")
+    return Curve(
+        area="".join(area),
+        line=_steps(axis, segments_seconds, attention, ceiling),
+        dots="".join(dots),
+        even=even / ceiling,
+        levels=[(level / ceiling, f"{level:g}") for level in round_levels(ceiling)],
+        streams={
+            name: _steps(axis, segments_seconds, weights, ceiling) for name, weights in by_stream.items()
+        },
+    )
+
+
+def _steps(axis: TimeAxis, segments_seconds: np.ndarray, attention: np.ndarray, ceiling: float) -> str:
+    """A path along the weights, broken where there is a gap between segments."""
+    path = []
+    before = None
+    for (x0, x1), weight in zip(_sides(axis, segments_seconds), attention, strict=True):
+        y = _height(weight, ceiling)
+        joined = before is not None and abs(x0 - before) < 0.5
+        path.append(f"{f'V{y:.2f}' if joined else f'M{x0:.2f} {y:.2f}'}H{x1:.2f}")
         before = x1
-    levels = [(level / ceiling, f"{level:g}") for level in round_levels(ceiling)]
-    return Curve("".join(area), "".join(line), "".join(dots), even / ceiling, levels)
+    return "".join(path)
+
+
+def _sides(axis: TimeAxis, segments_seconds: np.ndarray) -> list[tuple[float, float]]:
+    return [
+        (CURVE_WIDTH * axis.share(float(start)), CURVE_WIDTH * axis.share(float(end)))
+        for start, end in segments_seconds
+    ]
+
+
+def _height(weight: float, ceiling: float) -> float:
+    return CURVE_HEIGHT * (1 - float(weight) / ceiling)

@@ -8,7 +8,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from attcell.report.overlay import RAMP, heat_levels
+from attcell.report.overlay import heat_levels
 
 
 def fitted(frame: np.ndarray, longest: int) -> Image.Image:
@@ -25,12 +25,12 @@ def jpeg_uri(picture: Image.Image, quality: int = 80) -> str:
     return _uri("image/jpeg", buffer)
 
 
-def heat_uri(attention: np.ndarray, peak: float) -> str:
-    """A ``data:`` address that holds the heat of ``attention`` (K, K) as a small PNG with a palette."""
+def heat_uri(attention: np.ndarray, peak: float, ramp: np.ndarray) -> str:
+    """A ``data:`` address that holds ``attention`` (K, K) in the colours of ``ramp``, as a small PNG."""
     picture = Image.fromarray(heat_levels(attention, peak))
-    picture.putpalette(RAMP[:, :3].tobytes())
+    picture.putpalette(ramp[:, :3].tobytes())
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", optimize=True, transparency=RAMP[:, 3].tobytes())
+    picture.save(buffer, "PNG", optimize=True, transparency=ramp[:, 3].tobytes())
     return _uri("image/png", buffer)
 
 

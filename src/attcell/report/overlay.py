@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from PIL import Image
 
@@ -36,6 +38,16 @@ def _ramp() -> np.ndarray:
 RAMP = _ramp()
 
 
+def _shade() -> np.ndarray:
+    """Black that clears up with the weight, as (levels, 4) uint8; faster at first, to show small weights."""
+    opacity = 255 * (1 - np.linspace(0, 1, _LEVELS) ** 0.75)
+    return np.column_stack([np.zeros((_LEVELS, 3)), opacity]).round().astype(np.uint8)
+
+
+SHADE = _shade()
+"""For pictures of flow, whose colours mean something themselves: there, attention is light, not colour."""
+
+
 def peak_weight(maps: np.ndarray) -> float:
     """The weight that takes the hottest colour, one for all maps (T, K, K) so that they compare.
 
@@ -44,6 +56,13 @@ def peak_weight(maps: np.ndarray) -> float:
     """
     even = 1.0 / (maps.shape[-2] * maps.shape[-1])
     return max(float(maps.max()), min(1.0, 5 * even))
+
+
+def mean_maps(maps: Sequence[np.ndarray]) -> np.ndarray:
+    """The mean of the streams' maps, each (T, K, K) with a K of its own: (T, K, K) of the largest K."""
+    side = max(one.shape[-1] for one in maps)
+    alike = [np.stack([smoothed(map_, side, side) for map_ in one]) for one in maps]
+    return np.mean([one / one.sum(axis=(1, 2), keepdims=True) for one in alike], axis=0)
 
 
 def smoothed(values: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -100,23 +119,26 @@ def overlay(
     attended_area: tuple[float, float, float, float],
     peak: float,
     strength: float = 0.6,
+    ramp: np.ndarray = RAMP,
 ) -> np.ndarray:
     """One frame with its attention over it.
 
     Args:
         frame: (H, W, 3) uint8.
         attention: (K, K) weights; they cover ``attended_area`` alone.
-        attended_area: left, top, right, bottom as fractions of the frame; the rest is dimmed a little.
+        attended_area: left, top, right, bottom as fractions of the frame; the rest is dimmed a little, or
+            in a shade as dark as what got no attention.
         peak: the weight that gets the hottest colour.
         strength: opacity of the hottest colour, 0 to 1.
+        ramp: ``RAMP`` for frames, ``SHADE`` for pictures of flow.
 
     Returns:
         (H, W, 3) uint8, a new array.
     """
     height, width = frame.shape[:2]
     x0, y0, x1, y1 = pixel_box(attended_area, width, height)
-    heat = RAMP[_levels(smoothed(attention, x1 - x0, y1 - y0), peak)].astype(np.float32)
-    picture = frame.astype(np.float32) * OUTSIDE_BRIGHTNESS
+    heat = ramp[_levels(smoothed(attention, x1 - x0, y1 - y0), peak)].astype(np.float32)
+    picture = frame.astype(np.float32) * (1 - strength if ramp is SHADE else OUTSIDE_BRIGHTNESS)
     opacity = heat[..., 3:] / 255 * strength
     picture[y0:y1, x0:x1] = frame[y0:y1, x0:x1] * (1 - opacity) + heat[..., :3] * opacity
     return picture.round().astype(np.uint8)

@@ -9,13 +9,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import jinja2
+import numpy as np
 from markupsafe import Markup
 
 from attcell.arguments import path_of, shown
 from attcell.errors import CallError
 from attcell.files import write_text
 from attcell.records import Prediction
-from attcell.report.overlay import RAMP
+from attcell.report.flow_colours import WHEEL
+from attcell.report.overlay import RAMP, SHADE
 from attcell.report.views import short_names, video_view
 
 
@@ -61,7 +63,8 @@ def render(predictions: Sequence[Prediction], model: Mapping[str, str]) -> str:
         style=Markup(_source(environment, "page.css")),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
-        ramp=[(100 * n / 8, RAMP[round(n / 8 * (len(RAMP) - 1))].tolist()) for n in range(9)],
+        ramps={".ramp": _stops(RAMP), ".ramp.shade": _stops(SHADE)},
+        wheel=WHEEL.astype(int).tolist(),
         data=embedded_json([prediction.to_dict() for prediction in predictions]),
         num_streams=max(len(prediction.spatial_attention) for prediction in predictions),
     )
@@ -85,3 +88,8 @@ def embedded_json(value: object) -> Markup:
 def _source(environment: jinja2.Environment, name: str) -> str:
     assert environment.loader is not None
     return environment.loader.get_source(environment, name)[0]
+
+
+def _stops(ramp: np.ndarray) -> list[tuple[float, list[int]]]:
+    """Nine of the ramp's colours with their places in percent."""
+    return [(100 * n / 8, ramp[round(n / 8 * (len(ramp) - 1))].tolist()) for n in range(9)]

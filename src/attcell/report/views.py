@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attcell.errors import CallError, ModelError
 from attcell.records import Prediction
+from attcell.report.checking import check
 from attcell.report.curve import Curve, TimeAxis, attention_curve, clock
 from attcell.report.images import fitted, heat_uri, jpeg_uri
-from attcell.report.overlay import peak_weight
+from attcell.report.layers import Layer, layers_of
+from attcell.report.overlay import mean_maps
+from attcell.report.words import attended_words, motion_words
 
 FRAME_LONGEST = 320
 THUMB_LONGEST = 120
@@ -26,16 +28,29 @@ class ClassView:
 
 @dataclass(frozen=True)
 class StreamView:
-    """One stream's colour scale."""
+    """One stream's scales; ``scale``, in pixels a frame, is there where its picture is flow in colours."""
 
     name: str
     peak: float
     even: float
+    scale: float | None
+
+
+@dataclass(frozen=True)
+class StreamPicture:
+    """One stream's attention on one segment; ``flow`` is what lies under it in place of the frame."""
+
+    heat: str
+    flow: str | None
+    alt: str
 
 
 @dataclass(frozen=True)
 class SegmentView:
-    """One segment: times as text, places on the time line in percent, pictures as ``data:`` addresses."""
+    """One segment: times as text, places on the time line in percent, pictures as ``data:`` addresses.
+
+    ``weights`` are each stream's own in late fusion, as text; else empty.
+    """
 
     number: int
     at: str
@@ -48,13 +63,14 @@ class SegmentView:
     frame: str
     thumb: str
     focus: tuple[float, float]
-    heats: list[str]
+    streams: list[StreamPicture]
+    weights: str
     alt: str
 
 
 @dataclass(frozen=True)
 class VideoView:
-    """One video's section."""
+    """One video's section; ``peaks`` says in words when each network of late fusion attends most."""
 
     name: str
     path: str
@@ -69,7 +85,13 @@ class VideoView:
     area: tuple[float, float, float, float]
     size: tuple[int, int]
     curve: Curve
+    peaks: str
     ticks: list[tuple[float, str]]
+
+    @property
+    def has_flow(self) -> bool:
+        """Is flow shown in colours?"""
+        return any(stream.scale is not None for stream in self.streams)
 
 
 def short_names(videos: Sequence[str]) -> list[str]:
@@ -96,7 +118,7 @@ def video_view(prediction: Prediction, name: str) -> VideoView:
     check(prediction)
     axis = TimeAxis.over(prediction.segments_seconds)
     ranked = [ClassView(label, 100 * score) for label, score in prediction.top(len(prediction.labels))]
-    peaks = {name: peak_weight(maps) for name, maps in prediction.spatial_attention.items()}
+    layers = layers_of(prediction)
     left, top, right, bottom = (100 * side for side in prediction.attended_area)
     return VideoView(
         name=name,
@@ -106,25 +128,28 @@ def video_view(prediction: Prediction, name: str) -> VideoView:
         num_classes=len(prediction.labels),
         top=ranked[:5],
         rest=ranked[5:],
-        streams=[
-            StreamView(name, peaks[name], 1 / maps[0].size)
-            for name, maps in prediction.spatial_attention.items()
-        ],
-        segments=[_segment_view(prediction, axis, peaks, t) for t in range(len(prediction.frames))],
+        streams=[StreamView(layer.name, layer.peak, layer.even, layer.scale) for layer in layers],
+        segments=[_segment_view(prediction, axis, layers, t) for t in range(len(prediction.frames))],
         strongest=int(np.argmax(prediction.temporal_attention)),
         area=(left, top, right - left, bottom - top),
         size=fitted(prediction.frames[0], FRAME_LONGEST).size,
         curve=attention_curve(
-            axis, prediction.segments_seconds, prediction.frame_seconds, prediction.temporal_attention
+            axis,
+            prediction.segments_seconds,
+            prediction.frame_seconds,
+            prediction.temporal_attention,
+            prediction.temporal_attention_by_stream,
         ),
+        peaks=_peak_words(prediction),
         ticks=axis.ticks(),
     )
 
 
-def _segment_view(prediction: Prediction, axis: TimeAxis, peaks: dict[str, float], t: int) -> SegmentView:
+def _segment_view(prediction: Prediction, axis: TimeAxis, layers: list[Layer], t: int) -> SegmentView:
     start, end = (float(seconds) for seconds in prediction.segments_seconds[t])
     at, weight = clock(float(prediction.frame_seconds[t])), float(prediction.temporal_attention[t])
-    maps = {name: maps[t] for name, maps in prediction.spatial_attention.items()}
+    by_stream = prediction.temporal_attention_by_stream
+    maps = {layer.name: layer.maps[t] for layer in layers}
     x, y = _centre(list(maps.values()), prediction.attended_area)
     left = axis.share(start)
     thumb = min(FRAME_LONGEST, max(THUMB_LONGEST, STRIP_LONGEST // len(prediction.frames)))
@@ -140,63 +165,37 @@ def _segment_view(prediction: Prediction, axis: TimeAxis, peaks: dict[str, float
         frame=jpeg_uri(fitted(prediction.frames[t], FRAME_LONGEST)),
         thumb=jpeg_uri(fitted(prediction.frames[t], thumb), quality=70),
         focus=(100 * x, 100 * y),
-        heats=[heat_uri(map_, peaks[name]) for name, map_ in maps.items()],
-        alt=f"Frame at {at}. " + _attended_words(maps, prediction.attended_area),
+        streams=[_stream_picture(prediction, layer, t, at) for layer in layers],
+        weights=", ".join(f"{name} {weights[t]:.3f}" for name, weights in by_stream.items()),
+        alt=f"Frame at {at}. " + attended_words(maps, prediction.attended_area),
     )
 
 
+def _stream_picture(prediction: Prediction, layer: Layer, t: int, at: str) -> StreamPicture:
+    heat = heat_uri(layer.maps[t], layer.peak, layer.ramp)
+    if layer.scale is None or prediction.flow is None:
+        return StreamPicture(heat, None, "")
+    flow = jpeg_uri(fitted(layer.picture(prediction, t), FRAME_LONGEST))
+    return StreamPicture(heat, flow, f"Flow at {at}. {motion_words(prediction.flow[t])}")
+
+
+def _peak_words(prediction: Prediction) -> str:
+    """When each network of late fusion attends most, for people who do not see the curves."""
+    said = []
+    for name, weights in prediction.temporal_attention_by_stream.items():
+        most = int(np.argmax(weights))
+        said.append(
+            f"; {name} strongest at {clock(float(prediction.frame_seconds[most]))} with {weights[most]:.3f}"
+        )
+    return "".join(said)
+
+
 def _centre(maps: list[np.ndarray], area: tuple[float, float, float, float]) -> tuple[float, float]:
-    """The mean place of the attention, as fractions of the frame's width and height."""
+    """The mean place of the streams' attention, as fractions of the frame's width and height."""
     if not maps:
         return 0.5, 0.5
-    mean = sum(map_ / map_.sum() for map_ in maps) / len(maps)
+    mean = mean_maps([map_[None] for map_ in maps])[0]
     rows, columns = mean.shape
     across = float((mean.sum(axis=0) * (np.arange(columns) + 0.5)).sum()) / columns
     down = float((mean.sum(axis=1) * (np.arange(rows) + 0.5)).sum()) / rows
     return area[0] + across * (area[2] - area[0]), area[1] + down * (area[3] - area[1])
-
-
-def _attended_words(maps: dict[str, np.ndarray], area: tuple[float, float, float, float]) -> str:
-    """Where each stream's attention peaks, for people who do not see the picture."""
-    said = []
-    for name, map_ in maps.items():
-        row, column = np.unravel_index(int(np.argmax(map_)), map_.shape)
-        x = area[0] + (int(column) + 0.5) / map_.shape[1] * (area[2] - area[0])
-        y = area[1] + (int(row) + 0.5) / map_.shape[0] * (area[3] - area[1])
-        across, down = ("left", "centre", "right")[int(x * 3)], ("top", "middle", "bottom")[int(y * 3)]
-        said.append(f"{name} attention is strongest at {down} {across}")
-    return "; ".join(said).capitalize() + "." if said else ""
-
-
-def check(prediction: Prediction) -> None:
-    """Refuse a prediction whose parts do not fit together or are not finite numbers."""
-    num_segments = len(prediction.frames)
-    shapes = {
-        "scores": (prediction.scores, (len(prediction.labels),)),
-        "segments_seconds": (prediction.segments_seconds, (num_segments, 2)),
-        "frame_seconds": (prediction.frame_seconds, (num_segments,)),
-        "temporal_scores": (prediction.temporal_scores, (num_segments,)),
-        "duration_seconds": (np.asarray(prediction.duration_seconds), ()),
-        "attended_area": (np.asarray(prediction.attended_area), (4,)),
-        "temporal_attention": (prediction.temporal_attention, (num_segments,)),
-        "frames": (prediction.frames, (num_segments, *prediction.frames.shape[1:3], 3)),
-        **{
-            f"spatial_attention[{name!r}]": (maps, (num_segments, *maps.shape[-2:]))
-            for name, maps in prediction.spatial_attention.items()
-        },
-    }
-    if num_segments == 0:
-        raise CallError(
-            f"{prediction.video}: the prediction holds no segment; at least one is needed to draw it"
-        )
-    for name, (array, wanted) in shapes.items():
-        if array.shape != wanted:
-            raise CallError(
-                f"{prediction.video}: {name} has shape {array.shape}, but {num_segments} frames and "
-                f"{len(prediction.labels)} labels ask for {wanted}"
-            )
-        if not np.isfinite(array).all():
-            raise ModelError(
-                f"{prediction.video}: {name} holds values that are not finite numbers; the model's "
-                "weights or its input are broken: try another video, or train again with a smaller rate"
-            )

@@ -29,12 +29,14 @@ class FlowSpec:
         bound: flow of this many pixels or more has the code 0 or 255.
         store: a folder that ``attcell extract flow`` or another tool filled; if None, flow is computed from
             the resized frames.
+        short_side: flow is computed from frames scaled down to this; None leaves them as they are.
     """
 
     fields: int = 10
     method: str = "fast"
     bound: float = 20.0
     store: Path | None = None
+    short_side: int | None = None
 
 
 class FlowSource(Protocol):
@@ -55,10 +57,11 @@ class FlowSource(Protocol):
 
 @dataclass(frozen=True)
 class ComputedFlow:
-    """Flow computed from the resized frames."""
+    """Flow computed from the resized frames, or from smaller ones, measured in pixels of the size it gets."""
 
     method: str
     bound: float
+    short_side: int | None = None
     device: str = "cpu"
     compiled: bool = False
 
@@ -66,10 +69,18 @@ class ComputedFlow:
         method = flow_method(self.method, self.device, compiled=self.compiled)
         found = _no_motion(len(pairs), pictures)
         moving = pairs[:, 0] != pairs[:, 1]
-        found[torch.from_numpy(moving)] = flow_codes(
-            pictures, rows[moving], method, self.bound, PAIRS_AT_ONCE[self.device]
-        )
+        seen = self._scaled_down(pictures)
+        bound = self.bound * seen.shape[-1] / pictures.shape[-1]  # smaller flow, and as many codes for it
+        codes = flow_codes(seen, rows[moving], method, bound, PAIRS_AT_ONCE[self.device])
+        found[torch.from_numpy(moving)] = _at_size(codes, found.shape[-2:], bound, self.bound)
         return found
+
+    def _scaled_down(self, pictures: Tensor) -> Tensor:
+        height, width = pictures.shape[-2:]
+        scale = 1.0 if self.short_side is None else self.short_side / min(height, width)
+        if scale >= 1:
+            return pictures
+        return transforms.resize(pictures, [round(height * scale), round(width * scale)], antialias=True)
 
 
 @dataclass(frozen=True)
@@ -93,7 +104,7 @@ class StoredFlow:
         except DataError as error:
             raise VideoError(str(error)) from error
         if len(stored):
-            found[torch.from_numpy(moving)] = _at_size(stored, found.shape[-2:], self.bound)
+            found[torch.from_numpy(moving)] = _at_size(stored, found.shape[-2:], self.bound, self.bound)
         return found
 
 
@@ -145,7 +156,7 @@ def source_of(
         VideoError: the store lacks it, or has it by another recipe.
     """
     if spec.store is None or video is None:
-        return ComputedFlow(spec.method, spec.bound, device, compiled)
+        return ComputedFlow(spec.method, spec.bound, spec.short_side, device, compiled)
     try:
         files = flow_files_of(spec.store, video)
         _refuse_other_recipe(files, spec)
@@ -175,10 +186,10 @@ def _no_motion(num_pairs: int, pictures: Tensor) -> Tensor:
     return torch.full((num_pairs, 2, *pictures.shape[-2:]), NO_MOTION, dtype=torch.uint8)
 
 
-def _at_size(codes: Tensor, size: torch.Size, bound: float) -> Tensor:
+def _at_size(codes: Tensor, size: torch.Size, bound: float, new_bound: float) -> Tensor:
     """Codes at another size; the flow grows and shrinks with the picture that it is measured in."""
     height, width = codes.shape[-2:]
     if (height, width) == tuple(size):
         return codes
     flow = transforms.resize(dequantize(codes, bound), list(size), antialias=True)
-    return quantize(flow * flow.new_tensor([size[1] / width, size[0] / height]).view(2, 1, 1), bound)
+    return quantize(flow * flow.new_tensor([size[1] / width, size[0] / height]).view(2, 1, 1), new_bound)

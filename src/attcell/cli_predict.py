@@ -1,0 +1,87 @@
+"""What ``attcell predict`` does: it checks where results go, predicts each video, and writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from attcell.data.synth.truth import Truth, truth_of_files
+from attcell.engine.model import Model
+from attcell.errors import CallError, VideoError
+from attcell.files import check_output, write_json
+from attcell.progress import say, track
+from attcell.records import Prediction
+from attcell.report.lines import prediction_line
+from attcell.report.page import write_report
+from attcell.report.pictures import write_pictures
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where the predictions of ``model`` go; ``truth`` is the generated set that the videos are of."""
+
+    model: str
+    json_path: str | None
+    report: Path | None
+    pictures: Path | None
+    truth: Path | None
+
+    def check(self) -> None:
+        """Look whether all can be written, before long work is done for it.
+
+        Raises:
+            CallError: two outputs are one file, a place cannot be written, or there is a truth but no picture
+                to draw it in.
+        """
+        if self.truth is not None and self.pictures is None:
+            raise CallError("--truth is for the pictures; name their folder by --pictures too")
+        if self.report is not None and self.json_path == str(self.report):
+            raise CallError(f"--report and --json would both write {self.report}; name two files")
+        for output in (self.report, self.json_path):
+            if output not in (None, "-"):
+                check_output(Path(output))
+        if self.pictures is not None:
+            check_output(self.pictures, is_folder=True)
+
+    def known_boxes(self, videos: Sequence[Path]) -> Truth | None:
+        """The truth of the videos, if there is one."""
+        return None if self.truth is None else truth_of_files(self.truth, videos)
+
+    def write(
+        self, predictions: Sequence[Prediction], failed: Mapping[str, str], known: Truth | None
+    ) -> None:
+        """Write what was asked for; pages and pictures only where there is a prediction."""
+        if self.json_path is not None:
+            found = [prediction.to_dict() for prediction in predictions]
+            write_json(self.json_path, {"model": self.model, "predictions": found, "failed": dict(failed)})
+        if self.report is not None and predictions:
+            write_report(predictions, self.report, {"model": self.model})
+            say(f"report: {self.report}")
+        elif self.report is not None:
+            say(f"no report: no video could be read, and {self.report} is not written")
+        if self.pictures is not None and predictions:
+            write_pictures(predictions, self.pictures, known)
+            say(f"pictures: {self.pictures}")
+        elif self.pictures is not None:
+            say(f"no pictures: no video could be read, and nothing is written to {self.pictures}")
+
+
+def predict_all(
+    model: Model, videos: Sequence[Path], segments: int | None, *, say_lines: bool
+) -> tuple[list[Prediction], dict[str, str]]:
+    """The predictions of the videos that can be read, and what is wrong with the others, by their paths."""
+    predictions: list[Prediction] = []
+    failed: dict[str, str] = {}
+    for video in track(videos, len(videos), "predicting"):
+        try:
+            predictions.append(model.predict(video, segments=segments))
+        except VideoError as error:
+            failed[str(video)] = str(error)
+            say(f"attcell: {error}")
+            continue
+        for note in predictions[-1].notes:
+            say(f"{video}: {note}")
+        if say_lines:
+            print(prediction_line(predictions[-1]), flush=True)
+    return predictions, failed

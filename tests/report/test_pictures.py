@@ -1,0 +1,49 @@
+"""Pictures of predictions in a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from attcell.data.synth.truth import Truth, VideoTruth
+from attcell.report.pictures import picture_names, write_pictures
+
+
+@pytest.mark.parametrize(
+    ("videos", "names"),
+    [
+        (["a/b/x.mp4"], ["x"]),
+        (["a/b/x.mp4", "a/c/x.mp4"], ["b-x", "c-x"]),
+        (["a/x.mp4", "a/x.mp4", "a/x.mp4"], ["x", "x-2", "x-3"]),
+        (["x.mp4", "x.avi"], ["x", "x-2"]),
+        (["a/x-2.mp4", "a/x.mp4", "a/x.avi"], ["x-2", "x", "x-3"]),
+        (["a.b.mp4"], ["a.b"]),
+        (["/"], ["video"]),
+    ],
+)
+def test_names_differ(videos: list[str], names: list[str]) -> None:
+    assert picture_names(videos) == names
+
+
+def test_two_pictures_of_each(make_prediction, tmp_path: Path) -> None:
+    write_pictures([make_prediction(), make_prediction(video="b.mp4")], tmp_path / "looks")
+    assert sorted(path.name for path in (tmp_path / "looks").iterdir()) == [
+        "b-attention.png",
+        "b-mean.png",
+        "some video-attention.png",
+        "some video-mean.png",
+    ]
+
+
+def test_the_truth_is_drawn_in_the_mean_alone(make_prediction, tmp_path: Path) -> None:
+    prediction = make_prediction()
+    boxes = np.tile([10.0, 5.0, 50.0, 30.0], (120, 1))
+    video = VideoTruth("run", 120, (), boxes, np.ones(120, bool))
+    truth = Truth("trimmed", 0, (64, 36), 10.0, ("run",), {prediction.video: video})
+    write_pictures([prediction], tmp_path / "with", truth)
+    write_pictures([prediction], tmp_path / "without")
+    for name, alike in (("attention", True), ("mean", False)):
+        pair = [(tmp_path / place / f"some video-{name}.png").read_bytes() for place in ("with", "without")]
+        assert (pair[0] == pair[1]) is alike
