@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -46,8 +47,30 @@ def test_to_dict_is_plain_json_without_pictures(prediction):
     assert content["notes"] == ["damaged"]
 
 
+def test_to_dict_has_every_streams_attention(prediction):
+    halves = np.array([0.5, 0.5], dtype=np.float32)
+    late = replace(
+        prediction,
+        spatial_attention={name: np.full((2, 2, 2), 0.25, np.float32) for name in ("flow", "clip")},
+        temporal_attention_by_stream={"flow": halves, "clip": prediction.temporal_attention},
+        flow=np.zeros((2, 2, 8, 8), np.float32),
+    )
+    content = late.to_dict()
+    assert json.loads(json.dumps(content, allow_nan=False)) == content
+    assert content["temporal_attention_by_stream"] == {"flow": [0.5, 0.5], "clip": [0.25, 0.75]}
+    assert list(content["spatial_attention"]) == ["flow", "clip"]
+    assert "flow" not in content, "it is a picture"
+    assert prediction.to_dict()["temporal_attention_by_stream"] == {}
+
+
+def test_to_dict_has_all_but_the_pictures(prediction):
+    names = {field.name for field in fields(prediction)} - {"frames", "flow"}
+    assert set(prediction.to_dict()) == {*names, "top"}
+
+
 def test_pictures_are_kept_out_of_the_repr(prediction):
     assert "frames" not in repr(prediction)
+    assert "flow" not in repr(prediction)
 
 
 @pytest.mark.parametrize(("count", "said"), [(-1, "-1"), (2.5, "2.5"), ("3", "'3'")])

@@ -6,17 +6,21 @@ import numpy as np
 import pytest
 import torch
 
+from attcell.data.dataset import PlannedViews, ViewPlan
 from attcell.engine import extract
-from attcell.engine.build import build_network
+from attcell.engine.build import build_network, input_spec
 from attcell.engine.model_folder import SavedModel
 from attcell.engine.predicting import predict_video, run_pictures
 from attcell.errors import CallError, VideoError
+from attcell.nn import LateFusion
+from attcell.records import VideoRecord
 from attcell.video.decode import read_frames
 from attcell.video.segments import centre_frames
 from attcell.video.views import FrameSpec, attended_area
 from tests.damage import damage
 from tests.engine.conftest import random_model, recipe_of
 from tests.engine.views import centre_view
+from tests.moving import moving_frames, write_frames
 from tests.video.conftest import grey, write_video
 
 
@@ -89,6 +93,58 @@ def test_a_refusal_names_the_video(folder, record):
     model = random_model(recipe_of(folder, segments={"short": "refuse"}))
     with pytest.raises(VideoError, match=record.path.name):
         predict_video(model, record.path, 13)
+
+
+STREAMS = {
+    "frame": {"backbone": "small", "weights": "none", "conv6_channels": 8},
+    "flow": {"backbone": "small", "weights": "none", "conv6_channels": 6},
+    "clip": {"backbone": "small3d", "weights": "none", "conv6_channels": 4},
+}
+
+
+@pytest.mark.parametrize("fusion", ["early", "late"])
+def test_every_part_of_a_prediction_with_all_streams(tmp_path, fusion, one_thread):
+    """By the views of the test loop, and the network's own forward."""
+    path = write_frames(tmp_path / "a.avi", moving_frames(12))
+    model = random_model(
+        recipe_of(
+            tmp_path, model={"streams": STREAMS, "fusion": fusion}, flow={"fields": 3}, clip={"frames": 5}
+        )
+    )
+    if isinstance(model.network, LateFusion):
+        model.network.set_weights(torch.tensor([0.5, 0.2, 0.3]))
+    found = predict_video(model, path)
+    spec = input_spec(model.recipe)
+    views = PlannedViews([VideoRecord("a.avi", path, 0)], spec, ViewPlan(3))[0]
+    assert {name: tuple(view.shape) for name, view in views.inputs.items()} == {
+        "frame": (1, 3, 3, 32, 32), "flow": (1, 3, 6, 32, 32), "clip": (1, 3, 3, 5, 32, 32),
+    }  # fmt: skip
+    with torch.inference_mode():
+        out = model.network(views.inputs)
+    np.testing.assert_allclose(found.scores, out.logits[0].softmax(-1), atol=1e-6)
+    np.testing.assert_allclose(found.temporal_scores, out.temporal_scores[0], atol=1e-6)
+    np.testing.assert_allclose(found.temporal_attention, out.temporal_attention[0], atol=1e-6)
+    assert list(found.spatial_attention) == list(STREAMS)
+    for name, maps in found.spatial_attention.items():
+        np.testing.assert_allclose(maps, out.spatial_attention[name][0], atol=1e-6)
+    assert list(found.temporal_attention_by_stream) == (list(STREAMS) if fusion == "late" else [])
+    for name, weights in found.temporal_attention_by_stream.items():
+        np.testing.assert_allclose(weights, out.temporal_attention_by_stream[name][0], atol=1e-6)
+    assert found.flow.shape == (3, 2, 36, 48)
+    assert found.flow.mean(axis=(2, 3)) == pytest.approx(np.tile([1, -0.5], (3, 1)), abs=0.2)
+
+
+def test_without_a_flow_stream_there_is_no_flow(model, record):
+    assert predict_video(model, record.path).flow is None
+
+
+def test_flow_to_look_at_is_made_small(tmp_path, one_thread):
+    path = write_frames(tmp_path / "a.avi", moving_frames(3, size=(400, 20)))
+    flow = {"flow": {"backbone": "small", "weights": "none", "conv6_channels": 4}}
+    model = random_model(recipe_of(tmp_path, model={"streams": flow}, flow={"fields": 1}))
+    found = predict_video(model, path)
+    assert found.flow.shape == (3, 2, 16, 320), "720 × 36, brought down"
+    assert np.isfinite(found.flow).all()
 
 
 @pytest.mark.real

@@ -122,8 +122,24 @@ def test_an_unknown_method_is_refused():
         flow_method("farneback")
 
 
-def test_few_videos_are_not_worth_compiling():
-    assert not worth_compiling(1)
+@pytest.mark.parametrize(
+    ("installed", "device", "num_videos", "worth"),
+    [
+        ({"g++", "gcc"}, "cpu", 20, True),
+        ({"g++", "gcc"}, "cpu", 19, False),
+        ({"clang++"}, "cpu", 20, True),
+        ({"gcc"}, "cpu", 20, False),
+        (set(), "cpu", 1000, False),
+        ({"gcc"}, "cuda", 20, True),
+        (set(), "cuda", 1000, False),
+    ],
+)
+def test_compiling_is_worth_it_for_many_videos_where_it_can_be_done(
+    installed, device, num_videos, worth, monkeypatch
+):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)  # and yet flow may be computed on the CPU
+    monkeypatch.setattr("shutil.which", lambda name: name if name in installed else None)
+    assert worth_compiling(num_videos, device) is worth
 
 
 def test_dis_without_opencv_says_what_to_install(monkeypatch):

@@ -124,7 +124,7 @@ def extract_flow(
         else:
             missing.append(job)
     if compiled is None:
-        compiled = worth_compiling(len(missing))
+        compiled = worth_compiling(len(missing), _device())
     for job, result in track(_run(missing, min(workers, len(missing)), compiled), len(missing), "flow"):
         if isinstance(result, VideoError):
             outcome.failed[job.record.id] = str(result)
@@ -246,8 +246,12 @@ def _compute(job: _Job, compiled: bool) -> tuple[str, ...] | VideoError:
         return error
 
 
+def _device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def _write(job: _Job, target: Target, compiled: bool) -> tuple[str, ...]:
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = _device()
     frames = EveryFrame(job.record.path, job.recipe.size)
     method = flow_method(job.recipe.method, device, compiled=compiled)
     shown = _kept(frames, target) if job.recipe.frames else frames

@@ -19,6 +19,7 @@ from attcell.flow import PRESETS, quantize, tvl1
 
 METHODS = ("paper", "fast", "dis", "raft")
 PAIRS_AT_ONCE = {"cpu": 16, "cuda": 128}
+_COMPILERS = {"cpu": ("g++", "clang++", "c++"), "cuda": ("gcc", "clang", "cc")}  # a GPU needs one too
 _WORTH_COMPILING = 20  # videos; below this, compiling takes longer than it saves
 _RAFT_LEAST = 128  # pixels a side, and sides are multiples of 8
 
@@ -74,10 +75,9 @@ def check_method(name: str) -> None:
         raise CallError("DIS flow needs OpenCV; install it with: pip install 'attcell[opencv]'")
 
 
-def worth_compiling(num_videos: int) -> bool:
-    """Whether compiling TV-L1 pays for so many videos, and can be done here."""
-    has_compiler = torch.cuda.is_available() or any(map(shutil.which, ("g++", "clang++", "c++")))
-    return has_compiler and num_videos >= _WORTH_COMPILING
+def worth_compiling(num_videos: int, device: str = "cpu") -> bool:
+    """Whether compiling TV-L1 for a device pays for so many videos, and can be done here."""
+    return num_videos >= _WORTH_COMPILING and any(map(shutil.which, _COMPILERS[device]))
 
 
 def flow_fields(frames: Iterable[np.ndarray], method: Method, pairs_at_once: int = 16) -> Iterator[Tensor]:
