@@ -31,10 +31,10 @@ def write_frames(path: Path, frames: Iterable[np.ndarray]) -> Path:
         stream = None
         for number, image in enumerate(frames):
             if stream is None:
-                stream = container.add_stream("ffv1", rate=25)
+                stream = container.add_stream("png", rate=25)
                 stream.height, stream.width = image.shape[:2]
-                stream.pix_fmt = "bgr0"
-            frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format="bgr0")
+                stream.pix_fmt = "rgb24"
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame.pts = number
             container.mux(stream.encode(frame))
         assert stream is not None, "there is a frame"

@@ -27,6 +27,7 @@ from attcell.video.flow_files import DESCRIPTION
 from tests.engine.conftest import LABELS, random_model, recipe_of
 from tests.moving import moving_frames, write_frames
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
 FLOW = {"flow": {"backbone": "small", "weights": "none", "conv6_channels": 4}}
 SIZE = FlowRecipe("fast", short_side=36, frames=False)  # as in ``recipe_of``
@@ -37,7 +38,7 @@ def moving(tmp_path_factory) -> Path:
     """Three classes of one video each, in which something moves."""
     folder = tmp_path_factory.mktemp("moving")
     for number, label in enumerate(LABELS):
-        write_frames(folder / label / "0.mkv", moving_frames(8 + number, seed=number))
+        write_frames(folder / label / "0.avi", moving_frames(8 + number, seed=number))
     return folder
 
 
@@ -166,8 +167,8 @@ def test_at_test_it_counts_as_a_video_that_cannot_be_read(moving, store, tmp_pat
         cache_folder=tmp_path / "cache" if cached else None,
         device=CPU,
     )
-    assert list(found.unread) == ["sit/0.mkv"]
-    assert MISFITS[kind] in found.unread["sit/0.mkv"]
+    assert list(found.unread) == ["sit/0.avi"]
+    assert MISFITS[kind] in found.unread["sit/0.avi"]
     assert np.isnan(found.scores).all(1).tolist() == [False, True, False]
     assert found.protocol["unread"] == 1
 
@@ -199,8 +200,8 @@ def test_flow_of_frames_of_several_sizes_is_named(moving, store):
     for axis in "xy":
         Image.new("L", (20, 20)).save(store / "run" / "0" / f"flow_{axis}_00003.jpg")
     found = evaluate_model(random_model(recipe(moving, store)), read_source(moving), device=CPU)
-    assert list(found.unread) == ["run/0.mkv"]
-    assert found.unread["run/0.mkv"].endswith(
+    assert list(found.unread) == ["run/0.avi"]
+    assert found.unread["run/0.avi"].endswith(
         "run/0 holds flow of several sizes (height, width): [(20, 20), (36, 48)]; compute it again"
     )
 
@@ -209,8 +210,8 @@ def test_videos_of_a_list_by_paths_from_the_root_stay_inside_the_store(moving, t
     (tmp_path / "lists").mkdir()
     shutil.copytree(moving, tmp_path / "videos")
     names = {
-        "absolute.txt": tmp_path / "videos" / "sit" / "0.mkv",
-        "above.txt": Path("../videos/sit/0.mkv"),
+        "absolute.txt": tmp_path / "videos" / "sit" / "0.avi",
+        "above.txt": Path("../videos/sit/0.avi"),
     }
     for file, name in names.items():
         listed = tmp_path / "lists" / file
@@ -218,5 +219,5 @@ def test_videos_of_a_list_by_paths_from_the_root_stay_inside_the_store(moving, t
         out = tmp_path / file.removesuffix(".txt")
         (record,) = read_source(listed).records
         assert extract_flow(read_source(listed), out, SIZE).num_written == 1
-        assert sorted(path.name for path in (tmp_path / "videos" / "sit").iterdir()) == ["0.mkv"]
+        assert sorted(path.name for path in (tmp_path / "videos" / "sit").iterdir()) == ["0.avi"]
         assert source_of(FlowSpec(store=out), record.path).files.num_fields == 8
