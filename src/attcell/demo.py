@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from attcell.arguments import path_of
 from attcell.config import check_recipe
 from attcell.data.synth.truth import read_truth
@@ -87,6 +89,9 @@ def run_demo(out: str | Path) -> Path:
     A demo that was broken off goes on where it was; one that is finished only tests and reports again.
     """
     out = path_of(out, "out", "attcell-demo")
+    torch.set_num_threads(
+        1
+    )  # the network is small: two threads wait for each other, and decoding wants a core
     started = time.monotonic()
     say(f"1/5 Generating videos in {out}: little figures; a class is a colour and a motion")
     trimmed = _generate(out / "trimmed", "trimmed", TRIMMED_SEED, TRIMMED)

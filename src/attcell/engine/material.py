@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,12 +97,8 @@ def gather_material(recipe: Recipe, listings: Listings, network: Network, device
         DataError: videos that cannot be read, or whose flow on disk is not theirs, by name.
     """
     folder = recipe.cache.folder
-    # One by one, for a video of training and one of validation may have the same id.
-    unfit = [
-        reason
-        for records in (listings.train, listings.val)
-        for reason in unfit_flow(recipe, records).values()
-    ]
+    parts = (listings.train, listings.val)  # ids may be the same in both
+    unfit = [message for records in parts for message in unfit_flow(recipe, records).values()]
     if unfit:
         raise DataError("\n".join([f"{recipe.flow.store} does not fit {len(unfit)} videos:", *_shown(unfit)]))
     if folder is None:
@@ -201,8 +197,8 @@ def _name_unread(unread: list[str]) -> str:
     )
 
 
-def _shown(messages: Collection[str]) -> list[str]:
+def _shown(messages: Sequence[str]) -> list[str]:
     """The first messages, each a line, and how many more there are."""
-    lines = [f"  {message}" for message in list(messages)[:SHOWN_FAILURES]]
+    lines = [f"  {message}" for message in messages[:SHOWN_FAILURES]]
     left = len(messages) - len(lines)
     return [*lines, f"  and {left} more"] if left else lines
