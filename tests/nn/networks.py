@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from attcell.nn import STAN, Backbone, LateFusion, Stream
+from attcell.nn.stan import STANOutput
 
 
 class Passing(nn.Module):
@@ -55,3 +59,11 @@ def random_maps(
         name: torch.randn(videos, segments, width, 5, 5, dtype=torch.float64, generator=generator)
         for name, width in channels.items()
     }
+
+
+def assert_is_reference(out: STANOutput, b: int, expected: dict[str, Any]) -> None:
+    """Video ``b`` of a batch: everything that the network returns, to 1e-9 of what plain NumPy computes."""
+    for name in ("logits", "temporal_scores", "temporal_attention", "segments", "video"):
+        np.testing.assert_allclose(getattr(out, name)[b].detach(), expected[name], atol=1e-9, err_msg=name)
+    for name, attention in expected["spatial_attention"].items():
+        np.testing.assert_allclose(out.spatial_attention[name][b].detach(), attention, atol=1e-9)

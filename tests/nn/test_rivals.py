@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 
 from attcell.nn import Stream, UniformAttention, san
 from tests.nn import reference
-from tests.nn.networks import passing_backbone, random_maps, randomised
+from tests.nn.networks import assert_is_reference, passing_backbone, random_maps, randomised
 
 
 def test_san_averages_the_segments() -> None:
@@ -37,9 +36,4 @@ def test_san_is_the_equations(channels: dict[str, int]) -> None:
     out = network(maps)
     for b in range(2):
         expected = reference.san({name: maps[name][b].numpy() for name in maps}, list(channels), weights)
-        for name in ("logits", "temporal_scores", "temporal_attention", "segments", "video"):
-            np.testing.assert_allclose(
-                getattr(out, name)[b].detach(), expected[name], atol=1e-9, err_msg=name
-            )
-        for name, attention in expected["spatial_attention"].items():
-            np.testing.assert_allclose(out.spatial_attention[name][b].detach(), attention, atol=1e-9)
+        assert_is_reference(out, b, expected)

@@ -9,7 +9,7 @@ import torch
 from attcell.nn import STAN, AttCell, Stream, attended_sum, build_backbone
 from attcell.nn.stan import TemporalAttention
 from tests.nn import reference
-from tests.nn.networks import passing_backbone, random_maps, randomised, small_stan
+from tests.nn.networks import assert_is_reference, passing_backbone, random_maps, randomised, small_stan
 
 
 @pytest.mark.parametrize(
@@ -23,12 +23,7 @@ def test_stan_is_the_equations(channels: dict[str, int], segments: int) -> None:
     out = network(maps)
     for b in range(2):
         expected = reference.stan({name: maps[name][b].numpy() for name in maps}, list(channels), weights)
-        for name in ("logits", "temporal_scores", "temporal_attention", "segments", "video"):
-            np.testing.assert_allclose(
-                getattr(out, name)[b].detach(), expected[name], atol=1e-9, err_msg=name
-            )
-        for name, attention in expected["spatial_attention"].items():
-            np.testing.assert_allclose(out.spatial_attention[name][b].detach(), attention, atol=1e-9)
+        assert_is_reference(out, b, expected)
     torch.testing.assert_close(out.temporal_attention.sum(dim=1), torch.ones(2, dtype=torch.float64))
 
 
