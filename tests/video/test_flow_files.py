@@ -193,3 +193,16 @@ def test_a_zip_is_stored_not_packed(tmp_path):
         write_fields(target)
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}
+
+
+def test_a_zip_file_is_opened_once_for_many_fields(tmp_path, monkeypatch):
+    with new_flow_zip(tmp_path / "a.zip") as target:
+        write_fields(target)
+    found = open_flow(tmp_path / "a.zip")
+    openings = []
+    original = zipfile.ZipFile.__init__
+    monkeypatch.setattr(
+        zipfile.ZipFile, "__init__", lambda *args, **kw: (openings.append(1), original(*args, **kw))[1]
+    )
+    found.read([0, 1, 2])
+    assert len(openings) == 1

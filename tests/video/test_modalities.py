@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -65,6 +65,8 @@ def test_only_the_frames_that_are_needed_are_kept(make_video):
         moments = read_moments(path, ALL.only(streams), choose)
         assert sorted(moments.images) == expected
         assert numbers([moments.images[index] for index in expected]) == expected
+    stored = InputSpec(("flow",), SQUARE, replace(ALL.flow, store=path.parent))
+    assert sorted(read_moments(path, stored, choose).images) == [4, 20], "fields on disk need no frames"
     everything = read_moments(path, ALL, choose)
     assert sorted(everything.images) == [2, 3, 4, 5, 18, 19, 20, 21]
     assert everything.instants.tolist() == [4, 20]

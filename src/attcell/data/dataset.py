@@ -18,7 +18,6 @@ from torch.utils.data import Dataset
 from attcell.data.feature_store import FeatureStore
 from attcell.errors import VideoError
 from attcell.records import VideoRecord
-from attcell.video.flow_codes import source_of
 from attcell.video.modalities import InputSpec, make_canvas, read_moments
 from attcell.video.motion import worth_compiling
 from attcell.video.segments import ShortPolicy, fixed_frames, random_frames
@@ -108,7 +107,7 @@ class TrainingVideos(Dataset[Sample | VideoError]):
         rng = np.random.default_rng([self.seed, SEGMENT_DRAW, position])
         spec = self.spec
         try:
-            flow = source_of(spec.flow, record.path, compiled=worth_compiling(len(self.records)))
+            flow = spec.flow_of(record.path, compiled=worth_compiling(len(self.records)))
             moments = read_moments(
                 record.path, spec, lambda num: random_frames(num, self.num_segments, rng, self.short)
             )
@@ -175,7 +174,7 @@ class PlannedViews(Dataset[Views | VideoError]):
     def __getitem__(self, index: int) -> Views | VideoError:
         record, spec, plan = self.records[index], self.spec, self.plan
         try:
-            flow = source_of(spec.flow, record.path, compiled=worth_compiling(len(self.records)))
+            flow = spec.flow_of(record.path, compiled=worth_compiling(len(self.records)))
             moments = read_moments(record.path, spec, plan.instants)
             size = plan.canvas_size(moments.size, spec.frame)
             canvas = make_canvas(moments, spec, size, flow)

@@ -34,7 +34,8 @@ def predict_video(model: SavedModel, path: Path, num_segments: int | None = None
         VideoError: the file cannot be read, or has fewer frames than T and the recipe refuses that.
         ModelError: the network's scores are not finite numbers.
     """
-    plan, spec = evaluation_plan(model.recipe, num_segments), input_spec(model.recipe)
+    plan = evaluation_plan(model.recipe, num_segments)
+    spec = input_spec(model.recipe).computing_flow()
     device = next(model.network.parameters()).device
     moments = read_moments(path, spec, plan.instants)
     size = plan.canvas_size(moments.size, spec.frame)

@@ -14,7 +14,7 @@ import re
 import shutil
 import uuid
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,7 +125,14 @@ class FlowFiles:
             raise DataError(
                 f"{self.path} has {self.num_fields} flow fields, counted from 0; there is no {outside[0]}"
             )
-        fields = [np.stack([self._picture(f"flow_{axis}", index) for axis in "xy"]) for index in indices]
+        try:
+            with _opened(self.path) as content_of:
+                fields = [
+                    np.stack([self._picture(content_of, f"flow_{axis}", index) for axis in "xy"])
+                    for index in indices
+                ]
+        except (OSError, zipfile.BadZipFile) as error:
+            raise DataError(f"{self.path} cannot be opened ({error}); compute the flow again") from error
         sizes = sorted({field.shape[1:] for field in fields})
         if len(sizes) > 1:
             raise DataError(
@@ -133,10 +140,10 @@ class FlowFiles:
             )
         return torch.from_numpy(np.stack(fields)) if fields else torch.empty(0, 2, 0, 0, dtype=torch.uint8)
 
-    def _picture(self, kind: str, index: int) -> np.ndarray:
+    def _picture(self, content_of: Callable[[str], bytes], kind: str, index: int) -> np.ndarray:
         name = self._names[kind, index + self.first_number]
         try:
-            with Image.open(io.BytesIO(_content(self.path, name))) as picture:
+            with Image.open(io.BytesIO(content_of(name))) as picture:
                 return np.asarray(picture.convert("L"))
         except (OSError, zipfile.BadZipFile, KeyError) as error:
             raise DataError(
@@ -185,7 +192,8 @@ def read_description(path: Path) -> dict[str, Any] | None:
         DataError: it is damaged.
     """
     try:
-        content = json.loads(_content(path, DESCRIPTION))
+        with _opened(path) as content_of:
+            content = json.loads(content_of(DESCRIPTION))
     except (FileNotFoundError, KeyError):
         return None
     except (OSError, ValueError, zipfile.BadZipFile) as error:
@@ -205,8 +213,11 @@ def _listed(path: Path) -> list[str]:
         raise DataError(f"{path}: not a folder or a ZIP file of flow ({error})") from error
 
 
-def _content(path: Path, name: str) -> bytes:
+@contextmanager
+def _opened(path: Path) -> Iterator[Callable[[str], bytes]]:
+    """From a name to a file's content. A ZIP file's directory is long, so it is read once, not for each."""
     if path.is_dir():
-        return (path / name).read_bytes()
+        yield lambda name: (path / name).read_bytes()
+        return
     with zipfile.ZipFile(path) as archive:
-        return archive.read(name)
+        yield archive.read

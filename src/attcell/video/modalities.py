@@ -8,7 +8,7 @@ around an instant are moved inside; a video of fewer frames repeats its last one
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from attcell.flow import dequantize, flow_stack, mirrored_codes
 from attcell.video.decode import VideoInfo, read_frames
-from attcell.video.flow_codes import FlowSource, FlowSpec
+from attcell.video.flow_codes import FlowSource, FlowSpec, source_of
 from attcell.video.views import Crop, FrameSpec, Size, kept_size, resized
 
 STREAMS = ("frame", "flow", "clip")
@@ -41,7 +41,19 @@ class InputSpec:
 
     def only(self, streams: Sequence[str]) -> InputSpec:
         """The same, for some of the streams."""
-        return InputSpec(tuple(streams), self.frame, self.flow, self.clip_frames)
+        return replace(self, streams=tuple(streams))
+
+    def computing_flow(self) -> InputSpec:
+        """The same, with flow from the frames instead of from a store, for a video that is in none."""
+        return replace(self, flow=replace(self.flow, store=None))
+
+    def flow_of(self, video: Path, *, compiled: bool = False) -> FlowSource:
+        """Where a video's flow comes from. Without a flow stream nothing is opened.
+
+        Raises:
+            VideoError: the store lacks it, or has it by another recipe.
+        """
+        return source_of(self.flow, video if "flow" in self.streams else None, compiled=compiled)
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +184,9 @@ def make_canvas(moments: Moments, spec: InputSpec, size: Size, flow: FlowSource)
 
 def _frames(instants: np.ndarray, num_frames: int, spec: InputSpec) -> list[np.ndarray]:
     """The frames that each stream needs. The instants themselves are always among them, to be shown."""
-    lengths = {"flow": spec.flow.fields + 1, "clip": spec.clip_frames}
+    lengths = {"clip": spec.clip_frames}
+    if spec.flow.store is None:  # else only the fields on disk are looked at
+        lengths["flow"] = spec.flow.fields + 1
     around = [window(instants, num_frames, lengths[name]) for name in spec.streams if name in lengths]
     return [instants, *around]
 
