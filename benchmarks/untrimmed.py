@@ -103,19 +103,20 @@ def table(rows: list[dict[str, object]], num_seeds: int) -> str:
     ]
     for kind, name in NAMES.items():
         own = [row for row in rows if row["kind"] == kind]
-        pointing = _spread([100 * float(row["pointing"]) for row in own])  # type: ignore[arg-type]
+        pointing = spread([100 * float(row["pointing"]) for row in own])  # type: ignore[arg-type]
         chance = np.mean([100 * float(row["pointing_chance"]) for row in own])  # type: ignore[arg-type]
         top1 = [float(row["top1"]) for row in own]  # type: ignore[arg-type]
-        auc = _spread([float(row["auc"]) for row in own], digits=3)  # type: ignore[arg-type]
+        auc = spread([float(row["auc"]) for row in own], digits=3)  # type: ignore[arg-type]
         where = "no spatial attention" if kind == "average" else f"{pointing} ({chance:.1f})"
         when = auc if kind == "stan" else "no temporal attention"
         lines.append(
-            f"| {name} | {_spread(top1)} | {', '.join(f'{v:.1f}' for v in top1)} | {where} | {when} |"
+            f"| {name} | {spread(top1)} | {', '.join(f'{v:.1f}' for v in top1)} | {where} | {when} |"
         )
     return "\n".join(lines) + "\n"
 
 
-def _spread(values: list[float], digits: int = 1) -> str:
+def spread(values: list[float], digits: int = 1) -> str:
+    """Mean ± sample deviation."""
     deviation = np.std(values, ddof=1) if len(values) > 1 else 0.0
     return f"{np.mean(values):.{digits}f} ± {deviation:.{digits}f}"
 
