@@ -22,6 +22,7 @@ from torch import Tensor
 
 from attcell.errors import CallError
 from attcell.flow.fixed_point import Linearised, Solution
+from attcell.flow.memory import keep_freed_memory
 from attcell.flow.pyramid import central_gradient, pyramid_sizes, resized
 from attcell.flow.rounds import solved
 from attcell.flow.settings import TVL1, chosen_settings
@@ -55,6 +56,7 @@ def tvl1(
         CallError: shapes that differ or are not (B, H, W), a picture without pixels, an unknown preset.
     """
     _check(previous, following)
+    keep_freed_memory()
     chosen = chosen_settings(settings)
     dtype = torch.float64 if previous.dtype == torch.float64 else torch.float32
     num_pairs, height, width = previous.shape
