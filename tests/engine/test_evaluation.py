@@ -199,3 +199,18 @@ class TestListings:
         listed.write_text("wave/0.mp4 2\nwave/1.mp4 3\n")
         with pytest.raises(DataError, match=r"list.txt:2: label 3 is too high, 3 classes count from 0 to 2"):
             listing_of(model, "test", listed, folder)
+
+
+def test_the_protocol_says_how_motion_is_made(tmp_path):
+    streams = {
+        "flow": {"backbone": "small", "weights": "none", "conv6_channels": 4},
+        "clip": {"backbone": "small3d", "weights": "none", "conv6_channels": 4},
+    }
+    recipe = recipe_of(tmp_path, model={"streams": streams}, flow={"bound": 15.0}, clip={"frames": 8})
+    nothing = Listing((VideoRecord(path=tmp_path / "no.mp4", label=0, id="no.mp4"),), LABELS)
+    found = evaluate_model(random_model(recipe), nothing, device=CPU).protocol
+    assert found["flow"] == "fast computed from the resized frames, 10 fields, bound 15"
+    assert found["clip_frames"] == "8"
+    stored = recipe.model_copy(update={"flow": recipe.flow.model_copy(update={"store": tmp_path})})
+    found = evaluate_model(random_model(stored), nothing, device=CPU).protocol
+    assert found["flow"] == "fast from a store, 10 fields, bound 15"

@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from attcell.arguments import shown
+from attcell.config import Recipe
 from attcell.data.dataset import KeptViews, PlannedViews, ViewPlan
 from attcell.data.sources import Listing, read_source
 from attcell.engine.build import evaluation_plan, input_spec
@@ -140,11 +141,23 @@ def evaluate_model(
         "short_videos": plan.short,
         "resize": f"{spec.resize} {spec.short_side}" if spec.resize == "short" else "squash",
         "size": spec.size,
+        **_motion_protocol(model.recipe),
         "scores": "softmax, averaged over crops",
     }
     return Evaluation(
         model.labels, listing.records, np.stack(list(scores.values())), unread, tuple(notes), protocol
     )
+
+
+def _motion_protocol(recipe: Recipe) -> dict[str, str]:
+    """How the input of the flow and clip streams is made, where there are such."""
+    flow, made = recipe.flow, {}
+    if "flow" in recipe.model.streams:
+        where = "from a store" if flow.store is not None else "computed from the resized frames"
+        made["flow"] = f"{flow.method} {where}, {flow.fields} fields, bound {flow.bound:g}"
+    if "clip" in recipe.model.streams:
+        made["clip_frames"] = str(recipe.clip.frames)
+    return made
 
 
 def _views_of(

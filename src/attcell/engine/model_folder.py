@@ -101,6 +101,21 @@ def load_model(folder: str | Path) -> SavedModel:
     return SavedModel(network.eval(), tuple(config["labels"]), recipe, config["training"])
 
 
+def read_recipe(folder: Path) -> Recipe | None:
+    """The recipe that a model folder was trained by; None for anything that is no model folder.
+
+    Raises:
+        ModelError: ``config.json`` is damaged.
+    """
+    path = folder / "config.json"
+    if not path.is_file():
+        return None
+    try:
+        return check_recipe(_read_config(path)["recipe"], source=str(path))
+    except CallError as error:
+        raise ModelError(f"{error}\n{path} is damaged; copy the model anew") from error
+
+
 def _read_config(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))

@@ -27,6 +27,7 @@ from attcell.config import Recipe, TrainSection, load_recipe
 from attcell.engine.build import build_network
 from attcell.engine.fusing import tune_fusion
 from attcell.engine.inference import best_device
+from attcell.engine.inherited import other_inputs
 from attcell.engine.interruption import Interruption
 from attcell.engine.learner import Learner, Standing
 from attcell.engine.material import Material, gather_material, read_listings
@@ -36,6 +37,7 @@ from attcell.engine.schedule import num_iterations
 from attcell.errors import CallError, TrainingError
 from attcell.files import check_output, write_text
 from attcell.nn import LateFusion
+from attcell.progress import say
 
 RECIPE_FILE = "recipe.yaml"
 CHECKPOINT = Path("checkpoints") / "last.ckpt"
@@ -78,6 +80,8 @@ def train(recipe: Recipe, run_folder: str | Path, *, resume: bool = False) -> Tr
     torch.manual_seed(section.seed)
     listings = read_listings(recipe)
     network = build_network(recipe, len(listings.labels), load_weights=True)
+    for sentence in other_inputs(recipe) if not started_by_another else ():
+        say(sentence)
     material = gather_material(recipe, listings, network, _device(section))
     iterations = num_iterations(section, material.num_videos)
     model_folder = run_folder / "model"

@@ -1,0 +1,74 @@
+"""A stream that begins as another model's, with its input made otherwise."""
+
+from __future__ import annotations
+
+import pytest
+
+from attcell.engine.inherited import other_inputs
+from attcell.engine.model_folder import save_model
+from attcell.engine.training import train
+from attcell.errors import ModelError
+from tests.engine.conftest import random_model, recipe_of
+
+SMALL = {"weights": "none", "conv6_channels": 4}
+STREAMS = {
+    "frame": {"backbone": "small", **SMALL},
+    "flow": {"backbone": "small", **SMALL},
+    "clip": {"backbone": "small3d", **SMALL},
+}
+
+
+@pytest.fixture
+def begun(tmp_path):
+    model = random_model(recipe_of(tmp_path, model={"streams": STREAMS}, clip={"frames": 8}))
+    save_model(tmp_path / "model", model.network, model.labels, model.recipe, model.training)
+    return tmp_path / "model"
+
+
+def recipe(begun, key, **sections):
+    streams = {name: {**stream, key: str(begun)} for name, stream in STREAMS.items()}
+    return recipe_of(begun.parent, model={"streams": streams}, **{"clip": {"frames": 8}, **sections})
+
+
+@pytest.mark.parametrize("key", ["begin_with", "weights"])
+def test_input_made_alike_is_not_spoken_of(begun, key):
+    assert list(other_inputs(recipe(begun, key))) == []
+
+
+@pytest.mark.parametrize("key", ["begin_with", "weights"])
+def test_each_stream_names_what_differs(begun, key):
+    changed = recipe(begun, key, flow={"bound": 10.0, "deviation": 5.0}, clip={"frames": 16})
+    flow, clip = other_inputs(changed)
+    assert flow == (
+        f"warning: the flow stream begins as that of {begun}, which was trained with flow.bound 20.0 instead "
+        "of 10.0, flow.deviation 10.0 instead of 5.0; it will see other numbers. Set them alike unless this "
+        "is meant"
+    )
+    assert "clip.frames 8 instead of 16" in clip
+
+
+def test_other_colours_concern_frames_and_clips(begun):
+    changed = recipe(begun, "begin_with", input={"size": 32, "short_side": 36, "mean": [0.5, 0.5, 0.5]})
+    frame, clip = other_inputs(changed)
+    assert all(
+        "input.mean (0.485, 0.456, 0.406) instead of (0.5, 0.5, 0.5)" in line for line in (frame, clip)
+    )
+
+
+def test_a_damaged_description_is_named(begun):
+    (begun / "config.json").write_text("{")
+    with pytest.raises(ModelError, match=r"config\.json is not JSON"):
+        list(other_inputs(recipe(begun, "begin_with")))
+
+
+def test_other_weights_have_no_recipe(tmp_path):
+    assert list(other_inputs(recipe_of(tmp_path, model={"streams": STREAMS}))) == []
+
+
+def test_training_says_so(folder, tmp_path, capsys):
+    frame = {"frame": STREAMS["frame"]}
+    train(recipe_of(folder, model={"streams": frame}, train={"iterations": 1}), tmp_path / "one")
+    begun = {"frame": {**frame["frame"], "begin_with": str(tmp_path / "one" / "model")}}
+    other = {"size": 32, "short_side": 36, "mean": [0.5, 0.5, 0.5]}
+    train(recipe_of(folder, model={"streams": begun}, input=other, train={"iterations": 1}), tmp_path / "two")
+    assert "warning: the frame stream begins as that of" in capsys.readouterr().err
