@@ -7,13 +7,14 @@ from typing import Literal
 from torch import nn
 
 from attcell.arguments import shown, whole_number
-from attcell.config import ModelSection, Recipe, StreamSection
+from attcell.config import InputSection, ModelSection, Recipe, StreamSection
 from attcell.data.dataset import ViewPlan
 from attcell.engine.weights import load_backbone_weights, load_stream
 from attcell.errors import CallError
 from attcell.nn import (
     STAN,
     AttCell,
+    Backbone,
     LateFusion,
     Network,
     Normalise,
@@ -106,7 +107,7 @@ def _build_stream(name: str, section: StreamSection, recipe: Recipe) -> Stream:
     backbone = build_backbone(
         section.backbone, section.tap, in_channels=2 * recipe.flow.fields if name == "flow" else 3
     )
-    _check_input(name, section, backbone.takes)
+    _check_input(name, backbone, recipe.input)
     backbone.train_from(section.train_from)
     attention: nn.Module = AttCell(section.conv6_channels, uniform_start=model.uniform_start)
     return Stream(
@@ -127,10 +128,16 @@ def _normalise(name: str, recipe: Recipe) -> Normalise:
     return Normalise([255 * value for value in mean], [255 * value for value in deviation])
 
 
-def _check_input(name: str, section: StreamSection, takes: str) -> None:
+def _check_input(name: str, backbone: Backbone, pictures: InputSection) -> None:
     wanted = "clip" if name == "clip" else "picture"
-    if takes != wanted:
+    if backbone.takes != wanted:
         raise CallError(
-            f"the {name} stream's backbone is {section.backbone}, which takes a {takes}, not a {wanted}; "
-            "for clips choose one such as c3d or r3d_18, for the others one such as vgg16"
+            f"the {name} stream's backbone is {backbone.name}, which takes a {backbone.takes}, not a "
+            f"{wanted}; for clips choose one such as c3d or r3d_18, for the others one such as vgg16"
+        )
+    usual = InputSection()
+    if backbone.expects_imagenet and (pictures.mean, pictures.std) != (usual.mean, usual.std):
+        raise CallError(
+            f"input.mean {list(pictures.mean)} and input.std {list(pictures.std)} are not ImageNet's, from "
+            f"which {backbone.name} brings colours to the figures of its own weights; leave both out"
         )

@@ -58,6 +58,11 @@ class Backbone(nn.Module):
         modules = self.named_as_published.named_modules()
         return next(f"{name}.weight" for name, part in modules if isinstance(part, nn.Conv2d | nn.Conv3d))
 
+    @property
+    def expects_imagenet(self) -> bool:
+        """Whether its first layer turns ImageNet's mean and deviation into those of its own weights."""
+        return hasattr(self.body, "input")
+
     def forward(self, pictures: Float[Tensor, "N C *L H W"]) -> Float[Tensor, "N F K K"]:
         """Pictures, or clips, to feature maps."""
         return self.body(pictures)

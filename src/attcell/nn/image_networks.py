@@ -40,7 +40,7 @@ def googlenet(tap: str, in_channels: int) -> Built:
     network = _looking_at(build(init_weights=False, aux_logits=True), in_channels)
     keys = frozenset(network.state_dict())
     network.aux1 = network.aux2 = None
-    body = nn.Sequential(OrderedDict(transform=_GoogLeNetInput() if in_channels == 3 else nn.Identity()))
+    body = nn.Sequential(OrderedDict(input=_GoogLeNetInput()) if in_channels == 3 else OrderedDict())
     for child, module in _until(network, tap).named_children():
         body.add_module(child, module)
     return body, {"inception5b": 1024, "inception4e": 832}[tap], keys
