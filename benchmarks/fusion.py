@@ -102,7 +102,7 @@ def run(out: Path, seed: int) -> list[dict[str, Any]]:
     write_dataset(folder / "untrimmed", "untrimmed", seed=seed, videos=VIDEOS)
     for source in (*(f"trimmed/{split}" for split in TRIMMED), *(f"untrimmed/{split}" for split in VIDEOS)):
         listing = read_source(folder / source, None, None)
-        outcome = extract_flow(listing, folder / "flow" / source, FLOW, form="zip", workers=WORKERS)
+        outcome = extract_flow(listing, folder / "fields" / source, FLOW, form="zip", workers=WORKERS)
         if outcome.failed:
             raise DataError(f"{source}: {outcome.failed}")
     with ProcessPoolExecutor(WORKERS, multiprocessing.get_context("spawn"), _start_worker) as pool:
@@ -138,12 +138,12 @@ def _train_backbone(stream: str, folder: Path, seed: int) -> None:
     values = {
         **INPUT,
         "data": {"train": str(videos / "train"), "val": str(videos / "val"), "workers": 0},
-        "flow": {**INPUT["flow"], "store": str(folder / "flow" / "trimmed")},
+        "flow": {**INPUT["flow"], "store": str(folder / "fields" / "trimmed")},
         "segments": {"train": segments, "test": segments},
         "model": {**_network({stream: {"weights": "none"}})},
         "train": {**TRAINING, "epochs": epochs, "checkpoint_every": 150, "seed": seed},
     }
-    _train(values, folder / stream)
+    _train(values, folder / "backbones" / stream)
 
 
 def _measure(fused: Fused, folder: Path, seed: int) -> None:
@@ -153,19 +153,23 @@ def _measure(fused: Fused, folder: Path, seed: int) -> None:
         return
     videos, features = folder / "untrimmed", folder / "features"
     streams = {
-        name: {"weights": str(folder / name / "model"), "train_from": "none", "standardise": True}
+        name: {
+            "weights": str(folder / "backbones" / name / "model"),
+            "train_from": "none",
+            "standardise": True,
+        }
         for name in fused.streams
     }
     values = {
         **INPUT,
         "data": {split: str(videos / split) for split in VIDEOS} | {"workers": 0},
-        "flow": {**INPUT["flow"], "store": str(folder / "flow" / "untrimmed")},
+        "flow": {**INPUT["flow"], "store": str(folder / "fields" / "untrimmed")},
         "segments": {"train": 12, "test": 24},
         "cache": {"folder": str(features), "positions": 2, "mirrored": True},
         "model": {**_network(streams), "fusion": fused.fusion},
         "train": {**TRAINING, "epochs": 32, "checkpoint_every": 60, "seed": seed},
     }
-    saved = load(_train(values, folder / fused.name.replace(" ", "-") / "run")).saved
+    saved = load(_train(values, _result(folder, fused).with_name("run"))).saved
     device = best_device()
     evaluation = evaluate_model(saved, listing_of(saved, "test"), cache_folder=features, device=device)
     row = {"network": fused.name, "seed": seed, **evaluation.figures()}
@@ -173,7 +177,7 @@ def _measure(fused: Fused, folder: Path, seed: int) -> None:
 
 
 def _result(folder: Path, fused: Fused) -> Path:
-    return folder / fused.name.replace(" ", "-") / "result.json"
+    return folder / "networks" / fused.name.replace(" ", "-") / "result.json"
 
 
 def _network(streams: dict[str, dict[str, Any]]) -> dict[str, Any]:
