@@ -73,8 +73,13 @@ def test_the_stream_that_knows_counts_most(network, views, right, capsys):
     labels = scores[right].argmax(axis=1)
     assert len(set(labels)) > 1
     network.train()
-    tune_fusion(network, material_of(views, labels))
+    accuracy, loss = tune_fusion(network, material_of(views, labels))
     expected = fusion_weights(scores, labels)
+    fused = np.einsum("m,mna->na", expected, scores)
+    assert accuracy == np.mean(fused.argmax(1) == labels)
+    assert loss == pytest.approx(
+        np.mean([-np.log(row[label]) for row, label in zip(fused, labels, strict=True)])
+    )
     assert network.weights.tolist() == expected.tolist()
     assert expected[right] > 0.5
     assert not network.training
@@ -84,7 +89,7 @@ def test_the_stream_that_knows_counts_most(network, views, right, capsys):
 
 
 def test_without_validation_videos_all_count_alike_and_it_is_said(network, capsys):
-    tune_fusion(network, material_of(None))
+    assert tune_fusion(network, material_of(None)) is None
     assert network.weights.tolist() == [0.5, 0.5]
     assert capsys.readouterr().err == (
         "late fusion: no validation videos to weigh the streams by, so all count alike\n"

@@ -14,15 +14,18 @@ from attcell.nn import LateFusion
 from attcell.progress import say, track
 
 
-def tune_fusion(network: LateFusion, material: Material) -> None:
+def tune_fusion(network: LateFusion, material: Material) -> tuple[float, float] | None:
     """Set the weights of the streams to those that do best on the validation videos; without any, all alike.
+
+    Returns:
+        accuracy and log-loss on these videos with the weights; None without any.
 
     Raises:
         VideoError: a validation video that cannot be read any more.
     """
     if material.val is None:
         say("late fusion: no validation videos to weigh the streams by, so all count alike")
-        return
+        return None
     network.eval()
     rows = []
     loader = DataLoader(material.val, batch_size=None, num_workers=material.workers)
@@ -32,7 +35,11 @@ def tune_fusion(network: LateFusion, material: Material) -> None:
         scores = mean_stream_probabilities(network, views.inputs, kept_features=material.kept_features)
         rows.append(torch.stack(list(scores.values())).double().cpu().numpy())
     labels = np.array([record.label for record in material.val_records])
-    weights = fusion_weights(np.stack(rows, axis=1), labels)
+    scores = np.stack(rows, axis=1)
+    weights = fusion_weights(scores, labels)
     network.set_weights(torch.from_numpy(weights))
     named = zip(network.networks, weights, strict=True)
     say("late fusion: " + ", ".join(f"{name} counts {weight:.2f}" for name, weight in named))
+    fused: np.ndarray = np.einsum("m,mna->na", weights, scores)
+    right = fused[np.arange(len(labels)), labels]
+    return float(np.mean(fused.argmax(axis=1) == labels)), float(-np.log(np.maximum(right, 1e-12)).mean())

@@ -12,7 +12,7 @@ import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import lightning as L
@@ -97,17 +97,20 @@ def train(recipe: Recipe, run_folder: str | Path, *, resume: bool = False) -> Tr
         trainer = _trainer(section, run_folder, learner, interruption)
         _fit(trainer, learner, checkpoint if resume and checkpoint.is_file() else None)
     assert learner.best is not None, "a finished round has a standing"
+    best = learner.best
     if recipe.model.fusion == "late" and not started_by_another:
-        _weigh_streams(model_folder, recipe, material, learner.best)
-    return TrainingOutcome(model_folder, learner.best, iterations)
+        best = _weigh_streams(model_folder, recipe, material, best)
+    return TrainingOutcome(model_folder, best, iterations)
 
 
-def _weigh_streams(model_folder: Path, recipe: Recipe, material: Material, best: Standing) -> None:
-    """Late fusion: weigh the streams of the best network, and write it again."""
+def _weigh_streams(model_folder: Path, recipe: Recipe, material: Material, best: Standing) -> Standing:
+    """Late fusion: weigh the streams of the best network, write it again, and say how it stands now."""
     saved = load_model(model_folder)
     assert isinstance(saved.network, LateFusion)
-    tune_fusion(saved.network.to(_device(recipe.train)), material)
-    save_model(model_folder, saved.network, saved.labels, recipe, {"standing": asdict(best)})
+    figures = tune_fusion(saved.network.to(_device(recipe.train)), material)
+    standing = best if figures is None else replace(best, accuracy=figures[0], loss=figures[1])
+    save_model(model_folder, saved.network, saved.labels, recipe, {"standing": asdict(standing)})
+    return standing
 
 
 def _fit(trainer: L.Trainer, learner: Learner, checkpoint: Path | None) -> None:
