@@ -32,14 +32,14 @@ def tune_fusion(network: LateFusion, material: Material) -> tuple[float, float] 
     for views in track(loader, len(material.val_records), "weighing streams"):
         if isinstance(views, VideoError):
             raise views
-        scores = mean_stream_probabilities(network, views.inputs, kept_features=material.kept_features)
-        rows.append(torch.stack(list(scores.values())).double().cpu().numpy())
+        found = mean_stream_probabilities(network, views.inputs, kept_features=material.kept_features)
+        rows.append(torch.stack(list(found.values())).double().cpu().numpy())
     labels = np.array([record.label for record in material.val_records])
     scores = np.stack(rows, axis=1)
     weights = fusion_weights(scores, labels)
     network.set_weights(torch.from_numpy(weights))
     named = zip(network.networks, weights, strict=True)
     say("late fusion: " + ", ".join(f"{name} counts {weight:.2f}" for name, weight in named))
-    fused: np.ndarray = np.einsum("m,mna->na", weights, scores)
+    fused = np.einsum("m,mna->na", weights, scores)
     right = fused[np.arange(len(labels)), labels]
     return float(np.mean(fused.argmax(axis=1) == labels)), float(-np.log(np.maximum(right, 1e-12)).mean())
