@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from attcell.data.sources import read_source
 from attcell.engine import extract_flow as module
 from attcell.engine.build import build_network, input_spec
 from attcell.engine.evaluation import evaluate_model
+from attcell.engine.extract import feature_store
 from attcell.engine.extract_flow import FlowRecipe, extract_flow
 from attcell.engine.material import gather_material, read_listings
 from attcell.engine.predicting import predict_video
@@ -221,3 +223,24 @@ def test_videos_of_a_list_by_paths_from_the_root_stay_inside_the_store(moving, t
         assert extract_flow(read_source(listed), out, SIZE).num_written == 1
         assert sorted(path.name for path in (tmp_path / "videos" / "sit").iterdir()) == ["0.avi"]
         assert source_of(FlowSpec(store=out), record.path).files.num_fields == 8
+
+
+def test_flow_that_was_made_again_leaves_no_stale_features(moving, store, tmp_path):
+    frozen = {"flow": {**FLOW["flow"], "train_from": "none"}}
+    wanted = recipe_of(moving, model={"streams": frozen}, flow={"fields": 3, "store": store})
+    stream = random_model(wanted).network.stream("flow")
+    record = read_source(moving).records[0]
+    plan = ViewPlan(num_segments=2)
+
+    def kept():
+        return feature_store(tmp_path / "features", "flow", stream, input_spec(wanted), plan)
+
+    kept().write(record, torch.zeros(1, 2, 4, 2, 2))
+    assert kept().holds(record)
+    moved = tmp_path / "moved"
+    shutil.copytree(store, moved)
+    elsewhere = replace(input_spec(wanted).flow, store=moved)
+    spec = replace(input_spec(wanted), flow=elsewhere)
+    assert feature_store(tmp_path / "features", "flow", stream, spec, plan).holds(record), "only moved"
+    extract_flow(read_source(moving), store, replace(SIZE, short_side=20), rebuild=True)
+    assert not kept().holds(record)

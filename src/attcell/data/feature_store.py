@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,14 @@ class FeatureStore:
     Args:
         folder: where all recipes' maps lie, each in a folder of its own.
         made_by: everything that the maps depend on, in plain types; its hash is the fingerprint.
+        name_of: a video's name by its content, and by whatever else is its own that the maps depend on.
     """
 
-    def __init__(self, folder: Path, made_by: dict[str, Any]) -> None:
+    def __init__(
+        self, folder: Path, made_by: dict[str, Any], name_of: Callable[[Path], str] | None = None
+    ) -> None:
         self.made_by = made_by
+        self.name_of = content_digest if name_of is None else name_of
         self.fingerprint = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:16]
         self.folder = folder / self.fingerprint
         self._names: dict[Path, str] = {}
@@ -90,7 +95,7 @@ class FeatureStore:
 
     def _path(self, record: VideoRecord) -> Path:
         if record.path not in self._names:
-            self._names[record.path] = content_digest(record.path)
+            self._names[record.path] = self.name_of(record.path)
         return self.folder / f"{self._names[record.path]}.safetensors"
 
 

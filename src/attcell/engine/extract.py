@@ -5,8 +5,11 @@ Each stream has a store of its own, so that a network of other streams finds wha
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +18,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from attcell.data.dataset import PlannedViews, ViewPlan, Views
-from attcell.data.feature_store import FeatureStore
+from attcell.data.feature_store import FeatureStore, content_digest
 from attcell.engine.weights import state_digest
 from attcell.errors import VideoError
 from attcell.nn import Network, Stream
 from attcell.progress import track
 from attcell.records import VideoRecord
+from attcell.video.flow_codes import flow_files_of
 from attcell.video.modalities import InputSpec
 
 DECODING_VERSION = 2  # raise it when the same video would give other frames
@@ -29,9 +33,10 @@ BACKBONE_BATCH = 32
 
 def feature_store(folder: Path, name: str, stream: Stream, spec: InputSpec, plan: ViewPlan) -> FeatureStore:
     """The store of what a stream's backbone makes of these views."""
+    flow = {**asdict(spec.flow), "store": spec.flow.store is not None}  # a store is named video by video
     of_stream: dict[str, dict[str, Any]] = {
         "frame": {},
-        "flow": {"flow": {key: str(value) for key, value in asdict(spec.flow).items()}},
+        "flow": {"flow": {key: str(value) for key, value in flow.items()}},
         "clip": {"clip_frames": spec.clip_frames},
     }
     backbone = stream.backbone
@@ -46,7 +51,15 @@ def feature_store(folder: Path, name: str, stream: Stream, spec: InputSpec, plan
         "decoding": DECODING_VERSION,
         **of_stream[name],
     }
-    return FeatureStore(folder, made_by)
+    flow_store = spec.flow.store if name == "flow" else None
+    return FeatureStore(folder, made_by, None if flow_store is None else partial(_name_with_flow, flow_store))
+
+
+def _name_with_flow(store: Path, video: Path) -> str:
+    """A name for a video's content and what its flow on disk was made by, for that may be made again."""
+    flow = flow_files_of(store, video)
+    described = str(flow.path) if flow.description is None else json.dumps(flow.description, sort_keys=True)
+    return hashlib.sha256(f"{content_digest(video)} {described}".encode()).hexdigest()[:24]
 
 
 def extract_features(
