@@ -123,6 +123,18 @@ def test_a_store_by_another_recipe_is_refused(tmp_path, made_by, said):
         check_store(FlowSpec(store=tmp_path), Path("a.mp4"), "abc")
 
 
+def test_a_store_of_another_size_is_refused_where_one_is_given(tmp_path):
+    described = {"source": "abc", "method": "fast", "bound": 20.0, "short_side": 256}
+    with new_flow_folder(tmp_path / "a") as target:
+        fill(target, 5, description=described)
+    check_store(FlowSpec(store=tmp_path), Path("a.mp4"), "abc")
+    check_store(FlowSpec(store=tmp_path, short_side=256), Path("a.mp4"), "abc")
+    with pytest.raises(
+        DataError, match=r"short_side 256, not 56\. Set flow\.method, flow\.bound and flow\.short"
+    ):
+        check_store(FlowSpec(store=tmp_path, short_side=56), Path("a.mp4"), "abc")
+
+
 def test_a_store_by_this_recipe_or_of_another_tool_is_taken(tmp_path):
     for name, description in (("a", {"source": "abc", "method": "fast", "bound": 20.0}), ("b", None)):
         with new_flow_folder(tmp_path / name) as target:

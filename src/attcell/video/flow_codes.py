@@ -169,7 +169,9 @@ def _refuse_other_recipe(files: FlowFiles, spec: FlowSpec) -> None:
     made_by = files.description
     if made_by is None:  # another tool's, which does not say
         return
-    wanted = {"method": spec.method, "bound": spec.bound}
+    wanted: dict[str, object] = {"method": spec.method, "bound": spec.bound}
+    if spec.short_side is not None:
+        wanted["short_side"] = spec.short_side
     differing = [
         f"{key} {made_by.get(key)!r}, not {value!r}"
         for key, value in wanted.items()
@@ -177,8 +179,8 @@ def _refuse_other_recipe(files: FlowFiles, spec: FlowSpec) -> None:
     ]
     if differing:
         raise DataError(
-            f"{files.path} was made by another recipe: {', '.join(differing)}. Set flow.method and "
-            "flow.bound to what it was made by, or compute it again"
+            f"{files.path} was made by another recipe: {', '.join(differing)}. Set flow.method, "
+            "flow.bound and flow.short_side to what it was made by, or compute it again"
         )
 
 
