@@ -61,6 +61,8 @@ def test_to_dict_has_every_streams_attention(prediction):
     assert list(content["spatial_attention"]) == ["flow", "clip"]
     assert "flow" not in content, "it is a picture"
     assert prediction.to_dict()["temporal_attention_by_stream"] == {}
+    weighed = replace(late, stream_weights={"flow": 0.75, "clip": 0.25}).to_dict()
+    assert weighed["stream_weights"] == {"flow": 0.75, "clip": 0.25}
 
 
 def test_to_dict_has_all_but_the_pictures(prediction):

@@ -58,6 +58,7 @@ class Prediction:
             a frame; it covers the whole frame. None without a flow stream.
         temporal_attention_by_stream: stream name -> (T,) the β of each stream's own network in late fusion;
             empty where one β serves all streams.
+        stream_weights: stream name -> how much its network counts in late fusion, 1 in all; else empty.
     """
 
     video: str
@@ -74,6 +75,7 @@ class Prediction:
     notes: tuple[str, ...] = ()
     flow: np.ndarray | None = field(default=None, repr=False)
     temporal_attention_by_stream: dict[str, np.ndarray] = field(default_factory=dict)
+    stream_weights: dict[str, float] = field(default_factory=dict)
 
     def top(self, count: int = 5) -> list[tuple[str, float]]:
         """The ``count`` best classes with their probabilities, best first."""
@@ -95,6 +97,7 @@ class Prediction:
             "temporal_attention_by_stream": {
                 name: weights.tolist() for name, weights in self.temporal_attention_by_stream.items()
             },
+            "stream_weights": dict(self.stream_weights),
             "spatial_attention": {name: maps.tolist() for name, maps in self.spatial_attention.items()},
             "attended_area": list(self.attended_area),
             "notes": list(self.notes),

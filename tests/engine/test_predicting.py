@@ -130,6 +130,9 @@ def test_every_part_of_a_prediction_with_all_streams(tmp_path, fusion, one_threa
     assert list(found.temporal_attention_by_stream) == (list(STREAMS) if fusion == "late" else [])
     for name, weights in found.temporal_attention_by_stream.items():
         np.testing.assert_allclose(weights, out.temporal_attention_by_stream[name][0], atol=1e-6)
+    assert found.stream_weights == pytest.approx(
+        {"frame": 0.5, "flow": 0.2, "clip": 0.3} if fusion == "late" else {}
+    )
     assert found.flow.shape == (3, 2, 36, 48)
     assert found.flow.mean(axis=(2, 3)) == pytest.approx(np.tile([1, -0.5], (3, 1)), abs=0.2)
 

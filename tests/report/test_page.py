@@ -197,7 +197,8 @@ def streams_page(make_prediction: Maker, path: Path, *, late: bool) -> Page:
     flow = np.zeros((4, 2, 9, 16), np.float32)
     flow[:, 0] = 2.5
     own = {"frame": np.array([0.7, 0.1, 0.1, 0.1]), "flow": np.array([0.1, 0.1, 0.1, 0.7])}
-    changes = {"temporal_attention_by_stream": own} if late else {}
+    weights = {"frame": 0.65, "flow": 0.35}
+    changes = {"temporal_attention_by_stream": own, "stream_weights": weights} if late else {}
     return written(path, make_prediction(streams=("frame", "flow"), flow=flow, **changes))
 
 
@@ -231,6 +232,9 @@ def test_late_fusion_shows_the_attention_of_each_network(make_prediction: Maker,
     assert len(page.having("class", "beta")) == 4  # two lines, two keys
     (label,) = (attrs["aria-label"] for tag, attrs in page.elements if tag == "svg" and "aria-label" in attrs)
     assert label.endswith("; frame strongest at 00:03.2 with 0.700; flow strongest at 00:10.8 with 0.700")
+    keys = " ".join(page.texts["li"])
+    assert "frame (counts 0.65)" in keys
+    assert "flow (counts 0.35)" in keys
     early = streams_page(make_prediction, tmp_path / "early.html", late=False)
     assert early.having("class", "beta") == []
     assert any("one for all streams" in text for text in early.texts["small"])

@@ -50,6 +50,11 @@ class LateOutput:
         """Stream → the β of its own network."""
         return {name: out.temporal_attention for name, out in self.streams.items()}
 
+    @property
+    def stream_weights(self) -> dict[str, float]:
+        """Stream → how much its network counts; 1 in all."""
+        return dict(zip(self.streams, self.weights.tolist(), strict=True))
+
     def _averaged(self, values: list[Tensor]) -> Tensor:
         return torch.einsum("m,m...->...", self.weights.to(values[0]), torch.stack(values))
 

@@ -41,6 +41,11 @@ class STANOutput:
         """Empty: one β serves all streams. Late fusion has one for each."""
         return {}
 
+    @property
+    def stream_weights(self) -> dict[str, float]:
+        """Empty: one network looks at all streams. In late fusion each has one, with a weight."""
+        return {}
+
 
 class TemporalAttention(nn.Module):
     """An LSTM over the segments and an AttCell on its outputs: k_t and β of Eq. 7.

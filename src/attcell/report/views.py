@@ -70,7 +70,11 @@ class SegmentView:
 
 @dataclass(frozen=True)
 class VideoView:
-    """One video's section; ``peaks`` says in words when each network of late fusion attends most."""
+    """One video's section.
+
+    Of late fusion, ``networks`` names each stream's network with its weight, and ``peaks`` says in words when
+    it attends most.
+    """
 
     name: str
     path: str
@@ -85,6 +89,7 @@ class VideoView:
     area: tuple[float, float, float, float]
     size: tuple[int, int]
     curve: Curve
+    networks: list[str]
     peaks: str
     ticks: list[tuple[float, str]]
 
@@ -140,6 +145,7 @@ def video_view(prediction: Prediction, name: str) -> VideoView:
             prediction.temporal_attention,
             prediction.temporal_attention_by_stream,
         ),
+        networks=_network_names(prediction),
         peaks=_peak_words(prediction),
         ticks=axis.ticks(),
     )
@@ -177,6 +183,15 @@ def _stream_picture(prediction: Prediction, layer: Layer, t: int, at: str) -> St
         return StreamPicture(heat, None, "")
     flow = jpeg_uri(fitted(layer.picture(prediction, t), FRAME_LONGEST))
     return StreamPicture(heat, flow, f"Flow at {at}. {motion_words(prediction.flow[t])}")
+
+
+def _network_names(prediction: Prediction) -> list[str]:
+    """Each network of late fusion, with how much it counts if that is known."""
+    weights = prediction.stream_weights
+    return [
+        f"{name} (counts {weights[name]:.2f})" if name in weights else name
+        for name in prediction.temporal_attention_by_stream
+    ]
 
 
 def _peak_words(prediction: Prediction) -> str:
