@@ -2,10 +2,9 @@
 
     uv run python -m benchmarks.flow_store [--out DIR]
 
-Two runs are killed with SIGKILL after a random time of 40 to 90 seconds (the first half minute goes into
-compiling), a third goes on to the end. Then the store is checked:
-every file is a grey JPEG that OpenCV reads, numbered from 1, and nothing was computed twice but the videos
-in flight.
+Two runs are killed with SIGKILL at random, while the first and the second half of the videos are computed; a
+third goes on to the end. Then the store is checked: every file is a grey JPEG that OpenCV reads, numbered
+from 1, and nothing was computed twice but the videos in flight.
 """
 
 from __future__ import annotations
@@ -63,19 +62,20 @@ def _run(source: Path, out: Path) -> str:
     lines: list[str] = []
     seen: dict[Path, int] = {}
     computed = 0
-    for seconds in [random.uniform(40, 90), random.uniform(40, 90), None]:
+    for least in [random.randint(5, 40), random.randint(45, 80), None]:  # videos; then it is killed
         start = time.perf_counter()
         process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
-        try:
-            printed, _ = process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
+        if least is not None:
+            while len(_videos(out)) < least and process.poll() is None:
+                time.sleep(0.05)
+            time.sleep(random.uniform(0.0, 1.0))
             process.send_signal(signal.SIGKILL)
-            printed, _ = process.communicate()
+        printed, _ = process.communicate()
         time.sleep(2)  # its workers end by themselves
-        there = {path: path.stat().st_mtime_ns for path in out.glob("*/*") if path.name[0] != "."}
+        there = {path: path.stat().st_mtime_ns for path in _videos(out)}
         again = sum(there[path] != when for path, when in seen.items())
         computed += len(there) - len(seen) + again
-        ended = "killed" if process.returncode else printed.strip()
+        ended = "killed" if process.returncode else printed.strip().removeprefix(f"{out}: ")
         lines.append(
             f"- after {time.perf_counter() - start:.0f} s: {ended}; {len(there)} videos complete, "
             f"{again} of the earlier ones computed again"
@@ -85,6 +85,11 @@ def _run(source: Path, out: Path) -> str:
     lines.append(f"- {computed} videos computed, {len(seen)} in the store; files left over: {left_over}")
     lines.append(f"- {_checked(out)} flow files, each a grey JPEG to OpenCV, numbered from 1 without a gap")
     return "\n".join(lines) + "\n"
+
+
+def _videos(out: Path) -> list[Path]:
+    """The folders of the videos that are complete."""
+    return [path for path in out.glob("*/*") if path.name[0] != "."]
 
 
 def _checked(out: Path) -> int:

@@ -20,35 +20,46 @@ APPEARANCES: dict[str, tuple[int, int, int]] = {
     "yellow": (232, 198, 40),
     "purple": (158, 56, 190),
 }
-MOTIONS: tuple[str, ...] = ("wave", "kick", "squat", "star", "punch")
+# One frame of a motion of the first kind tells it. Those of the second all take one posture, and only the way
+# that the figure goes tells them: a frame shows the colour, flow shows the motion, and neither shows both.
+MOTIONS: dict[str, tuple[str, ...]] = {
+    "postures": ("wave", "kick", "squat", "star", "punch"),
+    "paths": ("slide", "hop", "charge", "circle", "shake"),
+}
 
-ALLOWED_NUM_CLASSES = tuple(range(4, 2 * len(MOTIONS) + 1, 2))
+ALLOWED_NUM_CLASSES = tuple(range(4, 2 * len(APPEARANCES) + 1, 2))
 _RUN = 3  # neighbouring classes that the decoys of one video make alike
 
 
 @dataclass(frozen=True)
 class ActionClass:
-    """One class: an appearance's index and a motion's index."""
+    """One class: an appearance's index and a motion's name."""
 
     appearance: int
-    motion: int
+    motion: str
 
     @property
     def name(self) -> str:
         """The label, such as ``wave_red``; also the folder's name."""
-        return f"{MOTIONS[self.motion]}_{list(APPEARANCES)[self.appearance]}"
+        return f"{self.motion}_{list(APPEARANCES)[self.appearance]}"
 
 
-def ring(num_classes: int) -> tuple[ActionClass, ...]:
-    """The classes in ring order. Raises CallError unless ``num_classes`` is 4, 6, 8 or 10."""
+def ring(num_classes: int, motions: str = "postures") -> tuple[ActionClass, ...]:
+    """The classes in ring order.
+
+    Raises CallError unless ``num_classes`` is 4, 6, 8 or 10, and ``motions`` postures or paths.
+    """
+    if motions not in MOTIONS:
+        raise CallError(f"unknown kind of motions {motions!r}; choose one of {', '.join(MOTIONS)}")
     if not isinstance(num_classes, Integral) or num_classes not in ALLOWED_NUM_CLASSES:
         allowed = ", ".join(map(str, ALLOWED_NUM_CLASSES))
         raise CallError(f"{num_classes} classes cannot be generated; choose one of {allowed}")
     size = num_classes // 2
-    return tuple(ActionClass(i // 2, (i + 1) // 2 % size) for i in range(num_classes))
+    names = MOTIONS[motions]
+    return tuple(ActionClass(i // 2, names[(i + 1) // 2 % size]) for i in range(num_classes))
 
 
-def decoys(classes: tuple[ActionClass, ...], index: int, rng: np.random.Generator) -> tuple[int, int]:
+def decoys(classes: tuple[ActionClass, ...], index: int, rng: np.random.Generator) -> tuple[int, str]:
     """The wrong appearance and the wrong motion that a video of class ``index`` shows beside the right ones.
 
     One of the three runs of three neighbouring classes that hold ``index`` is drawn; two appearances and two

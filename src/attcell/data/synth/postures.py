@@ -1,6 +1,6 @@
 """The postures of a little articulated figure, and the motions that lead through them.
 
-Every motion goes from standing to its own posture and back, once a cycle: part of every action looks like
+Every motion here goes from standing to its own posture and back, once a cycle: part of every action looks like
 standing, which all classes share.
 """
 
@@ -34,7 +34,8 @@ class Posture:
 STANDING = Posture()
 
 
-def _blend(start: Posture, end: Posture, weight: float) -> Posture:
+def blend(start: Posture, end: Posture, weight: float) -> Posture:
+    """The posture between two: ``start`` at weight 0, ``end`` at 1."""
     values = {
         f.name: (1.0 - weight) * getattr(start, f.name) + weight * getattr(end, f.name)
         for f in fields(Posture)
@@ -62,7 +63,7 @@ def acting(motion: str, cycles: float, amplitude: float = 1.0) -> Posture:
     """The posture after ``cycles`` cycles of ``motion``: standing at whole numbers, the peak half-way."""
     turn = 2.0 * np.pi * cycles
     weight = min(1.0, 1.3 * (1.0 - np.cos(turn)))  # at the peak for more than half of a cycle
-    return _blend(STANDING, _peak(motion, turn), amplitude * weight)
+    return blend(STANDING, _peak(motion, turn), amplitude * weight)
 
 
 def standing(seconds: float) -> Posture:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
+from attcell.data.synth.classes import MOTIONS
 from attcell.data.synth.figures import draw_figure
+from attcell.data.synth.paths import Displacement, displacement, ready
 from attcell.data.synth.postures import Posture, acting, standing, walking
 from attcell.data.synth.scene import FPS, MARGIN, SIZE, FigurePlan, ThingPlan, VideoPlan
 
@@ -55,13 +57,14 @@ def _draw_frame(
         _draw_thing(canvas, thing, seconds, shift)
     box = None
     for figure in plan.figures:
-        posture, x = _posture(figure, seconds)
+        posture, away = _stance(figure, seconds)
+        x, y = (c + figure.height * d for c, d in zip(figure.feet, (away.right, away.down), strict=True))
         drawn = draw_figure(
             canvas,
             posture,
             figure.look,
-            feet=(x + shift[0], figure.feet[1] + shift[1]),
-            height=figure.height,
+            feet=(x + shift[0], y + shift[1]),
+            height=figure.height * (1.0 + away.growth),
             near_side=figure.manner.near_side,
             scale=_SCALE,
         )
@@ -80,19 +83,25 @@ def _acts(figure: FigurePlan, seconds: float) -> bool:
     return figure.motion is not None and _interval_at(figure, seconds) is not None
 
 
-def _posture(figure: FigurePlan, seconds: float) -> tuple[Posture, float]:
-    """The posture at this time, and the x of the feet."""
-    x, edge = figure.feet[0], SIZE / 2 + figure.side * (SIZE / 2 + 30)
+def _stance(figure: FigurePlan, seconds: float) -> tuple[Posture, Displacement]:
+    """The posture at this time, and how far the figure is from its place."""
     start = _interval_at(figure, seconds)
     if figure.motion is not None and start is not None:
-        return acting(figure.motion, (seconds - start) / figure.manner.period, figure.manner.amplitude), x
-    way = abs(edge - x)
+        return _acting(figure.motion, (seconds - start) / figure.manner.period, figure.manner.amplitude)
+    way = abs(SIZE / 2 + figure.side * (SIZE / 2 + 30) - figure.feet[0])
     missing = way - _WALK_SPEED * (seconds - figure.enter)  # still to go until it has arrived
     gone = _WALK_SPEED * (seconds - figure.leave)
-    away = min(max(missing, gone, 0.0), way)
-    if away > 0.0:
-        return walking(_STEPS_PER_SECOND * seconds + figure.manner.phase), x + figure.side * away
-    return standing(seconds + 6.0 * figure.manner.phase), x
+    out = min(max(missing, gone, 0.0), way)
+    if out > 0.0:
+        posture = walking(_STEPS_PER_SECOND * seconds + figure.manner.phase)
+        return posture, Displacement(right=figure.side * out / figure.height)
+    return standing(seconds + 6.0 * figure.manner.phase), Displacement()
+
+
+def _acting(motion: str, cycles: float, amplitude: float) -> tuple[Posture, Displacement]:
+    if motion in MOTIONS["paths"]:
+        return ready(cycles, amplitude), displacement(motion, cycles, amplitude)
+    return acting(motion, cycles, amplitude), Displacement()
 
 
 def _draw_thing(canvas: Image.Image, thing: ThingPlan, seconds: float, shift: tuple[float, float]) -> None:

@@ -8,8 +8,9 @@ in before its first interval and out after its last. Only what the actor does in
 elsewhere it stands or is away. So every appearance shown is seen about equally long, and every motion too:
 only their meeting at one place and time tells the class.
 
-Recipe of the *trimmed* kind (3 to 4 s): the actor acts all the time; in half of the videos a grey figure
-stands beside it.
+Recipe of the *trimmed* kind (3 to 4 s): the actor acts all the time. With motions that are postures a grey
+figure stands beside it in half of the videos; with paths always one of a wrong appearance, for all that a
+frame can then learn is the colour of the one that acts.
 
 Both kinds: a still and a drifting neutral thing, a textured background, a slight camera walk, changes of
 brightness, and noise.
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attcell.data.synth.classes import APPEARANCES, MOTIONS, decoys, ring
+from attcell.data.synth.classes import APPEARANCES, decoys, ring
 from attcell.data.synth.figures import Colour, Look
 from attcell.errors import CallError
 
@@ -92,38 +93,41 @@ class VideoPlan:
         return next(figure for figure in self.figures if figure.role == "actor")
 
 
-def plan_video(kind: str, label: int, *, seed: int, split: str, number: int, num_classes: int) -> VideoPlan:
+def plan_video(
+    kind: str, label: int, *, seed: int, split: str, number: int, num_classes: int, motions: str = "postures"
+) -> VideoPlan:
     """Plan video ``number`` of class ``label`` in ``split``. The same arguments give the same plan.
 
     Its randomness comes from (seed, split, label, number) alone, so a video does not depend on how many
-    others there are. Raises CallError for an unknown kind or split, or a number of classes with no ring.
+    others there are. Raises CallError for an unknown kind, split or kind of motions, or a number of classes
+    with no ring.
     """
     if kind not in KINDS:
         raise CallError(f"unknown kind of generated video {kind!r}; choose one of {', '.join(KINDS)}")
     if split not in SPLITS:
         raise CallError(f"unknown split {split!r}; choose one of {', '.join(SPLITS)}")
-    classes = ring(num_classes)
+    classes = ring(num_classes, motions)
     entropy = (seed, SPLITS.index(split), label, number)
     rng = np.random.default_rng(entropy)
+    right = (classes[label].appearance, classes[label].motion)
     if kind == "trimmed":
         num_frames = int(rng.integers(3 * FPS, 4 * FPS + 1))
-        figures = _trimmed_figures(classes[label].appearance, classes[label].motion, num_frames / FPS, rng)
+        wrong_look = decoys(classes, label, rng)[0] if motions == "paths" else None
+        figures = _trimmed_figures(right, wrong_look, num_frames / FPS, rng)
     else:
         num_frames = int(rng.integers(10 * FPS, 16 * FPS + 1))
-        wrong = decoys(classes, label, rng)
-        right = (classes[label].appearance, classes[label].motion)
-        figures = _untrimmed_figures(right, wrong, num_frames / FPS, rng)
+        figures = _untrimmed_figures(right, decoys(classes, label, rng), num_frames / FPS, rng)
     return VideoPlan(kind, label, num_frames, figures, _things(rng), (*entropy, 1))
 
 
 def _untrimmed_figures(
-    right: tuple[int, int], wrong: tuple[int, int], duration: float, rng: np.random.Generator
+    right: tuple[int, str], wrong: tuple[int, str], duration: float, rng: np.random.Generator
 ) -> tuple[FigurePlan, ...]:
     lanes = rng.permutation(3)
     casts = (
-        ("actor", _coloured(right[0], rng), MOTIONS[right[1]]),
+        ("actor", _coloured(right[0], rng), right[1]),
         ("stand-in", _coloured(wrong[0], rng), None),
-        ("grey", _grey(rng), MOTIONS[wrong[1]]),
+        ("grey", _grey(rng), wrong[1]),
     )
     figures = []
     for (role, look, motion), lane in zip(casts, lanes, strict=True):
@@ -142,22 +146,23 @@ def _untrimmed_figures(
 
 
 def _trimmed_figures(
-    appearance: int, motion: int, duration: float, rng: np.random.Generator
+    right: tuple[int, str], wrong_look: int | None, duration: float, rng: np.random.Generator
 ) -> tuple[FigurePlan, ...]:
     always = (-duration, 2 * duration)
     height = rng.uniform(44, 60)
     x = rng.uniform(26, SIZE - 26)
     feet = (x, rng.uniform(1.3 * height + 2, SIZE - 4))
-    look = _coloured(appearance, rng)
+    look = _coloured(right[0], rng)
     whole = ((0.0, duration),)
-    actor = FigurePlan("actor", look, MOTIONS[motion], whole, *always, 1, feet, height, _manner(rng))
-    if rng.random() < 0.5:
+    actor = FigurePlan("actor", look, right[1], whole, *always, 1, feet, height, _manner(rng))
+    if wrong_look is None and rng.random() < 0.5:
         return (actor,)
     height = rng.uniform(36, 50)
     beside = x + (34 if x < SIZE / 2 else -34) + rng.uniform(-6, 6)
     feet = (beside, rng.uniform(1.3 * height + 2, SIZE - 4))
-    grey = FigurePlan("grey", _grey(rng), None, whole, *always, 1, feet, height, _manner(rng))
-    return _back_to_front([actor, grey])
+    role, look = ("grey", _grey(rng)) if wrong_look is None else ("stand-in", _coloured(wrong_look, rng))
+    idle = FigurePlan(role, look, None, whole, *always, 1, feet, height, _manner(rng))
+    return _back_to_front([actor, idle])
 
 
 def _back_to_front(figures: list[FigurePlan]) -> tuple[FigurePlan, ...]:

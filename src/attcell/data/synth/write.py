@@ -44,6 +44,7 @@ def write_dataset(
     *,
     seed: int = 0,
     num_classes: int = 6,
+    motions: str = "postures",
     videos: Mapping[str, int] = DEFAULT_VIDEOS,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
@@ -57,6 +58,7 @@ def write_dataset(
         kind: ``trimmed`` or ``untrimmed``.
         seed: the same seed gives the same videos; a video does not depend on how many others there are.
         num_classes: 4, 6, 8 or 10.
+        motions: ``postures``, which one frame tells, or ``paths``, which only the movement tells.
         videos: how many of each class in ``train``, ``val`` and ``test``.
         progress: called with (videos done, videos in all) after each one.
 
@@ -66,10 +68,10 @@ def write_dataset(
     """
     out = path_of(out, "out", "videos")
     seed = whole_number(seed, "seed", least=0)
-    labels = [c.name for c in ring(num_classes)]
+    labels = [c.name for c in ring(num_classes, motions)]
     num_classes = len(labels)
     videos = _checked(kind, videos)
-    parameters = {"format": FORMAT, "kind": kind, "seed": seed, "num_classes": num_classes}
+    parameters = {"format": FORMAT, "kind": kind, "seed": seed, "num_classes": num_classes, "motions": motions}
     _claim(out, {**parameters, "videos": {split: videos.get(split, 0) for split in SPLITS}})
     jobs = [
         _Job(f"{split}/{name}/{number:03d}.mp4", split, label, number)
@@ -86,7 +88,13 @@ def write_dataset(
     def work(job: _Job) -> VideoTruth:
         drawn = render(
             plan_video(
-                kind, job.label, seed=seed, split=job.split, number=job.number, num_classes=num_classes
+                kind,
+                job.label,
+                seed=seed,
+                split=job.split,
+                number=job.number,
+                num_classes=num_classes,
+                motions=motions,
             )
         )
         if not (out / job.name).exists():
