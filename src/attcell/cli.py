@@ -15,7 +15,7 @@ import typer
 
 from attcell.cli_extract import extract_app
 from attcell.errors import AttcellError
-from attcell.options import Crops, Kind, ListRoot, NumSegments, Split
+from attcell.options import Crops, Kind, ListRoot, Motions, NumSegments, Split
 
 app = typer.Typer(
     name="attcell",
@@ -72,6 +72,9 @@ def synth(
     ] = Kind.trimmed,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same videos.")] = 0,
     classes: Annotated[int, typer.Option(help="4, 6, 8 or 10.")] = 6,
+    motions: Annotated[
+        Motions, typer.Option(help="Told by a posture, which one frame shows, or by the figure's path alone?")
+    ] = Motions.postures,
     train: Annotated[int, typer.Option(min=0, help="Videos of each class for training.")] = 30,
     val: Annotated[int, typer.Option(min=0, help="Videos of each class for validation.")] = 5,
     test: Annotated[int, typer.Option(min=0, help="Videos of each class for testing.")] = 20,
@@ -90,6 +93,7 @@ def synth(
             kind.value,
             seed=seed,
             num_classes=classes,
+            motions=motions.value,
             videos={"train": train, "val": val, "test": test},
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )

@@ -12,6 +12,13 @@ from typing import Annotated
 import typer
 
 
+class Motions(StrEnum):
+    """The motions of generated videos."""
+
+    postures = "postures"
+    paths = "paths"
+
+
 class Kind(StrEnum):
     """The kinds of generated videos."""
 

@@ -47,6 +47,19 @@ def test_each_stream_names_what_differs(begun, key):
     assert "clip.frames 8 instead of 16" in clip
 
 
+def test_of_a_frame_stream_only_the_colours_are_compared(tmp_path):
+    model = random_model(recipe_of(tmp_path, model={"streams": {"frame": STREAMS["frame"]}}))
+    save_model(tmp_path / "model", model.network, model.labels, model.recipe, model.training)
+    streams = {name: {**stream, "weights": str(tmp_path / "model")} for name, stream in STREAMS.items()}
+    other = {"size": 32, "short_side": 36, "mean": [0.5, 0.5, 0.5]}
+    sections = {"model": {"streams": streams}, "clip": {"frames": 8}, "flow": {"bound": 10.0}}
+    assert list(other_inputs(recipe_of(tmp_path, **sections))) == []
+    frame, clip = other_inputs(recipe_of(tmp_path, **sections, input=other))
+    assert "the frame stream" in frame
+    assert "the clip stream" in clip
+    assert "clip.frames" not in clip
+
+
 def test_other_colours_concern_frames_and_clips(begun):
     changed = recipe(begun, "begin_with", input={"size": 32, "short_side": 36, "mean": [0.5, 0.5, 0.5]})
     frame, clip = other_inputs(changed)

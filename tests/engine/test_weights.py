@@ -12,6 +12,7 @@ from attcell.engine.model_folder import save_model
 from attcell.engine.weights import load_backbone_weights, misfit, state_digest
 from attcell.errors import CallError, ModelError
 from attcell.nn import Backbone, build_backbone
+from attcell.nn.adapt import cross_modality, inflated
 from tests.engine.conftest import random_model, recipe_of
 
 
@@ -186,6 +187,31 @@ def test_the_backbone_of_a_model_loads(model, tmp_path):
     assert all(torch.equal(value, expected[key]) for key, value in backbone.state_dict().items())
     with pytest.raises(ModelError, match=r"model are not of squeezenet: it lacks 50 keys"):
         load_backbone_weights(build_backbone("squeezenet"), str(tmp_path / "model"))
+
+
+def test_flow_and_clips_may_begin_as_a_models_frame_stream(model, tmp_path):
+    save_model(tmp_path / "model", model.network, model.labels, model.recipe, model.training)
+    pictures = model.network.stream("frame").backbone.named_as_published.state_dict()
+    first = "block1.0.weight"
+    flow, clips = build_backbone("small", in_channels=20), build_backbone("small3d")
+    load_backbone_weights(flow, str(tmp_path / "model"), "flow")
+    load_backbone_weights(clips, str(tmp_path / "model"), "clip")
+    found = flow.named_as_published.state_dict()
+    torch.testing.assert_close(found[first], cross_modality(pictures[first], 20))
+    assert all(torch.equal(found[key], value) for key, value in pictures.items() if key != first)
+    for key, value in clips.named_as_published.state_dict().items():
+        expected = inflated(pictures[key], value.shape[2]) if value.ndim == 5 else pictures[key]
+        torch.testing.assert_close(value, expected)
+
+
+def test_a_model_with_neither_the_stream_nor_a_frame_stream_is_refused(folder, tmp_path):
+    streams = {"flow": {"backbone": "small", "weights": "none", "conv6_channels": 8}}
+    model = random_model(recipe_of(folder, model={"streams": streams}))
+    save_model(tmp_path / "model", model.network, model.labels, model.recipe, model.training)
+    with pytest.raises(
+        ModelError, match=r"model has no clip and no frame stream; give one that has, or weig"
+    ):
+        load_backbone_weights(build_backbone("small3d"), str(tmp_path / "model"), "clip")
 
 
 def test_the_backbone_of_a_model_with_a_timm_backbone_loads(folder, tmp_path):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from attcell.nn.adapt import cross_modality
+from attcell.nn.adapt import cross_modality, inflated
 
 
 def plain(weight: np.ndarray, in_channels: int) -> np.ndarray:
@@ -46,3 +46,18 @@ def test_a_grey_input_is_seen_as_before_but_for_the_number_of_channels(channels:
     before = nn.functional.conv2d(grey.expand(-1, 3, -1, -1), weight)
     after = nn.functional.conv2d(grey.expand(-1, channels, -1, -1), cross_modality(weight, channels))
     torch.testing.assert_close(after, before * channels / 3, rtol=1e-4, atol=1e-5)
+
+
+@given(
+    st.integers(1, 4), st.integers(1, 3), st.integers(1, 5), st.tuples(st.integers(1, 4), st.integers(1, 4))
+)
+def test_an_inflated_convolution_sees_a_still_clip_as_the_picture(
+    filters: int, channels: int, length: int, kernel: tuple[int, int]
+) -> None:
+    generator = torch.Generator().manual_seed(filters + channels + length)
+    weight = torch.randn(filters, channels, *kernel, dtype=torch.float64, generator=generator)
+    picture = torch.randn(1, channels, 6, 7, dtype=torch.float64, generator=generator)
+    clip = picture[:, :, None].expand(-1, -1, length + 2, -1, -1)
+    found = nn.functional.conv3d(clip, inflated(weight, length))
+    expected = nn.functional.conv2d(picture, weight)[:, :, None].expand_as(found)
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)

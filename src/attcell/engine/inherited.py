@@ -15,6 +15,7 @@ _INPUT = {
     "flow": ("flow.method", "flow.bound", "flow.deviation", "flow.short_side"),
     "clip": (*_COLOURS, "clip.frames"),
 }
+_INPUT_OF_PICTURES = {"frame": _COLOURS, "flow": (), "clip": _COLOURS}  # where it begins as a frame stream
 
 
 def other_inputs(recipe: Recipe) -> Iterator[str]:
@@ -28,9 +29,10 @@ def other_inputs(recipe: Recipe) -> Iterator[str]:
         before = read_recipe(folder)
         if before is None:
             continue
+        keys = (_INPUT if name in before.model.streams else _INPUT_OF_PICTURES)[name]
         differing = [
             f"{key} {_value(before, key)} instead of {_value(recipe, key)}"
-            for key in _INPUT[name]
+            for key in keys
             if _value(before, key) != _value(recipe, key)
         ]
         if differing:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from attcell.errors import CallError, ModelError
 from attcell.nn import Backbone, Stream
-from attcell.nn.adapt import cross_modality
+from attcell.nn.adapt import cross_modality, inflated
 from attcell.nn.c3d import from_published
 
 TORCHVISION_WEIGHTS = {
@@ -33,15 +33,16 @@ _PICKLED = (b"PK", b"\x80")  # how a file begins that torch.save wrote, now and 
 def load_backbone_weights(backbone: Backbone, weights: str, stream: str = "frame") -> None:
     """Fill a backbone with weights.
 
-    Weights of a network that looks at colour pictures also fit one that looks at flow:
-    :func:`attcell.nn.adapt.cross_modality`.
+    Weights of a network that looks at colour pictures also fit one that looks at flow
+    (:func:`attcell.nn.adapt.cross_modality`), and one of the same layers that looks at clips
+    (:func:`attcell.nn.adapt.inflated`).
 
     Args:
         backbone: what :func:`attcell.nn.build_backbone` built.
         weights: ``pretrained``, ``none``, a file with the published key names, or a model folder of attcell
             with the same backbone. A file is ``.safetensors``, or one that ``torch.save`` wrote, of which
             nothing but tensors is read.
-        stream: whose backbone to take from a model folder.
+        stream: whose backbone to take from a model folder; where it has no such stream, the frame stream's.
 
     Raises:
         CallError: ``pretrained`` for a backbone without published weights, or no such file.
@@ -155,23 +156,29 @@ def _backbone_of_model(folder: Path, stream: str) -> dict[str, Tensor]:
     prefix = "backbone.body."
     state = {
         key.removeprefix(prefix): value
-        for key, value in _of_model(folder, stream).items()
+        for key, value in _of_model(folder, stream, "frame").items()
         if key.startswith(prefix)
     }
     return {key.removeprefix("network."): value for key, value in state.items()}  # timm's models are wrapped
 
 
-def _of_model(folder: Path, stream: str) -> dict[str, Tensor]:
-    """The weights of a model folder's stream, of early or of late fusion."""
+def _of_model(folder: Path, *streams: str) -> dict[str, Tensor]:
+    """The weights of the first of these streams that a model folder has, of early or of late fusion."""
     file = folder / "model.safetensors"
     if not file.is_file():
         raise CallError(f"{folder} is no model folder: it holds no model.safetensors")
     state = _read(file)
-    for prefix in (f"streams.{stream}.", f"networks.{stream}.streams.{stream}."):
-        found = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-        if found:
-            return found
-    raise ModelError(f"the model at {folder} has no {stream} stream; give one that has, or weights of a file")
+    for stream in streams:
+        for prefix in (f"streams.{stream}.", f"networks.{stream}.streams.{stream}."):
+            found = {
+                key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)
+            }
+            if found:
+                return found
+    missing = " and no ".join(dict.fromkeys(streams))
+    raise ModelError(
+        f"the model at {folder} has no {missing} stream; give one that has, or weights of a file"
+    )
 
 
 def _pretrained(backbone: Backbone) -> dict[str, Tensor]:
@@ -206,6 +213,7 @@ def _fit(backbone: Backbone, state: dict[str, Tensor], source: str) -> None:
     first = backbone.first_convolution
     if first in state and state[first].shape[1] == 3 != backbone.in_channels:
         state = {**state, first: cross_modality(state[first], backbone.in_channels)}
+    state = {key: _of_clips(value, wanted[key]) if key in wanted else value for key, value in state.items()}
     reasons = misfit(wanted, state, backbone.weight_keys)
     if reasons:
         names = "one of the PyTorch ports'" if backbone.name == "c3d" else "torchvision's or timm's"
@@ -214,3 +222,7 @@ def _fit(backbone: Backbone, state: dict[str, Tensor], source: str) -> None:
             f"Give the file of the same network, with {names} key names"
         )
     module.load_state_dict({key: state[key] for key in wanted if key in state}, strict=False)
+
+
+def _of_clips(value: Tensor, wanted: Tensor) -> Tensor:
+    return inflated(value, wanted.shape[2]) if (value.ndim, wanted.ndim) == (4, 5) else value

@@ -16,3 +16,12 @@ def cross_modality(
     """
     mean = weight.mean(dim=1, keepdim=True)
     return mean.expand(-1, in_channels, *weight.shape[2:]).contiguous()
+
+
+def inflated(weight: Float[Tensor, "F C kH kW"], length: int) -> Float[Tensor, "F C length kH kW"]:
+    """A convolution over pictures as one over clips that answers alike where nothing moves.
+
+    The weights are copied to each of ``length`` frames and divided by it (Carreira and Zisserman, "Quo
+    Vadis, Action Recognition?", 2017; neither of our papers does so).
+    """
+    return (weight / length)[:, :, None].repeat(1, 1, length, 1, 1)

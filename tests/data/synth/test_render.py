@@ -10,6 +10,7 @@ from PIL import Image
 
 from attcell.data.synth.classes import MOTIONS
 from attcell.data.synth.figures import Look, draw_figure
+from attcell.data.synth.paths import displacement
 from attcell.data.synth.postures import STANDING, acting
 from attcell.data.synth.render import render
 from attcell.data.synth.scene import FPS, KINDS, SIZE, plan_video
@@ -60,7 +61,7 @@ def test_without_the_actor_nothing_changes_outside_its_box(kind: str) -> None:
             assert rows.max() <= box[3]
 
 
-@pytest.mark.parametrize("motion", MOTIONS)
+@pytest.mark.parametrize("motion", MOTIONS["postures"])
 @pytest.mark.parametrize("near_side", [-1, 1])
 def test_the_box_is_tight(motion: str, near_side: int) -> None:
     look = Look((200, 0, 0), (100, 0, 0), (220, 180, 150), (40, 30, 20))
@@ -82,9 +83,24 @@ def test_a_figure_out_of_the_frame_has_no_box() -> None:
     assert not np.asarray(canvas).any()
 
 
-@pytest.mark.parametrize("motion", MOTIONS)
+@pytest.mark.parametrize("motion", MOTIONS["postures"])
 def test_every_motion_starts_and_ends_standing(motion: str) -> None:
     assert acting(motion, 0.0) == STANDING
     assert acting(motion, 1.0) == STANDING
     assert acting(motion, 0.5) != STANDING
-    assert len({acting(other, 0.5) for other in MOTIONS}) == len(MOTIONS)
+    assert len({acting(other, 0.5) for other in MOTIONS["postures"]}) == len(MOTIONS["postures"])
+
+
+@pytest.mark.parametrize("label", range(10))
+def test_a_figure_goes_its_path(label: int) -> None:
+    """The actor's box moves as the path says, but for the camera's walk."""
+    plan = plan_video("trimmed", label, seed=5, split="train", number=0, num_classes=10, motions="paths")
+    actor = replace(plan.actor, feet=(SIZE / 2, 84.0), height=44.0)
+    drawn = render(replace(plan, figures=tuple(f if f.role != "actor" else actor for f in plan.figures)))
+    assert actor.motion in MOTIONS["paths"]
+    for index, box in enumerate(drawn.boxes):
+        cycles = index / FPS / actor.manner.period
+        away = displacement(actor.motion, cycles, actor.manner.amplitude)
+        assert box is not None
+        assert abs((box[0] + box[2]) / 2 - actor.feet[0] - actor.height * away.right) < 4.5
+        assert abs(box[3] - actor.feet[1] - actor.height * away.down) < 4.5

@@ -50,6 +50,15 @@ def test_trimmed_recipe(label: int, seed: int) -> None:
     assert all(figure.motion is None for figure in video.figures if figure.role != "actor")
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 5), st.integers(0, 2**31))
+def test_beside_a_path_stands_another_appearance(label: int, seed: int) -> None:
+    """Else any colour in a frame would tell as much as that of the figure that acts."""
+    video = plan_video("trimmed", label, seed=seed, split="train", number=0, num_classes=6, motions="paths")
+    assert sorted(figure.role for figure in video.figures) == ["actor", "stand-in"]
+    assert video.actor.motion == ring(6, "paths")[label].motion
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_plan_follows_from_its_arguments_and_changes_with_each(kind: str) -> None:
     first = plan(kind)

@@ -1,7 +1,7 @@
 """The postures of a little articulated figure, and the motions that lead through them.
 
-Every motion here goes from standing to its own posture and back, once a cycle: part of every action looks like
-standing, which all classes share.
+Every motion here goes from standing to its own posture and back, once a cycle: part of every action looks
+like standing, which all classes share.
 """
 
 from __future__ import annotations

@@ -71,7 +71,13 @@ def write_dataset(
     labels = [c.name for c in ring(num_classes, motions)]
     num_classes = len(labels)
     videos = _checked(kind, videos)
-    parameters = {"format": FORMAT, "kind": kind, "seed": seed, "num_classes": num_classes, "motions": motions}
+    parameters = {
+        "format": FORMAT,
+        "kind": kind,
+        "seed": seed,
+        "num_classes": num_classes,
+        "motions": motions,
+    }
     _claim(out, {**parameters, "videos": {split: videos.get(split, 0) for split in SPLITS}})
     jobs = [
         _Job(f"{split}/{name}/{number:03d}.mp4", split, label, number)
