@@ -3,12 +3,12 @@
     uv run python -m benchmarks.fusion [--out DIR] [--seeds 3]
 
 The motions are paths: a frame shows the colour of the figure that acts, flow shows how it moves, and the
-class is both. For each seed three backbones are trained, each alone, on trimmed videos: those of frame and flow
-from nothing, that of clips from the frame's, inflated. They are frozen, and STAN is trained on untrimmed videos
-of that seed with every set of streams; only ``model.streams`` and ``model.fusion`` differ. The weights of late
-fusion are tuned on the validation videos. The settings were chosen on validation videos of another seed. The
-test videos are used once, at the end. Two trainings run side by side, each on one thread; what they say goes
-to ``log.txt`` beside them. A broken-off benchmark goes on where it was.
+class is both. For each seed three backbones are trained, each alone, on trimmed videos: those of frame and
+flow from nothing, that of clips from the frame's, inflated. They are frozen, and STAN is trained on untrimmed
+videos of that seed with every set of streams; only ``model.streams`` and ``model.fusion`` differ. The weights
+of late fusion are tuned on the validation videos. The settings were chosen on validation videos of another
+seed. The test videos are used once, at the end. Two trainings run side by side, each on one thread; what they
+say goes to ``log.txt`` beside them. A broken-off benchmark goes on where it was.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ import torch
 
 from attcell.config import check_recipe
 from attcell.data.synth.write import write_dataset
-from attcell.demo import TRAINING, TRIMMED
+from attcell.demo import BACKBONES, INPUT, TRIMMED, attention_recipe, backbone_recipe
 from attcell.engine.evaluation import evaluate_model, listing_of
 from attcell.engine.inference import best_device
 from attcell.engine.model import load
@@ -43,15 +43,7 @@ from benchmarks.untrimmed import spread
 RESULTS = Path(__file__).parent / "results"
 VIDEOS = {"train": 40, "val": 10, "test": 30}
 FIRST_SEED = 300  # not among the seeds that the generator and the recipes were tried with
-BACKBONES = {"frame": "small", "flow": "small", "clip": "small3d"}
-# Of each backbone's own training: epochs, and segments of a video.
-TRAININGS = {"frame": (25, 4), "flow": (10, 4), "clip": (10, 4)}
-INPUT: dict[str, dict[str, Any]] = {
-    "input": {"size": 112, "short_side": 112},
-    "flow": {"method": "dis", "short_side": 56},
-    "clip": {"frames": 8},
-}
-EPOCHS = 24  # of STAN on the kept features
+TRAININGS = {"frame": 25, "flow": 10, "clip": 10}  # epochs of each backbone's own training
 WORKERS = 2
 
 
@@ -124,16 +116,9 @@ def _start_worker() -> None:
 
 def _train_backbone(stream: str, folder: Path, seed: int) -> None:
     """One stream's STAN on trimmed videos."""
-    epochs, segments = TRAININGS[stream]
     weights = str(folder / "backbones" / "frame" / "model") if stream == "clip" else "none"
-    videos = folder / "trimmed"
-    values = {
-        **INPUT,
-        "data": {"train": str(videos / "train"), "val": str(videos / "val"), "workers": 0},
-        "segments": {"train": segments, "test": segments},
-        "model": _network({stream: {"weights": weights}}),
-        "train": {**TRAINING, "epochs": epochs, "checkpoint_every": 150, "seed": seed},
-    }
+    values = backbone_recipe(folder / "trimmed", stream, weights)
+    values["train"].update(epochs=TRAININGS[stream], seed=seed)
     _train(values, folder / "backbones" / stream)
 
 
@@ -142,23 +127,10 @@ def _measure(fused: Fused, folder: Path, seed: int) -> None:
     result = _result(folder, fused)
     if result.is_file():
         return
-    videos, features = folder / "untrimmed", folder / "features"
-    streams = {
-        name: {
-            "weights": str(folder / "backbones" / name / "model"),
-            "train_from": "none",
-            "standardise": True,
-        }
-        for name in fused.streams
-    }
-    values = {
-        **INPUT,
-        "data": {split: str(videos / split) for split in VIDEOS} | {"workers": 0},
-        "segments": {"train": 12, "test": 24},
-        "cache": {"folder": str(features), "positions": 2, "mirrored": True},
-        "model": {**_network(streams), "fusion": fused.fusion},
-        "train": {**TRAINING, "epochs": EPOCHS, "checkpoint_every": 60, "seed": seed},
-    }
+    features = folder / "features"
+    backbones = {name: folder / "backbones" / name / "model" for name in fused.streams}
+    values = attention_recipe(folder / "untrimmed", backbones, features)
+    values["model"]["fusion"], values["train"]["seed"] = fused.fusion, seed
     saved = load(_train(values, _result(folder, fused).with_name("run"))).saved
     device = best_device()
     evaluation = evaluate_model(saved, listing_of(saved, "test"), cache_folder=features, device=device)
@@ -170,20 +142,9 @@ def _result(folder: Path, fused: Fused) -> Path:
     return folder / "networks" / fused.name.replace(" ", "-") / "result.json"
 
 
-def _network(streams: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "kind": "stan",
-        "streams": {
-            name: {"backbone": BACKBONES[name], "conv6_channels": 128, **values}
-            for name, values in streams.items()
-        },
-        "lstm_hidden": 128,
-        "dropout": 0.3,
-    }
-
-
 def _train(values: dict[str, Any], run_folder: Path) -> Path:
     """Train, with what is said in a log: several do so at once."""
+    values["data"]["workers"] = 0
     run_folder.parent.mkdir(parents=True, exist_ok=True)
     recipe = check_recipe(values, source="benchmark")
     with (run_folder.parent / "log.txt").open("a") as log:
