@@ -23,6 +23,7 @@ class Method(StrEnum):
     paper = "paper"
     fast = "fast"
     dis = "dis"
+    raft = "raft"
 
 
 class Form(StrEnum):
@@ -37,7 +38,10 @@ def flow(
     source: Annotated[Path, typer.Argument(help="A folder per class, or a list file.")],
     out: Annotated[Path, typer.Argument(help="The store: each video becomes a folder or a file in it.")],
     method: Annotated[
-        Method, typer.Option(help="TV-L1 as in the papers, TV-L1 with a fast schedule, or OpenCV's DIS.")
+        Method,
+        typer.Option(
+            help="TV-L1 as in the papers, TV-L1 with a fast schedule, OpenCV's DIS, or torchvision's RAFT."
+        ),
     ] = Method.paper,
     bound: Annotated[float, typer.Option(help="Pixels of motion that codes 0 and 255 stand for.")] = 20.0,
     short_side: Annotated[int, typer.Option(min=1, help="Scale frames down to this first.")] = 256,

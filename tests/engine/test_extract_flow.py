@@ -16,7 +16,7 @@ from attcell.engine.extract_flow import FlowRecipe, extract_flow
 from attcell.errors import CallError, DataError
 from attcell.flow import dequantize, tvl1
 from attcell.video.flow_files import open_flow
-from attcell.video.motion import grey
+from attcell.video.motion import flow_method, grey
 from tests.engine.conftest import LABELS
 from tests.video.conftest import write_video
 
@@ -44,6 +44,22 @@ def test_every_video_gets_its_flow(videos, tmp_path):
     assert found.description["num_frames"] == 12
     assert found.description["frames_a_second"] == pytest.approx(25)
     assert len(list(found.path.glob("img_*.jpg"))) == 12
+
+
+def test_raft_makes_a_store_too(tmp_path, monkeypatch):
+    from torchvision.models import optical_flow
+
+    untrained = optical_flow.raft_small(weights=None)
+    monkeypatch.setattr(optical_flow, "raft_small", lambda weights: untrained)
+    flow_method.cache_clear()
+    video = tmp_path / "videos" / "a" / "moving.mp4"
+    video.parent.mkdir(parents=True)
+    write_video(video, 3)
+    outcome = extract_flow(read_source(tmp_path / "videos"), tmp_path / "flow", FlowRecipe("raft"))
+    flow_method.cache_clear()
+    assert (outcome.num_written, outcome.failed) == (1, {})
+    found = open_flow(tmp_path / "flow" / "a" / "moving")
+    assert (found.num_fields, found.description["method"]) == (2, "raft")
 
 
 def test_the_flow_is_that_of_the_frames(tmp_path):

@@ -42,7 +42,7 @@ class FlowRecipe:
     """What flow on disk depends on.
 
     Attributes:
-        method: ``paper`` or ``fast`` (TV-L1), or ``dis``.
+        method: ``paper`` or ``fast`` (TV-L1), ``dis`` or ``raft``.
         bound: flow of this many pixels or more has the code 0 or 255.
         short_side: frames are scaled down to this before the flow is computed; never up.
         frames: keep the frames too.
