@@ -2,22 +2,28 @@
 
 from attcell.nn.attention import AttCell, UniformAttention, attended_sum
 from attcell.nn.backbones import Backbone, build_backbone
+from attcell.nn.branch import Branch
 from attcell.nn.fusion import LateFusion, LateOutput, Network, Output
 from attcell.nn.rivals import san
 from attcell.nn.stan import STAN, STANOutput
 from attcell.nn.streams import Normalise, Stream
+from attcell.nn.tan import TAN, SharingGate, TANOutput
 
 __all__ = [
     "STAN",
+    "TAN",
     "AttCell",
     "Backbone",
+    "Branch",
     "LateFusion",
     "LateOutput",
     "Network",
     "Normalise",
     "Output",
     "STANOutput",
+    "SharingGate",
     "Stream",
+    "TANOutput",
     "UniformAttention",
     "attended_sum",
     "build_backbone",

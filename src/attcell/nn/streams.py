@@ -111,9 +111,7 @@ class Stream(nn.Module):
 
     def feature_maps(self, pictures: Shaped[Tensor, "B T C *L H W"]) -> Float[Tensor, "B T F K K"]:
         """The backbone's feature map of every segment; ``pictures`` may be clips, (B, T, C, L, H, W)."""
-        flat = pictures.flatten(0, 1)
-        maps = self.backbone(flat if self.normalise is None else self.normalise(flat))
-        return maps.unflatten(0, pictures.shape[:2])
+        return maps_of_segments(self.backbone, self.normalise, pictures)
 
     def descriptors(self, maps: Float[Tensor, "B T F K K"]) -> Float[Tensor, "B T D K K"]:
         """conv6's feature map: the K² local descriptors f of every segment (Eq. 3)."""
@@ -135,3 +133,12 @@ class Stream(nn.Module):
     def forward(self, pictures: Shaped[Tensor, "B T C *L H W"]) -> StreamOutput:
         """Pictures, or clips, of every segment to attention and attended descriptors."""
         return self.attend(self.feature_maps(pictures))
+
+
+def maps_of_segments(
+    backbone: Backbone, normalise: Normalise | None, pictures: Shaped[Tensor, "B T C *L H W"]
+) -> Float[Tensor, "B T F K K"]:
+    """A backbone's feature map of every segment's picture or clip."""
+    flat = pictures.flatten(0, 1)
+    maps: Tensor = backbone(flat if normalise is None else normalise(flat))
+    return maps.unflatten(0, pictures.shape[:2])
