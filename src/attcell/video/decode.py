@@ -28,7 +28,8 @@ from pathlib import Path
 import numpy as np
 
 from attcell.errors import VideoError
-from attcell.video.passes import Size, VideoInfo, decode_all, decode_wanted, promised_frames
+from attcell.video.decoded import Size, VideoInfo
+from attcell.video.passes import decode_all, decode_wanted, promised_frames
 
 __all__ = ["DecodedFrames", "VideoInfo", "count_frames", "promised_frames", "read_frames"]
 
