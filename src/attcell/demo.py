@@ -39,7 +39,7 @@ BACKBONES = {"frame": "small", "flow": "small", "clip": "small3d"}
 # Of each backbone alone. The clip's begins as the frame's, inflated; flow from nothing learns fast.
 EPOCHS = {"frame": 25, "flow": 6, "clip": 6}
 # DIS, for so small a flow takes it next to no time. 8 frames of a clip are two thirds of a second.
-INPUT = {
+INPUT: dict[str, dict[str, Any]] = {
     "input": {"size": 112, "short_side": 112},
     "flow": {"method": "dis", "short_side": 56},
     "clip": {"frames": 8},
