@@ -84,12 +84,24 @@ class FlowSection(Section):
 
     method: Literal["paper", "fast", "dis", "raft"] = "fast"
     fields: Count = 10  # consecutive fields of a segment; 2 channels each
+    form: Literal["stack", "picture"] = "stack"  # picture: one field as TAN sees it, in three channels
     bound: Positive = 20.0  # pixels of flow that become the code 255
     deviation: Positive = 10.0  # the network sees (code - 128) / deviation
     short_side: Count | None = None  # scale frames down to this before computing flow
     store: Path | None = (
         None  # flow on disk, by ``attcell extract flow``; by default it is computed as it goes
     )
+
+    @model_validator(mode="after")
+    def _one_field_in_a_picture(self) -> FlowSection:
+        if self.form == "picture" and self.fields != 1:
+            raise ValueError(f"form picture holds one field, and fields is {self.fields}; set fields to 1")
+        return self
+
+    @property
+    def channels(self) -> int:
+        """Of the flow stream's input."""
+        return 3 if self.form == "picture" else 2 * self.fields
 
 
 class ClipSection(Section):
@@ -116,12 +128,13 @@ class StreamSection(Section):
 class ModelSection(Section):
     """Which network."""
 
-    kind: Literal["stan", "san", "average"] = "stan"
+    kind: Literal["stan", "san", "average", "tan"] = "stan"
     streams: Annotated[dict[Literal["frame", "flow", "clip"], StreamSection], Field(min_length=1)] = {
         "frame": StreamSection()
     }
     fusion: Literal["early", "late"] = "early"  # one temporal attention for all streams, or one network each
-    lstm_hidden: Count = 1024
+    cell: Literal["gru", "lstm"] = "gru"  # of TAN's branches
+    lstm_hidden: Count = 1024  # of TAN's recurrent layers too, of either cell
     lstm_layers: Count = 1  # reading
     lstm_bidirectional: bool = False  # reading
     uniform_start: bool = True  # reading: AttCells start at zero, so that attention starts uniform
@@ -135,6 +148,22 @@ class ModelSection(Section):
         if isinstance(clip, dict) and "backbone" not in clip:
             return {**streams, "clip": {"backbone": "c3d", **clip}}
         return streams
+
+    @model_validator(mode="after")
+    def _two_branches(self) -> ModelSection:
+        """TAN has a frame and a flow branch, and nothing of STAN's attention over regions."""
+        if self.kind != "tan":
+            return self
+        if set(self.streams) != {"frame", "flow"}:
+            raise ValueError(f"kind tan needs the streams frame and flow, not {', '.join(self.streams)}")
+        if self.fusion == "late":
+            raise ValueError("kind tan joins its branches by itself; leave fusion out")
+        usual = StreamSection()
+        for name, stream in self.streams.items():
+            for key in ("conv6_channels", "conv6_relu"):
+                if getattr(stream, key) != getattr(usual, key):
+                    raise ValueError(f"kind tan has no conv6; leave streams.{name}.{key} out")
+        return self
 
     @model_validator(mode="after")
     def _something_to_fuse(self) -> ModelSection:
@@ -165,6 +194,7 @@ class TrainSection(Section):
     batch_size: Count = 128
     accumulate: Count = 1  # the batch is computed in this many parts
     label_smoothing: Fraction = 0.0
+    steps: Literal["all", "last"] = "all"  # reading: of TAN, the steps whose loss counts
     clip_gradient_norm: Positive | None = None
     precision: Annotated[Literal["32", "bf16"], Word] = "32"
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"

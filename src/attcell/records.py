@@ -59,6 +59,8 @@ class Prediction:
         temporal_attention_by_stream: stream name -> (T,) the β of each stream's own network in late fusion;
             empty where one β serves all streams.
         stream_weights: stream name -> how much its network counts in late fusion, 1 in all; else empty.
+        gates: of TAN, branch -> (T, T): how much its step i counts for the other branch's step j; each column
+            sums to 1. Else empty.
     """
 
     video: str
@@ -76,6 +78,7 @@ class Prediction:
     flow: np.ndarray | None = field(default=None, repr=False)
     temporal_attention_by_stream: dict[str, np.ndarray] = field(default_factory=dict)
     stream_weights: dict[str, float] = field(default_factory=dict)
+    gates: dict[str, np.ndarray] = field(default_factory=dict)
 
     def top(self, count: int = 5) -> list[tuple[str, float]]:
         """The ``count`` best classes with their probabilities, best first."""
@@ -98,6 +101,7 @@ class Prediction:
                 name: weights.tolist() for name, weights in self.temporal_attention_by_stream.items()
             },
             "stream_weights": dict(self.stream_weights),
+            "gates": {name: gates.tolist() for name, gates in self.gates.items()},
             "spatial_attention": {name: maps.tolist() for name, maps in self.spatial_attention.items()},
             "attended_area": list(self.attended_area),
             "notes": list(self.notes),

@@ -26,6 +26,10 @@ def small_tan(cell: str = "gru", layers: int = 1, hidden: tuple[int, int] = (4, 
     return network
 
 
+def _found(out: TANOutput, name: str) -> Tensor:
+    return out.logits.softmax(dim=1) if name == "probabilities" else getattr(out, name)
+
+
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("steps", [1, 5])
@@ -34,11 +38,12 @@ def test_tan_is_the_equations(cell: str, layers: int, steps: int) -> None:
     weights = {key: value.numpy() for key, value in network.state_dict().items()}
     out = network(maps)
     for b in range(2):
+        torch.testing.assert_close(out.logits.exp().sum(dim=1), torch.ones(2, dtype=torch.float64))
         of_video = {name: value[b].numpy() for name, value in maps.items()}
         for name, expected in reference_tan.tan(
             **of_video, weights=weights, cell=cell, layers=layers
         ).items():
-            found = getattr(out, name)[b].detach()
+            found = _found(out, name)[b].detach()
             assert found.shape == expected.shape
             np.testing.assert_allclose(found, expected, atol=1e-9, rtol=0, err_msg=name)
 
@@ -76,7 +81,7 @@ def test_swapping_the_branches_and_their_weights_swaps_the_outputs(cell: str) ->
     for name in ("logits", "gates"):
         torch.testing.assert_close(getattr(out, f"frame_{name}"), getattr(other, f"flow_{name}"))
         torch.testing.assert_close(getattr(out, f"flow_{name}"), getattr(other, f"frame_{name}"))
-    torch.testing.assert_close(out.probabilities, other.probabilities)
+    torch.testing.assert_close(out.logits, other.logits)
 
 
 def test_the_other_branch_says_where_to_look() -> None:
@@ -90,10 +95,20 @@ def test_only_the_last_step_counts_at_test() -> None:
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(2, 2, 4, 3, generator=generator)
     gates = torch.full((2, 4, 4), 0.25)
-    out = TANOutput(*logits, gates, gates)
+    out = TANOutput(*logits, gates, gates, gates, gates).logits
     logits[:, :, :-1] = 0
-    torch.testing.assert_close(out.probabilities, TANOutput(*logits, gates, gates).probabilities)
-    torch.testing.assert_close(out.probabilities.sum(dim=1), torch.ones(2))
+    torch.testing.assert_close(out, TANOutput(*logits, gates, gates, gates, gates).logits)
+
+
+def test_the_attention_over_time_is_the_last_steps() -> None:
+    out = small_tan("lstm")(random_maps(CHANNELS, segments=6))
+    both = out.temporal_attention_by_stream
+    assert torch.equal(both["frame"], out.frame_gates[:, :, -1])
+    assert torch.equal(both["flow"], out.flow_gates[:, :, -1])
+    torch.testing.assert_close(out.temporal_attention, (both["frame"] + both["flow"]) / 2)
+    torch.testing.assert_close(out.temporal_attention.sum(1), torch.ones(2, dtype=torch.float64))
+    torch.testing.assert_close(out.frame_scores.softmax(1), out.frame_gates)
+    assert out.temporal_scores.shape == (2, 6)
 
 
 def test_unequal_numbers_of_steps_are_refused() -> None:

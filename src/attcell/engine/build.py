@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from torch import nn
@@ -13,8 +14,10 @@ from attcell.engine.weights import load_backbone_weights, load_stream
 from attcell.errors import CallError
 from attcell.nn import (
     STAN,
+    TAN,
     AttCell,
     Backbone,
+    Branch,
     LateFusion,
     Network,
     Normalise,
@@ -36,15 +39,15 @@ def build_network(recipe: Recipe, num_classes: int, *, load_weights: bool) -> Ne
         CallError: an unknown backbone, tap or layer, or a backbone that does not take what a stream gives.
         ModelError: weights that do not fit.
     """
-    streams: dict[str, Stream] = {
-        name: _build_stream(name, section, recipe) for name, section in recipe.model.streams.items()
-    }
+    sections = {str(name): section for name, section in recipe.model.streams.items()}
+    if recipe.model.kind == "tan":
+        branches = {name: _build_branch(name, section, recipe) for name, section in sections.items()}
+        if load_weights:
+            _load_weights(branches, recipe)
+        return TAN(branches["frame"], branches["flow"], num_classes, dropout=recipe.model.dropout)
+    streams = {name: _build_stream(name, section, recipe) for name, section in sections.items()}
     if load_weights:
-        for name, section in recipe.model.streams.items():
-            if section.begin_with is None:
-                load_backbone_weights(streams[name].backbone, section.weights, name)
-            else:
-                load_stream(streams[name], section.begin_with, name)
+        _load_weights(streams, recipe)
     if recipe.model.fusion == "late":
         alone = {name: _join({name: stream}, recipe.model, num_classes) for name, stream in streams.items()}
         return LateFusion(alone)
@@ -57,7 +60,7 @@ def input_spec(recipe: Recipe) -> InputSpec:
     return InputSpec(
         tuple(recipe.model.streams),
         FrameSpec(recipe.input.size, recipe.input.resize, recipe.input.short_side),
-        FlowSpec(flow.fields, flow.method, flow.bound, flow.store, flow.short_side),
+        FlowSpec(flow.fields, flow.method, flow.bound, flow.store, flow.short_side, flow.form),
         recipe.clip.frames,
     )
 
@@ -102,16 +105,39 @@ def _join(streams: dict[str, Stream], model: ModelSection, num_classes: int) -> 
     return STAN(streams, num_classes, dropout=model.dropout, temporal=temporal)
 
 
-def _build_stream(name: str, section: StreamSection, recipe: Recipe) -> Stream:
+def _load_weights(streams: Mapping[str, Stream | Branch], recipe: Recipe) -> None:
+    for name, section in recipe.model.streams.items():
+        if section.begin_with is None:
+            load_backbone_weights(streams[name].backbone, section.weights, name)
+        else:
+            load_stream(streams[name], section.begin_with, name)
+
+
+def _build_branch(name: str, section: StreamSection, recipe: Recipe) -> Branch:
     model = recipe.model
-    backbone = build_backbone(
-        section.backbone, section.tap, in_channels=2 * recipe.flow.fields if name == "flow" else 3
+    return Branch(
+        _build_backbone(name, section, recipe),
+        model.lstm_hidden,
+        cell=model.cell,
+        layers=model.lstm_layers,
+        standardise=section.standardise,
+        normalise=_normalise(name, recipe),
     )
+
+
+def _build_backbone(name: str, section: StreamSection, recipe: Recipe) -> Backbone:
+    channels = recipe.flow.channels if name == "flow" else 3
+    backbone = build_backbone(section.backbone, section.tap, in_channels=channels)
     _check_input(name, backbone, recipe.input)
     backbone.train_from(section.train_from)
+    return backbone
+
+
+def _build_stream(name: str, section: StreamSection, recipe: Recipe) -> Stream:
+    model = recipe.model
     attention: nn.Module = AttCell(section.conv6_channels, uniform_start=model.uniform_start)
     return Stream(
-        backbone,
+        _build_backbone(name, section, recipe),
         section.conv6_channels,
         conv6_relu=section.conv6_relu,
         standardise=section.standardise,
@@ -121,8 +147,8 @@ def _build_stream(name: str, section: StreamSection, recipe: Recipe) -> Stream:
 
 
 def _normalise(name: str, recipe: Recipe) -> Normalise:
-    if name == "flow":
-        channels = 2 * recipe.flow.fields
+    if name == "flow" and recipe.flow.form == "stack":
+        channels = recipe.flow.channels
         return Normalise([float(NO_MOTION)] * channels, [recipe.flow.deviation] * channels)
     mean, deviation = recipe.input.mean, recipe.input.std
     return Normalise([255 * value for value in mean], [255 * value for value in deviation])

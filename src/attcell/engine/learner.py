@@ -19,7 +19,7 @@ from attcell.engine.inference import mean_probabilities
 from attcell.engine.material import Material
 from attcell.engine.schedule import build_optimizer, build_schedule, rounds
 from attcell.errors import DataError, ModelError, TrainingError, VideoError
-from attcell.nn import LateOutput, Network, Output
+from attcell.nn import LateOutput, Network, Output, TANOutput
 from attcell.progress import say
 
 
@@ -163,13 +163,26 @@ class Learner(L.LightningModule):
         self.best = None if checkpoint["best"] is None else Standing(*checkpoint["best"])
 
     def _loss(self, out: Output, labels: Tensor) -> Tensor:
-        """The cross-entropy; with late fusion the sum of the networks', each of which learns for itself."""
+        """The cross-entropy; with late fusion the sum of the networks', each of which learns for itself.
+
+        *Reading*: with TAN the sum of the branches', averaged over the steps that count.
+        """
+        if isinstance(out, TANOutput):
+            first = 0 if self.section.steps == "all" else -1
+            return torch.stack(
+                [
+                    self._cross_entropy(logits[:, first:].flatten(0, 1), labels, logits[:, first:].shape[1])
+                    for logits in (out.frame_logits, out.flow_logits)
+                ]
+            ).sum()
         outputs = out.streams.values() if isinstance(out, LateOutput) else [out]
-        losses = [
-            F.cross_entropy(one.logits, labels, label_smoothing=self.section.label_smoothing)
-            for one in outputs
-        ]
-        return torch.stack(losses).sum()
+        return torch.stack([self._cross_entropy(one.logits, labels) for one in outputs]).sum()
+
+    def _cross_entropy(self, logits: Tensor, labels: Tensor, steps: int = 1) -> Tensor:
+        """Of rows of logits, ``steps`` for each label."""
+        return F.cross_entropy(
+            logits, labels.repeat_interleave(steps), label_smoothing=self.section.label_smoothing
+        )
 
     def _refuse_broken_weights(self) -> None:
         """The last step of a round may have broken them, and no loss comes after it to tell."""

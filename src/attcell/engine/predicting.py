@@ -56,6 +56,7 @@ def predict_video(model: SavedModel, path: Path, num_segments: int | None = None
             name: _numpy(weights[0]) for name, weights in out.temporal_attention_by_stream.items()
         },
         stream_weights=out.stream_weights,
+        gates={name: _numpy(gates[0]) for name, gates in out.gates.items()},
         spatial_attention={name: _numpy(maps[0]) for name, maps in out.spatial_attention.items()},
         attended_area=attended_area(info.height, info.width, spec.frame),
         frames=np.stack([_small_picture(moments.images[index]) for index in moments.instants.tolist()]),

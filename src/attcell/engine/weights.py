@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from attcell.errors import CallError, ModelError
-from attcell.nn import Backbone, Stream
+from attcell.nn import Backbone, Branch, Stream
 from attcell.nn.adapt import cross_modality, inflated
 from attcell.nn.c3d import from_published
 
@@ -59,8 +59,8 @@ def load_backbone_weights(backbone: Backbone, weights: str, stream: str = "frame
     _fit(backbone, state, weights)
 
 
-def load_stream(stream: Stream, folder: Path, name: str) -> None:
-    """Begin with a trained model's whole stream: backbone, conv6 and attention.
+def load_stream(stream: Stream | Branch, folder: Path, name: str) -> None:
+    """Begin with a trained model's whole stream: backbone, conv6 and attention; or TAN's whole branch.
 
     Args:
         stream: to fill.
@@ -163,13 +163,13 @@ def _backbone_of_model(folder: Path, stream: str) -> dict[str, Tensor]:
 
 
 def _of_model(folder: Path, *streams: str) -> dict[str, Tensor]:
-    """The weights of the first of these streams that a model folder has, of early or of late fusion."""
+    """The weights of the first of these streams that a model has, whichever kind of network it is."""
     file = folder / "model.safetensors"
     if not file.is_file():
         raise CallError(f"{folder} is no model folder: it holds no model.safetensors")
     state = _read(file)
     for stream in streams:
-        for prefix in (f"streams.{stream}.", f"networks.{stream}.streams.{stream}."):
+        for prefix in (f"streams.{stream}.", f"networks.{stream}.streams.{stream}.", f"{stream}."):
             found = {
                 key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)
             }

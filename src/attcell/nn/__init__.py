@@ -3,7 +3,8 @@
 from attcell.nn.attention import AttCell, UniformAttention, attended_sum
 from attcell.nn.backbones import Backbone, build_backbone
 from attcell.nn.branch import Branch
-from attcell.nn.fusion import LateFusion, LateOutput, Network, Output
+from attcell.nn.fusion import LateFusion, LateOutput
+from attcell.nn.networks import Network, Output
 from attcell.nn.rivals import san
 from attcell.nn.stan import STAN, STANOutput
 from attcell.nn.streams import Normalise, Stream

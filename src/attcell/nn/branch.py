@@ -9,7 +9,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from attcell.nn.backbones import Backbone
-from attcell.nn.streams import Normalise, maps_of_segments
+from attcell.nn.streams import Normalise, Standardise, maps_of_segments
 
 
 class Branch(nn.Module):
@@ -20,6 +20,7 @@ class Branch(nn.Module):
         hidden: hidden states of the recurrent layers, H.
         cell: ``gru``, the paper's choice, or ``lstm``.
         layers: how many; the last one's outputs and states count.
+        standardise: put a :class:`~attcell.nn.streams.Standardise` behind the backbone.
         normalise: what the backbone's input goes through first; by default nothing.
 
     *Reading*: the regions are averaged, as GoogLeNet does before its classifier; a GRU's state is its output,
@@ -33,11 +34,13 @@ class Branch(nn.Module):
         *,
         cell: Literal["gru", "lstm"] = "gru",
         layers: int = 1,
+        standardise: bool = False,
         normalise: Normalise | None = None,
     ) -> None:
         super().__init__()
         self.normalise = normalise
         self.backbone = backbone
+        self.standardise = Standardise(backbone.out_channels) if standardise else nn.Identity()
         self.hidden = hidden
         kind = {"gru": nn.GRU, "lstm": nn.LSTM}[cell]
         self.recurrent = kind(backbone.out_channels, hidden, layers, batch_first=True)
@@ -50,7 +53,7 @@ class Branch(nn.Module):
         self, maps: Float[Tensor, "B T F K K"]
     ) -> tuple[Float[Tensor, "B T H"], Float[Tensor, "B T H"]]:
         """The recurrent layers' outputs, and the last one's states, at every step."""
-        steps = maps.mean(dim=(-2, -1))
+        steps = self.standardise(maps).mean(dim=(-2, -1))
         if isinstance(self.recurrent, nn.GRU):
             outputs, _ = self.recurrent(steps)
             return outputs, outputs

@@ -51,6 +51,11 @@ class LateOutput:
         return {name: out.temporal_attention for name, out in self.streams.items()}
 
     @property
+    def gates(self) -> dict[str, Float[Tensor, "B T T"]]:
+        """Empty: only TAN has sharing gates."""
+        return {}
+
+    @property
     def stream_weights(self) -> dict[str, float]:
         """Stream → how much its network counts; 1 in all."""
         return dict(zip(self.streams, self.weights.tolist(), strict=True))
@@ -113,7 +118,3 @@ class LateFusion(nn.Module):
     def forward(self, pictures: Mapping[str, Shaped[Tensor, "B T ..."]]) -> LateOutput:
         """Stream name → (B, T, ...) inputs, to everything that the networks compute."""
         return self.attend(self.feature_maps(pictures))
-
-
-Network = STAN | LateFusion
-Output = STANOutput | LateOutput

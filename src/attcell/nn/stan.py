@@ -42,6 +42,11 @@ class STANOutput:
         return {}
 
     @property
+    def gates(self) -> dict[str, Float[Tensor, "B T T"]]:
+        """Empty: only TAN has sharing gates."""
+        return {}
+
+    @property
     def stream_weights(self) -> dict[str, float]:
         """Empty: one network looks at all streams. In late fusion each has one, with a weight."""
         return {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -24,18 +25,55 @@ class TANOutput:
             step j, and sums to 1 over i.
         flow_gates: β of Eq. 4; [b, k, l] is the weight of the flow branch's step k for the frame branch's
             step l, and sums to 1 over k.
+        frame_scores: e of Eq. 3, before the softmax.
+        flow_scores: f of Eq. 3, before the softmax.
+
+    At test the last step alone counts, so the gates of the last step are the attention over time.
     """
 
     frame_logits: Float[Tensor, "B T A"]
     flow_logits: Float[Tensor, "B T A"]
     frame_gates: Float[Tensor, "B T T"]
     flow_gates: Float[Tensor, "B T T"]
+    frame_scores: Float[Tensor, "B T T"]
+    flow_scores: Float[Tensor, "B T T"]
 
     @property
-    def probabilities(self) -> Float[Tensor, "B A"]:
-        """What counts at test: the last step's softmax, averaged over the branches (*reading*)."""
+    def logits(self) -> Float[Tensor, "B A"]:
+        """What counts at test: their softmax is the last step's softmax, averaged over the branches
+        (*reading*)."""
         last = torch.stack([self.frame_logits[:, -1], self.flow_logits[:, -1]])
-        return last.softmax(dim=-1).mean(dim=0)
+        return last.log_softmax(dim=-1).logsumexp(dim=0) - math.log(2)
+
+    @property
+    def gates(self) -> dict[str, Float[Tensor, "B T T"]]:
+        """Branch → the weights of its steps for the other's."""
+        return {"frame": self.frame_gates, "flow": self.flow_gates}
+
+    @property
+    def spatial_attention(self) -> dict[str, Float[Tensor, "B T K K"]]:
+        """Empty: TAN looks at all regions alike."""
+        return {}
+
+    @property
+    def temporal_scores(self) -> Float[Tensor, "B T"]:
+        """The raw scores of the gates of the last step, averaged over the branches."""
+        return (self.frame_scores[:, :, -1] + self.flow_scores[:, :, -1]) / 2
+
+    @property
+    def temporal_attention(self) -> Float[Tensor, "B T"]:
+        """The gates of the last step, averaged over the branches; they sum to 1."""
+        return (self.frame_gates[:, :, -1] + self.flow_gates[:, :, -1]) / 2
+
+    @property
+    def temporal_attention_by_stream(self) -> dict[str, Float[Tensor, "B T"]]:
+        """Branch → the gates of the last step."""
+        return {name: gates[:, :, -1] for name, gates in self.gates.items()}
+
+    @property
+    def stream_weights(self) -> dict[str, float]:
+        """Branch → how much its classifier counts: both alike."""
+        return {"frame": 0.5, "flow": 0.5}
 
 
 class SharingGate(nn.Module):
@@ -62,12 +100,12 @@ class SharingGate(nn.Module):
         states: Float[Tensor, "B T H"],
         asking_outputs: Float[Tensor, "B T G"],
         asking_states: Float[Tensor, "B T G"],
-    ) -> Float[Tensor, "B T T"]:
-        """The gates, of which each column sums to 1: they are a softmax over the first of the two steps."""
+    ) -> tuple[Float[Tensor, "B T T"], Float[Tensor, "B T T"]]:
+        """The raw scores, and the gates: a softmax over the first of the two steps."""
         keys = self.key_output(outputs) + self.key_state(states)
         queries = self.query_output(asking_outputs) + self.query_state(asking_states)
         scores = self.score(torch.tanh(keys[:, :, None] + queries[:, None])).squeeze(-1)
-        return scores.softmax(dim=1)
+        return scores, scores.softmax(dim=1)
 
 
 class TAN(nn.Module):
@@ -89,6 +127,10 @@ class TAN(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.frame_classifier = nn.Linear(frame.hidden, num_classes)
         self.flow_classifier = nn.Linear(flow.hidden, num_classes)
+
+    def stream(self, name: str) -> Branch:
+        """The branch of a modality."""
+        return {"frame": self.frame, "flow": self.flow}[name]
 
     def feature_maps(
         self, pictures: Mapping[str, Shaped[Tensor, "B T ..."]]
@@ -112,13 +154,15 @@ class TAN(nn.Module):
             )
         h, s = self.frame.remember(maps["frame"])
         g, t = self.flow.remember(maps["flow"])
-        alpha = self.frame_gate(h, s, g, t)
-        beta = self.flow_gate(g, t, h, s)
+        frame_scores, alpha = self.frame_gate(h, s, g, t)
+        flow_scores, beta = self.flow_gate(g, t, h, s)
         return TANOutput(
             frame_logits=self.frame_classifier(self.dropout(_gated_sum(alpha, h))),
             flow_logits=self.flow_classifier(self.dropout(_gated_sum(beta, g))),
             frame_gates=alpha,
             flow_gates=beta,
+            frame_scores=frame_scores,
+            flow_scores=flow_scores,
         )
 
     def forward(self, pictures: Mapping[str, Shaped[Tensor, "B T ..."]]) -> TANOutput:

@@ -29,6 +29,9 @@ def check(prediction: Prediction) -> None:
             for name, weights in prediction.temporal_attention_by_stream.items()
         },
     }
+    shapes |= {
+        f"gates[{name!r}]": (gates, (num_segments, num_segments)) for name, gates in prediction.gates.items()
+    }
     if prediction.flow is not None:
         shapes["flow"] = (prediction.flow, (num_segments, 2, *prediction.flow.shape[-2:]))
     if num_segments == 0:

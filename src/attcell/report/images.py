@@ -31,6 +31,11 @@ def heat_uri(attention: np.ndarray, peak: float, ramp: np.ndarray) -> str:
     picture.putpalette(ramp[:, :3].tobytes())
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", optimize=True, transparency=ramp[:, 3].tobytes())
+    return png_uri(buffer)
+
+
+def png_uri(buffer: io.BytesIO) -> str:
+    """A ``data:`` address that holds a PNG that is in the buffer."""
     return _uri("image/png", buffer)
 
 

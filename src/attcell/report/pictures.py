@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from attcell.data.synth.truth import Truth
 from attcell.engine.localising import action_boxes
 from attcell.records import Prediction
+from attcell.report.gates import gates_picture
 from attcell.report.localisation import localisation_strip
 from attcell.report.strip import attention_strip
 from attcell.report.views import short_names
@@ -18,15 +19,19 @@ def write_pictures(predictions: Sequence[Prediction], folder: Path, truth: Truth
     """Write ``NAME-attention.png`` and ``NAME-mean.png`` of each prediction.
 
     The first shows each stream's attention (:func:`attention_strip`), the second their mean, beside the
-    action's true boxes where they are known (:func:`localisation_strip`).
+    action's true boxes where they are known (:func:`localisation_strip`). Of a TAN, which does not look at
+    regions, ``NAME-gates.png`` instead (:func:`gates_picture`).
 
     Args:
-        predictions: what to show; with spatial attention.
+        predictions: what to show.
         folder: where; made if it is not there.
         truth: of generated videos, by the predictions' ``video``.
     """
     names = picture_names([prediction.video for prediction in predictions])
     for prediction, name in zip(predictions, names, strict=True):
+        if prediction.gates:
+            gates_picture(prediction, folder / f"{name}-gates.png")
+            continue
         attention_strip(prediction, folder / f"{name}-attention.png")
         boxes = action_boxes(prediction, truth.videos[prediction.video], truth) if truth else None
         localisation_strip(prediction, folder / f"{name}-mean.png", boxes)

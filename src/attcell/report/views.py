@@ -10,6 +10,7 @@ import numpy as np
 from attcell.records import Prediction
 from attcell.report.checking import check
 from attcell.report.curve import Curve, TimeAxis, attention_curve, clock
+from attcell.report.gates import gates_uri, gates_words
 from attcell.report.images import fitted, heat_uri, jpeg_uri
 from attcell.report.layers import Layer, layers_of
 from attcell.report.overlay import mean_maps
@@ -73,7 +74,7 @@ class VideoView:
     """One video's section.
 
     Of late fusion, ``networks`` names each stream's network with its weight, and ``peaks`` says in words when
-    it attends most.
+    it attends most. Of TAN they are its branches, and ``gates`` is a picture of its sharing gates.
     """
 
     name: str
@@ -91,6 +92,8 @@ class VideoView:
     curve: Curve
     networks: list[str]
     peaks: str
+    gates: str
+    gates_alt: str
     ticks: list[tuple[float, str]]
 
     @property
@@ -147,6 +150,8 @@ def video_view(prediction: Prediction, name: str) -> VideoView:
         ),
         networks=_network_names(prediction),
         peaks=_peak_words(prediction),
+        gates=gates_uri(prediction) if prediction.gates else "",
+        gates_alt=gates_words(prediction),
         ticks=axis.ticks(),
     )
 

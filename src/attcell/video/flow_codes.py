@@ -24,12 +24,13 @@ class FlowSpec:
     """What the flow stream gets of a segment, and where flow comes from.
 
     Attributes:
-        fields: consecutive fields of a stack, F.
+        fields: consecutive fields, F.
         method: one of :data:`attcell.video.motion.METHODS`.
         bound: flow of this many pixels or more has the code 0 or 255.
         store: a folder that ``attcell extract flow`` or another tool filled; if None, flow is computed from
             the resized frames.
         short_side: flow is computed from frames scaled down to this; None leaves them as they are.
+        form: ``stack``, or ``picture``: one field in three channels.
     """
 
     fields: int = 10
@@ -37,6 +38,7 @@ class FlowSpec:
     bound: float = 20.0
     store: Path | None = None
     short_side: int | None = None
+    form: str = "stack"
 
 
 class FlowSource(Protocol):

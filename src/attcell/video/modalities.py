@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attcell.flow import dequantize, flow_stack, mirrored_codes
+from attcell.flow import dequantize, flow_picture, flow_stack, mirrored_codes
 from attcell.video.decode import VideoInfo, read_frames
 from attcell.video.flow_codes import FlowSource, FlowSpec, source_of
 from attcell.video.views import Crop, FrameSpec, Size, kept_size, resized
@@ -131,7 +131,7 @@ class Canvas:
         return self.pictures.shape[-2], self.pictures.shape[-1]
 
     def view(self, spec: InputSpec, crop: Crop) -> dict[str, Tensor]:
-        """Stream → uint8: frame (n, 3, S, S), flow (n, 2·F, S, S), clip (n, 3, L, S, S)."""
+        """Stream → uint8: frame (n, 3, S, S), flow (n, 2·F or 3, S, S), clip (n, 3, L, S, S)."""
         pictures = crop.cut(self.pictures, spec.frame.size)
         pictures = pictures.flip(-1) if crop.mirrored else pictures
         view = {}
@@ -141,10 +141,16 @@ class Canvas:
             elif stream == "flow":
                 codes = crop.cut(self.codes, spec.frame.size)
                 codes = mirrored_codes(codes) if crop.mirrored else codes
-                view[stream] = _for_convolution(flow_stack(codes[self.fields]))
+                view[stream] = _for_convolution(self._flow_input(codes[self.fields], spec.flow.form))
             else:
                 view[stream] = pictures[self.clips].transpose(1, 2)
         return view
+
+    def _flow_input(self, codes: Tensor, form: str) -> Tensor:
+        """Codes (n, F, 2, S, S) as what the network gets."""
+        if form == "picture":
+            return flow_picture(dequantize(codes[:, 0], self.bound), self.bound)
+        return flow_stack(codes)
 
     def mean_flow(self) -> Tensor:
         """The mean of the fields around each instant, (n, 2, H, W) float32 in pixels of this canvas."""

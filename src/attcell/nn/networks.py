@@ -1,0 +1,10 @@
+"""The networks that are trained and tested alike, and what they give."""
+
+from __future__ import annotations
+
+from attcell.nn.fusion import LateFusion, LateOutput
+from attcell.nn.stan import STAN, STANOutput
+from attcell.nn.tan import TAN, TANOutput
+
+Network = STAN | LateFusion | TAN
+Output = STANOutput | LateOutput | TANOutput
