@@ -173,3 +173,19 @@ def test_flow_from_a_store(attcell: Run, make_recipe, few, video, tmp_path):
     done = attcell("test", "run/model", "--out", "c", status=1)
     assert "videos 4, unread 1," in done.stdout
     assert f"holds no flow of {few}/test/{name}: neither a folder 000 nor 000.zip" in done.stderr
+
+
+def test_tan_from_a_recipe_to_its_page(attcell: Run, make_recipe, video, tmp_path):
+    path = make_recipe("frame", "flow", kind="tan")
+    values = yaml.safe_load(path.read_text())
+    values["flow"] = {"method": "dis", "fields": 1, "form": "picture"}
+    for stream in values["model"]["streams"].values():
+        del stream["conv6_channels"]
+    path.write_text(yaml.safe_dump(values, sort_keys=False))
+    attcell("train", path, "--out", "run")
+    done = attcell("test", "run/model", "--out", "test")
+    assert "protocol: streams frame, flow, network TAN of GRU, last step, videos 4," in done.stdout
+    found = predicted(attcell, video, "--report", "page.html", "--pictures", "pictures")
+    assert np.allclose(np.sum(found["gates"]["frame"], axis=0), 1, atol=1e-5)
+    assert "Sharing gates" in (tmp_path / "page.html").read_text()
+    assert [path.name for path in (tmp_path / "pictures").iterdir()] == [f"{video.stem}-gates.png"]

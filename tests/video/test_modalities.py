@@ -104,6 +104,21 @@ def test_a_mirror_turns_pictures_and_negates_the_flow_along_x(make_video):
     assert torch.equal(mirrored["flow"][:, 1::2], y)
 
 
+def test_one_field_as_a_picture_has_its_quadratic_mean(make_video):
+    spec = replace(ALL, streams=("flow",), flow=replace(ALL.flow, fields=1, form="picture"))
+    moments = read_moments(make_video("a.mp4", 24), spec, lambda num: np.array([4, 20]))
+    canvas = make_canvas(moments, spec, (24, 24), NumberedFlow())
+    for mirrored in (False, True):
+        crop = replace(Crop(3, 5), mirrored=mirrored)
+        found = canvas.view(spec, crop)["flow"]
+        stacked = canvas.view(replace(spec, flow=replace(spec.flow, form="stack")), crop)["flow"]
+        assert found.shape == (2, 3, 16, 16)
+        assert torch.equal(found[:, :2], stacked)
+        distances = stacked.double() - 128
+        expected = 128 + ((distances**2).sum(1) / 2).sqrt()
+        assert (found[:, 2] - expected.clamp(max=255)).abs().max() <= 0.5
+
+
 def test_the_mean_flow_is_that_of_the_fields_around_an_instant(make_video):
     moments = read_moments(make_video("a.mp4", 24), ALL, lambda num: np.array([4]))
     found = make_canvas(moments, ALL, (24, 24), NumberedFlow()).mean_flow()

@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from attcell.arguments import shown
-from attcell.config import Recipe
+from attcell.config import FlowSection, ModelSection, Recipe
 from attcell.data.dataset import KeptViews, PlannedViews, ViewPlan
 from attcell.data.sources import Listing, read_source
 from attcell.engine.build import evaluation_plan, input_spec
@@ -133,7 +133,7 @@ def evaluate_model(
     model_section = model.recipe.model
     protocol = {
         "streams": ", ".join(model_section.streams),
-        **({"fusion": model_section.fusion} if len(model_section.streams) > 1 else {}),
+        **_network_protocol(model_section),
         "videos": len(listing.records),
         "unread": len(unread),
         "segments": plan.num_segments,
@@ -149,15 +149,26 @@ def evaluate_model(
     )
 
 
+def _network_protocol(section: ModelSection) -> dict[str, str]:
+    """How several streams are joined."""
+    if section.kind == "tan":
+        return {"network": f"TAN of {section.cell.upper()}, last step"}
+    return {"fusion": section.fusion} if len(section.streams) > 1 else {}
+
+
 def _motion_protocol(recipe: Recipe) -> dict[str, str]:
     """How the input of the flow and clip streams is made, where there are such."""
     flow, made = recipe.flow, {}
     if "flow" in recipe.model.streams:
         where = "from a store" if flow.store is not None else "computed from the resized frames"
-        made["flow"] = f"{flow.method} {where}, {flow.fields} fields, bound {flow.bound:g}"
+        made["flow"] = f"{flow.method} {where}, {_fields(flow)}, bound {flow.bound:g}"
     if "clip" in recipe.model.streams:
         made["clip_frames"] = str(recipe.clip.frames)
     return made
+
+
+def _fields(flow: FlowSection) -> str:
+    return "one field as a picture" if flow.form == "picture" else f"{flow.fields} fields"
 
 
 def _views_of(

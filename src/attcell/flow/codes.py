@@ -48,13 +48,13 @@ def flow_stack(fields: Real[Tensor, "*T L 2 H W"]) -> Real[Tensor, "*T 2*L H W"]
     return fields.flatten(-4, -3)
 
 
-def flow_picture(flow: Float[Tensor, "*T 2 H W"], bound: float | int = 20.0) -> UInt8[Tensor, "*T 3 H W"]:
-    """One field as TAN's picture: x, y and their quadratic mean √((x² + y²) / 2), mapped linearly to 0..255.
+def flow_picture(codes: UInt8[Tensor, "*T 2 H W"]) -> UInt8[Tensor, "*T 3 H W"]:
+    """One field as TAN's picture: the codes of x, of y and of their quadratic mean √((x² + y²) / 2).
 
-    x and y map as in :func:`quantize`; so does the mean, which is never negative and so lies in 128..255.
+    All three have one linear scale, so the mean, which is never negative, lies in 128..255.
     """
-    mean = (flow.square().sum(dim=-3, keepdim=True) / 2).sqrt()
-    return quantize(torch.cat([flow, mean], dim=-3), bound)
+    mean = ((codes.float() - 128).square().sum(dim=-3, keepdim=True) / 2).sqrt()
+    return torch.cat([codes, (mean + 128.5).floor().clamp(max=255).to(torch.uint8)], dim=-3)
 
 
 def _check_bound(bound: float | int) -> None:

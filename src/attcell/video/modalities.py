@@ -141,16 +141,12 @@ class Canvas:
             elif stream == "flow":
                 codes = crop.cut(self.codes, spec.frame.size)
                 codes = mirrored_codes(codes) if crop.mirrored else codes
-                view[stream] = _for_convolution(self._flow_input(codes[self.fields], spec.flow.form))
+                fields = codes[self.fields]
+                as_input = flow_picture(fields[:, 0]) if spec.flow.form == "picture" else flow_stack(fields)
+                view[stream] = _for_convolution(as_input)
             else:
                 view[stream] = pictures[self.clips].transpose(1, 2)
         return view
-
-    def _flow_input(self, codes: Tensor, form: str) -> Tensor:
-        """Codes (n, F, 2, S, S) as what the network gets."""
-        if form == "picture":
-            return flow_picture(dequantize(codes[:, 0], self.bound), self.bound)
-        return flow_stack(codes)
 
     def mean_flow(self) -> Tensor:
         """The mean of the fields around each instant, (n, 2, H, W) float32 in pixels of this canvas."""
