@@ -75,6 +75,7 @@ def _run(source: Path, out: Path) -> str:
         there = {path: path.stat().st_mtime_ns for path in _videos(out)}
         again = sum(there[path] != when for path, when in seen.items())
         computed += len(there) - len(seen) + again
+        assert process.returncode == (0 if least is None else -signal.SIGKILL), printed
         ended = "killed" if process.returncode else printed.strip().removeprefix(f"{out}: ")
         lines.append(
             f"- after {time.perf_counter() - start:.0f} s: {ended}; {len(there)} videos complete, "

@@ -115,3 +115,16 @@ def test_a_place_without_permission_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda *_: False)  # nothing is forbidden to root, who may run this
     with pytest.raises(CallError, match=f"no permission in {tmp_path}; name another place"):
         check_output(tmp_path / "page.html")
+
+
+def test_an_error_that_lets_nothing_be_set_is_named_all_the_same(tmp_path):
+    """As PyAV's of a full disk."""
+
+    class Sealed(OSError):
+        filename = property(lambda self: None)
+
+    with pytest.raises(OSError, match="No space left on device") as raised, written_whole(tmp_path / "a.mp4"):
+        raise Sealed(28, "No space left on device")
+    assert raised.value.filename == str(tmp_path / "a.mp4")
+    assert raised.value.errno == 28
+    assert not list(tmp_path.iterdir())

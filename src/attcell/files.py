@@ -29,8 +29,8 @@ def written_whole(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())  # else a power cut could leave the new name with nothing in it
         temporary.replace(path)
     except OSError as error:
-        if error.filename in (None, str(temporary)):
-            error.filename, error.filename2 = str(path), None
+        if error.filename in (None, str(temporary)):  # a new one, for PyAV's let nothing be set
+            raise OSError(error.errno, error.strerror or str(error), str(path)) from error
         raise
     finally:
         temporary.unlink(missing_ok=True)

@@ -62,6 +62,33 @@ def test_raft_makes_a_store_too(tmp_path, monkeypatch):
     assert (found.num_fields, found.description["method"]) == (2, "raft")
 
 
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda place: (place / "flow_x_00003.jpg").unlink(), "flow is missing: flow_x_00003"),
+        (
+            lambda place: [path.unlink() for path in place.glob("flow_?_00011.jpg")],
+            "flow.json promises 11 fields, and 10 are there",
+        ),
+        (
+            lambda place: (place / "img_00004.jpg").unlink(),
+            "flow.json promises 12 frames, and 11 are there",
+        ),
+        (lambda place: (place / "flow_y_00002.jpg").write_bytes(b""), "flow_y_00002.jpg is empty"),
+    ],
+)
+def test_gaps_are_named_and_mended_only_when_asked(videos, tmp_path, damage, message):
+    listing = read_source(videos)
+    extract_flow(listing, tmp_path / "flow", FAST)
+    place = tmp_path / "flow" / "sit" / "1"
+    damage(place)
+    with pytest.raises(DataError, match=rf"sit/1: {message}; compute it again: with --rebuild$"):
+        extract_flow(listing, tmp_path / "flow", FAST)
+    outcome = extract_flow(listing, tmp_path / "flow", FAST, rebuild=True)
+    assert (outcome.num_written, outcome.num_kept) == (1, 5)
+    assert open_flow(place).num_fields == 11
+
+
 def test_the_flow_is_that_of_the_frames(tmp_path):
     still = tmp_path / "videos" / "a" / "still.mp4"
     still.parent.mkdir(parents=True)

@@ -147,3 +147,13 @@ def test_dis_without_opencv_says_what_to_install(monkeypatch):
     flow_method.cache_clear()
     with pytest.raises(CallError, match=r"pip install 'attcell\[opencv\]'"):
         flow_method("dis")
+
+
+@pytest.mark.parametrize("size", [(1, 1), (64, 1), (3, 40), (13, 5)])
+def test_dis_takes_the_smallest_pictures(size):
+    pictures = torch.randint(0, 256, (2, 3, *size), dtype=torch.uint8)
+    method = flow_method("dis")
+    prepared = method.prepare(pictures)
+    found = method.between(prepared[:1], prepared[1:])
+    assert found.shape == (1, 2, *size)
+    assert found.isfinite().all()

@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ from attcell.video.flow_files import (
     Target,
     new_flow_folder,
     new_flow_zip,
+    open_flow,
     read_description,
     write_picture,
 )
@@ -170,7 +172,7 @@ def _is_there(job: _Job, rebuild: bool) -> bool:
         raise
     wanted = _made_by(job)
     if made_by is not None and all(made_by.get(key) == value for key, value in wanted.items()):
-        return True
+        return _is_whole(job, rebuild)
     if rebuild:
         return False
     differing = (
@@ -185,6 +187,20 @@ def _is_there(job: _Job, rebuild: bool) -> bool:
     raise DataError(
         f"{job.place} was made otherwise ({differing}); choose another folder, or --rebuild to replace it"
     )
+
+
+def _is_whole(job: _Job, rebuild: bool) -> bool:
+    """Whether no file of a finished video's flow was lost since; what was is refused, or computed again."""
+    try:
+        open_flow(job.place)
+        empty = [path.name for path in job.place.glob("*") if path.stat().st_size == 0]
+        if empty:
+            raise DataError(f"{job.place}: {min(empty)} is empty; compute it again")
+    except DataError as error:
+        if rebuild:
+            return False
+        raise DataError(f"{error}: with --rebuild") from error
+    return True
 
 
 def _made_by(job: _Job) -> dict[str, Any]:
@@ -208,6 +224,11 @@ def _run(
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
+        except BrokenProcessPool as error:
+            raise DataError(
+                "a worker was ended from outside, perhaps for lack of memory; run again to go on, with fewer "
+                "--workers"
+            ) from error
         finally:
             pool.shutdown(cancel_futures=True)
 

@@ -19,7 +19,8 @@ def cross_modality(
 
 
 def inflated(weight: Float[Tensor, "F C kH kW"], length: int) -> Float[Tensor, "F C length kH kW"]:
-    """A convolution over pictures as one over clips that answers alike where nothing moves.
+    """A convolution over pictures as one over clips that answers alike where nothing moves; near a clip's
+    ends, where it pads by zeros, weaker.
 
     The weights are copied to each of ``length`` frames and divided by it (Carreira and Zisserman, "Quo
     Vadis, Action Recognition?", 2017; neither of our papers does so).

@@ -53,7 +53,7 @@ def new_flow_folder(folder: Path) -> Iterator[Target]:
         temporary.rename(folder)
     except OSError as error:
         if error.filename is None:  # as of a full disk
-            error.filename = str(folder)
+            raise OSError(error.errno, error.strerror or str(error), str(folder)) from error
         raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -127,18 +127,19 @@ class FlowFiles:
             )
         try:
             with _opened(self.path) as content_of:
-                fields = [
-                    np.stack([self._picture(content_of, f"flow_{axis}", index) for axis in "xy"])
-                    for index in indices
+                pictures = [
+                    self._picture(content_of, f"flow_{axis}", index) for index in indices for axis in "xy"
                 ]
         except (OSError, zipfile.BadZipFile) as error:
             raise DataError(f"{self.path} cannot be opened ({error}); compute the flow again") from error
-        sizes = sorted({field.shape[1:] for field in fields})
+        sizes = sorted({picture.shape for picture in pictures})
         if len(sizes) > 1:
             raise DataError(
                 f"{self.path} holds flow of several sizes (height, width): {sizes}; compute it again"
             )
-        return torch.from_numpy(np.stack(fields)) if fields else torch.empty(0, 2, 0, 0, dtype=torch.uint8)
+        if not pictures:
+            return torch.empty(0, 2, 0, 0, dtype=torch.uint8)
+        return torch.from_numpy(np.stack(pictures)).unflatten(0, (-1, 2))
 
     def _picture(self, content_of: Callable[[str], bytes], kind: str, index: int) -> np.ndarray:
         name = self._names[kind, index + self.first_number]
@@ -182,7 +183,14 @@ def open_flow(path: Path) -> FlowFiles:
     if gaps:
         more = f" and {len(gaps) - 5} more" if len(gaps) > 5 else ""
         raise DataError(f"{path}: flow is missing: {', '.join(gaps[:5])}{more}; compute it again")
-    return FlowFiles(path, read_description(path), numbers[0], len(numbers), found)
+    description = read_description(path)
+    for kind, here in (("fields", len(numbers)), ("frames", sum(name == "img" for name, _ in found))):
+        promised = (description or {}).get(f"num_{kind}", here)
+        if here != promised and (here or kind == "fields"):  # frames need not be kept
+            raise DataError(
+                f"{path}: {DESCRIPTION} promises {promised} {kind}, and {here} are there; compute it again"
+            )
+    return FlowFiles(path, description, numbers[0], len(numbers), found)
 
 
 def read_description(path: Path) -> dict[str, Any] | None:

@@ -21,6 +21,7 @@ METHODS = ("paper", "fast", "dis", "raft")
 PAIRS_AT_ONCE = {"cpu": 16, "cuda": 128}
 _COMPILERS = {"cpu": ("g++", "clang++", "c++"), "cuda": ("gcc", "clang", "cc")}  # a GPU needs one too
 _WORTH_COMPILING = 20  # videos; below this, compiling takes longer than it saves
+_DIS_LEAST = 12  # pixels a side; smaller pictures it refuses
 _RAFT_LEAST = 128  # pixels a side, and sides are multiples of 8
 
 
@@ -133,10 +134,13 @@ def _dis() -> Callable[[Tensor, Tensor], Tensor]:
     finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
     def between(previous: Tensor, following: Tensor) -> Tensor:
-        fields = [
-            finder.calc(first.numpy(), second.numpy(), np.zeros((*first.shape, 2), np.float32))
-            for first, second in zip(previous, following, strict=True)
-        ]
+        height, width = previous.shape[-2:]
+        more = [(0, max(0, _DIS_LEAST - side)) for side in (height, width)]
+        fields = []
+        for pair in zip(previous.numpy(), following.numpy(), strict=True):
+            first, second = (np.pad(picture, more, mode="edge") for picture in pair)
+            field = finder.calc(first, second, np.zeros((*first.shape, 2), np.float32))
+            fields.append(field[:height, :width])
         return torch.from_numpy(np.stack(fields)).permute(0, 3, 1, 2)
 
     return between

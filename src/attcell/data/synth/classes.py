@@ -1,7 +1,7 @@
 """What a class is: an appearance × a motion, arranged in a ring.
 
 The classes are (0,0) (0,1) (1,1) (1,2) (2,2) (2,0) …: each appearance and each motion serves two classes, and
-two neighbours on the ring share one of them. So the colour alone leaves two classes, and so does the posture.
+two neighbours on the ring share one of them. So the colour alone leaves two classes, and so does the motion.
 """
 
 from __future__ import annotations
