@@ -213,7 +213,8 @@ def _fit(backbone: Backbone, state: dict[str, Tensor], source: str) -> None:
     first = backbone.first_convolution
     if first in state and state[first].shape[1] == 3 != backbone.in_channels:
         state = {**state, first: cross_modality(state[first], backbone.in_channels)}
-    state = {key: _of_clips(value, wanted[key]) if key in wanted else value for key, value in state.items()}
+    if not any(value.ndim == 5 for value in state.values()):  # a network of pictures
+        state = {key: _of_clips(value, wanted.get(key)) for key, value in state.items()}
     reasons = misfit(wanted, state, backbone.weight_keys)
     if reasons:
         names = "one of the PyTorch ports'" if backbone.name == "c3d" else "torchvision's or timm's"
@@ -224,5 +225,8 @@ def _fit(backbone: Backbone, state: dict[str, Tensor], source: str) -> None:
     module.load_state_dict({key: state[key] for key in wanted if key in state}, strict=False)
 
 
-def _of_clips(value: Tensor, wanted: Tensor) -> Tensor:
-    return inflated(value, wanted.shape[2]) if (value.ndim, wanted.ndim) == (4, 5) else value
+def _of_clips(value: Tensor, wanted: Tensor | None) -> Tensor:
+    """A picture network's weights for a network of clips: convolutions are inflated, the rest is as it is."""
+    if wanted is None or (value.ndim, wanted.ndim) != (4, 5):
+        return value
+    return inflated(value, wanted.shape[2])
