@@ -163,6 +163,10 @@ class ModelSection(Section):
             for key in ("conv6_channels", "conv6_relu"):
                 if getattr(stream, key) != getattr(usual, key):
                     raise ValueError(f"kind tan has no conv6; leave streams.{name}.{key} out")
+        if self.lstm_bidirectional or not self.uniform_start:
+            raise ValueError(
+                "kind tan looks back only and has no AttCell; leave out lstm_bidirectional and uniform_start"
+            )
         return self
 
     @model_validator(mode="after")

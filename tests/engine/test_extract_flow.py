@@ -82,7 +82,7 @@ def test_gaps_are_named_and_mended_only_when_asked(videos, tmp_path, damage, mes
     extract_flow(listing, tmp_path / "flow", FAST)
     place = tmp_path / "flow" / "sit" / "1"
     damage(place)
-    with pytest.raises(DataError, match=rf"sit/1: {message}; compute it again: with --rebuild$"):
+    with pytest.raises(DataError, match=rf"sit/1: {message}; compute it again, with --rebuild$"):
         extract_flow(listing, tmp_path / "flow", FAST)
     outcome = extract_flow(listing, tmp_path / "flow", FAST, rebuild=True)
     assert (outcome.num_written, outcome.num_kept) == (1, 5)

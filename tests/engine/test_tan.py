@@ -55,6 +55,12 @@ def test_a_recipe_says_which_network(folder, cell):
             FLOW,
             "kind tan has no conv6; leave streams.flow.conv6_channels out",
         ),
+        (
+            {"lstm_bidirectional": True},
+            FLOW,
+            "kind tan looks back only and has no AttCell; leave out lstm_bid",
+        ),
+        ({"uniform_start": False}, FLOW, "kind tan looks back only and has no AttCell; leave out lstm_bid"),
         ({}, {"form": "picture"}, "form picture holds one field, and fields is 10; set fields to 1"),
     ],
 )

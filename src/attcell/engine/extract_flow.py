@@ -199,7 +199,7 @@ def _is_whole(job: _Job, rebuild: bool) -> bool:
     except DataError as error:
         if rebuild:
             return False
-        raise DataError(f"{error}: with --rebuild") from error
+        raise DataError(f"{error}, with --rebuild") from error
     return True
 
 
