@@ -82,7 +82,7 @@ def test_all_mistakes_are_in_one_message():
         "train.epoch: unknown key; did you mean 'epochs'? allowed: optimizer,",
         "train.iterations: Input should be a valid integer (given: 'many')",
         "modle: unknown key; did you mean 'model'? allowed: data, input, flow, clip, segments, model, cache,",
-        "model.kind: Input should be 'stan', 'san', 'average' or 'tan' (given: 'lstm')",
+        "model.kind: Input should be 'stan', 'san', 'average', 'tan', 'cnn', 'two_stream', 'fc',",
         "model.streams.frame.bakbone: unknown key; did you mean 'backbone'? allowed: backbone, tap, weights,",
         "model.streams.sound: Input should be 'frame', 'flow' or 'clip' (given: 'sound')",
     ):

@@ -11,8 +11,8 @@ import attcell
 
 ROOT = Path(attcell.__file__).parent
 ROWS = [
-    "errors", "arguments", "records", "files", "progress", "config", "nn", "flow", "metrics", "video", "data",
-    "engine", "report", "demo", "options", "cli_extract",
+    "errors", "arguments", "records", "files", "progress", "sections", "config", "nn", "flow", "metrics",
+    "video", "data", "engine", "report", "demo", "options", "cli_extract",
     "cli_predict", "cli",
 ]  # fmt: skip
 PURE = ("nn", "flow", "metrics")  # tensors and arrays only

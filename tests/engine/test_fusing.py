@@ -11,7 +11,7 @@ import torch
 
 from attcell.data.dataset import Views
 from attcell.engine.fusing import tune_fusion
-from attcell.engine.inference import mean_stream_probabilities
+from attcell.engine.inference import mean_probabilities
 from attcell.engine.material import Material
 from attcell.errors import VideoError
 from attcell.metrics.fusion import fusion_weights
@@ -53,7 +53,8 @@ def stream_scores(network: LateFusion, views: Sequence[Views]) -> np.ndarray:
 
 def test_each_streams_probabilities_are_averaged_over_the_views(network, views):
     expected = stream_scores(network, views[:1])[:, 0]
-    found = mean_stream_probabilities(network, views[0].inputs, kept_features=True)
+    with torch.no_grad():
+        found = mean_probabilities(network, views[0].inputs, kept_features=True).by_stream
     np.testing.assert_allclose(torch.stack(list(found.values())), expected, atol=1e-12)
     assert list(found) == list(CHANNELS)
 

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attcell.config import TrainSection
 from attcell.engine.schedule import build_optimizer, build_schedule, num_iterations, rounds
+from attcell.sections import TrainSection
 
 
 def section(**values: object) -> TrainSection:

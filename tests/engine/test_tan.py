@@ -53,14 +53,14 @@ def test_a_recipe_says_which_network(folder, cell):
         (
             {"streams": {"frame": NONE, "flow": {**NONE, "conv6_channels": 8}}},
             FLOW,
-            "kind tan has no conv6; leave streams.flow.conv6_channels out",
+            "kind tan has no use for streams.flow.conv6_channels; leave it out",
         ),
         (
             {"lstm_bidirectional": True},
             FLOW,
-            "kind tan looks back only and has no AttCell; leave out lstm_bid",
+            "kind tan has no use for lstm_bidirectional; leave it out",
         ),
-        ({"uniform_start": False}, FLOW, "kind tan looks back only and has no AttCell; leave out lstm_bid"),
+        ({"uniform_start": False}, FLOW, "kind tan has no use for uniform_start; leave it out"),
         ({}, {"form": "picture"}, "form picture holds one field, and fields is 10; set fields to 1"),
     ],
 )

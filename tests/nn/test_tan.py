@@ -114,7 +114,8 @@ def test_the_attention_over_time_is_the_last_steps() -> None:
 def test_unequal_numbers_of_steps_are_refused() -> None:
     maps = random_maps(CHANNELS, segments=4)
     with pytest.raises(
-        CallError, match=r"^the frame branch has 4 steps and the flow branch 3; give both equally many$"
+        CallError,
+        match=r"^the frame branch has 4 steps and the flow branch has 3 steps; give both equally many$",
     ):
         small_tan()({**maps, "flow": maps["flow"][:, :3]})
 

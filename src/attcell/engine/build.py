@@ -8,9 +8,9 @@ from typing import Literal
 from torch import nn
 
 from attcell.arguments import shown, whole_number
-from attcell.config import InputSection, ModelSection, Recipe, StreamSection
+from attcell.config import Recipe
 from attcell.data.dataset import ViewPlan
-from attcell.engine.weights import load_backbone_weights, load_stream
+from attcell.engine.weights import load_all_but_classifiers, load_backbone_weights, load_stream
 from attcell.errors import CallError
 from attcell.nn import (
     STAN,
@@ -23,10 +23,17 @@ from attcell.nn import (
     Normalise,
     Stream,
     UniformAttention,
+    branch_selection,
     build_backbone,
+    cnn,
+    fc_fusion,
     san,
+    soft_attention,
+    spatial_attention,
+    two_stream,
 )
 from attcell.nn.stan import TemporalAttention
+from attcell.sections import InputSection, ModelSection, StreamSection
 from attcell.video.flow_codes import NO_MOTION, FlowSpec
 from attcell.video.modalities import InputSpec
 from attcell.video.views import FrameSpec
@@ -40,18 +47,19 @@ def build_network(recipe: Recipe, num_classes: int, *, load_weights: bool) -> Ne
         ModelError: weights that do not fit.
     """
     sections = {str(name): section for name, section in recipe.model.streams.items()}
-    if recipe.model.kind == "tan":
+    if recipe.model.has_branches:
         branches = {name: _build_branch(name, section, recipe) for name, section in sections.items()}
-        if load_weights:
-            _load_weights(branches, recipe)
-        return TAN(branches["frame"], branches["flow"], num_classes, dropout=recipe.model.dropout)
-    streams = {name: _build_stream(name, section, recipe) for name, section in sections.items()}
-    if load_weights:
-        _load_weights(streams, recipe)
-    if recipe.model.fusion == "late":
-        alone = {name: _join({name: stream}, recipe.model, num_classes) for name, stream in streams.items()}
-        return LateFusion(alone)
-    return _join(streams, recipe.model, num_classes)
+        network = _join_branches(branches, recipe.model, num_classes)
+        parts: Mapping[str, Stream | Branch] = branches
+    else:
+        streams = {name: _build_stream(name, section, recipe) for name, section in sections.items()}
+        network = _join_streams(streams, recipe.model, num_classes)
+        parts = streams
+    if load_weights and recipe.model.begin_with is not None:
+        load_all_but_classifiers(network, recipe.model.begin_with)
+    elif load_weights:
+        _load_weights(parts, recipe)
+    return network
 
 
 def input_spec(recipe: Recipe) -> InputSpec:
@@ -91,6 +99,26 @@ def evaluation_plan(
     return ViewPlan(num_segments=num_segments, short=recipe.segments.short, num_crops=num_crops)
 
 
+def _join_branches(branches: dict[str, Branch], model: ModelSection, num_classes: int) -> Network:
+    if model.kind == "tan":
+        return TAN(branches["frame"], branches["flow"], num_classes, dropout=model.dropout)
+    rival = {
+        "cnn": cnn,
+        "two_stream": two_stream,
+        "fc": fc_fusion,
+        "branch_selection": branch_selection,
+        "spatial_attention": spatial_attention,
+        "soft_attention": soft_attention,
+    }[model.kind]
+    return rival(branches, num_classes, dropout=model.dropout)
+
+
+def _join_streams(streams: dict[str, Stream], model: ModelSection, num_classes: int) -> Network:
+    if model.fusion == "early":
+        return _join(streams, model, num_classes)
+    return LateFusion({name: _join({name: stream}, model, num_classes) for name, stream in streams.items()})
+
+
 def _join(streams: dict[str, Stream], model: ModelSection, num_classes: int) -> STAN:
     """One network over some streams."""
     if model.kind != "stan":
@@ -118,7 +146,7 @@ def _build_branch(name: str, section: StreamSection, recipe: Recipe) -> Branch:
     return Branch(
         _build_backbone(name, section, recipe),
         model.lstm_hidden,
-        cell=model.cell,
+        cell="none" if model.kind == "cnn" else model.cell,
         layers=model.lstm_layers,
         standardise=section.standardise,
         normalise=_normalise(name, recipe),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,11 +12,11 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from attcell.arguments import shown
-from attcell.config import FlowSection, ModelSection, Recipe
+from attcell.config import Recipe
 from attcell.data.dataset import KeptViews, PlannedViews, ViewPlan
 from attcell.data.sources import Listing, read_source
 from attcell.engine.build import evaluation_plan, input_spec
-from attcell.engine.inference import mean_probabilities
+from attcell.engine.inference import Scores, mean_probabilities
 from attcell.engine.material import filled_stores, read_listings, unfit_flow
 from attcell.engine.model_folder import SavedModel
 from attcell.errors import CallError, VideoError
@@ -24,6 +24,7 @@ from attcell.files import write_text
 from attcell.metrics.recognition import confusion_matrix, mean_class_accuracy, top_k_accuracy
 from attcell.progress import track
 from attcell.records import VideoRecord
+from attcell.sections import FlowSection, ModelSection
 
 SCORES_FORMAT = 1
 
@@ -39,6 +40,7 @@ class Evaluation:
         unread: video id → message.
         notes: damage in files of which the rest was used.
         protocol: how the scores were made, in words, by name.
+        by_stream: stream → (N, A) probabilities of what it says by itself; empty where none does.
     """
 
     labels: tuple[str, ...]
@@ -47,16 +49,20 @@ class Evaluation:
     unread: dict[str, str]
     notes: tuple[str, ...]
     protocol: dict[str, Any]
+    by_stream: dict[str, np.ndarray] = field(default_factory=dict)
 
     def figures(self) -> dict[str, float]:
-        """Top-1, top-5 and mean class accuracy in percent; unreadable videos count as wrong.
+        """Top-1, top-5 and mean class accuracy in percent, and top-1 of each stream that says something by
+        itself; unreadable videos count as wrong.
 
         There is no top-5 for five classes or fewer: it would say nothing.
         """
         truth = self.true_classes
         ranks = (1, 5) if len(self.labels) > 5 else (1,)
         figures = {f"top{k}": 100 * top_k_accuracy(self.scores, truth, k) for k in ranks}
-        return {**figures, "mean_class_accuracy": 100 * mean_class_accuracy(self.scores, truth)}
+        figures["mean_class_accuracy"] = 100 * mean_class_accuracy(self.scores, truth)
+        alone = {f"top1_{name}": 100 * top_k_accuracy(of, truth, 1) for name, of in self.by_stream.items()}
+        return {**figures, **alone}
 
     def confusion(self) -> np.ndarray:
         """(A, A) counts, true class by row."""
@@ -117,7 +123,7 @@ def evaluate_model(
         )
     network = model.network.to(device)
     views, unread = _views_of(model, listing.records, plan, cache_folder, device)
-    scores = {record.id: np.full(len(model.labels), np.nan) for record in listing.records}
+    found: dict[str, Scores] = {}
     notes: list[str] = []
     workers = model.recipe.data.workers if cache_folder is None else 0
     loader = DataLoader(views, batch_size=None, num_workers=workers)
@@ -128,8 +134,9 @@ def evaluate_model(
             continue
         notes.extend(f"{record.id}: {note}" for note in seen.notes)
         with torch.inference_mode():
-            mean = mean_probabilities(network, seen.inputs, kept_features=cache_folder is not None)
-        scores[record.id] = mean.double().cpu().numpy()
+            found[record.id] = mean_probabilities(
+                network, seen.inputs, kept_features=cache_folder is not None
+            )
     model_section = model.recipe.model
     protocol = {
         "streams": ", ".join(model_section.streams),
@@ -144,15 +151,35 @@ def evaluate_model(
         **_motion_protocol(model.recipe),
         "scores": "softmax, averaged over crops",
     }
+    ids = [record.id for record in listing.records]
+    streams = next(iter(found.values())).by_stream if found else {}
     return Evaluation(
-        model.labels, listing.records, np.stack(list(scores.values())), unread, tuple(notes), protocol
+        model.labels,
+        listing.records,
+        _rows({id: of.all for id, of in found.items()}, ids, len(model.labels)),
+        unread,
+        tuple(notes),
+        protocol,
+        {
+            name: _rows({id: of.by_stream[name] for id, of in found.items()}, ids, len(model.labels))
+            for name in streams
+        },
     )
 
 
+def _rows(found: dict[str, torch.Tensor], ids: list[str], num_classes: int) -> np.ndarray:
+    """(N, A) of all videos; NaN for those without scores."""
+    missing = np.full(num_classes, np.nan)
+    return np.stack([found[id].double().cpu().numpy() if id in found else missing for id in ids])
+
+
 def _network_protocol(section: ModelSection) -> dict[str, str]:
-    """How several streams are joined."""
-    if section.kind == "tan":
-        return {"network": f"TAN of {section.cell.upper()}, last step"}
+    """Which network of branches it is, or else how several streams are joined."""
+    if section.kind == "cnn":
+        return {"network": "CNN, all frames alike"}
+    if section.has_branches:
+        kind = "TAN" if section.kind == "tan" else section.kind.replace("_", " ")
+        return {"network": f"{kind} of {section.cell.upper()}, last step"}
     return {"fusion": section.fusion} if len(section.streams) > 1 else {}
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from attcell.errors import ModelError
-from attcell.nn import LateFusion, LateOutput, Network, Output
+from attcell.nn import Network, Output
 
 
 def best_device() -> torch.device:
@@ -23,36 +25,35 @@ def run_views(network: Network, views: Mapping[str, Tensor], *, kept_features: b
     return network.attend(moved) if kept_features else network(moved)
 
 
-def mean_probabilities(network: Network, views: Mapping[str, Tensor], *, kept_features: bool) -> Tensor:
-    """(A,) class probabilities, averaged over the views, one view at a time to bound the memory.
+@dataclass(frozen=True)
+class Scores:
+    """Class probabilities of one video, averaged over its views.
+
+    Attributes:
+        all: of the whole network.
+        by_stream: stream → what it says by itself; empty where no stream says anything by itself.
+    """
+
+    all: Float[Tensor, " A"]
+    by_stream: dict[str, Float[Tensor, " A"]]
+
+
+def mean_probabilities(network: Network, views: Mapping[str, Tensor], *, kept_features: bool) -> Scores:
+    """Class probabilities, averaged over the views, one view at a time to bound the memory.
 
     Raises:
         ModelError: they are not finite numbers.
     """
     num_views = len(next(iter(views.values())))
-    total = torch.zeros(())
-    for number in range(num_views):
-        view = {name: tensor[number : number + 1] for name, tensor in views.items()}
-        out = run_views(network, view, kept_features=kept_features)
-        total = out.logits[0].softmax(dim=-1) + total
-    refuse_not_finite(total)
-    return total / num_views
-
-
-@torch.inference_mode()
-def mean_stream_probabilities(
-    network: LateFusion, views: Mapping[str, Tensor], *, kept_features: bool
-) -> dict[str, Tensor]:
-    """Stream → (A,) class probabilities of its own network, averaged over the views."""
-    num_views = len(next(iter(views.values())))
     sums: dict[str, Tensor] = {}
     for number in range(num_views):
         view = {name: tensor[number : number + 1] for name, tensor in views.items()}
         out = run_views(network, view, kept_features=kept_features)
-        assert isinstance(out, LateOutput)
-        for name, one in out.streams.items():
-            sums[name] = one.logits[0].softmax(dim=-1) + sums.get(name, 0)
-    return {name: total / num_views for name, total in sums.items()}
+        for name, logits in {"": out.logits, **out.logits_by_stream}.items():
+            sums[name] = logits[0].softmax(dim=-1) + sums.get(name, 0)
+    means = {name: total / num_views for name, total in sums.items()}
+    refuse_not_finite(means[""])
+    return Scores(means.pop(""), means)
 
 
 def refuse_not_finite(scores: Tensor) -> None:

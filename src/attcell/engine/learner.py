@@ -8,19 +8,20 @@ from typing import Any
 
 import lightning as L
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from attcell.config import TrainSection
 from attcell.data.dataset import Batch, Views, collate
 from attcell.data.order import TrainingOrder
 from attcell.engine.inference import mean_probabilities
 from attcell.engine.material import Material
 from attcell.engine.schedule import build_optimizer, build_schedule, rounds
 from attcell.errors import DataError, ModelError, TrainingError, VideoError
-from attcell.nn import LateOutput, Network, Output, TANOutput
+from attcell.nn import BranchesOutput, Network, Output
 from attcell.progress import say
+from attcell.sections import TrainSection
 
 
 @dataclass(frozen=True)
@@ -92,11 +93,12 @@ class Learner(L.LightningModule):
         record = self.material.val_records[self._share()[index]]
         self._tell(f"{record.id}: {note}" for note in views.notes)
         try:
-            scores = mean_probabilities(self.network, views.inputs, kept_features=self.material.kept_features)
+            found = mean_probabilities(self.network, views.inputs, kept_features=self.material.kept_features)
         except ModelError as error:
             raise _diverged(
                 "the scores of a validation video are no finite numbers", self.global_step
             ) from error
+        scores = found.all
         loss = -scores[record.label].clamp_min(1e-12).log()
         correct = scores.argmax() == record.label
         self.sums += torch.stack([correct, loss, torch.ones_like(loss)]).to(self.sums)
@@ -163,25 +165,22 @@ class Learner(L.LightningModule):
         self.best = None if checkpoint["best"] is None else Standing(*checkpoint["best"])
 
     def _loss(self, out: Output, labels: Tensor) -> Tensor:
-        """The cross-entropy; with late fusion the sum of the networks', each of which learns for itself.
+        """The cross-entropies of what learns by itself, summed; of a network with steps the steps' mean.
 
-        *Reading*: with TAN the sum of the branches', averaged over the steps that count.
+        *Reading* of branch selection: the mean square of the gate's raw scores can be a penalty.
         """
-        if isinstance(out, TANOutput):
-            first = 0 if self.section.steps == "all" else -1
-            return torch.stack(
-                [
-                    self._cross_entropy(logits[:, first:].flatten(0, 1), labels, logits[:, first:].shape[1])
-                    for logits in (out.frame_logits, out.flow_logits)
-                ]
-            ).sum()
-        outputs = out.streams.values() if isinstance(out, LateOutput) else [out]
-        return torch.stack([self._cross_entropy(one.logits, labels) for one in outputs]).sum()
+        first = 0 if self.section.steps == "all" else -1
+        losses = [self._cross_entropy(logits[:, first:], labels) for logits in out.learnt_logits]
+        if self.section.gate_penalty and isinstance(out, BranchesOutput) and out.joined.selection is not None:
+            losses.append(self.section.gate_penalty * out.joined.selection.square().mean())
+        return torch.stack(losses).sum()
 
-    def _cross_entropy(self, logits: Tensor, labels: Tensor, steps: int = 1) -> Tensor:
-        """Of rows of logits, ``steps`` for each label."""
+    def _cross_entropy(self, logits: Float[Tensor, "B T A"], labels: Tensor) -> Tensor:
+        """The mean over all steps of all videos."""
         return F.cross_entropy(
-            logits, labels.repeat_interleave(steps), label_smoothing=self.section.label_smoothing
+            logits.flatten(0, 1),
+            labels.repeat_interleave(logits.shape[1]),
+            label_smoothing=self.section.label_smoothing,
         )
 
     def _refuse_broken_weights(self) -> None:

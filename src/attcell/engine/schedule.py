@@ -7,7 +7,7 @@ import math
 import torch
 from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR, StepLR
 
-from attcell.config import TrainSection
+from attcell.sections import TrainSection
 
 
 def num_iterations(section: TrainSection, num_videos: int) -> int:

@@ -23,11 +23,11 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from attcell.arguments import path_of, shown
-from attcell.config import Recipe, TrainSection, load_recipe
+from attcell.config import Recipe, load_recipe
 from attcell.engine.build import build_network
 from attcell.engine.fusing import tune_fusion
 from attcell.engine.inference import best_device
-from attcell.engine.inherited import other_inputs
+from attcell.engine.inherited import other_inputs, refuse_other_shapes
 from attcell.engine.interruption import Interruption
 from attcell.engine.learner import Learner, Standing
 from attcell.engine.material import Material, gather_material, read_listings
@@ -38,6 +38,7 @@ from attcell.errors import CallError, TrainingError
 from attcell.files import check_output, write_text
 from attcell.nn import LateFusion
 from attcell.progress import say
+from attcell.sections import TrainSection
 
 RECIPE_FILE = "recipe.yaml"
 CHECKPOINT = Path("checkpoints") / "last.ckpt"
@@ -79,6 +80,7 @@ def train(recipe: Recipe, run_folder: str | Path, *, resume: bool = False) -> Tr
     section = recipe.train
     torch.manual_seed(section.seed)
     listings = read_listings(recipe)
+    refuse_other_shapes(recipe)
     network = build_network(recipe, len(listings.labels), load_weights=True)
     for sentence in other_inputs(recipe) if not started_by_another else ():
         say(sentence)
@@ -168,7 +170,7 @@ def _with_absolute_paths(recipe: Recipe) -> Recipe:
     """The recipe with all its paths absolute, so that it means the same from any folder."""
     values = recipe.model_dump()
     streams = values["model"]["streams"].values()
-    for section in (values["data"], values["cache"], values["flow"], *streams):
+    for section in (values["data"], values["cache"], values["flow"], values["model"], *streams):
         section.update({key: path.absolute() for key, path in section.items() if isinstance(path, Path)})
     for stream in streams:
         if stream["weights"] not in ("pretrained", "none"):

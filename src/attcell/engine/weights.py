@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from attcell.errors import CallError, ModelError
-from attcell.nn import Backbone, Branch, Stream
+from attcell.nn import Backbone, Branch, Network, Stream
 from attcell.nn.adapt import cross_modality, inflated
 from attcell.nn.c3d import from_published
 
@@ -80,6 +80,29 @@ def load_stream(stream: Stream | Branch, folder: Path, name: str) -> None:
             "Give it the same backbone, tap, conv6_channels and standardise, and the model's own kind"
         )
     stream.load_state_dict(state)
+
+
+def load_all_but_classifiers(network: Network, folder: Path) -> None:
+    """Begin with a trained model's whole network, but for its classifiers, which stay as they are.
+
+    Args:
+        network: to fill.
+        folder: a model folder of a network of the same shape.
+
+    Raises:
+        CallError: no model folder.
+        ModelError: a network of another shape.
+    """
+    state = {key: value for key, value in _state_of(folder).items() if not _of_classifier(key)}
+    wanted = {key: value for key, value in network.state_dict().items() if not _of_classifier(key)}
+    reasons = misfit(wanted, state, wanted)
+    if reasons:
+        raise ModelError(f"the model at {folder} does not fit: {reasons}. Begin with one of the same shape")
+    network.load_state_dict(state, strict=False)
+
+
+def _of_classifier(key: str) -> bool:
+    return "classifier" in key and ".backbone." not in key
 
 
 def state_digest(module: torch.nn.Module) -> str:
@@ -164,12 +187,10 @@ def _backbone_of_model(folder: Path, stream: str) -> dict[str, Tensor]:
 
 def _of_model(folder: Path, *streams: str) -> dict[str, Tensor]:
     """The weights of the first of these streams that a model has, whichever kind of network it is."""
-    file = folder / "model.safetensors"
-    if not file.is_file():
-        raise CallError(f"{folder} is no model folder: it holds no model.safetensors")
-    state = _read(file)
+    state = _state_of(folder)
     for stream in streams:
-        for prefix in (f"streams.{stream}.", f"networks.{stream}.streams.{stream}.", f"{stream}."):
+        prefixes = ("streams", f"networks.{stream}.streams", "branches")
+        for prefix in (*(f"{place}.{stream}." for place in prefixes), f"{stream}."):
             found = {
                 key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)
             }
@@ -179,6 +200,13 @@ def _of_model(folder: Path, *streams: str) -> dict[str, Tensor]:
     raise ModelError(
         f"the model at {folder} has no {missing} stream; give one that has, or weights of a file"
     )
+
+
+def _state_of(folder: Path) -> dict[str, Tensor]:
+    file = folder / "model.safetensors"
+    if not file.is_file():
+        raise CallError(f"{folder} is no model folder: it holds no model.safetensors")
+    return _read(file)
 
 
 def _pretrained(backbone: Backbone) -> dict[str, Tensor]:

@@ -3,9 +3,18 @@
 from attcell.nn.attention import AttCell, UniformAttention, attended_sum
 from attcell.nn.backbones import Backbone, build_backbone
 from attcell.nn.branch import Branch
+from attcell.nn.branch_network import BranchesOutput, BranchNetwork
 from attcell.nn.fusion import LateFusion, LateOutput
 from attcell.nn.networks import Network, Output
-from attcell.nn.rivals import san
+from attcell.nn.rivals import (
+    branch_selection,
+    cnn,
+    fc_fusion,
+    san,
+    soft_attention,
+    spatial_attention,
+    two_stream,
+)
 from attcell.nn.stan import STAN, STANOutput
 from attcell.nn.streams import Normalise, Stream
 from attcell.nn.tan import TAN, SharingGate, TANOutput
@@ -16,6 +25,8 @@ __all__ = [
     "AttCell",
     "Backbone",
     "Branch",
+    "BranchNetwork",
+    "BranchesOutput",
     "LateFusion",
     "LateOutput",
     "Network",
@@ -27,6 +38,12 @@ __all__ = [
     "TANOutput",
     "UniformAttention",
     "attended_sum",
+    "branch_selection",
     "build_backbone",
+    "cnn",
+    "fc_fusion",
     "san",
+    "soft_attention",
+    "spatial_attention",
+    "two_stream",
 ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
+from attcell.errors import CallError
 from attcell.nn.backbones import Backbone
 from attcell.nn.streams import Normalise, Standardise, maps_of_segments
 
@@ -18,10 +20,14 @@ class Branch(nn.Module):
     Args:
         backbone: pictures (N, C, H, W) to a feature map (N, backbone.out_channels, K, K).
         hidden: hidden states of the recurrent layers, H.
-        cell: ``gru``, the paper's choice, or ``lstm``.
+        cell: ``gru``, the paper's choice, or ``lstm``; or ``none``, a CNN alone, whose outputs are each
+            step's own averaged features.
         layers: how many; the last one's outputs and states count.
         standardise: put a :class:`~attcell.nn.streams.Standardise` behind the backbone.
         normalise: what the backbone's input goes through first; by default nothing.
+
+    Attributes:
+        hidden: the size of the outputs: H, or ``backbone.out_channels`` of a CNN alone.
 
     *Reading*: the regions are averaged, as GoogLeNet does before its classifier; a GRU's state is its output,
     an LSTM's is its cell.
@@ -32,7 +38,7 @@ class Branch(nn.Module):
         backbone: Backbone,
         hidden: int = 1024,
         *,
-        cell: Literal["gru", "lstm"] = "gru",
+        cell: Literal["gru", "lstm", "none"] = "gru",
         layers: int = 1,
         standardise: bool = False,
         normalise: Normalise | None = None,
@@ -41,9 +47,11 @@ class Branch(nn.Module):
         self.normalise = normalise
         self.backbone = backbone
         self.standardise = Standardise(backbone.out_channels) if standardise else nn.Identity()
-        self.hidden = hidden
-        kind = {"gru": nn.GRU, "lstm": nn.LSTM}[cell]
-        self.recurrent = kind(backbone.out_channels, hidden, layers, batch_first=True)
+        self.hidden = backbone.out_channels if cell == "none" else hidden
+        kinds = {"gru": nn.GRU, "lstm": nn.LSTM}
+        self.recurrent = (
+            kinds[cell](backbone.out_channels, hidden, layers, batch_first=True) if cell in kinds else None
+        )
 
     def feature_maps(self, pictures: Shaped[Tensor, "B T C H W"]) -> Float[Tensor, "B T F K K"]:
         """The backbone's feature map of every step."""
@@ -53,17 +61,40 @@ class Branch(nn.Module):
         self, maps: Float[Tensor, "B T F K K"]
     ) -> tuple[Float[Tensor, "B T H"], Float[Tensor, "B T H"]]:
         """The recurrent layers' outputs, and the last one's states, at every step."""
-        steps = self.standardise(maps).mean(dim=(-2, -1))
+        features = self.standardise(maps).mean(dim=(-2, -1))
+        if self.recurrent is None:
+            return features, features
         if isinstance(self.recurrent, nn.GRU):
-            outputs, _ = self.recurrent(steps)
+            outputs, _ = self.recurrent(features)
             return outputs, outputs
-        return self._outputs_and_cells(steps)
+        return self._outputs_and_cells(features)  # for PyTorch's LSTM gives only the last step's cell
 
-    def _outputs_and_cells(self, steps: Float[Tensor, "B T F"]) -> tuple[Tensor, Tensor]:
-        """Step by step, for PyTorch's LSTM gives only the last step's cell."""
-        outputs, cells, state = [], [], None
-        for step in steps.split(1, dim=1):
-            output, state = self.recurrent(step, state)
+    def step(
+        self, features: Float[Tensor, "B F"], memory: Any = None
+    ) -> tuple[Float[Tensor, "B H"], Float[Tensor, "B H"], Any]:
+        """One step of the recurrent layers: its output, its state, and the memory for the next step."""
+        assert self.recurrent is not None, "a CNN alone has no steps"
+        output, memory = self.recurrent(features[:, None], memory)
+        output = output[:, 0]
+        return output, output if isinstance(self.recurrent, nn.GRU) else memory[1][-1], memory
+
+    def _outputs_and_cells(self, features: Float[Tensor, "B T F"]) -> tuple[Tensor, Tensor]:
+        outputs, cells, memory = [], [], None
+        for one in features.unbind(dim=1):
+            output, cell, memory = self.step(one, memory)
             outputs.append(output)
-            cells.append(state[1][-1])
-        return torch.cat(outputs, dim=1), torch.stack(cells, dim=1)
+            cells.append(cell)
+        return torch.stack(outputs, dim=1), torch.stack(cells, dim=1)
+
+
+def refuse_unequal_steps(maps: Mapping[str, Float[Tensor, "B T F _ _"]]) -> None:
+    """Raise a CallError for branches with unequal numbers of steps."""
+    if len({of_branch.shape[1] for of_branch in maps.values()}) > 1:
+        found = " and ".join(f"the {name} branch has {of.shape[1]} steps" for name, of in maps.items())
+        raise CallError(f"{found}; give both equally many")
+
+
+def averaged_softmax(logits: Float[Tensor, "M B T A"]) -> Float[Tensor, "B A"]:
+    """The logarithm of the branches' and steps' softmax, averaged: its own softmax is this average."""
+    counted = logits.log_softmax(dim=-1)
+    return counted.logsumexp(dim=(0, 2)) - torch.tensor(float(len(counted) * counted.shape[2])).log()

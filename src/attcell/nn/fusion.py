@@ -31,6 +31,16 @@ class LateOutput:
     weights: Float[Tensor, " M"]
 
     @property
+    def logits_by_stream(self) -> dict[str, Float[Tensor, "B A"]]:
+        """Stream → what its network says by itself."""
+        return {name: out.logits for name, out in self.streams.items()}
+
+    @property
+    def learnt_logits(self) -> tuple[Float[Tensor, "B 1 A"], ...]:
+        """The class scores whose losses are summed: each network's, which learns for itself."""
+        return tuple(out.logits[:, None] for out in self.streams.values())
+
+    @property
     def spatial_attention(self) -> dict[str, Float[Tensor, "B T K K"]]:
         """Stream → α of Eq. 4."""
         return {name: out.spatial_attention[name] for name, out in self.streams.items()}

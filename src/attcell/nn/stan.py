@@ -37,6 +37,16 @@ class STANOutput:
     video: Float[Tensor, "B MD"]
 
     @property
+    def logits_by_stream(self) -> dict[str, Float[Tensor, "B A"]]:
+        """Empty: no stream says anything by itself."""
+        return {}
+
+    @property
+    def learnt_logits(self) -> tuple[Float[Tensor, "B 1 A"], ...]:
+        """The class scores whose losses are summed: the network's own."""
+        return (self.logits[:, None],)
+
+    @property
     def temporal_attention_by_stream(self) -> dict[str, Float[Tensor, "B T"]]:
         """Empty: one β serves all streams. Late fusion has one for each."""
         return {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,8 +9,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from attcell.errors import CallError
-from attcell.nn.branch import Branch
+from attcell.nn.branch import Branch, averaged_softmax, refuse_unequal_steps
 
 
 @dataclass(frozen=True)
@@ -42,8 +40,17 @@ class TANOutput:
     def logits(self) -> Float[Tensor, "B A"]:
         """What counts at test: their softmax is the last step's softmax, averaged over the branches
         (*reading*)."""
-        last = torch.stack([self.frame_logits[:, -1], self.flow_logits[:, -1]])
-        return last.log_softmax(dim=-1).logsumexp(dim=0) - math.log(2)
+        return averaged_softmax(torch.stack([self.frame_logits[:, -1:], self.flow_logits[:, -1:]]))
+
+    @property
+    def logits_by_stream(self) -> dict[str, Float[Tensor, "B A"]]:
+        """Branch → what it says by itself at the last step."""
+        return {"frame": self.frame_logits[:, -1], "flow": self.flow_logits[:, -1]}
+
+    @property
+    def learnt_logits(self) -> tuple[Float[Tensor, "B T A"], ...]:
+        """The class scores whose losses are summed: each branch's."""
+        return self.frame_logits, self.flow_logits
 
     @property
     def gates(self) -> dict[str, Float[Tensor, "B T T"]]:
@@ -147,11 +154,7 @@ class TAN(nn.Module):
         Raises:
             CallError: the branches have unequal numbers of steps.
         """
-        if maps["frame"].shape[1] != maps["flow"].shape[1]:
-            raise CallError(
-                f"the frame branch has {maps['frame'].shape[1]} steps and the flow branch "
-                f"{maps['flow'].shape[1]}; give both equally many"
-            )
+        refuse_unequal_steps({"frame": maps["frame"], "flow": maps["flow"]})
         h, s = self.frame.remember(maps["frame"])
         g, t = self.flow.remember(maps["flow"])
         frame_scores, alpha = self.frame_gate(h, s, g, t)

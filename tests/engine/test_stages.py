@@ -1,0 +1,200 @@
+"""TAN's stages of training, and its rivals, from recipes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from attcell.engine.build import build_network
+from attcell.engine.evaluation import evaluate_model, listing_of
+from attcell.engine.inherited import refuse_other_shapes
+from attcell.engine.learner import Learner
+from attcell.engine.material import gather_material, read_listings
+from attcell.engine.model import load
+from attcell.engine.model_folder import save_model
+from attcell.engine.predicting import predict_video
+from attcell.engine.training import train
+from attcell.errors import CallError, ModelError
+from tests.engine.conftest import random_model, recipe_of
+
+NONE = {"backbone": "small", "weights": "none"}
+BOTH = {"frame": NONE, "flow": NONE}
+KINDS = ["cnn", "two_stream", "fc", "branch_selection", "spatial_attention", "soft_attention"]
+
+
+def recipe_for(folder, kind, model=None, **sections):
+    values = {"kind": kind, "streams": {"frame": NONE} if kind == "soft_attention" else BOTH}
+    flow = {"method": "dis", "fields": 1, "form": "picture"}
+    return recipe_of(
+        folder, model={**values, "lstm_hidden": 6, **(model or {})}, **{"flow": flow, **sections}
+    )
+
+
+def saved(folder, place, kind, model=None):
+    made = random_model(recipe_for(folder, kind, model))
+    save_model(place, made.network, made.labels, made.recipe, made.training)
+    return made.network
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_rival_is_trained_tested_and_predicts(folder, tmp_path, kind):
+    recipe = recipe_for(folder, kind, data={"test": folder}, train={"learning_rate": 0.1})
+    outcome = train(recipe, tmp_path / "run")
+    model = load(outcome.model_folder).saved
+    evaluation = evaluate_model(model, listing_of(model, "test"), device=torch.device("cpu"))
+    named = {"cnn": "CNN, all frames alike"}.get(kind, f"{kind.replace('_', ' ')} of GRU, last step")
+    assert evaluation.protocol["network"] == named
+    streams = list(recipe.model.streams)
+    assert [f"top1_{name}" in evaluation.figures() for name in streams] == [True] * len(streams)
+    one = predict_video(model, evaluation.records[0].path)
+    np.testing.assert_allclose(one.scores, evaluation.scores[0], atol=1e-5)
+    assert one.gates == {}
+    assert list(one.spatial_attention) == (streams if "attention" in kind else [])
+    np.testing.assert_allclose(one.temporal_attention, 1 / 3)
+
+
+@pytest.mark.parametrize("kind", ["tan", *KINDS])
+def test_one_step_is_enough(folder, kind):
+    model = random_model(recipe_for(folder, kind))
+    found = predict_video(model, folder / "wave" / "1.mp4", num_segments=1)
+    np.testing.assert_allclose(found.temporal_attention, [1])
+    assert found.scores.sum() == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "model", "message"),
+    [
+        ("cnn", {"lstm_bidirectional": True}, "cnn has no use for lstm_bidirectional; leave it out"),
+        ("fc", {"streams": {"frame": NONE}}, "kind fc needs the streams frame and flow, not frame"),
+        ("soft_attention", {"streams": BOTH}, "soft_attention needs one stream, frame or flow, not frame, f"),
+        ("two_stream", {"streams": {"clip": NONE}}, "two_stream has frame and flow streams, not clip"),
+        ("two_stream", {"fusion": "late"}, "kind two_stream joins its branches by itself; leave fusion out"),
+        (
+            "tan",
+            {"begin_with": "x", "streams": {"frame": {**NONE, "begin_with": "y"}, "flow": NONE}},
+            "begin_with is the whole network's; leave streams.frame.begin_with out",
+        ),
+    ],
+)
+def test_what_a_rival_cannot_be_is_refused(folder, kind, model, message):
+    with pytest.raises(CallError, match=message):
+        recipe_for(folder, kind, model)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "message"),
+    [
+        ("tan", {"gate_penalty": 0.1}, "train.gate_penalty is for kind branch_selection, not tan"),
+        ("cnn", {"steps": "last"}, "train.steps=last is for recurrent branches, and model.kind is cnn"),
+        ("branch_selection", {"gate_penalty": -1.0}, "greater than or equal to 0"),
+    ],
+)
+def test_what_does_not_belong_to_a_kind_is_refused(folder, kind, values, message):
+    with pytest.raises(CallError, match=message):
+        recipe_for(folder, kind, train=values)
+
+
+def test_the_penalty_is_on_the_gates_raw_scores(folder):
+    losses = []
+    for penalty in (0.0, 0.5):
+        recipe = recipe_for(folder, "branch_selection", train={"gate_penalty": penalty})
+        network = random_model(recipe).network
+        listings = read_listings(recipe)
+        material = gather_material(recipe, listings, network, torch.device("cpu"))
+        learner = Learner(network, recipe.train, 2, material, lambda standing: None)
+        generator = torch.Generator().manual_seed(0)
+        inputs = {name: torch.rand(2, 4, 3, 32, 32, generator=generator) * 255 for name in BOTH}
+        with torch.no_grad():
+            out = network(inputs)
+            losses.append(float(learner._loss(out, torch.tensor([0, 2]))))
+    expected = 0.5 * float(out.joined.selection.square().mean())
+    assert expected > 0.001
+    assert losses[1] - losses[0] == pytest.approx(expected, rel=1e-3)
+
+
+def test_tan_begins_with_the_cnns_of_the_first_stage(folder, tmp_path):
+    first = saved(folder, tmp_path / "cnn", "cnn")
+    streams = {name: {**NONE, "weights": str(tmp_path / "cnn")} for name in BOTH}
+    recipe = recipe_for(folder, "tan", {"streams": streams})
+    refuse_other_shapes(recipe)
+    network = build_network(recipe, 3, load_weights=True)
+    for name in BOTH:
+        before = first.stream(name).backbone.state_dict()
+        assert all(torch.equal(of, before[k]) for k, of in network.stream(name).backbone.state_dict().items())
+
+
+@pytest.mark.parametrize("kind", ["tan", "two_stream", "fc"])
+def test_another_data_sets_network_keeps_all_but_its_classifiers(folder, tmp_path, kind):
+    before = saved(folder, tmp_path / "model", kind).state_dict()
+    recipe = recipe_for(folder, kind, {"begin_with": str(tmp_path / "model")})
+    refuse_other_shapes(recipe)
+    network = build_network(recipe, 5, load_weights=True)
+    now = network.state_dict()
+    classifiers = {key for key in now if "classifier" in key}
+    assert classifiers
+    for key, value in now.items():
+        assert len(value) == 5 if key in classifiers else torch.equal(value, before[key]), key
+
+
+@pytest.mark.parametrize(
+    ("kind", "model", "message"),
+    [
+        ("two_stream", {}, "model.kind is tan there and two_stream here"),
+        ("tan", {"lstm_hidden": 7}, "model.lstm_hidden is 6 there and 7 here"),
+        ("tan", {"cell": "lstm"}, "model.cell is gru there and lstm here"),
+        (
+            "tan",
+            {"streams": {"frame": {**NONE, "backbone": "squeezenet"}, "flow": NONE}},
+            "model.streams.frame.backbone is small there and squeezenet here",
+        ),
+    ],
+)
+def test_a_stage_from_another_network_names_what_differs(folder, tmp_path, kind, model, message):
+    saved(folder, tmp_path / "model", "tan")
+    recipe = recipe_for(folder, kind, {"begin_with": str(tmp_path / "model"), **model})
+    with pytest.raises(ModelError) as caught:
+        train(recipe, tmp_path / "run")
+    assert str(caught.value) == (
+        f"model.begin_with {tmp_path / 'model'} is another network: {message}. "
+        "Set them alike, or begin with another model"
+    )
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_stage_from_another_flow_names_its_channels(folder, tmp_path):
+    saved(folder, tmp_path / "model", "tan")
+    recipe = recipe_for(
+        folder, "tan", {"begin_with": str(tmp_path / "model")}, flow={"method": "dis", "fields": 5}
+    )
+    with pytest.raises(ModelError, match=r"network: flow has 3 channels there and 10 here\. Set"):
+        refuse_other_shapes(recipe)
+
+
+def test_a_stage_from_another_backbone_names_both(folder, tmp_path):
+    saved(folder, tmp_path / "cnn", "cnn")
+    streams = {**BOTH, "flow": {"backbone": "squeezenet", "weights": str(tmp_path / "cnn")}}
+    with pytest.raises(ModelError) as caught:
+        train(recipe_for(folder, "tan", {"streams": streams}), tmp_path / "run")
+    assert str(caught.value) == (
+        f"model.streams.flow.weights: the backbone of {tmp_path / 'cnn'} is small, and this recipe's is "
+        "squeezenet; set model.streams.flow.backbone=small, or give another model's folder"
+    )
+
+
+def test_no_model_to_begin_with(folder, tmp_path):
+    recipe = recipe_for(folder, "tan", {"begin_with": str(tmp_path / "nothing")})
+    with pytest.raises(CallError, match=r"no model at .*nothing: model.begin_with wants a model folder"):
+        train(recipe, tmp_path / "run")
+
+
+def test_a_stage_warns_of_another_input(folder, tmp_path, capsys):
+    saved(folder, tmp_path / "model", "tan")
+    recipe = recipe_for(
+        folder,
+        "tan",
+        {"begin_with": str(tmp_path / "model")},
+        flow={"method": "dis", "fields": 1, "form": "picture", "bound": 10.0},
+    )
+    train(recipe, tmp_path / "run")
+    assert "warning: the flow stream begins as that of" in capsys.readouterr().err
