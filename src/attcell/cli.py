@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from attcell.cli_extract import extract_app
+from attcell.cli_score import score_app
 from attcell.errors import AttcellError
 from attcell.options import Crops, Kind, ListRoot, Motions, NumSegments, Split
 
@@ -29,6 +30,7 @@ app = typer.Typer(
 data_app = typer.Typer(help="Look at data sets.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data_app, name="data")
 app.add_typer(extract_app, name="extract")
+app.add_typer(score_app, name="score")
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -14,19 +13,17 @@ from torch.utils.data import DataLoader, Dataset
 from attcell.arguments import shown
 from attcell.config import Recipe
 from attcell.data.dataset import KeptViews, PlannedViews, ViewPlan
+from attcell.data.scores import Scores, write_json_scores
 from attcell.data.sources import Listing, read_source
 from attcell.engine.build import evaluation_plan, input_spec
-from attcell.engine.inference import Scores, mean_probabilities
+from attcell.engine.inference import Probabilities, mean_probabilities
 from attcell.engine.material import filled_stores, read_listings, unfit_flow
 from attcell.engine.model_folder import SavedModel
 from attcell.errors import CallError, VideoError
-from attcell.files import write_text
 from attcell.metrics.recognition import confusion_matrix, mean_class_accuracy, top_k_accuracy
 from attcell.progress import track
 from attcell.records import VideoRecord
 from attcell.sections import FlowSection, ModelSection
-
-SCORES_FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -75,21 +72,15 @@ class Evaluation:
 
     def write_scores(self, path: Path) -> None:
         """Write protocol, figures and every video's scores as JSON, whole or not at all."""
-        videos = {
-            record.id: {"label": self.labels[record.label], "scores": row.tolist()}
-            for record, row in zip(self.records, self.scores, strict=True)
-            if record.id not in self.unread
-        }
-        content = {
-            "format": SCORES_FORMAT,
+        ids = tuple(record.id for record in self.records)
+        truth = tuple(self.labels[record.label] for record in self.records)
+        more = {
             "protocol": self.protocol,
             "figures": self.figures(),
-            "labels": list(self.labels),
-            "videos": videos,
             "unread": self.unread,
             "notes": list(self.notes),
         }
-        write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+        write_json_scores(path, Scores(str(path), self.labels, ids, self.scores, truth), more)
 
 
 def evaluate_model(
@@ -123,7 +114,7 @@ def evaluate_model(
         )
     network = model.network.to(device)
     views, unread = _views_of(model, listing.records, plan, cache_folder, device)
-    found: dict[str, Scores] = {}
+    found: dict[str, Probabilities] = {}
     notes: list[str] = []
     workers = model.recipe.data.workers if cache_folder is None else 0
     loader = DataLoader(views, batch_size=None, num_workers=workers)

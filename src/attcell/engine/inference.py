@@ -26,7 +26,7 @@ def run_views(network: Network, views: Mapping[str, Tensor], *, kept_features: b
 
 
 @dataclass(frozen=True)
-class Scores:
+class Probabilities:
     """Class probabilities of one video, averaged over its views.
 
     Attributes:
@@ -38,7 +38,9 @@ class Scores:
     by_stream: dict[str, Float[Tensor, " A"]]
 
 
-def mean_probabilities(network: Network, views: Mapping[str, Tensor], *, kept_features: bool) -> Scores:
+def mean_probabilities(
+    network: Network, views: Mapping[str, Tensor], *, kept_features: bool
+) -> Probabilities:
     """Class probabilities, averaged over the views, one view at a time to bound the memory.
 
     Raises:
@@ -53,7 +55,7 @@ def mean_probabilities(network: Network, views: Mapping[str, Tensor], *, kept_fe
             sums[name] = logits[0].softmax(dim=-1) + sums.get(name, 0)
     means = {name: total / num_views for name, total in sums.items()}
     refuse_not_finite(means[""])
-    return Scores(means.pop(""), means)
+    return Probabilities(means.pop(""), means)
 
 
 def refuse_not_finite(scores: Tensor) -> None:

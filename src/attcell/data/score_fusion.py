@@ -1,0 +1,126 @@
+"""Late fusion of score files: the same videos and classes, summed with weights. TAN+ is made so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+
+import numpy as np
+
+from attcell.data.scores import Scores
+from attcell.errors import CallError, DataError
+from attcell.metrics.fusion import fusion_weights
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """Weights, and how many videos they were tuned on."""
+
+    weights: tuple[float, ...]
+    num_videos: int
+
+
+def as_probabilities(found: Scores, softmax: bool) -> Scores:
+    """The same scores if they are probabilities, or else their softmax if that is asked for.
+
+    Raises:
+        DataError: they are none, and ``softmax`` was not asked for.
+    """
+    if found.are_probabilities():
+        return found
+    if not softmax:
+        raise DataError(
+            f"{found.source} holds no probabilities (a row is below 0, or its sum is not 1), so its scores "
+            "and the others' are not to be summed; give --softmax, or bring them to probabilities"
+        )
+    raised = np.exp(found.scores - found.scores.max(axis=1, keepdims=True))
+    return replace(found, scores=raised / raised.sum(axis=1, keepdims=True))
+
+
+def aligned(files: Sequence[Scores]) -> tuple[Scores, ...]:
+    """The files with their videos and classes in the first one's order.
+
+    Raises:
+        DataError: other classes, other videos, or another class of a video; the first difference is named.
+    """
+    first = files[0]
+    return (first, *(_like(first, other) for other in files[1:]))
+
+
+def fused(files: Sequence[Scores], weights: Sequence[float]) -> Scores:
+    """The weighted sum of aligned files, divided by the weights' sum; unread where one of them is.
+
+    Raises:
+        CallError: not one weight a file, one below 0, or nothing but 0.
+    """
+    values = np.array(weights, dtype=float)
+    if len(values) != len(files) or not (np.isfinite(values).all() and values.min() >= 0 < values.sum()):
+        raise CallError(
+            f"the weights are {', '.join(f'{value:g}' for value in values)}, for {len(files)} files; "
+            "give one for each, none below 0 and not all 0"
+        )
+    summed = np.tensordot(values / values.sum(), np.stack([of.scores for of in files]), axes=1)
+    truth = tuple(next((label for label in of if label is not None), None) for of in _truths(files))
+    return replace(files[0], source="the fused scores", scores=summed, truth=truth)
+
+
+def tuned(training: Sequence[Scores], tested: Scores) -> Tuned:
+    """The weights with which the files of a training part do best.
+
+    Raises:
+        DataError: these files differ, do not say the classes, or hold a video that is tested too.
+    """
+    training = aligned(training)
+    both = set(training[0].videos) & set(tested.videos)
+    if both:
+        raise DataError(
+            f"{training[0].source} holds {sorted(both)[0]}, which is tested too: weights tuned on tested "
+            "videos would flatter; tune on training videos that were held out"
+        )
+    truth = fused(training, [1.0] * len(training)).true_classes()
+    scores = np.stack([of.scores for of in training])
+    read = ~np.isnan(scores).any(axis=(0, 2))
+    if not read.any():
+        raise DataError(f"{training[0].source} holds no video that all of them could read")
+    weights = fusion_weights(scores[:, read], truth[read])
+    return Tuned(tuple(weights.tolist()), int(read.sum()))
+
+
+def _truths(files: Sequence[Scores]) -> list[tuple[str | None, ...]]:
+    return list(zip(*(of.truth for of in files), strict=True))
+
+
+def _like(first: Scores, other: Scores) -> Scores:
+    _same(sorted(first.labels), sorted(other.labels), "class", first.source, other.source)
+    _same(sorted(first.videos), sorted(other.videos), "video", first.source, other.source)
+    rows = {video: place for place, video in enumerate(other.videos)}
+    order = [rows[video] for video in first.videos]
+    columns = [other.labels.index(label) for label in first.labels]
+    truth = tuple(other.truth[place] for place in order)
+    for video, label, others in zip(first.videos, first.truth, truth, strict=True):
+        if None not in (label, others) and label != others:
+            raise DataError(
+                f"{video} is of class {label} in {first.source} and of class {others} in {other.source}; "
+                "give files of the same annotation"
+            )
+    return replace(
+        other,
+        labels=first.labels,
+        videos=first.videos,
+        scores=other.scores[np.ix_(order, columns)],
+        truth=truth,
+    )
+
+
+def _same(ours: Sequence[str], theirs: Sequence[str], what: str, source: str, other: str) -> None:
+    """Raise a DataError for the first name that only one of two sorted lists holds."""
+    for our, their in zip_longest(ours, theirs):
+        if our != their:
+            only_ours = their is None or (our is not None and our < their)
+            name, has, lacks = (our, source, other) if only_ours else (their, other, source)
+            num_more = len(set(ours) ^ set(theirs)) - 1
+            raise DataError(
+                f"the {what} {name} is in {has} and not in {lacks} (and {num_more} more differ); "
+                "give files of the same videos and classes"
+            )

@@ -1,0 +1,83 @@
+"""Late fusion of score files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from attcell.data.score_fusion import aligned, as_probabilities, fused, tuned
+from attcell.data.scores import Scores
+from attcell.errors import CallError, DataError
+
+A = Scores("a", ("x", "y"), ("1", "2"), np.array([[0.9, 0.1], [0.4, 0.6]]), ("x", None))
+B = Scores("b", ("y", "x"), ("2", "1"), np.array([[0.2, 0.8], [0.5, 0.5]]), ("x", None))
+
+
+def test_order_of_videos_and_classes_does_not_matter() -> None:
+    first, second = aligned([A, B])
+    assert (second.labels, second.videos, second.truth) == (A.labels, A.videos, (None, "x"))
+    np.testing.assert_array_equal(second.scores, [[0.5, 0.5], [0.8, 0.2]])
+    whole = fused([first, second], [3, 1])
+    np.testing.assert_allclose(whole.scores, [[0.8, 0.2], [0.5, 0.5]])
+    assert whole.truth == ("x", "x")
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (replace(B, labels=("y", "z")), "the class x is in a and not in b (and 1 more differ); give files"),
+        (replace(B, videos=("2", "3")), "the video 1 is in a and not in b (and 1 more differ); give files"),
+        (
+            replace(B, videos=("0", "1", "2"), scores=np.ones((3, 2)), truth=(None,) * 3),
+            "the video 0 is in b and not in a (and 0 more differ); give files",
+        ),
+        (replace(B, truth=(None, "y")), "1 is of class x in a and of class y in b; give files of the same"),
+    ],
+)
+def test_the_first_difference_is_named(other: Scores, message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        aligned([A, other])
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("weights", [[1.0], [1, -1], [0, 0], [float("nan"), 1]])
+def test_weights_that_are_none(weights: list[float]) -> None:
+    with pytest.raises(CallError, match="for 2 files; give one for each, none below 0 and not all 0"):
+        fused(aligned([A, B]), weights)
+
+
+def test_probabilities() -> None:
+    raw = replace(A, scores=np.array([[1.0, 2.0], [-1.0, np.log(3) - 1]]))
+    with pytest.raises(DataError, match="a holds no probabilities"):
+        as_probabilities(raw, softmax=False)
+    found = as_probabilities(raw, softmax=True)
+    np.testing.assert_allclose(found.scores[1], [0.25, 0.75])
+    assert as_probabilities(A, softmax=True) is A
+    unread = replace(A, scores=np.array([[np.nan, np.nan], [0.4, 0.6]]))
+    assert as_probabilities(unread, softmax=False) is unread
+
+
+def made(source: str, right: int, videos: tuple[str, ...]) -> Scores:
+    """Right about the first ``right`` videos, and undecidedly wrong about the others."""
+    rows = [[0.9, 0.1] if number < right else [0.45, 0.55] for number in range(len(videos))]
+    return Scores(source, ("x", "y"), videos, np.array(rows), ("x",) * len(videos))
+
+
+def test_weights_are_tuned_on_other_videos() -> None:
+    videos = tuple("abcdef")
+    found = tuned([made("good", 6, videos), made("bad", 1, videos)], tested=A)
+    assert found.num_videos == 6
+    assert found.weights[0] > found.weights[1]
+    torn = made("good", 6, videos)
+    torn.scores[2] = np.nan
+    assert tuned([torn, made("bad", 1, videos)], tested=A).num_videos == 5
+    torn.scores[:] = np.nan
+    with pytest.raises(DataError, match="good holds no video that all of them could read"):
+        tuned([torn, made("bad", 1, videos)], tested=A)
+
+
+def test_tuning_on_tested_videos_is_refused() -> None:
+    with pytest.raises(DataError, match=r"^good holds 2, which is tested too: weights"):
+        tuned([made("good", 2, ("2", "5")), made("bad", 2, ("2", "5"))], tested=A)

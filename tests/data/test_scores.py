@@ -1,0 +1,131 @@
+"""Files of scores: written and read alike, and what is wrong in them is named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from attcell.data.scores import SUFFIXES, Scores, read_scores, write_scores
+from attcell.errors import CallError, DataError
+
+LABELS = ("run", "sit, down", "wave")
+
+
+def some(**changes) -> Scores:
+    values = {
+        "source": "x",
+        "labels": LABELS,
+        "videos": ("a b.avi", "ü.mp4"),
+        "scores": np.array([[0.2, 0.3, 0.5], [0.7, 0.1, 0.2]]),
+        "truth": ("wave", "run"),
+    }
+    return Scores(**{**values, **changes})
+
+
+def assert_same(one: Scores, other: Scores) -> None:
+    assert (one.labels, one.videos, one.truth) == (other.labels, other.videos, other.truth)
+    np.testing.assert_array_equal(one.scores, other.scores)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_what_is_written_is_read(tmp_path: Path, suffix: str) -> None:
+    for number, found in enumerate([some(), some(truth=(None, None))]):
+        path = tmp_path / f"{number}{suffix}"
+        write_scores(path, found, {})
+        assert_same(read_scores(path), found)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_an_unread_video_is_not_a_number(tmp_path: Path, suffix: str) -> None:
+    found = some(scores=np.array([[np.nan] * 3, [0.7, 0.1, 0.2]]))
+    write_scores(tmp_path / f"s{suffix}", found, {"unread": {"a b.avi": "torn"}})
+    read = read_scores(tmp_path / f"s{suffix}")
+    assert dict(zip(read.videos, read.truth, strict=True)) == {"a b.avi": "wave", "ü.mp4": "run"}
+    assert np.isnan(read.scores[read.videos.index("a b.avi")]).all()
+
+
+names = st.text(st.characters(codec="utf-8", exclude_characters="\x00\r\n"), min_size=1, max_size=8)
+
+
+@given(st.data())
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_names_and_numbers_survive(tmp_path: Path, data: st.DataObject) -> None:
+    labels = tuple(data.draw(st.lists(names, min_size=1, max_size=4, unique=True)))
+    videos = tuple(data.draw(st.lists(names, min_size=1, max_size=4, unique=True)))
+    shape = (len(videos), len(labels))
+    scores = data.draw(arrays(float, shape, elements=st.floats(-1e6, 1e6)))
+    truth = tuple(data.draw(st.sampled_from(labels)) for _ in videos)
+    for suffix in (".json", ".csv"):
+        write_scores(tmp_path / f"s{suffix}", Scores("x", labels, videos, scores, truth), {})
+        assert_same(read_scores(tmp_path / f"s{suffix}"), Scores("x", labels, videos, scores, truth))
+
+
+def test_a_csv_without_classes_of_the_videos(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("\ufeffvideo,run,wave\r\na,0.25,0.75\r\n\r\n", encoding="utf-8")
+    found = read_scores(tmp_path / "s.csv")
+    assert (found.labels, found.videos, found.truth) == (("run", "wave"), ("a",), (None,))
+    with pytest.raises(DataError, match=r"s\.csv does not say the class of a; add it"):
+        found.true_classes()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("s.json", "{", r"s\.json is not JSON"),
+        ("s.json", "[]", r"s\.json is no scores\.json .*: it needs labels"),
+        ("s.json", '{"format": 9}', "has scores format 9, and this attcell reads 1"),
+        ("s.json", '{"labels": ["a"], "videos": {"v": {"scores": [1, 2]}}}', "v has 2 scores, and"),
+        ("s.json", '{"labels": ["a"], "videos": {"v": {"scores": ["x"]}}}', r"s\.json is no scores\.json"),
+        ("s.json", '{"labels": ["a"], "videos": {}}', "holds no scores"),
+        ("s.json", '{"labels": ["a"], "videos": {"v": {"scores": [1], "label": "b"}}}', "v is of class 'b'"),
+        ("s.json", '{"labels": ["a"], "videos": {"v": {"scores": [Infinity]}}}', "v has a score without end"),
+        ("s.csv", "name,a\n", r"s\.csv:1: the header must be video,label,CLASS,CLASS,… and is name,a"),
+        ("s.csv", "", r"s\.csv:1: the header must be"),
+        ("s.csv", "video,a,b\nv,1\n", r"s\.csv:2: 2 columns, and the header has 3"),
+        ("s.csv", "video,a\nv,1\nv,2\n", r"s\.csv:3: v was there before"),
+        ("s.csv", "video,a\nv,one\n", r"s\.csv:2: .* 'one'; scores are numbers"),
+        ("s.csv", "video,a,a\nv,1,2\n", "two labels are alike"),
+        ("s.npz", "no zip", r"s\.npz is no \.npz of scores"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named(tmp_path: Path, name: str, text: str, message: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=message):
+        read_scores(tmp_path / name)
+
+
+def test_numpy_is_not_unpickled(tmp_path: Path) -> None:
+    np.savez(
+        tmp_path / "s.npz", scores=np.array([[object()]]), videos=np.array(["v"]), labels=np.array(["a"])
+    )
+    with pytest.raises(DataError, match="without pickled objects"):
+        read_scores(tmp_path / "s.npz")
+
+
+def test_numpy_of_other_shapes(tmp_path: Path) -> None:
+    np.savez(tmp_path / "s.npz", scores=np.ones((2, 3)), videos=np.array(["v"]), labels=np.array(["a"]))
+    with pytest.raises(DataError, match=r"scores are \(2, 3\) and truth 1, for 1 videos and 1 labels"):
+        read_scores(tmp_path / "s.npz")
+    np.savez(tmp_path / "s.npz", scores=np.ones((2, 1)), videos=np.array(["v", "v"]), labels=np.array(["a"]))
+    with pytest.raises(DataError, match="v is there twice"):
+        read_scores(tmp_path / "s.npz")
+
+
+def test_other_endings_and_no_file(tmp_path: Path) -> None:
+    with pytest.raises(CallError, match=r"s\.txt: scores are read from \.json, \.csv, \.npz; give one"):
+        read_scores(tmp_path / "s.txt")
+    with pytest.raises(CallError, match=r"no scores at .*s\.csv"):
+        read_scores(tmp_path / "s.csv")
+    with pytest.raises(CallError, match=r"s\.npy: scores are written to"):
+        write_scores(tmp_path / "s.npy", some(), {})
+
+
+def test_json_says_more(tmp_path: Path) -> None:
+    write_scores(tmp_path / "s.json", some(), {"protocol": {"crops": 10}})
+    assert json.loads((tmp_path / "s.json").read_text())["protocol"] == {"crops": 10}

@@ -1,0 +1,106 @@
+"""``attcell score`` as a user calls it, on files alone."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from attcell.data.scores import Scores, read_scores, write_scores
+from tests.end_to_end.conftest import Run
+
+LABELS = ("kick", "sit", "wave")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[str]:
+    """Two models' scores of 30 tested and 30 other videos, in three kinds of files."""
+    rng = np.random.default_rng(0)
+    for part, names in (("test", "t"), ("val", "v")):
+        truth = tuple(LABELS[n % 3] for n in range(30))
+        videos = tuple(f"{names}{n:02d}.mp4" for n in range(30))
+        right = np.eye(3)[[n % 3 for n in range(30)]]
+        for name, noise in (("tan", 1.5), ("mifs", 2.0)):
+            raw = np.exp(2 * right + noise * rng.normal(size=(30, 3)))
+            scores = raw / raw.sum(axis=1, keepdims=True)
+            known = truth if name == "tan" else (None,) * 30
+            suffix = ".json" if name == "tan" else ".csv"
+            write_scores(tmp_path / f"{name}-{part}{suffix}", Scores("", LABELS, videos, scores, known), {})
+    return ["tan-test.json", "mifs-test.csv"]
+
+
+def test_fusing_with_tuned_weights(attcell: Run, files: list[str], tmp_path: Path) -> None:
+    done = attcell(
+        "score", "fuse", *files, "--tune", "tan-val.json", "--tune", "mifs-val.csv", "--out", "fused.json"
+    )  # fmt: skip
+    lines = done.stdout.splitlines()
+    assert lines[-2:] == [
+        "protocol: 2 files, weights tuned on 30 other videos, 30 videos",
+        "written: fused.json",
+    ]
+    whole, tan = read_scores(tmp_path / "fused.json"), read_scores(tmp_path / "tan-test.json")
+    weights = [of["weight"] for of in json.loads((tmp_path / "fused.json").read_text())["protocol"]["fused"]]
+    assert sum(weights) == pytest.approx(1)
+    mifs = read_scores(tmp_path / "mifs-test.csv")
+    np.testing.assert_allclose(whole.scores, weights[0] * tan.scores + weights[1] * mifs.scores)
+    top1 = np.mean(whole.scores.argmax(1) == whole.true_classes())
+    assert f"fused: top1 {100 * top1:.2f} %, mean class accuracy {100 * top1:.2f} %" in lines
+    assert done.stderr == ""
+
+
+def test_fusing_with_given_weights_and_none(attcell: Run, files: list[str], tmp_path: Path) -> None:
+    done = attcell("score", "fuse", *files, "--weights", "3,1", "--out", "a.npz")
+    assert "weight 0.75" in done.stdout
+    assert "protocol: 2 files, weights given, 30 videos" in done.stdout
+    assert "weights all alike" in attcell("score", "fuse", *files, "--out", "b.csv").stdout
+    assert read_scores(tmp_path / "a.npz").truth == read_scores(tmp_path / "b.csv").truth
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["tan-test.json"], "one file alone is nothing to fuse; give two or more"),
+        (["--weights", "1,1", "--tune", "tan-val.json"], "--weights and --tune exclude each other; keep one"),
+        (["--tune", "tan-val.json"], "1 files to tune on for 2 files; give --tune once for each"),
+        (["--weights", "a,b"], "--weights a,b are not numbers; give one for each file, as 0.6,0.4"),
+        (["--weights", "1,1,1"], "the weights are 1, 1, 1, for 2 files; give one for each"),
+        (["--out", "x.txt"], "x.txt: scores are written to .json, .csv, .npz; name such a file"),
+    ],
+)
+def test_calls_that_are_wrong(attcell: Run, files: list[str], words: list[str], message: str) -> None:
+    done = attcell("score", "fuse", *([] if words == files[:1] else files), *words, status=2)
+    assert done.stderr.startswith(f"attcell: {message}")
+    assert done.stdout == ""
+
+
+def test_the_first_difference_is_named(attcell: Run, files: list[str], tmp_path: Path) -> None:
+    done = attcell("score", "fuse", "tan-test.json", "mifs-val.csv", status=1)
+    assert done.stderr == (
+        "attcell: the video t00.mp4 is in tan-test.json and not in mifs-val.csv (and 59 more differ); "
+        "give files of the same videos and classes\n"
+    )
+    done = attcell("score", "fuse", *files, "--tune", "tan-test.json", "--tune", "mifs-test.csv", status=1)
+    assert "tan-test.json holds t00.mp4, which is tested too" in done.stderr
+
+
+def test_class_by_class(attcell: Run, files: list[str], tmp_path: Path) -> None:
+    words = ("--against", "mifs-test.csv", "--csv", "gain.csv", "--picture", "gain.png")
+    done = attcell("score", "classes", "tan-test.json", *words)
+    with (tmp_path / "gain.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    tan, mifs = read_scores(tmp_path / "tan-test.json"), read_scores(tmp_path / "mifs-test.csv")
+    truth = tan.true_classes()
+    for row in rows:
+        own = truth == LABELS.index(row["class"])
+        assert float(row["accuracy"]) == pytest.approx(100 * np.mean(tan.scores[own].argmax(1) == truth[own]))
+        assert float(row["rival"]) == pytest.approx(100 * np.mean(mifs.scores[own].argmax(1) == truth[own]))
+    gains = [float(row["gain"]) for row in rows]
+    assert gains == sorted(gains, reverse=True)
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith(f"{rows[0]['class']:4} {float(rows[0]['accuracy']):6.2f} % of 10 videos, ")
+    assert lines[-1] == "written: gain.csv, gain.png"
+    assert (tmp_path / "gain.png").read_bytes().startswith(b"\x89PNG")
+    assert attcell("score", "classes", "tan-test.json").stdout.startswith(("kick", "sit", "wave"))
