@@ -59,7 +59,7 @@ class JobRunner:
     def __init__(self, bench: Bench, pool: ProcessPoolExecutor) -> None:
         self.bench = bench
         self.pool = pool
-        self.done: dict[Job, np.ndarray] = {}
+        self.done: dict[Job, dict[str, np.ndarray]] = {}
         self.cpu_seconds = 0.0
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Job]:
@@ -102,8 +102,8 @@ def _start_worker(bench: Bench) -> None:
     _here = bench, stores_of(bench.clips, bench.cache, list(bench.channel_means))
 
 
-def _run_job(job: Job) -> tuple[np.ndarray, float]:
-    """The scores (len(job.test), A) and the seconds of processor time they took."""
+def _run_job(job: Job) -> tuple[dict[str, np.ndarray], float]:
+    """The scores (len(job.test), A) of all and of each branch, and the seconds of processor time."""
     assert _here is not None, "the worker was started"
     bench, all_stores = _here
     clips = bench.clips

@@ -29,15 +29,17 @@ NUM_POSITIONS = 4
 
 
 STREAMS = ("frame", "flow")
-FIXED = (
-    "conv6 with 64 filters, LSTM of 128, dropout 0.5, label smoothing 0.1, AdamW without weight decay, "
-    "one-cycle learning rate up to 0.003, batches of 16, 30 epochs, convolutions in bfloat16"
+ALL = "all"  # the whole network, beside its branches
+SCHEDULE = (
+    "dropout 0.5, label smoothing 0.1, AdamW without weight decay, one-cycle learning rate up to 0.003, "
+    "batches of 16, 30 epochs"
 )
+FIXED = f"conv6 with 64 filters, LSTM of 128, {SCHEDULE}, convolutions in bfloat16"
 
 
 @dataclass(frozen=True)
 class Head:
-    """Which network: SAN or STAN, over which streams; with two, early fusion."""
+    """Which network, over which streams: SAN or STAN, with two in early fusion; or TAN or its rival."""
 
     kind: str
     streams: tuple[str, ...]
@@ -55,7 +57,7 @@ def head_recipe(weights: Path, cache: Path, head: Head, seed: int = 0) -> Recipe
             "kind": head.kind,
             "lstm_hidden": 128,
             "dropout": 0.5,
-            "streams": {name: _frozen_squeezenet(weights) for name in head.streams},
+            "streams": {name: _frozen_squeezenet(weights, head.kind) for name in head.streams},
         },
         "train": {
             "optimizer": "adamw",
@@ -120,21 +122,22 @@ def trained_network(
 @torch.inference_mode()
 def network_scores(
     network: Network, records: Sequence[VideoRecord], stores: Mapping[str, FeatureStore]
-) -> np.ndarray:
-    """(N, A) probabilities, averaged over all kept views of a video."""
+) -> dict[str, np.ndarray]:
+    """(N, A) probabilities, averaged over all kept views of a video: of ``all``, and of each branch alone."""
     views = KeptViews(records, stores)
-    rows = [
-        run_views(network, views[index].inputs, kept_features=True).logits.softmax(-1).mean(0)
-        for index in range(len(views))
-    ]
-    return torch.stack(rows).double().numpy()
+    outputs = [run_views(network, views[index].inputs, kept_features=True) for index in range(len(views))]
+    logits = [{ALL: out.logits, **out.logits_by_stream} for out in outputs]
+    return {
+        name: torch.stack([of[name].softmax(-1).mean(0) for of in logits]).double().numpy()
+        for name in (logits[0] if logits else ())
+    }
 
 
-def _frozen_squeezenet(weights: Path) -> dict[str, object]:
+def _frozen_squeezenet(weights: Path, kind: str) -> dict[str, object]:
     return {
         "backbone": "squeezenet",
         "weights": str(weights),
         "train_from": "none",
-        "conv6_channels": 64,
         "standardise": True,
+        **({"conv6_channels": 64} if kind in ("stan", "san") else {}),
     }

@@ -31,7 +31,7 @@ from attcell.progress import say, track
 from benchmarks import nested, real_clips_report
 from benchmarks.clip_sets import CLIP_SETS, ClipSet, data_folder
 from benchmarks.head_jobs import Bench, Job, JobRunner, job_runner
-from benchmarks.heads import FIXED, NUM_POSITIONS, NUM_SEGMENTS, STREAMS, Head, head_recipe
+from benchmarks.heads import ALL, FIXED, NUM_POSITIONS, NUM_SEGMENTS, STREAMS, Head, head_recipe
 from benchmarks.shallow import (
     HEADER_CHOICES,
     SVM_CHOICES,
@@ -44,6 +44,14 @@ from benchmarks.shallow import (
 T = TypeVar("T")
 SEEDS = (0, 1, 2)
 HERE = Path(__file__).parent
+PICTURES = (
+    "Each frame is squashed to 224 × 224; frozen SqueezeNet 1.0 (ImageNet), its last map after a 3 × 3 "
+    "max-pooling of stride 2: 7 × 7 × 512."
+)
+FLOW_INPUT = (
+    "Flow stream: the same network by cross-modality initialisation on 10 fields of TV-L1 (preset fast), "
+    "computed from the squashed frames."
+)
 
 
 def run(
@@ -51,8 +59,8 @@ def run(
 ) -> real_clips_report.Outcome:
     """The whole measurement."""
     seconds: dict[str, float] = {}
-    stores = _timed("feature maps", seconds, lambda: _filled(clips, cache, streams))
-    bench = _timed("averages of the maps", seconds, lambda: _averages(clips, cache, stores))
+    stores = timed("feature maps", seconds, lambda: filled(clips, cache, streams))
+    bench = timed("averages of the maps", seconds, lambda: averages(clips, cache, stores))
     labels = np.array([record.label for record in clips.records])
     shallow: dict[str, tuple[np.ndarray, tuple[SVMChoice | HeaderChoice, ...]]] = {
         "file header only": (header_features(clips.records), HEADER_CHOICES)
@@ -64,20 +72,20 @@ def run(
     predictions: dict[str, np.ndarray] = {}
     choices: dict[str, dict[str, str]] = {}
     for name, (features, candidates) in shallow.items():
-        predictions[name], choices[name] = _timed(
+        predictions[name], choices[name] = timed(
             name, seconds, partial(nested_predictions, features, labels, clips.groups, candidates, SEEDS)
         )
     with job_runner(bench, workers) as runner:
         for kind in ("SAN", "STAN"):
             for joined in dict.fromkeys((*((name,) for name in streams), streams)):
                 name = f"{kind} {joined[0] if len(joined) == 1 else 'early'}"
-                predictions[name] = _timed(
+                predictions[name] = timed(
                     name, seconds, partial(_final_predictions, runner, Head(kind.lower(), joined))
                 )
             if len(streams) == 1:
                 continue
             name = f"{kind} late"
-            predictions[name], choices[name] = _timed(
+            predictions[name], choices[name] = timed(
                 f"{name}: weights of the streams", seconds, partial(_late_predictions, runner, kind.lower())
             )
         seconds[f"all SAN and STAN, processor time of {workers} processes"] = runner.cpu_seconds
@@ -98,14 +106,21 @@ def _final_predictions(runner: JobRunner, head: Head) -> np.ndarray:
 
 
 def _final_scores(runner: JobRunner, head: Head) -> np.ndarray:
-    """(S, N, A) probabilities."""
+    """(S, N, A) probabilities of the whole network."""
+    return branch_scores(runner, head)[ALL]
+
+
+def branch_scores(runner: JobRunner, head: Head) -> dict[str, np.ndarray]:
+    """(S, N, A) probabilities by networks that did not see the video's group: of all, and by branch."""
     clips = runner.bench.clips
     jobs = _final_jobs(clips, head)
     _run(runner, list(jobs.values()), f"{head.kind} on {' and '.join(head.streams)}, {len(jobs)} trainings")
-    scores = np.empty((len(SEEDS), len(clips.records), len(clips.labels)))
+    found: dict[str, np.ndarray] = {}
     for (fold, seed), job in jobs.items():
-        scores[SEEDS.index(seed), fold.test] = runner.done[job]
-    return scores
+        for name, scores in runner.done[job].items():
+            empty = np.empty((len(SEEDS), len(clips.records), len(clips.labels)))
+            found.setdefault(name, empty)[SEEDS.index(seed), fold.test] = scores
+    return found
 
 
 def _late_predictions(runner: JobRunner, kind: str) -> tuple[np.ndarray, dict[str, str]]:
@@ -139,7 +154,7 @@ def _held_out(runner: JobRunner, jobs: list[list[Job]], fold: nested.Fold) -> tu
     clips = runner.bench.clips
     scores = [
         [
-            runner.done[job][row]
+            runner.done[job][ALL][row]
             for job in stream
             for row, place in enumerate(job.test)
             if clips.groups[place] != fold.group
@@ -163,7 +178,7 @@ def _run(runner: JobRunner, jobs: list[Job], what: str) -> None:
     say(f"{what}: {len(jobs)} trainings in {time.perf_counter() - start:.0f} s")
 
 
-def _filled(clips: ClipSet, cache: Path, streams: tuple[str, ...]) -> dict[str, FeatureStore]:
+def filled(clips: ClipSet, cache: Path, streams: tuple[str, ...]) -> dict[str, FeatureStore]:
     recipe = head_recipe(clips.weights, cache, Head("san", streams))
     network = build_network(recipe, len(clips.labels), load_weights=True)
     stores, unread = filled_stores(
@@ -174,7 +189,7 @@ def _filled(clips: ClipSet, cache: Path, streams: tuple[str, ...]) -> dict[str, 
     return stores
 
 
-def _averages(clips: ClipSet, cache: Path, stores: dict[str, FeatureStore]) -> Bench:
+def averages(clips: ClipSet, cache: Path, stores: dict[str, FeatureStore]) -> Bench:
     """Every video's channel figures; the means are also the averaged pooling, (N, F), that the SVM sees."""
     means: dict[str, np.ndarray] = {}
     squares: dict[str, np.ndarray] = {}
@@ -185,7 +200,7 @@ def _averages(clips: ClipSet, cache: Path, stores: dict[str, FeatureStore]) -> B
     return Bench(clips, cache, means, squares)
 
 
-def _timed(name: str, seconds: dict[str, float], work: Callable[[], T]) -> T:
+def timed(name: str, seconds: dict[str, float], work: Callable[[], T]) -> T:
     start = time.perf_counter()
     result = work()
     seconds[f"{name}, wall clock"] = time.perf_counter() - start
@@ -194,10 +209,7 @@ def _timed(name: str, seconds: dict[str, float], work: Callable[[], T]) -> T:
 
 def _protocol(clips: ClipSet, streams: tuple[str, ...]) -> tuple[str, ...]:
     word = clips.group_word
-    flow = (
-        "Flow stream: the same network by cross-modality initialisation on 10 fields of TV-L1 (preset fast), "
-        "computed from the squashed frames. "
-    )
+    flow = f"{FLOW_INPUT} " if "flow" in streams else ""
     fusion = (
         "Early: one network over both streams, one temporal attention. Late: the two networks of one stream "
         "each, their probabilities summed with weights.",
@@ -209,9 +221,7 @@ def _protocol(clips: ClipSet, streams: tuple[str, ...]) -> tuple[str, ...]:
         f"{len(clips.records)} videos, {len(clips.labels)} classes, {len(clips.group_names)} folds: each "
         f"{word} is left out once, and everything is fitted to the others. All videos count.",
         clips.note,
-        "Each frame is squashed to 224 × 224; frozen SqueezeNet 1.0 (ImageNet), its last map after a 3 × 3 "
-        f"max-pooling of stride 2: 7 × 7 × 512. {flow if 'flow' in streams else ''}The channels "
-        "are standardised by mean and deviation over the training videos.",
+        f"{PICTURES} {flow}The channels are standardised by mean and deviation over the training videos.",
         f"{NUM_SEGMENTS} even segments a video; {NUM_POSITIONS} evenly spaced instants of each and their "
         "mirror images are kept. Training draws one of the instants for each segment and a coin for the "
         f"mirror image. At test the probabilities of all {2 * NUM_POSITIONS} views are averaged.",

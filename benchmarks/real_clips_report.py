@@ -17,6 +17,10 @@ from benchmarks.nested import leave_one_out
 from benchmarks.paired import holm, mcnemar, sign_flip
 
 _COMPARED = (
+    ("TAN", "averaging"),
+    ("TAN: frame alone", "averaging: frame alone"),
+    ("TAN: flow alone", "averaging: flow alone"),
+    ("TAN", "TAN: flow alone"),
     ("STAN frame", "SAN frame"),
     ("STAN frame", "SVM frame"),
     ("STAN frame", "file header only"),
@@ -78,7 +82,7 @@ def markdown(outcome: Outcome) -> str:
         f"## Folds\n\n{_fold_table(outcome)}",
         f"## Paired comparisons\n\n{_comparisons(outcome)}",
         "## Protocol\n\n" + "\n".join(f"- {line}" for line in _protocol(outcome)),
-        f"## Choices made by inner validation\n\n{_choices(outcome)}",
+        *([f"## Choices made by inner validation\n\n{_choices(outcome)}"] if outcome.choices else []),
         f"## Time\n\n{machine()}. Feature maps that are kept already take 0 s.\n\n"
         + "\n".join(f"- {name}: {value:.0f} s" for name, value in outcome.seconds.items()),
     ]

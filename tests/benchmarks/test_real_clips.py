@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.clip_sets import ClipSet
 from benchmarks.head_jobs import Job
-from benchmarks.heads import STREAMS, Head
+from benchmarks.heads import ALL, STREAMS, Head
 from benchmarks.real_clips import SEEDS, _final_predictions, _late_predictions
 
 
@@ -25,11 +25,11 @@ class Runner:
 
     bench: Bench
     class_of: Callable[[Job, int], int]
-    done: dict[Job, np.ndarray] = field(default_factory=dict)
+    done: dict[Job, dict[str, np.ndarray]] = field(default_factory=dict)
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Job]:
         for job in jobs:
-            self.done[job] = np.eye(3)[[self.class_of(job, place) for place in job.test]]
+            self.done[job] = {ALL: np.eye(3)[[self.class_of(job, place) for place in job.test]]}
             yield job
 
 
