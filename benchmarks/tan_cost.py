@@ -56,7 +56,8 @@ def _line(training: bool, steps: int, repeats: int) -> str:
     memory = [_in_its_own_process(training, steps, part) for part in ("cnns", "whole")]
     rest = whole - cnns
     return (
-        f"| {'training step' if training else 'test'} | {steps} | {1000 * cnns:.0f} ms | {1000 * rest:.0f} ms | "
+        f"| {'training step' if training else 'test'} | {steps} "
+        f"| {1000 * cnns:.0f} ms | {1000 * rest:.0f} ms | "
         f"{100 * rest / whole:.1f} % | {memory[0]:.0f} MiB | {memory[1]:.0f} MiB | "
         f"{100 * (memory[1] / memory[0] - 1):+.1f} % |"
     )

@@ -16,11 +16,13 @@ from attcell.errors import CallError, ModelError
 from attcell.nn import Backbone, Branch, Network, Stream
 from attcell.nn.adapt import cross_modality, inflated
 from attcell.nn.c3d import from_published
+from attcell.nn.googlenet import without_batch_norm
 
 TORCHVISION_WEIGHTS = {
     "vgg16": "VGG16_Weights.IMAGENET1K_V1",
     "resnet152": "ResNet152_Weights.IMAGENET1K_V1",
     "googlenet": "GoogLeNet_Weights.IMAGENET1K_V1",
+    "googlenet_v1": "GoogLeNet_Weights.IMAGENET1K_V1",  # with their batch norms as biases
     "squeezenet": "SqueezeNet1_0_Weights.IMAGENET1K_V1",
     "r3d_18": "R3D_18_Weights.KINETICS400_V1",
     "mc3_18": "MC3_18_Weights.KINETICS400_V1",
@@ -51,7 +53,7 @@ def load_backbone_weights(backbone: Backbone, weights: str, stream: str = "frame
     if weights == "none":
         return
     if weights == "pretrained":
-        state = _pretrained(backbone)
+        state = _as_built(backbone, _pretrained(backbone))
     elif Path(weights).is_dir():
         state = _backbone_of_model(Path(weights), stream)
     else:
@@ -171,7 +173,8 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
 
 def _as_built(backbone: Backbone, state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Published weights as our backbone has them."""
-    return from_published(state) if backbone.name == "c3d" else state
+    readers = {"c3d": from_published, "googlenet_v1": without_batch_norm}
+    return readers[backbone.name](state) if backbone.name in readers else state
 
 
 def _backbone_of_model(folder: Path, stream: str) -> dict[str, Tensor]:

@@ -142,6 +142,7 @@ _OF_PICTURES: dict[str, Callable[[str, int], Built]] = {
     "vgg16": image_networks.vgg16,
     "resnet152": image_networks.resnet152,
     "googlenet": image_networks.googlenet,
+    "googlenet_v1": image_networks.googlenet_v1,
     "squeezenet": image_networks.squeezenet,
     "small": image_networks.small,
 }
@@ -157,6 +158,7 @@ _TAPS: dict[str, tuple[str, ...]] = {  # the first is the default
     "vgg16": tuple(VGG16_TAPS),
     "resnet152": ("layer4", "layer3"),
     "googlenet": ("inception5b", "inception4e"),
+    "googlenet_v1": ("inception5b", "inception4e"),
     "squeezenet": ("fire9_pool", "fire9"),
     "small": ("block4",),
     "c3d": ("pool5",),

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from attcell.errors import CallError
+from attcell.nn.googlenet import googlenet_layers
 from attcell.nn.small import small_cnn
 
 # Layers of torchvision's VGG-16 ``features`` after which a map is taken; conv5_3 includes its ReLU.
@@ -44,6 +45,18 @@ def googlenet(tap: str, in_channels: int) -> Built:
     for child, module in _until(network, tap).named_children():
         body.add_module(child, module)
     return body, {"inception5b": 1024, "inception4e": 832}[tap], keys
+
+
+def googlenet_v1(tap: str, in_channels: int) -> Built:
+    body = nn.Sequential(OrderedDict(input=_GoogLeNetInput()) if in_channels == 3 else OrderedDict())
+    for name, layer in googlenet_layers(in_channels).items():
+        body.add_module(name, layer)
+        if name == tap:
+            break
+    _, channels, published = googlenet(tap, in_channels)
+    convolutions = [key.removesuffix("weight") for key in published if key.endswith(".conv.weight")]
+    plain = [key for key in published if ".bn." not in key]
+    return body, channels, frozenset(plain) | {f"{key}bias" for key in convolutions}
 
 
 def squeezenet(tap: str, in_channels: int) -> Built:
