@@ -131,6 +131,7 @@ def _measure(fused: Fused, folder: Path, seed: int) -> None:
     backbones = {name: folder / "backbones" / name / "model" for name in fused.streams}
     values = attention_recipe(folder / "untrimmed", backbones, features)
     values["model"]["fusion"], values["train"]["seed"] = fused.fusion, seed
+    values["cache"]["positions"], values["train"]["epochs"] = 2, 24
     saved = load(_train(values, _result(folder, fused).with_name("run"))).saved
     device = best_device()
     evaluation = evaluate_model(saved, listing_of(saved, "test"), cache_folder=features, device=device)

@@ -66,6 +66,7 @@ def run(out: Path, kind: str, seed: int) -> dict[str, object]:
     values = attention_recipe(videos, {"frame": backbone}, folder / "features")
     values["model"]["kind"] = kind
     values["segments"]["train"], values["train"]["epochs"] = 24, 32
+    values["cache"]["positions"] = 2
     trained = _train(values, seed, folder / kind)
     model = load(trained).to(best_device())
     evaluation = evaluate_model(model.saved, listing_of(model.saved, "test"), device=best_device())

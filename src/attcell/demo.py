@@ -84,9 +84,9 @@ def attention_recipe(videos: Path, backbones: Mapping[str, Path], features: Path
         **deepcopy(INPUT),
         "data": {split: str(videos / split) for split in ("train", "val", "test")},
         "segments": {"train": 12, "test": 24},
-        "cache": {"folder": str(features), "positions": 2, "mirrored": True},
+        "cache": {"folder": str(features), "positions": 1, "mirrored": True},
         "model": _network({name: {"weights": str(model), **frozen} for name, model in backbones.items()}),
-        "train": {**TRAINING, "epochs": 24, "checkpoint_every": 60},
+        "train": {**TRAINING, "epochs": 20, "checkpoint_every": 90},
     }
 
 

@@ -58,7 +58,8 @@ class Prediction:
             a frame; it covers the whole frame. None without a flow stream.
         temporal_attention_by_stream: stream name -> (T,) the β of each stream's own network in late fusion;
             empty where one β serves all streams.
-        stream_weights: stream name -> how much its network counts in late fusion, 1 in all; else empty.
+        stream_weights: stream name -> how much it counts, 1 in all: its network in late fusion, its branch in
+            TAN and its rivals; else empty.
         gates: of TAN, branch -> (T, T): how much its step i counts for the other branch's step j; each column
             sums to 1. Else empty.
     """

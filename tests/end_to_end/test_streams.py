@@ -175,14 +175,36 @@ def test_flow_from_a_store(attcell: Run, make_recipe, few, video, tmp_path):
     assert f"holds no flow of {few}/test/{name}: neither a folder 000 nor 000.zip" in done.stderr
 
 
-def test_tan_from_a_recipe_to_its_page(attcell: Run, make_recipe, video, tmp_path):
-    path = make_recipe("frame", "flow", kind="tan")
+def branches(path: Path) -> Path:
+    """The recipe at a path, for networks of branches: one flow field as a picture, and no conv6."""
     values = yaml.safe_load(path.read_text())
     values["flow"] = {"method": "dis", "fields": 1, "form": "picture"}
     for stream in values["model"]["streams"].values():
         del stream["conv6_channels"]
     path.write_text(yaml.safe_dump(values, sort_keys=False))
-    attcell("train", path, "--out", "run")
+    return path
+
+
+def test_tan_from_stage_to_stage(attcell: Run, make_recipe, few, tmp_path):
+    recipe = branches(make_recipe("frame", "flow", kind="cnn"))
+    attcell("train", recipe, "--out", "cnn")
+    done = attcell("test", "cnn/model")
+    assert "network CNN, all frames alike" in done.stdout
+    tan = ("train", recipe, "model.kind=tan")
+    cnns = [f"model.streams.{name}.weights=cnn/model" for name in ("frame", "flow")]
+    attcell(*tan, *cnns, "--out", "tan")
+    attcell(*tan, "model.begin_with=tan/model", "train.epochs=1", "train.iterations=null", "--out", "others")
+    done = attcell("test", "others/model", "--segments", "5", "--crops", "10")
+    assert "top1 frame" in done.stdout
+    assert "top1 flow" in done.stdout
+    assert ", segments 5, crops 10," in done.stdout
+    done = attcell(*tan, "model.begin_with=cnn/model", "--out", "never", status=1)
+    assert "cnn/model is another network: model.kind is cnn there and tan here. Set them" in done.stderr
+    assert not (tmp_path / "never").exists()
+
+
+def test_tan_from_a_recipe_to_its_page(attcell: Run, make_recipe, video, tmp_path):
+    attcell("train", branches(make_recipe("frame", "flow", kind="tan")), "--out", "run")
     done = attcell("test", "run/model", "--out", "test")
     assert "protocol: streams frame, flow, network TAN of GRU, last step, videos 4," in done.stdout
     found = predicted(attcell, video, "--report", "page.html", "--pictures", "pictures")
