@@ -198,6 +198,28 @@ def test_the_files_of_another_tool_are_taken_by_their_own_numbering(moving, exac
     assert torch.equal(seen(moving, exact), expected)
 
 
+def test_the_bound_of_another_tools_flow_is_said(moving, exact, capsys):
+    for path in exact.glob("*/0/flow.json"):
+        path.unlink()
+    seen(moving, exact)
+    found = recipe(moving, exact)
+    gather_material(found, read_listings(found), random_model(found).network, CPU)
+    said = capsys.readouterr().err
+    assert f"the flow of 3 videos in {exact} is another tool's and does not say how it was made:" in said
+    assert "with a bound of 20 (flow.bound)" in said
+
+
+def test_one_flow_of_two_videos_is_refused(moving, exact, tmp_path):
+    """A flat store of another tool, and videos of one name in several folders."""
+    flat = tmp_path / "flat"
+    shutil.copytree(exact / "run" / "0", flat / "0")
+    (flat / "0" / DESCRIPTION).unlink()
+    found = evaluate_model(random_model(recipe(moving, flat)), read_source(moving), device=CPU)
+    assert list(found.unread) == ["sit/0.avi", "wave/0.avi"]
+    message = f"{flat / '0'} would be the flow of both {moving / 'run' / '0.avi'} and "
+    assert message in found.unread["sit/0.avi"]
+
+
 def test_flow_of_frames_of_several_sizes_is_named(moving, store):
     for axis in "xy":
         Image.new("L", (20, 20)).save(store / "run" / "0" / f"flow_{axis}_00003.jpg")

@@ -90,6 +90,15 @@ def test_a_store_of_several_splits_is_told_apart_by_folders(tmp_path):
     assert [files.num_fields for files in found] == [5, 7]
 
 
+def test_a_folder_and_a_zip_of_one_video_are_refused(tmp_path):
+    with new_flow_folder(tmp_path / "a") as target:
+        fill(target, 5)
+    with new_flow_zip(tmp_path / "a.zip") as target:
+        fill(target, 7)
+    with pytest.raises(DataError, match=r"a and .*a\.zip are both flow of a\.mp4; remove one of them"):
+        flow_files_of(tmp_path, Path("a.mp4"))
+
+
 def test_flow_of_another_video_is_refused(tmp_path):
     with new_flow_folder(tmp_path / "a") as target:
         fill(target, 5)

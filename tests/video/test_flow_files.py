@@ -136,6 +136,7 @@ def test_other_numberings_are_read(tmp_path, first, digits):
         (["flow_x_00002", "flow_y_00002"], "the first flow is number 2; allowed: 0 or 1"),
         (["flow_x_p2_00001", "flow_y_p2_00001"], "flow_._p2_00001.jpg is flow over 2 frames"),
         (["flow_x_00001", *(f"flow_{a}_00009" for a in "xy")], "and 10 more"),
+        (["flow_x_00001", "flow_y_00001", "flow_x_1"], r"flow_x_0*1.jpg have one number; keep those"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_right_is_refused(tmp_path, names, message):

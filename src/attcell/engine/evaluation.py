@@ -197,7 +197,8 @@ def _views_of(
     device: torch.device,
 ) -> tuple[Dataset[Any], dict[str, str]]:
     """The views of all records but those that are known to be unreadable, and video id → message of these."""
-    unread = unfit_flow(model.recipe, records)
+    unfit = unfit_flow(model.recipe, records)
+    unread = {record.id: unfit[record.path] for record in records if record.path in unfit}
     records = tuple(record for record in records if record.id not in unread)
     if cache_folder is None:
         return PlannedViews(records, input_spec(model.recipe), plan), unread

@@ -97,8 +97,7 @@ def gather_material(recipe: Recipe, listings: Listings, network: Network, device
         DataError: videos that cannot be read, or whose flow on disk is not theirs, by name.
     """
     folder = recipe.cache.folder
-    parts = (listings.train, listings.val)  # ids may be the same in both
-    unfit = [message for records in parts for message in unfit_flow(recipe, records).values()]
+    unfit = list(unfit_flow(recipe, (*listings.train, *listings.val)).values())
     if unfit:
         raise DataError("\n".join([f"{recipe.flow.store} does not fit {len(unfit)} videos:", *_shown(unfit)]))
     if folder is None:
@@ -116,17 +115,31 @@ def gather_material(recipe: Recipe, listings: Listings, network: Network, device
     )
 
 
-def unfit_flow(recipe: Recipe, records: Sequence[VideoRecord]) -> dict[str, str]:
-    """Video id → why its flow on disk cannot be taken; none where flow is computed from the frames."""
+def unfit_flow(recipe: Recipe, records: Sequence[VideoRecord]) -> dict[Path, str]:
+    """Video → why its flow on disk cannot be taken; none where flow is computed from the frames."""
     if "flow" not in recipe.model.streams or recipe.flow.store is None:
         return {}
-    unfit, spec = {}, input_spec(recipe).flow
-    there = [record for record in records if record.path.is_file()]  # others are named for that
-    for record in track(there, len(there), "checking flow"):
+    unfit: dict[Path, str] = {}
+    spec = input_spec(recipe).flow
+    of_others: dict[Path, Path] = {}  # flow that does not say what it was made from → the video that has it
+    paths = dict.fromkeys(record.path for record in records)
+    there = [path for path in paths if path.is_file()]  # others are named for that
+    for path in track(there, len(there), "checking flow"):
         try:
-            check_store(spec, record.path, content_digest(record.path))
+            files = check_store(spec, path, content_digest(path))
         except DataError as error:
-            unfit[record.id] = str(error)
+            unfit[path] = str(error)
+            continue
+        if files.description is None and of_others.setdefault(files.path, path) != path:
+            unfit[path] = (
+                f"{files.path} would be the flow of both {of_others[files.path]} and {path}; put each "
+                "video's flow into a folder as the video's own"
+            )
+    if of_others:
+        say(
+            f"the flow of {len(of_others)} videos in {spec.store} is another tool's and does not say how it "
+            f"was made: taken with a bound of {spec.bound:g} (flow.bound), between neighbouring frames"
+        )
     return unfit
 
 

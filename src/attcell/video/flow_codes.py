@@ -122,17 +122,19 @@ def flow_files_of(store: Path, video: Path) -> FlowFiles:
     parts = video.absolute().with_suffix("").parts[1:]
     for first in range(len(parts)):
         folder = store.joinpath(*parts[first:])
-        for place in (folder, folder.with_name(f"{folder.name}.zip")):
-            if place.exists():
-                return open_flow(place)
+        places = [place for place in (folder, folder.with_name(f"{folder.name}.zip")) if place.exists()]
+        if len(places) == 2:
+            raise DataError(f"{places[0]} and {places[1]} are both flow of {video}; remove one of them")
+        if places:
+            return open_flow(places[0])
     raise DataError(
         f"{store} holds no flow of {video}: neither a folder {parts[-1]} nor {parts[-1]}.zip in the place "
         "that the video has; compute it with: attcell extract flow"
     )
 
 
-def check_store(spec: FlowSpec, video: Path, digest: str) -> None:
-    """Refuse a store that lacks a video's flow, or holds it by another recipe or from another file.
+def check_store(spec: FlowSpec, video: Path, digest: str) -> FlowFiles:
+    """A video's flow in a store; refused if it is not there, by another recipe, or of another file.
 
     Args:
         spec: the store, and by what recipe its flow should be.
@@ -147,6 +149,7 @@ def check_store(spec: FlowSpec, video: Path, digest: str) -> None:
     if files.description is not None and files.description.get("source") != digest:
         raise DataError(f"{files.path} is the flow of another file than {video}; compute it again")
     _refuse_other_recipe(files, spec)
+    return files
 
 
 def source_of(

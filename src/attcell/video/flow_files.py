@@ -170,6 +170,10 @@ def open_flow(path: Path) -> FlowFiles:
                 f"{path}: {name} is flow over {step} frames; allowed: flow between neighbours, as in "
                 "flow_x_00001.jpg"
             )
+        if (kind, int(number)) in found:
+            raise DataError(
+                f"{path}: {found[kind, int(number)]} and {name} have one number; keep those of one tool"
+            )
         found[kind, int(number)] = name
     numbers = sorted(number for kind, number in found if kind == "flow_x")
     if not numbers:
