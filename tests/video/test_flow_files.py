@@ -168,7 +168,7 @@ def test_a_damaged_picture_is_named(tmp_path):
     with new_flow_folder(tmp_path / "a") as target:
         write_fields(target)
     (tmp_path / "a" / "flow_y_00002.jpg").write_bytes(b"no picture")
-    with pytest.raises(DataError, match=r"flow_y_00002.jpg cannot be read"):
+    with pytest.raises(DataError, match=r"flow_y_00002.jpg cannot be read \(it is no picture\); compute"):
         open_flow(tmp_path / "a").read([1])
 
 

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from attcell.errors import DataError
@@ -147,8 +147,9 @@ class FlowFiles:
             with Image.open(io.BytesIO(content_of(name))) as picture:
                 return np.asarray(picture.convert("L"))
         except (OSError, zipfile.BadZipFile, KeyError) as error:
+            reason = "it is no picture" if isinstance(error, UnidentifiedImageError) else error
             raise DataError(
-                f"{self.path}: {name} cannot be read ({error}); compute the flow again"
+                f"{self.path}: {name} cannot be read ({reason}); compute the flow again"
             ) from error
 
 
