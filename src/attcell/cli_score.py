@@ -40,7 +40,7 @@ def fuse(
     from attcell.data.score_fusion import aligned, as_probabilities, fused, tuned
     from attcell.data.scores import SUFFIXES, read_scores, write_scores
     from attcell.files import check_output
-    from attcell.report.lines import accuracy_line
+    from attcell.report.score_lines import accuracy_line
 
     if len(files) < 2:
         raise CallError("one file alone is nothing to fuse; give two or more")
@@ -92,7 +92,7 @@ def classes(
     from attcell.files import check_output
     from attcell.metrics.by_class import class_accuracies
     from attcell.report.by_class import by_class_csv, by_class_picture
-    from attcell.report.lines import class_lines
+    from attcell.report.score_lines import class_lines
 
     for output in (csv, picture):
         if output is not None:

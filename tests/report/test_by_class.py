@@ -10,7 +10,7 @@ from PIL import Image
 
 from attcell.report.by_class import by_class_csv, by_class_picture
 from attcell.report.figures import ACCENT
-from attcell.report.lines import class_lines
+from attcell.report.score_lines import class_lines
 
 
 @pytest.mark.parametrize("num_classes", [1, 12, 101, 487])

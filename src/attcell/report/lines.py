@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-
 from attcell.engine.evaluation import Evaluation
-from attcell.metrics.by_class import by_gain
-from attcell.metrics.recognition import mean_class_accuracy, top_k_accuracy
 from attcell.records import Prediction
 
 
@@ -27,27 +21,3 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
     figures = [f"{name.replace('_', ' '):20} {value:6.2f} %" for name, value in evaluation.figures().items()]
     protocol = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in evaluation.protocol.items())
     return [*figures, f"protocol: {protocol}"]
-
-
-def accuracy_line(name: str, scores: np.ndarray, truth: np.ndarray) -> str:
-    """Top-1 and mean class accuracy of (N, A) scores."""
-    top1, mean = top_k_accuracy(scores, truth, 1), mean_class_accuracy(scores, truth)
-    return f"{name}: top1 {100 * top1:.2f} %, mean class accuracy {100 * mean:.2f} %"
-
-
-def class_lines(
-    labels: Sequence[str], counts: np.ndarray, accuracies: np.ndarray, rival: np.ndarray | None = None
-) -> list[str]:
-    """A line for each class that has videos, best first: its accuracy, and the gain over a rival's."""
-    gains = accuracies if rival is None else accuracies - rival
-    width = max(len(label) for label in labels)
-    lines = []
-    for place in by_gain(gains):
-        if np.isnan(accuracies[place]):
-            continue
-        gain = "" if rival is None else f", {gains[place]:+.2f} against {rival[place]:.2f} %"
-        lines.append(
-            f"{labels[place]:{width}} {accuracies[place]:6.2f} % of {int(counts[place])} videos{gain}"
-        )
-    gain = "" if rival is None else f", {np.nanmean(gains):+.2f} against {np.nanmean(rival):.2f} %"
-    return [*lines, f"mean of {len(lines)} classes: {np.nanmean(accuracies):.2f} %{gain}"]
