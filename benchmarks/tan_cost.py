@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import resource
 import statistics
 import time
 from collections.abc import Callable
@@ -130,7 +129,8 @@ def _memory(training: bool, steps: int, part: str) -> float:
 def _peak() -> float:
     if best_device().type == "cuda":
         return torch.cuda.max_memory_allocated() / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    status = Path("/proc/self/status").read_text(encoding="utf-8")  # getrusage would count the parent's peak
+    return int(status.split("VmHWM:")[1].split()[0]) / 2**10
 
 
 if __name__ == "__main__":
