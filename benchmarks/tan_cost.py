@@ -54,12 +54,16 @@ def main() -> None:
 def _line(training: bool, steps: int, repeats: int) -> str:
     cnns, rest, whole = _times(training, steps, repeats)
     memory = [_in_its_own_process(training, steps, part) for part in ("cnns", "whole")]
-    return (
-        f"| {'training step' if training else 'test'} | {steps} "
-        f"| {1000 * cnns:.0f} ms | {1000 * rest:.0f} ms | "
-        f"{100 * rest / (cnns + rest):.1f} % | {1000 * whole:.0f} ms | {memory[0]:.0f} MiB | {memory[1]:.0f} MiB | "
-        f"{100 * (memory[1] / memory[0] - 1):+.1f} % |"
-    )
+    cells = [
+        "training step" if training else "test",
+        str(steps),
+        *(f"{1000 * seconds:.0f} ms" for seconds in (cnns, rest)),
+        f"{100 * rest / (cnns + rest):.1f} %",
+        f"{1000 * whole:.0f} ms",
+        *(f"{mebibytes:.0f} MiB" for mebibytes in memory),
+        f"{100 * (memory[1] / memory[0] - 1):+.1f} %",
+    ]
+    return "| " + " | ".join(cells) + " |"
 
 
 def _network() -> TAN:
