@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from attcell.errors import CallError
+
+if TYPE_CHECKING:
+    from attcell.data.scores import Scores
 
 score_app = typer.Typer(
     help="Figures from files of scores alone: scores.json, CSV or NumPy's .npz.",
@@ -37,9 +41,9 @@ def fuse(
 
     Example: attcell score fuse tan.json mifs.csv --tune tan-val.json --tune mifs-val.csv --out fused.json
     """
-    from attcell.data.score_fusion import aligned, as_probabilities, fused, tuned
+    from attcell.data.score_fusion import aligned, as_probabilities, as_shares, fused, tuned
     from attcell.data.scores import SUFFIXES, read_scores, write_scores
-    from attcell.files import check_output
+    from attcell.files import check_outputs
     from attcell.report.score_lines import accuracy_line
 
     if len(files) < 2:
@@ -49,27 +53,32 @@ def fuse(
     if tune and len(tune) != len(files):
         raise CallError(f"{len(tune)} files to tune on for {len(files)} files; give --tune once for each")
     if out is not None:
-        check_output(out)
+        check_outputs([out], [*files, *(tune or [])])
         if out.suffix not in SUFFIXES:
             raise CallError(f"{out}: scores are written to {', '.join(SUFFIXES)}; name such a file")
+    given = None if weights is None else as_shares(_numbers(weights), len(files))
     tested = aligned([as_probabilities(read_scores(path), softmax) for path in files])
-    how = "given" if weights is not None else "all alike"
-    shares = _numbers(weights) if weights is not None else [1.0] * len(files)
+    how = "all alike" if given is None else "given"
+    shares = given or as_shares([1.0] * len(files), len(files))
     if tune:
         found = tuned([as_probabilities(read_scores(path), softmax) for path in tune], tested[0])
-        shares, how = list(found.weights), f"tuned on {found.num_videos} other videos"
+        shares, how = found.shares, f"tuned on {found.num_videos} other videos"
     whole = fused(tested, shares)
-    truth = whole.true_classes()
-    for path, one, share in zip(files, tested, shares, strict=True):
-        print(f"{accuracy_line(str(path), one.scores, truth)}, weight {share / sum(shares):.2f}")
-    print(accuracy_line("fused", whole.scores, truth))
-    print(f"protocol: {len(files)} files, weights {how}, {len(whole.videos)} videos")
+    unread = _named_unread(tested)
+    if out is None or None not in whole.truth:
+        truth = tested[0].true_classes()
+        for path, one, share in zip(files, tested, shares, strict=True):
+            print(f"{accuracy_line(str(path), one.scores, truth)}, weight {share:.2f}")
+        print(accuracy_line("fused", whole.scores, truth))
+    else:
+        print(f"no figures: the files do not say the class of {whole.truth.count(None)} videos")
+    print(f"protocol: {len(files)} files, weights {how}, {len(whole.videos)} videos, unread {unread}")
     if out is not None:
-        parts = [
-            {"file": str(path), "weight": w / sum(shares)} for path, w in zip(files, shares, strict=True)
-        ]
+        parts = [{"file": str(path), "weight": share} for path, share in zip(files, shares, strict=True)]
         write_scores(out, whole, {"protocol": {"fused": parts, "weights": how}})
         print(f"written: {out}")
+    if unread:
+        raise typer.Exit(1)
 
 
 @score_app.command()
@@ -87,31 +96,58 @@ def classes(
     """
     import numpy as np
 
-    from attcell.data.score_fusion import aligned, fused
+    from attcell.data.score_fusion import aligned
     from attcell.data.scores import read_scores
-    from attcell.files import check_output
+    from attcell.files import check_outputs
     from attcell.metrics.by_class import class_accuracies
     from attcell.report.by_class import by_class_csv, by_class_picture
     from attcell.report.score_lines import class_lines
 
-    for output in (csv, picture):
-        if output is not None:
-            check_output(output)
-    found = aligned([read_scores(path) for path in (file, against) if path is not None])
-    truth = fused(found, [1.0] * len(found)).true_classes()
+    inputs = [path for path in (file, against) if path is not None]
+    outputs = [path for path in (csv, picture) if path is not None]
+    check_outputs(outputs, inputs)
+    if picture is not None and picture.suffix.lower() != ".png":
+        raise CallError(f"{picture}: the picture is a PNG; name a .png file")
+    found = aligned([read_scores(path) for path in inputs])
+    unread = _named_unread(found)
+    truth = found[0].true_classes()
     counts = np.bincount(truth, minlength=len(found[0].labels))
     own, *others = (class_accuracies(one.scores, truth) for one in found)
     rival = others[0] if others else None
     print("\n".join(class_lines(found[0].labels, counts, own, rival)))
+    print(f"protocol: {len(truth)} videos, unread {unread}; these count as wrong")
     if csv is not None:
         by_class_csv(found[0].labels, counts, own, csv, rival)
     if picture is not None:
-        names = (file.stem, against.stem if against is not None else "")
-        title = file.stem if against is None else f"{file.stem} against {against.stem}"
-        by_class_picture(found[0].labels, own, picture, title, rival, names)
-    written = [str(output) for output in (csv, picture) if output is not None]
-    if written:
-        print(f"written: {', '.join(written)}")
+        names = _shortest_names(inputs)
+        by_class_picture(found[0].labels, own, picture, " against ".join(names), rival, names)
+    if outputs:
+        print(f"written: {', '.join(map(str, outputs))}")
+    if unread:
+        raise typer.Exit(1)
+
+
+def _named_unread(files: Sequence[Scores]) -> int:
+    """Name the videos that a file has no scores of; how many there are."""
+    from attcell.progress import say
+
+    unread: set[str] = set()
+    for one in files:
+        for video, is_read in zip(one.videos, one.is_read(), strict=True):
+            if not is_read:
+                say(f"attcell: {video} is unread in {one.source}, and counts as wrong")
+                unread.add(video)
+    return len(unread)
+
+
+def _shortest_names(paths: Sequence[Path]) -> list[str]:
+    """The files' stems, with as many folders before them as tell them apart."""
+    whole = [path.resolve().with_suffix("").parts for path in paths]
+    for length in range(1, max(map(len, whole))):
+        names = ["/".join(parts[-length:]) for parts in whole]
+        if len(set(names)) == len(names):
+            return names
+    return [str(path) for path in paths]
 
 
 def _numbers(text: str) -> list[float]:

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,6 +49,20 @@ def write_json(path: str, content: object) -> None:
         sys.stdout.write(text)
     else:
         write_text(Path(path), text)
+
+
+def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
+    """Look whether all of these files can be written, and none over another or over what is read.
+
+    Raises:
+        CallError: as :func:`check_output`, or the same file is named twice.
+    """
+    taken = [path.resolve() for path in inputs]
+    for path in outputs:
+        check_output(path)
+        if path.resolve() in taken:
+            raise CallError(f"{path} is named twice, and would be written over; name another file to write")
+        taken.append(path.resolve())
 
 
 def check_output(path: Path, *, is_folder: bool = False) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from attcell.data.score_fusion import aligned, as_probabilities, fused, tuned
+from attcell.data.score_fusion import MOST_TUNED, aligned, as_probabilities, as_shares, fused, tuned
 from attcell.data.scores import Scores
 from attcell.errors import CallError, DataError
 
@@ -17,9 +17,10 @@ B = Scores("b", ("y", "x"), ("2", "1"), np.array([[0.2, 0.8], [0.5, 0.5]]), ("x"
 
 def test_order_of_videos_and_classes_does_not_matter() -> None:
     first, second = aligned([A, B])
-    assert (second.labels, second.videos, second.truth) == (A.labels, A.videos, (None, "x"))
+    assert (second.labels, second.videos, second.truth) == (A.labels, A.videos, ("x", "x"))
+    assert first.truth == ("x", "x")
     np.testing.assert_array_equal(second.scores, [[0.5, 0.5], [0.8, 0.2]])
-    whole = fused([first, second], [3, 1])
+    whole = fused([first, second], as_shares([3, 1], 2))
     np.testing.assert_allclose(whole.scores, [[0.8, 0.2], [0.5, 0.5]])
     assert whole.truth == ("x", "x")
 
@@ -45,7 +46,18 @@ def test_the_first_difference_is_named(other: Scores, message: str) -> None:
 @pytest.mark.parametrize("weights", [[1.0], [1, -1], [0, 0], [float("nan"), 1]])
 def test_weights_that_are_none(weights: list[float]) -> None:
     with pytest.raises(CallError, match="for 2 files; give one for each, none below 0 and not all 0"):
-        fused(aligned([A, B]), weights)
+        as_shares(weights, 2)
+
+
+def test_shares_of_huge_and_tiny_weights() -> None:
+    assert as_shares([1e308, 1e308], 2) == (0.5, 0.5)
+    assert as_shares([5e-324, 0], 2) == (1.0, 0.0)
+
+
+def test_a_file_of_no_weight_makes_no_video_unread() -> None:
+    torn = replace(A, scores=np.array([[np.nan, np.nan], [0.4, 0.6]]))
+    np.testing.assert_array_equal(fused([B, torn], (1.0, 0.0)).scores, B.scores)
+    assert fused([A, torn], (0.5, 0.5)).is_read().tolist() == [False, True]
 
 
 def test_probabilities() -> None:
@@ -69,7 +81,7 @@ def test_weights_are_tuned_on_other_videos() -> None:
     videos = tuple("abcdef")
     found = tuned([made("good", 6, videos), made("bad", 1, videos)], tested=A)
     assert found.num_videos == 6
-    assert found.weights[0] > found.weights[1]
+    assert found.shares[0] > found.shares[1]
     torn = made("good", 6, videos)
     torn.scores[2] = np.nan
     assert tuned([torn, made("bad", 1, videos)], tested=A).num_videos == 5
@@ -81,3 +93,16 @@ def test_weights_are_tuned_on_other_videos() -> None:
 def test_tuning_on_tested_videos_is_refused() -> None:
     with pytest.raises(DataError, match=r"^good holds 2, which is tested too: weights"):
         tuned([made("good", 2, ("2", "5")), made("bad", 2, ("2", "5"))], tested=A)
+
+
+def test_tuning_on_other_classes_is_refused() -> None:
+    other = replace(made("good", 2, ("4", "5")), labels=("x", "z"))
+    with pytest.raises(DataError, match=r"^the class y is in a and not in good \(and 1 more differ\)"):
+        tuned([other, other], tested=A)
+
+
+def test_tuning_has_a_limit() -> None:
+    many = [made("good", 2, ("4", "5"))] * (MOST_TUNED + 1)
+    with pytest.raises(CallError, match="weights are tuned for at most 4 files, and these are 5; fuse some"):
+        tuned(many, tested=A)
+    assert len(tuned(many[1:], tested=A).shares) == 4

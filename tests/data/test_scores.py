@@ -85,6 +85,14 @@ def test_a_csv_without_classes_of_the_videos(tmp_path: Path) -> None:
         ("s.json", '{"labels": ["a"], "videos": {}}', "holds no scores"),
         ("s.json", '{"labels": ["a"], "videos": {"v": {"scores": [1], "label": "b"}}}', "v is of class 'b'"),
         ("s.json", '{"labels": ["a"], "videos": {"v": {"scores": [Infinity]}}}', "v has a score without end"),
+        ("s.json", '{"labels": ["a", "b"], "videos": {"v": {"scores": [1, null]}}}', "v lacks some"),
+        ("s.json", '{"labels": "ab", "videos": {"v": {"scores": [1, 2]}}}', "the labels are no list"),
+        ("s.json", '{"labels": [1], "videos": {"v": {"scores": [1]}}}', "the labels are no list of names"),
+        ("s.json", '{"labels": ["a"], "videos": {"v": {"scores": [1]}, "v": {}}}', "v is there"),
+        ("s.json", '{"labels": ["a"], "videos": {"v": {"scores": [1]}}, "unread": ["v"]}', "v is unread and"),
+        ("s.json", '{"labels": ["a"], "videos": {"\\ud800": {"scores": [1]}}}', "is no text that can be"),
+        pytest.param("s.json", "[" * 10**5, r"s\.json is not JSON", id="deep"),
+        ("s.csv", "video,a,b\nv,1,\n", "v lacks some of its scores; give all of them, or none for a video"),
         ("s.csv", "name,a\n", r"s\.csv:1: the header must be video,label,CLASS,CLASS,… and is name,a"),
         ("s.csv", "", r"s\.csv:1: the header must be"),
         ("s.csv", "video,a,b\nv,1\n", r"s\.csv:2: 2 columns, and the header has 3"),
@@ -106,6 +114,29 @@ def test_numpy_is_not_unpickled(tmp_path: Path) -> None:
     )
     with pytest.raises(DataError, match="without pickled objects"):
         read_scores(tmp_path / "s.npz")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"scores": np.array([[1 + 2j]])}, "scores are complex128, not real numbers"),
+        ({"videos": np.array([7])}, r"names are int64 \(1,\), not a row of text"),
+        ({"labels": np.array("a")}, r"names are <U1 \(\), not a row of text"),
+        ({"labels": np.array([b"\xff"])}, "utf-8"),
+    ],
+)
+def test_numpy_of_other_types(tmp_path: Path, changed: dict[str, np.ndarray], message: str) -> None:
+    content = {"scores": np.array([[0.5]]), "videos": np.array(["v"]), "labels": np.array(["a"])}
+    np.savez(tmp_path / "s.npz", **{**content, **changed})
+    with pytest.raises(DataError, match=message):
+        read_scores(tmp_path / "s.npz")
+
+
+def test_names_in_bytes_are_text(tmp_path: Path) -> None:
+    names = np.array(["ü".encode(), b"w"])
+    np.savez(tmp_path / "s.npz", scores=np.eye(2, dtype=np.float32), videos=names, labels=names, truth=names)
+    found = read_scores(tmp_path / "s.npz")
+    assert found.videos == found.labels == found.truth == ("ü", "w")
 
 
 def test_numpy_of_other_shapes(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from attcell.cli_score import _shortest_names
 from attcell.data.scores import Scores, read_scores, write_scores
 from tests.end_to_end.conftest import Run
 
@@ -38,7 +39,7 @@ def test_fusing_with_tuned_weights(attcell: Run, files: list[str], tmp_path: Pat
     )  # fmt: skip
     lines = done.stdout.splitlines()
     assert lines[-2:] == [
-        "protocol: 2 files, weights tuned on 30 other videos, 30 videos",
+        "protocol: 2 files, weights tuned on 30 other videos, 30 videos, unread 0",
         "written: fused.json",
     ]
     whole, tan = read_scores(tmp_path / "fused.json"), read_scores(tmp_path / "tan-test.json")
@@ -54,7 +55,7 @@ def test_fusing_with_tuned_weights(attcell: Run, files: list[str], tmp_path: Pat
 def test_fusing_with_given_weights_and_none(attcell: Run, files: list[str], tmp_path: Path) -> None:
     done = attcell("score", "fuse", *files, "--weights", "3,1", "--out", "a.npz")
     assert "weight 0.75" in done.stdout
-    assert "protocol: 2 files, weights given, 30 videos" in done.stdout
+    assert "protocol: 2 files, weights given, 30 videos, unread 0\n" in done.stdout
     assert "weights all alike" in attcell("score", "fuse", *files, "--out", "b.csv").stdout
     assert read_scores(tmp_path / "a.npz").truth == read_scores(tmp_path / "b.csv").truth
 
@@ -67,6 +68,7 @@ def test_fusing_with_given_weights_and_none(attcell: Run, files: list[str], tmp_
         (["--tune", "tan-val.json"], "1 files to tune on for 2 files; give --tune once for each"),
         (["--weights", "a,b"], "--weights a,b are not numbers; give one for each file, as 0.6,0.4"),
         (["--weights", "1,1,1"], "the weights are 1, 1, 1, for 2 files; give one for each"),
+        (["--out", "tan-test.json"], "tan-test.json is named twice, and would be written over; name another"),
         (["--out", "x.txt"], "x.txt: scores are written to .json, .csv, .npz; name such a file"),
     ],
 )
@@ -101,6 +103,66 @@ def test_class_by_class(attcell: Run, files: list[str], tmp_path: Path) -> None:
     assert gains == sorted(gains, reverse=True)
     lines = done.stdout.splitlines()
     assert lines[0].startswith(f"{rows[0]['class']:4} {float(rows[0]['accuracy']):6.2f} % of 10 videos, ")
-    assert lines[-1] == "written: gain.csv, gain.png"
+    assert lines[-2:] == [
+        "protocol: 30 videos, unread 0; these count as wrong",
+        "written: gain.csv, gain.png",
+    ]
     assert (tmp_path / "gain.png").read_bytes().startswith(b"\x89PNG")
     assert attcell("score", "classes", "tan-test.json").stdout.startswith(("kick", "sit", "wave"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--picture", "gain.jpg"], "gain.jpg: the picture is a PNG; name a .png file"),
+        (["--picture", "./tan-test.json"], "tan-test.json is named twice, and would be written over"),
+        (["--picture", "a.png", "--csv", "a.png"], "a.png is named twice, and would be written over"),
+    ],
+)
+def test_outputs_that_are_wrong(attcell: Run, files: list[str], words: list[str], message: str) -> None:
+    done = attcell("score", "classes", files[0], *words, status=2)
+    assert done.stderr.startswith(f"attcell: {message}")
+    assert done.stdout == ""
+
+
+def test_unread_videos_are_named(attcell: Run, files: list[str], tmp_path: Path) -> None:
+    tan = read_scores(tmp_path / "tan-test.json")
+    tan.scores[3] = np.nan
+    write_scores(tmp_path / "tan-test.json", tan, {})
+    said = "attcell: t03.mp4 is unread in tan-test.json, and counts as wrong\n"
+    done = attcell("score", "fuse", *files, "--out", "fused.csv", status=1)
+    assert done.stderr == said
+    assert "30 videos, unread 1" in done.stdout
+    whole = read_scores(tmp_path / "fused.csv")
+    assert [video for video, read in zip(whole.videos, whole.is_read(), strict=True) if not read] == [
+        "t03.mp4"
+    ]
+    done = attcell("score", "classes", "tan-test.json", "--csv", "classes.csv", status=1)
+    assert done.stderr == said
+    assert (tmp_path / "classes.csv").is_file()
+
+
+def test_videos_of_unknown_classes_are_fused_without_figures(
+    attcell: Run, files: list[str], tmp_path: Path
+) -> None:
+    done = attcell(
+        "score", "fuse", "mifs-test.csv", "mifs-test.csv", "--weights", "2,1", "--out", "fused.csv"
+    )
+    assert done.stdout.splitlines()[0] == "no figures: the files do not say the class of 30 videos"
+    np.testing.assert_allclose(
+        read_scores(tmp_path / "fused.csv").scores, read_scores(tmp_path / "mifs-test.csv").scores
+    )
+    done = attcell("score", "fuse", "mifs-test.csv", "mifs-test.csv", status=1)
+    assert done.stderr == (
+        "attcell: mifs-test.csv does not say the class of t00.mp4; add it, or give another file of these "
+        "videos that does\n"
+    )
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders() -> None:
+    assert _shortest_names([Path("runs/a/scores.json"), Path("runs/b/scores.csv")]) == [
+        "a/scores",
+        "b/scores",
+    ]
+    assert _shortest_names([Path("tan.json"), Path("mifs.csv")]) == ["tan", "mifs"]
+    assert _shortest_names([Path("scores.json"), Path("scores.csv")]) == ["scores.json", "scores.csv"]

@@ -11,13 +11,16 @@ import numpy as np
 from attcell.data.scores import Scores
 from attcell.errors import CallError, DataError
 from attcell.metrics.fusion import fusion_weights
+from attcell.progress import track
+
+MOST_TUNED = 4  # files; a fifth makes it 10,626 weights to try, and minutes
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """Weights, and how many videos they were tuned on."""
+    """Shares of 1, and how many videos they were tuned on."""
 
-    weights: tuple[float, ...]
+    shares: tuple[float, ...]
     num_videos: int
 
 
@@ -39,56 +42,74 @@ def as_probabilities(found: Scores, softmax: bool) -> Scores:
 
 
 def aligned(files: Sequence[Scores]) -> tuple[Scores, ...]:
-    """The files with their videos and classes in the first one's order.
+    """The files with their videos and classes in the first one's order, and what any of them knows of the
+    videos' true classes.
 
     Raises:
         DataError: other classes, other videos, or another class of a video; the first difference is named.
     """
     first = files[0]
-    return (first, *(_like(first, other) for other in files[1:]))
+    alike = (first, *(_like(first, other) for other in files[1:]))
+    by_video = zip(*(of.truth for of in alike), strict=True)
+    truth = tuple(next((label for label in labels if label is not None), None) for labels in by_video)
+    return tuple(replace(of, truth=truth) for of in alike)
 
 
-def fused(files: Sequence[Scores], weights: Sequence[float]) -> Scores:
-    """The weighted sum of aligned files, divided by the weights' sum; unread where one of them is.
+def as_shares(weights: Sequence[float], num_files: int) -> tuple[float, ...]:
+    """The weights as shares of 1.
 
     Raises:
         CallError: not one weight a file, one below 0, or nothing but 0.
     """
     values = np.array(weights, dtype=float)
-    if len(values) != len(files) or not (np.isfinite(values).all() and values.min() >= 0 < values.sum()):
+    if len(values) != num_files or not (np.isfinite(values).all() and values.min() >= 0 < values.max()):
         raise CallError(
-            f"the weights are {', '.join(f'{value:g}' for value in values)}, for {len(files)} files; "
+            f"the weights are {', '.join(f'{value:g}' for value in values)}, for {num_files} files; "
             "give one for each, none below 0 and not all 0"
         )
-    summed = np.tensordot(values / values.sum(), np.stack([of.scores for of in files]), axes=1)
-    truth = tuple(next((label for label in of if label is not None), None) for of in _truths(files))
-    return replace(files[0], source="the fused scores", scores=summed, truth=truth)
+    values = values / values.max()  # so that the sum of huge ones is finite
+    return tuple((values / values.sum()).tolist())
+
+
+def fused(files: Sequence[Scores], shares: Sequence[float]) -> Scores:
+    """The sum of aligned files by their shares; unread where one that counts is."""
+    counting = [place for place, share in enumerate(shares) if share > 0]
+    summed = np.tensordot(
+        [shares[place] for place in counting], np.stack([files[place].scores for place in counting]), axes=1
+    )
+    return replace(files[0], source="the fused scores", scores=summed)
 
 
 def tuned(training: Sequence[Scores], tested: Scores) -> Tuned:
     """The weights with which the files of a training part do best.
 
     Raises:
-        DataError: these files differ, do not say the classes, or hold a video that is tested too.
+        CallError: more files than can be tuned.
+        DataError: these files differ, have other classes than the tested ones, do not say the videos'
+            classes, or hold a video that is tested too.
     """
+    if len(training) > MOST_TUNED:
+        raise CallError(
+            f"weights are tuned for at most {MOST_TUNED} files, and these are {len(training)}; "
+            "fuse some of them first, or give --weights"
+        )
     training = aligned(training)
+    _same(sorted(tested.labels), sorted(training[0].labels), "class", tested.source, training[0].source)
     both = set(training[0].videos) & set(tested.videos)
     if both:
         raise DataError(
             f"{training[0].source} holds {sorted(both)[0]}, which is tested too: weights tuned on tested "
             "videos would flatter; tune on training videos that were held out"
         )
-    truth = fused(training, [1.0] * len(training)).true_classes()
+    truth = training[0].true_classes()
     scores = np.stack([of.scores for of in training])
     read = ~np.isnan(scores).any(axis=(0, 2))
     if not read.any():
         raise DataError(f"{training[0].source} holds no video that all of them could read")
-    weights = fusion_weights(scores[:, read], truth[read])
-    return Tuned(tuple(weights.tolist()), int(read.sum()))
-
-
-def _truths(files: Sequence[Scores]) -> list[tuple[str | None, ...]]:
-    return list(zip(*(of.truth for of in files), strict=True))
+    weights = fusion_weights(
+        scores[:, read], truth[read], lambda weights: track(weights, len(weights), "weights")
+    )
+    return Tuned(as_shares(weights.tolist(), len(training)), int(read.sum()))
 
 
 def _like(first: Scores, other: Scores) -> Scores:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from attcell.errors import CallError, DataError
 from attcell.files import write_text, written_whole
@@ -55,13 +55,18 @@ class Scores:
         for video, label in zip(self.videos, self.truth, strict=True):
             if label is None:
                 raise DataError(
-                    f"{self.source} does not say the class of {video}; add it, or give a file first that does"
+                    f"{self.source} does not say the class of {video}; add it, or give another file of these "
+                    "videos that does"
                 )
         return np.array([self.labels.index(label) for label in self.truth if label is not None])
 
+    def is_read(self) -> Bool[np.ndarray, " N"]:
+        """Which videos could be read."""
+        return ~np.isnan(self.scores).any(axis=1)
+
     def are_probabilities(self) -> bool:
         """True if every row is none below 0 and sums to 1."""
-        rows = self.scores[~np.isnan(self.scores).any(axis=1)]
+        rows = self.scores[self.is_read()]
         return bool((rows >= 0).all() and np.allclose(rows.sum(axis=1), 1, atol=1e-3))
 
 
@@ -105,7 +110,7 @@ def write_scores(path: Path, found: Scores, more: Mapping[str, Any]) -> None:
 
 def write_json_scores(path: Path, found: Scores, more: Mapping[str, Any]) -> None:
     """Write scores as ``attcell test`` does; ``more`` may say why videos are unread."""
-    read = ~np.isnan(found.scores).any(axis=1)
+    read = found.is_read()
     rows = zip(found.videos, found.truth, found.scores, read, strict=True)
     videos = {
         video: {**({} if label is None else {"label": label}), "scores": row.tolist()}
@@ -131,23 +136,40 @@ def write_json_scores(path: Path, found: Scores, more: Mapping[str, Any]) -> Non
 
 def _read_json(path: Path) -> Scores:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_without_doubles)
         form = content.get("format", SCORES_FORMAT)
         if form != SCORES_FORMAT:
             raise DataError(f"{path} has scores format {form!r}, and this attcell reads {SCORES_FORMAT}")
-        labels = tuple(content["labels"])
+        labels = _names(content["labels"])
         rows = {video: np.array(of["scores"], dtype=float) for video, of in content["videos"].items()}
         truth = {video: of.get("label") for video, of in content["videos"].items()}
         known = content.get("unread_labels", {})
         for video in content.get("unread", {}):
+            if video in rows:
+                raise ValueError(f"{video} is unread and has scores")
             rows[video], truth[video] = np.full(len(labels), np.nan), known.get(video)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(f"{path} is not JSON ({error}); copy it anew") from error
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise DataError(
             f"{path} is no scores.json ({error!r}): it needs labels, and videos with scores each"
         ) from error
     return _table(path, labels, rows, truth)
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"{twice} is there twice; leave one of them out")
+    return found
+
+
+def _names(found: Any) -> tuple[str, ...]:
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise ValueError("the labels are no list of names")
+    return tuple(found)
 
 
 def _read_csv(path: Path) -> Scores:
@@ -180,10 +202,12 @@ def _read_csv(path: Path) -> Scores:
 def _read_npz(path: Path) -> Scores:
     try:
         with np.load(path, allow_pickle=False) as content:
-            labels = tuple(str(label) for label in content["labels"])
-            videos = [str(video) for video in content["videos"]]
-            scores = np.asarray(content["scores"], dtype=float)
-            truth = [str(label) for label in content["truth"]] if "truth" in content else [None] * len(videos)
+            labels, videos = tuple(_texts(content["labels"])), _texts(content["videos"])
+            truth = _texts(content["truth"]) if "truth" in content else [None] * len(videos)
+            scores = content["scores"]
+            if scores.dtype.kind not in "fiu":
+                raise TypeError(f"scores are {scores.dtype}, not real numbers")
+            scores = scores.astype(float)
     except (ValueError, KeyError, OSError, TypeError, zipfile.BadZipFile) as error:
         raise DataError(
             f"{path} is no .npz of scores ({error}): it needs scores (N, A), videos (N,) and labels (A,), "
@@ -198,6 +222,13 @@ def _read_npz(path: Path) -> Scores:
         twice = next(video for video in videos if videos.count(video) > 1)
         raise DataError(f"{path}: {twice} is there twice; leave one of them out")
     return _table(path, labels, dict(zip(videos, scores, strict=True)), dict(zip(videos, truth, strict=True)))
+
+
+def _texts(found: np.ndarray) -> list[str]:
+    """One-dimensional text, or bytes in UTF-8."""
+    if found.ndim != 1 or found.dtype.kind not in "US":
+        raise TypeError(f"names are {found.dtype} {found.shape}, not a row of text")
+    return [name.decode("utf-8") if isinstance(name, bytes) else str(name) for name in found]
 
 
 def _table(
@@ -218,6 +249,9 @@ def _check(found: Scores) -> None:
         raise DataError(f"{found.source} holds no scores")
     if len(set(found.labels)) < len(found.labels):
         raise DataError(f"{found.source}: two labels are alike; classes need different names")
+    for name in (*found.labels, *found.videos):
+        if any("\ud800" <= letter <= "\udfff" for letter in name):
+            raise DataError(f"{found.source}: {name!a} is no text that can be written; rename it")
     for video, label in zip(found.videos, found.truth, strict=True):
         if label is not None and label not in found.labels:
             raise DataError(
@@ -226,6 +260,12 @@ def _check(found: Scores) -> None:
     infinite = np.isinf(found.scores).any(axis=1)
     if infinite.any():
         raise DataError(f"{found.source}: {found.videos[int(infinite.argmax())]} has a score without end")
+    partly = ~found.is_read() & ~np.isnan(found.scores).all(axis=1)
+    if partly.any():
+        raise DataError(
+            f"{found.source}: {found.videos[int(partly.argmax())]} lacks some of its scores; give "
+            "all of them, or none for a video that could not be read"
+        )
 
 
 def _as_csv(found: Scores) -> str:

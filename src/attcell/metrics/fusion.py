@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -11,7 +12,9 @@ STEPS = 20  # the weights are multiples of a twentieth
 
 
 def fusion_weights(
-    scores: Float[np.ndarray, "M N A"], labels: Int[np.ndarray, " N"]
+    scores: Float[np.ndarray, "M N A"],
+    labels: Int[np.ndarray, " N"],
+    watched: Callable[[list[np.ndarray]], Iterable[np.ndarray]] = iter,
 ) -> Float[np.ndarray, " M"]:
     """The weights, none negative and 1 in all, with which the summed scores do best on these videos.
 
@@ -20,6 +23,7 @@ def fusion_weights(
     Args:
         scores: probabilities by stream and video.
         labels: the true classes. They must be held-out training videos, never test videos.
+        watched: passes the weights that are tried on, for a progress bar.
     """
     rows = np.arange(len(labels))
 
@@ -29,10 +33,11 @@ def fusion_weights(
         loss = float(-np.log(np.maximum(fused[rows, labels], 1e-12)).mean())
         return accuracy, -round(loss, 6), -float(np.square(weights).sum())
 
-    return max(_simplex(len(scores)), key=worth)
+    return max(watched(_simplex(len(scores))), key=worth)
 
 
 def _simplex(num_streams: int) -> list[np.ndarray]:
-    """All weights that are multiples of 1/STEPS and sum to 1."""
-    parts = itertools.product(range(STEPS + 1), repeat=num_streams - 1)
-    return [np.array([*part, STEPS - sum(part)]) / STEPS for part in parts if sum(part) <= STEPS]
+    """All weights that are multiples of 1/STEPS and sum to 1: STEPS stars, and bars between the streams."""
+    length = STEPS + num_streams - 1
+    bars = itertools.combinations(range(length), num_streams - 1)
+    return [(np.diff([-1, *between, length]) - 1) / STEPS for between in bars]

@@ -24,7 +24,7 @@ def by_class_picture(
     path: Path,
     title: str,
     rival: np.ndarray | None = None,
-    names: tuple[str, str] = ("this", "rival"),
+    names: Sequence[str] = ("this", "rival"),
 ) -> None:
     """Write a PNG with a bar for each class: the accuracy, or with a rival the gain over it, best first.
 
