@@ -133,10 +133,7 @@ def _start_worker() -> None:
 
 
 def _measure(run: Run, folder: Path, seed: int) -> None:
-    """Train, and test on the target; what is measured already stays."""
-    result = _result(folder, run)
-    if result.is_file():
-        return
+    """Train, or go on where this recipe stopped, and test on the target."""
     run_folder = _run_folder(folder, run.name)
     run_folder.parent.mkdir(parents=True, exist_ok=True)
     recipe = check_recipe(_recipe(run, folder, seed), source="benchmark")
@@ -147,7 +144,7 @@ def _measure(run: Run, folder: Path, seed: int) -> None:
         if run.videos == "target":
             saved = load(trained).saved
             row |= evaluate_model(saved, listing_of(saved, "test"), device=torch.device("cpu")).figures()
-    write_text(result, json.dumps(row) + "\n")
+    write_text(_result(folder, run), json.dumps(row) + "\n")
 
 
 def _recipe(run: Run, folder: Path, seed: int) -> dict[str, Any]:

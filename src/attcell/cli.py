@@ -241,6 +241,7 @@ def predict(
     outputs.check()
     boxes = outputs.known_boxes(videos)
     loaded = load(model).to(best_device())
+    outputs.check_kind(loaded.saved.recipe.model)
     predictions, failed = predict_all(loaded, videos, segments, say_lines=json_path != "-")
     outputs.write(predictions, failed, boxes)
     if failed:

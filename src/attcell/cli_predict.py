@@ -15,6 +15,7 @@ from attcell.records import Prediction
 from attcell.report.lines import prediction_line
 from attcell.report.page import write_report
 from attcell.report.pictures import write_pictures
+from attcell.sections import ModelSection
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,14 @@ class Outputs:
                 check_output(Path(output))
         if self.pictures is not None:
             check_output(self.pictures, is_folder=True)
+
+    def check_kind(self, network: ModelSection) -> None:
+        """Raise a CallError if there are to be pictures of an attention that this network has not."""
+        if self.pictures is not None and not network.has_attention:
+            raise CallError(
+                f"--pictures show attention, and {self.model} is of kind {network.kind}, which has none; "
+                "leave it out"
+            )
 
     def known_boxes(self, videos: Sequence[Path]) -> Truth | None:
         """The truth of the videos, if there is one."""

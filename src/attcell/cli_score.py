@@ -102,6 +102,7 @@ def classes(
     from attcell.metrics.by_class import class_accuracies
     from attcell.report.by_class import by_class_csv, by_class_picture
     from attcell.report.score_lines import class_lines
+    from attcell.report.views import short_names
 
     inputs = [path for path in (file, against) if path is not None]
     outputs = [path for path in (csv, picture) if path is not None]
@@ -119,7 +120,7 @@ def classes(
     if csv is not None:
         by_class_csv(found[0].labels, counts, own, csv, rival)
     if picture is not None:
-        names = _shortest_names(inputs)
+        names = short_names([str(path.resolve()) for path in inputs])
         by_class_picture(found[0].labels, own, picture, " against ".join(names), rival, names)
     if outputs:
         print(f"written: {', '.join(map(str, outputs))}")
@@ -138,16 +139,6 @@ def _named_unread(files: Sequence[Scores]) -> int:
                 say(f"attcell: {video} is unread in {one.source}, and counts as wrong")
                 unread.add(video)
     return len(unread)
-
-
-def _shortest_names(paths: Sequence[Path]) -> list[str]:
-    """The files' stems, with as many folders before them as tell them apart."""
-    whole = [path.resolve().with_suffix("").parts for path in paths]
-    for length in range(1, max(map(len, whole))):
-        names = ["/".join(parts[-length:]) for parts in whole]
-        if len(set(names)) == len(names):
-            return names
-    return [str(path) for path in paths]
 
 
 def _numbers(text: str) -> list[float]:

@@ -127,17 +127,25 @@ class ModelSection(Section):
 
     @field_validator("streams", mode="before")
     @classmethod
-    def _c3d_for_clips(cls, streams: Any) -> Any:
-        """A clip stream that names no backbone has C3D."""
-        clip = streams.get("clip") if isinstance(streams, dict) else None
+    def _complete_streams(cls, streams: Any) -> Any:
+        """A stream that is null is left out; a clip stream that names no backbone has C3D."""
+        if not isinstance(streams, dict):
+            return streams
+        given = {name: stream for name, stream in streams.items() if stream is not None}
+        clip = given.get("clip")
         if isinstance(clip, dict) and "backbone" not in clip:
-            return {**streams, "clip": {"backbone": "c3d", **clip}}
-        return streams
+            given["clip"] = {"backbone": "c3d", **clip}
+        return given
 
     @property
     def has_branches(self) -> bool:
         """TAN, its rivals and its first stage; the others are STAN and its rivals."""
         return self.kind not in ("stan", "san", "average")
+
+    @property
+    def has_attention(self) -> bool:
+        """Over regions, or over the other branch's steps: something that can be drawn."""
+        return self.kind not in ("cnn", "two_stream", "fc", "branch_selection")
 
     @model_validator(mode="after")
     def _fit_branches(self) -> ModelSection:
@@ -169,6 +177,13 @@ class ModelSection(Section):
         twice = [name for name, stream in self.streams.items() if stream.begin_with is not None]
         if self.begin_with is not None and twice:
             raise ValueError(f"begin_with is the whole network's; leave streams.{twice[0]}.begin_with out")
+        for name, stream in self.streams.items():
+            begins = self.begin_with or stream.begin_with
+            if begins is not None and stream.weights not in ("pretrained", "none"):
+                raise ValueError(
+                    f"the {name} stream begins with {begins}, and streams.{name}.weights {stream.weights} "
+                    "would not be read; leave one of them out"
+                )
         return self
 
     @model_validator(mode="after")

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from attcell.cli_score import _shortest_names
 from attcell.data.scores import Scores, read_scores, write_scores
 from tests.end_to_end.conftest import Run
 
@@ -157,12 +156,3 @@ def test_videos_of_unknown_classes_are_fused_without_figures(
         "attcell: mifs-test.csv does not say the class of t00.mp4; add it, or give another file of these "
         "videos that does\n"
     )
-
-
-def test_files_of_one_name_are_told_apart_by_their_folders() -> None:
-    assert _shortest_names([Path("runs/a/scores.json"), Path("runs/b/scores.csv")]) == [
-        "a/scores",
-        "b/scores",
-    ]
-    assert _shortest_names([Path("tan.json"), Path("mifs.csv")]) == ["tan", "mifs"]
-    assert _shortest_names([Path("scores.json"), Path("scores.csv")]) == ["scores.json", "scores.csv"]

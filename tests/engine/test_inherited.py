@@ -47,6 +47,23 @@ def test_each_stream_names_what_differs(begun, key):
     assert "clip.frames 8 instead of 16" in clip
 
 
+@pytest.mark.parametrize("form", ["stack", "picture"])
+def test_a_flow_picture_is_scaled_by_the_colours(tmp_path, form):
+    flow, streams = {"fields": 1, "form": form, "deviation": 10.0}, {"flow": STREAMS["flow"]}
+    model = random_model(recipe_of(tmp_path, model={"streams": streams}, flow=flow))
+    save_model(tmp_path / "model", model.network, model.labels, model.recipe, model.training)
+    changed = recipe_of(
+        tmp_path,
+        model={"streams": {"flow": {**STREAMS["flow"], "begin_with": str(tmp_path / "model")}}},
+        flow={**flow, "deviation": 5.0},
+        input={"size": 30, "short_side": 36, "mean": [0.5, 0.5, 0.5]},
+    )
+    (said,) = other_inputs(changed)
+    assert "trained with input.size 32 instead of 30, " in said
+    assert ("input.mean" in said) is (form == "picture")
+    assert ("flow.deviation" in said) is (form == "stack")
+
+
 def test_of_a_frame_stream_only_the_colours_are_compared(tmp_path):
     model = random_model(recipe_of(tmp_path, model={"streams": {"frame": STREAMS["frame"]}}))
     save_model(tmp_path / "model", model.network, model.labels, model.recipe, model.training)

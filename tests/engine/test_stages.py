@@ -39,11 +39,15 @@ def saved(folder, place, kind, model=None):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_rival_is_trained_tested_and_predicts(folder, tmp_path, kind):
-    recipe = recipe_for(folder, kind, data={"test": folder}, train={"learning_rate": 0.1})
+    penalty = {"gate_penalty": 0.1} if kind == "branch_selection" else {}
+    recipe = recipe_for(folder, kind, data={"test": folder}, train={"learning_rate": 0.1, **penalty})
     outcome = train(recipe, tmp_path / "run")
     model = load(outcome.model_folder).saved
     evaluation = evaluate_model(model, listing_of(model, "test"), device=torch.device("cpu"))
-    named = {"cnn": "CNN, all frames alike"}.get(kind, f"{kind.replace('_', ' ')} of GRU, last step")
+    named = {
+        "cnn": "CNN, all frames alike",
+        "branch_selection": "branch selection with L2 0.1 of GRU, last step",
+    }.get(kind, f"{kind.replace('_', ' ')} of GRU, last step")
     assert evaluation.protocol["network"] == named
     streams = list(recipe.model.streams)
     assert [f"top1_{name}" in evaluation.figures() for name in streams] == [True] * len(streams)
@@ -75,6 +79,16 @@ def test_one_step_is_enough(folder, kind):
             {"begin_with": "x", "streams": {"frame": {**NONE, "begin_with": "y"}, "flow": NONE}},
             "begin_with is the whole network's; leave streams.frame.begin_with out",
         ),
+        (
+            "tan",
+            {"begin_with": "x", "streams": {"frame": {**NONE, "weights": "w"}, "flow": NONE}},
+            "frame stream begins with x, and streams.frame.weights w would not be read; leave one of them",
+        ),
+        (
+            "tan",
+            {"streams": {"frame": NONE, "flow": {**NONE, "begin_with": "y", "weights": "w"}}},
+            "flow stream begins with y, and streams.flow.weights w would not be read; leave one of them",
+        ),
     ],
 )
 def test_what_a_rival_cannot_be_is_refused(folder, kind, model, message):
@@ -95,10 +109,12 @@ def test_what_does_not_belong_to_a_kind_is_refused(folder, kind, values, message
         recipe_for(folder, kind, train=values)
 
 
-def test_the_penalty_is_on_the_gates_raw_scores(folder):
+@pytest.mark.parametrize(("steps", "first"), [("all", 0), ("last", -1)])
+def test_the_penalty_is_on_the_gates_raw_scores(folder, steps, first):
     losses = []
     for penalty in (0.0, 0.5):
-        recipe = recipe_for(folder, "branch_selection", train={"gate_penalty": penalty})
+        section = {"gate_penalty": penalty, "steps": steps}
+        recipe = recipe_for(folder, "branch_selection", train=section)
         network = random_model(recipe).network
         listings = read_listings(recipe)
         material = gather_material(recipe, listings, network, torch.device("cpu"))
@@ -108,7 +124,7 @@ def test_the_penalty_is_on_the_gates_raw_scores(folder):
         with torch.no_grad():
             out = network(inputs)
             losses.append(float(learner._loss(out, torch.tensor([0, 2]))))
-    expected = 0.5 * float(out.joined.selection.square().mean())
+    expected = 0.5 * float(out.joined.selection[:, first:].square().mean())
     assert expected > 0.001
     assert losses[1] - losses[0] == pytest.approx(expected, rel=1e-3)
 
@@ -198,3 +214,73 @@ def test_a_stage_warns_of_another_input(folder, tmp_path, capsys):
     )
     train(recipe, tmp_path / "run")
     assert "warning: the flow stream begins as that of" in capsys.readouterr().err
+
+
+def test_a_stream_that_is_null_is_left_out(folder):
+    recipe = recipe_for(folder, "soft_attention", {"streams": {"frame": NONE, "flow": None}})
+    assert list(recipe.model.streams) == ["frame"]
+
+
+def test_keys_that_a_cnn_has_no_use_for_may_differ(folder, tmp_path):
+    saved(folder, tmp_path / "model", "cnn")
+    refuse_other_shapes(
+        recipe_for(folder, "cnn", {"begin_with": str(tmp_path / "model"), "cell": "lstm", "lstm_hidden": 7})
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "model", "message"),
+    [
+        ("tan", {"lstm_hidden": 7}, "is another stream: model.lstm_hidden is 6 there and 7 here. Set them"),
+        (
+            "two_stream",
+            {"cell": "lstm"},
+            "is another stream: model.cell is gru there and lstm here. Set",
+        ),
+        (
+            "tan",
+            {"streams": {"frame": {**NONE, "backbone": "squeezenet"}, "flow": NONE}},
+            "is another stream: model.streams.frame.backbone is small there and squeezenet here. Set them",
+        ),
+        (
+            "cnn",
+            {},
+            "is of kind cnn and has no recurrent layer; take its backbone: model.streams.frame.weights=",
+        ),
+    ],
+)
+def test_a_stream_of_another_shape_is_named(folder, tmp_path, before, model, message):
+    saved(folder, tmp_path / "model", before)
+    streams = model.get("streams", BOTH)
+    begun = {"frame": {**streams["frame"], "begin_with": str(tmp_path / "model")}, "flow": NONE}
+    with pytest.raises(ModelError) as caught:
+        refuse_other_shapes(recipe_for(folder, "tan", {**model, "streams": begun}))
+    where = f"model.streams.frame.begin_with {tmp_path / 'model'} "
+    assert str(caught.value).startswith(where + message)
+
+
+def test_a_branch_of_a_rival_becomes_one_of_tan(folder, tmp_path):
+    before = saved(folder, tmp_path / "model", "two_stream")
+    begun = {name: {**NONE, "begin_with": str(tmp_path / "model")} for name in BOTH}
+    recipe = recipe_for(folder, "tan", {"streams": begun})
+    refuse_other_shapes(recipe)
+    network = build_network(recipe, 3, load_weights=True)
+    for name in BOTH:
+        assert all(
+            torch.equal(value, network.stream(name).state_dict()[key])
+            for key, value in before.stream(name).state_dict().items()
+        )
+
+
+def test_the_weights_of_late_fusion_belong_to_the_classes(folder, tmp_path):
+    small = {**NONE, "conv6_channels": 4}
+    values = {"kind": "san", "fusion": "late", "streams": {"frame": small, "flow": small}}
+    made = random_model(recipe_of(folder, model=values))
+    made.network.set_weights(torch.tensor([0.8, 0.2]))
+    save_model(tmp_path / "model", made.network, made.labels, made.recipe, made.training)
+    recipe = recipe_of(folder, model={**values, "begin_with": str(tmp_path / "model")})
+    network = build_network(recipe, 5, load_weights=True)
+    assert network.weights.tolist() == [0.5, 0.5]
+    conv6 = [key for key in network.state_dict() if "conv6.weight" in key]
+    assert conv6
+    assert all(torch.equal(network.state_dict()[key], made.network.state_dict()[key]) for key in conv6)

@@ -70,6 +70,8 @@ def test_a_rival_is_what_it_says(rival: Any, cell: str, steps: int) -> None:
         of_video = {name: value[b].numpy() for name, value in maps.items()}
         probabilities, attention = expected(rival, of_video, weights_of(network), cell)
         np.testing.assert_allclose(out.logits[b].detach().softmax(0), probabilities, atol=1e-9, rtol=0)
+        if rival in (two_stream, cnn, spatial_attention, soft_attention):  # the logarithm of an average
+            np.testing.assert_allclose(out.logits[b].detach().exp(), probabilities, atol=1e-9, rtol=0)
         assert out.spatial_attention.keys() == attention.keys()
         for name, of in attention.items():
             np.testing.assert_allclose(out.spatial_attention[name][b].detach(), of, atol=1e-9, rtol=0)

@@ -77,6 +77,7 @@ def test_the_page_shows_the_gates_and_speaks_of_no_regions(tmp_path):
     assert "Sharing gates" in page
     assert "each branch's gates for the other's last step" in page
     assert "The curve shows <em>when</em>" in page
-    assert "with its attention</small>" not in page
+    assert "with its attention" not in page
+    assert "the frame that stands for each segment</small>" in page
     write_report([fake_prediction()], tmp_path / "other.html")
     assert "Sharing gates" not in (tmp_path / "other.html").read_text()

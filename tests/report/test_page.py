@@ -193,6 +193,14 @@ def test_a_prediction_without_maps_still_makes_a_page(make_prediction: Maker, tm
     assert page.having("class", "controls") == []
 
 
+def test_a_network_without_attention_over_time_is_called_so(make_prediction: Maker, tmp_path: Path) -> None:
+    even = make_prediction(temporal_scores=np.zeros(4), temporal_attention=np.full(4, 0.25))
+    said = "every segment weighs alike, as in a network without attention over time, in the video's own time"
+    for prediction, is_said in ((even, True), (make_prediction(), False), (make_prediction(1), False)):
+        write_report([prediction], tmp_path / "page.html")
+        assert (said in (tmp_path / "page.html").read_text()) is is_said
+
+
 def streams_page(make_prediction: Maker, path: Path, *, late: bool) -> Page:
     flow = np.zeros((4, 2, 9, 16), np.float32)
     flow[:, 0] = 2.5

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from attcell.data.synth.truth import Truth, VideoTruth
+from attcell.errors import CallError
 from attcell.report.pictures import picture_names, write_pictures
 
 
@@ -47,3 +48,12 @@ def test_the_truth_is_drawn_in_the_mean_alone(make_prediction, tmp_path: Path) -
     for name, alike in (("attention", True), ("mean", False)):
         pair = [(tmp_path / place / f"some video-{name}.png").read_bytes() for place in ("with", "without")]
         assert (pair[0] == pair[1]) is alike
+
+
+def test_a_prediction_without_attention_is_refused_before_anything_is_written(
+    make_prediction, tmp_path: Path
+) -> None:
+    blind = make_prediction(video="b.mp4", spatial_attention={})
+    with pytest.raises(CallError, match=r"^b\.mp4: the prediction holds no attention; there is nothing"):
+        write_pictures([make_prediction(), blind], tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -23,7 +23,7 @@ from attcell.errors import CallError, VideoError
 from attcell.metrics.recognition import confusion_matrix, mean_class_accuracy, top_k_accuracy
 from attcell.progress import track
 from attcell.records import VideoRecord
-from attcell.sections import FlowSection, ModelSection
+from attcell.sections import FlowSection
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def evaluate_model(
     model_section = model.recipe.model
     protocol = {
         "streams": ", ".join(model_section.streams),
-        **_network_protocol(model_section),
+        **_network_protocol(model.recipe),
         "videos": len(listing.records),
         "unread": len(unread),
         "segments": plan.num_segments,
@@ -164,13 +164,15 @@ def _rows(found: dict[str, torch.Tensor], ids: list[str], num_classes: int) -> n
     return np.stack([found[id].double().cpu().numpy() if id in found else missing for id in ids])
 
 
-def _network_protocol(section: ModelSection) -> dict[str, str]:
+def _network_protocol(recipe: Recipe) -> dict[str, str]:
     """Which network of branches it is, or else how several streams are joined."""
+    section = recipe.model
     if section.kind == "cnn":
         return {"network": "CNN, all frames alike"}
     if section.has_branches:
         kind = "TAN" if section.kind == "tan" else section.kind.replace("_", " ")
-        return {"network": f"{kind} of {section.cell.upper()}, last step"}
+        penalty = f" with L2 {recipe.train.gate_penalty:g}" if recipe.train.gate_penalty else ""
+        return {"network": f"{kind}{penalty} of {section.cell.upper()}, last step"}
     return {"fusion": section.fusion} if len(section.streams) > 1 else {}
 
 

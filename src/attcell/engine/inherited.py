@@ -8,20 +8,12 @@ from pathlib import Path
 from attcell.config import Recipe
 from attcell.engine.model_folder import read_recipe
 from attcell.errors import CallError, ModelError
+from attcell.sections import ModelSection, Section, StreamSection
 
 # What changes the numbers that a trained stream sees, and not the shape of its weights.
 _COLOURS = ("input.mean", "input.std")
-_INPUT = {
-    "frame": _COLOURS,
-    "flow": ("flow.method", "flow.bound", "flow.deviation", "flow.short_side"),
-    "clip": (*_COLOURS, "clip.frames"),
-}
-_INPUT_OF_PICTURES = {"frame": _COLOURS, "flow": (), "clip": _COLOURS}  # where it begins as a frame stream
-
-
-# What decides the shape of the weights.
-_NETWORK = ("kind", "fusion", "cell", "lstm_hidden", "lstm_layers", "lstm_bidirectional")
-_STREAM = ("backbone", "tap", "conv6_channels", "standardise")
+_FRAME = ("input.size", "input.resize", "input.short_side")
+_FIELDS = ("flow.method", "flow.bound", "flow.short_side")
 
 
 def refuse_other_shapes(recipe: Recipe) -> None:
@@ -33,14 +25,10 @@ def refuse_other_shapes(recipe: Recipe) -> None:
         _refuse_another_network(recipe, recipe.model.begin_with)
         return
     for name, section in recipe.model.streams.items():
-        before = None if section.begin_with is not None else read_recipe(Path(section.weights))
-        source = None if before is None else before.model.streams.get(name)
-        if source is not None and source.backbone != section.backbone:
-            raise ModelError(
-                f"model.streams.{name}.weights: the backbone of {section.weights} is {source.backbone}, and "
-                f"this recipe's is {section.backbone}; set model.streams.{name}.backbone={source.backbone}, "
-                "or give another model's folder"
-            )
+        if section.begin_with is not None:
+            _refuse_another_stream(recipe, name, section.begin_with)
+        else:
+            _refuse_another_backbone(section, name)
 
 
 def _refuse_another_network(recipe: Recipe, folder: Path) -> None:
@@ -48,28 +36,82 @@ def _refuse_another_network(recipe: Recipe, folder: Path) -> None:
     if before is None:
         raise CallError(f"no model at {folder}: model.begin_with wants a model folder, with its config.json")
     now, old = recipe.model, before.model
-    differing = [
-        f"model.{key} is {getattr(old, key)} there and {getattr(now, key)} here"
-        for key in _NETWORK
-        if getattr(old, key) != getattr(now, key)
-    ]
+    differing = [] if old.kind == now.kind else [f"model.kind is {old.kind} there and {now.kind} here"]
+    fusion = () if now.has_branches else ("fusion",)
+    temporal = ("lstm_hidden", "lstm_layers", "lstm_bidirectional") if now.kind == "stan" else ()
+    differing += _differing(old, now, (*fusion, *temporal, *_memory(now)), "model")
     if set(old.streams) != set(now.streams):
         differing.append(f"its streams are {', '.join(old.streams)} and here {', '.join(now.streams)}")
-    differing += [
-        f"model.streams.{name}.{key} is {getattr(old.streams[name], key)} there and "
-        f"{getattr(stream, key)} here"
-        for name, stream in now.streams.items()
-        if name in old.streams
-        for key in _STREAM
-        if getattr(old.streams[name], key) != getattr(stream, key)
-    ]
-    if "flow" in now.streams and before.flow.channels != recipe.flow.channels:
-        differing.append(f"flow has {before.flow.channels} channels there and {recipe.flow.channels} here")
+    for name in now.streams:
+        if name in old.streams:
+            differing += _differing_stream(before, recipe, name)
     if differing:
         raise ModelError(
             f"model.begin_with {folder} is another network: {'; '.join(differing)}. "
             "Set them alike, or begin with another model"
         )
+
+
+def _refuse_another_stream(recipe: Recipe, name: str, folder: Path) -> None:
+    before = read_recipe(folder)
+    if before is None or name not in before.model.streams:
+        return  # the weights' reader says so
+    now, old = recipe.model, before.model
+    if _memory(now) and not _memory(old):
+        raise ModelError(
+            f"model.streams.{name}.begin_with {folder} is of kind {old.kind} and has no recurrent layer; "
+            f"take its backbone: model.streams.{name}.weights={folder}"
+        )
+    differing = _differing_stream(before, recipe, name)
+    if _memory(now):
+        differing += _differing(old, now, _memory(now), "model")
+    if differing:
+        raise ModelError(
+            f"model.streams.{name}.begin_with {folder} is another stream: {'; '.join(differing)}. "
+            "Set them alike, or begin with another model"
+        )
+
+
+def _refuse_another_backbone(section: StreamSection, name: str) -> None:
+    before = read_recipe(Path(section.weights))
+    source = None if before is None else _streams(before).get(name)
+    if source is not None and source.backbone != section.backbone:
+        raise ModelError(
+            f"model.streams.{name}.weights: the backbone of {section.weights} is {source.backbone}, and "
+            f"this recipe's is {section.backbone}; set model.streams.{name}.backbone={source.backbone}, "
+            "or give another model's folder"
+        )
+
+
+def _streams(recipe: Recipe) -> dict[str, StreamSection]:
+    return {str(name): section for name, section in recipe.model.streams.items()}
+
+
+def _memory(model: ModelSection) -> tuple[str, ...]:
+    """The keys of the branches' recurrent layers, where there are such."""
+    return ("cell", "lstm_hidden", "lstm_layers") if model.has_branches and model.kind != "cnn" else ()
+
+
+def _differing_stream(before: Recipe, now: Recipe, name: str) -> list[str]:
+    """What makes one stream's weights another shape."""
+    conv6 = () if now.model.has_branches else ("conv6_channels",)
+    differing = _differing(
+        _streams(before)[name],
+        _streams(now)[name],
+        ("backbone", "tap", "standardise", *conv6),
+        f"model.streams.{name}",
+    )
+    if name == "flow" and before.flow.channels != now.flow.channels:
+        differing.append(f"flow has {before.flow.channels} channels there and {now.flow.channels} here")
+    return differing
+
+
+def _differing(old: Section, now: Section, keys: tuple[str, ...], where: str) -> list[str]:
+    return [
+        f"{where}.{key} is {getattr(old, key)} there and {getattr(now, key)} here"
+        for key in keys
+        if getattr(old, key) != getattr(now, key)
+    ]
 
 
 def other_inputs(recipe: Recipe) -> Iterator[str]:
@@ -83,7 +125,8 @@ def other_inputs(recipe: Recipe) -> Iterator[str]:
         before = read_recipe(folder)
         if before is None:
             continue
-        keys = (_INPUT if name in before.model.streams else _INPUT_OF_PICTURES)[name]
+        is_same = name in before.model.streams
+        keys = _input_keys(recipe, name) if is_same else () if name == "flow" else _COLOURS
         differing = [
             f"{key} {_value(before, key)} instead of {_value(recipe, key)}"
             for key in keys
@@ -94,6 +137,14 @@ def other_inputs(recipe: Recipe) -> Iterator[str]:
                 f"warning: the {name} stream begins as that of {folder}, which was trained with "
                 f"{', '.join(differing)}; it will see other numbers. Set them alike unless this is meant"
             )
+
+
+def _input_keys(recipe: Recipe, name: str) -> tuple[str, ...]:
+    """What a stream's input depends on."""
+    if name == "flow":
+        scale = _COLOURS if recipe.flow.form == "picture" else ("flow.deviation",)
+        return (*_FRAME, *_FIELDS, *scale)
+    return (*_FRAME, *_COLOURS, *(("clip.frames",) if name == "clip" else ()))
 
 
 def _value(recipe: Recipe, key: str) -> object:

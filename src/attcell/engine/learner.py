@@ -172,7 +172,7 @@ class Learner(L.LightningModule):
         first = 0 if self.section.steps == "all" else -1
         losses = [self._cross_entropy(logits[:, first:], labels) for logits in out.learnt_logits]
         if self.section.gate_penalty and isinstance(out, BranchesOutput) and out.joined.selection is not None:
-            losses.append(self.section.gate_penalty * out.joined.selection.square().mean())
+            losses.append(self.section.gate_penalty * out.joined.selection[:, first:].square().mean())
         return torch.stack(losses).sum()
 
     def _cross_entropy(self, logits: Float[Tensor, "B T A"], labels: Tensor) -> Tensor:

@@ -85,7 +85,8 @@ def load_stream(stream: Stream | Branch, folder: Path, name: str) -> None:
 
 
 def load_all_but_classifiers(network: Network, folder: Path) -> None:
-    """Begin with a trained model's whole network, but for its classifiers, which stay as they are.
+    """Begin with a trained model's whole network, but for what belongs to its classes: the classifiers, and
+    the weights of late fusion, stay as they are.
 
     Args:
         network: to fill.
@@ -95,16 +96,17 @@ def load_all_but_classifiers(network: Network, folder: Path) -> None:
         CallError: no model folder.
         ModelError: a network of another shape.
     """
-    state = {key: value for key, value in _state_of(folder).items() if not _of_classifier(key)}
-    wanted = {key: value for key, value in network.state_dict().items() if not _of_classifier(key)}
+    state = {key: value for key, value in _state_of(folder).items() if not _of_classes(key)}
+    wanted = {key: value for key, value in network.state_dict().items() if not _of_classes(key)}
     reasons = misfit(wanted, state, wanted)
     if reasons:
         raise ModelError(f"the model at {folder} does not fit: {reasons}. Begin with one of the same shape")
     network.load_state_dict(state, strict=False)
 
 
-def _of_classifier(key: str) -> bool:
-    return "classifier" in key and ".backbone." not in key
+def _of_classes(key: str) -> bool:
+    is_fusion = key == "weights"  # LateFusion's
+    return is_fusion or ("classifier" in key and ".backbone." not in key)
 
 
 def state_digest(module: torch.nn.Module) -> str:

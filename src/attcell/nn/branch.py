@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -97,4 +98,4 @@ def refuse_unequal_steps(maps: Mapping[str, Float[Tensor, "B T F _ _"]]) -> None
 def averaged_softmax(logits: Float[Tensor, "M B T A"]) -> Float[Tensor, "B A"]:
     """The logarithm of the branches' and steps' softmax, averaged: its own softmax is this average."""
     counted = logits.log_softmax(dim=-1)
-    return counted.logsumexp(dim=(0, 2)) - torch.tensor(float(len(counted) * counted.shape[2])).log()
+    return counted.logsumexp(dim=(0, 2)) - math.log(len(counted) * counted.shape[2])

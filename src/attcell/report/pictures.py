@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from attcell.data.synth.truth import Truth
 from attcell.engine.localising import action_boxes
+from attcell.errors import CallError
 from attcell.records import Prediction
 from attcell.report.gates import gates_picture
 from attcell.report.localisation import localisation_strip
@@ -26,7 +27,13 @@ def write_pictures(predictions: Sequence[Prediction], folder: Path, truth: Truth
         predictions: what to show.
         folder: where; made if it is not there.
         truth: of generated videos, by the predictions' ``video``.
+
+    Raises:
+        CallError: a prediction holds neither attention over regions nor gates; nothing is written.
     """
+    blind = [found.video for found in predictions if not (found.gates or found.spatial_attention)]
+    if blind:
+        raise CallError(f"{blind[0]}: the prediction holds no attention; there is nothing to draw")
     names = picture_names([prediction.video for prediction in predictions])
     for prediction, name in zip(predictions, names, strict=True):
         if prediction.gates:

@@ -97,6 +97,12 @@ class VideoView:
     ticks: list[tuple[float, str]]
 
     @property
+    def is_even(self) -> bool:
+        """Do two segments or more all weigh alike?"""
+        weights = {segment.weight for segment in self.segments}
+        return len(weights) == 1 and len(self.segments) > 1
+
+    @property
     def has_flow(self) -> bool:
         """Is flow shown in colours?"""
         return any(stream.scale is not None for stream in self.streams)
