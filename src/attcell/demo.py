@@ -20,9 +20,11 @@ from attcell.arguments import path_of
 from attcell.config import check_recipe
 from attcell.data.synth.truth import read_truth
 from attcell.data.synth.write import write_dataset
+from attcell.engine.build import build_network
 from attcell.engine.evaluation import Evaluation, evaluate_model, listing_of
 from attcell.engine.inference import best_device
 from attcell.engine.localising import attention_figures
+from attcell.engine.material import gather_material, read_listings
 from attcell.engine.model import Model, load
 from attcell.engine.training import train
 from attcell.progress import progress_bar, say, track
@@ -108,9 +110,8 @@ def run_demo(out: str | Path) -> Path:
     A demo that was broken off goes on where it was; one that is finished only tests and reports again.
     """
     out = path_of(out, "out", "attcell-demo")
-    torch.set_num_threads(
-        1
-    )  # the network is small: two threads wait for each other, and decoding wants a core
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the networks are small, and decoding wants a core
     started = time.monotonic()
     say(f"1/5 Generating videos in {out}: little figures; a class is a colour and a way to move")
     trimmed = _generate(out / "trimmed", "trimmed", TRIMMED_SEED, TRIMMED)
@@ -121,7 +122,11 @@ def run_demo(out: str | Path) -> Path:
         weights = str(backbones["frame"]) if stream == "clip" else "none"
         backbones[stream] = _train(backbone_recipe(trimmed, stream, weights), out / f"{stream}-run")
     say("3/5 Training the attention of all three on untrimmed videos, where a quarter of the time is action")
-    trained = _train(attention_recipe(videos, backbones, out / "features"), out / "run")
+    recipe = attention_recipe(videos, backbones, out / "features")
+    _keep_features(recipe)
+    torch.set_num_threads(threads)  # nothing is decoded any more
+    trained = _train(recipe, out / "run")
+    torch.set_num_threads(1)
     say("4/5 Testing on videos that it has not seen")
     model = load(trained).to(best_device())
     evaluation = _test(model, out / "test")
@@ -152,6 +157,13 @@ def _generate(folder: Path, kind: str, seed: int, videos: Mapping[str, int]) -> 
 def _train(values: dict[str, Any], run_folder: Path) -> Path:
     recipe = check_recipe(values, source="the demo's recipe")
     return train(recipe, run_folder, resume=run_folder.exists()).model_folder
+
+
+def _keep_features(values: dict[str, Any]) -> None:
+    recipe = check_recipe(values, source="the demo's recipe")
+    listings = read_listings(recipe)
+    network = build_network(recipe, len(listings.labels), load_weights=True)
+    gather_material(recipe, listings, network.to(best_device()), best_device())
 
 
 def _test(model: Model, folder: Path) -> Evaluation:

@@ -162,3 +162,28 @@ def test_numpys_whole_numbers_write_the_same_set(tmp_path):
     before = (out / "truth.json").read_bytes()
     again = write_dataset(out, seed=np.int64(0), num_classes=np.int64(4), videos={"test": np.int64(1)})
     assert (again / "truth.json").read_bytes() == before
+
+
+def test_processes_write_the_same_videos(
+    written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write, "_WORTH_PROCESSES", 1)
+    said: list[tuple[int, int]] = []
+    out = write_dataset(
+        tmp_path / "set", seed=1, num_classes=4, videos=FEW, progress=lambda done, of: said.append((done, of))
+    )
+    assert contents(out) == contents(written)
+    assert said == [(done, 12) for done in range(1, 13)]
+
+
+def test_a_full_disk_in_a_process_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, frames: np.ndarray) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(write, "write_mp4", full)
+    for worth in (1, 40):
+        monkeypatch.setattr(write, "_WORTH_PROCESSES", worth)
+        with pytest.raises(OSError, match="No space left on device") as caught:
+            write_dataset(tmp_path / str(worth), num_classes=4, videos={"train": 1})
+        assert caught.value.errno == 28
+        assert str(caught.value.filename).endswith("000.mp4")

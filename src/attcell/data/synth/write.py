@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import av
 import numpy as np
+from torch.utils.data import DataLoader, Dataset
 
 from attcell.arguments import path_of, shown, whole_number
 from attcell.data.synth.classes import ring
@@ -25,6 +25,7 @@ DEFAULT_VIDEOS: Mapping[str, int] = {"train": 30, "val": 5, "test": 20}  # of ea
 _PARAMETERS = "parameters.json"  # written first: a folder that holds it, and not other values, can be resumed
 # With its look-ahead, x264 now and then gives other bytes for the same frames.
 _ENCODING = {"crf": "24", "preset": "veryfast", "x264-params": "rc-lookahead=0:mbtree=0:weightp=0:bframes=0"}
+_WORTH_PROCESSES = 40  # videos; fewer are written before two processes have begun
 _LEFT_OVER = "*/*/.*.tmp.mp4"  # what a killed run leaves behind
 
 
@@ -36,6 +37,41 @@ class _Job:
     split: str
     label: int
     number: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Work(Dataset[VideoTruth | OSError]):
+    """The jobs as a data set: to take one is to write it. An error is a value, to keep what it names."""
+
+    out: Path
+    kind: str
+    seed: int
+    motions: str
+    labels: tuple[str, ...]
+    jobs: tuple[_Job, ...]
+
+    def __len__(self) -> int:
+        return len(self.jobs)
+
+    def __getitem__(self, place: int) -> VideoTruth | OSError:
+        job = self.jobs[place]
+        drawn = render(
+            plan_video(
+                self.kind,
+                job.label,
+                seed=self.seed,
+                split=job.split,
+                number=job.number,
+                num_classes=len(self.labels),
+                motions=self.motions,
+            )
+        )
+        try:
+            if not (self.out / job.name).exists():
+                write_mp4(self.out / job.name, drawn.frames)
+        except OSError as error:
+            return error
+        return _truth(self.labels[job.label], drawn)
 
 
 def write_dataset(
@@ -91,30 +127,27 @@ def write_dataset(
     for left_over in out.glob(_LEFT_OVER):
         left_over.unlink()
 
-    def work(job: _Job) -> VideoTruth:
-        drawn = render(
-            plan_video(
-                kind,
-                job.label,
-                seed=seed,
-                split=job.split,
-                number=job.number,
-                num_classes=num_classes,
-                motions=motions,
-            )
-        )
-        if not (out / job.name).exists():
-            write_mp4(out / job.name, drawn.frames)
-        return _truth(labels[job.label], drawn)
-
+    work = _Work(out, kind, seed, motions, tuple(labels), tuple(jobs))
     truths: dict[str, VideoTruth] = {}
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        for job, truth in zip(jobs, pool.map(work, jobs), strict=True):
-            truths[job.name] = truth
-            if progress is not None:
-                progress(len(truths), len(jobs))
+    for job, truth in zip(jobs, _done(work), strict=True):
+        if isinstance(truth, OSError):
+            raise truth
+        truths[job.name] = truth
+        if progress is not None:
+            progress(len(truths), len(jobs))
     write_truth(Truth(kind, seed, (SIZE, SIZE), FPS, tuple(sorted(labels)), truths), out / FILE_NAME)
     return out
+
+
+def _done(work: _Work) -> Iterable[VideoTruth | OSError]:
+    """Each job's outcome, in order. Drawing holds Python's lock, so that many are shared by processes."""
+    if len(work) < _WORTH_PROCESSES:
+        return (work[place] for place in range(len(work)))
+    return DataLoader(work, batch_size=None, collate_fn=_as_it_is, num_workers=2)
+
+
+def _as_it_is(outcome: Any) -> Any:
+    return outcome
 
 
 def write_mp4(path: Path, frames: np.ndarray) -> None:
