@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -176,14 +177,17 @@ def test_processes_write_the_same_videos(
     assert said == [(done, 12) for done in range(1, 13)]
 
 
-def test_a_full_disk_in_a_process_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("worth", [1, 40], ids=["in a process", "here"])
+def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, worth: int) -> None:
+    if worth == 1 and multiprocessing.get_start_method() != "fork":
+        pytest.skip("only a fork inherits the full disk of this test")
+
     def full(path: Path, frames: np.ndarray) -> None:
         raise OSError(28, "No space left on device", str(path))
 
     monkeypatch.setattr(write, "write_mp4", full)
-    for worth in (1, 40):
-        monkeypatch.setattr(write, "_WORTH_PROCESSES", worth)
-        with pytest.raises(OSError, match="No space left on device") as caught:
-            write_dataset(tmp_path / str(worth), num_classes=4, videos={"train": 1})
-        assert caught.value.errno == 28
-        assert str(caught.value.filename).endswith("000.mp4")
+    monkeypatch.setattr(write, "_WORTH_PROCESSES", worth)
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        write_dataset(tmp_path / "set", num_classes=4, videos={"train": 1})
+    assert caught.value.errno == 28
+    assert str(caught.value.filename).endswith("000.mp4")
