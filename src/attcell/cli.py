@@ -238,7 +238,7 @@ def predict(
     from attcell.engine.model import load
 
     outputs = Outputs(model, json_path, report, pictures, truth)
-    outputs.check()
+    outputs.check(videos)
     boxes = outputs.known_boxes(videos)
     loaded = load(model).to(best_device())
     outputs.check_kind(loaded.saved.recipe.model)

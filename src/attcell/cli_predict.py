@@ -9,7 +9,7 @@ from pathlib import Path
 from attcell.data.synth.truth import Truth, truth_of_files
 from attcell.engine.model import Model
 from attcell.errors import CallError, VideoError
-from attcell.files import check_output, write_json
+from attcell.files import check_output, check_outputs, write_json
 from attcell.progress import say, track
 from attcell.records import Prediction
 from attcell.report.lines import prediction_line
@@ -28,20 +28,18 @@ class Outputs:
     pictures: Path | None
     truth: Path | None
 
-    def check(self) -> None:
-        """Look whether all can be written, before long work is done for it.
+    def check(self, videos: Sequence[Path]) -> None:
+        """Look whether all can be written, and not over the videos, before long work is done for it.
 
         Raises:
-            CallError: two outputs are one file, a place cannot be written, or there is a truth but no picture
-                to draw it in.
+            CallError: two outputs are one file, or one is a video; a place cannot be written; or there is a
+                truth but no picture to draw it in.
         """
         if self.truth is not None and self.pictures is None:
             raise CallError("--truth is for the pictures; name their folder by --pictures too")
-        if self.report is not None and self.json_path == str(self.report):
-            raise CallError(f"--report and --json would both write {self.report}; name two files")
-        for output in (self.report, self.json_path):
-            if output not in (None, "-"):
-                check_output(Path(output))
+        check_outputs(
+            [Path(file) for file in (self.report, self.json_path) if file not in (None, "-")], videos
+        )
         if self.pictures is not None:
             check_output(self.pictures, is_folder=True)
 

@@ -62,9 +62,10 @@ def fuse(
     shares = given or as_shares([1.0] * len(files), len(files))
     if tune:
         found = tuned([as_probabilities(read_scores(path), softmax) for path in tune], tested[0])
-        shares, how = found.shares, f"tuned on {found.num_videos} other videos"
+        left_out = f", {found.num_unread} unread left out" if found.num_unread else ""
+        shares, how = found.shares, f"tuned on {found.num_videos} other videos{left_out}"
     whole = fused(tested, shares)
-    unread = _named_unread(tested)
+    is_complete = _say_unread(tested)
     if out is None or None not in whole.truth:
         truth = tested[0].true_classes()
         for path, one, share in zip(files, tested, shares, strict=True):
@@ -72,12 +73,14 @@ def fuse(
         print(accuracy_line("fused", whole.scores, truth))
     else:
         print(f"no figures: the files do not say the class of {whole.truth.count(None)} videos")
-    print(f"protocol: {len(files)} files, weights {how}, {len(whole.videos)} videos, unread {unread}")
+    print(
+        f"protocol: {len(files)} files, weights {how}, {len(whole.videos)} videos, unread {whole.num_unread}"
+    )
     if out is not None:
         parts = [{"file": str(path), "weight": share} for path, share in zip(files, shares, strict=True)]
         write_scores(out, whole, {"protocol": {"fused": parts, "weights": how}})
         print(f"written: {out}")
-    if unread:
+    if not is_complete:
         raise typer.Exit(1)
 
 
@@ -110,12 +113,13 @@ def classes(
     if picture is not None and picture.suffix.lower() != ".png":
         raise CallError(f"{picture}: the picture is a PNG; name a .png file")
     found = aligned([read_scores(path) for path in inputs])
-    unread = _named_unread(found)
+    is_complete = _say_unread(found)
     truth = found[0].true_classes()
     counts = np.bincount(truth, minlength=len(found[0].labels))
     own, *others = (class_accuracies(one.scores, truth) for one in found)
     rival = others[0] if others else None
     print("\n".join(class_lines(found[0].labels, counts, own, rival)))
+    unread = ", ".join(str(one.num_unread) for one in found)
     print(f"protocol: {len(truth)} videos, unread {unread}; these count as wrong")
     if csv is not None:
         by_class_csv(found[0].labels, counts, own, csv, rival)
@@ -124,21 +128,19 @@ def classes(
         by_class_picture(found[0].labels, own, picture, " against ".join(names), rival, names)
     if outputs:
         print(f"written: {', '.join(map(str, outputs))}")
-    if unread:
+    if not is_complete:
         raise typer.Exit(1)
 
 
-def _named_unread(files: Sequence[Scores]) -> int:
-    """Name the videos that a file has no scores of; how many there are."""
+def _say_unread(files: Sequence[Scores]) -> bool:
+    """Name the videos that a file has no scores of; true if there are none."""
     from attcell.progress import say
 
-    unread: set[str] = set()
     for one in files:
         for video, is_read in zip(one.videos, one.is_read(), strict=True):
             if not is_read:
                 say(f"attcell: {video} is unread in {one.source}, and counts as wrong")
-                unread.add(video)
-    return len(unread)
+    return not any(one.num_unread for one in files)
 
 
 def _numbers(text: str) -> list[float]:

@@ -161,6 +161,7 @@ def _train(values: dict[str, Any], run_folder: Path) -> Path:
 
 
 def _keep_features(values: dict[str, Any]) -> None:
+    """Compute what the training will find kept: this decodes, and the training does not."""
     recipe = check_recipe(values, source="the demo's recipe")
     listings = read_listings(recipe)
     network = build_network(recipe, len(listings.labels), load_weights=True)

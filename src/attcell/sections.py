@@ -145,7 +145,7 @@ class ModelSection(Section):
     @property
     def has_attention(self) -> bool:
         """Over regions, or over the other branch's steps: something that can be drawn."""
-        return self.kind not in ("cnn", "two_stream", "fc", "branch_selection")
+        return self.kind not in ("average", "cnn", "two_stream", "fc", "branch_selection")
 
     @model_validator(mode="after")
     def _fit_branches(self) -> ModelSection:

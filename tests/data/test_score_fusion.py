@@ -80,11 +80,12 @@ def made(source: str, right: int, videos: tuple[str, ...]) -> Scores:
 def test_weights_are_tuned_on_other_videos() -> None:
     videos = tuple("abcdef")
     found = tuned([made("good", 6, videos), made("bad", 1, videos)], tested=A)
-    assert found.num_videos == 6
+    assert (found.num_videos, found.num_unread) == (6, 0)
     assert found.shares[0] > found.shares[1]
     torn = made("good", 6, videos)
     torn.scores[2] = np.nan
-    assert tuned([torn, made("bad", 1, videos)], tested=A).num_videos == 5
+    found = tuned([torn, made("bad", 1, videos)], tested=A)
+    assert (found.num_videos, found.num_unread) == (5, 1)
     torn.scores[:] = np.nan
     with pytest.raises(DataError, match="good holds no video that all of them could read"):
         tuned([torn, made("bad", 1, videos)], tested=A)

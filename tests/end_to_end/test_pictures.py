@@ -58,6 +58,14 @@ def test_what_is_wrong_is_said_before_work_and_nothing_is_written(
     ):
         done = attcell("predict", *words, "--model", model, status=2)
         assert (done.stdout, done.stderr) == ("", f"attcell: {message}\n")
+    twice = "is named twice, and would be written over; name another file to write"
+    for words, name in (
+        ([mine, "--report", mine], mine),
+        ([mine, "--json", "./mine.mp4"], "mine.mp4"),
+        ([mine, "--report", "page.html", "--json", tmp_path / "page.html"], tmp_path / "page.html"),
+    ):
+        done = attcell("predict", *words, "--model", model, status=2)
+        assert (done.stdout, done.stderr) == ("", f"attcell: {name} {twice}\n")
     done = attcell(
         "predict", some[0], "--model", model, "--pictures", "looks", "--truth", "nowhere", status=1
     )

@@ -103,7 +103,7 @@ def test_class_by_class(attcell: Run, files: list[str], tmp_path: Path) -> None:
     lines = done.stdout.splitlines()
     assert lines[0].startswith(f"{rows[0]['class']:4} {float(rows[0]['accuracy']):6.2f} % of 10 videos, ")
     assert lines[-2:] == [
-        "protocol: 30 videos, unread 0; these count as wrong",
+        "protocol: 30 videos, unread 0, 0; these count as wrong",
         "written: gain.csv, gain.png",
     ]
     assert (tmp_path / "gain.png").read_bytes().startswith(b"\x89PNG")
@@ -139,6 +139,28 @@ def test_unread_videos_are_named(attcell: Run, files: list[str], tmp_path: Path)
     done = attcell("score", "classes", "tan-test.json", "--csv", "classes.csv", status=1)
     assert done.stderr == said
     assert (tmp_path / "classes.csv").is_file()
+    assert "30 videos, unread 1; these count as wrong" in done.stdout
+    done = attcell("score", "classes", "mifs-test.csv", "--against", "tan-test.json", status=1)
+    assert "30 videos, unread 0, 1; these count as wrong" in done.stdout
+
+
+def test_an_unread_video_of_a_file_without_weight_is_read_in_the_fusion(
+    attcell: Run, files: list[str], tmp_path: Path
+) -> None:
+    tan = read_scores(tmp_path / "tan-test.json")
+    tan.scores[3] = np.nan
+    write_scores(tmp_path / "tan-test.json", tan, {})
+    done = attcell("score", "fuse", *files, "--weights", "0,1", status=1)
+    assert "t03.mp4 is unread in tan-test.json" in done.stderr
+    assert "30 videos, unread 0\n" in done.stdout
+
+
+def test_videos_left_out_of_tuning_are_counted(attcell: Run, files: list[str], tmp_path: Path) -> None:
+    tan = read_scores(tmp_path / "tan-val.json")
+    tan.scores[3] = np.nan
+    write_scores(tmp_path / "tan-val.json", tan, {})
+    done = attcell("score", "fuse", *files, "--tune", "tan-val.json", "--tune", "mifs-val.csv")
+    assert "weights tuned on 29 other videos, 1 unread left out, 30 videos, unread 0" in done.stdout
 
 
 def test_videos_of_unknown_classes_are_fused_without_figures(

@@ -198,7 +198,7 @@ def test_tan_from_stage_to_stage(attcell: Run, make_recipe, few, tmp_path):
     assert "top1 frame" in done.stdout
     assert "top1 flow" in done.stdout
     assert ", segments 5, crops 10," in done.stdout
-    some = next((few / "test").rglob("*.mp4")) if (few / "test").is_dir() else next(few.rglob("*.mp4"))
+    some = next((few / "test").rglob("*.mp4"))
     done = attcell("predict", some, "--model", "cnn/model", "--pictures", "looks", status=2)
     assert done.stderr == (
         "attcell: --pictures show attention, and cnn/model is of kind cnn, which has none; leave it out\n"

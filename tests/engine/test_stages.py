@@ -37,6 +37,18 @@ def saved(folder, place, kind, model=None):
     return made.network
 
 
+def begun(folder, kind, model, num_classes=3):
+    """The network that a recipe begins with, after it was found to be of one shape."""
+    recipe = recipe_for(folder, kind, model)
+    refuse_other_shapes(recipe)
+    return build_network(recipe, num_classes, load_weights=True)
+
+
+def assert_same_weights(now, before):
+    assert now.state_dict().keys() == before.state_dict().keys()
+    assert all(torch.equal(now.state_dict()[key], value) for key, value in before.state_dict().items())
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_rival_is_trained_tested_and_predicts(folder, tmp_path, kind):
     penalty = {"gate_penalty": 0.1} if kind == "branch_selection" else {}
@@ -131,22 +143,17 @@ def test_the_penalty_is_on_the_gates_raw_scores(folder, steps, first):
 
 def test_tan_begins_with_the_cnns_of_the_first_stage(folder, tmp_path):
     first = saved(folder, tmp_path / "cnn", "cnn")
-    streams = {name: {**NONE, "weights": str(tmp_path / "cnn")} for name in BOTH}
-    recipe = recipe_for(folder, "tan", {"streams": streams})
-    refuse_other_shapes(recipe)
-    network = build_network(recipe, 3, load_weights=True)
+    network = begun(
+        folder, "tan", {"streams": {name: {**NONE, "weights": str(tmp_path / "cnn")} for name in BOTH}}
+    )
     for name in BOTH:
-        before = first.stream(name).backbone.state_dict()
-        assert all(torch.equal(of, before[k]) for k, of in network.stream(name).backbone.state_dict().items())
+        assert_same_weights(network.stream(name).backbone, first.stream(name).backbone)
 
 
 @pytest.mark.parametrize("kind", ["tan", "two_stream", "fc"])
 def test_another_data_sets_network_keeps_all_but_its_classifiers(folder, tmp_path, kind):
     before = saved(folder, tmp_path / "model", kind).state_dict()
-    recipe = recipe_for(folder, kind, {"begin_with": str(tmp_path / "model")})
-    refuse_other_shapes(recipe)
-    network = build_network(recipe, 5, load_weights=True)
-    now = network.state_dict()
+    now = begun(folder, kind, {"begin_with": str(tmp_path / "model")}, num_classes=5).state_dict()
     classifiers = {key for key in now if "classifier" in key}
     assert classifiers
     for key, value in now.items():
@@ -252,24 +259,20 @@ def test_keys_that_a_cnn_has_no_use_for_may_differ(folder, tmp_path):
 def test_a_stream_of_another_shape_is_named(folder, tmp_path, before, model, message):
     saved(folder, tmp_path / "model", before)
     streams = model.get("streams", BOTH)
-    begun = {"frame": {**streams["frame"], "begin_with": str(tmp_path / "model")}, "flow": NONE}
+    begins = {"frame": {**streams["frame"], "begin_with": str(tmp_path / "model")}, "flow": NONE}
     with pytest.raises(ModelError) as caught:
-        refuse_other_shapes(recipe_for(folder, "tan", {**model, "streams": begun}))
+        refuse_other_shapes(recipe_for(folder, "tan", {**model, "streams": begins}))
     where = f"model.streams.frame.begin_with {tmp_path / 'model'} "
     assert str(caught.value).startswith(where + message)
 
 
 def test_a_branch_of_a_rival_becomes_one_of_tan(folder, tmp_path):
     before = saved(folder, tmp_path / "model", "two_stream")
-    begun = {name: {**NONE, "begin_with": str(tmp_path / "model")} for name in BOTH}
-    recipe = recipe_for(folder, "tan", {"streams": begun})
-    refuse_other_shapes(recipe)
-    network = build_network(recipe, 3, load_weights=True)
+    network = begun(
+        folder, "tan", {"streams": {name: {**NONE, "begin_with": str(tmp_path / "model")} for name in BOTH}}
+    )
     for name in BOTH:
-        assert all(
-            torch.equal(value, network.stream(name).state_dict()[key])
-            for key, value in before.stream(name).state_dict().items()
-        )
+        assert_same_weights(network.stream(name), before.stream(name))
 
 
 def test_the_weights_of_late_fusion_belong_to_the_classes(folder, tmp_path):

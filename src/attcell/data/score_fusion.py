@@ -18,10 +18,11 @@ MOST_TUNED = 4  # files; a fifth makes it 10,626 weights to try, and minutes
 
 @dataclass(frozen=True)
 class Tuned:
-    """Shares of 1, and how many videos they were tuned on."""
+    """Shares of 1, on how many videos they were tuned, and how many were left out, for a file lacks them."""
 
     shares: tuple[float, ...]
     num_videos: int
+    num_unread: int
 
 
 def as_probabilities(found: Scores, softmax: bool) -> Scores:
@@ -109,7 +110,7 @@ def tuned(training: Sequence[Scores], tested: Scores) -> Tuned:
     weights = fusion_weights(
         scores[:, read], truth[read], lambda weights: track(weights, len(weights), "weights")
     )
-    return Tuned(as_shares(weights.tolist(), len(training)), int(read.sum()))
+    return Tuned(as_shares(weights.tolist(), len(training)), int(read.sum()), int((~read).sum()))
 
 
 def _like(first: Scores, other: Scores) -> Scores:

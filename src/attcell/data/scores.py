@@ -64,6 +64,11 @@ class Scores:
         """Which videos could be read."""
         return ~np.isnan(self.scores).any(axis=1)
 
+    @property
+    def num_unread(self) -> int:
+        """How many videos could not be read."""
+        return int((~self.is_read()).sum())
+
     def are_probabilities(self) -> bool:
         """True if every row is none below 0 and sums to 1."""
         rows = self.scores[self.is_read()]

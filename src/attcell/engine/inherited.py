@@ -12,7 +12,7 @@ from attcell.sections import ModelSection, Section, StreamSection
 
 # What changes the numbers that a trained stream sees, and not the shape of its weights.
 _COLOURS = ("input.mean", "input.std")
-_FRAME = ("input.size", "input.resize", "input.short_side")
+_SIZES = ("input.size", "input.resize", "input.short_side")
 _FIELDS = ("flow.method", "flow.bound", "flow.short_side")
 
 
@@ -39,7 +39,7 @@ def _refuse_another_network(recipe: Recipe, folder: Path) -> None:
     differing = [] if old.kind == now.kind else [f"model.kind is {old.kind} there and {now.kind} here"]
     fusion = () if now.has_branches else ("fusion",)
     temporal = ("lstm_hidden", "lstm_layers", "lstm_bidirectional") if now.kind == "stan" else ()
-    differing += _differing(old, now, (*fusion, *temporal, *_memory(now)), "model")
+    differing += _differing(old, now, (*fusion, *temporal, *_recurrent_keys(now)), "model")
     if set(old.streams) != set(now.streams):
         differing.append(f"its streams are {', '.join(old.streams)} and here {', '.join(now.streams)}")
     for name in now.streams:
@@ -57,14 +57,14 @@ def _refuse_another_stream(recipe: Recipe, name: str, folder: Path) -> None:
     if before is None or name not in before.model.streams:
         return  # the weights' reader says so
     now, old = recipe.model, before.model
-    if _memory(now) and not _memory(old):
+    if _recurrent_keys(now) and not _recurrent_keys(old):
         raise ModelError(
             f"model.streams.{name}.begin_with {folder} is of kind {old.kind} and has no recurrent layer; "
             f"take its backbone: model.streams.{name}.weights={folder}"
         )
     differing = _differing_stream(before, recipe, name)
-    if _memory(now):
-        differing += _differing(old, now, _memory(now), "model")
+    if _recurrent_keys(now):
+        differing += _differing(old, now, _recurrent_keys(now), "model")
     if differing:
         raise ModelError(
             f"model.streams.{name}.begin_with {folder} is another stream: {'; '.join(differing)}. "
@@ -87,7 +87,7 @@ def _streams(recipe: Recipe) -> dict[str, StreamSection]:
     return {str(name): section for name, section in recipe.model.streams.items()}
 
 
-def _memory(model: ModelSection) -> tuple[str, ...]:
+def _recurrent_keys(model: ModelSection) -> tuple[str, ...]:
     """The keys of the branches' recurrent layers, where there are such."""
     return ("cell", "lstm_hidden", "lstm_layers") if model.has_branches and model.kind != "cnn" else ()
 
@@ -125,8 +125,7 @@ def other_inputs(recipe: Recipe) -> Iterator[str]:
         before = read_recipe(folder)
         if before is None:
             continue
-        is_same = name in before.model.streams
-        keys = _input_keys(recipe, name) if is_same else () if name == "flow" else _COLOURS
+        keys = _input_keys(recipe, name, is_same=name in before.model.streams)
         differing = [
             f"{key} {_value(before, key)} instead of {_value(recipe, key)}"
             for key in keys
@@ -139,12 +138,14 @@ def other_inputs(recipe: Recipe) -> Iterator[str]:
             )
 
 
-def _input_keys(recipe: Recipe, name: str) -> tuple[str, ...]:
-    """What a stream's input depends on."""
+def _input_keys(recipe: Recipe, name: str, *, is_same: bool) -> tuple[str, ...]:
+    """What a stream's input depends on; of one that begins as a frame stream, what it shares with that."""
+    if not is_same:
+        return () if name == "flow" else _COLOURS
     if name == "flow":
         scale = _COLOURS if recipe.flow.form == "picture" else ("flow.deviation",)
-        return (*_FRAME, *_FIELDS, *scale)
-    return (*_FRAME, *_COLOURS, *(("clip.frames",) if name == "clip" else ()))
+        return (*_SIZES, *_FIELDS, *scale)
+    return (*_SIZES, *_COLOURS, *(("clip.frames",) if name == "clip" else ()))
 
 
 def _value(recipe: Recipe, key: str) -> object:

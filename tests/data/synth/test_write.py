@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +11,6 @@ import av
 import numpy as np
 import pytest
 
-from attcell.data.synth import write
 from attcell.data.synth.classes import ring
 from attcell.data.synth.render import render
 from attcell.data.synth.scene import FPS, plan_video
@@ -72,23 +71,16 @@ def test_a_video_does_not_depend_on_how_many_others_there_are(written: Path, tmp
     assert all(more[name] == data for name, data in fewer.items() if name.endswith(".mp4"))
 
 
-def test_a_broken_off_run_is_taken_up_again(
-    written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out, count, real = tmp_path / "set", 0, write.write_mp4
+def test_a_broken_off_run_is_taken_up_again(written: Path, tmp_path: Path) -> None:
+    out = tmp_path / "set"
 
-    def breaks(path: Path, frames: np.ndarray) -> None:
-        nonlocal count
-        count += 1
-        if count > 3:
+    def breaks(done: int, _: int) -> None:
+        if done == 3:
             raise KeyboardInterrupt
-        real(path, frames)
 
-    monkeypatch.setattr(write, "write_mp4", breaks)
     with pytest.raises(KeyboardInterrupt):
-        write_dataset(out, seed=1, num_classes=4, videos=FEW)
+        write_dataset(out, seed=1, num_classes=4, videos=FEW, progress=breaks)
     assert not (out / "truth.json").exists()
-    monkeypatch.undo()
     left_over = out / "train" / "wave_red" / ".000.deadbeef.tmp.mp4"
     left_over.write_bytes(b"half")
     seen: list[tuple[int, int]] = []
@@ -165,29 +157,13 @@ def test_numpys_whole_numbers_write_the_same_set(tmp_path):
     assert (again / "truth.json").read_bytes() == before
 
 
-def test_processes_write_the_same_videos(
-    written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(write, "_WORTH_PROCESSES", 1)
-    said: list[tuple[int, int]] = []
-    out = write_dataset(
-        tmp_path / "set", seed=1, num_classes=4, videos=FEW, progress=lambda done, of: said.append((done, of))
-    )
-    assert contents(out) == contents(written)
-    assert said == [(done, 12) for done in range(1, 13)]
-
-
-@pytest.mark.parametrize("worth", [1, 40], ids=["in a process", "here"])
-def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, worth: int) -> None:
-    if worth == 1 and multiprocessing.get_start_method() != "fork":
-        pytest.skip("only a fork inherits the full disk of this test")
-
-    def full(path: Path, frames: np.ndarray) -> None:
-        raise OSError(28, "No space left on device", str(path))
-
-    monkeypatch.setattr(write, "write_mp4", full)
-    monkeypatch.setattr(write, "_WORTH_PROCESSES", worth)
-    with pytest.raises(OSError, match="No space left on device") as caught:
-        write_dataset(tmp_path / "set", num_classes=4, videos={"train": 1})
-    assert caught.value.errno == 28
-    assert str(caught.value.filename).endswith("000.mp4")
+def test_what_cannot_be_written_is_named(tmp_path: Path) -> None:
+    out = write_dataset(tmp_path / "set", num_classes=4, videos={"train": 1})
+    (out / "truth.json").unlink()
+    folder = out / "train" / ring(4)[2].name
+    shutil.rmtree(folder)
+    folder.write_text("in the way")
+    with pytest.raises(OSError, match="exists") as caught:
+        write_dataset(out, num_classes=4, videos={"train": 1})
+    assert Path(caught.value.filename) == folder
+    assert not (out / "truth.json").exists()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -25,7 +25,7 @@ DEFAULT_VIDEOS: Mapping[str, int] = {"train": 30, "val": 5, "test": 20}  # of ea
 _PARAMETERS = "parameters.json"  # written first: a folder that holds it, and not other values, can be resumed
 # With its look-ahead, x264 now and then gives other bytes for the same frames.
 _ENCODING = {"crf": "24", "preset": "veryfast", "x264-params": "rc-lookahead=0:mbtree=0:weightp=0:bframes=0"}
-_WORTH_PROCESSES = 40  # videos; fewer are written before two processes have begun
+_PROCESSES = 2  # drawing holds Python's lock, so that threads would wait for each other
 _LEFT_OVER = "*/*/.*.tmp.mp4"  # what a killed run leaves behind
 
 
@@ -129,7 +129,8 @@ def write_dataset(
 
     work = _Work(out, kind, seed, motions, tuple(labels), tuple(jobs))
     truths: dict[str, VideoTruth] = {}
-    for job, truth in zip(jobs, _done(work), strict=True):
+    done = DataLoader(work, batch_size=None, collate_fn=_as_it_is, num_workers=_PROCESSES)
+    for job, truth in zip(jobs, done, strict=True):
         if isinstance(truth, OSError):
             raise truth
         truths[job.name] = truth
@@ -137,13 +138,6 @@ def write_dataset(
             progress(len(truths), len(jobs))
     write_truth(Truth(kind, seed, (SIZE, SIZE), FPS, tuple(sorted(labels)), truths), out / FILE_NAME)
     return out
-
-
-def _done(work: _Work) -> Iterable[VideoTruth | OSError]:
-    """Each job's outcome, in order. Drawing holds Python's lock, so that many are shared by processes."""
-    if len(work) < _WORTH_PROCESSES:
-        return (work[place] for place in range(len(work)))
-    return DataLoader(work, batch_size=None, collate_fn=_as_it_is, num_workers=2)
 
 
 def _as_it_is(outcome: Any) -> Any:
