@@ -57,7 +57,7 @@ def weizmann(folder: Path) -> ClipSet:
     root = folder / "weizmann"
     labels = tuple(sorted(path.name for path in root.iterdir() if path.is_dir()))
     records = tuple(
-        VideoRecord(path.relative_to(root).as_posix(), path, labels.index(path.parent.name))
+        VideoRecord(path.relative_to(root).as_posix(), path, (labels.index(path.parent.name),))
         for path in sorted(root.glob("*/*.avi"))
     )
     groups = tuple(record.path.stem.split("_")[0] for record in records)
@@ -68,7 +68,7 @@ def ut_interaction(folder: Path) -> ClipSet:
     """UT-Interaction set 1: 6 interactions in 10 sequences, ``N_SEQUENCE_LABEL.avi``."""
     root = folder / "ut_interaction_set1"
     paths = sorted(root.glob("*.avi"), key=lambda path: int(path.stem.split("_")[0]))
-    records = tuple(VideoRecord(path.name, path, int(path.stem.split("_")[2])) for path in paths)
+    records = tuple(VideoRecord(path.name, path, (int(path.stem.split("_")[2]),)) for path in paths)
     groups = tuple(path.stem.split("_")[1] for path in paths)
     return ClipSet("UT-Interaction set 1", "sequence", records, groups, UT_LABELS, folder / WEIGHTS)
 
@@ -83,7 +83,7 @@ def ut_fixed_scale(folder: Path) -> ClipSet:
     side = min(min(_size(record.path)) for record in whole.records)
     out = Path("runs") / "real_clips" / f"ut_middle_{side}"
     records = tuple(
-        VideoRecord(record.id, middle_of(record.path, out / f"{record.path.stem}.mkv", side), record.label)
+        VideoRecord(record.id, middle_of(record.path, out / f"{record.path.stem}.mkv", side), record.labels)
         for record in whole.records
     )
     note = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError, model_validator
 
@@ -63,9 +63,19 @@ class Recipe(Section):
         model, train = self.model, self.train
         if train.steps == "last" and (not model.has_branches or model.kind == "cnn"):
             raise ValueError(f"train.steps=last is for recurrent branches, and model.kind is {model.kind}")
+        if train.loss == "sigmoid" and (model.has_branches or model.fusion == "late"):
+            raise ValueError(
+                "train.loss=sigmoid is for one STAN, SAN or average: branches and late fusion average the "
+                "softmaxes of their parts"
+            )
         if train.gate_penalty and model.kind != "branch_selection":
             raise ValueError(f"train.gate_penalty is for kind branch_selection, not {model.kind}")
         return self
+
+    @property
+    def score_rule(self) -> Literal["softmax", "sigmoid", "margin"]:
+        """What the network's logits become, to be averaged over crops and compared between videos."""
+        return self.train.loss
 
 
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:

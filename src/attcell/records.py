@@ -18,12 +18,21 @@ class VideoRecord:
     Attributes:
         id: the video's name inside its data set, with forward slashes (``wave/alice.mp4``); unique there.
         path: where the file lies.
-        label: the class, counted from 0.
+        labels: its classes, counted from 0, in rising order; none for a video of none of the classes.
+        group: videos of one group show the same people or scene, so that one of them tells of the others; ""
+            where nothing is known. Held-out videos are drawn by whole groups.
     """
 
     id: str
     path: Path
-    label: int
+    labels: tuple[int, ...]
+    group: str = ""
+
+    @property
+    def label(self) -> int:
+        """The class of a video that has just one."""
+        (label,) = self.labels
+        return label
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,8 @@ class Prediction:
     Attributes:
         video: the path or name that was given.
         labels: the A classes.
-        scores: (A,) probabilities that sum to 1.
+        scores: (A,) probabilities that sum to 1; of a network that learnt each class by itself
+            (``train.loss`` sigmoid) one probability for each.
         duration_seconds: from the first frame's presentation to the end of the last.
         segments_seconds: (T, 2) start and end of each segment, in the video's own presentation time.
         frame_seconds: (T,) presentation time of the frame that stands for each segment.

@@ -214,6 +214,7 @@ class TrainSection(Section):
     epochs: Count | None = None
     batch_size: Count = 128
     accumulate: Count = 1  # the batch is computed in this many parts
+    loss: Literal["softmax", "sigmoid"] = "softmax"  # reading: of videos of several classes, see docs
     label_smoothing: Fraction = 0.0
     steps: Literal["all", "last"] = "all"  # reading: of branches, the steps whose loss counts
     gate_penalty: Annotated[float, Field(ge=0)] = 0.0  # reading: of branch selection, BS + L2

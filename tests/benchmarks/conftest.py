@@ -16,6 +16,6 @@ LABELS = ("run", "sit", "wave")
 @pytest.fixture
 def clips() -> ClipSet:
     records = tuple(
-        VideoRecord(f"{place}.avi", Path(f"{place}.avi"), place % 3) for place in range(len(GROUPS))
+        VideoRecord(f"{place}.avi", Path(f"{place}.avi"), (place % 3,)) for place in range(len(GROUPS))
     )
     return ClipSet("made up", "actor", records, GROUPS, LABELS, Path("weights.safetensors"))

@@ -41,19 +41,19 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def record(folder) -> VideoRecord:
     """24 frames of 64×48."""
-    return VideoRecord("wave/a.mp4", write_video(folder / "a.mp4", 24), 1)
+    return VideoRecord("wave/a.mp4", write_video(folder / "a.mp4", 24), (1,))
 
 
 @pytest.fixture(scope="module")
 def damaged(folder) -> VideoRecord:
     """A file of which some frames do not decode."""
     options = {"g": "5", "bf": "0", "sc_threshold": "0"}
-    return VideoRecord("wave/bad.mp4", damage(write_video(folder / "bad.mp4", 24, options=options)), 0)
+    return VideoRecord("wave/bad.mp4", damage(write_video(folder / "bad.mp4", 24, options=options)), (0,))
 
 
 @pytest.fixture
 def missing(folder) -> VideoRecord:
-    return VideoRecord("wave/none.mp4", folder / "none.mp4", 0)
+    return VideoRecord("wave/none.mp4", folder / "none.mp4", (0,))
 
 
 def frames(pictures: torch.Tensor) -> list[int]:
@@ -67,7 +67,7 @@ def test_training_draws_a_frame_of_each_segment_by_seed_and_position(record):
     assert len(videos) == 1
     sample = videos[0, 17]
     assert isinstance(sample, Sample)
-    assert (sample.label, sample.position, sample.notes) == (1, 17, ())
+    assert (sample.labels, sample.position, sample.notes) == ((1,), 17, ())
     assert sample.inputs["frame"].shape == (4, 3, 32, 32)
     drawn = {tuple(frames(videos[0, position].inputs["frame"])) for position in range(12)}
     assert all(6 * t <= frame < 6 * t + 6 for one in drawn for t, frame in enumerate(one))
@@ -147,7 +147,7 @@ def test_an_error_stands_for_its_whole_batch(record, missing, workers):
     assert "none.mp4" in str(batches[0])
     assert isinstance(batches[1], Batch)
     assert batches[1].inputs["frame"].shape == (2, 2, 3, 32, 32)
-    assert batches[1].labels.tolist() == [1, 1]
+    assert batches[1].labels == ((1,), (1,))
     assert batches[1].positions.tolist() == [2, 3]
 
 
@@ -188,7 +188,7 @@ class TestKeptFeatures:
         assert len(seen) == 2 * 2**3
         again = TrainingFeatures([record], {"frame": store}, num_positions=2, seed=0)[0, 99]
         assert torch.equal(again.inputs["frame"], sample.inputs["frame"])
-        assert (sample.label, sample.position) == (1, 99)
+        assert (sample.labels, sample.position) == ((1,), 99)
 
     def test_all_streams_draw_the_same_places(self, store, record):
         features = TrainingFeatures([record], {"frame": store, "flow": store}, num_positions=2, seed=0)

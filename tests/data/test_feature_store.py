@@ -20,7 +20,7 @@ def record(tmp_path) -> VideoRecord:
     path = tmp_path / "wave" / "a.mp4"
     path.parent.mkdir()
     path.write_bytes(b"video")
-    return VideoRecord("wave/a.mp4", path, 0)
+    return VideoRecord("wave/a.mp4", path, (0,))
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_what_is_written_is_read(tmp_path, record, maps):
 def test_a_video_that_moves_is_known_and_one_that_changes_is_not(tmp_path, record, maps):
     store = FeatureStore(tmp_path / "cache", MADE_BY)
     store.write(record, maps)
-    moved = VideoRecord("b.mp4", record.path.rename(tmp_path / "b.mp4"), 3)
+    moved = VideoRecord("b.mp4", record.path.rename(tmp_path / "b.mp4"), (3,))
     assert FeatureStore(tmp_path / "cache", MADE_BY).holds(moved)
     moved.path.write_bytes(b"other")
     assert not FeatureStore(tmp_path / "cache", MADE_BY).holds(moved)

@@ -16,7 +16,7 @@ def records_of(counts: list[int]) -> list[VideoRecord]:
     """As many videos of each class as the counts say, classes mixed."""
     found = [(label, number) for label, count in enumerate(counts) for number in range(count)]
     found.sort(key=lambda pair: (pair[1], pair[0]))
-    return [VideoRecord(f"{label}/{number}.mp4", Path("x"), label) for label, number in found]
+    return [VideoRecord(f"{label}/{number}.mp4", Path("x"), (label,)) for label, number in found]
 
 
 @given(
@@ -43,3 +43,34 @@ def test_nothing_is_held_out_for_a_fraction_of_0():
 def test_seeds_hold_out_different_videos():
     records = records_of([40, 40])
     assert hold_out(records, 0.5, 0) != hold_out(records, 0.5, 1)
+
+
+def test_videos_of_a_group_stay_together():
+    """As in UCF101, whose groups are of one class each."""
+    groups = [(label, group) for label in (0, 1) for group in range(5)]
+    records = [
+        VideoRecord(f"{label}/g{group}_c{number}.avi", Path("x"), (label,), f"{label} g{group}")
+        for label, group in groups
+        for number in range(4)
+    ]
+    kept, held = hold_out(records, 0.4, 3)
+    assert not {record.group for record in kept} & {record.group for record in held}
+    assert Counter(record.label for record in held) == {0: 8, 1: 8}
+
+
+def test_groups_that_show_all_classes_are_held_out_whole():
+    """As in Weizmann, where each actor does everything."""
+    records = [
+        VideoRecord(f"{label}/{actor}.avi", Path("x"), (label,), actor)
+        for label in range(3)
+        for actor in ("ann", "bob", "cid", "dee")
+    ]
+    _, held = hold_out(records, 0.25, 0)
+    assert len({record.group for record in held}) == 1
+    assert sorted(record.label for record in held) == [0, 1, 2]
+
+
+def test_videos_of_several_classes_are_drawn_among_their_like():
+    records = [VideoRecord(f"{n}.mp4", Path("x"), ((0, 1), (), (1,))[n % 3]) for n in range(30)]
+    _, held = hold_out(records, 0.2, 0)
+    assert Counter(record.labels for record in held) == {(0, 1): 2, (): 2, (1,): 2}

@@ -71,4 +71,4 @@ def model(recipe: Recipe) -> SavedModel:
 
 @pytest.fixture(scope="session")
 def record(folder: Path) -> VideoRecord:
-    return VideoRecord("wave/1.mp4", folder / "wave" / "1.mp4", 2)
+    return VideoRecord("wave/1.mp4", folder / "wave" / "1.mp4", (2,))

@@ -90,7 +90,7 @@ def test_ten_crops_are_averaged(folder, tmp_path):
     frames = np.zeros((6, 36, 48, 3), dtype=np.uint8)
     frames[:, 4:20, 2:20] = (250, 40, 90)
     write_mp4(tmp_path / "a.mp4", frames)
-    listing = Listing((VideoRecord("a.mp4", tmp_path / "a.mp4", 0),), LABELS)
+    listing = Listing((VideoRecord("a.mp4", tmp_path / "a.mp4", (0,)),), LABELS)
     one = evaluate_model(model, listing, device=CPU)
     ten = evaluate_model(model, listing, num_crops=10, device=CPU)
     assert ten.protocol["crops"] == 10
@@ -141,13 +141,13 @@ def test_scores_that_are_no_numbers_are_an_error_and_no_unread_video(model, mixe
 
 def test_top5_is_given_for_six_classes():
     scores = np.eye(6)[[0, 1]] + np.arange(6) / 10
-    records = tuple(VideoRecord(str(label), Path("x"), label) for label in (0, 0))
+    records = tuple(VideoRecord(str(label), Path("x"), (label,)) for label in (0, 0))
     found = Evaluation(tuple("abcdef"), records, scores, {}, (), {})
     assert found.figures() == pytest.approx({"top1": 50.0, "top5": 50.0, "mean_class_accuracy": 50.0})
 
 
 def test_figures_of_known_scores():
-    records = tuple(VideoRecord(str(number), Path("x"), label) for number, label in enumerate([0, 0, 1]))
+    records = tuple(VideoRecord(str(number), Path("x"), (label,)) for number, label in enumerate([0, 0, 1]))
     scores = np.array([[0.8, 0.2], [0.3, 0.7], [np.nan, np.nan]])
     found = Evaluation(("a", "b"), records, scores, {"2": "bad"}, (), {"videos": 3})
     assert found.figures() == pytest.approx({"top1": 100 / 3, "mean_class_accuracy": 25.0})
@@ -207,7 +207,7 @@ def test_the_protocol_says_how_motion_is_made(tmp_path):
         "clip": {"backbone": "small3d", "weights": "none", "conv6_channels": 4},
     }
     recipe = recipe_of(tmp_path, model={"streams": streams}, flow={"bound": 15.0}, clip={"frames": 8})
-    nothing = Listing((VideoRecord(path=tmp_path / "no.mp4", label=0, id="no.mp4"),), LABELS)
+    nothing = Listing((VideoRecord(path=tmp_path / "no.mp4", labels=(0,), id="no.mp4"),), LABELS)
     found = evaluate_model(random_model(recipe), nothing, device=CPU).protocol
     assert found["flow"] == "fast computed from the resized frames, 10 fields, bound 15"
     assert found["clip_frames"] == "8"

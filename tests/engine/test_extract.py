@@ -93,7 +93,7 @@ def test_frames_do_not_depend_on_what_other_streams_get(tmp_path, stream):
 
 
 def test_only_what_is_missing_is_computed(tmp_path, network, record, folder, monkeypatch):
-    records = [record, VideoRecord("run/0.mp4", folder / "run" / "0.mp4", 0)]
+    records = [record, VideoRecord("run/0.mp4", folder / "run" / "0.mp4", (0,))]
     store = feature_store(tmp_path, "frame", network.stream("frame"), SPEC, PLAN)
     stores = {"frame": store}
     assert extract_features(stores, network, records[:1], SPEC, PLAN, workers=0, device=CPU) == {}
@@ -129,8 +129,8 @@ def test_a_further_stream_computes_its_own_maps_alone(tmp_path, folder, record, 
 def test_what_cannot_be_read_is_named_and_the_rest_is_kept(tmp_path, network, record):
     (tmp_path / "empty.mp4").touch()
     records = [
-        VideoRecord("none.mp4", tmp_path / "none.mp4", 0),
-        VideoRecord("empty.mp4", tmp_path / "empty.mp4", 0),
+        VideoRecord("none.mp4", tmp_path / "none.mp4", (0,)),
+        VideoRecord("empty.mp4", tmp_path / "empty.mp4", (0,)),
         record,
     ]
     store = feature_store(tmp_path / "cache", "frame", network.stream("frame"), SPEC, PLAN)

@@ -11,7 +11,7 @@ import torch
 
 from attcell.data.dataset import Views
 from attcell.engine.fusing import tune_fusion
-from attcell.engine.inference import mean_probabilities
+from attcell.engine.inference import mean_scores
 from attcell.engine.material import Material
 from attcell.errors import VideoError
 from attcell.metrics.fusion import fusion_weights
@@ -24,7 +24,7 @@ CHANNELS = {"frame": 2, "flow": 3}
 
 def material_of(views: Sequence[Views | VideoError] | None, labels: Sequence[int] = ()) -> Material:
     """Feature maps that are validated on, and nothing to train on."""
-    records = tuple(VideoRecord(f"{n}.mp4", Path(f"{n}.mp4"), label) for n, label in enumerate(labels))
+    records = tuple(VideoRecord(f"{n}.mp4", Path(f"{n}.mp4"), (label,)) for n, label in enumerate(labels))
     return Material([], 0, views, records, kept_features=True, identity={}, workers=0)  # type: ignore[arg-type]
 
 
@@ -54,7 +54,7 @@ def stream_scores(network: LateFusion, views: Sequence[Views]) -> np.ndarray:
 def test_each_streams_probabilities_are_averaged_over_the_views(network, views):
     expected = stream_scores(network, views[:1])[:, 0]
     with torch.no_grad():
-        found = mean_probabilities(network, views[0].inputs, kept_features=True).by_stream
+        found = mean_scores(network, views[0].inputs, "softmax", kept_features=True).by_stream
     np.testing.assert_allclose(torch.stack(list(found.values())), expected, atol=1e-12)
     assert list(found) == list(CHANNELS)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import lightning as L
 import pytest
 import torch
@@ -144,3 +146,29 @@ def test_a_batch_that_could_not_be_read_stops(folder, tmp_path):
         harness.learner.training_step(VideoError("bad"), 0)
     with pytest.raises(VideoError, match="bad"):
         harness.learner.validation_step(VideoError("bad"), 0)
+
+
+@pytest.mark.parametrize("loss", ["softmax", "sigmoid"])
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_the_loss_of_videos_of_several_classes(folder, loss, smoothing):
+    """Softmax: the classes share the target evenly. Sigmoid: each class is a question of its own."""
+    learner = Harness(recipe_of(folder, train={"loss": loss, "label_smoothing": smoothing})).learner
+    logits = torch.tensor([[2.0, -1.0, 0.5], [0.0, 1.0, 3.0]])
+    truth = torch.tensor([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    expected = []
+    for row, own in zip(logits.tolist(), truth.tolist(), strict=True):
+        if loss == "softmax":
+            total = sum(math.exp(value) for value in row)
+            target = [(1 - smoothing) * value / sum(own) + smoothing / 3 for value in own]
+            terms = [-part * math.log(math.exp(x) / total) for part, x in zip(target, row, strict=True)]
+            expected.append(sum(terms))
+        else:
+            target = [(1 - smoothing) * value + smoothing / 2 for value in own]
+            shares = [1 / (1 + math.exp(-value)) for value in row]
+            terms = [
+                -part * math.log(share) - (1 - part) * math.log(1 - share)
+                for part, share in zip(target, shares, strict=True)
+            ]
+            expected.append(sum(terms) / 3)
+    found = learner._cross_entropy(logits[:, None], truth)
+    assert float(found) == pytest.approx(sum(expected) / 2, rel=1e-6)

@@ -115,7 +115,7 @@ def test_every_part_of_a_prediction_with_all_streams(tmp_path, fusion, one_threa
         model.network.set_weights(torch.tensor([0.5, 0.2, 0.3]))
     found = predict_video(model, path)
     spec = input_spec(model.recipe)
-    views = PlannedViews([VideoRecord("a.avi", path, 0)], spec, ViewPlan(3))[0]
+    views = PlannedViews([VideoRecord("a.avi", path, (0,))], spec, ViewPlan(3))[0]
     assert {name: tuple(view.shape) for name, view in views.inputs.items()} == {
         "frame": (1, 3, 3, 32, 32), "flow": (1, 3, 6, 32, 32), "clip": (1, 3, 3, 5, 32, 32),
     }  # fmt: skip

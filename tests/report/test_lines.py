@@ -27,7 +27,7 @@ def test_even_attention_names_no_time(make_prediction):
 
 
 def test_the_figures_come_with_their_protocol():
-    records = tuple(VideoRecord(f"{place}.mp4", Path("x"), place % 2) for place in range(4))
+    records = tuple(VideoRecord(f"{place}.mp4", Path("x"), (place % 2,)) for place in range(4))
     scores = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [np.nan, np.nan]])
     evaluation = Evaluation(
         ("run", "sit"), records, scores, {"3.mp4": "damaged"}, (), {"videos": 4, "short_videos": "repeat"}

@@ -37,23 +37,23 @@ SEGMENT_DRAW = 1  # keeps the draws of this module apart from others that start 
 
 @dataclass(frozen=True)
 class Sample:
-    """One training video: stream name → (T, ...) input, its class, and its position in the order."""
+    """One training video: stream name → (T, ...) input, its classes, and its position in the order."""
 
     inputs: dict[str, Tensor]
-    label: int
+    labels: tuple[int, ...]
     position: int
     notes: tuple[str, ...] = ()
 
 
 @dataclass
 class Batch:  # not frozen: Lightning fills a copy when it moves a batch to its device
-    """Samples side by side: stream name → (B, T, ...) inputs, (B,) labels, (B,) positions.
+    """Samples side by side: stream name → (B, T, ...) inputs, each one's classes, (B,) positions.
 
     ``notes`` are what the reader should know of the files, such as damage, each with its video.
     """
 
     inputs: dict[str, Tensor]
-    labels: Tensor
+    labels: tuple[tuple[int, ...], ...]
     positions: Tensor
     notes: tuple[str, ...]
 
@@ -75,7 +75,7 @@ def collate(samples: Sequence[Sample | VideoError]) -> Batch | VideoError:
         good.append(sample)
     return Batch(
         inputs={name: torch.stack([sample.inputs[name] for sample in good]) for name in good[0].inputs},
-        labels=torch.tensor([sample.label for sample in good]),
+        labels=tuple(sample.labels for sample in good),
         positions=torch.tensor([sample.position for sample in good]),
         notes=tuple(note for sample in good for note in sample.notes),
     )
@@ -117,7 +117,7 @@ class TrainingVideos(Dataset[Sample | VideoError]):
             return error
         return Sample(
             canvas.view(spec, random_crop(size, spec.frame, rng)),
-            label=record.label,
+            labels=record.labels,
             position=position,
             notes=_named(record, moments.info.notes),
         )
@@ -221,7 +221,7 @@ class TrainingFeatures(Dataset[Sample]):
             mirror * self.num_positions + rng.integers(self.num_positions, size=num_segments)
         )
         drawn = {name: maps[views, torch.arange(num_segments)].float() for name, (maps, _) in kept.items()}
-        return Sample(drawn, label=record.label, position=position, notes=_named(record, notes))
+        return Sample(drawn, record.labels, position, _named(record, notes))
 
 
 class KeptViews(Dataset[Views]):

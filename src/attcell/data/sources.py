@@ -120,7 +120,7 @@ def _read_folder(folder: Path, labels: Sequence[str] | None) -> Listing:
     names = tuple(sorted(by_class)) if labels is None else tuple(labels)
     _refuse_unknown(folder, sorted(by_class), names)
     records = [
-        VideoRecord(path.relative_to(folder).as_posix(), path, names.index(name))
+        VideoRecord(path.relative_to(folder).as_posix(), path, (names.index(name),))
         for name in sorted(by_class)
         for path in by_class[name]
     ]
@@ -155,7 +155,7 @@ def _read_list(source: Path, root: Path, labels: Sequence[str] | None) -> Listin
             problems.append(f"{source}:{number}: {problem}: {line.strip()!r}")
             continue
         first_line[name] = number
-        records.append(VideoRecord(name, root / name, label))
+        records.append(VideoRecord(name, root / name, (label,)))
     if problems:
         count = f"{len(problems)} bad line{'s' if len(problems) > 1 else ''}"
         raise DataError(

@@ -16,7 +16,7 @@ from attcell.data.dataset import KeptViews, PlannedViews, ViewPlan
 from attcell.data.scores import Scores, write_json_scores
 from attcell.data.sources import Listing, read_source
 from attcell.engine.build import evaluation_plan, input_spec
-from attcell.engine.inference import Probabilities, mean_probabilities
+from attcell.engine.inference import VideoScores, mean_scores
 from attcell.engine.material import filled_stores, read_listings, unfit_flow
 from attcell.engine.model_folder import SavedModel
 from attcell.errors import CallError, VideoError
@@ -114,7 +114,7 @@ def evaluate_model(
         )
     network = model.network.to(device)
     views, unread = _views_of(model, listing.records, plan, cache_folder, device)
-    found: dict[str, Probabilities] = {}
+    found: dict[str, VideoScores] = {}
     notes: list[str] = []
     workers = model.recipe.data.workers if cache_folder is None else 0
     loader = DataLoader(views, batch_size=None, num_workers=workers)
@@ -125,8 +125,8 @@ def evaluate_model(
             continue
         notes.extend(f"{record.id}: {note}" for note in seen.notes)
         with torch.inference_mode():
-            found[record.id] = mean_probabilities(
-                network, seen.inputs, kept_features=cache_folder is not None
+            found[record.id] = mean_scores(
+                network, seen.inputs, model.recipe.score_rule, kept_features=cache_folder is not None
             )
     model_section = model.recipe.model
     protocol = {
@@ -140,7 +140,7 @@ def evaluate_model(
         "resize": f"{spec.resize} {spec.short_side}" if spec.resize == "short" else "squash",
         "size": spec.size,
         **_motion_protocol(model.recipe),
-        "scores": "softmax, averaged over crops",
+        "scores": f"{model.recipe.score_rule}, averaged over crops",
     }
     ids = [record.id for record in listing.records]
     streams = next(iter(found.values())).by_stream if found else {}

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from attcell.engine.inference import mean_probabilities
+from attcell.engine.inference import mean_scores
 from attcell.engine.material import Material
 from attcell.errors import VideoError
 from attcell.metrics.fusion import fusion_weights
@@ -33,7 +33,7 @@ def tune_fusion(network: LateFusion, material: Material) -> tuple[float, float] 
         if isinstance(views, VideoError):
             raise views
         with torch.inference_mode():
-            found = mean_probabilities(network, views.inputs, kept_features=material.kept_features)
+            found = mean_scores(network, views.inputs, "softmax", kept_features=material.kept_features)
         rows.append(torch.stack(list(found.by_stream.values())).double().cpu().numpy())
     labels = np.array([record.label for record in material.val_records])
     scores = np.stack(rows, axis=1)

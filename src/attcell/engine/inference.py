@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -25,9 +26,20 @@ def run_views(network: Network, views: Mapping[str, Tensor], *, kept_features: b
     return network.attend(moved) if kept_features else network(moved)
 
 
+# What a network's logits become: probabilities that sum to 1; one for each class by itself; an SVM's margins.
+ScoreRule = Literal["softmax", "sigmoid", "margin"]
+
+
+def as_scores(logits: Float[Tensor, "*batch A"], rule: ScoreRule) -> Float[Tensor, "*batch A"]:
+    """The logits as scores, which may be averaged."""
+    if rule == "softmax":
+        return logits.softmax(dim=-1)
+    return logits.sigmoid() if rule == "sigmoid" else logits
+
+
 @dataclass(frozen=True)
-class Probabilities:
-    """Class probabilities of one video, averaged over its views.
+class VideoScores:
+    """Class scores of one video, averaged over its views.
 
     Attributes:
         all: of the whole network.
@@ -38,10 +50,10 @@ class Probabilities:
     by_stream: dict[str, Float[Tensor, " A"]]
 
 
-def mean_probabilities(
-    network: Network, views: Mapping[str, Tensor], *, kept_features: bool
-) -> Probabilities:
-    """Class probabilities, averaged over the views, one view at a time to bound the memory.
+def mean_scores(
+    network: Network, views: Mapping[str, Tensor], rule: ScoreRule, *, kept_features: bool
+) -> VideoScores:
+    """Class scores, averaged over the views, one view at a time to bound the memory.
 
     Raises:
         ModelError: they are not finite numbers.
@@ -52,10 +64,10 @@ def mean_probabilities(
         view = {name: tensor[number : number + 1] for name, tensor in views.items()}
         out = run_views(network, view, kept_features=kept_features)
         for name, logits in {"": out.logits, **out.logits_by_stream}.items():
-            sums[name] = logits[0].softmax(dim=-1) + sums.get(name, 0)
+            sums[name] = as_scores(logits[0], rule) + sums.get(name, 0)
     means = {name: total / num_views for name, total in sums.items()}
     refuse_not_finite(means[""])
-    return Probabilities(means.pop(""), means)
+    return VideoScores(means.pop(""), means)
 
 
 def refuse_not_finite(scores: Tensor) -> None:

@@ -15,10 +15,11 @@ from torch.utils.data import DataLoader
 
 from attcell.data.dataset import Batch, Views, collate
 from attcell.data.order import TrainingOrder
-from attcell.engine.inference import mean_probabilities
+from attcell.engine.inference import mean_scores
 from attcell.engine.material import Material
 from attcell.engine.schedule import build_optimizer, build_schedule, rounds
 from attcell.errors import DataError, ModelError, TrainingError, VideoError
+from attcell.metrics.recognition import truth_matrix
 from attcell.nn import BranchesOutput, Network, Output
 from attcell.progress import say
 from attcell.sections import TrainSection
@@ -26,7 +27,10 @@ from attcell.sections import TrainSection
 
 @dataclass(frozen=True)
 class Standing:
-    """How a network did on the validation set after some iterations (no figures without such a set)."""
+    """How a network did on the validation set after some iterations (no figures without such a set).
+
+    A video of several classes is right if the best one is among them.
+    """
 
     iterations: int
     accuracy: float | None = None
@@ -73,7 +77,9 @@ class Learner(L.LightningModule):
         # Dropout's draws depend on the place in training, so that a resumed run repeats them.
         # PyTorch takes 64 bits: seeds that differ by a multiple of 2^24 share the draws, but not the order.
         torch.manual_seed(((self.section.seed << 40) + int(batch.positions[0])) % 2**64)
-        loss = self._loss(self(batch.inputs), batch.labels)
+        out = self(batch.inputs)
+        truth = torch.from_numpy(truth_matrix(batch.labels, out.logits.shape[-1]))
+        loss = self._loss(out, truth.to(out.logits))
         if not torch.isfinite(loss):
             raise _diverged(f"the loss is {loss.item()}", self.global_step + 1)
         self.log("train_loss", loss, sync_dist=self.section.devices > 1)
@@ -93,15 +99,16 @@ class Learner(L.LightningModule):
         record = self.material.val_records[self._share()[index]]
         self._tell(f"{record.id}: {note}" for note in views.notes)
         try:
-            found = mean_probabilities(self.network, views.inputs, kept_features=self.material.kept_features)
+            found = mean_scores(
+                self.network, views.inputs, self.section.loss, kept_features=self.material.kept_features
+            )
         except ModelError as error:
             raise _diverged(
                 "the scores of a validation video are no finite numbers", self.global_step
             ) from error
-        scores = found.all
-        loss = -scores[record.label].clamp_min(1e-12).log()
-        correct = scores.argmax() == record.label
-        self.sums += torch.stack([correct, loss, torch.ones_like(loss)]).to(self.sums)
+        loss = self._log_loss(found.all, record.labels)
+        correct = int(found.all.argmax()) in record.labels
+        self.sums += torch.tensor([correct, loss, 1.0]).to(self.sums)
 
     def on_validation_epoch_end(self) -> None:
         correct, loss, count = self.trainer.strategy.reduce(self.sums, reduce_op="sum").tolist()
@@ -164,24 +171,36 @@ class Learner(L.LightningModule):
             )
         self.best = None if checkpoint["best"] is None else Standing(*checkpoint["best"])
 
-    def _loss(self, out: Output, labels: Tensor) -> Tensor:
+    def _loss(self, out: Output, truth: Float[Tensor, "B A"]) -> Tensor:
         """The cross-entropies of what learns by itself, summed; of a network with steps the steps' mean.
 
         *Reading* of branch selection: the mean square of the gate's raw scores can be a penalty.
         """
         first = 0 if self.section.steps == "all" else -1
-        losses = [self._cross_entropy(logits[:, first:], labels) for logits in out.learnt_logits]
+        losses = [self._cross_entropy(logits[:, first:], truth) for logits in out.learnt_logits]
         if self.section.gate_penalty and isinstance(out, BranchesOutput) and out.joined.selection is not None:
             losses.append(self.section.gate_penalty * out.joined.selection[:, first:].square().mean())
         return torch.stack(losses).sum()
 
-    def _cross_entropy(self, logits: Float[Tensor, "B T A"], labels: Tensor) -> Tensor:
-        """The mean over all steps of all videos."""
-        return F.cross_entropy(
-            logits.flatten(0, 1),
-            labels.repeat_interleave(logits.shape[1]),
-            label_smoothing=self.section.label_smoothing,
-        )
+    def _cross_entropy(self, logits: Float[Tensor, "B T A"], truth: Float[Tensor, "B A"]) -> Tensor:
+        """The mean over all steps of all videos.
+
+        *Reading* of a video of several classes: they share its target evenly; or, with ``train.loss``
+        sigmoid, each class is a question of its own, and the mean over them counts.
+        """
+        flat, smoothing = logits.flatten(0, 1), self.section.label_smoothing
+        wanted = truth.repeat_interleave(logits.shape[1], dim=0)
+        if self.section.loss == "sigmoid":
+            return F.binary_cross_entropy_with_logits(flat, wanted * (1 - smoothing) + smoothing / 2)
+        return F.cross_entropy(flat, wanted / wanted.sum(1, keepdim=True), label_smoothing=smoothing)
+
+    def _log_loss(self, scores: Float[Tensor, " A"], labels: tuple[int, ...]) -> float:
+        """The loss without smoothing, of scores that may be averages of several views."""
+        own = torch.zeros_like(scores)
+        own[list(labels)] = 1
+        if self.section.loss == "sigmoid":
+            return float(F.binary_cross_entropy(scores, own))
+        return float(-(scores.clamp_min(1e-12).log() * own).sum() / len(labels))
 
     def _refuse_broken_weights(self) -> None:
         """The last step of a round may have broken them, and no loss comes after it to tell."""

@@ -195,7 +195,10 @@ def _kept(
 
 def _identity(listings: Listings) -> dict[str, str]:
     parts = {"training videos": listings.train, "validation videos": listings.val}
-    lists = {name: "\n".join(f"{r.id} {r.label}" for r in records) for name, records in parts.items()}
+    lists = {
+        name: "\n".join(f"{r.id} {','.join(map(str, r.labels))}" for r in records)
+        for name, records in parts.items()
+    }
     digests = {name: hashlib.sha256(text.encode()).hexdigest()[:16] for name, text in lists.items()}
     return {"classes": ", ".join(listings.labels), **digests}
 

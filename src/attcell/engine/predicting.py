@@ -10,7 +10,7 @@ from torchvision.transforms.v2 import functional as transforms
 
 from attcell.engine.build import evaluation_plan, input_spec
 from attcell.engine.extract import feature_maps
-from attcell.engine.inference import refuse_not_finite
+from attcell.engine.inference import as_scores, refuse_not_finite
 from attcell.engine.model_folder import SavedModel
 from attcell.nn import Network, Output
 from attcell.records import Prediction
@@ -46,7 +46,7 @@ def predict_video(model: SavedModel, path: Path, num_segments: int | None = None
     return Prediction(
         video=str(path),
         labels=model.labels,
-        scores=_numpy(out.logits[0].softmax(dim=-1)),
+        scores=_numpy(as_scores(out.logits[0], model.recipe.score_rule)),
         duration_seconds=info.duration_seconds,
         segments_seconds=segment_seconds(info, plan.num_segments),
         frame_seconds=info.frame_seconds[moments.instants],

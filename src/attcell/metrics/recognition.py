@@ -5,8 +5,18 @@ A row of NaN stands for a video that could not be read: it counts, and it is wro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
+
+
+def truth_matrix(labels: Sequence[Sequence[int]], num_classes: int) -> Bool[np.ndarray, "N A"]:
+    """Which classes each video has: a row of (N, A) for each one's class numbers."""
+    truth = np.zeros((len(labels), num_classes), dtype=bool)
+    for row, own in zip(truth, labels, strict=True):
+        row[list(own)] = True
+    return truth
 
 
 def top_k_accuracy(scores: Float[np.ndarray, "N A"], labels: Int[np.ndarray, " N"], k: int) -> float:
