@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from attcell.cli_extract import extract_app
+from attcell.cli_protocol import protocol
 from attcell.cli_score import score_app
 from attcell.errors import AttcellError
 from attcell.options import Crops, Kind, ListRoot, Motions, NumSegments, Split
@@ -31,6 +32,7 @@ data_app = typer.Typer(help="Look at data sets.", no_args_is_help=True, rich_mar
 app.add_typer(data_app, name="data")
 app.add_typer(extract_app, name="extract")
 app.add_typer(score_app, name="score")
+app.command()(protocol)
 
 
 def main() -> None:
@@ -164,7 +166,7 @@ def test(
     data: Annotated[Path | None, typer.Option(help="Another source: a folder per class or a list.")] = None,
     root: ListRoot = None,
     segments: NumSegments = None,
-    crops: Annotated[Crops, typer.Option(help="1, or 10 averaged.")] = Crops.one,
+    crops: Annotated[Crops | None, typer.Option(help="1, or 10 averaged; by default the recipe's.")] = None,
     cache: Annotated[Path | None, typer.Option(help="Keep a frozen backbone's features here.")] = None,
     out: Annotated[
         Path | None,
@@ -192,11 +194,13 @@ def test(
         loaded.saved,
         listing,
         num_segments=segments,
-        num_crops=crops.value,
+        num_crops=None if crops is None else crops.value,
         cache_folder=cache,
         device=best_device(),
     )
-    evaluation.write_scores(folder / "scores.json")
+    is_own_test = data is None and split is Split.test
+    published = loaded.saved.recipe.published if is_own_test else ()
+    evaluation.write_scores(folder / "scores.json", published)
     confusion_picture(
         evaluation.confusion(),
         evaluation.labels,
@@ -205,7 +209,7 @@ def test(
     )
     for message in (*evaluation.unread.values(), *evaluation.notes):
         say(f"attcell: {message}")
-    print("\n".join(evaluation_lines(evaluation)))
+    print("\n".join(evaluation_lines(evaluation, published)))
     print(f"written: {folder / 'scores.json'}, {folder / 'confusion.png'}")
     if evaluation.unread:
         raise typer.Exit(1)

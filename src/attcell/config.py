@@ -21,6 +21,7 @@ from attcell.sections import (
     FlowSection,
     InputSection,
     ModelSection,
+    PublishedSection,
     Section,
     SegmentsSection,
     StreamSection,
@@ -28,7 +29,8 @@ from attcell.sections import (
 )
 
 PATH_KEYS = (
-    "data.train", "data.val", "data.test", "data.root", "cache.folder", "flow.store", "model.begin_with",
+    "data.train", "data.val", "data.test", "data.root", "data.annotations", "cache.folder", "flow.store",
+    "model.begin_with",
 )  # fmt: skip
 STREAM_PATH_KEYS = (".weights", ".begin_with")  # of any stream
 
@@ -36,6 +38,8 @@ STREAM_PATH_KEYS = (".weights", ".begin_with")  # of any stream
 class Recipe(Section):
     """A whole run."""
 
+    name: str = ""  # by default the recipe file's
+    published: tuple[PublishedSection, ...] = ()
     data: DataSection
     input: InputSection = InputSection()
     flow: FlowSection = FlowSection()
@@ -43,7 +47,7 @@ class Recipe(Section):
     segments: SegmentsSection = SegmentsSection()
     model: ModelSection = ModelSection()
     cache: CacheSection = CacheSection()
-    train: TrainSection
+    train: TrainSection = TrainSection()
 
     @model_validator(mode="after")
     def _frozen_where_needed(self) -> Recipe:
@@ -61,6 +65,14 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _fits_the_kind(self) -> Recipe:
         model, train = self.model, self.train
+        if (train.iterations is None) == (train.epochs is None) and model.kind != "pooled":
+            raise ValueError("train needs either iterations (the paper's 15000) or epochs")
+        frozen = all(stream.train_from == "none" for stream in model.streams.values())
+        if model.kind == "pooled" and not (frozen and (train.iterations, train.epochs) == (None, None)):
+            raise ValueError(
+                "kind pooled trains an SVM alone: set train_from to none for each stream, and leave "
+                "train.iterations and train.epochs out"
+            )
         if train.steps == "last" and (not model.has_branches or model.kind == "cnn"):
             raise ValueError(f"train.steps=last is for recurrent branches, and model.kind is {model.kind}")
         if train.loss == "sigmoid" and (model.has_branches or model.fusion == "late"):
@@ -75,18 +87,20 @@ class Recipe(Section):
     @property
     def score_rule(self) -> Literal["softmax", "sigmoid", "margin"]:
         """What the network's logits become, to be averaged over crops and compared between videos."""
-        return self.train.loss
+        return "margin" if self.model.classifier == "svm" else self.train.loss
 
 
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe file, put ``key=value`` overrides over it (``train.epochs=3``), and check everything.
+
+    A recipe may extend others (``extends: base.yaml``, or a list): their values come first, in this order.
 
     Raises:
         CallError: no such file, not YAML, or any unknown or wrong value; all of them in one message.
     """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError, safe_load
+    from yaml import YAMLError
 
     path = path_of(path, "path", "recipes/stan-frame-vgg16.yaml")
     if not path.is_file():
@@ -103,10 +117,7 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         except (YAMLError, OmegaConfBaseException, ValueError) as error:
             raise CallError(f"override {override!r} has a value that is not YAML: {error}") from error
     try:
-        text = path.read_text(encoding="utf-8")
-        if not isinstance(safe_load(text), dict | None):
-            raise CallError(f"{path} is no recipe: it must hold keys and values, such as data: and train:")
-        merged = OmegaConf.merge(OmegaConf.create(text), *changes)
+        merged = OmegaConf.merge({"name": path.stem}, *_with_those_it_extends(path), *changes)
         missing = sorted(OmegaConf.missing_keys(merged))
         values = OmegaConf.to_container(merged, resolve=True)
     except (YAMLError, OmegaConfBaseException, OSError, ValueError) as error:
@@ -116,6 +127,27 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
             f"{path} leaves {', '.join(missing)} open (???); give it on the command line: {missing[0]}=VALUE"
         )
     return check_recipe(values, source=str(path))
+
+
+def _with_those_it_extends(path: Path, below: tuple[Path, ...] = ()) -> list[Any]:
+    """The values of the recipes that a file extends, and then its own, which go over them."""
+    from omegaconf import OmegaConf
+    from yaml import safe_load
+
+    if path.resolve() in below:
+        raise CallError(f"{path} extends itself; leave that out")
+    if not path.is_file():
+        raise CallError(f"no recipe at {path}, which {below[-1]} extends; paths there are relative to it")
+    values = safe_load(path.read_text(encoding="utf-8"))
+    if not isinstance(values, dict | None):
+        raise CallError(f"{path} is no recipe: it must hold keys and values, such as data: and train:")
+    own = dict(values or {})
+    extended = own.pop("extends", [])
+    names = [extended] if isinstance(extended, str) else extended
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise CallError(f"{path}: extends is {shown(extended)}; give the path of a recipe, or a list of such")
+    others = [_with_those_it_extends(path.parent / name, (*below, path.resolve())) for name in names]
+    return [*(of_one for of_other in others for of_one in of_other), OmegaConf.create(own)]
 
 
 def _change(override: str) -> Any:

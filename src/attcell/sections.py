@@ -13,6 +13,11 @@ Positive = Annotated[float, Field(gt=0, strict=True)]
 Word = BeforeValidator(lambda value: str(value) if type(value) is int else value)  # YAML reads 32 as a number
 
 
+KnownName = Literal[
+    "ucf101", "hmdb51", "ccv", "thumos14", "sports1m", "kinetics", "activitynet", "weizmann", "ut_interaction"
+]
+
+
 class Section(BaseModel):
     """A part of a recipe: frozen, and with no key that we do not know."""
 
@@ -20,14 +25,32 @@ class Section(BaseModel):
 
 
 class DataSection(Section):
-    """Where the videos are: each source is a folder per class or a list file."""
+    """Where the videos are: in sources, each a folder per class or a list file, or in a known data set."""
 
-    train: Path
+    train: Path | None = None
     test: Path | None = None
     val: Path | None = None
     val_fraction: Fraction = 0.0  # of the training videos of each class, where there is no val
-    root: Path | None = None  # what the paths of list files are relative to; by default the list's folder
+    root: Path | None = None  # of list files by default their folder; of a data set where its videos lie
+    dataset: KnownName | None = None  # instead of train, val and test
+    annotations: Path | None = None  # the data set's official files; by default in root
+    split: Count = 1  # of a data set that has several
+    missing: Literal["refuse", "leave_out"] = "refuse"  # videos of the data set that are not below root
     workers: Annotated[int, Field(ge=0)] = 2
+
+    @model_validator(mode="after")
+    def _sources_or_data_set(self) -> DataSection:
+        if self.dataset is None:
+            if self.train is None:
+                raise ValueError("give train, a folder per class or a list file; or dataset and root")
+            if self.annotations is not None or self.split != 1:
+                raise ValueError("annotations and split are for a dataset; leave them out, or name it")
+            return self
+        if self.root is None:
+            raise ValueError(f"dataset {self.dataset} needs root, the folder where its videos lie")
+        if (self.train, self.val, self.test) != (None, None, None):
+            raise ValueError(f"dataset {self.dataset} has its own lists; leave train, val and test out")
+        return self
 
     @model_validator(mode="after")
     def _one_validation_set(self) -> DataSection:
@@ -57,6 +80,8 @@ class SegmentsSection(Section):
 
     train: Count = 25
     test: Count = 25
+    test_every: Count | None = None  # one segment every so many frames at test, instead of T of them
+    crops: Literal[1, 10] = 1  # of each frame at test
     short: Literal["repeat", "refuse"] = "repeat"
 
 
@@ -106,13 +131,26 @@ class StreamSection(Section):
     )
 
 
+class PublishedSection(Section):
+    """A figure of a paper, to be printed beside ours."""
+
+    figure: str  # as attcell test calls it, such as top1 or map
+    value: float | None  # in percent; null where no copy of the paper that is at hand has the number
+    source: str  # the paper and its table
+    row: str  # what the table calls it
+
+
 class ModelSection(Section):
     """Which network."""
 
     kind: Literal[
-        "stan", "san", "average", "tan", "cnn", "two_stream", "fc", "branch_selection", "spatial_attention",
-        "soft_attention",
+        "stan", "san", "average", "pooled", "tan", "cnn", "two_stream", "fc", "branch_selection",
+        "spatial_attention", "soft_attention",
     ] = "stan"  # fmt: skip
+    pooling: Literal["fc6", "flat", "average", "vlad"] = "average"  # of kind pooled
+    vlad_size: Count = 256  # descriptors are brought to so many numbers by PCA
+    vlad_centres: Count = 128
+    classifier: Literal["linear", "svm"] = "linear"  # learnt with the network; or an SVM on what it gives
     begin_with: Path | None = None  # a model folder: start as this whole network, but for its classifiers
     streams: Annotated[dict[Literal["frame", "flow", "clip"], StreamSection], Field(min_length=1)] = {
         "frame": StreamSection()
@@ -140,12 +178,28 @@ class ModelSection(Section):
     @property
     def has_branches(self) -> bool:
         """TAN, its rivals and its first stage; the others are STAN and its rivals."""
-        return self.kind not in ("stan", "san", "average")
+        return self.kind not in ("stan", "san", "average", "pooled")
 
     @property
     def has_attention(self) -> bool:
         """Over regions, or over the other branch's steps: something that can be drawn."""
-        return self.kind not in ("average", "cnn", "two_stream", "fc", "branch_selection")
+        return self.kind not in ("average", "pooled", "cnn", "two_stream", "fc", "branch_selection")
+
+    @model_validator(mode="after")
+    def _fit_svm(self) -> ModelSection:
+        """Pooled features have no classifier but an SVM; branches and late fusion give nothing for one."""
+        if self.kind == "pooled" and self.classifier != "svm":
+            raise ValueError("kind pooled is classified by an SVM; set model.classifier to svm")
+        if self.classifier == "svm" and (self.has_branches or self.fusion == "late"):
+            raise ValueError(
+                f"an SVM looks at one representation of a video, and kind {self.kind}, fusion {self.fusion} "
+                "has none: choose stan, san, average or pooled, and fusion early"
+            )
+        if self.kind != "pooled":
+            self._refuse_foreign(self, ModelSection(), ["pooling", "vlad_size", "vlad_centres"])
+        elif self.pooling != "vlad":
+            self._refuse_foreign(self, ModelSection(), ["vlad_size", "vlad_centres"])
+        return self
 
     @model_validator(mode="after")
     def _fit_branches(self) -> ModelSection:
@@ -227,8 +281,8 @@ class TrainSection(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> TrainSection:
-        if (self.iterations is None) == (self.epochs is None):
-            raise ValueError("give either iterations (the paper's 15000) or epochs")
+        if self.iterations is not None and self.epochs is not None:
+            raise ValueError("give either iterations (the paper's 15000) or epochs, not both")
         if self.batch_size % (self.accumulate * self.devices):
             raise ValueError(
                 f"batch_size {self.batch_size} cannot be split into accumulate {self.accumulate} × "

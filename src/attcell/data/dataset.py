@@ -129,6 +129,7 @@ class ViewPlan:
 
     Attributes:
         num_segments: T.
+        every: one segment every so many frames, instead of T of them; None for T.
         short: what happens to a video with fewer frames than T.
         num_crops: 1 (centre) or 10 (corners and centre, and their mirror images).
         num_positions: frames of each segment, evenly spaced; 1 is the centre frame.
@@ -136,17 +137,21 @@ class ViewPlan:
     """
 
     num_segments: int
+    every: int | None = None
     short: ShortPolicy = "repeat"
     num_crops: Literal[1, 10] = 1
     num_positions: int = 1
     mirrored: bool = False
 
+    def segments_of(self, num_frames: int) -> int:
+        """T for a video of N frames. *Reading* of one every n frames: N / n, rounded, and at least 1."""
+        return self.num_segments if self.every is None else max(1, round(num_frames / self.every))
+
     def instants(self, num_frames: int) -> np.ndarray:
         """The frames that are looked at, position by position: (P * T,) int64."""
+        num_segments = self.segments_of(num_frames)
         places = [(number + 0.5) / self.num_positions for number in range(self.num_positions)]
-        return np.concatenate(
-            [fixed_frames(num_frames, self.num_segments, place, self.short) for place in places]
-        )
+        return np.concatenate([fixed_frames(num_frames, num_segments, place, self.short) for place in places])
 
     def canvas_size(self, shown: Size, spec: FrameSpec) -> Size:
         """The height and width that frames of the size ``shown`` get before they are cropped."""
@@ -182,7 +187,7 @@ class PlannedViews(Dataset[Views | VideoError]):
             return error
         seen = [canvas.view(spec, crop) for crop in plan.crops(size, spec.frame)]
         inputs = {
-            name: torch.cat([view[name].unflatten(0, (-1, plan.num_segments)) for view in seen])
+            name: torch.cat([view[name].unflatten(0, (plan.num_positions, -1)) for view in seen])
             for name in spec.streams
         }
         return Views(inputs, moments.info.notes)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,11 +37,13 @@ class Listing:
         labels: the A class names; ``record.label`` counts in them from 0.
         ignored: what a folder per class holds besides: files that are not videos by their suffix, videos
             outside any class folder, and class folders without a video.
+        multi_label: a video may have several classes, or none.
     """
 
     records: tuple[VideoRecord, ...]
     labels: tuple[str, ...]
     ignored: tuple[Path, ...] = ()
+    multi_label: bool = False
 
 
 def read_source(
@@ -86,16 +88,19 @@ def is_video_name(path: Path) -> bool:
 
 def files_under(folder: Path) -> list[Path]:
     """Every file below a folder, sorted. Links are followed; what begins with a dot is left out."""
-    found: list[Path] = []
+    return sorted(here / name for here, names in walked(folder) for name in names)
+
+
+def walked(folder: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Every folder from this one down, with the names of its files; as :func:`files_under`."""
     seen: set[Path] = set()
     for here, folders, names in os.walk(folder, followlinks=True):
         place = Path(here).resolve()
         # A link to a folder above would never end.
         folders[:] = [] if place in seen else [name for name in folders if not name.startswith(".")]
         if place not in seen:
-            found += [Path(here) / name for name in names if not name.startswith(".")]
+            yield Path(here), [name for name in names if not name.startswith(".")]
         seen.add(place)
-    return sorted(found)
 
 
 def _read_folder(folder: Path, labels: Sequence[str] | None) -> Listing:

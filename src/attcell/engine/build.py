@@ -62,6 +62,14 @@ def build_network(recipe: Recipe, num_classes: int, *, load_weights: bool) -> Ne
     return network
 
 
+def with_svm(network: Network, recipe: Recipe, num_classes: int) -> Network:
+    """The network as a model folder has it: with an empty SVM on it, if its recipe has one."""
+    if recipe.model.classifier != "svm":
+        return network
+    assert isinstance(network, STAN | Pooled), "the recipe was checked"
+    return SVMNetwork(network, LinearSVM(network.dim, num_classes))
+
+
 def input_spec(recipe: Recipe) -> InputSpec:
     """What each stream gets of a segment."""
     flow = recipe.flow
@@ -84,19 +92,23 @@ def training_plan(recipe: Recipe) -> ViewPlan:
 
 
 def evaluation_plan(
-    recipe: Recipe, num_segments: int | None = None, num_crops: Literal[1, 10] = 1
+    recipe: Recipe, num_segments: int | None = None, num_crops: Literal[1, 10] | None = None
 ) -> ViewPlan:
-    """The views that are looked at in validation and test; T is free at test.
+    """The views that are looked at in validation and test; T and the crops are free at test.
+
+    By default it is the recipe's T, or one segment every so many frames, and one crop.
 
     Raises:
         CallError: less than one segment, or other crops than 1 or 10.
     """
+    every = recipe.segments.test_every if num_segments is None else None
     if num_segments is None:
         num_segments = recipe.segments.test
     num_segments = whole_number(num_segments, "segments", least=1)
+    num_crops = 1 if num_crops is None else num_crops
     if isinstance(num_crops, bool) or num_crops not in (1, 10):
         raise CallError(f"num_crops is {shown(num_crops)}; allowed: 1 or 10")
-    return ViewPlan(num_segments=num_segments, short=recipe.segments.short, num_crops=num_crops)
+    return ViewPlan(num_segments, every, recipe.segments.short, num_crops)
 
 
 def _join_branches(branches: dict[str, Branch], model: ModelSection, num_classes: int) -> Network:

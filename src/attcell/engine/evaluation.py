@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from attcell.arguments import shown
 from attcell.config import Recipe
 from attcell.data.dataset import KeptViews, PlannedViews, ViewPlan
+from attcell.data.listing import part_listing
 from attcell.data.scores import Scores, write_json_scores
 from attcell.data.sources import Listing, read_source
 from attcell.engine.build import evaluation_plan, input_spec
@@ -23,7 +25,7 @@ from attcell.errors import CallError, VideoError
 from attcell.metrics.recognition import confusion_matrix, mean_class_accuracy, top_k_accuracy
 from attcell.progress import track
 from attcell.records import VideoRecord
-from attcell.sections import FlowSection
+from attcell.sections import FlowSection, PublishedSection
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,9 @@ class Evaluation:
         unread: video id → message.
         notes: damage in files of which the rest was used.
         protocol: how the scores were made, in words, by name.
-        by_stream: stream → (N, A) probabilities of what it says by itself; empty where none does.
+        by_stream: stream → (N, A) scores of what it says by itself; empty where none does.
+        run: which recipe, data set, split and seed.
+        multi_label: a video may have several classes, or none.
     """
 
     labels: tuple[str, ...]
@@ -47,6 +51,8 @@ class Evaluation:
     notes: tuple[str, ...]
     protocol: dict[str, Any]
     by_stream: dict[str, np.ndarray] = field(default_factory=dict)
+    run: dict[str, Any] = field(default_factory=dict)
+    multi_label: bool = False
 
     def figures(self) -> dict[str, float]:
         """Top-1, top-5 and mean class accuracy in percent, and top-1 of each stream that says something by
@@ -70,13 +76,20 @@ class Evaluation:
         """(N,) the true classes."""
         return np.array([record.label for record in self.records])
 
-    def write_scores(self, path: Path) -> None:
-        """Write protocol, figures and every video's scores as JSON, whole or not at all."""
+    def write_scores(self, path: Path, published: Sequence[PublishedSection] = ()) -> None:
+        """Write protocol, figures and every video's scores as JSON, whole or not at all.
+
+        Args:
+            path: the file.
+            published: a paper's figures by the same protocol, to be printed beside ours.
+        """
         ids = tuple(record.id for record in self.records)
         truth = tuple(self.labels[record.label] for record in self.records)
         more = {
+            "run": self.run,
             "protocol": self.protocol,
             "figures": self.figures(),
+            "published": [one.model_dump() for one in published],
             "unread": self.unread,
             "notes": list(self.notes),
         }
@@ -88,7 +101,7 @@ def evaluate_model(
     listing: Listing,
     *,
     num_segments: int | None = None,
-    num_crops: Literal[1, 10] = 1,
+    num_crops: Literal[1, 10] | None = None,
     cache_folder: Path | None = None,
     device: torch.device,
 ) -> Evaluation:
@@ -98,7 +111,7 @@ def evaluate_model(
         model: from :func:`attcell.engine.model_folder.load_model`.
         listing: the videos, with the model's own classes.
         num_segments: T; by default the recipe's.
-        num_crops: 1, or 10 whose probabilities are averaged.
+        num_crops: 1, or 10 whose scores are averaged; by default the recipe's.
         cache_folder: keep the backbone's feature maps there, or take those that are there. Only for a model
             whose backbone is frozen.
         device: where the network runs.
@@ -106,6 +119,7 @@ def evaluate_model(
     Raises:
         CallError: segments or crops that cannot be, or kept features of a backbone that was trained.
     """
+    num_crops = model.recipe.segments.crops if num_crops is None else num_crops
     plan, spec = evaluation_plan(model.recipe, num_segments, num_crops), model.recipe.input
     if num_crops == 10 and spec.short_side == spec.size and spec.resize == "squash":
         raise CallError(
@@ -134,7 +148,7 @@ def evaluate_model(
         **_network_protocol(model.recipe),
         "videos": len(listing.records),
         "unread": len(unread),
-        "segments": plan.num_segments,
+        "segments": plan.num_segments if plan.every is None else f"one every {plan.every} frames",
         "crops": plan.num_crops,
         "short_videos": plan.short,
         "resize": f"{spec.resize} {spec.short_side}" if spec.resize == "short" else "squash",
@@ -155,6 +169,8 @@ def evaluate_model(
             name: _rows({id: of.by_stream[name] for id, of in found.items()}, ids, len(model.labels))
             for name in streams
         },
+        _run(model.recipe),
+        listing.multi_label,
     )
 
 
@@ -164,16 +180,26 @@ def _rows(found: dict[str, torch.Tensor], ids: list[str], num_classes: int) -> n
     return np.stack([found[id].double().cpu().numpy() if id in found else missing for id in ids])
 
 
+def _run(recipe: Recipe) -> dict[str, Any]:
+    """What tells the runs of one table apart."""
+    data = recipe.data
+    return {"name": recipe.name, "dataset": data.dataset, "split": data.split, "seed": recipe.train.seed}
+
+
 def _network_protocol(recipe: Recipe) -> dict[str, str]:
     """Which network of branches it is, or else how several streams are joined."""
     section = recipe.model
+    if section.kind == "pooled":
+        size = f" of {section.vlad_size} × {section.vlad_centres}" if section.pooling == "vlad" else ""
+        return {"network": f"{section.pooling}{size}, pooled over regions and segments, linear SVM"}
     if section.kind == "cnn":
         return {"network": "CNN, all frames alike"}
     if section.has_branches:
         kind = "TAN" if section.kind == "tan" else section.kind.replace("_", " ")
         penalty = f" with L2 {recipe.train.gate_penalty:g}" if recipe.train.gate_penalty else ""
         return {"network": f"{kind}{penalty} of {section.cell.upper()}, last step"}
-    return {"fusion": section.fusion} if len(section.streams) > 1 else {}
+    svm = {"classifier": "linear SVM"} if section.classifier == "svm" else {}
+    return {**({"fusion": section.fusion} if len(section.streams) > 1 else {}), **svm}
 
 
 def _motion_protocol(recipe: Recipe) -> dict[str, str]:
@@ -215,7 +241,10 @@ def _views_of(
 
 
 def listing_of(
-    model: SavedModel, split: str, source: str | Path | None = None, root: str | Path | None = None
+    model: SavedModel,
+    split: Literal["train", "val", "test"],
+    source: str | Path | None = None,
+    root: str | Path | None = None,
 ) -> Listing:
     """The videos to test on: a split of the model's own recipe, or another source with the same classes.
 
@@ -231,7 +260,7 @@ def listing_of(
     if split != "test" and data.val_fraction > 0:
         listings = read_listings(model.recipe, model.labels)
         return Listing(listings.val if split == "val" else listings.train, listings.labels)
-    named = {"train": data.train, "val": data.val, "test": data.test}[split]
+    named = part_listing(data, split, model.labels)
     if named is None:
         raise CallError(f"the model's recipe names no {split} videos; name a source with --data")
-    return read_source(named, data.root, model.labels)
+    return named

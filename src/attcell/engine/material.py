@@ -15,7 +15,7 @@ from attcell.config import Recipe
 from attcell.data.dataset import KeptViews, PlannedViews, TrainingFeatures, TrainingVideos, ViewPlan
 from attcell.data.feature_store import FeatureStore, content_digest
 from attcell.data.holdout import hold_out
-from attcell.data.sources import read_source
+from attcell.data.listing import part_listing
 from attcell.engine.build import evaluation_plan, input_spec, training_plan
 from attcell.engine.extract import channel_figures, extract_features, feature_store
 from attcell.errors import DataError, VideoError
@@ -68,25 +68,39 @@ def read_listings(recipe: Recipe, labels: Sequence[str] | None = None) -> Listin
         CallError, DataError: a source that is not there or not right.
     """
     data = recipe.data
-    listing = read_source(data.train, data.root, labels)
+    listing = part_listing(data, "train", labels)
+    assert listing is not None, "the section names training videos"
     if len(listing.labels) < 2:
         raise DataError(f"{data.train} has one class, {listing.labels[0]}; at least 2 are needed")
-    if data.val is not None:
-        val = read_source(data.val, data.root, listing.labels).records
+    given = part_listing(data, "val", listing.labels)
+    if given is not None:
+        val = given.records
         shared = {record.path.resolve() for record in listing.records} & {r.path.resolve() for r in val}
         if shared:
             say(
                 f"warning: {len(shared)} videos are in both data.train and data.val, first {min(shared)}; "
                 "the validation accuracy repeats what was learnt"
             )
-        return Listings(listing.records, val, listing.labels)
-    train, val = hold_out(listing.records, data.val_fraction, recipe.train.seed)
+        return Listings(_teaching(recipe, listing.records), _teaching(recipe, val), listing.labels)
+    train, val = hold_out(_teaching(recipe, listing.records), data.val_fraction, recipe.train.seed)
     if data.val_fraction > 0 and not val:
         raise DataError(
-            f"data.val_fraction {data.val_fraction} of {data.train} is not one video of any class; raise it, "
-            "or set it to 0 to train without validation"
+            f"data.val_fraction {data.val_fraction} of {data.train or data.dataset} is not one video of any "
+            "class; raise it, or set it to 0 to train without validation"
         )
     return Listings(train, val, listing.labels)
+
+
+def _teaching(recipe: Recipe, records: tuple[VideoRecord, ...]) -> tuple[VideoRecord, ...]:
+    """The videos that a softmax learns from: those of none of the classes have no target to share."""
+    if recipe.score_rule != "softmax" or all(record.labels for record in records):
+        return records
+    kept = tuple(record for record in records if record.labels)
+    say(
+        f"{len(records) - len(kept)} of {len(records)} videos are of none of the classes, and left out: a "
+        "softmax has nothing to learn from them (train.loss=sigmoid has)"
+    )
+    return kept
 
 
 def gather_material(recipe: Recipe, listings: Listings, network: Network, device: torch.device) -> Material:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
@@ -30,13 +31,14 @@ from attcell.engine.inference import best_device
 from attcell.engine.inherited import other_inputs, refuse_other_shapes
 from attcell.engine.interruption import Interruption
 from attcell.engine.learner import Learner, Standing
-from attcell.engine.material import Material, gather_material, read_listings
+from attcell.engine.material import Listings, Material, gather_material, read_listings
 from attcell.engine.model_folder import load_model, save_model
 from attcell.engine.progress_callback import TrainingProgress
 from attcell.engine.schedule import num_iterations
+from attcell.engine.svm_training import train_svm
 from attcell.errors import CallError, TrainingError
 from attcell.files import check_output, write_text
-from attcell.nn import LateFusion
+from attcell.nn import STAN, LateFusion, Pooled, SVMNetwork
 from attcell.progress import say
 from attcell.sections import TrainSection
 
@@ -84,14 +86,19 @@ def train(recipe: Recipe, run_folder: str | Path, *, resume: bool = False) -> Tr
     network = build_network(recipe, len(listings.labels), load_weights=True)
     for sentence in other_inputs(recipe) if not started_by_another else ():
         say(sentence)
+    if isinstance(network, Pooled):
+        return _train_pooled(run_folder, network, recipe, listings)
     material = gather_material(recipe, listings, network, _device(section))
     iterations = num_iterations(section, material.num_videos)
     model_folder = run_folder / "model"
     if not started_by_another:  # only now, so that a recipe that is wrong leaves nothing behind
         write_text(run_folder / RECIPE_FILE, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
 
+    model = recipe.model.model_copy(update={"classifier": "linear"})  # an SVM takes its place at the end
+    while_training = recipe.model_copy(update={"model": model})
+
     def keep(standing: Standing) -> None:
-        save_model(model_folder, network, listings.labels, recipe, {"standing": asdict(standing)})
+        save_model(model_folder, network, listings.labels, while_training, {"standing": asdict(standing)})
 
     learner = Learner(network, section, iterations, material, keep)
     interruption = Interruption()
@@ -102,7 +109,27 @@ def train(recipe: Recipe, run_folder: str | Path, *, resume: bool = False) -> Tr
     best = learner.best
     if recipe.model.fusion == "late" and not started_by_another:
         best = _weigh_streams(model_folder, recipe, material, best)
+    if recipe.model.classifier == "svm" and not started_by_another:
+        best = _classify_by_svm(model_folder, recipe, listings, best)
     return TrainingOutcome(model_folder, best, iterations)
+
+
+def _train_pooled(run_folder: Path, network: Pooled, recipe: Recipe, listings: Listings) -> TrainingOutcome:
+    """Pooled features: only their SVM is trained, on the training videos; val is not looked at."""
+    classified = train_svm(network, recipe, listings, _device(recipe.train))
+    write_text(run_folder / RECIPE_FILE, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
+    save_model(run_folder / "model", classified, listings.labels, recipe, {})
+    return TrainingOutcome(run_folder / "model", Standing(0), 0)
+
+
+def _classify_by_svm(model_folder: Path, recipe: Recipe, listings: Listings, best: Standing) -> Standing:
+    """Put an SVM in the place of the best network's classifier. How it stands on val is no longer known."""
+    found = load_model(model_folder).network
+    body = found.body if isinstance(found, SVMNetwork) else found  # of a run that is gone on with
+    assert isinstance(body, STAN), "the recipe was checked"
+    classified = train_svm(body, recipe, listings, _device(recipe.train))
+    save_model(model_folder, classified, listings.labels, recipe, {"standing": asdict(best)})
+    return replace(best, accuracy=None, loss=None)
 
 
 def _weigh_streams(model_folder: Path, recipe: Recipe, material: Material, best: Standing) -> Standing:
@@ -141,13 +168,7 @@ def _check_run_folder(run_folder: Path, recipe: Recipe, resume: bool) -> None:
     if saved.is_file():
         if not resume:
             raise CallError(f"{run_folder} holds a run already; go on with --resume, or choose another --out")
-        before = load_recipe(saved)
-        if before != recipe:
-            differing = ", ".join(_differences(before, recipe))
-            raise CallError(
-                f"{run_folder} was started by another recipe; it differs in {differing}. "
-                "Resume with the same recipe and overrides, or choose another --out"
-            )
+        refuse_another_recipe(run_folder, recipe)
         checkpoint = run_folder / CHECKPOINT
         if checkpoint.is_file() and not zipfile.is_zipfile(checkpoint):  # as PyTorch writes them
             raise TrainingError(f"{checkpoint} is damaged; bring it back, or delete it to begin again")
@@ -158,12 +179,29 @@ def _check_run_folder(run_folder: Path, recipe: Recipe, resume: bool) -> None:
         raise CallError(f"{run_folder} holds no run to go on with; leave --resume out, or mend --out")
 
 
-def _differences(before: Recipe, now: Recipe) -> list[str]:
+def refuse_another_recipe(run_folder: Path, recipe: Recipe) -> None:
+    """Raise a CallError if another recipe began the run in a folder; the keys that differ are named."""
+    saved = run_folder / RECIPE_FILE
+    if not saved.is_file():
+        return
+    before, now = load_recipe(saved), _with_absolute_paths(recipe)
+    if before != now:
+        differing = ", ".join(_differences(before.model_dump(mode="json"), now.model_dump(mode="json")))
+        raise CallError(
+            f"{run_folder} was started by another recipe; it differs in {differing}. "
+            "Resume with the same recipe and overrides, or choose another --out"
+        )
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any], before: str = "") -> list[str]:
     """The keys in which two recipes differ, as in ``train.seed``."""
-    old, new = before.model_dump(mode="json"), now.model_dump(mode="json")
-    return [
-        f"{part}.{key}" for part, values in new.items() for key in values if old[part][key] != values[key]
-    ]
+    found: list[str] = []
+    for key, value in new.items():
+        if isinstance(value, dict) and isinstance(old.get(key), dict) and not before:
+            found += _differences(old[key], value, f"{key}.")
+        elif old.get(key) != value:
+            found.append(f"{before}{key}")
+    return found
 
 
 def _with_absolute_paths(recipe: Recipe) -> Recipe:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attcell.engine.evaluation import Evaluation
 from attcell.records import Prediction
+from attcell.sections import PublishedSection
 
 
 def prediction_line(prediction: Prediction) -> str:
@@ -16,8 +19,16 @@ def prediction_line(prediction: Prediction) -> str:
     return f"{prediction.video}: {best} (most attention at {start:.1f}-{end:.1f} s)"
 
 
-def evaluation_lines(evaluation: Evaluation) -> list[str]:
-    """The figures of a test, and the protocol that made them."""
-    figures = [f"{name.replace('_', ' '):20} {value:6.2f} %" for name, value in evaluation.figures().items()]
+def evaluation_lines(evaluation: Evaluation, published: Sequence[PublishedSection] = ()) -> list[str]:
+    """The figures of a test, the paper's beside them, and the protocol that made ours."""
+    found = evaluation.figures()
+    figures = [f"{name.replace('_', ' '):20} {value:6.2f} %" for name, value in found.items()]
     protocol = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in evaluation.protocol.items())
-    return [*figures, f"protocol: {protocol}"]
+    return [*figures, *(_published_line(one, found) for one in published), f"protocol: {protocol}"]
+
+
+def _published_line(published: PublishedSection, found: dict[str, float]) -> str:
+    value = "a number that we do not have" if published.value is None else f"{published.value:.1f} %"
+    ours = found.get(published.figure)
+    beside = "" if ours is None or published.value is None else f", ours {ours - published.value:+.1f} points"
+    return f"published {published.figure}: {value} ({published.source}, {published.row}){beside}"

@@ -1,0 +1,167 @@
+"""A whole protocol: recipes over a data set's splits and over seeds, each trained and tested.
+
+``OUT/RECIPE/split1-seed0/`` is a run folder as ``attcell train`` makes it, with ``test/scores.json`` beside
+the model. What is there already is kept, so that a protocol that was broken off goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from attcell.config import Recipe, check_recipe
+from attcell.data.known_sets import KNOWN_SETS
+from attcell.data.listing import part_listing
+from attcell.engine.build import build_network, evaluation_plan, training_plan
+from attcell.engine.evaluation import evaluate_model, listing_of
+from attcell.engine.inference import best_device
+from attcell.engine.material import filled_stores, read_listings
+from attcell.engine.model_folder import load_model
+from attcell.engine.training import RECIPE_FILE, refuse_another_recipe, train
+from attcell.errors import CallError
+from attcell.progress import say, track
+from attcell.records import VideoRecord
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One training and its test."""
+
+    recipe: Recipe
+    folder: Path
+
+    @property
+    def scores(self) -> Path:
+        """The file that is there when the run is done."""
+        return self.folder / "test" / "scores.json"
+
+
+def plan_runs(
+    recipes: Sequence[Recipe], out: Path, splits: Sequence[int] | None, seeds: Sequence[int]
+) -> list[PlannedRun]:
+    """Every recipe over every split and seed.
+
+    Args:
+        recipes: of different names.
+        out: below which all run folders go.
+        splits: None for all that a recipe's data set has.
+        seeds: of the training.
+
+    Raises:
+        CallError: two recipes of one name, a split that a data set lacks, or a recipe without test videos.
+    """
+    names = [recipe.name for recipe in recipes]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise CallError(f"two recipes are called {twice[0]}; give one of them another name: key")
+    planned = []
+    for recipe in recipes:
+        data = recipe.data
+        if data.dataset is None and data.test is None:
+            raise CallError(f"recipe {recipe.name} names no test videos; give data.test=SOURCE")
+        there = range(1, (1 if data.dataset is None else KNOWN_SETS[data.dataset].splits) + 1)
+        for split in there if splits is None else splits:
+            if split not in there:
+                raise CallError(f"recipe {recipe.name} has the splits {there[0]} to {there[-1]}, not {split}")
+            for seed in seeds:
+                values = recipe.model_dump(mode="json")
+                values["data"]["split"], values["train"]["seed"] = split, seed
+                one = check_recipe(values, source=f"recipe {recipe.name}")
+                planned.append(PlannedRun(one, out / recipe.name / f"split{split}-seed{seed}"))
+    return planned
+
+
+def run_protocol(runs: Sequence[PlannedRun], jobs: int) -> Iterator[PlannedRun]:
+    """Do what is not done yet, and yield every run when its scores are there.
+
+    Args:
+        runs: of :func:`plan_runs`.
+        jobs: how many trainings go side by side, each on its share of the cores; what they say goes to
+            a ``.log`` file beside their folder then.
+
+    Raises:
+        CallError: a folder holds a run of another recipe.
+        DataError, VideoError, ModelError, TrainingError: as training and testing do.
+    """
+    for run in runs:
+        refuse_another_recipe(run.folder, run.recipe)
+    left = [run for run in runs if not run.scores.is_file()]
+    yield from (run for run in runs if run.scores.is_file())
+    if len(left) < len(runs):
+        say(f"{len(runs) - len(left)} of {len(runs)} runs are done already")
+    for recipe_runs in _by_recipe(left):
+        _keep_features(recipe_runs)
+    if jobs == 1:
+        for number, run in enumerate(left, 1):
+            say(f"run {number} of {len(left)}: {run.folder}")
+            _run(run)
+            yield run
+        return
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, torch.set_num_threads, (threads,)) as pool:
+        futures = {pool.submit(_run_with_log, run): run for run in left}
+        try:
+            for future in track(as_completed(futures), len(futures), "runs"):
+                future.result()
+                yield futures[future]
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def unread_videos(run: PlannedRun) -> dict[str, str]:
+    """Video id → why it could not be read in the test."""
+    content = json.loads(run.scores.read_text(encoding="utf-8"))
+    return dict(content["unread"])
+
+
+def _by_recipe(runs: Sequence[PlannedRun]) -> list[list[PlannedRun]]:
+    by_name: dict[str, list[PlannedRun]] = {}
+    for run in runs:
+        by_name.setdefault(run.recipe.name, []).append(run)
+    return list(by_name.values())
+
+
+def _keep_features(runs: Sequence[PlannedRun]) -> None:
+    """Compute the feature maps that all runs of a recipe draw from, once and before they go side by side."""
+    recipe = runs[0].recipe
+    if recipe.cache.folder is None:
+        return
+    taught: dict[str, VideoRecord] = {}
+    seen: dict[str, VideoRecord] = {}
+    for run in runs:
+        listings = read_listings(run.recipe)
+        taught |= {record.id: record for record in listings.train}
+        seen |= {record.id: record for record in listings.val}
+        tested = part_listing(run.recipe.data, "test", listings.labels)
+        assert tested is not None, "planned runs have test videos"
+        seen |= {record.id: record for record in tested.records if record.path.exists()}
+    network = build_network(recipe, len(listings.labels), load_weights=True)
+    for records, plan in ((taught, training_plan(recipe)), (seen, evaluation_plan(recipe))):
+        filled_stores(recipe.cache.folder, recipe, network, list(records.values()), plan, best_device())
+
+
+def _run_with_log(run: PlannedRun) -> None:
+    """Several runs go at once, so each has a log of its own."""
+    run.folder.parent.mkdir(parents=True, exist_ok=True)
+    with (run.folder.parent / f"{run.folder.name}.log").open("a") as log:
+        os.dup2(log.fileno(), sys.stderr.fileno())
+        _run(run)
+
+
+def _run(run: PlannedRun) -> None:
+    recipe = run.recipe
+    outcome = train(recipe, run.folder, resume=(run.folder / RECIPE_FILE).exists())
+    saved = load_model(outcome.model_folder)
+    evaluation = evaluate_model(
+        saved, listing_of(saved, "test"), cache_folder=recipe.cache.folder, device=best_device()
+    )
+    evaluation.write_scores(run.scores, recipe.published)
