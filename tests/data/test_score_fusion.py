@@ -11,18 +11,18 @@ from attcell.data.score_fusion import MOST_TUNED, aligned, as_probabilities, as_
 from attcell.data.scores import Scores
 from attcell.errors import CallError, DataError
 
-A = Scores("a", ("x", "y"), ("1", "2"), np.array([[0.9, 0.1], [0.4, 0.6]]), ("x", None))
-B = Scores("b", ("y", "x"), ("2", "1"), np.array([[0.2, 0.8], [0.5, 0.5]]), ("x", None))
+A = Scores("a", ("x", "y"), ("1", "2"), np.array([[0.9, 0.1], [0.4, 0.6]]), (("x",), None))
+B = Scores("b", ("y", "x"), ("2", "1"), np.array([[0.2, 0.8], [0.5, 0.5]]), (("x",), None))
 
 
 def test_order_of_videos_and_classes_does_not_matter() -> None:
     first, second = aligned([A, B])
-    assert (second.labels, second.videos, second.truth) == (A.labels, A.videos, ("x", "x"))
-    assert first.truth == ("x", "x")
+    assert (second.labels, second.videos, second.truth) == (A.labels, A.videos, (("x",), ("x",)))
+    assert first.truth == (("x",), ("x",))
     np.testing.assert_array_equal(second.scores, [[0.5, 0.5], [0.8, 0.2]])
     whole = fused([first, second], as_shares([3, 1], 2))
     np.testing.assert_allclose(whole.scores, [[0.8, 0.2], [0.5, 0.5]])
-    assert whole.truth == ("x", "x")
+    assert whole.truth == (("x",), ("x",))
 
 
 @pytest.mark.parametrize(
@@ -34,13 +34,31 @@ def test_order_of_videos_and_classes_does_not_matter() -> None:
             replace(B, videos=("0", "1", "2"), scores=np.ones((3, 2)), truth=(None,) * 3),
             "the video 0 is in b and not in a (and 0 more differ); give files",
         ),
-        (replace(B, truth=(None, "y")), "1 is of class x in a and of class y in b; give files of the same"),
+        (
+            replace(B, truth=(None, ("y",))),
+            "1 is of class x in a and of class y in b; give files of the same",
+        ),
     ],
 )
 def test_the_first_difference_is_named(other: Scores, message: str) -> None:
     with pytest.raises(DataError) as caught:
         aligned([A, other])
     assert str(caught.value).startswith(message)
+
+
+def test_several_classes_in_another_order_are_the_same() -> None:
+    one = replace(A, truth=(("x", "y"), ()))
+    other = replace(B, truth=((), ("y", "x")))
+    first, second = aligned([one, other])
+    assert first.truth == second.truth == (("x", "y"), ())
+    with pytest.raises(DataError, match=r"^1 is of class x, y in a and of none of the classes in b; give"):
+        aligned([one, replace(B, truth=(None, ()))])
+
+
+def test_tuning_wants_one_class_each() -> None:
+    several = replace(made("good", 2, ("4", "5")), truth=(("x",), ("x", "y")))
+    with pytest.raises(DataError, match=r"^good: 5 is of 2 classes \(x, y\), and accuracy is of videos with"):
+        tuned([several, several], tested=A)
 
 
 @pytest.mark.parametrize("weights", [[1.0], [1, -1], [0, 0], [float("nan"), 1]])
@@ -74,7 +92,7 @@ def test_probabilities() -> None:
 def made(source: str, right: int, videos: tuple[str, ...]) -> Scores:
     """Right about the first ``right`` videos, and undecidedly wrong about the others."""
     rows = [[0.9, 0.1] if number < right else [0.45, 0.55] for number in range(len(videos))]
-    return Scores(source, ("x", "y"), videos, np.array(rows), ("x",) * len(videos))
+    return Scores(source, ("x", "y"), videos, np.array(rows), (("x",),) * len(videos))
 
 
 def test_weights_are_tuned_on_other_videos() -> None:

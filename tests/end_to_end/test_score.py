@@ -20,7 +20,7 @@ def files(tmp_path: Path) -> list[str]:
     """Two models' scores of 30 tested and 30 other videos, in three kinds of files."""
     rng = np.random.default_rng(0)
     for part, names in (("test", "t"), ("val", "v")):
-        truth = tuple(LABELS[n % 3] for n in range(30))
+        truth = tuple((LABELS[n % 3],) for n in range(30))
         videos = tuple(f"{names}{n:02d}.mp4" for n in range(30))
         right = np.eye(3)[[n % 3 for n in range(30)]]
         for name, noise in (("tan", 1.5), ("mifs", 2.0)):

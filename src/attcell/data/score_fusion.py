@@ -47,12 +47,12 @@ def aligned(files: Sequence[Scores]) -> tuple[Scores, ...]:
     videos' true classes.
 
     Raises:
-        DataError: other classes, other videos, or another class of a video; the first difference is named.
+        DataError: other classes, other videos, or other classes of a video; the first difference is named.
     """
     first = files[0]
     alike = (first, *(_like(first, other) for other in files[1:]))
     by_video = zip(*(of.truth for of in alike), strict=True)
-    truth = tuple(next((label for label in labels if label is not None), None) for labels in by_video)
+    truth = tuple(next((names for names in known if names is not None), None) for known in by_video)
     return tuple(replace(of, truth=truth) for of in alike)
 
 
@@ -86,8 +86,8 @@ def tuned(training: Sequence[Scores], tested: Scores) -> Tuned:
 
     Raises:
         CallError: more files than can be tuned.
-        DataError: these files differ, have other classes than the tested ones, do not say the videos'
-            classes, or hold a video that is tested too.
+        DataError: these files differ, have other classes than the tested ones, do not say one class of each
+            video, or hold a video that is tested too.
     """
     if len(training) > MOST_TUNED:
         raise CallError(
@@ -119,12 +119,13 @@ def _like(first: Scores, other: Scores) -> Scores:
     rows = {video: place for place, video in enumerate(other.videos)}
     order = [rows[video] for video in first.videos]
     columns = [other.labels.index(label) for label in first.labels]
-    truth = tuple(other.truth[place] for place in order)
-    for video, label, others in zip(first.videos, first.truth, truth, strict=True):
-        if None not in (label, others) and label != others:
+    known = (other.truth[place] for place in order)
+    truth = tuple(None if names is None else tuple(sorted(names, key=first.labels.index)) for names in known)
+    for video, names, others in zip(first.videos, first.truth, truth, strict=True):
+        if names is not None and others is not None and names != others:
             raise DataError(
-                f"{video} is of class {label} in {first.source} and of class {others} in {other.source}; "
-                "give files of the same annotation"
+                f"{video} is of {_class_words(names)} in {first.source} and of {_class_words(others)} in "
+                f"{other.source}; give files of the same annotation"
             )
     return replace(
         other,
@@ -133,6 +134,10 @@ def _like(first: Scores, other: Scores) -> Scores:
         scores=other.scores[np.ix_(order, columns)],
         truth=truth,
     )
+
+
+def _class_words(names: Sequence[str]) -> str:
+    return f"class {', '.join(names)}" if names else "none of the classes"
 
 
 def _same(ours: Sequence[str], theirs: Sequence[str], what: str, source: str, other: str) -> None:

@@ -84,7 +84,7 @@ class Evaluation:
             published: a paper's figures by the same protocol, to be printed beside ours.
         """
         ids = tuple(record.id for record in self.records)
-        truth = tuple(self.labels[record.label] for record in self.records)
+        truth = tuple((self.labels[record.label],) for record in self.records)
         more = {
             "run": self.run,
             "protocol": self.protocol,
