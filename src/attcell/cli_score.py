@@ -44,7 +44,7 @@ def fuse(
     from attcell.data.score_fusion import aligned, as_probabilities, as_shares, fused, tuned
     from attcell.data.scores import SUFFIXES, read_scores, write_scores
     from attcell.files import check_outputs
-    from attcell.report.score_lines import accuracy_line
+    from attcell.report.score_lines import AP_RULES, figure_line
 
     if len(files) < 2:
         raise CallError("one file alone is nothing to fuse; give two or more")
@@ -66,20 +66,66 @@ def fuse(
         shares, how = found.shares, f"tuned on {found.num_videos} other videos{left_out}"
     whole = fused(tested, shares)
     is_complete = _say_unread(tested)
+    rules = ""
     if out is None or None not in whole.truth:
-        truth = tested[0].true_classes()
         for path, one, share in zip(files, tested, shares, strict=True):
-            print(f"{accuracy_line(str(path), one.scores, truth)}, weight {share:.2f}")
-        print(accuracy_line("fused", whole.scores, truth))
+            print(f"{figure_line(str(path), one)}, weight {share:.2f}")
+        print(figure_line("fused", whole))
+        rules = "" if whole.has_one_class_each else f", {AP_RULES}"
     else:
         print(f"no figures: the files do not say the class of {whole.truth.count(None)} videos")
-    print(
-        f"protocol: {len(files)} files, weights {how}, {len(whole.videos)} videos, unread {whole.num_unread}"
-    )
+    counted = f"{len(whole.videos)} videos, unread {whole.num_unread}"
+    print(f"protocol: {len(files)} files, weights {how}, {counted}{rules}")
     if out is not None:
         parts = [{"file": str(path), "weight": share} for path, share in zip(files, shares, strict=True)]
         write_scores(out, whole, {"protocol": {"fused": parts, "weights": how}})
         print(f"written: {out}")
+    if not is_complete:
+        raise typer.Exit(1)
+
+
+@score_app.command()
+def recognition(
+    files: Annotated[list[Path], typer.Argument(help="Files of scores; each by itself.")],
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            help="Another file of the same videos, which says their classes. Its own scores do not count."
+        ),
+    ] = None,
+    json_path: Annotated[
+        str | None, typer.Option("--json", help="Write the figures to this file, or - for stdout.")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", help="Write the AP of every class.")] = None,
+) -> None:
+    """Accuracy and mAP, and the AP of each class; of videos with several classes mAP and hit@k.
+
+    Example: attcell score recognition tool.csv --truth stan.json --csv ap.csv
+    """
+    from attcell.data.score_truth import with_truth
+    from attcell.data.scores import read_scores
+    from attcell.files import check_outputs, write_json, write_text
+    from attcell.report.recognition import recognition_csv, recognition_report
+
+    inputs = [*files, *([] if truth is None else [truth])]
+    outputs = [csv] if csv is not None else []
+    if json_path is not None and json_path != "-":
+        outputs.append(Path(json_path))
+    check_outputs(outputs, inputs)
+    found = [read_scores(path) for path in files]
+    if truth is not None:
+        known = read_scores(truth)
+        found = [with_truth(one, known) for one in found]
+    reports = [recognition_report(one) for one in found]
+    is_complete = _say_unread(found, "counts as wrong and ranks last")
+    if json_path != "-":
+        print("\n\n".join("\n".join(report.lines()) for report in reports))
+    if csv is not None:
+        write_text(csv, recognition_csv(reports))
+    if json_path is not None:
+        write_json(json_path, {"files": [report.to_dict() for report in reports]})
+    if outputs and json_path != "-":
+        print(f"written: {', '.join(map(str, outputs))}")
     if not is_complete:
         raise typer.Exit(1)
 
@@ -132,14 +178,14 @@ def classes(
         raise typer.Exit(1)
 
 
-def _say_unread(files: Sequence[Scores]) -> bool:
+def _say_unread(files: Sequence[Scores], meaning: str = "counts as wrong") -> bool:
     """Name the videos that a file has no scores of; true if there are none."""
     from attcell.progress import say
 
     for one in files:
         for video, is_read in zip(one.videos, one.is_read(), strict=True):
             if not is_read:
-                say(f"attcell: {video} is unread in {one.source}, and counts as wrong")
+                say(f"attcell: {video} is unread in {one.source}, and {meaning}")
     return not any(one.num_unread for one in files)
 
 

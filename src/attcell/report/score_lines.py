@@ -6,8 +6,26 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from attcell.data.scores import Scores
 from attcell.metrics.by_class import by_gain
+from attcell.metrics.multi_label import mean_average_precision
 from attcell.metrics.recognition import mean_class_accuracy, top_k_accuracy
+
+AP_RULES = "AP not interpolated, ties count together, unread videos last"
+
+
+def figure_line(name: str, found: Scores) -> str:
+    """Accuracy where each video has one class, else mAP.
+
+    Raises:
+        DataError: a video whose classes the file does not say.
+    """
+    if found.has_one_class_each:
+        return accuracy_line(name, found.scores, found.true_classes())
+    mean, number = mean_average_precision(found.scores, found.truth_matrix())
+    if number == 0:
+        return f"{name}: no mAP, for no video is of any of the {len(found.labels)} classes"
+    return f"{name}: mAP {100 * mean:.2f} % over {number} of {len(found.labels)} classes"
 
 
 def accuracy_line(name: str, scores: np.ndarray, truth: np.ndarray) -> str:
