@@ -13,7 +13,7 @@ ROOT = Path(attcell.__file__).parent
 ROWS = [
     "errors", "arguments", "records", "files", "progress", "sections", "config", "nn", "flow", "metrics",
     "video", "data", "engine", "report", "demo", "options", "cli_extract",
-    "cli_predict", "cli_protocol", "cli_score", "cli",
+    "cli_predict", "cli_protocol", "cli_score", "cli_table", "cli",
 ]  # fmt: skip
 PURE = ("nn", "flow", "metrics")  # tensors and arrays only
 FORBIDDEN_IN_PURE = {"os", "pathlib", "json", "av", "cv2", "io", "shutil", "tempfile"}

@@ -16,6 +16,7 @@ import typer
 from attcell.cli_extract import extract_app
 from attcell.cli_protocol import protocol
 from attcell.cli_score import score_app
+from attcell.cli_table import table
 from attcell.errors import AttcellError
 from attcell.options import Crops, Kind, ListRoot, Motions, NumSegments, Split
 
@@ -251,6 +252,8 @@ def predict(
     if failed:
         raise typer.Exit(1)
 
+
+app.command()(table)
 
 if __name__ == "__main__":
     main()
