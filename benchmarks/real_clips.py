@@ -139,7 +139,7 @@ def _late_predictions(runner: JobRunner, kind: str) -> tuple[np.ndarray, dict[st
     for fold in nested.leave_one_out(clips.groups):
         own = [pair for pair in pairs if fold.group in pair]
         held_out, labels = _held_out(runner, [[inner[name, pair] for pair in own] for name in STREAMS], fold)
-        weights = fusion_weights(held_out, labels)
+        weights = fusion_weights(held_out, np.eye(len(clips.labels), dtype=bool)[labels])
         fused = np.tensordot(weights, scores[:, :, fold.test], axes=1)
         predictions[:, fold.test] = fused.argmax(2)
         said[fold.group] = ", ".join(f"{name} {w:.2f}" for name, w in zip(STREAMS, weights, strict=True))

@@ -202,16 +202,15 @@ def test(
     is_own_test = data is None and split is Split.test
     published = loaded.saved.recipe.published if is_own_test else ()
     evaluation.write_scores(folder / "scores.json", published)
-    confusion_picture(
-        evaluation.confusion(),
-        evaluation.labels,
-        folder / "confusion.png",
-        title=f"{model} on {data or split.value}",
-    )
+    written = [folder / "scores.json"]
+    confusion = evaluation.confusion()
+    if confusion is not None:
+        written.append(folder / "confusion.png")
+        confusion_picture(confusion, evaluation.labels, written[-1], f"{model} on {data or split.value}")
     for message in (*evaluation.unread.values(), *evaluation.notes):
         say(f"attcell: {message}")
     print("\n".join(evaluation_lines(evaluation, published)))
-    print(f"written: {folder / 'scores.json'}, {folder / 'confusion.png'}")
+    print(f"written: {', '.join(map(str, written))}")
     if evaluation.unread:
         raise typer.Exit(1)
 

@@ -28,9 +28,11 @@ def protocol(
     Example: attcell protocol recipes/weizmann/*.yaml data.root=weizmann --out runs/weizmann --jobs 2
     """
     from attcell.config import load_recipe
-    from attcell.files import check_output
+    from attcell.data.finished_runs import read_run
+    from attcell.files import check_output, write_text
     from attcell.progress import say
-    from attcell.report.table import write_tables
+    from attcell.report.table import table_of
+    from attcell.report.table_text import as_csv, as_latex, as_markdown
 
     overrides = [word for word in words if "=" in word]
     names = [word for word in words if "=" not in word]
@@ -45,7 +47,11 @@ def protocol(
     unread = {video: why for run in run_protocol(runs, jobs) for video, why in unread_videos(run).items()}
     for why in unread.values():
         say(f"attcell: {why}")
-    print(write_tables([run.scores for run in runs], out))
+    table = table_of([read_run(run.scores) for run in runs])
+    for suffix, text in (("md", as_markdown(table)), ("csv", as_csv(table)), ("tex", as_latex(table))):
+        write_text(out / f"table.{suffix}", text)
+    print(as_markdown(table))
+    print(f"written: {', '.join(str(out / f'table.{suffix}') for suffix in ('md', 'csv', 'tex'))}")
     if unread:
         raise typer.Exit(1)
 

@@ -196,9 +196,9 @@ class ModelSection(Section):
                 "has none: choose stan, san, average or pooled, and fusion early"
             )
         if self.kind != "pooled":
-            self._refuse_foreign(self, ModelSection(), ["pooling", "vlad_size", "vlad_centres"])
+            self._refuse_foreign(self, ["pooling", "vlad_size", "vlad_centres"])
         elif self.pooling != "vlad":
-            self._refuse_foreign(self, ModelSection(), ["vlad_size", "vlad_centres"])
+            self._refuse_foreign(self, ["vlad_size", "vlad_centres"])
         return self
 
     @model_validator(mode="after")
@@ -215,15 +215,15 @@ class ModelSection(Section):
             raise ValueError(f"kind {self.kind} needs the streams frame and flow, not {given}")
         if self.fusion == "late":
             raise ValueError(f"kind {self.kind} joins its branches by itself; leave fusion out")
-        self._refuse_foreign(self, ModelSection(), ["lstm_bidirectional", "uniform_start"])
+        self._refuse_foreign(self, ["lstm_bidirectional", "uniform_start"])
         conv6 = ["conv6_channels", "conv6_relu"]
         for name, stream in self.streams.items():
-            self._refuse_foreign(stream, StreamSection(), conv6, f"streams.{name}.")
+            self._refuse_foreign(stream, conv6, f"streams.{name}.")
         return self
 
-    def _refuse_foreign(self, section: Section, usual: Section, keys: list[str], where: str = "") -> None:
+    def _refuse_foreign(self, section: Section, keys: list[str], where: str = "") -> None:
         for key in keys:
-            if getattr(section, key) != getattr(usual, key):
+            if getattr(section, key) != type(section).model_fields[key].default:
                 raise ValueError(f"kind {self.kind} has no use for {where}{key}; leave it out")
 
     @model_validator(mode="after")

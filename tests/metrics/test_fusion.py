@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attcell.metrics.fusion import STEPS, fusion_weights
+from attcell.metrics.fusion import STEPS
+from attcell.metrics.fusion import fusion_weights as weights_by_truth
+from attcell.metrics.multi_label import mean_average_precision
 
 LABELS = np.arange(12) % 3
 
@@ -17,6 +19,11 @@ LABELS = np.arange(12) % 3
 def sure_of(classes: np.ndarray, probability: float = 0.8) -> np.ndarray:
     """(N, 3) scores with this probability on a class, and the rest even on the others."""
     return np.where(np.eye(3, dtype=bool)[classes], probability, (1 - probability) / 2)
+
+
+def fusion_weights(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The weights for videos of one class each."""
+    return weights_by_truth(scores, np.eye(scores.shape[-1], dtype=bool)[labels])
 
 
 def accuracy(scores: np.ndarray, weights: np.ndarray, labels: np.ndarray) -> float:
@@ -97,3 +104,12 @@ def test_nothing_on_the_grid_does_better(streams: int, videos: int, classes: int
     equal = [weights for weights in grid if accuracy(scores, weights, labels) == best]
     least = min(log_loss(scores, weights, labels) for weights in equal)
     assert log_loss(scores, found, labels) == pytest.approx(least, abs=2e-6)
+
+
+def test_of_videos_of_several_classes_the_average_precision_decides():
+    rng = np.random.default_rng(0)
+    scores, truth = rng.dirichlet(np.ones(3), (2, 12)), rng.random((12, 3)) < 0.4
+    found = weights_by_truth(scores, truth)
+    grid = [np.array([part, STEPS - part]) / STEPS for part in range(STEPS + 1)]
+    values = [mean_average_precision(np.tensordot(one, scores, axes=1), truth)[0] for one in grid]
+    assert mean_average_precision(np.tensordot(found, scores, axes=1), truth)[0] == max(values)

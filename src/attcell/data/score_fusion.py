@@ -102,7 +102,7 @@ def tuned(training: Sequence[Scores], tested: Scores) -> Tuned:
             f"{training[0].source} holds {sorted(both)[0]}, which is tested too: weights tuned on tested "
             "videos would flatter; tune on training videos that were held out"
         )
-    truth = training[0].true_classes()
+    truth = training[0].truth_matrix()
     scores = np.stack([of.scores for of in training])
     read = ~np.isnan(scores).any(axis=(0, 2))
     if not read.any():

@@ -22,7 +22,8 @@ from attcell.engine.inference import VideoScores, mean_scores
 from attcell.engine.material import filled_stores, read_listings, unfit_flow
 from attcell.engine.model_folder import SavedModel
 from attcell.errors import CallError, VideoError
-from attcell.metrics.recognition import confusion_matrix, mean_class_accuracy, top_k_accuracy
+from attcell.metrics.multi_label import hit_rate, mean_average_precision
+from attcell.metrics.recognition import confusion_matrix, mean_class_accuracy, truth_matrix
 from attcell.progress import track
 from attcell.records import VideoRecord
 from attcell.sections import FlowSection, PublishedSection
@@ -35,7 +36,7 @@ class Evaluation:
     Attributes:
         labels: the A classes.
         records: the N videos.
-        scores: (N, A) probabilities; a row of NaN is a video that cannot be read.
+        scores: (N, A); a row of NaN is a video that cannot be read.
         unread: video id → message.
         notes: damage in files of which the rest was used.
         protocol: how the scores were made, in words, by name.
@@ -55,26 +56,36 @@ class Evaluation:
     multi_label: bool = False
 
     def figures(self) -> dict[str, float]:
-        """Top-1, top-5 and mean class accuracy in percent, and top-1 of each stream that says something by
-        itself; unreadable videos count as wrong.
+        """In percent: mean average precision where videos have several classes or none; top-1 and top-5,
+        where each has one at least; mean class accuracy, where each has just one; and the first of these of
+        each stream that says something by itself. Unreadable videos rank last, and are wrong.
 
         There is no top-5 for five classes or fewer: it would say nothing.
         """
-        truth = self.true_classes
-        ranks = (1, 5) if len(self.labels) > 5 else (1,)
-        figures = {f"top{k}": 100 * top_k_accuracy(self.scores, truth, k) for k in ranks}
-        figures["mean_class_accuracy"] = 100 * mean_class_accuracy(self.scores, truth)
-        alone = {f"top1_{name}": 100 * top_k_accuracy(of, truth, 1) for name, of in self.by_stream.items()}
+        figures = self._figures_of(self.scores)
+        first = next(iter(figures))
+        alone = {f"{first}_{name}": self._figures_of(of)[first] for name, of in self.by_stream.items()}
         return {**figures, **alone}
 
-    def confusion(self) -> np.ndarray:
-        """(A, A) counts, true class by row."""
-        return confusion_matrix(self.scores, self.true_classes)
+    def _figures_of(self, scores: np.ndarray) -> dict[str, float]:
+        truth, figures = self.truth, {}
+        if self.multi_label:
+            figures["map"] = mean_average_precision(scores, truth)[0]
+        if truth.any(axis=1).all():
+            ranks = (1, 5) if len(self.labels) > 5 else (1,)
+            figures |= {f"top{k}": hit_rate(scores, truth, k) for k in ranks}
+        if not self.multi_label:
+            figures["mean_class_accuracy"] = mean_class_accuracy(scores, truth.argmax(axis=1))
+        return {name: 100 * value for name, value in figures.items()}
+
+    def confusion(self) -> np.ndarray | None:
+        """(A, A) counts, true class by row; None where a video may have several classes."""
+        return None if self.multi_label else confusion_matrix(self.scores, self.truth.argmax(axis=1))
 
     @property
-    def true_classes(self) -> np.ndarray:
-        """(N,) the true classes."""
-        return np.array([record.label for record in self.records])
+    def truth(self) -> np.ndarray:
+        """(N, A) which classes each video has."""
+        return truth_matrix([record.labels for record in self.records], len(self.labels))
 
     def write_scores(self, path: Path, published: Sequence[PublishedSection] = ()) -> None:
         """Write protocol, figures and every video's scores as JSON, whole or not at all.
@@ -84,7 +95,7 @@ class Evaluation:
             published: a paper's figures by the same protocol, to be printed beside ours.
         """
         ids = tuple(record.id for record in self.records)
-        truth = tuple((self.labels[record.label],) for record in self.records)
+        truth = tuple(tuple(self.labels[one] for one in record.labels) for record in self.records)
         more = {
             "run": self.run,
             "protocol": self.protocol,

@@ -10,6 +10,8 @@ from attcell.engine.inference import mean_scores
 from attcell.engine.material import Material
 from attcell.errors import VideoError
 from attcell.metrics.fusion import fusion_weights
+from attcell.metrics.multi_label import hit_rate
+from attcell.metrics.recognition import truth_matrix
 from attcell.nn import LateFusion
 from attcell.progress import say, track
 
@@ -35,12 +37,12 @@ def tune_fusion(network: LateFusion, material: Material) -> tuple[float, float] 
         with torch.inference_mode():
             found = mean_scores(network, views.inputs, "softmax", kept_features=material.kept_features)
         rows.append(torch.stack(list(found.by_stream.values())).double().cpu().numpy())
-    labels = np.array([record.label for record in material.val_records])
     scores = np.stack(rows, axis=1)
-    weights = fusion_weights(scores, labels)
+    truth = truth_matrix([record.labels for record in material.val_records], scores.shape[-1])
+    weights = fusion_weights(scores, truth)
     network.set_weights(torch.from_numpy(weights))
     named = zip(network.networks, weights, strict=True)
     say("late fusion: " + ", ".join(f"{name} counts {weight:.2f}" for name, weight in named))
     fused = np.einsum("m,mna->na", weights, scores)
-    right = fused[np.arange(len(labels)), labels]
-    return float(np.mean(fused.argmax(axis=1) == labels)), float(-np.log(np.maximum(right, 1e-12)).mean())
+    losses = -(np.log(np.maximum(fused, 1e-12)) * truth).sum(axis=1) / truth.sum(axis=1)
+    return hit_rate(fused, truth, 1), float(losses.mean())

@@ -6,34 +6,45 @@ import itertools
 from collections.abc import Callable, Iterable
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float
+
+from attcell.metrics.multi_label import mean_average_precision
 
 STEPS = 20  # the weights are multiples of a twentieth
 
 
 def fusion_weights(
     scores: Float[np.ndarray, "M N A"],
-    labels: Int[np.ndarray, " N"],
+    truth: Bool[np.ndarray, "N A"],
     watched: Callable[[list[np.ndarray]], Iterable[np.ndarray]] = iter,
 ) -> Float[np.ndarray, " M"]:
     """The weights, none negative and 1 in all, with which the summed scores do best on these videos.
 
-    Accuracy decides, then the log-loss, then how even the weights are.
+    Accuracy decides, or mean average precision where videos have several classes or none; then the log-loss
+    of their classes, then how even the weights are.
 
     Args:
         scores: probabilities by stream and video.
-        labels: the true classes. They must be held-out training videos, never test videos.
+        truth: which classes each video has. They must be held-out training videos, never test videos.
         watched: passes the weights that are tried on, for a progress bar.
     """
-    rows = np.arange(len(labels))
+    own = truth / np.maximum(1, truth.sum(axis=1, keepdims=True))
+    figure = _accuracy if (truth.sum(axis=1) == 1).all() else _precision
 
     def worth(weights: np.ndarray) -> tuple[float, float, float]:
         fused = np.tensordot(weights, scores, axes=1)
-        accuracy = float(np.mean(fused.argmax(axis=1) == labels))
-        loss = float(-np.log(np.maximum(fused[rows, labels], 1e-12)).mean())
-        return accuracy, -round(loss, 6), -float(np.square(weights).sum())
+        loss = float(-(np.log(np.maximum(fused, 1e-12)) * own).sum(axis=1).mean())
+        return figure(fused, truth), -round(loss, 6), -float(np.square(weights).sum())
 
     return max(watched(_simplex(len(scores))), key=worth)
+
+
+def _accuracy(scores: np.ndarray, truth: np.ndarray) -> float:
+    return float(np.mean(truth[np.arange(len(truth)), scores.argmax(axis=1)]))
+
+
+def _precision(scores: np.ndarray, truth: np.ndarray) -> float:
+    return mean_average_precision(scores, truth)[0]
 
 
 def _simplex(num_streams: int) -> list[np.ndarray]:
