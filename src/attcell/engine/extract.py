@@ -21,7 +21,7 @@ from attcell.data.dataset import PlannedViews, ViewPlan, Views
 from attcell.data.feature_store import FeatureStore, content_digest
 from attcell.engine.weights import state_digest
 from attcell.errors import VideoError
-from attcell.nn import Branch, Network, Stream
+from attcell.nn import Branch, Network, PooledStream, Stream
 from attcell.progress import track
 from attcell.records import VideoRecord
 from attcell.video.flow_codes import flow_files_of
@@ -32,7 +32,7 @@ BACKBONE_BATCH = 32
 
 
 def feature_store(
-    folder: Path, name: str, stream: Stream | Branch, spec: InputSpec, plan: ViewPlan
+    folder: Path, name: str, stream: Stream | Branch | PooledStream, spec: InputSpec, plan: ViewPlan
 ) -> FeatureStore:
     """The store of what a stream's backbone makes of these views."""
     flow = {**asdict(spec.flow), "store": spec.flow.store is not None}  # a store is named video by video
@@ -97,7 +97,7 @@ def extract_features(
 
 
 @torch.inference_mode()
-def feature_maps(stream: Stream | Branch, views: Tensor, device: torch.device) -> Tensor:
+def feature_maps(stream: Stream | Branch | PooledStream, views: Tensor, device: torch.device) -> Tensor:
     """(V, T, ...) views to (V, T, F, K, K) feature maps, a bounded number of pictures at a time."""
     frames_each = views.shape[3] if stream.backbone.takes == "clip" else 1
     parts = views.flatten(0, 1).split(max(1, BACKBONE_BATCH // frames_each))
