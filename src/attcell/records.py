@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +16,37 @@ class VideoRecord:
     """One video of a data set.
 
     Attributes:
-        id: the video's name inside its data set, with forward slashes (``wave/alice.mp4``); unique there.
-        path: where the file lies.
+        id: the video's name inside its data set, with forward slashes (``wave/alice.mp4``); unique there. A
+            part of a folder of frames adds its first frame and their number (``wave/alice 12 163``).
+        path: where the file lies, or the folder of frames.
         labels: its classes, counted from 0, in rising order; none for a video of none of the classes.
         group: videos of one group show the same people or scene, so that one of them tells of the others; ""
             where nothing is known. Held-out videos are drawn by whole groups.
+        frames: the part of a folder of frames that is the video, counted from 0; all of it if None.
     """
 
     id: str
     path: Path
     labels: tuple[int, ...]
     group: str = ""
+    frames: range | None = None
 
     @property
     def label(self) -> int:
         """The class of a video that has just one."""
         (label,) = self.labels
         return label
+
+    def part(self, frames: range) -> VideoRecord:
+        """The record of a part of this folder of frames."""
+        return replace(self, id=f"{self.id} {frames.start} {len(frames)}", frames=frames)
+
+    def whole(self) -> VideoRecord:
+        """The record of the whole folder of frames, or of the file."""
+        if self.frames is None:
+            return self
+        name = self.id.removesuffix(f" {self.frames.start} {len(self.frames)}")
+        return replace(self, id=name, frames=None)
 
 
 @dataclass(frozen=True)

@@ -35,8 +35,6 @@ def opened(path: Path, stream: int | None) -> Iterator[tuple[InputContainer, Vid
 
 
 def _check_file(path: Path) -> None:
-    if path.is_dir():
-        raise VideoError(f"{path}: this is a folder, a video file was expected")
     if not path.exists():
         raise VideoError(f"{path}: there is no such file")
     if path.stat().st_size == 0:

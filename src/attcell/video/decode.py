@@ -1,4 +1,4 @@
-"""Video files to RGB frames: one forward pass, only the wanted frames converted, exact presentation times.
+"""Videos to RGB frames: one forward pass, only the wanted frames converted, exact presentation times.
 
 How a frame is counted, timed and shown:
 
@@ -17,6 +17,8 @@ How a frame is counted, timed and shown:
 - *Colours*: the file's own matrix and range; FFmpeg's default, BT.601 of limited range, where it names none.
   BT.2020 is not tone-mapped, transparency is ignored, pixels are taken as square.
 - *Rotation and mirroring* that the file asks for are applied, in quarter turns.
+
+A folder of numbered pictures is read in place of a file (``frame_folder.py``), or a window of its frames.
 """
 
 from __future__ import annotations
@@ -28,8 +30,9 @@ from pathlib import Path
 import numpy as np
 
 from attcell.errors import VideoError
-from attcell.video.decoded import Size, VideoInfo
-from attcell.video.passes import decode_all, decode_wanted, promised_frames
+from attcell.video.decoded import DecodedPass, Size, VideoInfo
+from attcell.video.frame_folder import FrameFolder, open_frames
+from attcell.video.passes import decode_all, decode_wanted, promised_frames, refuse_window
 
 __all__ = ["DecodedFrames", "VideoInfo", "count_frames", "promised_frames", "read_frames"]
 
@@ -50,17 +53,23 @@ class DecodedFrames:
     images: list[np.ndarray]
 
 
-def count_frames(path: Path | str, *, stream: int | None = None) -> VideoInfo:
+def count_frames(path: Path | str, *, stream: int | None = None, frames: range | None = None) -> VideoInfo:
     """Decode the whole video without keeping a frame: how many frames, when, how large, what is damaged.
 
     Args:
-        path: a video file.
-        stream: index of the stream inside the file; the best video stream if None.
+        path: a video file, or a folder of frames.
+        stream: index of the stream inside a file; the best video stream if None.
+        frames: which frames of a folder, counted from 0, are the video; all if None.
 
     Raises:
-        VideoError: the file is missing, empty, not a video, or nothing of it decodes.
+        VideoError: the file is missing, empty, not a video, or nothing of it decodes; the folder is none of
+            frames, or has a gap.
+        CallError: ``frames`` of a file.
     """
     path = Path(path)
+    if path.is_dir():
+        return open_frames(path, frames).decode_all(()).info(path)
+    refuse_window(path, frames)
     decoded = decode_all(path, stream, lambda _: (), "AUTO")
     if decoded.is_damaged:
         decoded = decode_all(path, stream, lambda _: (), "NONE")
@@ -73,6 +82,7 @@ def read_frames(
     *,
     size: Callable[[int, int], Size] | None = None,
     stream: int | None = None,
+    frames: range | None = None,
 ) -> DecodedFrames:
     """Decode the frames that ``choose`` wants, in one forward pass without seeking.
 
@@ -80,20 +90,40 @@ def read_frames(
     its packets, which are counted first without decoding. Then the file is decoded. Should another number of
     frames come out (a wrong index, damage, hidden frames, several frames in a packet),
     ``choose`` is asked again with the true number and the file is read again; only its last answer counts.
+    Of a folder of frames only the wanted ones are decoded, and all if one of these is damaged.
 
     Args:
-        path: a video file.
+        path: a video file, or a folder of frames.
         choose: number of frames N -> the wanted indices (n,), each in [0, N), in any order, repeats allowed.
         size: (width, height) of the frames as shown -> the (width, height) to keep them at; as they are if
             None. Scaling while decoding is what keeps the memory of a large video small.
-        stream: index of the stream inside the file; the best video stream if None.
+        stream: index of the stream inside a file; the best video stream if None.
+        frames: which frames of a folder, counted from 0, are the video; all if None.
 
     Raises:
         VideoError: the file is missing, empty, not a video, nothing of it decodes, or an index is out of
-            range; what ``choose`` raises for the true number of frames passes through.
+            range; the folder is none of frames, or has a gap; what ``choose`` raises for the true number of
+            frames passes through.
+        CallError: ``frames`` of a file.
     """
     path = Path(path)
-    choice, threads = _Choice(path, choose), "AUTO"
+    choice = _Choice(path, choose)
+    if path.is_dir():
+        decoded: DecodedPass = _chosen_pictures(open_frames(path, frames), choice, size)
+    else:
+        refuse_window(path, frames)
+        decoded = _chosen_frames(path, choice, size, stream)
+    if choice.refusal is not None:
+        raise VideoError(f"{path}: {choice.refusal}") from choice.refusal
+    return DecodedFrames(
+        decoded.info(path), choice.wanted, [decoded.images[i] for i in choice.wanted.tolist()]
+    )
+
+
+def _chosen_frames(
+    path: Path, choice: _Choice, size: Callable[[int, int], Size] | None, stream: int | None
+) -> DecodedPass:
+    threads = "AUTO"
 
     def plan(indexed: int) -> frozenset[int]:
         return choice(indexed or promised_frames(path, stream=stream))
@@ -104,11 +134,16 @@ def read_frames(
         threads = "NONE" if decoded.is_damaged else threads
         num_frames = len(decoded.pts)
         decoded = decode_all(path, stream, lambda _, num=num_frames: choice(num), threads, size)  # type: ignore[misc]
-    if choice.refusal is not None:
-        raise VideoError(f"{path}: {choice.refusal}") from choice.refusal
-    return DecodedFrames(
-        decoded.info(path), choice.wanted, [decoded.images[i] for i in choice.wanted.tolist()]
-    )
+    return decoded
+
+
+def _chosen_pictures(
+    folder: FrameFolder, choice: _Choice, size: Callable[[int, int], Size] | None
+) -> DecodedPass:
+    decoded = folder.decode_wanted(choice(len(folder.names)), size)
+    while len(decoded.pts) != choice.num_frames:
+        decoded = folder.decode_all(choice(len(decoded.pts)), size)
+    return decoded
 
 
 class _Choice:

@@ -14,6 +14,7 @@ from torchvision.transforms.v2 import functional as transforms
 from attcell.errors import DataError, VideoError
 from attcell.flow import dequantize, quantize
 from attcell.video.flow_files import FlowFiles, open_flow
+from attcell.video.frame_folder import open_frames
 from attcell.video.motion import PAIRS_AT_ONCE, flow_codes, flow_method
 
 NO_MOTION = 128
@@ -87,22 +88,30 @@ class ComputedFlow:
 
 @dataclass(frozen=True)
 class StoredFlow:
-    """Flow read from disk, measured in pixels of the size that it gets here."""
+    """Flow read from disk, measured in pixels of the size that it gets here.
+
+    Attributes:
+        files: the flow on disk.
+        bound: of its codes.
+        first: the field on disk that goes out from the video's first frame.
+    """
 
     files: FlowFiles
     bound: float
+    first: int = 0
 
     def codes(self, pairs: np.ndarray, rows: np.ndarray, pictures: Tensor) -> Tensor:
-        last = int(pairs[pairs[:, 0] != pairs[:, 1], 0].max(initial=-1))
+        moving = pairs[:, 0] != pairs[:, 1]
+        fields = pairs[moving, 0] + self.first
+        last = int(fields.max(initial=-1))
         if last >= self.files.num_fields:
             raise VideoError(
                 f"{self.files.path} has {self.files.num_fields} flow fields, and the video needs field "
                 f"{last}, counted from 0; it is the flow of another video, or was cut off. Compute it again"
             )
         found = _no_motion(len(pairs), pictures)
-        moving = pairs[:, 0] != pairs[:, 1]
         try:
-            stored = self.files.read(pairs[moving, 0].tolist())
+            stored = self.files.read(fields.tolist())
         except DataError as error:
             raise VideoError(str(error)) from error
         if len(stored):
@@ -114,19 +123,25 @@ def flow_files_of(store: Path, video: Path) -> FlowFiles:
     """A video's flow in a store: the folder or the ZIP file that has the video's own place and name.
 
     ``videos/train/wave/a.mp4`` is looked for as ``STORE/videos/train/wave/a``, then without its first
-    folders, so that a store may hold one split or all of them.
+    folders, so that a store may hold one split or all of them. A folder of frames keeps its whole name, and
+    may have its flow beside the frames.
 
     Raises:
         DataError: it is not there, or is not complete.
+        VideoError: a folder of frames that cannot be read.
     """
-    parts = video.absolute().with_suffix("").parts[1:]
+    is_folder = video.is_dir()
+    parts = (video.absolute() if is_folder else video.absolute().with_suffix("")).parts[1:]
     for first in range(len(parts)):
         folder = store.joinpath(*parts[first:])
         places = [place for place in (folder, folder.with_name(f"{folder.name}.zip")) if place.exists()]
         if len(places) == 2:
             raise DataError(f"{places[0]} and {places[1]} are both flow of {video}; remove one of them")
         if places:
-            return open_flow(places[0])
+            files = open_flow(places[0])
+            if is_folder:
+                _refuse_other_count(files, video)
+            return files
     raise DataError(
         f"{store} holds no flow of {video}: neither a folder {parts[-1]} nor {parts[-1]}.zip in the place "
         "that the video has; compute it with: attcell extract flow"
@@ -136,6 +151,8 @@ def flow_files_of(store: Path, video: Path) -> FlowFiles:
 def check_store(spec: FlowSpec, video: Path, digest: str) -> FlowFiles:
     """A video's flow in a store; refused if it is not there, by another recipe, or of another file.
 
+    Flow beside the frames of a folder was made from what these were made from, so that says nothing.
+
     Args:
         spec: the store, and by what recipe its flow should be.
         video: whose flow.
@@ -143,19 +160,28 @@ def check_store(spec: FlowSpec, video: Path, digest: str) -> FlowFiles:
 
     Raises:
         DataError: which, and in what it differs.
+        VideoError: a folder of frames that cannot be read.
     """
     assert spec.store is not None, "there is a store"
     files = flow_files_of(spec.store, video)
-    if files.description is not None and files.description.get("source") != digest:
+    is_beside = video.is_dir() and files.path.samefile(video)
+    if not is_beside and files.description is not None and files.description.get("source") != digest:
         raise DataError(f"{files.path} is the flow of another file than {video}; compute it again")
     _refuse_other_recipe(files, spec)
     return files
 
 
 def source_of(
-    spec: FlowSpec, video: Path | None = None, *, device: str = "cpu", compiled: bool = False
+    spec: FlowSpec,
+    video: Path | None = None,
+    frames: range | None = None,
+    *,
+    device: str = "cpu",
+    compiled: bool = False,
 ) -> FlowSource:
     """Where a video's flow comes from: the store, or its frames where there is none or no video is named.
+
+    ``frames`` are the part of a folder of frames that is the video; the store has the flow of all.
 
     Raises:
         VideoError: the store lacks it, or has it by another recipe.
@@ -167,7 +193,17 @@ def source_of(
         _refuse_other_recipe(files, spec)
     except DataError as error:
         raise VideoError(str(error)) from error
-    return StoredFlow(files, spec.bound)
+    return StoredFlow(files, spec.bound, 0 if frames is None else frames.start)
+
+
+def _refuse_other_count(files: FlowFiles, folder: Path) -> None:
+    """Where a folder's frames do not all decode, those that do have other numbers than the flow."""
+    num_frames = len(open_frames(folder).names)
+    if files.num_fields < num_frames - 1:
+        raise DataError(
+            f"{files.path} has {files.num_fields} flow fields, and {folder} has {num_frames} frames, which "
+            f"need {num_frames - 1}; compute the flow again from whole frames"
+        )
 
 
 def _refuse_other_recipe(files: FlowFiles, spec: FlowSpec) -> None:

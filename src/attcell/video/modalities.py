@@ -1,4 +1,4 @@
-"""From a video file to the input of each stream: one pass of decoding serves all modalities of a segment.
+"""From a video to the input of each stream: one pass of decoding serves all modalities of a segment.
 
 A segment is seen at one instant, a frame. The *frame* stream gets this frame, the *flow* stream the fields
 between the frames around it, the *clip* stream the frames around it. Near the ends of a video the frames
@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from attcell.errors import VideoError
 from attcell.flow import dequantize, flow_picture, flow_stack, mirrored_codes
 from attcell.video.decode import VideoInfo, read_frames
 from attcell.video.flow_codes import FlowSource, FlowSpec, source_of
@@ -47,13 +48,19 @@ class InputSpec:
         """The same, with flow from the frames instead of from a store, for a video that is in none."""
         return replace(self, flow=replace(self.flow, store=None))
 
-    def flow_of(self, video: Path, *, compiled: bool = False) -> FlowSource:
-        """Where a video's flow comes from. Without a flow stream nothing is opened.
+    def flow_of(self, video: Path, frames: range | None = None, *, compiled: bool = False) -> FlowSource:
+        """Where the flow of a video, or of a part of a folder of frames, comes from. Without a flow stream
+        nothing is opened.
 
         Raises:
             VideoError: the store lacks it, or has it by another recipe.
         """
-        return source_of(self.flow, video if "flow" in self.streams else None, compiled=compiled)
+        return source_of(self.flow, video if self.needs_store else None, frames, compiled=compiled)
+
+    @property
+    def needs_store(self) -> bool:
+        """Whether there is a flow stream whose flow lies on disk."""
+        return "flow" in self.streams and self.flow.store is not None
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,16 +84,19 @@ class Moments:
         return height, width
 
 
-def read_moments(path: Path, spec: InputSpec, choose: Callable[[int], np.ndarray]) -> Moments:
+def read_moments(
+    path: Path, spec: InputSpec, choose: Callable[[int], np.ndarray], frames: range | None = None
+) -> Moments:
     """Decode what all streams need around the instants that ``choose`` wants.
 
     Args:
-        path: a video file.
+        path: a video file, or a folder of frames.
         spec: which frames around an instant are needed.
         choose: number of frames N -> (n,) indices; asked again if the file turns out to have another N.
+        frames: the part of a folder of frames that is the video; all of it if None.
 
     Raises:
-        VideoError: as :func:`attcell.video.decode.read_frames`.
+        VideoError: as :func:`attcell.video.decode.read_frames`, or a damaged folder whose flow lies on disk.
     """
     instants = np.empty(0, dtype=np.int64)
 
@@ -95,7 +105,14 @@ def read_moments(path: Path, spec: InputSpec, choose: Callable[[int], np.ndarray
         instants = choose(num_frames)
         return np.unique(np.concatenate([around.ravel() for around in _frames(instants, num_frames, spec)]))
 
-    decoded = read_frames(path, needed, size=lambda width, height: kept_size(width, height, spec.frame))
+    decoded = read_frames(
+        path, needed, size=lambda width, height: kept_size(width, height, spec.frame), frames=frames
+    )
+    if decoded.info.is_damaged and spec.needs_store and path.is_dir():
+        raise VideoError(
+            f"{path}: {decoded.info.notes[0]}, so that frames have other numbers than their flow on disk; "
+            "get the folder again, or leave it out"
+        )
     return Moments(decoded.info, instants, dict(zip(decoded.indices.tolist(), decoded.images, strict=True)))
 
 

@@ -1,4 +1,4 @@
-"""One pass over a video file: its packets, decoded from the first to the last."""
+"""One pass over a video file: its packets, decoded from the first to the last; all frames of any video."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
+from attcell.errors import CallError
 from attcell.video.container import opened
 from attcell.video.decoded import DecodedPass, Size, VideoInfo
+from attcell.video.frame_folder import open_frames
 from attcell.video.picture import shown_size, to_rgb
 from attcell.video.sparing import Timetable, may_spare, read_timetable
 
@@ -97,13 +99,14 @@ def _needed_frames_decoded(
 
 
 class EveryFrame:
-    """All frames of a video as RGB, one after another, in constant memory.
+    """All frames of a video file, or of a folder of frames, as RGB, one after another, in constant memory.
 
     Iterate it once; then ``info`` tells what the video held. One thread decodes, so that a damaged
     file gives the same frames on every machine.
 
     Raises:
-        VideoError: on iteration, the file is missing, empty or not a video; from ``info``, nothing decoded.
+        VideoError: on iteration, the file is missing, empty or not a video, or the folder is none of frames;
+            from ``info``, nothing decoded.
     """
 
     def __init__(self, path: Path, size: Callable[[int, int], Size] | None = None) -> None:
@@ -112,6 +115,11 @@ class EveryFrame:
         self._decoded: DecodedPass | None = None
 
     def __iter__(self) -> Iterator[np.ndarray]:
+        if self.path.is_dir():
+            folder = open_frames(self.path)
+            self._decoded = pictures = folder.new_pass()
+            yield from folder.frames(pictures, self._size)
+            return
         with opened(self.path, None) as (container, video):
             self._decoded = _prepared(container, video, "NONE")
             reformatter = VideoReformatter()
@@ -204,14 +212,29 @@ def _packets(
     yield None
 
 
-def promised_frames(path: Path, *, stream: int | None = None) -> int:
+def promised_frames(path: Path, *, stream: int | None = None, frames: range | None = None) -> int:
     """How many frames a video's packets promise, without decoding: a quick look whether it can be opened.
 
+    Of a folder of frames it is the number of its pictures, or of those in the window ``frames``.
+
     Raises:
-        VideoError: the file is missing, empty or not a video.
+        VideoError: the file is missing, empty or not a video; the folder is none of frames, or has a gap.
+        CallError: ``frames`` of a file.
     """
+    if path.is_dir():
+        return len(open_frames(path, frames).names)
+    refuse_window(path, frames)
     with opened(path, stream) as (container, video):
         counted = DecodedPass((1, 1), _SOME_RATE, 0)
         for _ in _packets(container, video, counted):
             pass
         return counted.num_packets
+
+
+def refuse_window(path: Path, frames: range | None) -> None:
+    """Raise a CallError for a window of a video file: it would have to be decoded from its beginning."""
+    if frames is not None:
+        raise CallError(
+            f"{path}: {len(frames)} frames from frame {frames.start} on were asked for; a part of the frames "
+            "can be had of a folder of frames alone"
+        )

@@ -1,0 +1,230 @@
+"""A folder of numbered pictures in place of a video file.
+
+- *Names*: ``img_00001.jpg``, ``image_00001.jpg``, ``frame_000001.jpg`` or just ``00001.jpg``, with ``.jpg``,
+  ``.jpeg`` or ``.png``, numbered from 0 or 1 without a gap. Other files, such as flow, are passed over.
+- *Times*, a *reading*: the folder tells none, so 25 frames a second are taken, and ``notes`` says so.
+- *Damage*: as in a video file, frames are what decodes. Where only some are wanted, damage in the others
+  does not show; once some shows, all pictures are decoded, so that the count is the true one.
+- *Sizes*: all pictures are brought to the first one's size. Only those that are looked at are compared.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from PIL import Image
+
+from attcell.errors import VideoError
+from attcell.video.decoded import DecodedPass, Size, VideoInfo
+from attcell.video.picture import to_rgb
+
+FRAMES_A_SECOND = 25
+NO_TIMES = f"a folder of frames tells no times: {FRAMES_A_SECOND} frames a second are taken"
+_NAME = re.compile(r"(img_|image_|frame_|)([0-9]+)\.(?i:jpg|jpeg|png)")
+_EXPECTED = "img_00001.jpg (or image_, frame_, or just the number; .jpg, .jpeg or .png)"
+_UNDECODABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # what Pillow raises
+
+
+def is_frame_name(name: str) -> bool:
+    """Whether a file is named as a frame."""
+    return _NAME.fullmatch(name) is not None
+
+
+def holds_frames(folder: Path) -> bool:
+    """Whether a folder has a file that is named as a frame."""
+    return any(is_frame_name(path.name) for path in folder.iterdir())
+
+
+@dataclass
+class DecodedPictures(DecodedPass):
+    """What came out of one pass over a folder; ``lost`` names the pictures that do not decode."""
+
+    lost: list[str] = field(default_factory=list)
+
+    def lose(self, name: str) -> None:
+        """Note that a picture does not decode."""
+        self.lost.append(name)
+        self.num_refused += 1
+
+    def note_size(self, shown: Size, size: Callable[[int, int], Size] | None) -> None:
+        """Note the width and height of a picture. The first one's is that of all; ``size`` says at which
+        they are kept."""
+        if self.stored_size == (0, 0):
+            self.stored_size = self.shown_size = shown
+            self.kept_size = size(*shown) if size else shown
+        elif shown != self.stored_size:
+            self.other_sizes.add(shown)
+
+    def info(self, path: Path) -> VideoInfo:
+        if not self.pts:
+            raise VideoError(
+                f"{path}: none of its {self.num_packets} pictures decodes, first {self.lost[0]}; "
+                "get the folder again, or leave it out"
+            )
+        info = super().info(path)
+        more = f" and {len(self.lost) - 1} more" if len(self.lost) > 1 else ""
+        lost = [f"does not decode: {self.lost[0]}{more}"] if self.lost else []
+        return replace(info, notes=(*info.notes, *lost, NO_TIMES))
+
+
+@dataclass(frozen=True)
+class FrameFolder:
+    """The frames of a folder, or a window of them.
+
+    Attributes:
+        path: the folder.
+        names: the N pictures, in their order.
+        first: the place of the first of them in the folder, counted from 0.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+    first: int
+
+    def new_pass(self) -> DecodedPictures:
+        """A pass in which nothing is decoded yet."""
+        ticks = (1, FRAMES_A_SECOND)
+        return DecodedPictures(ticks, FRAMES_A_SECOND, 0, num_packets=len(self.names), last_ticks=1)
+
+    def decode_wanted(
+        self, wanted: Collection[int], size: Callable[[int, int], Size] | None = None
+    ) -> DecodedPictures:
+        """Decode the wanted pictures alone. The result has N frames only if nothing was seen to be damaged.
+
+        ``size`` gets the width and height of the first picture, and says at which all are kept.
+        """
+        decoded, reformatter = self.new_pass(), VideoReformatter()
+        try:
+            with _opened(self.path / self.names[0]) as picture:  # reads its header alone
+                decoded.note_size(picture.size, size)
+        except _UNDECODABLE:
+            decoded.lose(self.names[0])
+        else:
+            for place, image in self._decodable(decoded, sorted(wanted), size):
+                decoded.images[place] = _brought_to(decoded.kept_size, image, reformatter)
+        lost = set(decoded.lost)
+        decoded.pts = [self.first + place for place, name in enumerate(self.names) if name not in lost]
+        decoded.dts = [None] * len(decoded.pts)
+        return decoded
+
+    def decode_all(
+        self, wanted: Collection[int], size: Callable[[int, int], Size] | None = None
+    ) -> DecodedPictures:
+        """Decode every picture, and keep the wanted ones, counted among those that decode."""
+        decoded, reformatter = self.new_pass(), VideoReformatter()
+        for index, image in enumerate(self._every(decoded, size)):
+            if index in wanted:
+                decoded.images[index] = _brought_to(decoded.kept_size, image, reformatter)
+        return decoded
+
+    def frames(
+        self, decoded: DecodedPictures, size: Callable[[int, int], Size] | None = None
+    ) -> Iterator[np.ndarray]:
+        """All that decodes as RGB, one after another; what it tells is noted in ``decoded``, a new pass."""
+        reformatter = VideoReformatter()
+        for image in self._every(decoded, size):
+            yield _brought_to(decoded.kept_size, image, reformatter)
+
+    def _every(
+        self, decoded: DecodedPictures, size: Callable[[int, int], Size] | None
+    ) -> Iterator[np.ndarray]:
+        for place, image in self._decodable(decoded, range(len(self.names)), size):
+            decoded.pts.append(self.first + place)
+            decoded.dts.append(None)
+            yield image
+
+    def _decodable(
+        self, decoded: DecodedPictures, places: Iterable[int], size: Callable[[int, int], Size] | None
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        """Of the pictures at these places those that decode, (H, W, 3) of their own sizes."""
+        for place in places:
+            try:
+                with _opened(self.path / self.names[place]) as picture:
+                    image = np.array(picture.convert("RGB"))
+            except _UNDECODABLE:
+                decoded.lose(self.names[place])
+                continue
+            decoded.note_size(_size_of(image), size)
+            yield place, image
+
+
+def open_frames(path: Path, frames: range | None = None) -> FrameFolder:
+    """Look which frames a folder holds, by their names.
+
+    Args:
+        path: the folder.
+        frames: which of its frames, counted from 0; all if None.
+
+    Raises:
+        VideoError: no frames, frames of two numberings, a gap (the first missing one is named), or a window
+            that is not inside.
+    """
+    found: dict[int, str] = {}
+    kinds: dict[str, str] = {}
+    try:
+        names = sorted(entry.name for entry in path.iterdir())
+    except OSError as error:
+        raise VideoError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
+    for name in names:
+        match = _NAME.fullmatch(name)
+        if match is None:
+            continue
+        kinds.setdefault(match[1], name)
+        other = next(iter(kinds.values())) if len(kinds) > 1 else found.setdefault(int(match[2]), name)
+        if other != name:
+            raise VideoError(
+                f"{path}: {other} and {name} are frames of two numberings; take one of them away"
+            )
+    if not found:
+        raise VideoError(
+            f"{path}: this is a folder without frames; a video file was expected, or a folder of pictures "
+            f"named {_EXPECTED}"
+        )
+    _refuse_gaps(path, found)
+    pictures = tuple(found[number] for number in sorted(found))
+    if frames is None:
+        return FrameFolder(path, pictures, 0)
+    if not 0 <= frames.start < frames.stop <= len(pictures):
+        raise VideoError(
+            f"{path}: {len(frames)} frames from frame {frames.start} on were asked for, and the folder has "
+            f"{len(pictures)}, counted from 0"
+        )
+    return FrameFolder(path, pictures[frames.start : frames.stop], frames.start)
+
+
+def _refuse_gaps(path: Path, found: dict[int, str]) -> None:
+    numbers = sorted(found)
+    first = min(numbers[0], 1)
+    missing = next((first + place for place, number in enumerate(numbers) if number != first + place), None)
+    if missing is None:
+        return
+    pattern = found[numbers[0]]
+    digits = _NAME.fullmatch(pattern)[2]  # type: ignore[index]
+    named = pattern.replace(digits, f"{missing:0{len(digits)}d}")
+    num_missing = numbers[-1] - first + 1 - len(numbers)
+    raise VideoError(
+        f"{path}: {named} is missing, the first of {num_missing}; frames are numbered from 0 or 1 without a "
+        "gap. Get the folder again, or leave it out."
+    )
+
+
+def _opened(path: Path) -> Image.Image:
+    return Image.open(path, formats=("JPEG", "PNG"))
+
+
+def _size_of(image: np.ndarray) -> Size:
+    height, width = image.shape[:2]
+    return width, height
+
+
+def _brought_to(size: Size, image: np.ndarray, reformatter: VideoReformatter) -> np.ndarray:
+    """An image at another width and height, scaled as the frames of a video file are."""
+    if _size_of(image) == size:
+        return image
+    return to_rgb(VideoFrame.from_ndarray(image, format="rgb24"), size, reformatter)
