@@ -121,7 +121,8 @@ def test_all_bad_lines_are_reported_with_their_numbers(tmp_path):
     with pytest.raises(DataError) as caught:
         read_source(path, labels=["x", "y"])
     assert str(caught.value).split("\n") == [
-        f"{path}: 5 bad lines; expected 'path label' with labels from 0:",
+        f"{path}: 5 bad lines; expected 'path label', or 'folder frames label' for a folder of frames, "
+        "with labels from 0:",
         f"{path}:2: a path and a label are needed: 'b.mp4'",
         f"{path}:4: the label 'one' is not a whole number from 0: 'c.mp4 one'",
         f"{path}:5: the label '-1' is not a whole number from 0: 'd.mp4 -1'",

@@ -51,7 +51,7 @@ class TestVideos:
             ("sound.wav", "there is no video in this file, FFmpeg finds only audio. Leave it out."),
             ("text.mp4", "not a video that FFmpeg can read"),
             ("noise.avi", "not a video that FFmpeg can read"),
-            ("folder.mp4", "this is a folder, a video file was expected"),
+            ("folder.mp4", "this is a folder without frames"),
         ],
     )
     def test_it_is_named_and_nothing_is_written(self, attcell: Run, model, tmp_path, name, message):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -11,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from attcell.data.feature_store import content_digest
 from attcell.data.sources import Listing, files_under, is_video_name, read_source
 from attcell.errors import VideoError
 from attcell.records import VideoRecord
 from attcell.video.decode import count_frames
+from attcell.video.frame_folder import holds_frames, open_frames
 
 FEW_FRAMES = 25  # the number of segments at test: shorter videos repeat frames there
 _NUM_SHOWN = 20
@@ -25,7 +26,7 @@ class CheckedVideo:
     """One video of the source: what decoding it gave, or why it gave nothing."""
 
     id: str
-    label: int
+    labels: tuple[int, ...]
     num_frames: int = 0
     seconds: float = 0.0
     size: str = ""
@@ -50,7 +51,8 @@ class CheckReport:
         surplus: videos that lie there but that the source does not name: not in the list, or outside any
             class folder. No fault, for a list of training videos leaves the others out.
         ignored: other files of a folder per class, and class folders without a video. No fault either.
-        duplicates: ids of videos whose files are the same, byte for byte.
+        duplicates: ids of videos whose files are the same, byte for byte; frames also by their
+            names.
     """
 
     source: str
@@ -152,7 +154,7 @@ class CheckReport:
         ]
 
     def _of_class(self, label: int) -> dict[str, Any]:
-        videos = [video for video in self.videos if video.label == label]
+        videos = [video for video in self.videos if label in video.labels]
         return {
             "label": self.labels[label],
             "videos": len(videos),
@@ -188,37 +190,51 @@ def check_source(
 
 def _checked(record: VideoRecord) -> CheckedVideo:
     if not record.path.exists():
-        return CheckedVideo(record.id, record.label, is_missing=True, error=f"{record.path}: missing")
+        return CheckedVideo(record.id, record.labels, is_missing=True, error=f"{record.path}: missing")
     try:
-        info = count_frames(record.path)
+        info = count_frames(record.path, frames=record.frames)
     except VideoError as error:
-        return CheckedVideo(record.id, record.label, error=str(error))
+        return CheckedVideo(record.id, record.labels, error=str(error))
     size = f"{info.width}x{info.height}"
     return CheckedVideo(
-        record.id, record.label, info.num_frames, info.duration_seconds, size, info.notes, info.is_damaged
+        record.id, record.labels, info.num_frames, info.duration_seconds, size, info.notes, info.is_damaged
     )
 
 
 def _surplus(source: Path, root: Path | str | None, listing: Listing) -> list[Path]:
     if source.is_dir():
-        return [path for path in listing.ignored if path.is_file() and is_video_name(path)]
+        return [path for path in listing.ignored if _is_video(path)]
     named = {record.path.resolve() for record in listing.records}
     folder = source.parent if root is None else Path(root)
-    return [path for path in files_under(folder) if is_video_name(path) and path.resolve() not in named]
+    return [path for path in files_under(folder) if _is_video(path) and path.resolve() not in named]
+
+
+def _is_video(path: Path) -> bool:
+    return holds_frames(path) if path.is_dir() else is_video_name(path)
 
 
 def _duplicates(records: Iterable[VideoRecord]) -> tuple[tuple[str, ...], ...]:
     """Groups of ids with the same bytes; only files of one length are read."""
     by_length: dict[int, list[VideoRecord]] = {}
     for record in records:
-        if record.path.is_file() and (length := record.path.stat().st_size):
+        if length := _num_bytes(record):
             by_length.setdefault(length, []).append(record)
     by_bytes: dict[str, list[str]] = {}
     for alike in by_length.values():
         for record in alike if len(alike) > 1 else []:
-            with record.path.open("rb") as file:
-                by_bytes.setdefault(hashlib.file_digest(file, "sha256").hexdigest(), []).append(record.id)
+            by_bytes.setdefault(content_digest(record.path, record.frames), []).append(record.id)
     return tuple(tuple(ids) for ids in by_bytes.values() if len(ids) > 1)
+
+
+def _num_bytes(record: VideoRecord) -> int:
+    """Of a file, or of a folder's frames together; 0 where there is nothing to read."""
+    if not record.path.is_dir():
+        return record.path.stat().st_size if record.path.exists() else 0
+    try:
+        folder = open_frames(record.path, record.frames)
+    except VideoError:
+        return 0
+    return sum((record.path / name).stat().st_size for name in folder.names)
 
 
 def _section(title: str, entries: list[str]) -> list[str]:

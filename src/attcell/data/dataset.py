@@ -18,6 +18,7 @@ from torch.utils.data import Dataset
 from attcell.data.feature_store import FeatureStore
 from attcell.errors import VideoError
 from attcell.records import VideoRecord
+from attcell.video.frame_folder import NO_TIMES
 from attcell.video.modalities import InputSpec, make_canvas, read_moments
 from attcell.video.motion import worth_compiling
 from attcell.video.segments import ShortPolicy, fixed_frames, random_frames
@@ -107,9 +108,12 @@ class TrainingVideos(Dataset[Sample | VideoError]):
         rng = np.random.default_rng([self.seed, SEGMENT_DRAW, position])
         spec = self.spec
         try:
-            flow = spec.flow_of(record.path, compiled=worth_compiling(len(self.records)))
+            flow = spec.flow_of(record.path, record.frames, compiled=worth_compiling(len(self.records)))
             moments = read_moments(
-                record.path, spec, lambda num: random_frames(num, self.num_segments, rng, self.short)
+                record.path,
+                spec,
+                lambda num: random_frames(num, self.num_segments, rng, self.short),
+                record.frames,
             )
             size = crop_source_size(moments.size, spec.frame)
             canvas = make_canvas(moments, spec, size, flow)
@@ -119,7 +123,7 @@ class TrainingVideos(Dataset[Sample | VideoError]):
             canvas.view(spec, random_crop(size, spec.frame, rng)),
             labels=record.labels,
             position=position,
-            notes=_named(record, moments.info.notes),
+            notes=_named(record, _worth_saying(moments.info.notes)),
         )
 
 
@@ -179,8 +183,8 @@ class PlannedViews(Dataset[Views | VideoError]):
     def __getitem__(self, index: int) -> Views | VideoError:
         record, spec, plan = self.records[index], self.spec, self.plan
         try:
-            flow = spec.flow_of(record.path, compiled=worth_compiling(len(self.records)))
-            moments = read_moments(record.path, spec, plan.instants)
+            flow = spec.flow_of(record.path, record.frames, compiled=worth_compiling(len(self.records)))
+            moments = read_moments(record.path, spec, plan.instants, record.frames)
             size = plan.canvas_size(moments.size, spec.frame)
             canvas = make_canvas(moments, spec, size, flow)
         except VideoError as error:
@@ -190,7 +194,7 @@ class PlannedViews(Dataset[Views | VideoError]):
             name: torch.cat([view[name].unflatten(0, (plan.num_positions, -1)) for view in seen])
             for name in spec.streams
         }
-        return Views(inputs, moments.info.notes)
+        return Views(inputs, _worth_saying(moments.info.notes))
 
 
 class TrainingFeatures(Dataset[Sample]):
@@ -243,6 +247,11 @@ class KeptViews(Dataset[Views]):
         kept = {name: store.read(self.records[index]) for name, store in self.stores.items()}
         notes = next(iter(kept.values()))[1]
         return Views({name: maps.float() for name, (maps, _) in kept.items()}, notes)
+
+
+def _worth_saying(notes: tuple[str, ...]) -> tuple[str, ...]:
+    """Without the note that every folder of frames has: no time is used here."""
+    return tuple(note for note in notes if note != NO_TIMES)
 
 
 def _named(record: VideoRecord, notes: tuple[str, ...]) -> tuple[str, ...]:

@@ -19,8 +19,8 @@ from attcell.data.annotations import (
     weizmann,
 )
 from attcell.data.annotations.records import AnnotatedVideo, Annotation
+from attcell.data.listing import Listing
 from attcell.data.on_disk import find_videos
-from attcell.data.sources import Listing
 from attcell.errors import CallError, DataError
 from attcell.progress import say
 from attcell.records import VideoRecord

@@ -1,40 +1,47 @@
-"""The videos that a recipe's data section names: a source of the user's own, or a known data set."""
+"""What a source of videos comes to, whether it is a folder per class or a list file."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from dataclasses import dataclass
+from pathlib import Path
 
-from attcell.data.known_sets import set_listing
-from attcell.data.sources import Listing, read_source
-from attcell.sections import DataSection
+from attcell.records import VideoRecord
+
+# fmt: off
+VIDEO_SUFFIXES = frozenset({
+    ".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".gif", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mjpg",
+    ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".ts", ".vob", ".webm", ".wmv",
+    ".y4m",
+})
+# fmt: on
+_NUM_SHOWN = 10  # bad lines or names in one message
 
 
-def part_listing(
-    data: DataSection, part: Literal["train", "val", "test"], labels: Sequence[str] | None = None
-) -> Listing | None:
-    """The videos of one part; None where the section names none.
+@dataclass(frozen=True)
+class Listing:
+    """The videos of a source.
 
-    Args:
-        data: a recipe's section. What it holds out of its training videos is still among them here.
-        part: a known data set has train and test.
-        labels: a model's classes; by default those that the source shows.
-
-    Raises:
-        CallError, DataError: a source that is not there or not right.
+    Attributes:
+        records: every video, in the list's order, or by class and then by path.
+        labels: the A class names; ``record.labels`` count in them from 0.
+        ignored: what a folder per class holds besides: files that are not videos by their suffix, videos
+            outside any class folder, and class folders without a video.
+        multi_label: a video may have several classes, or none.
     """
-    if data.dataset is not None:
-        assert data.root is not None, "checked by the section"
-        if part == "val":
-            return None
-        return set_listing(
-            data.dataset,
-            data.root,
-            data.annotations,
-            data.split,
-            part,
-            leave_out_missing=data.missing == "leave_out",
-            labels=labels,
-        )
-    source = {"train": data.train, "val": data.val, "test": data.test}[part]
-    return None if source is None else read_source(source, data.root, labels)
+
+    records: tuple[VideoRecord, ...]
+    labels: tuple[str, ...]
+    ignored: tuple[Path, ...] = ()
+    multi_label: bool = False
+
+
+def is_video_name(path: Path) -> bool:
+    """Whether the suffix is one that videos have."""
+    return path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def shortened(items: Sequence[str], separator: str) -> str:
+    """The first items in one text, and how many more there are."""
+    more = f"{separator}and {len(items) - _NUM_SHOWN} more" if len(items) > _NUM_SHOWN else ""
+    return separator.join(items[:_NUM_SHOWN]) + more

@@ -11,10 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from attcell.data.sources import VIDEO_SUFFIXES, is_video_name, walked
+from attcell.data.listing import VIDEO_SUFFIXES, is_video_name
+from attcell.data.sources import files_under
 from attcell.errors import DataError
-
-_PICTURES = (".jpg", ".jpeg", ".png")
 
 
 @dataclass(frozen=True)
@@ -72,13 +71,8 @@ def stem_of(name: str) -> str:
 
 
 def _places(root: Path) -> list[Path]:
-    """Every video below a folder: files by their suffix, and folders of pictures."""
-    found = []
-    for here, names in walked(root):
-        found += [here / name for name in names if is_video_name(Path(name))]
-        if any(name.lower().endswith(_PICTURES) for name in names):
-            found.append(here)
-    return sorted(found)
+    """Every video below a folder: files by their suffix, and folders of frames."""
+    return [place for place in files_under(root) if is_video_name(place) or place.is_dir()]
 
 
 def _only(video: str, alike: list[Path]) -> Path:

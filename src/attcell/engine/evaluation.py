@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from attcell.arguments import shown
 from attcell.config import Recipe
 from attcell.data.dataset import KeptViews, PlannedViews, ViewPlan
-from attcell.data.listing import part_listing
+from attcell.data.recipe_videos import part_listing
 from attcell.data.scores import Scores, write_json_scores
 from attcell.data.sources import Listing, read_source
 from attcell.engine.build import evaluation_plan, input_spec

@@ -15,7 +15,7 @@ from attcell.config import Recipe
 from attcell.data.dataset import KeptViews, PlannedViews, TrainingFeatures, TrainingVideos, ViewPlan
 from attcell.data.feature_store import FeatureStore, content_digest
 from attcell.data.holdout import hold_out
-from attcell.data.listing import part_listing
+from attcell.data.recipe_videos import part_listing
 from attcell.engine.build import evaluation_plan, input_spec, training_plan
 from attcell.engine.extract import channel_figures, extract_features, feature_store
 from attcell.errors import DataError, VideoError

@@ -19,7 +19,7 @@ import torch
 
 from attcell.config import Recipe, check_recipe
 from attcell.data.known_sets import KNOWN_SETS
-from attcell.data.listing import part_listing
+from attcell.data.recipe_videos import part_listing
 from attcell.engine.build import build_network, evaluation_plan, training_plan
 from attcell.engine.evaluation import evaluate_model, listing_of
 from attcell.engine.inference import best_device
