@@ -217,7 +217,7 @@ def test(
 
 @app.command()
 def predict(
-    videos: Annotated[list[Path], typer.Argument(help="Video files.")],
+    videos: Annotated[list[Path], typer.Argument(help="Video files, or folders of frames.")],
     model: Annotated[str, typer.Option(help="A model folder, or a Hugging Face id.")],
     segments: NumSegments = None,
     json_path: Annotated[

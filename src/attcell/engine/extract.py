@@ -57,11 +57,11 @@ def feature_store(
     return FeatureStore(folder, made_by, None if flow_store is None else partial(_name_with_flow, flow_store))
 
 
-def _name_with_flow(store: Path, video: Path) -> str:
+def _name_with_flow(store: Path, video: Path, frames: range | None) -> str:
     """A name for a video's content and what its flow on disk was made by, for that may be made again."""
     flow = flow_files_of(store, video)
     described = str(flow.path) if flow.description is None else json.dumps(flow.description, sort_keys=True)
-    return hashlib.sha256(f"{content_digest(video)} {described}".encode()).hexdigest()[:24]
+    return hashlib.sha256(f"{content_digest(video, frames)} {described}".encode()).hexdigest()[:24]
 
 
 def extract_features(

@@ -104,7 +104,7 @@ def extract_flow(
     """Compute the flow of each video to ``out``; what is there by the same recipe is kept.
 
     Args:
-        listing: the videos.
+        listing: the videos. Of a folder of frames the flow of all is computed, once for all its parts.
         out: the store; a video ``wave/alice.mp4`` becomes ``OUT/wave/alice``, a folder or a ZIP file.
         recipe: how.
         form: one folder or one ZIP file a video.
@@ -114,11 +114,13 @@ def extract_flow(
         compiled: compile the inner loop; by default where there is a compiler and enough work.
 
     Raises:
-        CallError: two videos that would become one folder.
+        CallError: two videos that would become one folder, or flow that would replace a video.
         DataError: the store holds flow by another recipe.
     """
-    jobs = [_Job(record, _place(out, record, form), recipe, form) for record in listing.records]
+    records = {record.id: record for record in map(VideoRecord.whole, listing.records)}
+    jobs = [_Job(record, _place(out, record, form), recipe, form) for record in records.values()]
     _refuse_twins(jobs)
+    _refuse_overwriting(jobs)
     outcome, missing = FlowOutcome(), []
     for job in jobs[shard[0] - 1 :: shard[1]]:
         if _is_there(job, rebuild):
@@ -147,7 +149,8 @@ class _Job:
 
 
 def _place(out: Path, record: VideoRecord, form: str) -> Path:
-    inside = [part for part in Path(record.id).with_suffix("").parts if part not in ("/", "..")]
+    name = Path(record.id) if record.path.is_dir() else Path(record.id).with_suffix("")
+    inside = [part for part in name.parts if part not in ("/", "..")]
     place = out.joinpath(*inside)  # a list may name videos by paths from the root or from a folder above
     return place if form == "folder" else place.with_name(f"{place.name}.zip")
 
@@ -158,6 +161,20 @@ def _refuse_twins(jobs: Sequence[_Job]) -> None:
         other = owners.setdefault(job.place, job.record.id)
         if other != job.record.id:
             raise CallError(f"{other} and {job.record.id} would both become {job.place}; rename one of them")
+
+
+def _refuse_overwriting(jobs: Sequence[_Job]) -> None:
+    """A folder of flow replaces what is there, which must not be frames that others are computed from."""
+    taken: set[Path] = set()
+    for job in jobs:
+        path = job.record.path.resolve()
+        taken.update((path, *path.parents))
+    for job in jobs:
+        if job.place.resolve() in taken:
+            raise CallError(
+                f"the flow of {job.record.id} would replace {job.place}, which holds videos; name another "
+                "folder for the flow"
+            )
 
 
 def _is_there(job: _Job, rebuild: bool) -> bool:
@@ -204,7 +221,10 @@ def _is_whole(job: _Job, rebuild: bool) -> bool:
 
 
 def _made_by(job: _Job) -> dict[str, Any]:
-    source = content_digest(job.record.path) if job.record.path.is_file() else None
+    try:
+        source = content_digest(job.record.path) if job.record.path.exists() else None
+    except VideoError:  # a folder of frames that cannot be read: it is named when it is decoded
+        source = None
     return {**job.recipe.described(), "source": source}
 
 

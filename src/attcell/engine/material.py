@@ -75,7 +75,10 @@ def read_listings(recipe: Recipe, labels: Sequence[str] | None = None) -> Listin
     given = part_listing(data, "val", listing.labels)
     if given is not None:
         val = given.records
-        shared = {record.path.resolve() for record in listing.records} & {r.path.resolve() for r in val}
+        trained = {(record.path.resolve(), record.frames) for record in listing.records}
+        shared = [
+            record.path.resolve() for record in val if (record.path.resolve(), record.frames) in trained
+        ]
         if shared:
             say(
                 f"warning: {len(shared)} videos are in both data.train and data.val, first {min(shared)}; "
@@ -137,11 +140,11 @@ def unfit_flow(recipe: Recipe, records: Sequence[VideoRecord]) -> dict[Path, str
     spec = input_spec(recipe).flow
     of_others: dict[Path, Path] = {}  # flow that does not say what it was made from → the video that has it
     paths = dict.fromkeys(record.path for record in records)
-    there = [path for path in paths if path.is_file()]  # others are named for that
+    there = [path for path in paths if path.exists()]  # others are named for that
     for path in track(there, len(there), "checking flow"):
         try:
             files = check_store(spec, path, content_digest(path))
-        except DataError as error:
+        except (DataError, VideoError) as error:
             unfit[path] = str(error)
             continue
         if files.description is None and of_others.setdefault(files.path, path) != path:
@@ -180,7 +183,7 @@ def _decoded(recipe: Recipe, listings: Listings) -> tuple[Dataset[Any], Dataset[
     records = (*listings.train, *listings.val)
     for record in track(records, len(records), "opening"):
         try:
-            promised_frames(record.path)
+            promised_frames(record.path, frames=record.frames)
         except VideoError as error:
             unread.append(str(error))
     if unread:

@@ -35,10 +35,10 @@ class Model(ModelHubMixin):
         return self.saved.labels
 
     def predict(self, video: str | Path, *, segments: int | None = None) -> Prediction:
-        """Predict the class of a video file, with the attention over its regions and segments.
+        """Predict the class of a video, with the attention over its regions and segments.
 
         Args:
-            video: path of a video file.
+            video: path of a video file, or of a folder of frames such as img_00001.jpg.
             segments: T; by default the recipe's ``segments.test``.
 
         Raises:

@@ -27,7 +27,7 @@ def predict_video(model: SavedModel, path: Path, num_segments: int | None = None
 
     Args:
         model: its network decides the device.
-        path: a video file.
+        path: a video file, or a folder of frames.
         num_segments: T; by default the recipe's.
 
     Raises:
