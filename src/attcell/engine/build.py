@@ -10,6 +10,7 @@ from torch import nn
 from attcell.arguments import shown, whole_number
 from attcell.config import Recipe
 from attcell.data.dataset import ViewPlan
+from attcell.engine.fc6_weights import load_fc6_weights
 from attcell.engine.weights import load_all_but_classifiers, load_backbone_weights, load_stream
 from attcell.errors import CallError
 from attcell.nn import (
@@ -19,12 +20,17 @@ from attcell.nn import (
     Backbone,
     Branch,
     LateFusion,
+    LinearSVM,
     Network,
     Normalise,
+    Pooled,
+    PooledStream,
     Stream,
+    SVMNetwork,
     UniformAttention,
     branch_selection,
     build_backbone,
+    build_pooling,
     cnn,
     fc_fusion,
     san,
@@ -47,6 +53,8 @@ def build_network(recipe: Recipe, num_classes: int, *, load_weights: bool) -> Ne
         ModelError: weights that do not fit.
     """
     sections = {str(name): section for name, section in recipe.model.streams.items()}
+    if recipe.model.kind == "pooled":
+        return _build_pooled(sections, recipe, load_weights=load_weights)
     if recipe.model.has_branches:
         branches = {name: _build_branch(name, section, recipe) for name, section in sections.items()}
         network = _join_branches(branches, recipe.model, num_classes)
@@ -60,6 +68,28 @@ def build_network(recipe: Recipe, num_classes: int, *, load_weights: bool) -> Ne
     elif load_weights:
         _load_weights(parts, recipe)
     return network
+
+
+def _build_pooled(sections: Mapping[str, StreamSection], recipe: Recipe, *, load_weights: bool) -> Pooled:
+    """Streams without attention; VLAD's centres come later, from the training videos."""
+    model, streams = recipe.model, {}
+    for name, section in sections.items():
+        backbone = _build_backbone(name, section, recipe)
+        pooling = build_pooling(
+            model.pooling,
+            backbone,
+            recipe.input.size,
+            frames=recipe.clip.frames,
+            dims=model.vlad_size,
+            centres=model.vlad_centres,
+        )
+        streams[name] = PooledStream(backbone, pooling, normalise=_normalise(name, recipe))
+    if load_weights:
+        _load_weights(streams, recipe)
+        for name, stream in streams.items():
+            if model.pooling == "fc6":
+                load_fc6_weights(stream, sections[name].weights, name)
+    return Pooled(streams)
 
 
 def with_svm(network: Network, recipe: Recipe, num_classes: int) -> Network:

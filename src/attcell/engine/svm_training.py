@@ -18,15 +18,13 @@ from attcell.data.dataset import KeptViews, PlannedViews, Views
 from attcell.engine.build import input_spec, training_plan
 from attcell.engine.extract import feature_maps
 from attcell.engine.material import Listings, filled_stores
-from attcell.engine.svm_fit import choose_and_fit, fit_vlad
+from attcell.engine.svm_fit import choose_and_fit
+from attcell.engine.vlad_fit import fit_vlad, sample_descriptors
 from attcell.errors import DataError, VideoError
 from attcell.metrics.recognition import truth_matrix
 from attcell.nn import STAN, Pooled, SVMNetwork
-from attcell.nn.pooled import VLAD
 from attcell.progress import say, track
 from attcell.records import VideoRecord
-
-DESCRIPTORS_A_VIDEO = 256  # from which PCA and the centres of VLAD are learnt
 
 
 def train_svm(body: STAN | Pooled, recipe: Recipe, listings: Listings, device: torch.device) -> SVMNetwork:
@@ -88,18 +86,12 @@ def _learn_centres(
     body: Pooled, recipe: Recipe, views: Dataset[Views | VideoError] | Dataset[Views], device: torch.device
 ) -> None:
     """Fill each stream's VLAD by local descriptors of the training videos, the same number of each."""
-    rng = np.random.default_rng(recipe.train.seed)
-    drawn: dict[str, list[np.ndarray]] = {name: [] for name in body.names}
-    for maps in _maps(body, recipe, views, device, "descriptors"):
-        for name, of_stream in maps.items():
-            rows = of_stream.movedim(2, -1).flatten(end_dim=-2)
-            chosen = rng.integers(len(rows), size=min(len(rows), DESCRIPTORS_A_VIDEO))
-            drawn[name].append(rows[torch.from_numpy(chosen)].float().cpu().numpy())
-    model = recipe.model
-    for name, rows in drawn.items():
-        pooling = body.stream(name).pooling
-        assert isinstance(pooling, VLAD), "the recipe says so"
-        pooling.fit(*fit_vlad(np.concatenate(rows), model.vlad_size, model.vlad_centres, recipe.train.seed))
+    model, seed = recipe.model, recipe.train.seed
+    for name in model.streams:
+        of_stream = (maps[name] for maps in _maps(body, recipe, views, device, f"descriptors of {name}"))
+        drawn = sample_descriptors(of_stream, len(views), seed)  # type: ignore[arg-type]
+        fitted = fit_vlad(drawn, model.vlad_size, model.vlad_centres, seed)
+        body.stream(name).pooling.load_state_dict(fitted.state_dict())
 
 
 def _maps(

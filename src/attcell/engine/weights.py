@@ -52,13 +52,27 @@ def load_backbone_weights(backbone: Backbone, weights: str, stream: str = "frame
     """
     if weights == "none":
         return
-    if weights == "pretrained":
-        state = _as_built(backbone, _pretrained(backbone))
-    elif Path(weights).is_dir():
+    if Path(weights).is_dir() and weights != "pretrained":
         state = _backbone_of_model(Path(weights), stream)
     else:
-        state = _as_built(backbone, _read(Path(weights)))
+        state = published_state(backbone, weights)
     _fit(backbone, state, weights)
+
+
+def published_state(backbone: Backbone, weights: str) -> dict[str, Tensor]:
+    """All weights of a backbone's whole network, also of the layers that it was cut off from.
+
+    Args:
+        backbone: whose names the keys get.
+        weights: ``pretrained``, or a file with the published key names.
+
+    Raises:
+        CallError: ``pretrained`` for a backbone without published weights, or no such file.
+        ModelError: the file holds no weights, or cannot be downloaded.
+    """
+    state = _pretrained(backbone) if weights == "pretrained" else _read(Path(weights))
+    readers = {"c3d": from_published, "googlenet_v1": without_batch_norm}
+    return readers[backbone.name](state) if backbone.name in readers else state
 
 
 def load_stream(stream: Stream | Branch, folder: Path, name: str) -> None:
@@ -73,7 +87,7 @@ def load_stream(stream: Stream | Branch, folder: Path, name: str) -> None:
         CallError: no model folder.
         ModelError: it has no such stream, or one of another shape.
     """
-    state = _of_model(folder, name)
+    state = state_of_stream(folder, name)
     wanted = stream.state_dict()
     reasons = misfit(wanted, state, wanted)
     if reasons:
@@ -173,28 +187,27 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     return {key.removeprefix("module."): value for key, value in content.items()}
 
 
-def _as_built(backbone: Backbone, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Published weights as our backbone has them."""
-    readers = {"c3d": from_published, "googlenet_v1": without_batch_norm}
-    return readers[backbone.name](state) if backbone.name in readers else state
-
-
 def _backbone_of_model(folder: Path, stream: str) -> dict[str, Tensor]:
     """The backbone of a model folder's stream, under its published keys."""
     prefix = "backbone.body."
     state = {
         key.removeprefix(prefix): value
-        for key, value in _of_model(folder, stream, "frame").items()
+        for key, value in state_of_stream(folder, stream, "frame").items()
         if key.startswith(prefix)
     }
     return {key.removeprefix("network."): value for key, value in state.items()}  # timm's models are wrapped
 
 
-def _of_model(folder: Path, *streams: str) -> dict[str, Tensor]:
-    """The weights of the first of these streams that a model has, whichever kind of network it is."""
+def state_of_stream(folder: Path, *streams: str) -> dict[str, Tensor]:
+    """The weights of the first of these streams that a model has, whichever kind of network it is.
+
+    Raises:
+        CallError: no model folder.
+        ModelError: it has none of these streams.
+    """
     state = _state_of(folder)
     for stream in streams:
-        prefixes = ("streams", f"networks.{stream}.streams", "branches")
+        prefixes = ("streams", f"networks.{stream}.streams", "branches", "body.streams")
         for prefix in (*(f"{place}.{stream}." for place in prefixes), f"{stream}."):
             found = {
                 key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)

@@ -96,6 +96,9 @@ class STAN(nn.Module):
         lstm_hidden: hidden states of the LSTM (the paper's 1,024).
         dropout: before the classifier. *Reading*: 0.5; the paper gives no number.
         temporal: what looks at the segments; by default :class:`TemporalAttention`.
+
+    Attributes:
+        dim: numbers of f_att^t and f_att, the streams' D together.
     """
 
     def __init__(
@@ -109,10 +112,10 @@ class STAN(nn.Module):
     ) -> None:
         super().__init__()
         self.streams = nn.ModuleDict(streams)
-        dim = sum(stream.out_channels for stream in streams.values())
-        self.temporal = TemporalAttention(dim, lstm_hidden) if temporal is None else temporal
+        self.dim = sum(stream.out_channels for stream in streams.values())
+        self.temporal = TemporalAttention(self.dim, lstm_hidden) if temporal is None else temporal
         self.dropout = nn.Dropout(dropout)
-        self.classifier = nn.Linear(dim, num_classes)
+        self.classifier = nn.Linear(self.dim, num_classes)
 
     def stream(self, name: str) -> Stream:
         """The stream of a modality."""

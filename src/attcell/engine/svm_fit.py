@@ -1,0 +1,203 @@
+"""Fitting the linear SVM to videos' representations, with its C chosen inside the training videos.
+
+The solver is scikit-learn's. Where a representation has more numbers than there are videos, the videos are
+first rotated into as many dimensions as they are: a linear SVM has its weights in their span, so the outcome
+is the same, and 32,768 numbers cost what 81 do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from sklearn.metrics import average_precision_score
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
+
+from attcell.engine.svm_folds import Folds, make_folds
+from attcell.errors import CallError, ModelError
+from attcell.nn import LinearSVM
+from attcell.progress import say
+
+
+@dataclass(frozen=True)
+class SVMChoice:
+    """Representations standardised, then perhaps scaled to length 1; and the SVM's C."""
+
+    unit_length: bool
+    c: float
+
+
+@dataclass(frozen=True)
+class InnerFigure:
+    """How the choice did on training videos that were left out in turn.
+
+    Attributes:
+        value: the figure, 0 to 1; None if nothing could be validated.
+        measure: ``accuracy`` where each video has one class, else ``mAP`` over the classes that are there.
+        validation: how videos were left out, in words.
+    """
+
+    value: float | None
+    measure: Literal["accuracy", "mAP"]
+    validation: str
+
+
+CHOICES = tuple(
+    SVMChoice(unit_length, c)
+    for unit_length, costs in ((False, (1e-3, 1e-2, 1e-1, 1.0)), (True, (1.0, 10.0, 100.0)))
+    for c in costs
+)
+
+
+def choose_and_fit(
+    representations: Float[np.ndarray, "N dim"],
+    truth: Bool[np.ndarray, "N A"],
+    groups: Sequence[str],
+    seed: int,
+) -> tuple[SVMChoice, LinearSVM, InnerFigure]:
+    """Choose among :data:`CHOICES` by cross-validation, and fit the chosen SVM to all these videos.
+
+    Whole groups are left out where they are known, else videos of all classes alike (see
+    :func:`attcell.engine.svm_folds.make_folds`). Of equal choices the first is taken; without validation the
+    first of all, and that is said. A class that no training video has gets the constant margin −1, one that
+    all have +1.
+
+    Args:
+        representations: of the training videos alone.
+        truth: which classes each video has, one or more.
+        groups: what each video belongs to, for example its actor; empty if it is not known.
+        seed: of what is left out together.
+
+    Raises:
+        CallError: no video, or not one row of ``truth`` and one group for each.
+        ModelError: representations that are not finite numbers.
+    """
+    _check(representations, truth, groups)
+    folds = make_folds(truth, groups, seed)
+    measure: Literal["accuracy", "mAP"] = "accuracy" if (truth.sum(axis=1) == 1).all() else "mAP"
+    if folds.parts:
+        figures = _inner_figures(representations, truth, folds, measure)
+        chosen = max(CHOICES, key=figures.__getitem__)  # of equals the first
+        figure = InnerFigure(figures[chosen], measure, folds.described)
+    else:
+        chosen, figure = CHOICES[0], InnerFigure(None, measure, folds.described)
+        say(f"linear SVM: {folds.described}, so its C is {chosen.c:g} by default")
+    return chosen, fit_svm(representations, truth, chosen), figure
+
+
+def fit_svm(
+    representations: Float[np.ndarray, "N dim"], truth: Bool[np.ndarray, "N A"], choice: SVMChoice
+) -> LinearSVM:
+    """Fit one linear SVM a class, each against the rest, to all these videos.
+
+    A class that no video has gets the constant margin −1, one that all have +1.
+    """
+    rotated = _Rotated(representations)
+    weight, bias = rotated.solve(truth, choice)
+    svm = LinearSVM(representations.shape[1], truth.shape[1])
+    mean, deviation = rotated.scaler.mean_, rotated.scaler.scale_
+    tensors = [
+        torch.from_numpy(values).float() for values in (mean, deviation, rotated.unrotated(weight), bias)
+    ]
+    svm.fit(tensors[0], tensors[1], choice.unit_length, tensors[2], tensors[3])
+    return svm
+
+
+class _Rotated:
+    """Training videos, standardised by their own figures, in no more dimensions than there are videos."""
+
+    def __init__(self, representations: Float[np.ndarray, "N dim"]) -> None:
+        values = representations.astype(np.float64)
+        self.scaler = StandardScaler().fit(values)
+        standardised = self.scaler.transform(values)
+        self.lengths = _lengths(standardised)
+        self.basis: np.ndarray | None = None
+        self.values = standardised
+        if values.shape[1] > len(values):
+            self.basis, rows = np.linalg.qr(standardised.T)  # (dim, N) and (N, N)
+            self.values = rows.T
+
+    def solve(
+        self, truth: Bool[np.ndarray, "N A"], choice: SVMChoice
+    ) -> tuple[Float[np.ndarray, "A _"], Float[np.ndarray, " A"]]:
+        """Weights in the rotated dimensions, and biases."""
+        inputs = self.values / self.lengths if choice.unit_length else self.values
+        weight = np.zeros((truth.shape[1], inputs.shape[1]))
+        bias = np.where(truth.all(axis=0), 1.0, -1.0)
+        for number, positive in enumerate(truth.T):
+            if positive.all() or not positive.any():
+                continue
+            # the primal has no random order of videos, and here no more dimensions than videos
+            svm = LinearSVC(C=choice.c, dual=False, tol=1e-6, max_iter=20_000).fit(inputs, positive)
+            weight[number], bias[number] = svm.coef_[0], svm.intercept_[0]
+        return weight, bias
+
+    def unrotated(self, weight: Float[np.ndarray, "A _"]) -> Float[np.ndarray, "A dim"]:
+        """The weights in all dimensions."""
+        return weight if self.basis is None else weight @ self.basis.T
+
+    def others(
+        self, representations: Float[np.ndarray, "M dim"]
+    ) -> tuple[Float[np.ndarray, "M _"], Float[np.ndarray, "M 1"]]:
+        """Other videos in the same dimensions, and their lengths in all of them."""
+        standardised = self.scaler.transform(representations.astype(np.float64))
+        inputs = standardised if self.basis is None else standardised @ self.basis
+        return inputs, _lengths(standardised)
+
+
+def _inner_figures(
+    representations: Float[np.ndarray, "N dim"],
+    truth: Bool[np.ndarray, "N A"],
+    folds: Folds,
+    measure: Literal["accuracy", "mAP"],
+) -> dict[SVMChoice, float]:
+    """Each choice's figure over all videos, every one judged by an SVM that was fitted without its fold."""
+    margins = {choice: np.empty(truth.shape) for choice in CHOICES}
+    for left_out in folds.parts:
+        kept = np.setdiff1d(np.arange(len(truth)), left_out)
+        rotated = _Rotated(representations[kept])
+        inputs, lengths = rotated.others(representations[left_out])
+        for choice in CHOICES:
+            weight, bias = rotated.solve(truth[kept], choice)
+            scaled = inputs / lengths if choice.unit_length else inputs
+            margins[choice][left_out] = scaled @ weight.T + bias
+    return {choice: _figure(margins[choice], truth, measure) for choice in CHOICES}
+
+
+def _figure(
+    margins: Float[np.ndarray, "N A"], truth: Bool[np.ndarray, "N A"], measure: Literal["accuracy", "mAP"]
+) -> float:
+    if measure == "accuracy":
+        return float(np.mean(truth[np.arange(len(truth)), margins.argmax(axis=1)]))
+    there = truth.any(axis=0)
+    if not there.any():
+        return 0.0
+    return float(average_precision_score(truth[:, there], margins[:, there], average="macro"))
+
+
+def _lengths(rows: Float[np.ndarray, "N _"]) -> Float[np.ndarray, "N 1"]:
+    """The rows' lengths, 1 for a row of zeros."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.where(lengths > 0, lengths, 1.0)
+
+
+def _tensor(values: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(values).float()
+
+
+def _check(representations: np.ndarray, truth: np.ndarray, groups: Sequence[str]) -> None:
+    videos = len(representations)
+    if not videos or len(truth) != videos or len(groups) not in (0, videos):
+        raise CallError(
+            f"{videos} representations, {len(truth)} rows of truth and {len(groups)} groups; give at least "
+            "one representation, and for each a row of truth and a group, or no groups at all"
+        )
+    if not np.isfinite(representations).all():
+        raise ModelError(
+            "representations of videos are not finite numbers: the backbone's weights are broken; load others"
+        )
