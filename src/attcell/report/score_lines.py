@@ -8,7 +8,6 @@ import numpy as np
 
 from attcell.data.scores import Scores
 from attcell.metrics.by_class import by_gain
-from attcell.metrics.multi_label import mean_average_precision
 from attcell.metrics.recognition import mean_class_accuracy, top_k_accuracy
 
 AP_RULES = "AP not interpolated, ties count together, unread videos last"
@@ -22,6 +21,8 @@ def figure_line(name: str, found: Scores) -> str:
     """
     if found.has_one_class_each:
         return accuracy_line(name, found.scores, found.true_classes())
+    from attcell.metrics.multi_label import mean_average_precision  # scikit-learn takes two seconds
+
     mean, number = mean_average_precision(found.scores, found.truth_matrix())
     if number == 0:
         return f"{name}: no mAP, for no video is of any of the {len(found.labels)} classes"
