@@ -46,7 +46,8 @@ from attcell.video.views import FrameSpec
 
 
 def build_network(recipe: Recipe, num_classes: int, *, load_weights: bool) -> Network:
-    """Build the network of a recipe, with random or with pre-trained backbones.
+    """Build the network of a recipe, with random or with pre-trained backbones, and an SVM that knows nothing
+    yet where the recipe wants one.
 
     Raises:
         CallError: an unknown backbone, tap or layer, or a backbone that does not take what a stream gives.
@@ -54,7 +55,8 @@ def build_network(recipe: Recipe, num_classes: int, *, load_weights: bool) -> Ne
     """
     sections = {str(name): section for name, section in recipe.model.streams.items()}
     if recipe.model.kind == "pooled":
-        return _build_pooled(sections, recipe, load_weights=load_weights)
+        pooled = _build_pooled(sections, recipe, load_weights=load_weights)
+        return SVMNetwork(pooled, LinearSVM(pooled.dim, num_classes))
     if recipe.model.has_branches:
         branches = {name: _build_branch(name, section, recipe) for name, section in sections.items()}
         network = _join_branches(branches, recipe.model, num_classes)
@@ -67,6 +69,9 @@ def build_network(recipe: Recipe, num_classes: int, *, load_weights: bool) -> Ne
         load_all_but_classifiers(network, recipe.model.begin_with)
     elif load_weights:
         _load_weights(parts, recipe)
+    if recipe.model.classifier == "svm":
+        assert isinstance(network, STAN), "the recipe was checked"
+        return SVMNetwork(network, LinearSVM(network.dim, num_classes))
     return network
 
 
@@ -84,20 +89,11 @@ def _build_pooled(sections: Mapping[str, StreamSection], recipe: Recipe, *, load
             centres=model.vlad_centres,
         )
         streams[name] = PooledStream(backbone, pooling, normalise=_normalise(name, recipe))
-    if load_weights:
-        _load_weights(streams, recipe)
-        for name, stream in streams.items():
-            if model.pooling == "fc6":
-                load_fc6_weights(stream, sections[name].weights, name)
+        if load_weights:
+            load_backbone_weights(backbone, section.weights, name)
+        if load_weights and model.pooling == "fc6":
+            load_fc6_weights(streams[name], section.weights, name)
     return Pooled(streams)
-
-
-def with_svm(network: Network, recipe: Recipe, num_classes: int) -> Network:
-    """The network as a model folder has it: with an empty SVM on it, if its recipe has one."""
-    if recipe.model.classifier != "svm":
-        return network
-    assert isinstance(network, STAN | Pooled), "the recipe was checked"
-    return SVMNetwork(network, LinearSVM(network.dim, num_classes))
 
 
 def input_spec(recipe: Recipe) -> InputSpec:

@@ -96,7 +96,8 @@ def read_listings(recipe: Recipe, labels: Sequence[str] | None = None) -> Listin
 
 def _teaching(recipe: Recipe, records: tuple[VideoRecord, ...]) -> tuple[VideoRecord, ...]:
     """The videos that a softmax learns from: those of none of the classes have no target to share."""
-    if recipe.score_rule != "softmax" or all(record.labels for record in records):
+    is_softmax = recipe.model.kind != "pooled" and recipe.train.loss == "softmax"
+    if not is_softmax or all(record.labels for record in records):
         return records
     kept = tuple(record for record in records if record.labels)
     say(

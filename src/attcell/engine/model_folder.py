@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save
 import attcell
 from attcell.arguments import path_of
 from attcell.config import Recipe, check_recipe
-from attcell.engine.build import build_network, with_svm
+from attcell.engine.build import build_network
 from attcell.engine.weights import misfit, state_digest
 from attcell.errors import CallError, ModelError
 from attcell.files import written_whole
@@ -77,8 +77,7 @@ def load_model(folder: str | Path) -> SavedModel:
     config = _read_config(config_path)
     try:
         recipe = check_recipe(config["recipe"], source=str(config_path))
-        body = build_network(recipe, len(config["labels"]), load_weights=False)
-        network = with_svm(body, recipe, len(config["labels"]))
+        network = build_network(recipe, len(config["labels"]), load_weights=False)
     except CallError as error:
         raise ModelError(f"{error}\n{config_path} is damaged; copy the model anew") from error
     try:

@@ -12,6 +12,7 @@ from attcell.engine.build import evaluation_plan, input_spec
 from attcell.engine.extract import feature_maps
 from attcell.engine.inference import as_scores, refuse_not_finite
 from attcell.engine.model_folder import SavedModel
+from attcell.errors import CallError
 from attcell.nn import Network, Output
 from attcell.records import Prediction
 from attcell.video.flow_codes import source_of
@@ -31,9 +32,15 @@ def predict_video(model: SavedModel, path: Path, num_segments: int | None = None
         num_segments: T; by default the recipe's.
 
     Raises:
+        CallError: the model has an SVM.
         VideoError: the file cannot be read, or has fewer frames than T and the recipe refuses that.
         ModelError: the network's scores are not finite numbers.
     """
+    if model.recipe.score_rule == "margin":
+        raise CallError(
+            "this model's classes are told by an SVM, whose margins are no probabilities that a page could "
+            "show; score videos with attcell test, or predict with a model of classifier linear"
+        )
     plan = evaluation_plan(model.recipe, num_segments)
     spec = input_spec(model.recipe).computing_flow()
     device = next(model.network.parameters()).device

@@ -6,7 +6,9 @@ The SVM's settings are chosen on training videos alone (:func:`attcell.engine.sv
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from attcell.config import Recipe
-from attcell.data.dataset import KeptViews, PlannedViews, Views
+from attcell.data.dataset import KeptViews, PlannedViews
 from attcell.engine.build import input_spec, training_plan
 from attcell.engine.extract import feature_maps
 from attcell.engine.material import Listings, filled_stores
@@ -22,97 +24,93 @@ from attcell.engine.svm_fit import choose_and_fit
 from attcell.engine.vlad_fit import fit_vlad, sample_descriptors
 from attcell.errors import DataError, VideoError
 from attcell.metrics.recognition import truth_matrix
-from attcell.nn import STAN, Pooled, SVMNetwork
+from attcell.nn import Pooled, SVMNetwork
 from attcell.progress import say, track
-from attcell.records import VideoRecord
 
 
-def train_svm(body: STAN | Pooled, recipe: Recipe, listings: Listings, device: torch.device) -> SVMNetwork:
-    """Fit an SVM to the representations of the training videos.
+def train_svm(network: SVMNetwork, recipe: Recipe, listings: Listings, device: torch.device) -> None:
+    """Fit the network's SVM to what its body makes of the training videos; before, VLAD's centres are learnt.
 
     Args:
-        body: a trained network, or pooled features; VLAD's centres are learnt first.
+        network: whose body is trained, or is pooled features of pre-trained backbones.
         recipe: with ``model.classifier`` svm.
         listings: its videos.
         device: where the network runs.
 
     Raises:
-        DataError: videos that cannot be read.
+        DataError, VideoError: videos that cannot be read.
     """
-    body.to(device).eval()
-    views = training_views(body, recipe, listings.train, device)
-    if isinstance(body, Pooled) and recipe.model.pooling == "vlad":
-        _learn_centres(body, recipe, views, device)
-    found = representations(body, recipe, views, device)
+    network.to(device).eval()
+    videos = _TrainingMaps(network, recipe, listings, device)
+    if isinstance(network.body, Pooled) and recipe.model.pooling == "vlad":
+        _learn_centres(network.body, videos)
+    found = _representations(network, videos)
     truth = truth_matrix([record.labels for record in listings.train], len(listings.labels))
-    groups = [record.group for record in listings.train]
-    chosen, svm, figure = choose_and_fit(found, truth, groups, recipe.train.seed)
-    inside = (
-        "nothing could be validated" if figure is None else f"{100 * figure:.1f} % inside the training set"
+    grouped = any(record.group for record in listings.train)
+    groups = [record.group or record.id for record in listings.train] if grouped else []
+    choice, network.svm, figure = choose_and_fit(found, truth, groups, recipe.train.seed)
+    inside = "" if figure.value is None else f": {figure.measure} {100 * figure.value:.1f} % inside"
+    length = ", scaled to length 1" if choice.unit_length else ""
+    say(
+        f"SVM on {found.shape[1]} numbers of {len(found)} videos{length}: C = {choice.c:g} by "
+        f"{figure.validation}{inside}"
     )
-    say(f"SVM on {found.shape[1]} numbers of {len(found)} videos: {chosen} ({inside})")
-    return SVMNetwork(body, svm)
 
 
-def training_views(
-    body: STAN | Pooled, recipe: Recipe, records: Sequence[VideoRecord], device: torch.device
-) -> Dataset[Views | VideoError] | Dataset[Views]:
-    """The fixed views of training videos, decoded or kept."""
-    plan = training_plan(recipe)
-    if recipe.cache.folder is None:
-        return PlannedViews(records, input_spec(recipe), plan)
-    stores, unread = filled_stores(recipe.cache.folder, recipe, body, records, plan, device)
-    if unread:
-        raise DataError(f"{len(unread)} videos cannot be read: {'; '.join(list(unread.values())[:3])}")
-    return KeptViews(records, stores)
+@dataclass(frozen=True)
+class _TrainingMaps:
+    """The feature maps of the training videos, in the views that are kept for training."""
+
+    network: SVMNetwork
+    recipe: Recipe
+    listings: Listings
+    device: torch.device
+
+    def __len__(self) -> int:
+        return len(self.listings.train)
+
+    def go_through(self, doing: str) -> Iterator[dict[str, Tensor]]:
+        """Stream → (V, T, F, K, K) of one video after another."""
+        kept = self.recipe.cache.folder is not None
+        workers = 0 if kept else self.recipe.data.workers
+        loader = DataLoader(self._views(), batch_size=None, num_workers=workers)
+        for seen in track(loader, len(self), doing):
+            if isinstance(seen, VideoError):
+                raise seen
+            yield {
+                name: of.to(self.device) if kept else feature_maps(self.network.stream(name), of, self.device)
+                for name, of in seen.inputs.items()
+            }
+
+    def _views(self) -> Dataset[Any]:
+        records, plan = self.listings.train, training_plan(self.recipe)
+        folder = self.recipe.cache.folder
+        if folder is None:
+            return PlannedViews(records, input_spec(self.recipe), plan)
+        stores, unread = filled_stores(folder, self.recipe, self.network, records, plan, self.device)
+        if unread:
+            raise DataError("\n".join([f"{len(unread)} videos cannot be read:", *list(unread.values())[:10]]))
+        return KeptViews(records, stores)
 
 
-def representations(
-    body: STAN | Pooled,
-    recipe: Recipe,
-    views: Dataset[Views | VideoError] | Dataset[Views],
-    device: torch.device,
-) -> np.ndarray:
-    """(N, dim) float32: what the network makes of each video, averaged over its views."""
+@torch.inference_mode()
+def _representations(network: SVMNetwork, videos: _TrainingMaps) -> np.ndarray:
+    """(N, dim) float32: what the body makes of each video, averaged over its views."""
     rows = []
-    for maps in _maps(body, recipe, views, device, "representations"):
-        with torch.inference_mode():
-            parts = [body.attend({name: of[n : n + 1] for name, of in maps.items()}) for n in _views_in(maps)]
-        rows.append(torch.stack([part.video[0] for part in parts]).mean(0).float().cpu().numpy())
+    for maps in videos.go_through("representations"):
+        num_views = len(next(iter(maps.values())))
+        views = [{name: of[place : place + 1] for name, of in maps.items()} for place in range(num_views)]
+        found = torch.stack([network.body.attend(view).video[0] for view in views])
+        rows.append(found.mean(dim=0).float().cpu().numpy())
     return np.stack(rows)
 
 
-def _learn_centres(
-    body: Pooled, recipe: Recipe, views: Dataset[Views | VideoError] | Dataset[Views], device: torch.device
-) -> None:
-    """Fill each stream's VLAD by local descriptors of the training videos, the same number of each."""
-    model, seed = recipe.model, recipe.train.seed
+def _learn_centres(body: Pooled, videos: _TrainingMaps) -> None:
+    """Fill each stream's VLAD by local descriptors of the training videos, equally many of each."""
+    model, seed = videos.recipe.model, videos.recipe.train.seed
     for name in model.streams:
-        of_stream = (maps[name] for maps in _maps(body, recipe, views, device, f"descriptors of {name}"))
-        drawn = sample_descriptors(of_stream, len(views), seed)  # type: ignore[arg-type]
-        fitted = fit_vlad(drawn, model.vlad_size, model.vlad_centres, seed)
+        of_stream = (maps[name] for maps in videos.go_through(f"descriptors of {name}"))
+        fitted = fit_vlad(
+            sample_descriptors(of_stream, len(videos), seed), model.vlad_size, model.vlad_centres, seed
+        )
         body.stream(name).pooling.load_state_dict(fitted.state_dict())
-
-
-def _maps(
-    body: STAN | Pooled,
-    recipe: Recipe,
-    views: Dataset[Views | VideoError] | Dataset[Views],
-    device: torch.device,
-    doing: str,
-) -> Iterator[dict[str, Tensor]]:
-    """Stream → (V, T, F, K, K) feature maps of one video after another."""
-    kept = recipe.cache.folder is not None
-    workers = 0 if kept else recipe.data.workers
-    loader = DataLoader(views, batch_size=None, num_workers=workers)
-    for seen in track(loader, len(views), doing):  # type: ignore[arg-type]
-        if isinstance(seen, VideoError):
-            raise seen
-        yield {
-            name: inputs.to(device) if kept else feature_maps(body.stream(name), inputs, device)
-            for name, inputs in seen.inputs.items()
-        }
-
-
-def _views_in(maps: dict[str, Tensor]) -> range:
-    return range(len(next(iter(maps.values()))))

@@ -38,7 +38,7 @@ from attcell.engine.schedule import num_iterations
 from attcell.engine.svm_training import train_svm
 from attcell.errors import CallError, TrainingError
 from attcell.files import check_output, write_text
-from attcell.nn import STAN, LateFusion, Pooled, SVMNetwork
+from attcell.nn import LateFusion, Pooled, SVMNetwork
 from attcell.progress import say
 from attcell.sections import TrainSection
 
@@ -83,18 +83,20 @@ def train(recipe: Recipe, run_folder: str | Path, *, resume: bool = False) -> Tr
     torch.manual_seed(section.seed)
     listings = read_listings(recipe)
     refuse_other_shapes(recipe)
-    network = build_network(recipe, len(listings.labels), load_weights=True)
+    whole = build_network(recipe, len(listings.labels), load_weights=True)
     for sentence in other_inputs(recipe) if not started_by_another else ():
         say(sentence)
+    network = whole.body if isinstance(whole, SVMNetwork) else whole  # an SVM comes at the end
     if isinstance(network, Pooled):
-        return _train_pooled(run_folder, network, recipe, listings)
+        assert isinstance(whole, SVMNetwork), "pooled features have an SVM"
+        return _train_pooled(run_folder, whole, recipe, listings)
     material = gather_material(recipe, listings, network, _device(section))
     iterations = num_iterations(section, material.num_videos)
     model_folder = run_folder / "model"
     if not started_by_another:  # only now, so that a recipe that is wrong leaves nothing behind
         write_text(run_folder / RECIPE_FILE, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
 
-    model = recipe.model.model_copy(update={"classifier": "linear"})  # an SVM takes its place at the end
+    model = recipe.model.model_copy(update={"classifier": "linear"})  # not yet
     while_training = recipe.model_copy(update={"model": model})
 
     def keep(standing: Standing) -> None:
@@ -109,26 +111,30 @@ def train(recipe: Recipe, run_folder: str | Path, *, resume: bool = False) -> Tr
     best = learner.best
     if recipe.model.fusion == "late" and not started_by_another:
         best = _weigh_streams(model_folder, recipe, material, best)
-    if recipe.model.classifier == "svm" and not started_by_another:
-        best = _classify_by_svm(model_folder, recipe, listings, best)
+    if isinstance(whole, SVMNetwork) and not started_by_another:
+        best = _classify_by_svm(model_folder, whole, recipe, listings, best)
     return TrainingOutcome(model_folder, best, iterations)
 
 
-def _train_pooled(run_folder: Path, network: Pooled, recipe: Recipe, listings: Listings) -> TrainingOutcome:
+def _train_pooled(
+    run_folder: Path, network: SVMNetwork, recipe: Recipe, listings: Listings
+) -> TrainingOutcome:
     """Pooled features: only their SVM is trained, on the training videos; val is not looked at."""
-    classified = train_svm(network, recipe, listings, _device(recipe.train))
+    train_svm(network, recipe, listings, _device(recipe.train))
     write_text(run_folder / RECIPE_FILE, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
-    save_model(run_folder / "model", classified, listings.labels, recipe, {})
+    save_model(run_folder / "model", network, listings.labels, recipe, {})
     return TrainingOutcome(run_folder / "model", Standing(0), 0)
 
 
-def _classify_by_svm(model_folder: Path, recipe: Recipe, listings: Listings, best: Standing) -> Standing:
-    """Put an SVM in the place of the best network's classifier. How it stands on val is no longer known."""
+def _classify_by_svm(
+    model_folder: Path, network: SVMNetwork, recipe: Recipe, listings: Listings, best: Standing
+) -> Standing:
+    """Put an SVM in the place of the best network's classifier; how it stands on val is not looked at."""
     found = load_model(model_folder).network
-    body = found.body if isinstance(found, SVMNetwork) else found  # of a run that is gone on with
-    assert isinstance(body, STAN), "the recipe was checked"
-    classified = train_svm(body, recipe, listings, _device(recipe.train))
-    save_model(model_folder, classified, listings.labels, recipe, {"standing": asdict(best)})
+    trained = found.body if isinstance(found, SVMNetwork) else found  # of a run that is gone on with
+    network.body.load_state_dict(trained.state_dict())
+    train_svm(network, recipe, listings, _device(recipe.train))
+    save_model(model_folder, network, listings.labels, recipe, {"standing": asdict(best)})
     return replace(best, accuracy=None, loss=None)
 
 

@@ -45,7 +45,7 @@ def read_classes(file: Path) -> tuple[str, ...]:
     Raises:
         DataError: another line, with file and number; a name that is there twice.
     """
-    names = []
+    names: list[str] = []
     for number, line in lines_of(file):
         word, _, name = line.partition(" ")
         if word != str(len(names) + 1) or not name.strip():
