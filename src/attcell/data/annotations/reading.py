@@ -1,0 +1,171 @@
+"""What the readers share: lines with their places, names of classes, videos that stand twice, intervals.
+
+A *place* is ``file:line``, or what else tells the reader of a message where to look.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from attcell.arguments import path_of, whole_number
+from attcell.data.annotations.records import AnnotatedVideo
+from attcell.errors import CallError, DataError
+
+
+def folder_of(value: Path | str, holds: Sequence[str]) -> Path:
+    """``value`` as a folder that holds files of these names.
+
+    Raises:
+        CallError: it is no folder.
+        DataError: files that it lacks.
+    """
+    folder = path_of(value, "folder", "annotations/ucf101")
+    if not folder.is_dir():
+        raise CallError(f"{folder}: no such folder; give the one that holds the annotation files")
+    missing = [name for name in holds if not (folder / name).is_file()]
+    if missing:
+        raise DataError(
+            f"{folder} lacks {', '.join(missing)}; put the official files there, or give their folder"
+        )
+    return folder
+
+
+def split_of(value: int) -> int:
+    """One of the three splits of UCF101 and HMDB51.
+
+    Raises:
+        CallError: it is none of 1, 2 and 3.
+    """
+    if whole_number(value, "split", least=1) > 3:
+        raise CallError(f"split is {value}; give 1, 2 or 3")
+    return int(value)
+
+
+def text_of(file: Path) -> str:
+    """The text of a file, without a byte order mark, its lines ended by ``\\n``.
+
+    Raises:
+        CallError: no such file.
+        DataError: it is no text in UTF-8.
+    """
+    if not file.is_file():
+        raise CallError(f"{file}: no such file; give an annotation file")
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file} is no text in UTF-8 ({error.reason}); get it anew") from error
+
+
+def numbered_lines(file: Path) -> Iterator[tuple[int, str]]:
+    """The lines that are not blank, with their numbers from 1, without spaces around them."""
+    for number, line in enumerate(text_of(file).split("\n"), 1):
+        stripped = line.strip()
+        if stripped:
+            yield number, stripped
+
+
+def names_of_file(file: Path) -> tuple[str, ...]:
+    """The classes of a file with one name a line: line n is class n, so that no line between may be blank."""
+    lines = text_of(file).rstrip().split("\n")
+    return class_names(file, ((f"{file}:{number}", line.strip()) for number, line in enumerate(lines, 1)))
+
+
+def class_names(source: Path, names: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """The names of (place, name) pairs, in their order.
+
+    Raises:
+        DataError: no name, an empty one, one that stands twice, or two that differ only in case.
+    """
+    places: dict[str, tuple[str, str]] = {}
+    for place, name in names:
+        if not name:
+            raise DataError(f"{place}: the name of a class is needed here, and there is none")
+        if name.casefold() in places:
+            other, first = places[name.casefold()]
+            how = "is there already" if name == other else f"differs only in case from {other!r}"
+            raise DataError(f"{place}: class {name!r} {how} ({first}); classes need different names")
+        places[name.casefold()] = name, place
+    if not places:
+        raise DataError(f"{source} names no class; get the official files anew")
+    return tuple(name for name, _ in places.values())
+
+
+def number_in(word: str, least: int, most: int) -> int | None:
+    """A word as a whole number from ``least`` to ``most``; None if it is none."""
+    is_number = word.isascii() and word.isdecimal() and len(word) < 10
+    return int(word) if is_number and least <= int(word) <= most else None
+
+
+class Seen:
+    """Where each video stands, so that one that stands twice is told with both places."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, str] = {}
+
+    def add(self, video: str, place: str) -> None:
+        """Remember a video.
+
+        Raises:
+            DataError: it stands elsewhere already.
+        """
+        if video in self._places:
+            raise DataError(f"{place}: {video} stands at {self._places[video]} too; leave one of them out")
+        self._places[video] = place
+
+
+def some_videos(source: Path | str, videos: Iterable[AnnotatedVideo]) -> tuple[AnnotatedVideo, ...]:
+    """The videos of a file.
+
+    Raises:
+        DataError: there is none, as in a file of a download that broke off.
+    """
+    found = tuple(videos)
+    if not found:
+        raise DataError(f"{source} lists no video; get the official file anew")
+    return found
+
+
+def case_notes(parts: Iterable[Iterable[AnnotatedVideo]]) -> tuple[str, ...]:
+    """A note for videos whose file names differ only in case: on many disks they are one file."""
+    alike = defaultdict(list)
+    for videos in parts:
+        for video in videos:
+            alike[video.id.casefold()].append(video.id)
+    return tuple(
+        f"{' and '.join(ids)} differ only in case, and are one file where the disk does not tell case"
+        for ids in alike.values()
+        if len(ids) > 1
+    )
+
+
+def checked_interval(place: str, start: float, end: float) -> tuple[float, float]:
+    """An interval in seconds.
+
+    Raises:
+        DataError: a time that is no number, or an end before the start.
+    """
+    if not (math.isfinite(start) and math.isfinite(end)):
+        raise DataError(f"{place}: the interval is {start} to {end}; both must be numbers of seconds")
+    if end < start:
+        raise DataError(f"{place}: the interval ends at {end} s, before its start at {start} s; swap them")
+    return start, end
+
+
+def interval_notes(videos: Iterable[AnnotatedVideo]) -> Iterator[str]:
+    """A note for each video with intervals outside it, and for each with intervals of no length."""
+    for video in videos:
+        length = math.inf if video.duration_seconds is None else video.duration_seconds
+        outside = [of for of in video.instances if of.start_seconds < 0 or of.end_seconds > length]
+        if outside:
+            yield (
+                f"{video.id} lasts {length:g} s, and {len(outside)} of its {len(video.instances)} intervals "
+                f"go beyond, first {outside[0].start_seconds:g} to {outside[0].end_seconds:g} s "
+                f"({outside[0].label})"
+            )
+        empty = [of for of in video.instances if of.start_seconds == of.end_seconds]
+        if empty:
+            at = f"{empty[0].start_seconds:g} s ({empty[0].label})"
+            yield f"{video.id} has an interval of no length at {at}"

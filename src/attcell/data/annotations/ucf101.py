@@ -1,0 +1,111 @@
+"""UCF101: ``classInd.txt`` (``1 ApplyEyeMakeup``), ``trainlist01.txt`` and ``testlist01.txt``, splits 1 to 3.
+
+Labels count from 1 in the files, from 0 here. A line of a train list is ``CLASS/VIDEO.avi 1``; in a test list
+the label may be missing, for the folder tells the class. Videos of one group (``_g08_``) of a class were cut
+from one recording and must not be parted between training and held-out videos.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from attcell.data.annotations.reading import (
+    Seen,
+    case_notes,
+    class_names,
+    folder_of,
+    number_in,
+    numbered_lines,
+    some_videos,
+    split_of,
+)
+from attcell.data.annotations.records import AnnotatedVideo, Annotation
+from attcell.data.annotations.writing import check_class_folder, check_parts, write_lines
+from attcell.errors import DataError
+
+_PARTS = ("train", "test")
+_GROUP = re.compile(r"_(g\d+)_")
+
+
+def read(folder: Path | str, split: int) -> Annotation:
+    """Read one of the three splits.
+
+    Raises:
+        CallError: no such folder, or another split.
+        DataError: a file is missing, or a line of it is bad; a video stands twice.
+    """
+    lists = {part: f"{part}list{split_of(split):02d}.txt" for part in _PARTS}
+    folder = folder_of(folder, ["classInd.txt", *lists.values()])
+    labels = read_labels(folder / "classInd.txt")
+    numbers = {name: number for number, name in enumerate(labels)}
+    seen = Seen()
+    parts = {
+        part: some_videos(folder / name, _videos(folder / name, numbers, seen))
+        for part, name in lists.items()
+    }
+    return Annotation(labels, parts, notes=case_notes(parts.values()))
+
+
+def read_labels(file: Path) -> tuple[str, ...]:
+    """The classes of ``classInd.txt``: ``1 Name``, numbered from 1 without gaps.
+
+    Raises:
+        CallError: no such file.
+        DataError: another number, no name, or a name that stands twice.
+    """
+    names = []
+    for count, (number, line) in enumerate(numbered_lines(file), 1):
+        word, _, name = line.partition(" ")
+        if word != str(count):
+            raise DataError(
+                f"{file}:{number}: {line!r}; expected '{count} NAME', numbered from 1 without gaps"
+            )
+        names.append((f"{file}:{number}", name.strip()))
+    return class_names(file, names)
+
+
+def write(annotation: Annotation, folder: Path, split: int) -> None:
+    """Write ``classInd.txt`` and the two lists of a split.
+
+    Raises:
+        CallError: another split, or what these files cannot say: other parts than train and test, a video
+            that is not of one class and in its folder.
+    """
+    check_parts(annotation, _PARTS)
+    split = split_of(split)
+    lines: dict[str, list[str]] = {}
+    for part in _PARTS:
+        lines[part] = []
+        for video in annotation.parts.get(part, ()):
+            check_class_folder(video, annotation.labels)
+            lines[part].append(f"{video.id} {video.labels[0] + 1}" if part == "train" else video.id)
+    numbered = (f"{number} {name}" for number, name in enumerate(annotation.labels, 1))
+    write_lines(folder / "classInd.txt", numbered)
+    for part in _PARTS:
+        write_lines(folder / f"{part}list{split:02d}.txt", lines[part])
+
+
+def _videos(file: Path, numbers: Mapping[str, int], seen: Seen) -> Iterator[AnnotatedVideo]:
+    for number, line in numbered_lines(file):
+        place = f"{file}:{number}"
+        words = line.rsplit(maxsplit=1)
+        has_label = len(words) == 2 and words[1].isdecimal()
+        video = words[0] if has_label else line
+        if not has_label and file.name.startswith("train"):
+            raise DataError(f"{place}: {line!r} has no label; expected 'CLASS/VIDEO.avi 1'")
+        name = video.split("/")[0]
+        if name not in numbers or "/" not in video:
+            raise DataError(
+                f"{place}: {video} is in the folder of no class; classInd.txt beside it names the "
+                f"{len(numbers)} classes"
+            )
+        if has_label and number_in(words[1], 1, len(numbers)) != numbers[name] + 1:
+            raise DataError(
+                f"{place}: {video} has label {words[1]}, and its folder's class is {numbers[name] + 1} in "
+                "classInd.txt; mend one of them"
+            )
+        seen.add(video, place)
+        group = _GROUP.search(video)
+        yield AnnotatedVideo(video, (numbers[name],), f"{name}_{group[1]}" if group else "")
