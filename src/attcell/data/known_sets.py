@@ -13,7 +13,7 @@ from attcell.data.annotations import (
     hmdb51,
     kinetics,
     sports1m,
-    thumos14,
+    thumos14_recognition,
     ucf101,
     ut_interaction,
     weizmann,
@@ -49,14 +49,41 @@ def _one_split(read: Callable[[Path], Annotation]) -> Callable[[Path, int], Anno
     return lambda folder, _: read(folder)
 
 
+def _activitynet(folder: Path) -> Annotation:
+    """The only JSON file of the folder."""
+    files = sorted(folder.glob("*.json"))
+    if len(files) != 1:
+        found = ", ".join(path.name for path in files) or "none"
+        raise DataError(f"{folder} must hold one JSON file of the truth, and holds {found}")
+    return activitynet.read(files[0])
+
+
+def _thumos14(folder: Path) -> Annotation:
+    """Recognition: the files of UCF101, and of the two parts ours or the official ones, lie together."""
+    names = {
+        "validation": ("validation_classes.txt", "validation_set.mat"),
+        "test": ("test_classes.txt", "test_set_meta.mat"),
+    }
+    files = {}
+    for part, words in names.items():
+        there = [folder / word for word in words if (folder / word).is_file()]
+        if not there:
+            raise DataError(
+                f"{folder} lacks the classes of the {part} videos; put {words[1]} there, or {words[0]} with "
+                "lines 'VIDEO NUMBER NUMBER', classes from 1"
+            )
+        files[part] = there[0]
+    return thumos14_recognition.read(files, ucf101.read(folder, 1))
+
+
 KNOWN_SETS: dict[str, KnownSet] = {
     "ucf101": KnownSet(ucf101.read, splits=3),
     "hmdb51": KnownSet(hmdb51.read, splits=3),
     "ccv": KnownSet(_one_split(ccv.read)),
-    "thumos14": KnownSet(_one_split(thumos14.read), training=("train", "validation")),
+    "thumos14": KnownSet(_one_split(_thumos14), training=("train", "validation")),
     "sports1m": KnownSet(_one_split(sports1m.read)),
-    "kinetics": KnownSet(_one_split(kinetics.read), testing="val"),
-    "activitynet": KnownSet(_one_split(activitynet.read), training=("training",), testing="validation"),
+    "kinetics": KnownSet(_one_split(kinetics.read), testing="validation"),
+    "activitynet": KnownSet(_one_split(_activitynet), training=("training",), testing="validation"),
     "weizmann": KnownSet(weizmann.read, splits=9),
     "ut_interaction": KnownSet(ut_interaction.read, splits=10),
 }
