@@ -347,3 +347,24 @@ class TestDataSet:
 def test_a_sigmoid_is_for_networks_of_one_score(model):
     message = refusal({**SMALL, "model": model, "train": {"epochs": 2, "loss": "sigmoid"}})
     assert "train.loss=sigmoid is for one STAN, SAN or average" in message
+
+
+def test_the_models_weights_are_those_of_every_stream_that_names_none():
+    streams = {"frame": {"backbone": "small"}, "flow": {"backbone": "small", "weights": "none"}}
+    recipe = check_recipe({**SMALL, "model": {"weights": "w.safetensors", "streams": streams}}, source="here")
+    assert {name: of.weights for name, of in recipe.model.streams.items()} == {
+        "frame": "w.safetensors",
+        "flow": "none",
+    }
+    assert (
+        check_recipe({**SMALL, "model": {"weights": "none"}}, "here").model.streams["frame"].weights == "none"
+    )
+    message = refusal({**SMALL, "model": {"weights": 3}})
+    assert "model: weights is pretrained, none, a file or a model folder, for every stream alike" in message
+
+
+def test_the_models_weights_may_be_overridden(path):
+    assert (
+        load_recipe(path, ["model.weights=w=1.safetensors"]).model.streams["frame"].weights
+        == "w=1.safetensors"
+    )

@@ -32,7 +32,7 @@ PATH_KEYS = (
     "data.train", "data.val", "data.test", "data.root", "data.annotations", "cache.folder", "flow.store",
     "model.begin_with",
 )  # fmt: skip
-STREAM_PATH_KEYS = (".weights", ".begin_with")  # of any stream
+STREAM_PATH_KEYS = (".weights", ".begin_with")  # of any stream, and of all of them
 
 
 class Recipe(Section):

@@ -163,6 +163,22 @@ class ModelSection(Section):
     uniform_start: bool = True  # reading: AttCells start at zero, so that attention starts uniform
     dropout: Fraction = 0.5  # reading
 
+    @model_validator(mode="before")
+    @classmethod
+    def _weights_of_all(cls, values: Any) -> Any:
+        """``weights`` of the model are those of every stream that names none of its own."""
+        if not isinstance(values, dict) or "weights" not in values:
+            return values
+        weights = values["weights"]
+        given = values.get("streams", {"frame": {}})
+        if not isinstance(weights, str) or not isinstance(given, dict):
+            raise ValueError("weights is pretrained, none, a file or a model folder, for every stream alike")
+        streams = {
+            name: {"weights": weights, **stream} if isinstance(stream, dict) else stream
+            for name, stream in given.items()
+        }
+        return {**{key: value for key, value in values.items() if key != "weights"}, "streams": streams}
+
     @field_validator("streams", mode="before")
     @classmethod
     def _complete_streams(cls, streams: Any) -> Any:
