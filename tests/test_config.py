@@ -82,7 +82,7 @@ def test_all_mistakes_are_in_one_message():
         "train.epoch: unknown key; did you mean 'epochs'? allowed: optimizer,",
         "train.iterations: Input should be a valid integer (given: 'many')",
         "modle: unknown key; did you mean 'model'? allowed: name, published, data, input, flow,",
-        "model.kind: Input should be 'stan', 'san', 'average', 'tan', 'cnn', 'two_stream', 'fc',",
+        "model.kind: Input should be 'stan', 'san', 'average', 'pooled', 'tan', 'cnn', 'two_stream', 'fc',",
         "model.streams.frame.bakbone: unknown key; did you mean 'backbone'? allowed: backbone, tap, weights,",
         "model.streams.sound: Input should be 'frame', 'flow' or 'clip' (given: 'sound')",
     ):
@@ -93,11 +93,11 @@ def test_all_mistakes_are_in_one_message():
 @pytest.mark.parametrize(
     ("section", "values", "message"),
     [
-        ("train", {}, "train: give either iterations (the paper's 15000) or epochs"),
+        ("train", {}, "recipe: train needs either iterations (the paper's 15000) or epochs"),
         (
             "train",
             {"epochs": 1, "iterations": 1},
-            "train: give either iterations (the paper's 15000) or epochs",
+            "train: give either iterations (the paper's 15000) or epochs, not both",
         ),
         (
             "train",
@@ -155,7 +155,7 @@ def test_values_that_are_no_recipe(values):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "data: Field required\n  train: Field required"),
+        ("", "data: Field required"),
         ("- 1\n- 2\n", "is no recipe: it must hold keys and values, such as data: and train:"),
         ("[]", "is no recipe: it must hold keys and values"),
         ("hello", "is no recipe: it must hold keys and values"),
