@@ -101,6 +101,7 @@ def _files(source: Path | str | Sequence[Path]) -> list[Path]:
 def _rows(file: Path) -> Iterator[_Row]:
     reader = csv.reader(io.StringIO(text_of(file), newline=""), skipinitialspace=True, strict=True)
     columns: dict[str, int] = {}
+    row: dict[str, str] = {}
     width = 0
     try:
         for words in reader:
@@ -120,8 +121,8 @@ def _rows(file: Path) -> Iterator[_Row]:
             yield _Row(place, part, stem, row.get("label", ""))
     except csv.Error as error:
         raise DataError(f"{file}:{reader.line_num}: this is no CSV ({error}); save it anew") from error
-    if width == 0:
-        raise DataError(f"{file} is empty; get the official file anew")
+    if not row:
+        raise DataError(f"{file} lists no video; get the official file anew")
 
 
 def _columns(place: str, header: Sequence[str]) -> dict[str, int]:

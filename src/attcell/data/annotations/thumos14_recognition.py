@@ -119,8 +119,8 @@ def _entries(file: Path, name: str) -> list[dict]:
             "give a text file with lines 'VIDEO 12 57'"
         ) from error
     found = content.get(name)
-    entries = found.tolist() if isinstance(found, np.ndarray) else [found]  # a single one comes alone
-    if not entries or not all(isinstance(entry, dict) for entry in entries):
+    entries = found if isinstance(found, list) else [found]  # a single one comes alone
+    if not all(isinstance(entry, dict) for entry in entries):
         raise DataError(f"{file} has no struct array {name}; get the official file")
     return entries
 
