@@ -1,4 +1,4 @@
-"""Videos of any frames, and frames in which something moves."""
+"""Videos of any frames, as files and as folders, and frames in which something moves."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from PIL import Image
 
 
 def moving_frames(num_frames: int, size: tuple[int, int] = (48, 36), seed: int = 0) -> list[np.ndarray]:
@@ -40,3 +41,19 @@ def write_frames(path: Path, frames: Iterable[np.ndarray]) -> Path:
         assert stream is not None, "there is a frame"
         container.mux(stream.encode(None))
     return path
+
+
+def write_pictures(
+    folder: Path, frames: Iterable[np.ndarray], pattern: str = "img_{:05d}.png", first: int = 1
+) -> Path:
+    """The frames as numbered pictures; as PNG they are kept bit by bit."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, image in enumerate(frames, start=first):
+        Image.fromarray(image).save(folder / pattern.format(number))
+    return folder
+
+
+def noisy_frames(num_frames: int, size: tuple[int, int] = (48, 36), seed: int = 0) -> list[np.ndarray]:
+    """Frames (H, W, 3) uint8 of which no two pixels need be alike."""
+    shape = (num_frames, size[1], size[0], 3)
+    return list(np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8))

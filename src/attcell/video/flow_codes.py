@@ -13,7 +13,7 @@ from torchvision.transforms.v2 import functional as transforms
 
 from attcell.errors import DataError, VideoError
 from attcell.flow import dequantize, quantize
-from attcell.video.flow_files import FlowFiles, open_flow
+from attcell.video.flow_files import FlowFiles, holds_flow, open_flow
 from attcell.video.frame_folder import open_frames
 from attcell.video.motion import PAIRS_AT_ONCE, flow_codes, flow_method
 
@@ -135,6 +135,8 @@ def flow_files_of(store: Path, video: Path) -> FlowFiles:
     for first in range(len(parts)):
         folder = store.joinpath(*parts[first:])
         places = [place for place in (folder, folder.with_name(f"{folder.name}.zip")) if place.exists()]
+        if is_folder and folder in places and folder.samefile(video) and not holds_flow(folder):
+            places.remove(folder)  # the frames alone
         if len(places) == 2:
             raise DataError(f"{places[0]} and {places[1]} are both flow of {video}; remove one of them")
         if places:

@@ -198,6 +198,11 @@ def open_flow(path: Path) -> FlowFiles:
     return FlowFiles(path, description, numbers[0], len(numbers), found)
 
 
+def holds_flow(folder: Path) -> bool:
+    """Whether a folder has a file that is named as flow."""
+    return any(path.name.startswith("flow_") and _NAME.fullmatch(path.name) for path in folder.iterdir())
+
+
 def read_description(path: Path) -> dict[str, Any] | None:
     """What ``flow.json`` says, or None where there is none.
 
