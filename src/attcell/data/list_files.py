@@ -10,13 +10,15 @@
 Labels count from 0. Paths may hold spaces, and words that are numbers: where a line can be read in more than
 one way, the longest path counts at which there is a file, or a folder and a number of frames. Where there is
 nothing, a path ends with a known suffix of videos. The first number of a folder's line is the number of its
-frames if it has as many, else the number of frames before the part. Blank lines are ignored; ``#`` begins no
-comment, for a path may begin with it.
+frames if it has as many, else the number of frames before the part; one list has only one of the two, so that
+a wrong number of frames does not pass for the other. Blank lines are ignored; ``#`` begins no comment, for a
+path may begin with it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,13 +40,17 @@ def read_list(source: Path, root: Path, labels: Sequence[str] | None) -> Listing
     records: list[VideoRecord] = []
     problems: list[str] = []
     first_line: dict[str, int] = {}
+    forms: dict[_Form, int] = {}
     for number, line in enumerate(_text_lines(source), start=1):
         if not line.strip():
             continue
         try:
-            record = _record(line, root, names)
+            record, form = _record(line, root, names)
             if record.id in first_line:
                 raise _BadLine(f"this video is on line {first_line[record.id]} already")
+            if form is not None:
+                forms.setdefault(form, number)
+                _refuse_other_form(form, forms)
         except _BadLine as problem:
             problems.append(f"{source}:{number}: {problem}: {line.strip()!r}")
             continue
@@ -64,6 +70,13 @@ class _BadLine(Exception):
     """What is wrong with a line."""
 
 
+class _Form(Enum):
+    """What the numbers of a folder's line are."""
+
+    whole = "'folder frames labels'"
+    part = "'folder frames-before frames labels'"
+
+
 class _Reading(NamedTuple):
     """A way to read a line: a path, and the numbers behind it."""
 
@@ -71,12 +84,13 @@ class _Reading(NamedTuple):
     numbers: tuple[int, ...]
 
 
-def _record(line: str, root: Path, names: Sequence[str] | None) -> VideoRecord:
+def _record(line: str, root: Path, names: Sequence[str] | None) -> tuple[VideoRecord, _Form | None]:
+    """The record of a line, and its form if it is a folder's."""
     name, numbers = _fitting(_readings(line), root)
     path = root / name
-    frames = None
+    form, frames = None, None
     if len(numbers) > 1 and path.is_dir():
-        frames, numbers = _frames_and_labels(path, numbers)
+        form, frames, numbers = _frames_and_labels(path, numbers)
     twice = [label for label in numbers if numbers.count(label) > 1]
     if twice:
         raise _BadLine(f"label {twice[0]} is there twice")
@@ -85,7 +99,17 @@ def _record(line: str, root: Path, names: Sequence[str] | None) -> VideoRecord:
             f"label {max(numbers)} is too high, {len(names)} classes count from 0 to {len(names) - 1}"
         )
     record = VideoRecord(name, path, tuple(sorted(numbers)))
-    return record if frames is None else record.part(frames)
+    return (record if frames is None else record.part(frames)), form
+
+
+def _refuse_other_form(form: _Form, forms: dict[_Form, int]) -> None:
+    """``forms`` holds the first line of each."""
+    for other, line in forms.items():
+        if other != form:
+            raise _BadLine(
+                f"line {line} is {other.value}, and this one would be {form.value}; "
+                "is a number of frames wrong?"
+            )
 
 
 def _readings(line: str) -> list[_Reading]:
@@ -120,16 +144,18 @@ def _fitting(readings: list[_Reading], root: Path) -> _Reading:
     raise _BadLine(f"there is no {tried}, and no path that ends as a video does")
 
 
-def _frames_and_labels(folder: Path, numbers: tuple[int, ...]) -> tuple[range | None, tuple[int, ...]]:
-    """Which frames of a folder a line's numbers mean, None for all, and the labels behind them."""
+def _frames_and_labels(
+    folder: Path, numbers: tuple[int, ...]
+) -> tuple[_Form | None, range | None, tuple[int, ...]]:
+    """What a line's numbers are, which frames of the folder they mean, None for all, and the labels."""
     try:
         num_frames = len(open_frames(folder).names)
     except VideoError as error:
         if len(numbers) == 2:
-            return None, numbers[1:]  # it is named when it is opened
+            return None, None, numbers[1:]  # it is named when it is opened
         raise _BadLine(str(error)) from error
     if numbers[0] == num_frames:
-        return None, numbers[1:]
+        return _Form.whole, None, numbers[1:]
     if len(numbers) == 2:
         raise _BadLine(f"the line says {numbers[0]} frames, and the folder has {num_frames}")
     first, count, *labels = numbers
@@ -138,7 +164,7 @@ def _frames_and_labels(folder: Path, numbers: tuple[int, ...]) -> tuple[range | 
             f"the folder has {num_frames} frames; that is neither {first}, nor are there {count} of them "
             f"behind the first {first}"
         )
-    return None if count == num_frames else range(first, first + count), tuple(labels)
+    return _Form.part, None if count == num_frames else range(first, first + count), tuple(labels)
 
 
 def _names_beside(source: Path) -> tuple[str, ...] | None:
