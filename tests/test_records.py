@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from attcell.errors import CallError
-from attcell.records import Prediction
+from attcell.records import Prediction, VideoRecord
 
 
 @pytest.fixture
@@ -79,3 +80,11 @@ def test_pictures_are_kept_out_of_the_repr(prediction):
 def test_a_count_that_cannot_be_is_refused(prediction, count, said):
     with pytest.raises(CallError, match=f"count is {said}; give a whole number, at least 0"):
         prediction.top(count)
+
+
+def test_a_part_of_a_folder_of_frames_and_the_whole_again():
+    whole = VideoRecord("wave/alice 12 5", Path("x"), (1, 2), "g")
+    part = whole.part(range(12, 17))
+    assert part == VideoRecord("wave/alice 12 5 12 5", Path("x"), (1, 2), "g", range(12, 17))
+    assert part.whole() == whole
+    assert whole.whole() is whole

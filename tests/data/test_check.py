@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import av
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 
 from attcell.data.check import check_source
+from attcell.video.frame_folder import NO_TIMES
+from tests.moving import noisy_frames, write_pictures
 
 
 def write_video(
@@ -113,3 +116,45 @@ def test_weizmann_is_whole(real_data):
     assert report.ok
     assert len(report.videos) == 90
     assert report.to_dict()["sizes"] == {"180x144": 90}
+
+
+class TestFoldersOfFrames:
+    def test_what_is_right_and_what_is_not(self, tmp_path):
+        for number, name in enumerate(("a", "b", "c", "d", "e", "far")):
+            write_pictures(tmp_path / name, noisy_frames(6, seed=number))
+        shutil.copytree(tmp_path / "a", tmp_path / "same")
+        (tmp_path / "b" / "img_00002.png").write_bytes(b"\x89PNG")
+        (tmp_path / "c" / "img_00002.png").unlink()
+        (tmp_path / "list.txt").write_text("a 6 0\nb 6 1\nc 6 1\nd 6 0 1\nsame 6 0\ngone.mp4 1\n")
+        report = check_source(tmp_path / "list.txt")
+        found = report.to_dict()
+        assert not report.ok
+        assert found["duplicates"] == [["a", "same"]]
+        assert found["missing"] == ["gone.mp4"]
+        assert "img_00002.png is missing, the first of 1" in found["unreadable"]["c"]
+        assert found["damaged"]["b"][:2] == [
+            "5 of 6 frames decode; the rest is damaged or missing",
+            "does not decode: img_00002.png",
+        ]
+        assert found["surplus"] == [str(tmp_path / "e"), str(tmp_path / "far")]
+        assert found["notes"] == {name: [NO_TIMES] for name in ("a", "d", "same")}
+        assert [(one["videos"], one["frames"]) for one in found["classes"]] == [(3, 18), (4, 11)]
+        assert f"  {NO_TIMES}: a and 2 more" in report.lines()
+
+    def test_parts_are_counted_as_parts(self, tmp_path):
+        write_pictures(tmp_path / "long", [*noisy_frames(5), *noisy_frames(5), *noisy_frames(5)])
+        (tmp_path / "list.txt").write_text("long 0 5 0\nlong 5 10 1\n")
+        report = check_source(tmp_path / "list.txt")
+        assert report.ok
+        assert [video.num_frames for video in report.videos] == [5, 10]
+        assert report.surplus == ()
+
+    def test_a_folder_per_class(self, tmp_path):
+        for name in ("run/a", "wave/b", "stray"):
+            write_pictures(tmp_path / name, noisy_frames(3, seed=len(name)))
+        (tmp_path / "empty").mkdir()
+        report = check_source(tmp_path)
+        assert report.ok
+        assert [video.id for video in report.videos] == ["run/a", "wave/b"]
+        assert report.surplus == (str(tmp_path / "stray"),)
+        assert report.ignored == (str(tmp_path / "empty"),)

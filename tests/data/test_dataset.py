@@ -27,6 +27,7 @@ from attcell.video.flow_codes import FlowSpec
 from attcell.video.modalities import InputSpec, window
 from attcell.video.views import FrameSpec
 from tests.damage import damage
+from tests.moving import moving_frames, write_frames, write_pictures
 from tests.video.conftest import grey, write_video
 
 PLAIN = InputSpec(("frame",), FrameSpec(size=32, short_side=32))
@@ -206,3 +207,56 @@ class TestKeptFeatures:
         maps = kept[0].inputs["frame"]
         assert maps.dtype == torch.float32
         assert np.array_equal(maps[:, 0, 0, 0, 0].numpy(), [0, 100, 200, 300])
+
+
+class TestFoldersOfFrames:
+    """Frames as pictures give what they give as a lossless video file."""
+
+    def both(self, tmp_path, num_frames=24):
+        frames = moving_frames(num_frames, (64, 48))
+        video = write_frames(tmp_path / "a.avi", frames)
+        folder = write_pictures(tmp_path / "a", frames)
+        return VideoRecord("a.avi", video, (1,)), VideoRecord("a", folder, (1,))
+
+    @pytest.mark.parametrize("seed", [0, 7])
+    def test_training_draws_the_same_tensors_by_the_same_seed(self, tmp_path, one_thread, seed):
+        for position in (0, 5):
+            samples = [
+                TrainingVideos([record], THREE, 3, "repeat", seed)[0, position]
+                for record in self.both(tmp_path)
+            ]
+            assert samples[0].inputs.keys() == {"frame", "flow", "clip"}
+            for name, inputs in samples[0].inputs.items():
+                assert torch.equal(inputs, samples[1].inputs[name]), name
+            assert samples[1].labels == (1,)
+            assert samples[1].notes == (), "no times are used, so that none are known is not said"
+
+    def test_fixed_views_are_the_same(self, tmp_path, one_thread):
+        plan = ViewPlan(3, num_crops=10)
+        video, folder = (PlannedViews([record], THREE, plan)[0] for record in self.both(tmp_path))
+        assert all(torch.equal(inputs, folder.inputs[name]) for name, inputs in video.inputs.items())
+        assert folder.notes == ()
+
+    def test_a_part_is_as_a_file_of_these_frames(self, tmp_path, one_thread):
+        _, whole = self.both(tmp_path)
+        video = write_frames(tmp_path / "part.avi", moving_frames(24, (64, 48))[7:19])
+        records = [VideoRecord("part.avi", video, (1,)), whole.part(range(7, 19))]
+        views = [PlannedViews([record], THREE, ViewPlan(3))[0] for record in records]
+        samples = [TrainingVideos([record], THREE, 3, "repeat", 3)[0, 2] for record in records]
+        for seen in (views, samples):
+            assert all(torch.equal(inputs, seen[1].inputs[name]) for name, inputs in seen[0].inputs.items())
+
+    def test_damage_is_noted_and_an_error_is_handed_over(self, tmp_path):
+        _, record = self.both(tmp_path)
+        (record.path / "img_00001.png").write_bytes(b"\x89PNG")
+        sample = TrainingVideos([record], PLAIN, 3, "repeat", 0)[0, 0]
+        assert sample.notes == (
+            "a: 23 of 24 frames decode; the rest is damaged or missing", "a: does not decode: img_00001.png",
+        )  # fmt: skip
+        (record.path / "img_00003.png").unlink()
+        for found in (
+            TrainingVideos([record], PLAIN, 3, "repeat", 0)[0, 0],
+            PlannedViews([record], PLAIN, ViewPlan(3))[0],
+        ):
+            assert isinstance(found, VideoError)
+            assert "img_00003.png is missing" in str(found)

@@ -9,8 +9,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from attcell.data.feature_store import FeatureStore, content_digest
-from attcell.errors import DataError
+from attcell.errors import DataError, VideoError
 from attcell.records import VideoRecord
+from tests.moving import noisy_frames, write_pictures
 
 MADE_BY = {"backbone": "small", "views": {"num_segments": 2}}
 
@@ -127,3 +128,52 @@ def test_the_content_is_told_by_every_byte(tmp_path):
         path.write_bytes(content)
         digests.append(content_digest(path))
     assert len(set(digests)) == len(contents)
+
+
+class TestFoldersOfFrames:
+    @pytest.fixture
+    def folder(self, tmp_path) -> VideoRecord:
+        return VideoRecord("a", write_pictures(tmp_path / "a", noisy_frames(6)), (0,))
+
+    def test_maps_go_with_the_content_wherever_it_lies(self, tmp_path, folder, maps):
+        store = FeatureStore(tmp_path / "cache", MADE_BY)
+        store.write(folder, maps, ("a note",))
+        (folder.path / "flow_x_00001.jpg").touch()  # no frame
+        moved = VideoRecord("b", folder.path.rename(tmp_path / "b"), (1,))
+        kept, notes = FeatureStore(tmp_path / "cache", MADE_BY).read(moved)
+        assert torch.equal(kept.float(), maps.half().float())
+        assert notes == ("a note",)
+
+    def test_every_change_of_a_frame_gives_another_name(self, folder):
+        names = {content_digest(folder.path)}
+        first, last = folder.path / "img_00001.png", folder.path / "img_00006.png"
+        first_bytes = first.read_bytes()
+        first.write_bytes(last.read_bytes())
+        names.add(content_digest(folder.path))
+        last.write_bytes(first_bytes)
+        names.add(content_digest(folder.path))
+        last.unlink()
+        names.add(content_digest(folder.path))
+        for path in sorted(folder.path.iterdir(), reverse=True):
+            path.rename(path.with_stem(f"image_{path.stem[-5:]}"))
+        names.add(content_digest(folder.path))
+        assert len(names) == 5
+
+    def test_parts_have_names_of_their_own(self, tmp_path, folder, maps):
+        store = FeatureStore(tmp_path / "cache", MADE_BY)
+        parts = [folder.part(range(3)), folder.part(range(3, 6)), folder]
+        assert len({content_digest(record.path, record.frames) for record in parts}) == 3
+        store.write(parts[0], maps)
+        store.write(parts[1], maps + 1)
+        assert [store.holds(record) for record in parts] == [True, True, False]
+        assert torch.equal(store.read(parts[1])[0].float(), (maps + 1).half().float())
+        (folder.path / "img_00005.png").write_bytes(b"other")
+        again = FeatureStore(tmp_path / "cache", MADE_BY)
+        assert [again.holds(record) for record in parts] == [True, False, False]
+
+    def test_a_folder_that_cannot_be_read_holds_nothing(self, tmp_path, folder, maps):
+        store = FeatureStore(tmp_path / "cache", MADE_BY)
+        (folder.path / "img_00002.png").unlink()
+        assert not store.holds(folder)
+        with pytest.raises(VideoError, match=r"img_00002.png is missing"):
+            content_digest(folder.path)

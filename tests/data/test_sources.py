@@ -174,3 +174,30 @@ def test_what_is_no_path_is_refused(tmp_path):
     (tmp_path / "list.txt").write_text("a.mp4 0\n")
     with pytest.raises(CallError, match=r'root is 5; give one path as text or Path, such as "videos"'):
         read_source(tmp_path / "list.txt", 5)
+
+
+class TestFoldersOfFrames:
+    def test_a_folder_of_frames_is_a_video_as_a_file_is(self, folder):
+        for name in ("wave/clip/img_00001.jpg", "wave/clip/flow_x_00001.jpg", "jump/v1.2/0.png"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).touch()
+        listing = read_source(folder)
+        assert listing.labels == ("jump", "run", "wave")
+        assert [(record.id, record.label) for record in listing.records if record.path.is_dir()] == [
+            ("jump/v1.2", 0),
+            ("wave/clip", 2),
+        ]
+
+    def test_pictures_beside_videos_or_folders_are_ignored(self, folder):
+        (folder / "wave" / "00001.jpg").touch()
+        (folder / "wave" / "more" / "img_00001.jpg").touch()
+        listing = read_source(folder)
+        assert len(listing.records) == 4
+        ignored = {path.relative_to(folder).as_posix() for path in listing.ignored}
+        assert {"wave/00001.jpg", "wave/more/img_00001.jpg"} <= ignored
+
+    def test_frames_in_a_class_folder_itself_are_outside_any_class(self, folder):
+        (folder / "empty" / "img_00001.jpg").touch()
+        listing = read_source(folder)
+        assert listing.labels == ("run", "wave")
+        assert [path.name for path in listing.ignored].count("empty") == 1
