@@ -10,18 +10,25 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 
-from attcell.data.feature_store import content_digest
 from attcell.data.sources import Listing
-from attcell.engine.extract import DECODING_VERSION
-from attcell.errors import CallError, DataError, VideoError
-from attcell.flow import PRESETS, quantize
+from attcell.engine.flow_jobs import (
+    FlowRecipe,
+    Job,
+    is_there,
+    made_by,
+    place_of,
+    refuse_overwriting,
+    refuse_twins,
+)
+from attcell.errors import DataError, VideoError
+from attcell.flow import quantize
 from attcell.progress import track
 from attcell.records import VideoRecord
 from attcell.video.flow_files import (
@@ -29,48 +36,12 @@ from attcell.video.flow_files import (
     Target,
     new_flow_folder,
     new_flow_zip,
-    open_flow,
-    read_description,
     write_picture,
 )
-from attcell.video.motion import PAIRS_AT_ONCE, check_method, flow_fields, flow_method, worth_compiling
+from attcell.video.motion import PAIRS_AT_ONCE, flow_fields, flow_method, worth_compiling
 from attcell.video.passes import EveryFrame
 
-FORMAT = 1
-
-
-@dataclass(frozen=True)
-class FlowRecipe:
-    """What flow on disk depends on.
-
-    Attributes:
-        method: ``paper`` or ``fast`` (TV-L1), ``dis`` or ``raft``.
-        bound: flow of this many pixels or more has the code 0 or 255.
-        short_side: frames are scaled down to this before the flow is computed; never up.
-        frames: keep the frames too.
-    """
-
-    method: str = "paper"
-    bound: float = 20.0
-    short_side: int = 256
-    frames: bool = True
-
-    def __post_init__(self) -> None:
-        check_method(self.method)
-        if not 0 < self.bound < float("inf"):
-            raise CallError(f"bound is {self.bound}; allowed: a number of pixels above 0 (20 is usual)")
-        if self.short_side < 1:
-            raise CallError(f"short side is {self.short_side}; allowed: at least 1 pixel")
-
-    def described(self) -> dict[str, Any]:
-        """In plain types, with the settings behind the method's name."""
-        settings = asdict(PRESETS[self.method]) if self.method in PRESETS else {}
-        return {"format": FORMAT, "decoding": DECODING_VERSION, **asdict(self), "settings": settings}
-
-    def size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height at which the flow is computed."""
-        scale = min(1.0, self.short_side / min(width, height))
-        return max(1, round(width * scale)), max(1, round(height * scale))
+__all__ = ["FlowOutcome", "FlowRecipe", "extract_flow"]
 
 
 @dataclass
@@ -118,12 +89,12 @@ def extract_flow(
         DataError: the store holds flow by another recipe.
     """
     records = {record.id: record for record in map(VideoRecord.whole, listing.records)}
-    jobs = [_Job(record, _place(out, record, form), recipe, form) for record in records.values()]
-    _refuse_twins(jobs)
-    _refuse_overwriting(jobs)
+    jobs = [Job(record, place_of(out, record, form), recipe, form) for record in records.values()]
+    refuse_twins(jobs)
+    refuse_overwriting(jobs)
     outcome, missing = FlowOutcome(), []
     for job in jobs[shard[0] - 1 :: shard[1]]:
-        if _is_there(job, rebuild):
+        if is_there(job, rebuild):
             outcome.num_kept += 1
         else:
             missing.append(job)
@@ -138,99 +109,9 @@ def extract_flow(
     return outcome
 
 
-@dataclass(frozen=True)
-class _Job:
-    """One video to compute."""
-
-    record: VideoRecord
-    place: Path
-    recipe: FlowRecipe
-    form: Literal["folder", "zip"]
-
-
-def _place(out: Path, record: VideoRecord, form: str) -> Path:
-    name = Path(record.id) if record.path.is_dir() else Path(record.id).with_suffix("")
-    inside = [part for part in name.parts if part not in ("/", "..")]
-    place = out.joinpath(*inside)  # a list may name videos by paths from the root or from a folder above
-    return place if form == "folder" else place.with_name(f"{place.name}.zip")
-
-
-def _refuse_twins(jobs: Sequence[_Job]) -> None:
-    owners: dict[Path, str] = {}
-    for job in jobs:
-        other = owners.setdefault(job.place, job.record.id)
-        if other != job.record.id:
-            raise CallError(f"{other} and {job.record.id} would both become {job.place}; rename one of them")
-
-
-def _refuse_overwriting(jobs: Sequence[_Job]) -> None:
-    """A folder of flow replaces what is there, which must not be frames that others are computed from."""
-    taken: set[Path] = set()
-    for job in jobs:
-        path = job.record.path.resolve()
-        taken.update((path, *path.parents))
-    for job in jobs:
-        if job.place.resolve() in taken:
-            raise CallError(
-                f"the flow of {job.record.id} would replace {job.place}, which holds videos; name another "
-                "folder for the flow"
-            )
-
-
-def _is_there(job: _Job, rebuild: bool) -> bool:
-    """Whether a video's flow is complete, by this recipe and from this file."""
-    if not job.place.exists():
-        return False
-    try:
-        made_by = read_description(job.place)
-    except DataError:
-        if rebuild:
-            return False
-        raise
-    wanted = _made_by(job)
-    if made_by is not None and all(made_by.get(key) == value for key, value in wanted.items()):
-        return _is_whole(job, rebuild)
-    if rebuild:
-        return False
-    differing = (
-        f"no {DESCRIPTION} in it"
-        if made_by is None
-        else ", ".join(
-            f"{key} {made_by.get(key)!r} instead of {value!r}"
-            for key, value in wanted.items()
-            if made_by.get(key) != value
-        )
-    )
-    raise DataError(
-        f"{job.place} was made otherwise ({differing}); choose another folder, or --rebuild to replace it"
-    )
-
-
-def _is_whole(job: _Job, rebuild: bool) -> bool:
-    """Whether no file of a finished video's flow was lost since; what was is refused, or computed again."""
-    try:
-        open_flow(job.place)
-        empty = [path.name for path in job.place.glob("*") if path.stat().st_size == 0]
-        if empty:
-            raise DataError(f"{job.place}: {min(empty)} is empty; compute it again")
-    except DataError as error:
-        if rebuild:
-            return False
-        raise DataError(f"{error}, with --rebuild") from error
-    return True
-
-
-def _made_by(job: _Job) -> dict[str, Any]:
-    try:
-        source = content_digest(job.record.path) if job.record.path.exists() else None
-    except VideoError:  # a folder of frames that cannot be read: it is named when it is decoded
-        source = None
-    return {**job.recipe.described(), "source": source}
-
-
 def _run(
-    jobs: Sequence[_Job], workers: int, compiled: bool
-) -> Iterator[tuple[_Job, tuple[str, ...] | VideoError]]:
+    jobs: Sequence[Job], workers: int, compiled: bool
+) -> Iterator[tuple[Job, tuple[str, ...] | VideoError]]:
     if workers <= 1:
         with _one_thread():
             for job in jobs:
@@ -238,7 +119,7 @@ def _run(
         return
     context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool:
-        futures: dict[Future[tuple[str, ...] | VideoError], _Job] = {
+        futures: dict[Future[tuple[str, ...] | VideoError], Job] = {
             pool.submit(_compute, job, compiled): job for job in jobs
         }
         try:
@@ -277,7 +158,7 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _compute(job: _Job, compiled: bool) -> tuple[str, ...] | VideoError:
+def _compute(job: Job, compiled: bool) -> tuple[str, ...] | VideoError:
     """One video's flow to disk; the notes on its file, or why it cannot be read."""
     try:
         opened = new_flow_folder if job.form == "folder" else new_flow_zip
@@ -291,7 +172,7 @@ def _device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _write(job: _Job, target: Target, compiled: bool) -> tuple[str, ...]:
+def _write(job: Job, target: Target, compiled: bool) -> tuple[str, ...]:
     device = _device()
     frames = EveryFrame(job.record.path, job.recipe.size)
     method = flow_method(job.recipe.method, device, compiled=compiled)
@@ -306,7 +187,7 @@ def _write(job: _Job, target: Target, compiled: bool) -> tuple[str, ...]:
         raise VideoError(f"{job.record.path}: the video has 1 frame; flow needs at least 2. Leave it out.")
     seconds = info.frame_seconds
     description = {
-        **_made_by(job),
+        **made_by(job),
         "video": job.record.id,
         "num_frames": info.num_frames,
         "num_fields": num_fields,

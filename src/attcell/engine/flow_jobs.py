@@ -1,0 +1,149 @@
+"""Where each video's flow goes, by what it is made, and whether it is there already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from attcell.data.feature_store import content_digest
+from attcell.engine.extract import DECODING_VERSION
+from attcell.errors import CallError, DataError, VideoError
+from attcell.flow import PRESETS
+from attcell.records import VideoRecord
+from attcell.video.flow_files import DESCRIPTION, open_flow, read_description
+from attcell.video.motion import check_method
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class FlowRecipe:
+    """What flow on disk depends on.
+
+    Attributes:
+        method: ``paper`` or ``fast`` (TV-L1), ``dis`` or ``raft``.
+        bound: flow of this many pixels or more has the code 0 or 255.
+        short_side: frames are scaled down to this before the flow is computed; never up.
+        frames: keep the frames too.
+    """
+
+    method: str = "paper"
+    bound: float = 20.0
+    short_side: int = 256
+    frames: bool = True
+
+    def __post_init__(self) -> None:
+        check_method(self.method)
+        if not 0 < self.bound < float("inf"):
+            raise CallError(f"bound is {self.bound}; allowed: a number of pixels above 0 (20 is usual)")
+        if self.short_side < 1:
+            raise CallError(f"short side is {self.short_side}; allowed: at least 1 pixel")
+
+    def described(self) -> dict[str, Any]:
+        """In plain types, with the settings behind the method's name."""
+        settings = asdict(PRESETS[self.method]) if self.method in PRESETS else {}
+        return {"format": FORMAT, "decoding": DECODING_VERSION, **asdict(self), "settings": settings}
+
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height at which the flow is computed."""
+        scale = min(1.0, self.short_side / min(width, height))
+        return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+@dataclass(frozen=True)
+class Job:
+    """One video to compute, whole where it is a folder of frames."""
+
+    record: VideoRecord
+    place: Path
+    recipe: FlowRecipe
+    form: Literal["folder", "zip"]
+
+
+def place_of(out: Path, record: VideoRecord, form: str) -> Path:
+    """Where in a store a video's flow goes: a folder, or a ZIP file."""
+    name = Path(record.id) if record.path.is_dir() else Path(record.id).with_suffix("")
+    inside = [part for part in name.parts if part not in ("/", "..")]
+    place = out.joinpath(*inside)  # a list may name videos by paths from the root or from a folder above
+    return place if form == "folder" else place.with_name(f"{place.name}.zip")
+
+
+def refuse_twins(jobs: Sequence[Job]) -> None:
+    """Raise a CallError if two videos would become one folder."""
+    owners: dict[Path, str] = {}
+    for job in jobs:
+        other = owners.setdefault(job.place, job.record.id)
+        if other != job.record.id:
+            raise CallError(f"{other} and {job.record.id} would both become {job.place}; rename one of them")
+
+
+def refuse_overwriting(jobs: Sequence[Job]) -> None:
+    """Raise a CallError if a folder of flow, which replaces what is there, would replace a video."""
+    taken: set[Path] = set()
+    for job in jobs:
+        path = job.record.path.resolve()
+        taken.update((path, *path.parents))
+    for job in jobs:
+        if job.place.resolve() in taken:
+            raise CallError(
+                f"the flow of {job.record.id} would replace {job.place}, which holds videos; name another "
+                "folder for the flow"
+            )
+
+
+def is_there(job: Job, rebuild: bool) -> bool:
+    """Whether a video's flow is complete, by this recipe and from this file.
+
+    Raises:
+        DataError: it was made otherwise or is not complete, and is not to be rebuilt.
+    """
+    if not job.place.exists():
+        return False
+    try:
+        found = read_description(job.place)
+    except DataError:
+        if rebuild:
+            return False
+        raise
+    wanted = made_by(job)
+    if found is not None and all(found.get(key) == value for key, value in wanted.items()):
+        return _is_whole(job, rebuild)
+    if rebuild:
+        return False
+    differing = (
+        f"no {DESCRIPTION} in it"
+        if found is None
+        else ", ".join(
+            f"{key} {found.get(key)!r} instead of {value!r}"
+            for key, value in wanted.items()
+            if found.get(key) != value
+        )
+    )
+    raise DataError(
+        f"{job.place} was made otherwise ({differing}); choose another folder, or --rebuild to replace it"
+    )
+
+
+def _is_whole(job: Job, rebuild: bool) -> bool:
+    """Whether no file of a finished video's flow was lost since; what was is refused, or computed again."""
+    try:
+        open_flow(job.place)
+        empty = [path.name for path in job.place.glob("*") if path.stat().st_size == 0]
+        if empty:
+            raise DataError(f"{job.place}: {min(empty)} is empty; compute it again")
+    except DataError as error:
+        if rebuild:
+            return False
+        raise DataError(f"{error}, with --rebuild") from error
+    return True
+
+
+def made_by(job: Job) -> dict[str, Any]:
+    """The recipe, and a name for the video's content."""
+    try:
+        source = content_digest(job.record.path) if job.record.path.exists() else None
+    except VideoError:  # a folder of frames that cannot be read: it is named when it is decoded
+        source = None
+    return {**job.recipe.described(), "source": source}
