@@ -167,7 +167,8 @@ class TestCalls:
         (tmp_path / "list.txt").write_text("a.mp4 0\nb.mp4\n\nc.mp4 one\nd.mp4 4\na.mp4 1\n")
         done = attcell("test", model, "--data", "list.txt", status=1)
         assert done.stderr.splitlines() == [
-            "attcell: list.txt: 4 bad lines; expected 'path label' with labels from 0:",
+            "attcell: list.txt: 4 bad lines; expected 'path label', or 'folder frames label' for a folder of "
+            "frames, with labels from 0:",
             "list.txt:2: a path and a label are needed: 'b.mp4'",
             "list.txt:4: the label 'one' is not a whole number from 0: 'c.mp4 one'",
             "list.txt:5: label 4 is too high, 4 classes count from 0 to 3: 'd.mp4 4'",
