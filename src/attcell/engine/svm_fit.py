@@ -7,13 +7,15 @@ is the same, and 32,768 numbers cost what 81 do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import average_precision_score
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
@@ -47,6 +49,9 @@ class InnerFigure:
     validation: str
 
 
+Represent = Callable[[np.ndarray], np.ndarray]  # places of videos to fit to → (N, dim) of all
+
+MOST_STEPS = 20_000  # of the solver, a class
 CHOICES = tuple(
     SVMChoice(unit_length, c)
     for unit_length, costs in ((False, (1e-3, 1e-2, 1e-1, 1.0)), (True, (1.0, 10.0, 100.0)))
@@ -59,6 +64,8 @@ def choose_and_fit(
     truth: Bool[np.ndarray, "N A"],
     groups: Sequence[str],
     seed: int,
+    *,
+    refitted: Represent | None = None,
 ) -> tuple[SVMChoice, LinearSVM, InnerFigure]:
     """Choose among :data:`CHOICES` by cross-validation, and fit the chosen SVM to all these videos.
 
@@ -71,7 +78,11 @@ def choose_and_fit(
         representations: of the training videos alone.
         truth: which classes each video has, one or more.
         groups: what each video belongs to, for example its actor; empty if it is not known.
-        seed: of what is left out together.
+        seed: of what is left out together, and of the solver's order.
+        refitted: for representations that are themselves fitted to the training videos, as VLAD is: from the
+            places of some videos to the representations of all, fitted to these alone. Without it the videos
+            that are left out have had a part in their own representation, and their figure says little: a
+            centre of VLAD can be one actor's background.
 
     Raises:
         CallError: no video, or not one row of ``truth`` and one group for each.
@@ -81,24 +92,27 @@ def choose_and_fit(
     folds = make_folds(truth, groups, seed)
     measure: Literal["accuracy", "mAP"] = "accuracy" if (truth.sum(axis=1) == 1).all() else "mAP"
     if folds.parts:
-        figures = _inner_figures(representations, truth, folds, measure)
+        figures = _inner_figures(refitted or (lambda _: representations), truth, folds, measure, seed)
         chosen = max(CHOICES, key=figures.__getitem__)  # of equals the first
         figure = InnerFigure(figures[chosen], measure, folds.described)
     else:
         chosen, figure = CHOICES[0], InnerFigure(None, measure, folds.described)
         say(f"linear SVM: {folds.described}, so its C is {chosen.c:g} by default")
-    return chosen, fit_svm(representations, truth, chosen), figure
+    return chosen, fit_svm(representations, truth, chosen, seed), figure
 
 
 def fit_svm(
-    representations: Float[np.ndarray, "N dim"], truth: Bool[np.ndarray, "N A"], choice: SVMChoice
+    representations: Float[np.ndarray, "N dim"], truth: Bool[np.ndarray, "N A"], choice: SVMChoice, seed: int
 ) -> LinearSVM:
     """Fit one linear SVM a class, each against the rest, to all these videos.
 
-    A class that no video has gets the constant margin −1, one that all have +1.
+    A class that no video has gets the constant margin −1, one that all have +1. It is said if the solver has
+    not come to its end.
     """
     rotated = _Rotated(representations)
-    weight, bias = rotated.solve(truth, choice)
+    weight, bias, unfinished = rotated.solve(truth, choice, seed)
+    if unfinished:
+        say(f"linear SVM: {unfinished} of {truth.shape[1]} classes not at their end after {MOST_STEPS} steps")
     svm = LinearSVM(representations.shape[1], truth.shape[1])
     mean, deviation = rotated.scaler.mean_, rotated.scaler.scale_
     tensors = [
@@ -123,19 +137,24 @@ class _Rotated:
             self.values = rows.T
 
     def solve(
-        self, truth: Bool[np.ndarray, "N A"], choice: SVMChoice
-    ) -> tuple[Float[np.ndarray, "A _"], Float[np.ndarray, " A"]]:
-        """Weights in the rotated dimensions, and biases."""
+        self, truth: Bool[np.ndarray, "N A"], choice: SVMChoice, seed: int
+    ) -> tuple[Float[np.ndarray, "A _"], Float[np.ndarray, " A"], int]:
+        """Weights in the rotated dimensions, biases, and how many classes the solver did not finish."""
         inputs = self.values / self.lengths if choice.unit_length else self.values
         weight = np.zeros((truth.shape[1], inputs.shape[1]))
         bias = np.where(truth.all(axis=0), 1.0, -1.0)
+        unfinished = 0
         for number, positive in enumerate(truth.T):
             if positive.all() or not positive.any():
                 continue
-            # the primal has no random order of videos, and here no more dimensions than videos
-            svm = LinearSVC(C=choice.c, dual=False, tol=1e-6, max_iter=20_000).fit(inputs, positive)
+            # the dual: where videos can be told apart without a mistake, the primal does not come to an end
+            svm = LinearSVC(C=choice.c, dual=True, tol=1e-5, max_iter=MOST_STEPS, random_state=seed)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)  # it is counted
+                svm.fit(inputs, positive)
             weight[number], bias[number] = svm.coef_[0], svm.intercept_[0]
-        return weight, bias
+            unfinished += int(svm.n_iter_ >= MOST_STEPS)
+        return weight, bias, unfinished
 
     def unrotated(self, weight: Float[np.ndarray, "A _"]) -> Float[np.ndarray, "A dim"]:
         """The weights in all dimensions."""
@@ -151,19 +170,21 @@ class _Rotated:
 
 
 def _inner_figures(
-    representations: Float[np.ndarray, "N dim"],
+    represent: Represent,
     truth: Bool[np.ndarray, "N A"],
     folds: Folds,
     measure: Literal["accuracy", "mAP"],
+    seed: int,
 ) -> dict[SVMChoice, float]:
     """Each choice's figure over all videos, every one judged by an SVM that was fitted without its fold."""
     margins = {choice: np.empty(truth.shape) for choice in CHOICES}
     for left_out in folds.parts:
         kept = np.setdiff1d(np.arange(len(truth)), left_out)
+        representations = represent(kept)
         rotated = _Rotated(representations[kept])
         inputs, lengths = rotated.others(representations[left_out])
         for choice in CHOICES:
-            weight, bias = rotated.solve(truth[kept], choice)
+            weight, bias, _ = rotated.solve(truth[kept], choice, seed)
             scaled = inputs / lengths if choice.unit_length else inputs
             margins[choice][left_out] = scaled @ weight.T + bias
     return {choice: _figure(margins[choice], truth, measure) for choice in CHOICES}
