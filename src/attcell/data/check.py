@@ -110,16 +110,16 @@ class CheckReport:
         """A summary in plain text."""
         return [
             *self._summary(),
-            *_section("missing", [video.id for video in self.missing]),
-            *_section("unreadable", [video.error for video in self.unreadable]),
-            *_section("damaged", [f"{video.id}: {'; '.join(video.notes)}" for video in self.damaged]),
-            *_section("the same file twice", [" = ".join(group) for group in self.duplicates]),
-            *_section("notes", self._grouped_notes()),
-            *_section(
+            *section("missing", [video.id for video in self.missing]),
+            *section("unreadable", [video.error for video in self.unreadable]),
+            *section("damaged", [f"{video.id}: {'; '.join(video.notes)}" for video in self.damaged]),
+            *section("the same file twice", [" = ".join(group) for group in self.duplicates]),
+            *section("notes", self._grouped_notes()),
+            *section(
                 f"fewer than {FEW_FRAMES} frames", [f"{video.id}: {video.num_frames}" for video in self.short]
             ),
-            *_section("videos there that the source does not name", list(self.surplus)),
-            *_section("ignored", list(self.ignored)),
+            *section("videos there that the source does not name", list(self.surplus)),
+            *section("ignored", list(self.ignored)),
             "all videos are there and whole" if self.ok else "something is wrong: see above",
         ]
 
@@ -176,7 +176,7 @@ def check_source(
     """
     listing = read_source(source, root)
     source = Path(source)
-    videos = tuple(_checked(record) for record in progress(listing.records))
+    videos, duplicates = check_records(listing.records, progress)
     surplus = _surplus(source, root, listing)
     return CheckReport(
         source=str(source),
@@ -184,8 +184,16 @@ def check_source(
         videos=videos,
         surplus=tuple(str(path) for path in surplus),
         ignored=tuple(str(path) for path in listing.ignored if path not in set(surplus)),
-        duplicates=_duplicates(listing.records),
+        duplicates=duplicates,
     )
+
+
+def check_records(
+    records: Sequence[VideoRecord],
+    progress: Callable[[Sequence[VideoRecord]], Iterable[VideoRecord]] = lambda records: records,
+) -> tuple[tuple[CheckedVideo, ...], tuple[tuple[str, ...], ...]]:
+    """Decode every video: what that gave, and groups of ids whose files are the same, byte for byte."""
+    return tuple(_checked(record) for record in progress(records)), _duplicates(records)
 
 
 def _checked(record: VideoRecord) -> CheckedVideo:
@@ -237,7 +245,7 @@ def _num_bytes(record: VideoRecord) -> int:
     return sum((record.path / name).stat().st_size for name in folder.names)
 
 
-def _section(title: str, entries: list[str]) -> list[str]:
+def section(title: str, entries: list[str]) -> list[str]:
     """A titled list of at most ``_NUM_SHOWN`` entries, or nothing."""
     if not entries:
         return []

@@ -109,7 +109,7 @@ def _entries(file: Path, name: str) -> list[dict]:
     """The elements of a struct array of a file, each as a dict."""
     if not file.is_file():
         raise CallError(f"{file}: no such file; give an annotation file")
-    from scipy.io import loadmat  # type: ignore[import-untyped]
+    from scipy.io import loadmat
 
     try:
         content = loadmat(file, simplify_cells=True, variable_names=[name])
