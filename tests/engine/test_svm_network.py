@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -40,6 +42,16 @@ def pooled_network(kind):
     return SVMNetwork(body, LinearSVM(body.dim, len(LABELS))).eval()
 
 
+def represented(network, maps, places):
+    """All videos' representations; a VLAD is fitted to those of these places first."""
+    pooling = network.stream("frame").pooling
+    if isinstance(pooling, VLAD):
+        seen = [maps[place] for place in places]
+        pooling.load_state_dict(fit_vlad(sample_descriptors(seen, len(seen), 0), 4, 3, 0).state_dict())
+    with torch.inference_mode():
+        return torch.cat([network.body.attend({"frame": one}).video for one in maps]).numpy()
+
+
 def fitted(kind, folder, recipe, tmp_path):
     """The network, fitted to all videos of the folder, and their kept feature maps."""
     network, records = pooled_network(kind), read_source(folder).records
@@ -47,14 +59,10 @@ def fitted(kind, folder, recipe, tmp_path):
     store = feature_store(tmp_path / "features", "frame", network.stream("frame"), spec, plan)
     assert extract_features({"frame": store}, network, records, spec, plan, workers=0, device=CPU) == {}
     maps = [store.read(record)[0].float() for record in records]
-    pooling = network.stream("frame").pooling
-    if isinstance(pooling, VLAD):
-        found = fit_vlad(sample_descriptors(maps, len(maps), 0), 4, 3, 0)
-        pooling.load_state_dict(found.state_dict())
-    with torch.inference_mode():
-        rows = torch.cat([network.body.attend({"frame": one}).video for one in maps]).numpy()
+    everything = represented(network, maps, range(len(maps)))
     truth = np.eye(len(LABELS), dtype=bool)[[record.label for record in records]]
-    _, svm, figure = choose_and_fit(rows, truth, (), 0)
+    refitted = partial(represented, pooled_network(kind), maps) if kind == "vlad" else None
+    _, svm, figure = choose_and_fit(everything, truth, (), 0, refitted=refitted)
     network.svm.load_state_dict(svm.state_dict())
     assert figure.validation == "2 parts with a share of every class, one left out"
     return network, maps, records

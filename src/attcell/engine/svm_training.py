@@ -20,8 +20,8 @@ from attcell.data.dataset import KeptViews, PlannedViews
 from attcell.engine.build import input_spec, training_plan
 from attcell.engine.extract import feature_maps
 from attcell.engine.material import Listings, filled_stores
-from attcell.engine.svm_fit import choose_and_fit
-from attcell.engine.vlad_fit import fit_vlad, sample_descriptors
+from attcell.engine.svm_fit import Represent, choose_and_fit
+from attcell.engine.vlad_fit import MOST_DESCRIPTORS, fit_vlad, sample_descriptors
 from attcell.errors import DataError, VideoError
 from attcell.metrics.recognition import truth_matrix
 from attcell.nn import Pooled, SVMNetwork
@@ -42,13 +42,16 @@ def train_svm(network: SVMNetwork, recipe: Recipe, listings: Listings, device: t
     """
     network.to(device).eval()
     videos = _TrainingMaps(network, recipe, listings, device)
-    if isinstance(network.body, Pooled) and recipe.model.pooling == "vlad":
-        _learn_centres(network.body, videos)
-    found = _representations(network, videos)
+    is_vlad = isinstance(network.body, Pooled) and recipe.model.pooling == "vlad"
+    refitted = _by_vlad(network, videos) if is_vlad else None
+    found = _representations(network, videos) if refitted is None else refitted(np.arange(len(videos)))
     truth = truth_matrix([record.labels for record in listings.train], len(listings.labels))
     grouped = any(record.group for record in listings.train)
     groups = [record.group or record.id for record in listings.train] if grouped else []
-    choice, network.svm, figure = choose_and_fit(found, truth, groups, recipe.train.seed)
+    choice, svm, figure = choose_and_fit(found, truth, groups, recipe.train.seed, refitted=refitted)
+    if refitted is not None:
+        refitted(np.arange(len(videos)))  # the folds of the choice had centres of their own
+    network.svm.load_state_dict(svm.state_dict())
     inside = "" if figure.value is None else f": {figure.measure} {100 * figure.value:.1f} % inside"
     length = ", scaled to length 1" if choice.unit_length else ""
     say(
@@ -105,12 +108,24 @@ def _representations(network: SVMNetwork, videos: _TrainingMaps) -> np.ndarray:
     return np.stack(rows)
 
 
-def _learn_centres(body: Pooled, videos: _TrainingMaps) -> None:
-    """Fill each stream's VLAD by local descriptors of the training videos, equally many of each."""
+def _by_vlad(network: SVMNetwork, videos: _TrainingMaps) -> Represent:
+    """From places of training videos to the representations of all, by VLAD's centres of these videos alone.
+
+    The network is left with these centres.
+    """
     model, seed = videos.recipe.model, videos.recipe.train.seed
-    for name in model.streams:
-        of_stream = (maps[name] for maps in videos.go_through(f"descriptors of {name}"))
-        fitted = fit_vlad(
-            sample_descriptors(of_stream, len(videos), seed), model.vlad_size, model.vlad_centres, seed
-        )
-        body.stream(name).pooling.load_state_dict(fitted.state_dict())
+    drawn: dict[str, list[np.ndarray]] = {name: [] for name in model.streams}
+    for maps in videos.go_through("descriptors"):
+        for name, of_stream in maps.items():
+            most = max(1, MOST_DESCRIPTORS // len(videos))
+            drawn[name].append(sample_descriptors([of_stream], 1, seed + len(drawn[name]), most))
+
+    def represent(places: np.ndarray) -> np.ndarray:
+        for name, of_videos in drawn.items():
+            rows = np.concatenate([of_videos[place] for place in places.tolist()])
+            fitted = fit_vlad(rows, model.vlad_size, model.vlad_centres, seed)
+            assert isinstance(network.body, Pooled), "only pooled features have centres"
+            network.body.stream(name).pooling.load_state_dict(fitted.state_dict())
+        return _representations(network, videos)
+
+    return represent

@@ -45,6 +45,9 @@ def fit_vlad(
 ) -> VLAD:
     """Fit a PCA without whitening, and k-means in its dimensions.
 
+    Where an SVM on it is validated, it is fitted anew without the videos that are left out (``refitted`` of
+    :func:`attcell.engine.svm_fit.choose_and_fit`).
+
     Args:
         descriptors: local descriptors of training videos alone.
         dims: what the PCA leaves (the paper's 256).
