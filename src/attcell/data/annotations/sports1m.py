@@ -18,7 +18,7 @@ from attcell.errors import CallError, DataError
 
 _PARTS = ("train", "test")
 _ID = re.compile(
-    r"https?://(?:(?:www\.|m\.)?youtube\.com/watch\?(?:\S*&)?v=|youtu\.be/)([A-Za-z0-9_-]{11})(?:[&?#]|$)"
+    r"https?://(?:(?:www\.|m\.)?youtube\.com/watch\?(?:v=|\S*&v=)|youtu\.be/)([A-Za-z0-9_-]{11})(?:[&?#]|$)"
 )
 _PLACES = ("", "original/")  # where the official archive has the partitions
 

@@ -5,7 +5,8 @@ Two kinds of files tell the classes, told apart by their ending:
 - ``.mat``, the official ones: ``validation_set.mat`` with the struct array ``validation_videos``, and
   ``test_set_meta.mat`` with ``test_videos``. Of their fields ``video_name``, ``background_video`` (YES: of no
   class), ``primary_action_index`` and ``secondary_actions_indices`` are read. This reader is tested on
-  generated files of that layout only.
+  generated files of that layout only. SciPy reads them, and may crash on bytes changed in an uncompressed
+  file, which has no checksum; MATLAB compresses by default.
 - text, which is also written: ``video_validation_0000001 12 57``. Class numbers count from 1 in both; a video
   of no class has none.
 """
