@@ -46,7 +46,7 @@ def test_a_file_for_each_part_in_other_words(files, tmp_path):
         "train": (AnnotatedVideo("a b_000001_000011", (1,)),),
         "validation": (AnnotatedVideo("v2_000000_000010", (0,)),),
     }
-    assert kinetics.read(sorted(folder.iterdir())) == found
+    assert kinetics.read([str(file) for file in sorted(folder.iterdir())]) == found
     kinetics.write(found, tmp_path / "again")
     assert kinetics.read(tmp_path / "again") == found
     assert kinetics.read(folder / "kinetics-400_test.csv").labels == ()
@@ -97,6 +97,8 @@ def test_sources_that_are_none(files, tmp_path):
         kinetics.read(str(files({"x.txt": ""})))
     with pytest.raises(CallError, match=r"source is \[\] \(list\); give one path"):
         kinetics.read([])
+    with pytest.raises(CallError, match=r"a source is 5; give one path"):
+        kinetics.read([5])
 
 
 labels = st.text(st.characters(codec="utf-8", categories=["L", "P", "Zs"]), min_size=1, max_size=6).filter(

@@ -46,7 +46,7 @@ class _Row:
     label: str
 
 
-def read(source: Path | str | Sequence[Path]) -> Annotation:
+def read(source: Path | str | Sequence[Path | str]) -> Annotation:
     """Read one CSV file, several, or all of a folder.
 
     Raises:
@@ -88,9 +88,9 @@ def write(annotation: Annotation, folder: Path) -> None:
         write_text(folder / f"{_FILES[part]}.csv", text)
 
 
-def _files(source: Path | str | Sequence[Path]) -> list[Path]:
+def _files(source: Path | str | Sequence[Path | str]) -> list[Path]:
     if isinstance(source, Sequence) and not isinstance(source, str) and source:
-        return list(source)
+        return [path_of(file, "a source", "kinetics/train.csv") for file in source]
     place = path_of(source, "source", "kinetics/train.csv")
     found = sorted(place.glob("*.csv")) if place.is_dir() else [place]
     if not found:
