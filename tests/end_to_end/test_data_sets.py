@@ -1,0 +1,212 @@
+"""Each data set in miniature: check, training and test by a recipe of the papers' tables, and the table."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import Run
+from tests.miniatures import MINIATURES
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+SMALL = (
+    "model.streams.frame.backbone=small",
+    "model.streams.frame.tap=null",
+    "model.streams.frame.weights=none",
+    "input.size=32",
+    "input.short_side=36",
+    "segments.train=2",
+    "segments.test=3",
+    "data.workers=0",
+    "train.accelerator=cpu",
+)
+TRAINED = (
+    "model.streams.frame.conv6_channels=8",
+    "model.lstm_hidden=8",
+    "train.iterations=2",
+    "train.batch_size=2",
+    "train.accumulate=1",
+)
+
+
+@pytest.fixture(scope="module")
+def folder_of(tmp_path_factory):
+    """Data set → where its videos and its lists lie, made once."""
+    made: dict[str, Path] = {}
+
+    def folder(name: str) -> Path:
+        if name not in made:
+            made[name] = tmp_path_factory.mktemp(name)
+            MINIATURES[name](made[name])
+        return made[name]
+
+    return folder
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize(
+    ("name", "recipe", "figures", "videos", "published"),
+    [
+        ("ucf101", "stan-table-1/ucf101-frame-stan.yaml", ("top1", "mean_class_accuracy"), 12, "lost"),
+        (
+            "ucf101",
+            "stan-table-1/ucf101-frame-pool5-512-ave.yaml",
+            ("top1", "mean_class_accuracy"),
+            12,
+            "lost",
+        ),
+        ("ccv", "stan-table-1/ccv-frame-san.yaml", ("map",), 6, "lost"),
+        ("ccv", "stan-table-1/ccv-frame-pool5-25088.yaml", ("map",), 6, "lost"),
+        ("thumos14", "stan-table-1/thumos14-frame-stan.yaml", ("map", "top1"), 3, "lost"),
+        ("sports1m", "stan-table-8/sports1m-stan-vgg16.yaml", ("map", "top1"), 4, "63.70"),
+    ],
+)
+def test_check_train_test_and_table(
+    attcell: Run, folder_of, tmp_path, name, recipe, figures, videos, published
+):
+    folder = folder_of(name)
+    where = (f"data.root={folder / 'videos'}", f"data.annotations={folder / 'lists'}")
+    pooled = "pool5" in recipe
+    status = 1 if name == "sports1m" else 0  # two of whose videos are no longer to be had
+    checked = attcell(
+        *(
+            "data",
+            "check",
+            name,
+            folder / "videos",
+            "--annotations",
+            folder / "lists",
+            "--json",
+            "check.json",
+        ),
+        status=status,
+    )
+    report = json.loads((tmp_path / "check.json").read_text())
+    assert report["ok"] == (status == 0)
+    assert len(report["missing"]) == (2 if name == "sports1m" else 0)
+    assert checked.stdout.startswith(f"{name} below {folder / 'videos'}: ")
+    cache = (f"cache.folder={tmp_path / 'features'}",) if pooled else ()
+    done = attcell(
+        "protocol", RECIPES / recipe, *where, *SMALL, *(() if pooled else TRAINED), *cache, "--out", "runs"
+    )
+    assert f"{Path(recipe).stem} (published)" not in done.stdout
+    row, beside = rows_of(tmp_path / "runs" / "table.csv")
+    assert (row["run"], row["dataset"], row["videos"], row["unread"]) == (
+        Path(recipe).stem,
+        name,
+        str(videos),
+        "0",
+    )
+    assert row["splits"] == ("1 2 3" if name == "ucf101" else "1")
+    for figure in figures:
+        assert 0 <= float(row[f"{figure}_mean"]) <= 100
+    assert beside["kind"] == "published"
+    assert beside["source"].startswith("STAN paper")
+    assert published in (tmp_path / "runs" / "table.md").read_text()
+    scores = json.loads(
+        (tmp_path / "runs" / Path(recipe).stem / "split1-seed0" / "test" / "scores.json").read_text()
+    )
+    assert scores["run"] == {"name": Path(recipe).stem, "dataset": name, "split": 1, "seed": 0}
+    if name == "thumos14":
+        assert scores["protocol"]["segments"] == "one every 30 frames"
+
+
+def test_a_protocol_goes_on_where_it_was(attcell: Run, folder_of, tmp_path):
+    folder = folder_of("hmdb51")
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text(f"extends: {RECIPES}/stan-frame-vgg16.yaml\nname: mine\n")
+    words = (
+        *(
+            "protocol",
+            recipe,
+            *SMALL,
+            *TRAINED,
+            "data.train=null",
+            "data.dataset=hmdb51",
+            "data.val_fraction=0.0",
+        ),
+        *(f"data.root={folder / 'videos'}", f"data.annotations={folder / 'lists'}", "--out", "runs"),
+    )
+    first = attcell(*words, "--splits", "1,2")
+    assert "run 2 of 2" in first.stderr
+    kept = tmp_path / "runs" / "mine" / "split1-seed0" / "test" / "scores.json"
+    before = kept.stat().st_mtime_ns
+    again = attcell(*words, "--seeds", "2")
+    assert "2 of 6 runs are done already" in again.stderr
+    assert "run 4 of 4" in again.stderr
+    assert kept.stat().st_mtime_ns == before
+    (row,) = rows_of(tmp_path / "runs" / "table.csv")
+    assert (row["splits"], row["seeds"]) == ("1 2 3", "0 1")
+    changed = attcell(*words, "train.batch_size=4", status=2)
+    assert "was started by another recipe; it differs in train.batch_size" in changed.stderr
+
+
+def test_runs_side_by_side_give_what_one_after_another_gives(attcell_process: Run, folder_of, tmp_path):
+    folder = folder_of("ccv")
+    words = (
+        *("protocol", RECIPES / "stan-table-1" / "ccv-frame-san.yaml", *SMALL, *TRAINED),
+        *(f"data.root={folder / 'videos'}", f"data.annotations={folder / 'lists'}", "--seeds", "2"),
+    )
+    attcell_process(*words, "--out", "one")
+    attcell_process(*words, "--out", "two", "--jobs", "2")
+    one, two = (rows_of(tmp_path / place / "table.csv")[0] for place in ("one", "two"))
+    assert float(one["map_mean"]) == pytest.approx(float(two["map_mean"]), abs=0.02)
+    assert (tmp_path / "two" / "ccv-frame-san" / "split1-seed1.log").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (("data.root=x",), 2, "no recipe was named; give one or more"),
+        (("none.yaml",), 2, "no recipe at none.yaml"),
+        ((RECIPES / "tan.yaml", "data.train=x"), 2, "recipe tan names no test videos; give data.test=SOURCE"),
+        (
+            (RECIPES / "tan.yaml", RECIPES / "tan.yaml", "data.train=x", "data.test=y"),
+            2,
+            "two recipes are called tan; give one of them another name: key",
+        ),
+        (
+            (RECIPES / "tan.yaml", "data.train=x", "data.test=y", "--splits", "1,2"),
+            2,
+            "recipe tan has the splits 1 to 1, not 2",
+        ),
+        ((RECIPES / "tan.yaml", "data.train=x", "--splits", "a"), 2, "--splits a are not whole numbers"),
+    ],
+)
+def test_what_cannot_be_run_is_named(attcell: Run, words, status, message):
+    assert message in attcell("protocol", *words, status=status).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("ccv",), "ccv is a data set: give the folder of its videos, data check ccv ROOT"),
+        (("ccv", "none"), "none: no such folder; give the one below which the videos of ccv lie"),
+        ((".", "x"), "is no data set that is known by name (ucf101, hmdb51,"),
+    ],
+)
+def test_a_check_that_cannot_be_is_named(attcell: Run, words, message):
+    assert message in attcell("data", "check", *words, status=2).stderr
+
+
+def test_names_alone_are_checked_without_decoding(attcell: Run, folder_of, tmp_path):
+    folder = folder_of("ucf101")
+    path = folder / "videos" / "ApplyEyeMakeup" / "v_ApplyEyeMakeup_g01_c01.avi"
+    other = path.with_name("v_applyeyemakeup_g01_c01.avi")
+    path.rename(other)
+    try:
+        done = attcell(
+            "data", "check", "ucf101", folder / "videos", "--annotations", folder / "lists", "--names-only"
+        )
+    finally:
+        other.rename(path)
+    assert "spelt in other capitals on disk, and found: 1" in done.stdout
+    assert done.stdout.endswith("all videos are there (none was decoded)\n")
+    assert "  split 2 train           12 videos,      12 there" in done.stdout
