@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attcell.cli_extract import extract_app
-from attcell.cli_protocol import protocol
+from attcell.cli_protocol import ablate, protocol
 from attcell.cli_score import score_app
 from attcell.cli_table import table
 from attcell.errors import AttcellError, CallError
@@ -38,6 +38,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(extract_app, name="extract")
 app.add_typer(score_app, name="score")
 app.command()(protocol)
+app.command()(ablate)
 
 
 def main() -> None:

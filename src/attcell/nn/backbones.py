@@ -138,6 +138,11 @@ def backbone_names() -> list[str]:
     return list(_TAPS)
 
 
+def backbone_taps(name: str) -> tuple[str, ...]:
+    """The layers of a backbone that a map can be taken from, the default first; none of timm's are known."""
+    return _TAPS.get(name, ())
+
+
 _OF_PICTURES: dict[str, Callable[[str, int], Built]] = {
     "vgg16": image_networks.vgg16,
     "resnet152": image_networks.resnet152,
