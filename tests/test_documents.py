@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from attcell.config import PATH_KEYS, check_recipe, load_recipe
+from attcell.config import PATH_KEYS, Recipe, check_recipe, load_recipe
+from attcell.data.known_sets import KNOWN_SETS
+from attcell.errors import CallError
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
@@ -16,7 +18,13 @@ DOCUMENTS = [
     *sorted((ROOT / "docs").glob("*.md")),
 ]
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
-OTHERS_EXCLUDE = ("data.val", "cache.folder")  # with val_fraction; with a backbone that is trained
+ROWS = sorted(path for path in (ROOT / "recipes").glob("*/*.yaml") if path.parent.name != "parts")
+FIGURES = {"top1", "map", "top1_frame", "top1_flow"}
+OTHERS_EXCLUDE = (
+    "data.val",  # with val_fraction
+    "data.annotations",  # without a dataset
+    "cache.folder",  # with a backbone that is trained
+)
 PATHS = [f"{key}={key}" for key in PATH_KEYS if key not in OTHERS_EXCLUDE]
 
 
@@ -32,7 +40,7 @@ def found(pattern: str) -> list[tuple[str, str]]:
 LINKS = [
     (document, target) for document, target in found(r"\]\(([^)\s]+)\)") if not re.match(r"[a-z]+:", target)
 ]
-NAMED_RECIPES = found(r"\b(recipes/[\w.-]+\.yaml)")
+NAMED_RECIPES = found(r"\b(recipes/[\w./-]+\.yaml)")
 TRAIN_COMMANDS = found(r"attcell train (recipes/[^\n`#]+)")
 
 
@@ -62,6 +70,37 @@ def test_a_recipe_wants_nothing_but_paths(path):
     recipe = load_recipe(path, PATHS)
     assert recipe.data.train == Path("data.train")
     assert f"attcell train recipes/{path.name} data.train=" in path.read_text(encoding="utf-8")
+
+
+def completed(path: Path) -> Recipe:
+    """A recipe with something in every place that it leaves open."""
+    try:
+        return load_recipe(path)
+    except CallError as error:
+        left = re.search(r" leaves (.*) open ", str(error))
+        assert left is not None, error
+        return load_recipe(path, [f"{key}=given" for key in left[1].split(", ")])
+
+
+@pytest.mark.parametrize("path", ROWS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_row_of_a_table_is_a_recipe_for_a_data_set(path):
+    recipe = completed(path)
+    assert recipe.name == path.stem
+    assert recipe.data.dataset in KNOWN_SETS
+    stage = path.stem.endswith("-stage") or path.parent.name == "weizmann"
+    assert bool(recipe.published) != stage
+    for published in recipe.published:
+        assert published.figure in FIGURES
+        assert published.source.startswith(("STAN paper", "TAN paper"))
+
+
+def test_no_two_rows_of_a_folder_are_the_same():
+    found: dict[str, Path] = {}
+    for path in ROWS:
+        recipe = completed(path)
+        text = recipe.model_copy(update={"name": "", "published": ()}).model_dump_json()
+        other = found.setdefault(f"{path.parent} {text}", path)
+        assert other == path or '"weights":"given"' in text  # the stages before tell them apart
 
 
 @pytest.mark.parametrize(("document", "words"), TRAIN_COMMANDS)
