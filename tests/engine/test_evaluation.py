@@ -17,6 +17,7 @@ from attcell.engine.predicting import predict_video
 from attcell.errors import CallError, DataError, ModelError
 from attcell.metrics.recognition import top_k_accuracy
 from attcell.records import VideoRecord
+from attcell.sections import PublishedSection
 from attcell.video.decode import read_frames
 from attcell.video.views import FrameSpec
 from tests.damage import damage
@@ -126,7 +127,7 @@ def test_no_segments_are_refused(model, mixed):
         evaluate_model(model, mixed, num_segments=0, device=CPU)
 
 
-@pytest.mark.parametrize(("crops", "said"), [(3, "3"), (True, "True"), ("10", "'10'"), (None, "None")])
+@pytest.mark.parametrize(("crops", "said"), [(3, "3"), (True, "True"), ("10", "'10'")])
 def test_other_crops_than_one_or_ten_are_refused(model, mixed, crops, said):
     with pytest.raises(CallError, match=f"num_crops is {said}; allowed: 1 or 10"):
         evaluate_model(model, mixed, num_crops=crops, device=CPU)
@@ -152,6 +153,30 @@ def test_figures_of_known_scores():
     found = Evaluation(("a", "b"), records, scores, {"2": "bad"}, (), {"videos": 3})
     assert found.figures() == pytest.approx({"top1": 100 / 3, "mean_class_accuracy": 25.0})
     assert found.confusion().tolist() == [[1, 1], [0, 0]]
+
+
+def test_figures_of_videos_of_several_classes_or_none():
+    """AP of a: 1 (its video is first); of b: (1/1 + 2/3) / 2; c has none and does not count."""
+    labels = [(0, 1), (1,), (), ()]
+    records = tuple(VideoRecord(str(number), Path("x"), own) for number, own in enumerate(labels))
+    scores = np.array([[0.9, 0.8, 0.1], [0.2, 0.3, 0.2], [0.1, 0.5, 0.9], [np.nan] * 3])
+    found = Evaluation(("a", "b", "c"), records, scores, {"3": "bad"}, (), {}, multi_label=True)
+    assert found.figures() == pytest.approx({"map": 100 * (1 + 5 / 6) / 2})
+    assert found.confusion() is None
+    each_has_one = Evaluation(("a", "b", "c"), records[:2], scores[:2], {}, (), {}, multi_label=True)
+    assert each_has_one.figures() == pytest.approx({"map": 100.0, "top1": 100.0})
+
+
+def test_scores_of_several_classes_are_written_with_the_run(tmp_path):
+    records = tuple(VideoRecord(str(number), Path("x"), own) for number, own in enumerate([(0, 1), ()]))
+    run = {"name": "mine", "dataset": "ccv", "split": 1, "seed": 3}
+    found = Evaluation(("a", "b"), records, np.eye(2), {}, (), {}, {}, run, multi_label=True)
+    published = PublishedSection(figure="map", value=None, source="a paper", row="a row")
+    found.write_scores(tmp_path / "scores.json", [published])
+    content = json.loads((tmp_path / "scores.json").read_text())
+    assert content["run"] == run
+    assert content["published"] == [{"figure": "map", "value": None, "source": "a paper", "row": "a row"}]
+    assert [of["labels"] for of in content["videos"].values()] == [["a", "b"], []]
 
 
 class TestListings:

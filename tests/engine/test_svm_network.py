@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from attcell.data.sources import read_source
 from attcell.engine.build import build_network, evaluation_plan, input_spec
 from attcell.engine.extract import extract_features, feature_store
-from attcell.engine.inference import mean_probabilities
+from attcell.engine.inference import mean_scores
 from attcell.engine.model_folder import SavedModel, save_model
 from attcell.engine.predicting import predict_video
 from attcell.engine.svm_fit import choose_and_fit
@@ -74,7 +74,7 @@ def test_a_pooled_rival_is_fitted_and_predicts(kind, folder, recipe, tmp_path):
     for record, one in zip(records, maps, strict=True):
         prediction = predict_video(SavedModel(network, LABELS, recipe, {}), record.path)
         with torch.inference_mode():
-            kept = mean_probabilities(network, {"frame": one}, kept_features=True)
+            kept = mean_scores(network, {"frame": one}, "softmax", kept_features=True)
         np.testing.assert_allclose(prediction.scores, kept.all, atol=1e-2)  # kept maps are rounded
         assert kept.by_stream == {}
         assert prediction.spatial_attention == {}

@@ -9,6 +9,7 @@ import numpy as np
 from attcell.engine.evaluation import Evaluation
 from attcell.records import VideoRecord
 from attcell.report.lines import evaluation_lines, prediction_line
+from attcell.sections import PublishedSection
 
 ATTENTION = np.array([0.1, 0.2, 0.6, 0.1])
 
@@ -36,4 +37,20 @@ def test_the_figures_come_with_their_protocol():
         "top1                  75.00 %",
         "mean class accuracy   75.00 %",
         "protocol: videos 4, short videos repeat",
+    ]
+
+
+def test_published_figures_stand_beside_ours():
+    records = tuple(VideoRecord(f"{place}.mp4", Path("x"), (place,)) for place in range(2))
+    evaluation = Evaluation(("run", "sit"), records, np.eye(2), {}, (), {"videos": 2})
+    paper = {"source": "a paper, Table 4", "row": "TAN"}
+    published = [
+        PublishedSection(figure="top1", value=92.1, **paper),
+        PublishedSection(figure="top1", value=None, **paper),
+        PublishedSection(figure="map", value=50, **paper),
+    ]
+    assert evaluation_lines(evaluation, published)[2:5] == [
+        "published top1: 92.1 % (a paper, Table 4, TAN), ours +7.9 points",
+        "published top1: a number that we do not have (a paper, Table 4, TAN)",
+        "published map: 50.0 % (a paper, Table 4, TAN)",
     ]

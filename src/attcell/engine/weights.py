@@ -207,7 +207,7 @@ def state_of_stream(folder: Path, *streams: str) -> dict[str, Tensor]:
     """
     state = _state_of(folder)
     for stream in streams:
-        prefixes = ("streams", f"networks.{stream}.streams", "branches", "body.streams")
+        prefixes = ("streams", f"networks.{stream}.streams", "branches")
         for prefix in (*(f"{place}.{stream}." for place in prefixes), f"{stream}."):
             found = {
                 key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)
@@ -221,10 +221,11 @@ def state_of_stream(folder: Path, *streams: str) -> dict[str, Tensor]:
 
 
 def _state_of(folder: Path) -> dict[str, Tensor]:
+    """A model's weights; where an SVM is on it, those of what it looks at."""
     file = folder / "model.safetensors"
     if not file.is_file():
         raise CallError(f"{folder} is no model folder: it holds no model.safetensors")
-    return _read(file)
+    return {key.removeprefix("body."): value for key, value in _read(file).items() if key[:4] != "svm."}
 
 
 def _pretrained(backbone: Backbone) -> dict[str, Tensor]:
