@@ -55,10 +55,12 @@ def test_several_classes_in_another_order_are_the_same() -> None:
         aligned([one, replace(B, truth=(None, ()))])
 
 
-def test_tuning_wants_one_class_each() -> None:
-    several = replace(made("good", 2, ("4", "5")), truth=(("x",), ("x", "y")))
-    with pytest.raises(DataError, match=r"^good: 5 is of 2 classes \(x, y\), and accuracy is of videos with"):
-        tuned([several, several], tested=A)
+def test_files_of_several_classes_are_tuned_by_average_precision() -> None:
+    """Both say the same of video 4; of video 5 only the second one knows that it is of no class."""
+    truth = (("x", "y"), ())
+    first = replace(made("first", 2, ("4", "5")), truth=truth, scores=np.array([[0.5, 0.5], [0.9, 0.9]]))
+    second = replace(first, source="second", scores=np.array([[0.5, 0.5], [0.1, 0.1]]))
+    assert tuned([first, second], tested=A).shares == pytest.approx((0.45, 0.55))
 
 
 @pytest.mark.parametrize("weights", [[1.0], [1, -1], [0, 0], [float("nan"), 1]])

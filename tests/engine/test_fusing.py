@@ -24,7 +24,9 @@ CHANNELS = {"frame": 2, "flow": 3}
 
 def material_of(views: Sequence[Views | VideoError] | None, labels: Sequence[int] = ()) -> Material:
     """Feature maps that are validated on, and nothing to train on."""
-    records = tuple(VideoRecord(f"{n}.mp4", Path(f"{n}.mp4"), (label,)) for n, label in enumerate(labels))
+    records = tuple(
+        VideoRecord(f"{n}.mp4", Path(f"{n}.mp4"), (int(label),)) for n, label in enumerate(labels)
+    )
     return Material([], 0, views, records, kept_features=True, identity={}, workers=0)  # type: ignore[arg-type]
 
 

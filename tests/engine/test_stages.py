@@ -135,7 +135,7 @@ def test_the_penalty_is_on_the_gates_raw_scores(folder, steps, first):
         inputs = {name: torch.rand(2, 4, 3, 32, 32, generator=generator) * 255 for name in BOTH}
         with torch.no_grad():
             out = network(inputs)
-            losses.append(float(learner._loss(out, torch.tensor([0, 2]))))
+            losses.append(float(learner._loss(out, torch.eye(3)[[0, 2]])))
     expected = 0.5 * float(out.joined.selection[:, first:].square().mean())
     assert expected > 0.001
     assert losses[1] - losses[0] == pytest.approx(expected, rel=1e-3)

@@ -194,7 +194,12 @@ def _rows(found: dict[str, torch.Tensor], ids: list[str], num_classes: int) -> n
 def _run(recipe: Recipe) -> dict[str, Any]:
     """What tells the runs of one table apart."""
     data = recipe.data
-    return {"name": recipe.name, "dataset": data.dataset, "split": data.split, "seed": recipe.train.seed}
+    return {
+        "name": recipe.name or None,
+        "dataset": data.dataset,
+        "split": data.split,
+        "seed": recipe.train.seed,
+    }
 
 
 def _network_protocol(recipe: Recipe) -> dict[str, str]:
