@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from jaxtyping import install_import_hook
+
+from tests.miniatures import MINIATURES
 
 # Before anything of attcell is imported: every call in these packages has its shapes checked.
 install_import_hook(["attcell.nn", "attcell.flow.codes", "attcell.metrics"], "beartype.beartype")
@@ -36,4 +38,18 @@ def real_data() -> Path:
     folder = Path(os.environ.get("ATTCELL_DATA", beside))
     if not folder.is_dir():
         pytest.skip(f"real clips not found at {folder}; set ATTCELL_DATA to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def miniature(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Data set → the folder of its miniature, with ``videos`` and ``lists``, made once."""
+    made: dict[str, Path] = {}
+
+    def folder(name: str) -> Path:
+        if name not in made:
+            made[name] = tmp_path_factory.mktemp(name)
+            MINIATURES[name](made[name])
+        return made[name]
+
     return folder

@@ -11,20 +11,6 @@ from attcell.errors import CallError, DataError
 from tests.miniatures import MINIATURES
 
 
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    """Data set → the folder of its miniature, made once."""
-    made: dict[str, Path] = {}
-
-    def folder(name: str) -> Path:
-        if name not in made:
-            made[name] = tmp_path_factory.mktemp(name)
-            MINIATURES[name](made[name])
-        return made[name]
-
-    return folder
-
-
 def lists_of(name: str, folder: Path) -> Path | None:
     return folder / "lists" if (folder / "lists").is_dir() else None
 
@@ -47,8 +33,8 @@ def test_every_known_set_has_a_miniature():
         ("ut_interaction", 18, 2),
     ],
 )
-def test_the_parts_of_the_protocol(small, name, train, test):
-    folder = small(name)
+def test_the_parts_of_the_protocol(miniature, name, train, test):
+    folder = miniature(name)
     for split in range(1, KNOWN_SETS[name].splits + 1):
         listings = [
             set_listing(name, folder / "videos", lists_of(name, folder), split, part)
@@ -63,9 +49,9 @@ def test_the_parts_of_the_protocol(small, name, train, test):
         assert listings[0].multi_label == (name in ("ccv", "thumos14", "sports1m", "activitynet"))
 
 
-def test_groups_keep_what_belongs_together(small):
+def test_groups_keep_what_belongs_together(miniature):
     for name in ("ucf101", "weizmann", "ut_interaction"):
-        folder = small(name)
+        folder = miniature(name)
         records = [
             set_listing(name, folder / "videos", lists_of(name, folder), 2, part).records
             for part in ("train", "test")
@@ -75,22 +61,22 @@ def test_groups_keep_what_belongs_together(small):
         assert not groups[0] & groups[1]
 
 
-def test_classes_count_from_0_and_a_video_may_have_none(small):
-    folder = small("ccv")
+def test_classes_count_from_0_and_a_video_may_have_none(miniature):
+    folder = miniature("ccv")
     listing = set_listing("ccv", folder / "videos", folder / "lists", 1, "train")
     assert listing.labels == ("Baseball", "Cat", "Beach")
     assert [record.labels for record in listing.records] == [(0,), (1,), (2,), (0, 1), (), (1, 2)]
 
 
-def test_missing_videos_are_left_out_only_when_that_is_asked_for(small, capsys):
-    folder = small("sports1m")
+def test_missing_videos_are_left_out_only_when_that_is_asked_for(miniature, capsys):
+    folder = miniature("sports1m")
     listing = set_listing("sports1m", folder / "videos", folder / "lists", 1, "test", leave_out_missing=True)
     assert len(listing.records) == 4
     assert f"sports1m: 1 of 5 test videos are not below {folder / 'videos'}" in capsys.readouterr().err
 
 
-def test_what_cannot_be_is_named(small, tmp_path):
-    folder = small("ucf101")
+def test_what_cannot_be_is_named(miniature, tmp_path):
+    folder = miniature("ucf101")
     with pytest.raises(CallError, match="ucf101 has no split 4; allowed: 1 to 3"):
         read_known_set("ucf101", folder / "lists", 4)
     with pytest.raises(CallError, match="no data set is called 'ucf'; known are ucf101, hmdb51"):
@@ -98,7 +84,7 @@ def test_what_cannot_be_is_named(small, tmp_path):
     with pytest.raises(CallError, match="no such folder; give the one with the official files of ccv"):
         read_known_set("ccv", tmp_path / "none", 1)
     with pytest.raises(CallError, match="ccv has no split 2; allowed: 1 alone"):
-        read_known_set("ccv", small("ccv") / "lists", 2)
+        read_known_set("ccv", miniature("ccv") / "lists", 2)
     with pytest.raises(
         DataError, match="the classes of ucf101 are not the model's: 2, first 'ApplyEyeMakeup'"
     ):
@@ -107,14 +93,14 @@ def test_what_cannot_be_is_named(small, tmp_path):
         set_listing("ucf101", tmp_path / "none", folder / "lists", 1, "test")
 
 
-def test_thumos_without_its_classes_says_what_to_put_there(small, tmp_path):
-    ucf = small("ucf101")
+def test_thumos_without_its_classes_says_what_to_put_there(miniature, tmp_path):
+    ucf = miniature("ucf101")
     with pytest.raises(
         DataError, match=r"lacks the classes of the validation videos; put validation_set.mat"
     ):
         read_known_set("thumos14", ucf / "lists", 1)
 
 
-def test_activitynet_wants_one_file(small, tmp_path):
+def test_activitynet_wants_one_file(miniature, tmp_path):
     with pytest.raises(DataError, match="must hold one JSON file of the truth, and holds none"):
         read_known_set("activitynet", tmp_path, 1)

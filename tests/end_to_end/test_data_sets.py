@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.conftest import Run
-from tests.miniatures import MINIATURES
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 SMALL = (
@@ -30,20 +29,6 @@ TRAINED = (
     "train.batch_size=2",
     "train.accumulate=1",
 )
-
-
-@pytest.fixture(scope="module")
-def folder_of(tmp_path_factory):
-    """Data set → where its videos and its lists lie, made once."""
-    made: dict[str, Path] = {}
-
-    def folder(name: str) -> Path:
-        if name not in made:
-            made[name] = tmp_path_factory.mktemp(name)
-            MINIATURES[name](made[name])
-        return made[name]
-
-    return folder
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -69,9 +54,9 @@ def rows_of(path: Path) -> list[dict[str, str]]:
     ],
 )
 def test_check_train_test_and_table(
-    attcell: Run, folder_of, tmp_path, name, recipe, figures, videos, published
+    attcell: Run, miniature, tmp_path, name, recipe, figures, videos, published
 ):
-    folder = folder_of(name)
+    folder = miniature(name)
     where = (f"data.root={folder / 'videos'}", f"data.annotations={folder / 'lists'}")
     pooled = "pool5" in recipe
     status = 1 if name == "sports1m" else 0  # two of whose videos are no longer to be had
@@ -118,8 +103,8 @@ def test_check_train_test_and_table(
         assert scores["protocol"]["segments"] == "one every 30 frames"
 
 
-def test_a_protocol_goes_on_where_it_was(attcell: Run, folder_of, tmp_path):
-    folder = folder_of("hmdb51")
+def test_a_protocol_goes_on_where_it_was(attcell: Run, miniature, tmp_path):
+    folder = miniature("hmdb51")
     recipe = tmp_path / "mine.yaml"
     recipe.write_text(f"extends: {RECIPES}/stan-frame-vgg16.yaml\nname: mine\n")
     words = (
@@ -148,8 +133,8 @@ def test_a_protocol_goes_on_where_it_was(attcell: Run, folder_of, tmp_path):
     assert "was started by another recipe; it differs in train.batch_size" in changed.stderr
 
 
-def test_runs_side_by_side_give_what_one_after_another_gives(attcell_process: Run, folder_of, tmp_path):
-    folder = folder_of("ccv")
+def test_runs_side_by_side_give_what_one_after_another_gives(attcell_process: Run, miniature, tmp_path):
+    folder = miniature("ccv")
     words = (
         *("protocol", RECIPES / "stan-table-1" / "ccv-frame-san.yaml", *SMALL, *TRAINED),
         *(f"data.root={folder / 'videos'}", f"data.annotations={folder / 'lists'}", "--seeds", "2"),
@@ -196,8 +181,8 @@ def test_a_check_that_cannot_be_is_named(attcell: Run, words, message):
     assert message in attcell("data", "check", *words, status=2).stderr
 
 
-def test_names_alone_are_checked_without_decoding(attcell: Run, folder_of, tmp_path):
-    folder = folder_of("ucf101")
+def test_names_alone_are_checked_without_decoding(attcell: Run, miniature, tmp_path):
+    folder = miniature("ucf101")
     path = folder / "videos" / "ApplyEyeMakeup" / "v_ApplyEyeMakeup_g01_c01.avi"
     other = path.with_name("v_applyeyemakeup_g01_c01.avi")
     path.rename(other)
