@@ -8,7 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from attcell.data.feature_store import FeatureStore, content_digest
+from attcell.data.digests import content_digest
+from attcell.data.feature_store import FeatureStore
 from attcell.errors import DataError, VideoError
 from attcell.records import VideoRecord
 from tests.moving import noisy_frames, write_pictures
@@ -118,16 +119,6 @@ def test_a_missing_video_has_no_features(tmp_path, record, maps):
     assert not FeatureStore(tmp_path / "cache", MADE_BY).holds(record)
     with pytest.raises(DataError, match=r"a.mp4 cannot be read: No such file or directory; check the path"):
         content_digest(record.path)
-
-
-def test_the_content_is_told_by_every_byte(tmp_path):
-    path = tmp_path / "a"
-    contents = [b"", b"a", b"ab", b"x" * 3_000_000, b"x" * 1_500_000 + b"y" + b"x" * 1_499_999]
-    digests = []
-    for content in contents:
-        path.write_bytes(content)
-        digests.append(content_digest(path))
-    assert len(set(digests)) == len(contents)
 
 
 class TestFoldersOfFrames:

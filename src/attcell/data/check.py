@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from attcell.data.feature_store import content_digest
+from attcell.data.digests import content_digest
 from attcell.data.sources import Listing, files_under, is_video_name, read_source
 from attcell.errors import VideoError
 from attcell.records import VideoRecord

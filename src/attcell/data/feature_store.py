@@ -17,10 +17,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from attcell.data.digests import DigestBook
 from attcell.errors import DataError, VideoError
 from attcell.files import write_text, written_whole
 from attcell.records import VideoRecord
-from attcell.video.frame_folder import open_frames
 
 
 class FeatureStore:
@@ -30,7 +30,7 @@ class FeatureStore:
         folder: where all recipes' maps lie, each in a folder of its own.
         made_by: everything that the maps depend on, in plain types; its hash is the fingerprint.
         name_of: a video's name by its content, and by whatever else is its own that the maps depend on; it
-            gets a path and which frames of it, as :func:`content_digest` does.
+            gets a path and which frames of it. By default its digest, remembered in ``folder``.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class FeatureStore:
         name_of: Callable[[Path, range | None], str] | None = None,
     ) -> None:
         self.made_by = made_by
-        self.name_of = content_digest if name_of is None else name_of
+        self.name_of = DigestBook(folder).digest if name_of is None else name_of
         self.fingerprint = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:16]
         self.folder = folder / self.fingerprint
         self._names: dict[tuple[Path, range | None], str] = {}
@@ -106,23 +106,3 @@ class FeatureStore:
         if video not in self._names:
             self._names[video] = self.name_of(*video)
         return self.folder / f"{self._names[video]}.safetensors"
-
-
-def content_digest(path: Path, frames: range | None = None) -> str:
-    """A name for a video's content: a hash of all of it, which costs little beside decoding it.
-
-    Of a folder of frames, or of the part ``frames`` of it, it is a hash of the names and contents.
-
-    Raises:
-        DataError: the file cannot be read.
-        VideoError: the folder is none of frames, or has a gap.
-    """
-    if path.is_dir():
-        folder = open_frames(path, frames)
-        lines = [f"{content_digest(path / name)} {name}\n" for name in folder.names]
-        return hashlib.sha256("".join(lines).encode()).hexdigest()[:24]
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:24]
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}; check the path") from error

@@ -18,7 +18,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from attcell.data.dataset import PlannedViews, ViewPlan, Views
-from attcell.data.feature_store import FeatureStore, content_digest
+from attcell.data.digests import DigestBook
+from attcell.data.feature_store import FeatureStore
 from attcell.engine.weights import state_digest
 from attcell.errors import VideoError
 from attcell.nn import Branch, Network, PooledStream, Stream
@@ -54,14 +55,15 @@ def feature_store(
         **of_stream[name],
     }
     flow_store = spec.flow.store if name == "flow" else None
-    return FeatureStore(folder, made_by, None if flow_store is None else partial(_name_with_flow, flow_store))
+    with_flow = None if flow_store is None else partial(_name_with_flow, DigestBook(folder), flow_store)
+    return FeatureStore(folder, made_by, with_flow)
 
 
-def _name_with_flow(store: Path, video: Path, frames: range | None) -> str:
+def _name_with_flow(book: DigestBook, store: Path, video: Path, frames: range | None) -> str:
     """A name for a video's content and what its flow on disk was made by, for that may be made again."""
     flow = flow_files_of(store, video)
     described = str(flow.path) if flow.description is None else json.dumps(flow.description, sort_keys=True)
-    return hashlib.sha256(f"{content_digest(video, frames)} {described}".encode()).hexdigest()[:24]
+    return hashlib.sha256(f"{book.digest(video, frames)} {described}".encode()).hexdigest()[:24]
 
 
 def extract_features(

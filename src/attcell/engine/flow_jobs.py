@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from attcell.data.feature_store import content_digest
+from attcell.data.digests import content_digest
 from attcell.engine.extract import DECODING_VERSION
 from attcell.errors import CallError, DataError, VideoError
 from attcell.flow import PRESETS

@@ -13,7 +13,8 @@ from torch.utils.data import Dataset
 
 from attcell.config import Recipe
 from attcell.data.dataset import KeptViews, PlannedViews, TrainingFeatures, TrainingVideos, ViewPlan
-from attcell.data.feature_store import FeatureStore, content_digest
+from attcell.data.digests import content_digest
+from attcell.data.feature_store import FeatureStore
 from attcell.data.holdout import hold_out
 from attcell.data.recipe_videos import part_listing
 from attcell.engine.build import evaluation_plan, input_spec, training_plan

@@ -158,7 +158,7 @@ def check_store(spec: FlowSpec, video: Path, digest: str) -> FlowFiles:
     Args:
         spec: the store, and by what recipe its flow should be.
         video: whose flow.
-        digest: of the video's content, as :func:`attcell.data.feature_store.content_digest` gives it.
+        digest: of the video's content, as :func:`attcell.data.digests.content_digest` gives it.
 
     Raises:
         DataError: which, and in what it differs.
