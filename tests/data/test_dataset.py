@@ -181,7 +181,7 @@ class TestKeptFeatures:
         for position in range(100):
             sample = features[0, position]
             assert sample.inputs["frame"].shape == (3, 2, 5, 5)
-            assert sample.inputs["frame"].dtype == torch.float32
+            assert sample.inputs["frame"].dtype == torch.float16
             values = sample.inputs["frame"][:, 0, 0, 0].numpy().astype(int)
             assert (values % 100).tolist() == [0, 1, 2]
             assert len(set(values // 200)) == 1, "a video is mirrored as a whole"
@@ -205,7 +205,7 @@ class TestKeptFeatures:
         kept = KeptViews([record], {"frame": store})
         assert len(kept) == 1
         maps = kept[0].inputs["frame"]
-        assert maps.dtype == torch.float32
+        assert maps.dtype == torch.float16
         assert np.array_equal(maps[:, 0, 0, 0, 0].numpy(), [0, 100, 200, 300])
 
 

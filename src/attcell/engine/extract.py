@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader
 from attcell.data.dataset import PlannedViews, ViewPlan, Views
 from attcell.data.digests import DigestBook
 from attcell.data.feature_store import FeatureStore
+from attcell.engine.background import Background
 from attcell.engine.weights import state_digest
 from attcell.errors import VideoError
 from attcell.nn import Branch, Network, PooledStream, Stream
@@ -88,13 +89,15 @@ def extract_features(
     failed = {}
     network.eval()
     pairs = zip(missing, loader, strict=True)
-    for record, views in track(pairs, len(missing), "features"):
-        if isinstance(views, VideoError):
-            failed[record.id] = str(views)
-            continue
-        for name, inputs in views.inputs.items():
-            if record.id in lacking[name]:
-                stores[name].write(record, feature_maps(network.stream(name), inputs, device), views.notes)
+    with Background() as writing:
+        for record, views in track(pairs, len(missing), "features"):
+            if isinstance(views, VideoError):
+                failed[record.id] = str(views)
+                continue
+            for name, inputs in views.inputs.items():
+                if record.id in lacking[name]:
+                    maps = feature_maps(network.stream(name), inputs, device).half().cpu()
+                    writing.do(partial(stores[name].write, record, maps, views.notes))
     return failed
 
 

@@ -23,7 +23,12 @@ def run_views(network: Network, views: Mapping[str, Tensor], *, kept_features: b
     """Run the network on (V, T, ...) views of one video: pictures, or their kept feature maps."""
     device = next(network.parameters()).device
     moved = {name: view.to(device) for name, view in views.items()}
-    return network.attend(moved) if kept_features else network(moved)
+    return attend_kept(network, moved) if kept_features else network(moved)
+
+
+def attend_kept(network: Network, maps: Mapping[str, Tensor]) -> Output:
+    """Run what follows the backbones on kept feature maps, which are in 16 bits until here."""
+    return network.attend({name: of.float() for name, of in maps.items()})
 
 
 # What a network's logits become: probabilities that sum to 1; one for each class by itself; an SVM's margins.

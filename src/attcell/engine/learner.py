@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from attcell.data.dataset import Batch, Views, collate
 from attcell.data.order import TrainingOrder
-from attcell.engine.inference import mean_scores
+from attcell.engine.inference import attend_kept, mean_scores
 from attcell.engine.material import Material
 from attcell.engine.schedule import build_optimizer, build_schedule, rounds
 from attcell.errors import DataError, ModelError, TrainingError, VideoError
@@ -68,7 +68,7 @@ class Learner(L.LightningModule):
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Output:
         """What the network makes of kept feature maps or of pictures."""
-        return self.network.attend(inputs) if self.material.kept_features else self.network(inputs)
+        return attend_kept(self.network, inputs) if self.material.kept_features else self.network(inputs)
 
     def training_step(self, batch: Batch | VideoError, _: int) -> Tensor:
         if isinstance(batch, VideoError):

@@ -81,7 +81,9 @@ class _TrainingMaps:
             if isinstance(seen, VideoError):
                 raise seen
             yield {
-                name: of.to(self.device) if kept else feature_maps(self.network.stream(name), of, self.device)
+                name: of.to(self.device).float()
+                if kept
+                else feature_maps(self.network.stream(name), of, self.device)
                 for name, of in seen.inputs.items()
             }
 
