@@ -113,6 +113,14 @@ def run_demo(out: str | Path) -> Path:
     out = path_of(out, "out", "attcell-demo")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the networks are small, and decoding wants a core
+    try:
+        return _run_stages(out, threads)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _run_stages(out: Path, threads: int) -> Path:
+    """All of the demo; its one training that decodes nothing uses so many threads."""
     started = time.monotonic()
     say(f"1/5 Generating videos in {out}: little figures; a class is a colour and a way to move")
     trimmed = _generate(out / "trimmed", "trimmed", TRIMMED_SEED, TRIMMED)

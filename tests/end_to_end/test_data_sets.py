@@ -133,13 +133,15 @@ def test_a_protocol_goes_on_where_it_was(attcell: Run, miniature, tmp_path):
     assert "was started by another recipe; it differs in train.batch_size" in changed.stderr
 
 
-def test_runs_side_by_side_give_what_one_after_another_gives(attcell_process: Run, miniature, tmp_path):
+def test_runs_side_by_side_give_what_one_after_another_gives(
+    attcell: Run, attcell_process: Run, miniature, tmp_path
+):
     folder = miniature("ccv")
     words = (
         *("protocol", RECIPES / "stan-table-1" / "ccv-frame-san.yaml", *SMALL, *TRAINED),
         *(f"data.root={folder / 'videos'}", f"data.annotations={folder / 'lists'}", "--seeds", "2"),
     )
-    attcell_process(*words, "--out", "one")
+    attcell(*words, "--out", "one")
     attcell_process(*words, "--out", "two", "--jobs", "2")
     one, two = (rows_of(tmp_path / place / "table.csv")[0] for place in ("one", "two"))
     assert float(one["map_mean"]) == pytest.approx(float(two["map_mean"]), abs=0.02)

@@ -28,7 +28,8 @@ def run_views(network: Network, views: Mapping[str, Tensor], *, kept_features: b
 
 def attend_kept(network: Network, maps: Mapping[str, Tensor]) -> Output:
     """Run what follows the backbones on kept feature maps, which are in 16 bits until here."""
-    return network.attend({name: of.float() for name, of in maps.items()})
+    precision = next(network.parameters()).dtype
+    return network.attend({name: of.to(precision) for name, of in maps.items()})
 
 
 # What a network's logits become: probabilities that sum to 1; one for each class by itself; an SVM's margins.
