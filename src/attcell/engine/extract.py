@@ -83,6 +83,8 @@ def extract_features(
     }
     wanted = spec.only([name for name in spec.streams if lacking[name]])
     missing = [record for record in records if any(record.id in ids for ids in lacking.values())]
+    if not missing:  # processes that decode nothing would still have to be started
+        return {}
     loader: Iterable[Views | VideoError] = DataLoader(
         PlannedViews(missing, wanted, plan), batch_size=None, num_workers=workers
     )
