@@ -149,7 +149,7 @@ def data_check(
         return track(items, len(items), "checking")
 
     report: CheckReport | SetReport
-    if str(source) in KNOWN_SETS and not source.exists():
+    if str(source) in KNOWN_SETS and (videos is not None or annotations is not None or not source.exists()):
         if videos is None or root is not None:
             raise CallError(
                 f"{source} is a data set: give the folder of its videos, data check {source} ROOT"
@@ -236,9 +236,10 @@ def test(
         num_crops=None if crops is None else crops.value,
         cache_folder=cache,
         device=best_device(),
+        tested=str(data) if data is not None else None if split is Split.test else f"{split.value} videos",
     )
-    is_own_test = data is None and split is Split.test
-    published = loaded.saved.recipe.published if is_own_test else ()
+    is_protocol = data is None and split is Split.test and segments is None and crops is None
+    published = loaded.saved.recipe.published if is_protocol else ()
     evaluation.write_scores(folder / "scores.json", published)
     written = [folder / "scores.json"]
     confusion = evaluation.confusion()

@@ -46,13 +46,15 @@ def protocol(
 
     Example: attcell protocol recipes/weizmann/*.yaml data.root=weizmann --out runs/weizmann --jobs 2
     """
-    from attcell.config import load_recipe
+    from attcell.config import load_recipe, refuse_foreign_streams
 
     overrides = [word for word in words if "=" in word]
     names = [word for word in words if "=" not in word]
     if not names:
         raise CallError("no recipe was named; give one or more, as recipes/weizmann/*.yaml")
     recipes = [load_recipe(name, overrides) for name in names]
+    for name in names:
+        refuse_foreign_streams(Path(name), overrides)
     runs = _plan(recipes, out, splits, seeds)
     _end(_run_and_tabulate(runs, out, jobs))
 

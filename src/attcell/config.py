@@ -50,6 +50,12 @@ class Recipe(Section):
     train: TrainSection = TrainSection()
 
     @model_validator(mode="after")
+    def _name_is_one_folder(self) -> Recipe:
+        if self.name != Path(self.name).name:
+            raise ValueError(f"name is {self.name!r}; give one word that can name a folder, without / and ..")
+        return self
+
+    @model_validator(mode="after")
     def _frozen_where_needed(self) -> Recipe:
         for name, stream in self.model.streams.items():
             wants = "cache.folder" if self.cache.folder is not None else "standardise"
@@ -127,6 +133,24 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
             f"{path} leaves {', '.join(missing)} open (???); give it on the command line: {missing[0]}=VALUE"
         )
     return check_recipe(values, source=str(path))
+
+
+def refuse_foreign_streams(path: Path, overrides: Sequence[str]) -> None:
+    """Raise a CallError for an override of a stream that a recipe lacks: where several recipes get the same
+    overrides, it would make another network of this one.
+    """
+    from omegaconf import OmegaConf
+
+    merged = OmegaConf.to_container(OmegaConf.merge(*_with_those_it_extends(path)))
+    model = merged.get("model", {}) if isinstance(merged, dict) else {}
+    own = model.get("streams") or {"frame": None}
+    for override in overrides:
+        key = override.partition("=")[0].split(".")
+        if key[:2] == ["model", "streams"] and len(key) > 3 and key[2] not in own:
+            raise CallError(
+                f"{path} has no {key[2]} stream, and {override} would give it one; leave the recipe out, or "
+                "give model.weights=FILE for the streams that each recipe has"
+            )
 
 
 def _with_those_it_extends(path: Path, below: tuple[Path, ...] = ()) -> list[Any]:

@@ -35,6 +35,7 @@ class DataSection(Section):
     dataset: KnownName | None = None  # instead of train, val and test
     annotations: Path | None = None  # the data set's official files; by default in root
     split: Count = 1  # of a data set that has several
+    splits: tuple[Count, ...] | None = None  # those that ``attcell protocol`` runs; by default all
     missing: Literal["refuse", "leave_out"] = "refuse"  # videos of the data set that are not below root
     workers: Annotated[int, Field(ge=0)] = 2
 

@@ -31,6 +31,11 @@ TRAINED = (
 )
 
 
+def name_of(recipe: str) -> str:
+    """As the recipe's own ``name``."""
+    return recipe.removesuffix(".yaml").replace("/", "-")
+
+
 def rows_of(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
@@ -39,12 +44,12 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 @pytest.mark.parametrize(
     ("name", "recipe", "figures", "videos", "published"),
     [
-        ("ucf101", "stan-table-1/ucf101-frame-stan.yaml", ("top1", "mean_class_accuracy"), 12, "lost"),
+        ("ucf101", "stan-table-1/ucf101-frame-stan.yaml", ("top1", "mean_class_accuracy"), 4, "lost"),
         (
             "ucf101",
             "stan-table-1/ucf101-frame-pool5-512-ave.yaml",
             ("top1", "mean_class_accuracy"),
-            12,
+            4,
             "lost",
         ),
         ("ccv", "stan-table-1/ccv-frame-san.yaml", ("map",), 6, "lost"),
@@ -81,24 +86,24 @@ def test_check_train_test_and_table(
     done = attcell(
         "protocol", RECIPES / recipe, *where, *SMALL, *(() if pooled else TRAINED), *cache, "--out", "runs"
     )
-    assert f"{Path(recipe).stem} (published)" not in done.stdout
+    assert f"{name_of(recipe)} (published)" not in done.stdout
     row, beside = rows_of(tmp_path / "runs" / "table.csv")
     assert (row["run"], row["dataset"], row["videos"], row["unread"]) == (
-        Path(recipe).stem,
+        name_of(recipe),
         name,
         str(videos),
         "0",
     )
-    assert row["splits"] == ("1 2 3" if name == "ucf101" else "1")
+    assert row["splits"] == ("1")
     for figure in figures:
         assert 0 <= float(row[f"{figure}_mean"]) <= 100
     assert beside["kind"] == "published"
     assert beside["source"].startswith("STAN paper")
     assert published in (tmp_path / "runs" / "table.md").read_text()
     scores = json.loads(
-        (tmp_path / "runs" / Path(recipe).stem / "split1-seed0" / "test" / "scores.json").read_text()
+        (tmp_path / "runs" / name_of(recipe) / "split1-seed0" / "test-test" / "scores.json").read_text()
     )
-    assert scores["run"] == {"name": Path(recipe).stem, "dataset": name, "split": 1, "seed": 0}
+    assert scores["run"] == {"name": name_of(recipe), "dataset": name, "split": 1, "seed": 0}
     if name == "thumos14":
         assert scores["protocol"]["segments"] == "one every 30 frames"
 
@@ -121,7 +126,7 @@ def test_a_protocol_goes_on_where_it_was(attcell: Run, miniature, tmp_path):
     )
     first = attcell(*words, "--splits", "1,2")
     assert "run 2 of 2" in first.stderr
-    kept = tmp_path / "runs" / "mine" / "split1-seed0" / "test" / "scores.json"
+    kept = tmp_path / "runs" / "mine" / "split1-seed0" / "test-test" / "scores.json"
     before = kept.stat().st_mtime_ns
     again = attcell(*words, "--seeds", "2")
     assert "2 of 6 runs are done already" in again.stderr
@@ -145,7 +150,7 @@ def test_runs_side_by_side_give_what_one_after_another_gives(
     attcell_process(*words, "--out", "two", "--jobs", "2")
     one, two = (rows_of(tmp_path / place / "table.csv")[0] for place in ("one", "two"))
     assert float(one["map_mean"]) == pytest.approx(float(two["map_mean"]), abs=0.02)
-    assert (tmp_path / "two" / "ccv-frame-san" / "split1-seed1.log").is_file()
+    assert (tmp_path / "two" / "stan-table-1-ccv-frame-san" / "split1-seed1.log").is_file()
 
 
 @pytest.mark.parametrize(
@@ -197,3 +202,47 @@ def test_names_alone_are_checked_without_decoding(attcell: Run, miniature, tmp_p
     assert "spelt in other capitals on disk, and found: 1" in done.stdout
     assert done.stdout.endswith("all videos are there (none was decoded)\n")
     assert "  split 2 train           12 videos,      12 there" in done.stdout
+
+
+def test_a_model_of_another_split_is_refused_for_it_has_seen_test_videos(attcell: Run, miniature, tmp_path):
+    folder = miniature("ucf101")
+    words = (
+        *(RECIPES / "stan-table-1" / "ucf101-frame-san.yaml", *SMALL, *TRAINED, "name=mine"),
+        *(f"data.root={folder / 'videos'}", f"data.annotations={folder / 'lists'}"),
+    )
+    attcell("train", *words, "--out", "first")
+    begun = "model.streams.frame.weights=first/model"
+    done = attcell("protocol", *words, begun, "--splits", "1,2", "--out", "runs", status=2)
+    assert "first/model was trained on split 1 of ucf101, and this is split 2, some of whose" in done.stderr
+    assert not (tmp_path / "runs").exists()
+    assert "and this is split 3" in attcell("train", *words, begun, "data.split=3", status=2).stderr
+
+
+def test_figures_of_other_videos_are_kept_apart_in_a_table(attcell: Run, miniature, tmp_path):
+    folder = miniature("ccv")
+    attcell(
+        *("train", RECIPES / "stan-table-1" / "ccv-frame-san.yaml", *SMALL, *TRAINED, "--out", "run"),
+        *(f"data.root={folder / 'videos'}", f"data.annotations={folder / 'lists'}"),
+        *("train.loss=sigmoid", "model.classifier=linear"),
+    )
+    tested = attcell("test", "run/model").stdout
+    assert "map                  " in tested
+    assert "map not interpolated, equal scores together, over the 3 of 3 classes that have a video" in tested
+    assert "published map: a number that we do not have" in tested
+    training = attcell("test", "run/model", "--split", "train").stdout
+    assert training.startswith("map ")
+    assert "mean class accuracy" not in training
+    assert "published" not in training
+    assert "published" not in attcell("test", "run/model", "--segments", "2", "--out", "other").stdout
+    table = attcell("table", "run").stdout
+    assert "| ccv, train videos |" in table
+    assert "| ccv |" in table
+
+
+def test_an_override_of_a_stream_that_a_recipe_lacks_is_refused(attcell: Run):
+    done = attcell(
+        *("protocol", RECIPES / "stan-table-1" / "ccv-frame-san.yaml", "data.root=x", "data.annotations=y"),
+        "model.streams.clip.weights=c3d.safetensors",
+        status=2,
+    )
+    assert "ccv-frame-san.yaml has no clip stream, and model.streams.clip.weights=" in done.stderr

@@ -25,8 +25,6 @@ from attcell.errors import CallError, DataError
 from attcell.progress import say
 from attcell.records import VideoRecord
 
-_NUM_SHOWN = 10
-
 
 @dataclass(frozen=True)
 class KnownSet:
@@ -36,7 +34,7 @@ class KnownSet:
         read: the folder of the official files, and which split, to the annotation.
         training: the parts that are trained on.
         testing: the part that is tested on.
-        splits: what the splits are called, in their order; one for a data set that has no several.
+        splits: how many there are.
     """
 
     read: Callable[[Path, int], Annotation]
@@ -151,12 +149,16 @@ def set_listing(
     videos = [video for one in wanted for video in annotation.parts.get(one, ())]
     if not videos:
         raise DataError(f"{name}: the official files name no videos of {' and '.join(wanted)}")
+    for note in annotation.notes:
+        say(f"{name}: {note}")
     found = find_videos(root, [video.id for video in videos])
+    num_left_out = len(found.missing) if leave_out_missing else 0
     if leave_out_missing and found.missing:
         say(f"{name}: {len(found.missing)} of {len(videos)} {part} videos are not below {root}, and left out")
         videos = [video for video in videos if video.id in found.paths]
     records = [_record(video, found.paths.get(video.id, root / video.id)) for video in videos]
-    return Listing(tuple(records), annotation.labels, multi_label=annotation.multi_label)
+    multi_label = annotation.multi_label
+    return Listing(tuple(records), annotation.labels, (), multi_label, num_left_out)
 
 
 def _record(video: AnnotatedVideo, path: Path) -> VideoRecord:

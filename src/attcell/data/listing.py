@@ -28,12 +28,14 @@ class Listing:
         ignored: what a folder per class holds besides: files that are not videos by their suffix, videos
             outside any class folder, and class folders without a video.
         multi_label: a video may have several classes, or none.
+        num_left_out: videos of a known data set that are not there, and that the recipe leaves out.
     """
 
     records: tuple[VideoRecord, ...]
     labels: tuple[str, ...]
     ignored: tuple[Path, ...] = ()
     multi_label: bool = False
+    num_left_out: int = 0
 
 
 def is_video_name(path: Path) -> bool:

@@ -115,6 +115,7 @@ def evaluate_model(
     num_crops: Literal[1, 10] | None = None,
     cache_folder: Path | None = None,
     device: torch.device,
+    tested: str | None = None,
 ) -> Evaluation:
     """Score every video of a listing.
 
@@ -126,6 +127,7 @@ def evaluate_model(
         cache_folder: keep the backbone's feature maps there, or take those that are there. Only for a model
             whose backbone is frozen.
         device: where the network runs.
+        tested: what the listing is, where it is not what the recipe tests on; tables keep it apart.
 
     Raises:
         CallError: segments or crops that cannot be, or kept features of a backbone that was trained.
@@ -159,6 +161,8 @@ def evaluate_model(
         **_network_protocol(model.recipe),
         "videos": len(listing.records),
         "unread": len(unread),
+        **({"left out, not there": listing.num_left_out} if listing.num_left_out else {}),
+        **_precision_protocol(listing),
         "segments": plan.num_segments if plan.every is None else f"one every {plan.every} frames",
         "crops": plan.num_crops,
         "short_videos": plan.short,
@@ -180,7 +184,7 @@ def evaluate_model(
             name: _rows({id: of.by_stream[name] for id, of in found.items()}, ids, len(model.labels))
             for name in streams
         },
-        _run(model.recipe),
+        _run(model.recipe, tested),
         listing.multi_label,
     )
 
@@ -191,14 +195,26 @@ def _rows(found: dict[str, torch.Tensor], ids: list[str], num_classes: int) -> n
     return np.stack([found[id].double().cpu().numpy() if id in found else missing for id in ids])
 
 
-def _run(recipe: Recipe) -> dict[str, Any]:
-    """What tells the runs of one table apart."""
+def _run(recipe: Recipe, tested: str | None) -> dict[str, Any]:
+    """What tells the runs of one table apart; ``tested`` is named where it is not the recipe's own test."""
     data = recipe.data
+    dataset = data.dataset if tested is None else ", ".join(filter(None, (data.dataset, tested)))
     return {
         "name": recipe.name or None,
-        "dataset": data.dataset,
+        "dataset": dataset,
         "split": data.split,
         "seed": recipe.train.seed,
+    }
+
+
+def _precision_protocol(listing: Listing) -> dict[str, str]:
+    """How average precision is meant, where videos have several classes or none."""
+    if not listing.multi_label:
+        return {}
+    there = len({label for record in listing.records for label in record.labels})
+    return {
+        "map": f"not interpolated, equal scores together, over the {there} of {len(listing.labels)} classes "
+        "that have a video"
     }
 
 
@@ -275,7 +291,8 @@ def listing_of(
         raise CallError(f"split is {shown(split)}; allowed: train, val, test")
     if split != "test" and data.val_fraction > 0:
         listings = read_listings(model.recipe, model.labels)
-        return Listing(listings.val if split == "val" else listings.train, listings.labels)
+        records = listings.val if split == "val" else listings.train
+        return Listing(records, listings.labels, multi_label=listings.multi_label)
     named = part_listing(data, split, model.labels)
     if named is None:
         raise CallError(f"the model's recipe names no {split} videos; name a source with --data")

@@ -31,6 +31,25 @@ def refuse_other_shapes(recipe: Recipe) -> None:
             _refuse_another_backbone(section, name)
 
 
+def refuse_other_split(recipe: Recipe) -> None:
+    """Raise a CallError for a model that the recipe begins with and that was trained on another split of the
+    same data set: it has seen videos that are tested.
+    """
+    model = recipe.model
+    given = [model.begin_with, *(stream.begin_with for stream in model.streams.values())]
+    weights = [Path(of.weights) for of in model.streams.values() if of.weights not in ("pretrained", "none")]
+    for folder in (*given, *weights):
+        before = None if folder is None else read_recipe(folder)
+        if before is None or recipe.data.dataset is None or before.data.dataset != recipe.data.dataset:
+            continue
+        if before.data.split != recipe.data.split:
+            raise CallError(
+                f"{folder} was trained on split {before.data.split} of {recipe.data.dataset}, and this is "
+                f"split {recipe.data.split}, some of whose test videos it has seen; give a model of the same "
+                f"split, split by split (--splits {before.data.split})"
+            )
+
+
 def _refuse_another_network(recipe: Recipe, folder: Path) -> None:
     before = read_recipe(folder)
     if before is None:

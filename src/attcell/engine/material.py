@@ -55,11 +55,12 @@ class Material:
 
 @dataclass(frozen=True)
 class Listings:
-    """The training and validation videos, and the classes."""
+    """The training and validation videos, the classes, and whether a video may have several."""
 
     train: tuple[VideoRecord, ...]
     val: tuple[VideoRecord, ...]
     labels: tuple[str, ...]
+    multi_label: bool = False
 
 
 def read_listings(recipe: Recipe, labels: Sequence[str] | None = None) -> Listings:
@@ -72,7 +73,9 @@ def read_listings(recipe: Recipe, labels: Sequence[str] | None = None) -> Listin
     listing = part_listing(data, "train", labels)
     assert listing is not None, "the section names training videos"
     if len(listing.labels) < 2:
-        raise DataError(f"{data.train} has one class, {listing.labels[0]}; at least 2 are needed")
+        raise DataError(
+            f"{data.train or data.dataset} has one class, {listing.labels[0]}; at least 2 are needed"
+        )
     given = part_listing(data, "val", listing.labels)
     if given is not None:
         val = given.records
@@ -85,14 +88,16 @@ def read_listings(recipe: Recipe, labels: Sequence[str] | None = None) -> Listin
                 f"warning: {len(shared)} videos are in both data.train and data.val, first {min(shared)}; "
                 "the validation accuracy repeats what was learnt"
             )
-        return Listings(_teaching(recipe, listing.records), _teaching(recipe, val), listing.labels)
+        return Listings(
+            _teaching(recipe, listing.records), _teaching(recipe, val), listing.labels, listing.multi_label
+        )
     train, val = hold_out(_teaching(recipe, listing.records), data.val_fraction, recipe.train.seed)
     if data.val_fraction > 0 and not val:
         raise DataError(
             f"data.val_fraction {data.val_fraction} of {data.train or data.dataset} is not one video of any "
             "class; raise it, or set it to 0 to train without validation"
         )
-    return Listings(train, val, listing.labels)
+    return Listings(train, val, listing.labels, listing.multi_label)
 
 
 def _teaching(recipe: Recipe, records: tuple[VideoRecord, ...]) -> tuple[VideoRecord, ...]:

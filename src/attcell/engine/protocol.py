@@ -1,7 +1,7 @@
 """A whole protocol: recipes over a data set's splits and over seeds, each trained and tested.
 
-``OUT/RECIPE/split1-seed0/`` is a run folder as ``attcell train`` makes it, with ``test/scores.json`` beside
-the model. What is there already is kept, so that a protocol that was broken off goes on.
+``OUT/RECIPE/split1-seed0/`` is a run folder as ``attcell train`` makes it, with ``test-test/scores.json``
+beside the model. What is there already is kept, so that a protocol that was broken off goes on.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from pathlib import Path
 import torch
 
 from attcell.config import Recipe, check_recipe
-from attcell.data.known_sets import KNOWN_SETS
+from attcell.data.known_sets import KNOWN_SETS, read_known_set
 from attcell.data.recipe_videos import part_listing
 from attcell.engine.build import build_network, evaluation_plan, training_plan
 from attcell.engine.evaluation import evaluate_model, listing_of
 from attcell.engine.inference import best_device
+from attcell.engine.inherited import refuse_other_split
 from attcell.engine.material import filled_stores, read_listings
 from attcell.engine.model_folder import load_model
 from attcell.engine.training import RECIPE_FILE, refuse_another_recipe, train
@@ -41,7 +42,7 @@ class PlannedRun:
     @property
     def scores(self) -> Path:
         """The file that is there when the run is done."""
-        return self.folder / "test" / "scores.json"
+        return self.folder / "test-test" / "scores.json"  # as attcell test has it
 
 
 def plan_runs(
@@ -52,11 +53,13 @@ def plan_runs(
     Args:
         recipes: of different names.
         out: below which all run folders go.
-        splits: None for all that a recipe's data set has.
+        splits: None for those that a recipe names, or else all that its data set has.
         seeds: of the training.
 
     Raises:
-        CallError: two recipes of one name, a split that a data set lacks, or a recipe without test videos.
+        CallError: two recipes of one name, a split that a data set lacks, a recipe without test videos, or
+            one that begins with a model of another split, which has seen videos that are tested.
+        DataError: official files that are not what they should be.
     """
     names = [recipe.name for recipe in recipes]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -68,13 +71,17 @@ def plan_runs(
         if data.dataset is None and data.test is None:
             raise CallError(f"recipe {recipe.name} names no test videos; give data.test=SOURCE")
         there = range(1, (1 if data.dataset is None else KNOWN_SETS[data.dataset].splits) + 1)
-        for split in there if splits is None else splits:
+        wanted = splits or data.splits or there
+        for split in sorted(set(wanted)):
             if split not in there:
                 raise CallError(f"recipe {recipe.name} has the splits {there[0]} to {there[-1]}, not {split}")
+            if data.dataset is not None and data.root is not None:
+                read_known_set(data.dataset, data.annotations or data.root, split)  # before any training
             for seed in seeds:
                 values = recipe.model_dump(mode="json")
                 values["data"]["split"], values["train"]["seed"] = split, seed
                 one = check_recipe(values, source=f"recipe {recipe.name}")
+                refuse_other_split(one)
                 planned.append(PlannedRun(one, out / recipe.name / f"split{split}-seed{seed}"))
     return planned
 

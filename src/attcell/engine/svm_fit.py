@@ -207,10 +207,6 @@ def _lengths(rows: Float[np.ndarray, "N _"]) -> Float[np.ndarray, "N 1"]:
     return np.where(lengths > 0, lengths, 1.0)
 
 
-def _tensor(values: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(values).float()
-
-
 def _check(representations: np.ndarray, truth: np.ndarray, groups: Sequence[str]) -> None:
     videos = len(representations)
     if not videos or len(truth) != videos or len(groups) not in (0, videos):

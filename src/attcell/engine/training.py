@@ -28,7 +28,7 @@ from attcell.config import Recipe, load_recipe
 from attcell.engine.build import build_network
 from attcell.engine.fusing import tune_fusion
 from attcell.engine.inference import best_device
-from attcell.engine.inherited import other_inputs, refuse_other_shapes
+from attcell.engine.inherited import other_inputs, refuse_other_shapes, refuse_other_split
 from attcell.engine.interruption import Interruption
 from attcell.engine.learner import Learner, Standing
 from attcell.engine.material import Listings, Material, gather_material, read_listings
@@ -83,6 +83,7 @@ def train(recipe: Recipe, run_folder: str | Path, *, resume: bool = False) -> Tr
     torch.manual_seed(section.seed)
     listings = read_listings(recipe)
     refuse_other_shapes(recipe)
+    refuse_other_split(recipe)
     whole = build_network(recipe, len(listings.labels), load_weights=True)
     for sentence in other_inputs(recipe) if not started_by_another else ():
         say(sentence)
@@ -190,7 +191,9 @@ def refuse_another_recipe(run_folder: Path, recipe: Recipe) -> None:
     saved = run_folder / RECIPE_FILE
     if not saved.is_file():
         return
-    before, now = load_recipe(saved), _with_absolute_paths(recipe)
+    told = {"name": "", "published": ()}  # by which nothing is trained
+    before = load_recipe(saved).model_copy(update=told)
+    now = _with_absolute_paths(recipe).model_copy(update=told)
     if before != now:
         differing = ", ".join(_differences(before.model_dump(mode="json"), now.model_dump(mode="json")))
         raise CallError(
