@@ -12,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 from sklearn.svm import LinearSVC
 
+from attcell.engine.svm_fit import CHOICES
 from attcell.records import VideoRecord
 from benchmarks.nested import Fold, Weighed, best, leave_one_out
 
@@ -41,11 +42,7 @@ class HeaderChoice:
         return make_pipeline(StandardScaler(), LinearSVC(random_state=seed, max_iter=20_000))
 
 
-SVM_CHOICES = tuple(
-    SVMChoice(unit_length, c)
-    for unit_length, costs in ((False, (1e-3, 1e-2, 1e-1, 1.0)), (True, (1.0, 10.0, 100.0)))
-    for c in costs
-)
+SVM_CHOICES = tuple(SVMChoice(of.unit_length, of.c) for of in CHOICES)
 HEADER_CHOICES = tuple(HeaderChoice(neighbours) for neighbours in (1, 3, 5, 0))
 
 

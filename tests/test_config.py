@@ -332,7 +332,7 @@ class TestDataSet:
             ({"root": None}, "dataset ucf101 needs root, the folder where its videos lie"),
             ({"train": "x"}, "dataset ucf101 has its own lists; leave train, val and test out"),
             ({"dataset": None}, "give train, a folder per class or a list file; or dataset and root"),
-            ({"dataset": None, "train": "x", "split": 2}, "annotations and split are for a dataset"),
+            ({"dataset": None, "train": "x", "split": 2}, "annotations, split and splits are for a dataset"),
             ({"dataset": "ucf"}, "data.dataset: Input should be 'ucf101', 'hmdb51'"),
         ],
     )

@@ -10,12 +10,12 @@ from attcell.data.synth.truth import Truth, truth_of_files
 from attcell.engine.model import Model
 from attcell.errors import CallError, VideoError
 from attcell.files import check_output, check_outputs, write_json
+from attcell.model_section import ModelSection
 from attcell.progress import say, track
 from attcell.records import Prediction
 from attcell.report.lines import prediction_line
 from attcell.report.page import write_report
 from attcell.report.pictures import write_pictures
-from attcell.sections import ModelSection
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ def recognition(
     ] = None,
     csv: Annotated[Path | None, typer.Option("--csv", help="Write the AP of every class.")] = None,
 ) -> None:
-    """Accuracy and mAP, and the AP of each class; of videos with several classes mAP and hit@k.
+    """Accuracy and mAP, and the AP of each class; also of videos with several classes.
 
     Example: attcell score recognition tool.csv --truth stan.json --csv ap.csv
     """

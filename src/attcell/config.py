@@ -14,17 +14,16 @@ from pydantic import BaseModel, ValidationError, model_validator
 
 from attcell.arguments import path_of, shown
 from attcell.errors import CallError
+from attcell.model_section import ModelSection, StreamSection
 from attcell.sections import (
     CacheSection,
     ClipSection,
     DataSection,
     FlowSection,
     InputSection,
-    ModelSection,
     PublishedSection,
     Section,
     SegmentsSection,
-    StreamSection,
     TrainSection,
 )
 

@@ -56,6 +56,26 @@ def test_what_is_missing_unreadable_and_surplus_is_named(folder):
     assert text.endswith("something is wrong: see above")
 
 
+def test_names_for_two_files_and_other_classes_folders_are_all_listed(folder):
+    videos = folder / "videos"
+    moved = videos / "ApplyEyeMakeup" / "v_HandStandPushups_g01_c01.avi"
+    (videos / "HandstandPushups" / moved.name).rename(moved)
+    twice = videos / "HandstandPushups" / "v_HandStandPushups_g02_c01.avi"
+    places = [videos / name / twice.name for name in ("one", "two")]
+    for place in places:
+        place.parent.mkdir()
+        place.write_bytes(twice.read_bytes())
+    twice.unlink()
+    report = check_set("ucf101", videos, folder / "lists", decode=False)
+    assert report.misplaced == {f"HandstandPushups/{moved.name}": str(moved)}
+    assert report.ambiguous == {f"HandstandPushups/{twice.name}": tuple(map(str, places))}
+    assert report.missing == (f"HandstandPushups/{twice.name}",)
+    text = "\n".join(report.lines())
+    assert f"in the folder of another class: 1\n  HandstandPushups/{moved.name}: {moved}" in text
+    assert f"could be several: 1\n  HandstandPushups/{twice.name}: {places[0]}, {places[1]}" in text
+    assert report.to_dict()["ambiguous"] == {f"HandstandPushups/{twice.name}": [str(of) for of in places]}
+
+
 def test_without_decoding_a_broken_file_is_there(folder):
     (folder / "videos" / "ApplyEyeMakeup" / "v_ApplyEyeMakeup_g01_c01.avi").write_bytes(b"no video")
     report = check_set("ucf101", folder / "videos", folder / "lists", decode=False)
@@ -71,8 +91,10 @@ def test_what_is_odd_in_the_official_files_is_noted(tmp_path):
     with (lists / "test_partition.txt").open("a") as file:
         file.write(first + "\n")
     report = check_set("sports1m", tmp_path / "videos", lists)
-    assert len(report.notes) == 1
-    assert "both" in report.notes[0] or "train" in report.notes[0]
+    (note,) = report.notes
+    assert note == (
+        "1 video is in training and in test, as the README says that videos may (first train-0xYzA)"
+    )
 
 
 def test_what_cannot_be_checked_is_named(folder, tmp_path):

@@ -93,6 +93,17 @@ def test_what_cannot_be_is_named(miniature, tmp_path):
         set_listing("ucf101", tmp_path / "none", folder / "lists", 1, "test")
 
 
+def test_a_name_that_stands_for_two_files_is_refused(tmp_path):
+    MINIATURES["ccv"](tmp_path)
+    first = tmp_path / "videos" / "train-_0AbC.mp4"
+    for folder in ("a", "b"):
+        (tmp_path / "videos" / folder).mkdir()
+    second = first.rename(tmp_path / "videos" / "a" / first.name)
+    (tmp_path / "videos" / "b" / "train-_0AbC.webm").write_bytes(second.read_bytes())
+    with pytest.raises(DataError, match=r"train-_0AbC could be .*a/.*mp4 or .*b/.*webm \(1 such videos\)"):
+        set_listing("ccv", tmp_path / "videos", tmp_path / "lists", 1, "train")
+
+
 def test_thumos_without_its_classes_says_what_to_put_there(miniature, tmp_path):
     ucf = miniature("ucf101")
     with pytest.raises(

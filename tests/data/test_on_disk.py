@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from PIL import Image
 
 from attcell.data.on_disk import find_videos, stem_of
-from attcell.errors import DataError
 
 
 def touch(root: Path, *names: str) -> None:
@@ -40,8 +38,9 @@ def test_ids_without_a_suffix_and_with_dots(tmp_path):
 def test_capitals_count_where_both_are_there(tmp_path):
     touch(tmp_path, "aBc.mp4", "AbC.mp4")
     assert find_videos(tmp_path, ["AbC", "aBc"]).renamed == ()
-    with pytest.raises(DataError, match=r"abc could be .*AbC.mp4 or .*aBc.mp4; take one of them away"):
-        find_videos(tmp_path, ["abc"])
+    found = find_videos(tmp_path, ["abc"])
+    assert found.ambiguous == {"abc": (tmp_path / "AbC.mp4", tmp_path / "aBc.mp4")}
+    assert (found.paths, found.missing, found.surplus) == ({}, ("abc",), ())
 
 
 def test_a_file_comes_before_a_folder_of_its_frames(tmp_path):
@@ -52,7 +51,9 @@ def test_a_file_comes_before_a_folder_of_its_frames(tmp_path):
     assert find_videos(tmp_path, ["v_1.avi"]).paths == {"v_1.avi": tmp_path / "videos" / "v_1.avi"}
 
 
-def test_a_name_for_two_files_is_an_error(tmp_path):
-    touch(tmp_path, "a/v_1.avi", "b/v_1.mp4")
-    with pytest.raises(DataError, match=r"v_1 could be .*a/v_1.avi or .*b/v_1.mp4; take one of them away"):
-        find_videos(tmp_path, ["v_1"])
+def test_a_name_for_two_files_is_told_with_both(tmp_path):
+    touch(tmp_path, "a/v_1.avi", "b/v_1.mp4", "v_2.mp4")
+    found = find_videos(tmp_path, ["v_1", "v_2"])
+    assert found.ambiguous == {"v_1": (tmp_path / "a" / "v_1.avi", tmp_path / "b" / "v_1.mp4")}
+    assert found.missing == ("v_1",)
+    assert found.paths == {"v_2": tmp_path / "v_2.mp4"}

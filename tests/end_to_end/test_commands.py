@@ -91,8 +91,8 @@ class TestTest:
             assert f"{name:20} {value:6.2f} %\n" in done.stdout
             assert content["figures"][name.replace(" ", "_")] == pytest.approx(value)
         assert (
-            "protocol: streams frame, videos 8, unread 0, segments 4, crops 1, short videos repeat, "
-            "resize short 72, size 64, scores softmax" in done.stdout
+            "protocol: streams frame, network STAN, videos 8, unread 0, segments 4, crops 1, short videos "
+            "repeat, resize short 72, size 64, scores softmax" in done.stdout
         )
         assert done.stdout.endswith("written: out/scores.json, out/confusion.png\n")
         assert done.stderr == ""
@@ -100,7 +100,9 @@ class TestTest:
     def test_segments_crops_and_another_source(self, attcell: Run, model, videos, tmp_path):
         shutil.copytree(videos / "test" / "kick_red", tmp_path / "mine" / "kick_red")
         done = attcell("test", model, "--data", "mine", "--segments", "2", "--crops", "10", "--out", "out")
-        assert "protocol: streams frame, videos 2, unread 0, segments 2, crops 10," in done.stdout
+        assert (
+            "protocol: streams frame, network STAN, videos 2, unread 0, segments 2, crops 10," in done.stdout
+        )
         content = json.loads((tmp_path / "out" / "scores.json").read_text())
         assert {name: video["label"] for name, video in content["videos"].items()} == {
             "kick_red/000.mp4": "kick_red",
@@ -127,7 +129,7 @@ class TestTest:
         whole = attcell("test", model, "--out", "whole")
         assert "attcell: mine/kick_red/empty.mp4: the file is empty (0 bytes)" in done.stderr
         assert "attcell: mine/wave_red/text.mp4: not a video that FFmpeg can read" in done.stderr
-        assert "protocol: streams frame, videos 10, unread 2," in done.stdout
+        assert "protocol: streams frame, network STAN, videos 10, unread 2," in done.stdout
         first, second = (
             json.loads((tmp_path / name / "scores.json").read_text()) for name in ("whole", "out")
         )

@@ -34,14 +34,14 @@ def test_every_file_by_itself(attcell: Run, files: Path) -> None:
         "AP not interpolated, ties count together, unread videos last, "
         "mean over 2 of 3 classes with positives",
         "",
-        "several.csv: mAP 100.00 %, hit@1 66.67 %",
+        "several.csv: mAP 100.00 %, top1 66.67 %",
         "run  AP 100.00 % of 1 positives",
         "sit  AP 100.00 % of 2 positives",
         "wave AP 100.00 % of 1 positives",
         "protocol: 3 videos, unread 0, any number of classes a video, "
         "AP not interpolated, ties count together, unread videos last, "
         "mean over 3 of 3 classes with positives, "
-        "hit@k: any true class among the k best, unread videos are wrong",
+        "top k: any true class among the k best, unread videos are wrong",
         "written: ap.csv, f.json",
     ]
     with (files / "ap.csv").open() as file:
@@ -70,7 +70,7 @@ def test_a_truth_without_scores_is_enough(attcell: Run, files: Path) -> None:
     (files / "truth.csv").write_text("video,labels,run,sit,wave\na,run|sit,,,\nb,wave,,,\nc,|,,,\n")
     done = attcell("score", "recognition", "tool.csv", "--truth", "truth.csv")
     assert done.stdout.startswith("tool.csv: mAP 83.33 %\n")
-    assert "no hit@k, for 1 videos are of none of the classes" in done.stdout
+    assert "no top k, for 1 videos are of none of the classes" in done.stdout
     assert done.stderr == ""
 
 

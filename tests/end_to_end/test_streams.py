@@ -71,7 +71,10 @@ def predicted(attcell: Run, video: Path, *words: str) -> dict[str, Any]:
 def test_frame_and_flow_in_early_fusion(attcell: Run, make_recipe, video, tmp_path):
     attcell("train", make_recipe("frame", "flow"), "--out", "run")
     done = attcell("test", "run/model", "--out", "test")
-    assert "protocol: streams frame, flow, fusion early, videos 4, unread 0, segments 3," in done.stdout
+    assert (
+        "protocol: streams frame, flow, network STAN, early fusion, videos 4, unread 0, segments 3,"
+        in done.stdout
+    )
     assert done.stderr == ""
     scores = json.loads((tmp_path / "test" / "scores.json").read_text())
     found = predicted(attcell, video, "--report", "page.html")
@@ -94,8 +97,9 @@ def test_three_streams_in_late_fusion(attcell: Run, make_recipe, video, tmp_path
     assert [float(weight) for weight in said.groups()] == pytest.approx(network.weights.tolist(), abs=0.005)
     assert float(network.weights.sum()) == pytest.approx(1)
     done = attcell("test", "run/model", "--crops", "10")
-    assert "protocol: streams clip, frame, flow, fusion late, videos 4, unread 0, segments 3, crops 10" in (
-        done.stdout
+    assert (
+        "protocol: streams clip, frame, flow, network STAN, late fusion, videos 4, unread 0, segments 3, "
+        "crops 10" in done.stdout
     )
     found = predicted(attcell, video)
     parts = found["temporal_attention_by_stream"]

@@ -59,6 +59,7 @@ def test_scores_are_the_predictions_and_unread_videos_are_counted(model, mixed):
     assert found.protocol == {
         "videos": 6,
         "unread": 2,
+        "network": "STAN",
         "streams": "frame",
         "segments": 3,
         "crops": 1,
@@ -161,21 +162,21 @@ def test_figures_of_videos_of_several_classes_or_none():
     records = tuple(VideoRecord(str(number), Path("x"), own) for number, own in enumerate(labels))
     scores = np.array([[0.9, 0.8, 0.1], [0.2, 0.3, 0.2], [0.1, 0.5, 0.9], [np.nan] * 3])
     found = Evaluation(("a", "b", "c"), records, scores, {"3": "bad"}, (), {}, multi_label=True)
-    assert found.figures() == pytest.approx({"map": 100 * (1 + 5 / 6) / 2})
+    assert found.figures() == pytest.approx({"mAP": 100 * (1 + 5 / 6) / 2})
     assert found.confusion() is None
     each_has_one = Evaluation(("a", "b", "c"), records[:2], scores[:2], {}, (), {}, multi_label=True)
-    assert each_has_one.figures() == pytest.approx({"map": 100.0, "top1": 100.0})
+    assert each_has_one.figures() == pytest.approx({"mAP": 100.0, "top1": 100.0})
 
 
 def test_scores_of_several_classes_are_written_with_the_run(tmp_path):
     records = tuple(VideoRecord(str(number), Path("x"), own) for number, own in enumerate([(0, 1), ()]))
     run = {"name": "mine", "dataset": "ccv", "split": 1, "seed": 3}
     found = Evaluation(("a", "b"), records, np.eye(2), {}, (), {}, {}, run, multi_label=True)
-    published = PublishedSection(figure="map", value=None, source="a paper", row="a row")
+    published = PublishedSection(figure="mAP", value=None, source="a paper", row="a row")
     found.write_scores(tmp_path / "scores.json", [published])
     content = json.loads((tmp_path / "scores.json").read_text())
     assert content["run"] == run
-    assert content["published"] == [{"figure": "map", "value": None, "source": "a paper", "row": "a row"}]
+    assert content["published"] == [{"figure": "mAP", "value": None, "source": "a paper", "row": "a row"}]
     assert [of["labels"] for of in content["videos"].values()] == [["a", "b"], []]
 
 

@@ -121,12 +121,6 @@ def test_of_equal_choices_the_first_is_taken():
     assert (choice, figure.value) == (CHOICES[0], 1.0)
 
 
-def test_the_candidates_are_those_of_the_benchmarks():
-    from benchmarks.shallow import SVM_CHOICES
-
-    assert [(one.unit_length, one.c) for one in CHOICES] == [(one.unit_length, one.c) for one in SVM_CHOICES]
-
-
 def test_what_is_left_out_has_no_part_in_its_own_fold():
     """Labels that groups alone give away: a leak would be seen as accuracy above chance."""
     generator = np.random.default_rng(3)

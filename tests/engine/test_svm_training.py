@@ -84,6 +84,8 @@ def test_a_video_that_cannot_be_read_stops_it(folder, tmp_path):
     other = tmp_path / "videos"
     shutil.copytree(folder, other)
     (other / "wave" / "bad.mp4").write_bytes(b"no video")
-    with pytest.raises(DataError, match="1 videos cannot be read"):
-        train(pooled_recipe(other, tmp_path / "features"), tmp_path / "run")
+    (other / "sit" / "worse.mp4").write_bytes(b"no video")
+    for cache in (tmp_path / "features", None):
+        with pytest.raises(DataError, match=r"2 videos cannot be read(.|\n)*worse.mp4(.|\n)*bad.mp4"):
+            train(pooled_recipe(other, cache), tmp_path / "run")
     assert not (tmp_path / "run").exists()

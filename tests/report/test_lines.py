@@ -47,10 +47,10 @@ def test_published_figures_stand_beside_ours():
     published = [
         PublishedSection(figure="top1", value=92.1, **paper),
         PublishedSection(figure="top1", value=None, **paper),
-        PublishedSection(figure="map", value=50, **paper),
+        PublishedSection(figure="mAP", value=50, **paper),
     ]
     assert evaluation_lines(evaluation, published)[2:5] == [
         "published top1: 92.1 % (a paper, Table 4, TAN), ours +7.9 points",
         "published top1: a number that we do not have (a paper, Table 4, TAN)",
-        "published map: 50.0 % (a paper, Table 4, TAN)",
+        "published mAP: 50.0 % (a paper, Table 4, TAN)",
     ]

@@ -44,16 +44,16 @@ def test_one_class_each() -> None:
 
 def test_several_classes() -> None:
     report = recognition_report(SEVERAL)
-    assert report.figures == pytest.approx({"mAP": 100 * (0.75 + 1 + 1) / 3, "hit@1": 50})
+    assert report.figures == pytest.approx({"mAP": 100 * (0.75 + 1 + 1) / 3, "top1": 50})
     assert report.lines() == [
-        "several.csv: mAP 91.67 %, hit@1 50.00 %",
+        "several.csv: mAP 91.67 %, top1 50.00 %",
         "sit  AP 100.00 % of 2 positives",
         "wave AP 100.00 % of 1 positives",
         "run  AP  75.00 % of 2 positives",
         "protocol: 4 videos, unread 1, any number of classes a video, "
         "AP not interpolated, ties count together, unread videos last, "
         "mean over 3 of 3 classes with positives, "
-        "hit@k: any true class among the k best, unread videos are wrong",
+        "top k: any true class among the k best, unread videos are wrong",
     ]
 
 
@@ -61,7 +61,7 @@ def test_no_hit_where_a_video_has_no_class() -> None:
     report = recognition_report(replace(SEVERAL, truth=(("run", "sit"), (), (), ("run",))))
     assert list(report.figures) == ["mAP"]
     assert report.lines()[-1].endswith(
-        "mean over 2 of 3 classes with positives, no hit@k, for 2 videos are of none of the classes"
+        "mean over 2 of 3 classes with positives, no top k, for 2 videos are of none of the classes"
     )
 
 
@@ -73,7 +73,7 @@ def test_five_best_of_six_classes(num_classes: int, more: list[str]) -> None:
         "top1", *(f"top{k}" for k in more), "mean_class_accuracy", "mAP",
     ]  # fmt: skip
     found = replace(found, truth=(("a",), ("a", "b")))
-    assert list(recognition_report(found).figures) == ["mAP", "hit@1", *(f"hit@{k}" for k in more)]
+    assert list(recognition_report(found).figures) == ["mAP", "top1", *(f"top{k}" for k in more)]
 
 
 def test_what_cannot_be_is_an_error() -> None:

@@ -39,7 +39,9 @@ class SetReport:
         there_by_class: how many of them are there.
         videos: every video that is there, decoded; without decoding, none.
         missing: ids of videos that are not there.
+        ambiguous: id → the places that its name could stand for; it is missing too.
         renamed: ids that are spelt in other capitals on disk. They are found, and no fault.
+        misplaced: id → where it lies, in the folder of another class. It is found, and no fault.
         surplus: videos on disk that no official file names. No fault either.
         duplicates: ids of videos whose files are the same, byte for byte.
         notes: what is odd in the official files themselves.
@@ -53,7 +55,9 @@ class SetReport:
     there_by_class: tuple[int, ...]
     videos: tuple[CheckedVideo, ...]
     missing: tuple[str, ...]
+    ambiguous: dict[str, tuple[str, ...]]
     renamed: tuple[str, ...]
+    misplaced: dict[str, str]
     surplus: tuple[str, ...]
     duplicates: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...]
@@ -79,7 +83,9 @@ class SetReport:
             "missing": list(self.missing),
             "unreadable": {video.id: video.error for video in self.videos if not video.is_read},
             "damaged": {video.id: list(video.notes) for video in self.videos if video.is_damaged},
+            "ambiguous": {id: list(places) for id, places in self.ambiguous.items()},
             "spelt_otherwise": list(self.renamed),
+            "misplaced": self.misplaced,
             "surplus": list(self.surplus),
             "duplicates": [list(group) for group in self.duplicates],
             "notes": list(self.notes),
@@ -101,6 +107,8 @@ class SetReport:
             *section("missing", list(self.missing)),
             *section("unreadable", unreadable),
             *section("damaged", damaged),
+            *section("could be several", [f"{id}: {', '.join(of)}" for id, of in self.ambiguous.items()]),
+            *section("in the folder of another class", [f"{id}: {of}" for id, of in self.misplaced.items()]),
             *section("spelt in other capitals on disk, and found", list(self.renamed)),
             *section("the same file twice", [" = ".join(group) for group in self.duplicates]),
             *section("videos there that the official files do not name", list(self.surplus)),
@@ -133,7 +141,7 @@ def check_set(
 
     Raises:
         CallError: no such data set or folder.
-        DataError: official files that are not what they should be; a name that stands for several files.
+        DataError: official files that are not what they should be.
     """
     if not root.is_dir():
         raise CallError(f"{root}: no such folder; give the one below which the videos of {name} lie")
@@ -157,7 +165,9 @@ def check_set(
         _by_class((named[id] for id in found.paths), len(labels)),
         videos,
         found.missing,
+        {id: tuple(map(str, alike)) for id, alike in found.ambiguous.items()},
         found.renamed,
+        _misplaced(found.paths, set(labels)),
         tuple(str(path) for path in found.surplus),
         duplicates,
         tuple(dict.fromkeys(note for annotation in splits.values() for note in annotation.notes)),
@@ -171,6 +181,15 @@ def _splits(name: str, folder: Path) -> dict[int, Annotation]:
         return {1: first}
     return {1: first} | {
         split: read_known_set(name, folder, split) for split in range(2, KNOWN_SETS[name].splits + 1)
+    }
+
+
+def _misplaced(paths: dict[str, Path], classes: set[str]) -> dict[str, str]:
+    """Videos that the official files put into a class's folder, and that lie in another class's."""
+    return {
+        id: str(path)
+        for id, path in paths.items()
+        if path.parent.name in classes and "/" in id and id.split("/")[-2] != path.parent.name
     }
 
 

@@ -152,6 +152,11 @@ def set_listing(
     for note in annotation.notes:
         say(f"{name}: {note}")
     found = find_videos(root, [video.id for video in videos])
+    for video, alike in found.ambiguous.items():
+        raise DataError(
+            f"{video} could be {alike[0]} or {alike[1]} ({len(found.ambiguous)} such videos); take one of "
+            f"them away, or choose a root above one. attcell data check {name} lists them all"
+        )
     num_left_out = len(found.missing) if leave_out_missing else 0
     if leave_out_missing and found.missing:
         say(f"{name}: {len(found.missing)} of {len(videos)} {part} videos are not below {root}, and left out")

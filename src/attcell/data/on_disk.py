@@ -8,12 +8,11 @@ below the root, and by its name in other capitals; what was found in the last wa
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from attcell.data.listing import VIDEO_SUFFIXES, is_video_name
 from attcell.data.sources import files_under
-from attcell.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -25,20 +24,18 @@ class Found:
         missing: ids of those that are not there.
         renamed: those that are spelt in other capitals on disk.
         surplus: videos that lie there and that the list does not name.
+        ambiguous: video id → the places that its name could stand for; it counts as missing.
     """
 
     paths: dict[str, Path]
     missing: tuple[str, ...]
     renamed: tuple[str, ...]
     surplus: tuple[Path, ...]
+    ambiguous: dict[str, tuple[Path, ...]]
 
 
 def find_videos(root: Path, ids: Iterable[str]) -> Found:
-    """Look for videos below a folder by the names that an annotation gives them.
-
-    Raises:
-        DataError: a name that stands for several files.
-    """
+    """Look for videos below a folder by the names that an annotation gives them."""
     places = _places(root)
     by_stem: dict[str, list[Path]] = {}
     by_capitals: dict[str, list[Path]] = {}
@@ -47,21 +44,24 @@ def find_videos(root: Path, ids: Iterable[str]) -> Found:
         by_stem.setdefault(stem, []).append(place)
         by_capitals.setdefault(stem.casefold(), []).append(place)
     there = set(places)
-    paths, missing, renamed = {}, [], []
+    found = Found({}, (), (), (), {})
+    missing, renamed = [], []
     for video in ids:
         stem = stem_of(PurePosixPath(video).name)
         if root / video in there:
-            paths[video] = root / video
-        elif alike := by_stem.get(stem) or by_stem.get(f"v_{stem}"):
-            paths[video] = _only(video, alike)
-        elif alike := by_capitals.get(stem.casefold()):
-            paths[video] = _only(video, alike)
-            renamed.append(video)
+            found.paths[video] = root / video
+            continue
+        same = by_stem.get(stem) or by_stem.get(f"v_{stem}")
+        alike = _files_first(same or by_capitals.get(stem.casefold(), []))
+        if len(alike) == 1:
+            found.paths[video] = alike[0]
+            renamed += [] if same else [video]
         else:
             missing.append(video)
-    taken = set(paths.values())
+            found.ambiguous.update({video: alike} if alike else {})
+    taken = {*found.paths.values(), *(place for alike in found.ambiguous.values() for place in alike)}
     surplus = tuple(place for place in places if place not in taken)
-    return Found(paths, tuple(missing), tuple(renamed), surplus)
+    return replace(found, missing=tuple(missing), renamed=tuple(renamed), surplus=surplus)
 
 
 def stem_of(name: str) -> str:
@@ -75,12 +75,6 @@ def _places(root: Path) -> list[Path]:
     return [place for place in files_under(root) if is_video_name(place) or place.is_dir()]
 
 
-def _only(video: str, alike: list[Path]) -> Path:
-    """The one place; a file comes before folders, which may hold its frames or its flow."""
-    files = [place for place in alike if place.is_file()]
-    alike = files or alike
-    if len(alike) > 1:
-        raise DataError(
-            f"{video} could be {alike[0]} or {alike[1]}; take one of them away, or choose a root above one"
-        )
-    return alike[0]
+def _files_first(alike: list[Path]) -> tuple[Path, ...]:
+    """A file comes before folders, which may hold its frames or its flow."""
+    return tuple([place for place in alike if place.is_file()] or alike)

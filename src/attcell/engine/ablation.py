@@ -42,19 +42,15 @@ def variants(recipe: Recipe, subject: Subject) -> list[Recipe]:
 
 def segment_counts(runs: Sequence[PlannedRun], counts: Sequence[int]) -> dict[int, list[Evaluation]]:
     """T → the test of every run with so many segments (Fig. 5). The runs must have been trained."""
-    tests = [(count, run) for count in counts for run in runs]
     found: dict[int, list[Evaluation]] = {count: [] for count in counts}
-    for count, run in track(tests, len(tests), "numbers of segments"):
+    for run in track(runs, len(runs), "numbers of segments"):
         saved = load_model(run.folder / "model")
-        found[count].append(
-            evaluate_model(
-                saved,
-                listing_of(saved, "test"),
-                num_segments=count,
-                cache_folder=run.recipe.cache.folder,
-                device=best_device(),
+        listing, cache = listing_of(saved, "test"), run.recipe.cache.folder
+        for count in counts:
+            test = evaluate_model(
+                saved, listing, num_segments=count, cache_folder=cache, device=best_device()
             )
-        )
+            found[count].append(test)
     return found
 
 

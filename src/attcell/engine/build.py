@@ -13,6 +13,7 @@ from attcell.data.dataset import ViewPlan
 from attcell.engine.fc6_weights import load_fc6_weights
 from attcell.engine.weights import load_all_but_classifiers, load_backbone_weights, load_stream
 from attcell.errors import CallError
+from attcell.model_section import ModelSection, StreamSection
 from attcell.nn import (
     STAN,
     TAN,
@@ -39,7 +40,7 @@ from attcell.nn import (
     two_stream,
 )
 from attcell.nn.stan import TemporalAttention
-from attcell.sections import InputSection, ModelSection, StreamSection
+from attcell.sections import InputSection
 from attcell.video.flow_codes import NO_MOTION, FlowSpec
 from attcell.video.modalities import InputSpec
 from attcell.video.views import FrameSpec

@@ -22,8 +22,8 @@ from attcell.engine.inference import VideoScores, mean_scores
 from attcell.engine.material import filled_stores, read_listings, unfit_flow
 from attcell.engine.model_folder import SavedModel
 from attcell.errors import CallError, VideoError
-from attcell.metrics.multi_label import hit_rate, mean_average_precision
-from attcell.metrics.recognition import confusion_matrix, mean_class_accuracy, truth_matrix
+from attcell.metrics.figures import recognition_figures
+from attcell.metrics.recognition import confusion_matrix, truth_matrix
 from attcell.progress import track
 from attcell.records import VideoRecord
 from attcell.sections import FlowSection, PublishedSection
@@ -56,27 +56,16 @@ class Evaluation:
     multi_label: bool = False
 
     def figures(self) -> dict[str, float]:
-        """In percent: mean average precision where videos have several classes or none; top-1 and top-5,
-        where each has one at least; mean class accuracy, where each has just one; and the first of these of
-        each stream that says something by itself. Unreadable videos rank last, and are wrong.
-
-        There is no top-5 for five classes or fewer: it would say nothing.
+        """Those of :func:`attcell.metrics.figures.recognition_figures`, in percent, and the first of them of
+        each stream that says something by itself.
         """
-        figures = self._figures_of(self.scores)
-        first = next(iter(figures))
-        alone = {f"{first}_{name}": self._figures_of(of)[first] for name, of in self.by_stream.items()}
-        return {**figures, **alone}
-
-    def _figures_of(self, scores: np.ndarray) -> dict[str, float]:
-        truth, figures = self.truth, {}
-        if self.multi_label:
-            figures["map"] = mean_average_precision(scores, truth)[0]
-        if truth.any(axis=1).all():
-            ranks = (1, 5) if len(self.labels) > 5 else (1,)
-            figures |= {f"top{k}": hit_rate(scores, truth, k) for k in ranks}
-        if not self.multi_label:
-            figures["mean_class_accuracy"] = mean_class_accuracy(scores, truth.argmax(axis=1))
-        return {name: 100 * value for name, value in figures.items()}
+        found = recognition_figures(self.scores, self.truth, multi_label=self.multi_label)
+        for name, of in self.by_stream.items():
+            first, value = next(
+                iter(recognition_figures(of, self.truth, multi_label=self.multi_label).items())
+            )
+            found[f"{first}_{name}"] = value
+        return {name: 100 * value for name, value in found.items()}
 
     def confusion(self) -> np.ndarray | None:
         """(A, A) counts, true class by row; None where a video may have several classes."""
@@ -161,7 +150,7 @@ def evaluate_model(
         **_network_protocol(model.recipe),
         "videos": len(listing.records),
         "unread": len(unread),
-        **({"left out, not there": listing.num_left_out} if listing.num_left_out else {}),
+        **({"missing_left_out": listing.num_left_out} if listing.num_left_out else {}),
         **_precision_protocol(listing),
         "segments": plan.num_segments if plan.every is None else f"one every {plan.every} frames",
         "crops": plan.num_crops,
@@ -213,7 +202,7 @@ def _precision_protocol(listing: Listing) -> dict[str, str]:
         return {}
     there = len({label for record in listing.records for label in record.labels})
     return {
-        "map": f"not interpolated, equal scores together, over the {there} of {len(listing.labels)} classes "
+        "mAP": f"not interpolated, equal scores together, over the {there} of {len(listing.labels)} classes "
         "that have a video"
     }
 
@@ -230,8 +219,9 @@ def _network_protocol(recipe: Recipe) -> dict[str, str]:
         kind = "TAN" if section.kind == "tan" else section.kind.replace("_", " ")
         penalty = f" with L2 {recipe.train.gate_penalty:g}" if recipe.train.gate_penalty else ""
         return {"network": f"{kind}{penalty} of {section.cell.upper()}, last step"}
-    svm = {"classifier": "linear SVM"} if section.classifier == "svm" else {}
-    return {**({"fusion": section.fusion} if len(section.streams) > 1 else {}), **svm}
+    kind = "averaged regions and segments" if section.kind == "average" else section.kind.upper()
+    fusion = f", {section.fusion} fusion" if len(section.streams) > 1 else ""
+    return {"network": f"{kind}{fusion}{', linear SVM' if section.classifier == 'svm' else ''}"}
 
 
 def _motion_protocol(recipe: Recipe) -> dict[str, str]:

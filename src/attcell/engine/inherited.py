@@ -8,7 +8,8 @@ from pathlib import Path
 from attcell.config import Recipe
 from attcell.engine.model_folder import read_recipe
 from attcell.errors import CallError, ModelError
-from attcell.sections import ModelSection, Section, StreamSection
+from attcell.model_section import ModelSection, StreamSection
+from attcell.sections import Section
 
 # What changes the numbers that a trained stream sees, and not the shape of its weights.
 _COLOURS = ("input.mean", "input.std")

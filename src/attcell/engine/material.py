@@ -184,17 +184,34 @@ def filled_stores(
     return stores, failed
 
 
-def _decoded(recipe: Recipe, listings: Listings) -> tuple[Dataset[Any], Dataset[Any]]:
-    spec, segments = input_spec(recipe), recipe.segments
+def refuse_unopened(records: Sequence[VideoRecord]) -> None:
+    """Raise a DataError that names the videos which cannot even be opened, before long work is done."""
     unread = []
-    records = (*listings.train, *listings.val)
     for record in track(records, len(records), "opening"):
         try:
             promised_frames(record.path, frames=record.frames)
         except VideoError as error:
             unread.append(str(error))
+    refuse_unread(unread)
+
+
+def refuse_unread(unread: Sequence[str]) -> None:
+    """Raise a DataError with the messages on videos that cannot be read, if there are any."""
     if unread:
-        raise DataError(_name_unread(unread))
+        raise DataError(
+            "\n".join(
+                [
+                    f"{len(unread)} videos cannot be read; `attcell data check` names them all. "
+                    "Mend them or take them out of the source:",
+                    *_shown(unread),
+                ]
+            )
+        )
+
+
+def _decoded(recipe: Recipe, listings: Listings) -> tuple[Dataset[Any], Dataset[Any]]:
+    spec, segments = input_spec(recipe), recipe.segments
+    refuse_unopened((*listings.train, *listings.val))
     train = TrainingVideos(listings.train, spec, segments.train, segments.short, recipe.train.seed)
     return train, PlannedViews(listings.val, spec, evaluation_plan(recipe))
 
@@ -206,8 +223,7 @@ def _kept(
     val_stores, unread_val = filled_stores(
         folder, recipe, network, listings.val, evaluation_plan(recipe), device
     )
-    if unread or unread_val:
-        raise DataError(_name_unread([*unread.values(), *unread_val.values()]))
+    refuse_unread([*unread.values(), *unread_val.values()])
     for name, store in stores.items():
         standardise = network.stream(name).standardise
         if isinstance(standardise, Standardise):
@@ -225,16 +241,6 @@ def _identity(listings: Listings) -> dict[str, str]:
     }
     digests = {name: hashlib.sha256(text.encode()).hexdigest()[:16] for name, text in lists.items()}
     return {"classes": ", ".join(listings.labels), **digests}
-
-
-def _name_unread(unread: list[str]) -> str:
-    return "\n".join(
-        [
-            f"{len(unread)} videos cannot be read; `attcell data check` names them all. "
-            "Mend them or take them out of the source:",
-            *_shown(unread),
-        ]
-    )
 
 
 def _shown(messages: Sequence[str]) -> list[str]:

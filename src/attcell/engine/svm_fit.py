@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import average_precision_score
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from attcell.engine.svm_folds import Folds, make_folds
 from attcell.errors import CallError, ModelError
+from attcell.metrics.multi_label import hit_rate, mean_average_precision
 from attcell.nn import LinearSVM
 from attcell.progress import say
 
@@ -194,11 +194,8 @@ def _figure(
     margins: Float[np.ndarray, "N A"], truth: Bool[np.ndarray, "N A"], measure: Literal["accuracy", "mAP"]
 ) -> float:
     if measure == "accuracy":
-        return float(np.mean(truth[np.arange(len(truth)), margins.argmax(axis=1)]))
-    there = truth.any(axis=0)
-    if not there.any():
-        return 0.0
-    return float(average_precision_score(truth[:, there], margins[:, there], average="macro"))
+        return hit_rate(margins, truth, 1)
+    return mean_average_precision(margins, truth)[0] if truth.any() else 0.0
 
 
 def _lengths(rows: Float[np.ndarray, "N _"]) -> Float[np.ndarray, "N 1"]:

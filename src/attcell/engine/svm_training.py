@@ -7,6 +7,7 @@ The SVM's settings are chosen on training videos alone (:func:`attcell.engine.sv
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +20,10 @@ from attcell.config import Recipe
 from attcell.data.dataset import KeptViews, PlannedViews
 from attcell.engine.build import input_spec, training_plan
 from attcell.engine.extract import feature_maps
-from attcell.engine.material import Listings, filled_stores
+from attcell.engine.material import Listings, filled_stores, refuse_unopened, refuse_unread
 from attcell.engine.svm_fit import Represent, choose_and_fit
 from attcell.engine.vlad_fit import MOST_DESCRIPTORS, fit_vlad, sample_descriptors
-from attcell.errors import DataError, VideoError
+from attcell.errors import VideoError
 from attcell.metrics.recognition import truth_matrix
 from attcell.nn import Pooled, SVMNetwork
 from attcell.progress import say, track
@@ -41,16 +42,21 @@ def train_svm(network: SVMNetwork, recipe: Recipe, listings: Listings, device: t
         DataError, VideoError: videos that cannot be read.
     """
     network.to(device).eval()
+    if recipe.cache.folder is None:
+        refuse_unopened(listings.train)
     videos = _TrainingMaps(network, recipe, listings, device)
-    is_vlad = isinstance(network.body, Pooled) and recipe.model.pooling == "vlad"
+    body, names = network.body, recipe.model.streams
+    is_vlad = isinstance(body, Pooled) and recipe.model.pooling == "vlad"
+    poolings = [body.stream(name).pooling for name in names] if isinstance(body, Pooled) else []
     refitted = _by_vlad(network, videos) if is_vlad else None
     found = _representations(network, videos) if refitted is None else refitted(np.arange(len(videos)))
     truth = truth_matrix([record.labels for record in listings.train], len(listings.labels))
     grouped = any(record.group for record in listings.train)
     groups = [record.group or record.id for record in listings.train] if grouped else []
+    learnt = [deepcopy(pooling.state_dict()) for pooling in poolings]
     choice, svm, figure = choose_and_fit(found, truth, groups, recipe.train.seed, refitted=refitted)
-    if refitted is not None:
-        refitted(np.arange(len(videos)))  # the folds of the choice had centres of their own
+    for pooling, state in zip(poolings, learnt, strict=True):
+        pooling.load_state_dict(state)  # the folds of the choice had centres of their own
     network.svm.load_state_dict(svm.state_dict())
     inside = "" if figure.value is None else f": {figure.measure} {100 * figure.value:.1f} % inside"
     length = ", scaled to length 1" if choice.unit_length else ""
@@ -93,8 +99,7 @@ class _TrainingMaps:
         if folder is None:
             return PlannedViews(records, input_spec(self.recipe), plan)
         stores, unread = filled_stores(folder, self.recipe, self.network, records, plan, self.device)
-        if unread:
-            raise DataError("\n".join([f"{len(unread)} videos cannot be read:", *list(unread.values())[:10]]))
+        refuse_unread(list(unread.values()))
         return KeptViews(records, stores)
 
 

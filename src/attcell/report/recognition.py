@@ -13,12 +13,12 @@ import numpy as np
 from attcell.data.scores import Scores
 from attcell.errors import DataError
 from attcell.metrics.by_class import by_gain
-from attcell.metrics.multi_label import average_precisions, hit_rate
-from attcell.metrics.recognition import mean_class_accuracy, top_k_accuracy
+from attcell.metrics.figures import recognition_figures
+from attcell.metrics.multi_label import average_precisions
 from attcell.report.score_lines import AP_RULES
 
 ACCURACY_RULES = "accuracy: unread videos are wrong, of tied classes the first comes first"
-HIT_RULES = "hit@k: any true class among the k best, unread videos are wrong"
+TOP_RULES = "top k: any true class among the k best, unread videos are wrong"
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,8 @@ class RecognitionReport:
 
 
 def recognition_report(found: Scores) -> RecognitionReport:
-    """Top-1, top-5, mean class accuracy and mAP where each video has one class; else mAP, hit@1 and hit@5.
-
-    There is no top-5 or hit@5 for five classes or fewer, and no hit@k where a video has no class.
+    """The figures of :func:`attcell.metrics.figures.recognition_figures`, and mAP also where each video has
+    one class.
 
     Raises:
         DataError: a video whose classes the file does not say, or no video is of any class.
@@ -96,16 +95,16 @@ def recognition_report(found: Scores) -> RecognitionReport:
             "give the videos' classes"
         )
     precisions = average_precisions(found.scores, truth)
-    of_all = {"mAP": float(np.nanmean(precisions))}
+    several = not found.has_one_class_each
+    figures = recognition_figures(found.scores, truth, multi_label=several)
+    figures["mAP"] = float(np.nanmean(precisions))
     ap_rules = f"{AP_RULES}, mean over {num_there} of {len(found.labels)} classes with positives"
-    ranks = (1, 5) if len(found.labels) > 5 else (1,)
-    if found.has_one_class_each:
-        figures = {**_accuracies(found, ranks), **of_all}
-        rules = {"classes": "one class a video", "accuracy": ACCURACY_RULES, "ap": ap_rules}
+    if several:
+        num_none = int((~truth.any(axis=1)).sum())
+        top = f"no top k, for {num_none} videos are of none of the classes" if num_none else TOP_RULES
+        rules = {"classes": "any number of classes a video", "ap": ap_rules, "top": top}
     else:
-        hits, hit_rules = _hits(found, truth, ranks)
-        figures = {**of_all, **hits}
-        rules = {"classes": "any number of classes a video", "ap": ap_rules, "hit": hit_rules}
+        rules = {"classes": "one class a video", "accuracy": ACCURACY_RULES, "ap": ap_rules}
     return RecognitionReport(
         found.source,
         found.labels,
@@ -116,20 +115,6 @@ def recognition_report(found: Scores) -> RecognitionReport:
         truth.sum(axis=0),
         rules,
     )
-
-
-def _accuracies(found: Scores, ranks: Sequence[int]) -> dict[str, float]:
-    columns = found.true_classes()
-    accuracies = {f"top{k}": top_k_accuracy(found.scores, columns, k) for k in ranks}
-    return {**accuracies, "mean_class_accuracy": mean_class_accuracy(found.scores, columns)}
-
-
-def _hits(found: Scores, truth: np.ndarray, ranks: Sequence[int]) -> tuple[dict[str, float], str]:
-    """hit@k by name, and their rule; none where a video has no class, for it could have no hit."""
-    num_none = int((~truth.any(axis=1)).sum())
-    if num_none:
-        return {}, f"no hit@k, for {num_none} videos are of none of the classes"
-    return {f"hit@{k}": hit_rate(found.scores, truth, k) for k in ranks}, HIT_RULES
 
 
 def recognition_csv(reports: Sequence[RecognitionReport]) -> str:
