@@ -59,6 +59,39 @@ class ActionInstance:
     end_seconds: float
 
 
+@dataclass(frozen=True)
+class Detection:
+    """A found action in time: class ``label`` during [start_seconds, end_seconds), surer with a higher score.
+
+    ``video_id`` names the video where detections of several are held together; else it is empty.
+    """
+
+    label: str
+    start_seconds: float
+    end_seconds: float
+    score: float
+    video_id: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """What a network says of a video moment by moment: T samples, one every few frames.
+
+    Attributes:
+        seconds: (T, 2) start and end of the part of the video that each sample stands for; the parts touch.
+        temporal_scores: (T,) raw scores k of Eq. 7; all alike in a network without temporal attention.
+        class_scores: (T, A) the network's own classifier on each sample's f_att^t of Eq. 6, as probabilities.
+        separate_scores: (T, A) those of the separate segment classifier; None where the model has none.
+        spatial_attention: stream name -> (T, K, K) float16, α of Eq. 4; each map sums to 1.
+    """
+
+    seconds: np.ndarray
+    temporal_scores: np.ndarray
+    class_scores: np.ndarray
+    separate_scores: np.ndarray | None
+    spatial_attention: dict[str, np.ndarray] = field(repr=False)
+
+
 @dataclass(frozen=True, eq=False)
 class Prediction:
     """What a model says of one video, and where and when it looked.
@@ -86,6 +119,9 @@ class Prediction:
             TAN and its rivals; else empty.
         gates: of TAN, branch -> (T, T): how much its step i counts for the other branch's step j; each column
             sums to 1. Else empty.
+        track: the same moment by moment, where actions were looked for in time; else None. Then the segments
+            above are a few of its samples, to be shown.
+        detections: the actions found in time, best first; None where none were looked for.
     """
 
     video: str
@@ -104,6 +140,8 @@ class Prediction:
     temporal_attention_by_stream: dict[str, np.ndarray] = field(default_factory=dict)
     stream_weights: dict[str, float] = field(default_factory=dict)
     gates: dict[str, np.ndarray] = field(default_factory=dict)
+    track: Track | None = field(default=None, repr=False)
+    detections: tuple[Detection, ...] | None = None
 
     def top(self, count: int = 5) -> list[tuple[str, float]]:
         """The ``count`` best classes with their probabilities, best first."""
@@ -111,7 +149,7 @@ class Prediction:
         return [(self.labels[i], float(self.scores[i])) for i in best]
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the pictures, in plain types that ``json.dumps`` takes."""
+        """Everything but the pictures and what was found in time, in plain types that ``json.dumps`` takes."""
         return {
             "video": self.video,
             "top": [{"label": label, "score": score} for label, score in self.top()],
