@@ -149,7 +149,7 @@ class Prediction:
         return [(self.labels[i], float(self.scores[i])) for i in best]
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the pictures and what was found in time, in plain types that ``json.dumps`` takes."""
+        """Everything but pictures and what was found in time, in plain types that ``json.dumps`` takes."""
         return {
             "video": self.video,
             "top": [{"label": label, "score": score} for label, score in self.top()],
