@@ -65,7 +65,7 @@ def _model() -> SavedModel:
 def _pictures(model: SavedModel, video: Path) -> torch.Tensor:
     plan = evaluation_plan(model.recipe)
     spec = input_spec(model.recipe)
-    moments = read_moments(video, spec, plan.instants)
+    moments, _ = read_moments(video, spec, plan.instants)
     size = plan.canvas_size(moments.size, spec.frame)
     canvas = make_canvas(moments, spec, size, source_of(spec.flow))
     view = canvas.view(spec, centre_crop(size, spec.frame))["frame"]

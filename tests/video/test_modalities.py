@@ -62,19 +62,19 @@ def test_only_the_frames_that_are_needed_are_kept(make_video):
         ("clip",): [2, 3, 4, 5, 18, 19, 20, 21],
     }
     for streams, expected in by_streams.items():
-        moments = read_moments(path, ALL.only(streams), choose)
+        moments, _ = read_moments(path, ALL.only(streams), choose)
         assert sorted(moments.images) == expected
         assert numbers([moments.images[index] for index in expected]) == expected
     stored = InputSpec(("flow",), SQUARE, replace(ALL.flow, store=path.parent))
-    assert sorted(read_moments(path, stored, choose).images) == [4, 20], "fields on disk need no frames"
-    everything = read_moments(path, ALL, choose)
+    assert sorted(read_moments(path, stored, choose)[0].images) == [4, 20], "fields on disk need no frames"
+    everything, _ = read_moments(path, ALL, choose)
     assert sorted(everything.images) == [2, 3, 4, 5, 18, 19, 20, 21]
     assert everything.instants.tolist() == [4, 20]
     assert everything.size == (48, 64)
 
 
 def test_each_stream_sees_the_same_instants(make_video):
-    moments = read_moments(make_video("a.mp4", 24), ALL, lambda num: np.array([4, 20, 23]))
+    moments, _ = read_moments(make_video("a.mp4", 24), ALL, lambda num: np.array([4, 20, 23]))
     flow = NumberedFlow()
     canvas = make_canvas(moments, ALL, (24, 24), flow)
     view = canvas.view(ALL, Crop(3, 5))
@@ -92,7 +92,7 @@ def test_each_stream_sees_the_same_instants(make_video):
 
 
 def test_a_mirror_turns_pictures_and_negates_the_flow_along_x(make_video):
-    moments = read_moments(make_video("a.mp4", 24), ALL, lambda num: np.array([4, 20]))
+    moments, _ = read_moments(make_video("a.mp4", 24), ALL, lambda num: np.array([4, 20]))
     canvas = make_canvas(moments, ALL, (24, 24), NumberedFlow())
     canvas.pictures.copy_(torch.randint(0, 256, canvas.pictures.shape))
     canvas.codes.copy_(torch.randint(1, 256, canvas.codes.shape))
@@ -106,7 +106,7 @@ def test_a_mirror_turns_pictures_and_negates_the_flow_along_x(make_video):
 
 def test_one_field_as_a_picture_has_its_quadratic_mean(make_video):
     spec = replace(ALL, streams=("flow",), flow=replace(ALL.flow, fields=1, form="picture"))
-    moments = read_moments(make_video("a.mp4", 24), spec, lambda num: np.array([4, 20]))
+    moments, _ = read_moments(make_video("a.mp4", 24), spec, lambda num: np.array([4, 20]))
     canvas = make_canvas(moments, spec, (24, 24), NumberedFlow())
     for mirrored in (False, True):
         crop = replace(Crop(3, 5), mirrored=mirrored)
@@ -120,7 +120,7 @@ def test_one_field_as_a_picture_has_its_quadratic_mean(make_video):
 
 
 def test_the_mean_flow_is_that_of_the_fields_around_an_instant(make_video):
-    moments = read_moments(make_video("a.mp4", 24), ALL, lambda num: np.array([4]))
+    moments, _ = read_moments(make_video("a.mp4", 24), ALL, lambda num: np.array([4]))
     found = make_canvas(moments, ALL, (24, 24), NumberedFlow()).mean_flow()
     codes = torch.tensor([[30, 40], [40, 50]], dtype=torch.uint8)
     assert found.shape == (1, 2, 24, 24)
@@ -130,7 +130,7 @@ def test_the_mean_flow_is_that_of_the_fields_around_an_instant(make_video):
 @pytest.mark.parametrize("num_frames", [1, 2])
 def test_a_video_shorter_than_a_window_stands_still_at_its_end(make_video, num_frames):
     spec = InputSpec(STREAMS, SQUARE, FlowSpec(fields=3), clip_frames=4)
-    moments = read_moments(make_video("a.mp4", num_frames), spec, lambda num: np.array([0]))
+    moments, _ = read_moments(make_video("a.mp4", num_frames), spec, lambda num: np.array([0]))
     view = make_canvas(moments, spec, (24, 24), source_of(spec.flow)).view(spec, Crop(0, 0))
     assert view["flow"].shape == (1, 6, 16, 16)
     assert (view["flow"][:, -2:] == 128).all()

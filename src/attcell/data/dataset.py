@@ -109,7 +109,7 @@ class TrainingVideos(Dataset[Sample | VideoError]):
         spec = self.spec
         try:
             flow = spec.flow_of(record.path, record.frames, compiled=worth_compiling(len(self.records)))
-            moments = read_moments(
+            moments, info = read_moments(
                 record.path,
                 spec,
                 lambda num: random_frames(num, self.num_segments, rng, self.short),
@@ -123,7 +123,7 @@ class TrainingVideos(Dataset[Sample | VideoError]):
             canvas.view(spec, random_crop(size, spec.frame, rng)),
             labels=record.labels,
             position=position,
-            notes=_named(record, _worth_saying(moments.info.notes)),
+            notes=_named(record, _worth_saying(info.notes)),
         )
 
 
@@ -184,7 +184,7 @@ class PlannedViews(Dataset[Views | VideoError]):
         record, spec, plan = self.records[index], self.spec, self.plan
         try:
             flow = spec.flow_of(record.path, record.frames, compiled=worth_compiling(len(self.records)))
-            moments = read_moments(record.path, spec, plan.instants, record.frames)
+            moments, info = read_moments(record.path, spec, plan.instants, record.frames)
             size = plan.canvas_size(moments.size, spec.frame)
             canvas = make_canvas(moments, spec, size, flow)
         except VideoError as error:
@@ -194,7 +194,7 @@ class PlannedViews(Dataset[Views | VideoError]):
             name: torch.cat([view[name].unflatten(0, (plan.num_positions, -1)) for view in seen])
             for name in spec.streams
         }
-        return Views(inputs, _worth_saying(moments.info.notes))
+        return Views(inputs, _worth_saying(info.notes))
 
 
 class TrainingFeatures(Dataset[Sample]):

@@ -44,12 +44,11 @@ def predict_video(model: SavedModel, path: Path, num_segments: int | None = None
     plan = evaluation_plan(model.recipe, num_segments)
     spec = input_spec(model.recipe).computing_flow()
     device = next(model.network.parameters()).device
-    moments = read_moments(path, spec, plan.instants)
+    moments, info = read_moments(path, spec, plan.instants)
     size = plan.canvas_size(moments.size, spec.frame)
     canvas = make_canvas(moments, spec, size, source_of(spec.flow, device=device.type))
     out = run_pictures(model.network, canvas.view(spec, centre_crop(size, spec.frame)))
     refuse_not_finite(out.logits)
-    info = moments.info
     return Prediction(
         video=str(path),
         labels=model.labels,

@@ -58,6 +58,14 @@ class InputSpec:
         return source_of(self.flow, video if self.needs_store else None, frames, compiled=compiled)
 
     @property
+    def windows(self) -> tuple[int, ...]:
+        """How many frames around an instant are needed, by each stream that needs more than one."""
+        lengths = {"clip": self.clip_frames}
+        if self.flow.store is None:  # else only the fields on disk are looked at
+            lengths["flow"] = self.flow.fields + 1
+        return tuple(lengths[name] for name in self.streams if name in lengths)
+
+    @property
     def needs_store(self) -> bool:
         """Whether there is a flow stream whose flow lies on disk."""
         return "flow" in self.streams and self.flow.store is not None
@@ -68,12 +76,12 @@ class Moments:
     """The frames around n instants of a video, at the size they are kept at.
 
     Attributes:
-        info: the whole video.
+        num_frames: of the video; frames around an instant are moved inside it.
         instants: (n,) int64 indices of frames.
         images: index → (H, W, 3) uint8.
     """
 
-    info: VideoInfo
+    num_frames: int
     instants: np.ndarray
     images: dict[int, np.ndarray]
 
@@ -86,8 +94,8 @@ class Moments:
 
 def read_moments(
     path: Path, spec: InputSpec, choose: Callable[[int], np.ndarray], frames: range | None = None
-) -> Moments:
-    """Decode what all streams need around the instants that ``choose`` wants.
+) -> tuple[Moments, VideoInfo]:
+    """Decode what all streams need around the instants that ``choose`` wants; and what the video holds.
 
     Args:
         path: a video file, or a folder of frames.
@@ -103,7 +111,7 @@ def read_moments(
     def needed(num_frames: int) -> np.ndarray:
         nonlocal instants
         instants = choose(num_frames)
-        return np.unique(np.concatenate([around.ravel() for around in _frames(instants, num_frames, spec)]))
+        return frames_around(instants, num_frames, spec)
 
     decoded = read_frames(
         path, needed, size=lambda width, height: kept_size(width, height, spec.frame), frames=frames
@@ -113,7 +121,8 @@ def read_moments(
             f"{path}: {decoded.info.notes[0]}, so that frames have other numbers than their flow on disk; "
             "get the folder again, or leave it out"
         )
-    return Moments(decoded.info, instants, dict(zip(decoded.indices.tolist(), decoded.images, strict=True)))
+    images = dict(zip(decoded.indices.tolist(), decoded.images, strict=True))
+    return Moments(decoded.info.num_frames, instants, images), decoded.info
 
 
 def window(instants: np.ndarray, num_frames: int, length: int) -> np.ndarray:
@@ -182,7 +191,7 @@ def make_canvas(moments: Moments, spec: InputSpec, size: Size, flow: FlowSource)
     Raises:
         VideoError: flow on disk that does not belong to the video.
     """
-    num_frames = moments.info.num_frames
+    num_frames = moments.num_frames
     order = sorted(moments.images)
     pictures = resized([moments.images[index] for index in order], size)
     codes = torch.empty(0, 2, *size, dtype=torch.uint8)
@@ -201,13 +210,13 @@ def make_canvas(moments: Moments, spec: InputSpec, size: Size, flow: FlowSource)
     return Canvas(pictures, codes, spec.flow.bound, frames, fields, clips)
 
 
-def _frames(instants: np.ndarray, num_frames: int, spec: InputSpec) -> list[np.ndarray]:
-    """The frames that each stream needs. The instants themselves are always among them, to be shown."""
-    lengths = {"clip": spec.clip_frames}
-    if spec.flow.store is None:  # else only the fields on disk are looked at
-        lengths["flow"] = spec.flow.fields + 1
-    around = [window(instants, num_frames, lengths[name]) for name in spec.streams if name in lengths]
-    return [instants, *around]
+def frames_around(instants: np.ndarray, num_frames: int, spec: InputSpec) -> np.ndarray:
+    """(m,) the frames that the streams need around some instants (n,), each once and in rising order.
+
+    The instants themselves are always among them, to be shown.
+    """
+    around = [window(instants, num_frames, length).ravel() for length in spec.windows]
+    return np.unique(np.concatenate([instants, *around]))
 
 
 def _for_convolution(pictures: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from pathlib import Path
 
 import av
@@ -19,6 +20,8 @@ from attcell.video.decoded import DecodedPass, Size, VideoInfo
 from attcell.video.frame_folder import open_frames
 from attcell.video.picture import shown_size, to_rgb
 from attcell.video.sparing import Timetable, may_spare, read_timetable
+
+Picture = Callable[[], np.ndarray]  # gives a frame as RGB (H, W, 3) uint8
 
 _MAX_THREADS = 16  # FFmpeg's own bound; it would take one more than there are cores, which is slower
 _SOME_RATE = 25.0  # frames a second, where a file gives neither times nor a rate
@@ -115,16 +118,22 @@ class EveryFrame:
         self._decoded: DecodedPass | None = None
 
     def __iter__(self) -> Iterator[np.ndarray]:
+        for picture in self.pictures():
+            yield picture()
+
+    def pictures(self) -> Iterator[Picture]:
+        """The same, each frame converted only when it is called: most of the cost is in that."""
         if self.path.is_dir():
             folder = open_frames(self.path)
             self._decoded = pictures = folder.new_pass()
-            yield from folder.frames(pictures, self._size)
+            for image in folder.frames(pictures, self._size):
+                yield partial(np.asarray, image)
             return
         with opened(self.path, None) as (container, video):
-            self._decoded = _prepared(container, video, "NONE")
+            self._decoded = decoded = _prepared(container, video, "NONE")
             reformatter = VideoReformatter()
-            for frame in _shown_frames(container, video, self._decoded, self._size):
-                yield to_rgb(frame, self._decoded.kept_size, reformatter)
+            for frame in _shown_frames(container, video, decoded, self._size):
+                yield partial(to_rgb, frame, decoded.kept_size, reformatter)
 
     @property
     def info(self) -> VideoInfo:
