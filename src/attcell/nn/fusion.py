@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -121,9 +121,16 @@ class LateFusion(nn.Module):
     def attend(self, maps: Mapping[str, Float[Tensor, "B T F _ _"]]) -> LateOutput:
         """From the backbones' feature maps to the summed probabilities."""
         outputs = {name: self.network(name).attend({name: maps[name]}) for name in self.networks}
-        parts = torch.stack([out.logits.log_softmax(dim=-1) for out in outputs.values()])
-        logits = torch.logsumexp(parts + self.weights.log()[:, None, None], dim=0)
-        return LateOutput(logits, outputs, self.weights)
+        return LateOutput(self.joined([out.logits for out in outputs.values()]), outputs, self.weights)
+
+    def joined(self, logits: Sequence[Float[Tensor, "N A"]]) -> Float[Tensor, "N A"]:
+        """The logarithm of the weighted sum of the networks' probabilities."""
+        parts = torch.stack([one.log_softmax(dim=-1) for one in logits])
+        return torch.logsumexp(parts + self.weights.log()[:, None, None], dim=0)
+
+    def averaged(self, values: Sequence[Float[Tensor, "*shape"]]) -> Float[Tensor, "*shape"]:
+        """What the networks say, averaged by their weights."""
+        return torch.einsum("m,m...->...", self.weights.to(values[0]), torch.stack(list(values)))
 
     def forward(self, pictures: Mapping[str, Shaped[Tensor, "B T ..."]]) -> LateOutput:
         """Stream name → (B, T, ...) inputs, to everything that the networks compute."""

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from attcell.nn.attention import AttCell, attended_sum
 from attcell.nn.streams import Stream
 
+Memory = tuple[Tensor, Tensor]  # an LSTM's output and cell
+
 
 @dataclass(frozen=True)
 class STANOutput:
@@ -83,8 +85,20 @@ class TemporalAttention(nn.Module):
 
     def forward(self, segments: Float[Tensor, "B T MD"]) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"]]:
         """Return the raw scores k and the attention β over the segments."""
-        outputs, _ = self.lstm(segments)
-        return self.attention(outputs)
+        scores, attention, _ = self.go_on(segments, None)
+        return scores, attention
+
+    def go_on(
+        self, segments: Float[Tensor, "B T MD"], memory: Memory | None
+    ) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"], Memory]:
+        """The same for the next segments of a longer row; the attention is over these alone.
+
+        Args:
+            segments: those that follow.
+            memory: what the LSTM remembers of the segments before; None at the beginning.
+        """
+        outputs, memory = self.lstm(segments, memory)
+        return (*self.attention(outputs), memory)
 
 
 class STAN(nn.Module):
