@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from attcell.cli_detect import calibrate, detect
 from attcell.cli_extract import extract_app
 from attcell.cli_protocol import ablate, protocol
 from attcell.cli_score import score_app
@@ -292,6 +293,8 @@ def predict(
 
 
 app.command()(table)
+app.command()(calibrate)
+app.command()(detect)
 
 if __name__ == "__main__":
     main()

@@ -10,11 +10,14 @@ from huggingface_hub import ModelHubMixin, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from attcell.arguments import path_of, shown
+from attcell.engine.calibration import FILE_NAME as CALIBRATION_FILE
+from attcell.engine.detecting import detect_video
+from attcell.engine.detection_rules import RuleChoice
 from attcell.engine.model_folder import SavedModel, load_model, save_model
 from attcell.engine.predicting import predict_video
 from attcell.errors import CallError
 from attcell.progress import say
-from attcell.records import Prediction
+from attcell.records import Detection, Prediction
 
 
 class Model(ModelHubMixin):
@@ -47,6 +50,35 @@ class Model(ModelHubMixin):
         """
         return predict_video(self.saved, path_of(video, "video", "clip.mp4"), segments)
 
+    def detect(
+        self,
+        video: str | Path,
+        *,
+        rule: str = "relative",
+        every: int | None = None,
+        attention_threshold: float | None = None,
+        class_threshold: float | None = None,
+        length_normalised: bool = False,
+    ) -> list[Detection]:
+        """Find actions in time in a video of any length, best first.
+
+        Args:
+            video: path of a video file, or of a folder of frames.
+            rule: relative, paper, sigmoid, classes or stpn
+                (:class:`~attcell.engine.detection_rules.RuleChoice` says what they are).
+            every: frames from one sample to the next; by default what the model was calibrated with, or 5.
+            attention_threshold: in place of the rule's own.
+            class_threshold: in place of the rule's own.
+            length_normalised: a found action scores a mean, not a sum.
+
+        Raises:
+            CallError: a rule or a number that is not allowed, or a model that cannot detect.
+            VideoError: the file cannot be read.
+        """
+        choice = RuleChoice(rule, attention_threshold, class_threshold, length_normalised)
+        path = path_of(video, "video", "long.mp4")
+        return list(detect_video(self.saved, path, choice, every).detections or ())
+
     def to(self, device: str | torch.device) -> Model:
         """Move the network to a device, and return the model.
 
@@ -64,14 +96,21 @@ class Model(ModelHubMixin):
 
     def _save_pretrained(self, save_directory: Path) -> None:
         saved = self.saved
-        save_model(Path(save_directory), saved.network, saved.labels, saved.recipe, saved.training)
+        save_model(
+            Path(save_directory),
+            saved.network,
+            saved.labels,
+            saved.recipe,
+            saved.training,
+            saved.calibration,
+        )
 
     @classmethod
     def _from_pretrained(cls, *, model_id: str, **options: Any) -> Model:
         if Path(model_id).is_dir():
             return cls(load_model(Path(model_id)))
         wanted = ("revision", "cache_dir", "force_download", "local_files_only", "token")
-        files = ["config.json", "model.safetensors"]
+        files = ["config.json", "model.safetensors", CALIBRATION_FILE]
         folder = snapshot_download(
             model_id, allow_patterns=files, **{key: options[key] for key in wanted if key in options}
         )

@@ -1,4 +1,7 @@
-"""A trained model on disk: ``model.safetensors`` and ``config.json`` in one folder."""
+"""A trained model on disk: ``model.safetensors`` and ``config.json`` in one folder.
+
+Beside them lies ``detection.safetensors`` where ``attcell calibrate`` was run.
+"""
 
 from __future__ import annotations
 
@@ -14,31 +17,42 @@ import attcell
 from attcell.arguments import path_of
 from attcell.config import Recipe, check_recipe
 from attcell.engine.build import build_network
+from attcell.engine.calibration import FILE_NAME as CALIBRATION_FILE
+from attcell.engine.calibration import Calibration, read_calibration, write_calibration
 from attcell.engine.weights import misfit, state_digest
 from attcell.errors import CallError, ModelError
 from attcell.files import written_whole
-from attcell.nn import Network
+from attcell.nn import STAN, LateFusion, Network
 
 FORMAT = 1
 
 
 @dataclass(frozen=True)
 class SavedModel:
-    """What a model folder holds: the network in test mode, its classes, and the recipe it was made by."""
+    """What a model folder holds: the network in test mode, its classes, and the recipe it was made by.
+
+    ``calibration`` is what detection in time learnt from the training videos, if it did.
+    """
 
     network: Network
     labels: tuple[str, ...]
     recipe: Recipe
     training: dict[str, Any]
+    calibration: Calibration | None = None
 
 
 def save_model(
-    folder: Path, network: Network, labels: tuple[str, ...], recipe: Recipe, training: dict[str, Any]
+    folder: Path,
+    network: Network,
+    labels: tuple[str, ...],
+    recipe: Recipe,
+    training: dict[str, Any],
+    calibration: Calibration | None = None,
 ) -> None:
-    """Write a model folder's two files, whole or not at all; those that are there are replaced.
+    """Write a model folder's files, whole or not at all; those that are there are replaced.
 
-    Other files of the folder stay. Each of the two names the weights, so that a pair of which only one was
-    replaced, by a process killed in between, is refused and not mixed up.
+    Other files of the folder stay. Each names the weights, so that files of which only one was replaced, by
+    a process killed in between, are refused and not mixed up.
 
     Args:
         folder: the model folder, for example ``runs/demo/model``.
@@ -46,6 +60,7 @@ def save_model(
         labels: the classes, in the order of the logits.
         recipe: with the preprocessing, the segments and the network's shape.
         training: what is worth knowing of the training, in plain types.
+        calibration: what detection in time learnt; that of an earlier model does not stay.
     """
     state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
     digest = state_digest(network)
@@ -61,6 +76,10 @@ def save_model(
         config_file.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         with written_whole(folder / "model.safetensors") as weights_file:
             weights_file.write_bytes(save(state, {"format": "pt", "weights": digest}))
+    if calibration is None:
+        (folder / CALIBRATION_FILE).unlink(missing_ok=True)
+    else:
+        write_calibration(folder, calibration, digest)
 
 
 def load_model(folder: str | Path) -> SavedModel:
@@ -98,7 +117,11 @@ def load_model(folder: str | Path) -> SavedModel:
             "Copy the model anew"
         )
     network.load_state_dict(state)
-    return SavedModel(network.eval(), tuple(config["labels"]), recipe, config["training"])
+    labels, calibration = tuple(config["labels"]), None
+    if isinstance(network, STAN | LateFusion):
+        shape = (len(labels), network.dim)
+        calibration = read_calibration(folder, str(config.get("weights")), shape)
+    return SavedModel(network.eval(), labels, recipe, config["training"], calibration)
 
 
 def read_recipe(folder: Path) -> Recipe | None:

@@ -65,8 +65,8 @@ def predict_video(model: SavedModel, path: Path, num_segments: int | None = None
         gates={name: _numpy(gates[0]) for name, gates in out.gates.items()},
         spatial_attention={name: _numpy(maps[0]) for name, maps in out.spatial_attention.items()},
         attended_area=attended_area(info.height, info.width, spec.frame),
-        frames=np.stack([_small_picture(moments.images[index]) for index in moments.instants.tolist()]),
-        flow=_small_flow(canvas) if "flow" in spec.streams else None,
+        frames=np.stack([small_picture(moments.images[index]) for index in moments.instants.tolist()]),
+        flow=small_flow(canvas) if "flow" in spec.streams else None,
         notes=info.notes,
     )
 
@@ -79,7 +79,7 @@ def run_pictures(network: Network, view: dict[str, torch.Tensor]) -> Output:
     return network.attend(maps)
 
 
-def _small_flow(canvas: Canvas) -> np.ndarray:
+def small_flow(canvas: Canvas) -> np.ndarray:
     """(T, 2, h, w): the mean of each segment's fields, at most PICTURE_SIDE wide and high."""
     flow = canvas.mean_flow()
     scale = PICTURE_SIDE / max(canvas.size)
@@ -89,7 +89,7 @@ def _small_flow(canvas: Canvas) -> np.ndarray:
     return flow.numpy()
 
 
-def _small_picture(image: np.ndarray) -> np.ndarray:
+def small_picture(image: np.ndarray) -> np.ndarray:
     """(H, W, 3) scaled so that its long side is at most PICTURE_SIDE."""
     height, width = image.shape[:2]
     scale = PICTURE_SIDE / max(height, width)

@@ -80,6 +80,9 @@ class LateFusion(nn.Module):
     Args:
         networks: stream → a network of this stream alone.
 
+    Attributes:
+        dim: numbers of the networks' f_att^t together.
+
     The weights are equal at first; tune them on held-out training videos (:meth:`set_weights`), never on
     test videos.
     """
@@ -90,6 +93,7 @@ class LateFusion(nn.Module):
         super().__init__()
         self.networks = nn.ModuleDict(networks)
         self.register_buffer("weights", torch.full((len(networks),), 1 / len(networks)))
+        self.dim = sum(network.dim for network in networks.values())
 
     def set_weights(self, weights: Float[Tensor, " M"]) -> None:
         """Set how much each network counts; the weights are brought to a sum of 1.

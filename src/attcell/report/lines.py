@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from attcell.engine.evaluation import Evaluation
 from attcell.records import Prediction
+from attcell.report.curve import clock
 from attcell.sections import PublishedSection
 
 
@@ -17,6 +18,15 @@ def prediction_line(prediction: Prediction) -> str:
         return f"{prediction.video}: {best}"
     start, end = prediction.segments_seconds[int(attention.argmax())]
     return f"{prediction.video}: {best} (most attention at {start:.1f}-{end:.1f} s)"
+
+
+def detection_lines(prediction: Prediction, most: int = 10) -> list[str]:
+    """The best of the actions found in a video, best first."""
+    found = prediction.detections or ()
+    lines = [f"{prediction.video}: {len(found)} {'action' if len(found) == 1 else 'actions'}"]
+    for of in found[:most]:
+        lines.append(f"  {clock(of.start_seconds)} to {clock(of.end_seconds)}  {of.label}  {of.score:.3g}")
+    return [*lines, f"  and {len(found) - most} more"] if len(found) > most else lines
 
 
 def evaluation_lines(evaluation: Evaluation, published: Sequence[PublishedSection] = ()) -> list[str]:

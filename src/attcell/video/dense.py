@@ -26,16 +26,19 @@ class EveryMoment:
         spec: which frames around a sample are needed.
         every: frames from one sample to the next.
         at_once: samples that come together.
+        frames: which frames of a folder, counted from 0, are the video; all if None.
 
     Raises:
         VideoError: on iteration, as of :class:`EveryFrame`; from ``info``, nothing decoded.
     """
 
-    def __init__(self, path: Path, spec: InputSpec, every: int, at_once: int) -> None:
+    def __init__(
+        self, path: Path, spec: InputSpec, every: int, at_once: int, frames: range | None = None
+    ) -> None:
         self._spec = spec
         self._every = every
         self._at_once = at_once
-        self._frames = EveryFrame(path, lambda width, height: kept_size(width, height, spec.frame))
+        self._frames = EveryFrame(path, lambda width, height: kept_size(width, height, spec.frame), frames)
 
     @property
     def info(self) -> VideoInfo:

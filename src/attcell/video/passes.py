@@ -107,13 +107,24 @@ class EveryFrame:
     Iterate it once; then ``info`` tells what the video held. One thread decodes, so that a damaged
     file gives the same frames on every machine.
 
+    Args:
+        path: a video file, or a folder of frames.
+        size: (width, height) of the frames as shown -> the size to give them at; as they are if None.
+        frames: which frames of a folder, counted from 0, are the video; all if None.
+
     Raises:
+        CallError: ``frames`` of a file.
         VideoError: on iteration, the file is missing, empty or not a video, or the folder is none of frames;
             from ``info``, nothing decoded.
     """
 
-    def __init__(self, path: Path, size: Callable[[int, int], Size] | None = None) -> None:
+    def __init__(
+        self, path: Path, size: Callable[[int, int], Size] | None = None, frames: range | None = None
+    ) -> None:
+        if not path.is_dir():
+            refuse_window(path, frames)
         self.path = path
+        self._frames = frames
         self._size = size
         self._decoded: DecodedPass | None = None
 
@@ -124,7 +135,7 @@ class EveryFrame:
     def pictures(self) -> Iterator[Picture]:
         """The same, each frame converted only when it is called: most of the cost is in that."""
         if self.path.is_dir():
-            folder = open_frames(self.path)
+            folder = open_frames(self.path, self._frames)
             self._decoded = pictures = folder.new_pass()
             for image in folder.frames(pictures, self._size):
                 yield partial(np.asarray, image)

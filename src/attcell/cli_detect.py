@@ -1,0 +1,142 @@
+"""``attcell detect`` and ``attcell calibrate``: actions in time."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from attcell.errors import CallError, VideoError
+from attcell.options import ListRoot
+
+
+class Rule(StrEnum):
+    """How samples become actions."""
+
+    relative = "relative"
+    paper = "paper"
+    sigmoid = "sigmoid"
+    classes = "classes"
+    stpn = "stpn"
+
+
+class Format(StrEnum):
+    """How detections are written."""
+
+    attcell = "attcell"
+    activitynet = "activitynet"
+    thumos = "thumos"
+
+
+def detect(
+    videos: Annotated[list[Path], typer.Argument(help="Video files of any length, or folders of frames.")],
+    model: Annotated[str, typer.Option(help="A model folder, or a Hugging Face id.")],
+    rule: Annotated[
+        Rule,
+        typer.Option(
+            help="relative: attention between the video's least and largest; paper: STAN's rule to the "
+            "letter; sigmoid: the same on the attention's sigmoid; classes: no attention; stpn: STPN's."
+        ),
+    ] = Rule.relative,
+    every: Annotated[
+        int | None, typer.Option(min=1, help="Frames from one sample to the next; by default 5.")
+    ] = None,
+    attention_threshold: Annotated[float | None, typer.Option(help="In place of the rule's own.")] = None,
+    class_threshold: Annotated[float | None, typer.Option(help="In place of the rule's own.")] = None,
+    length_normalised: Annotated[
+        bool, typer.Option("--length-normalised", help="Score an action by a mean, not a sum.")
+    ] = False,
+    json_path: Annotated[
+        str | None,
+        typer.Option("--json", help="Write to this file, or - for stdout; to - and .jsonl a line a video."),
+    ] = None,
+    format_: Annotated[
+        Format, typer.Option("--format", help="What --json writes: our own, or a result file of a challenge.")
+    ] = Format.attcell,
+    class_numbers: Annotated[
+        Path | None, typer.Option(help="For thumos: detclasslist.txt; by default classes count from 1.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a page to look at.")] = None,
+) -> None:
+    """Find actions in time in videos of any length; the model learnt from labels of whole videos alone.
+
+    Example: attcell detect long.mp4 --model runs/mine/model --report long.html
+
+    Example: attcell detect test/*.mp4 --model runs/mine/model --json found.json --format activitynet
+    """
+    from attcell.cli_results import DetectionResults
+    from attcell.engine.detecting import detect_video
+    from attcell.engine.detection_rules import RuleChoice, words
+    from attcell.engine.inference import best_device
+    from attcell.engine.model import load
+    from attcell.files import check_outputs
+    from attcell.progress import say
+    from attcell.report.lines import detection_lines
+    from attcell.report.page import write_report
+
+    choice = RuleChoice(rule.value, attention_threshold, class_threshold, length_normalised)
+    check_outputs([Path(file) for file in (report, json_path) if file not in (None, "-")], videos)
+    results = DetectionResults(json_path, model, format_.value, class_numbers)
+    loaded = load(model).to(best_device())
+    shown, failed = [], False
+    with results:
+        for number, video in enumerate(videos, 1):
+            try:
+                title = f"{number}/{len(videos)} {video.name}"
+                found = detect_video(loaded.saved, video, choice, every, title)
+            except VideoError as error:
+                failed = True
+                results.fail(str(video), str(error))
+                say(f"attcell: {error}")
+                continue
+            for note in found.notes:
+                say(f"{video}: {note}")
+            results.add(found)
+            if json_path != "-":
+                print("\n".join(detection_lines(found)), flush=True)
+            if report is not None:
+                shown.append(found)
+    if report is not None and shown:
+        write_report(
+            shown,
+            report,
+            {"model": model, "rule": words(choice, loaded.saved.calibration, len(loaded.labels))},
+        )
+        say(f"report: {report}")
+    elif report is not None:
+        say(f"no report: no video could be read, and {report} is not written")
+    if failed:
+        raise typer.Exit(1)
+
+
+def calibrate(
+    model: Annotated[Path, typer.Argument(help="A model folder; what is learnt is written into it.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Training videos: a folder per class or a list; by default the recipe's."),
+    ] = None,
+    root: ListRoot = None,
+    every: Annotated[int, typer.Option(min=1, help="Frames from one sample to the next.")] = 5,
+) -> None:
+    """Learn what detection needs from the training videos' labels: its thresholds, and a segment classifier.
+
+    No times of actions are asked for. Without it ``attcell detect`` takes an action to be where attention is
+    above the video's mean.
+
+    Example: attcell calibrate runs/mine/model
+    """
+    from attcell.engine.calibrating import calibrate_model
+    from attcell.engine.inference import best_device
+    from attcell.engine.model import load
+
+    if not model.is_dir():
+        raise CallError(f"{model} is no model folder; give one, for what is learnt is written into it")
+    loaded = load(model).to(best_device())
+    found = calibrate_model(loaded.saved, model, data, root, every)
+    print(
+        f"learnt from {found.num_videos} videos: attention above {found.attention_threshold:.2f} of its "
+        f"range in a video, class score above {found.class_threshold:.2f} (without attention "
+        f"{found.class_threshold_alone:.2f})"
+    )

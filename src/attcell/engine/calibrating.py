@@ -1,0 +1,180 @@
+"""Learning what detection needs from training videos whose labels alone are known (``attcell calibrate``)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from attcell.data.recipe_videos import part_listing
+from attcell.data.sources import read_source
+from attcell.engine.calibration import Calibration, write_calibration
+from attcell.engine.inference import as_scores
+from attcell.engine.material import refuse_unread
+from attcell.engine.model_folder import SavedModel
+from attcell.engine.proposals import attention_of
+from attcell.engine.watching import Watch
+from attcell.engine.weights import state_digest
+from attcell.errors import CallError, DataError, VideoError
+from attcell.progress import track
+from attcell.records import VideoRecord
+
+_NEVER = -1e4  # the bias of a class that no training video shows
+MOST_SAMPLES = 100  # of one video, so that long videos do not outweigh others or fill the memory
+
+
+@dataclass(frozen=True, eq=False)
+class Watched:
+    """What is kept of a training video: rows of n of its samples.
+
+    Attributes:
+        labels: the video's classes.
+        segments: f_att^t.
+        attention: relative, from 0 to 1 in the video.
+        scores: of the network's own classifier.
+    """
+
+    labels: tuple[int, ...]
+    segments: Float[np.ndarray, "n MD"]
+    attention: Float[np.ndarray, " n"]
+    scores: Float[np.ndarray, "n A"]
+
+
+def watch_samples(model: SavedModel, record: VideoRecord, every: int) -> Watched:
+    """Watch a training video.
+
+    Raises:
+        VideoError: it cannot be read.
+    """
+    rows = []
+    for seen in Watch(model, record.path, every, frames=record.frames):
+        part = seen.part
+        scores = as_scores(part.logits, model.recipe.score_rule)
+        rows.append([of.float().cpu().numpy() for of in (part.segments, part.temporal_scores, scores)])
+    segments, k, own = (np.concatenate(column) for column in zip(*rows, strict=True))
+    some = np.unique(np.linspace(0, len(k) - 1, MOST_SAMPLES).round().astype(int))
+    return Watched(record.labels, segments[some], attention_of(k, "relative")[some], own[some])
+
+
+def fit_classifier(videos: Sequence[Watched], num_classes: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The separate segment classifier: weight (A, MD) and bias (A,) of a linear softmax.
+
+    *Reading*: every sample takes its video's labels; one of several labels counts for a part of it.
+    """
+    taken = [(of, label, 1 / len(of.labels)) for of in videos for label in of.labels]
+    rows = np.concatenate([of.segments for of, _, _ in taken])
+    truth = np.concatenate([np.full(len(of.segments), label) for of, label, _ in taken])
+    shares = np.concatenate([np.full(len(of.segments), share) for of, _, share in taken])
+    scale = StandardScaler().fit(rows)
+    found = LogisticRegression(C=0.01, max_iter=1000).fit(scale.transform(rows), truth, shares)
+    own = found.coef_ / scale.scale_
+    offset = found.intercept_ - own @ scale.mean_
+    if len(found.classes_) == 2:  # one row says how much the second is preferred
+        own, offset = np.stack([0 * own[0], own[0]]), np.array([0, offset[0]])
+    weight, bias = np.zeros((num_classes, rows.shape[1])), np.full(num_classes, _NEVER)
+    weight[found.classes_], bias[found.classes_] = own, offset
+    return torch.from_numpy(weight).float(), torch.from_numpy(bias).float()
+
+
+def two_groups(values: Float[np.ndarray, " n"]) -> float:
+    """Where values fall best into a low and a high group: the largest variance between them (Otsu 1979)."""
+    ordered = np.sort(values.astype(np.float64))
+    low = np.arange(1, len(ordered))
+    sums = np.cumsum(ordered)
+    between = (
+        low * (len(ordered) - low) * (sums[:-1] / low - (sums[-1] - sums[:-1]) / (len(ordered) - low)) ** 2
+    )
+    at = int(between.argmax())
+    return float(ordered[at] + ordered[at + 1]) / 2
+
+
+def telling_apart(own: Float[np.ndarray, " n"], others: Float[np.ndarray, " m"]) -> float:
+    """The class score that best tells a video's own classes from others: the largest F1 of being above."""
+    bars = np.arange(1, 100) / 100
+    right = np.array([(own > bar).sum() for bar in bars])
+    wrong = np.array([(others > bar).sum() for bar in bars])
+    return float(bars[(2 * right / (right + wrong + len(own))).argmax()])
+
+
+def class_bar(videos: Sequence[Watched], attention_bar: float) -> float:
+    """The class threshold on the samples whose attention is above a bar."""
+    own, others = [], []
+    for of in videos:
+        kept = of.scores[of.attention > attention_bar]
+        is_own = np.isin(np.arange(kept.shape[1]), of.labels)
+        own.append(kept[:, is_own].ravel())
+        others.append(kept[:, ~is_own].ravel())
+    return telling_apart(np.concatenate(own), np.concatenate(others))
+
+
+def calibrate(model: SavedModel, records: Sequence[VideoRecord], every: int) -> Calibration:
+    """Fit the segment classifier and choose the thresholds, from videos and their labels alone.
+
+    The attention threshold is where the relative attention of all samples falls best into two groups. The
+    class threshold is the one that best tells, on the samples above it, a video's own classes from the
+    others.
+
+    Args:
+        model: its network decides the device.
+        records: training videos; those of no class are left out.
+        every: frames from one sample to the next.
+
+    Raises:
+        CallError: a model that says nothing of single moments.
+        DataError: videos that cannot be read, by name; or videos of less than two classes.
+    """
+    watched, unread = [], []
+    records = [record for record in records if record.labels]
+    for record in track(records, len(records), "watching training videos"):
+        try:
+            watched.append(watch_samples(model, record, every))
+        except VideoError as error:
+            unread.append(str(error))
+    refuse_unread(unread)
+    shown = {label for of in watched for label in of.labels}
+    if len(shown) < 2:
+        raise DataError(f"the training videos are of {len(shown)} classes; at least 2 are needed")
+    weight, bias = fit_classifier(watched, len(model.labels))
+    attention_bar = two_groups(np.concatenate([of.attention for of in watched]))
+    return Calibration(
+        weight,
+        bias,
+        attention_threshold=attention_bar,
+        class_threshold=class_bar(watched, attention_bar),
+        class_threshold_alone=class_bar(watched, -1.0),
+        num_videos=len(watched),
+        every=every,
+    )
+
+
+def calibrate_model(
+    model: SavedModel, folder: Path, source: Path | None, root: Path | None, every: int
+) -> Calibration:
+    """Calibrate a model on its training videos, and write what is learnt into its folder.
+
+    Args:
+        model: the model in ``folder``.
+        folder: a model folder.
+        source: training videos; by default those that the model's recipe names.
+        root: what a list's paths are relative to.
+        every: frames from one sample to the next.
+
+    Raises:
+        CallError: as of :func:`calibrate`, or there are no training videos.
+        DataError: as of :func:`calibrate`, or a source that is not right.
+    """
+    if source is None:
+        listing = part_listing(model.recipe.data, "train", model.labels)
+    else:
+        listing = read_source(source, root, model.labels)
+    if listing is None:
+        raise CallError("the model's recipe names no training videos; give some by --data")
+    found = calibrate(model, listing.records, every)
+    write_calibration(folder, found, state_digest(model.network))
+    return found

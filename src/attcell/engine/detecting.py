@@ -1,0 +1,142 @@
+"""Actions in time in one video of any length, from a model that learnt from labels of whole videos."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from attcell.arguments import whole_number
+from attcell.engine.detection_rules import RuleChoice, find, refuse_choice
+from attcell.engine.glimpses import Glimpses
+from attcell.engine.inference import as_scores
+from attcell.engine.model_folder import SavedModel
+from attcell.engine.predicting import small_flow, small_picture
+from attcell.engine.watching import Seen, Watch
+from attcell.progress import progress_bar
+from attcell.records import Prediction, Track
+from attcell.video.passes import promised_frames
+from attcell.video.views import attended_area
+
+EVERY = 5  # frames from one sample to the next, as in the paper
+
+
+def follow_video(
+    model: SavedModel,
+    path: Path,
+    every: int = EVERY,
+    num_frames: int = 0,
+    progress: Callable[[int], None] = lambda num_frames: None,
+) -> Prediction:
+    """Watch a video and say what the model says of it moment by moment; nothing is looked for yet.
+
+    Args:
+        model: its network decides the device.
+        path: a video file, or a folder of frames.
+        every: frames from one sample to the next.
+        num_frames: about how many there are.
+        progress: called with the frames seen so far.
+
+    Returns:
+        A prediction with its ``track``. Its segments are at most 24 stretches of samples, each shown by its
+        strongest.
+
+    Raises:
+        CallError, VideoError, ModelError: as of :class:`~attcell.engine.watching.Watch`.
+    """
+    watch, glimpses, rows = Watch(model, path, every, num_frames), Glimpses(), _Rows(model)
+    for seen in watch:
+        rows.add(seen)
+        _look(seen, glimpses, every)
+        progress(int(seen.moments.instants[-1]) + 1)
+    track = rows.track(watch.seconds())
+    info, k = watch.info, track.temporal_scores.astype(np.float64)
+    beta = np.exp(k - k.max()) / np.exp(k - k.max()).sum()
+    shown = [glimpse.shown for glimpse in glimpses.all]
+    flows = [glimpse.flow for glimpse in glimpses.all if glimpse.flow is not None]
+    return Prediction(
+        video=str(path),
+        labels=model.labels,
+        scores=as_scores(watch.logits, model.recipe.score_rule).float().cpu().numpy(),
+        duration_seconds=info.duration_seconds,
+        segments_seconds=np.array(
+            [[track.seconds[of.first, 0], track.seconds[of.end - 1, 1]] for of in glimpses.all]
+        ),
+        frame_seconds=track.seconds[shown, 0],
+        temporal_scores=track.temporal_scores[shown],
+        temporal_attention=np.array([beta[of.first : of.end].sum() for of in glimpses.all]),
+        spatial_attention={
+            name: maps[shown].astype(np.float32) for name, maps in track.spatial_attention.items()
+        },
+        attended_area=attended_area(info.height, info.width, watch.frame),
+        frames=np.stack([glimpse.picture for glimpse in glimpses.all]),
+        flow=np.stack(flows) if flows else None,
+        notes=info.notes,
+        track=track,
+    )
+
+
+def detect_video(
+    model: SavedModel,
+    path: Path,
+    choice: RuleChoice,
+    every: int | None = None,
+    title: str = "",
+) -> Prediction:
+    """Watch a video, with a bar that says how far it is, and find the actions in it.
+
+    Args:
+        model: its network decides the device.
+        path: a video file, or a folder of frames.
+        choice: the rule.
+        every: frames from one sample to the next; by default what the model was calibrated with, or 5.
+        title: of the bar.
+
+    Returns:
+        A prediction with ``track`` and ``detections``.
+
+    Raises:
+        CallError, VideoError, ModelError: as of :func:`follow_video`; or a rule that the model cannot follow.
+    """
+    calibration = model.calibration
+    refuse_choice(choice, calibration)
+    if every is None:
+        every = EVERY if calibration is None else calibration.every
+    every = whole_number(every, "every", least=1)
+    num_frames = promised_frames(path)
+    with progress_bar() as bar:
+        task = bar.add_task(title or path.name, total=num_frames, note="")
+        watched = follow_video(model, path, every, num_frames, lambda done: bar.update(task, completed=done))
+    return replace(watched, detections=tuple(find(watched, choice, calibration)))
+
+
+class _Rows:
+    """What is kept of every sample."""
+
+    def __init__(self, model: SavedModel) -> None:
+        self._model = model
+        self._parts: list[dict[str, np.ndarray]] = []
+        self._maps: list[dict[str, np.ndarray]] = []
+
+    def add(self, seen: Seen) -> None:
+        part, model = seen.part, self._model
+        kept = {"k": part.temporal_scores, "own": as_scores(part.logits, model.recipe.score_rule)}
+        if model.calibration is not None:
+            kept["separate"] = model.calibration.class_scores(part.segments)
+        self._parts.append({name: of.float().cpu().numpy() for name, of in kept.items()})
+        self._maps.append({name: of.half().cpu().numpy() for name, of in part.spatial_attention.items()})
+
+    def track(self, seconds: np.ndarray) -> Track:
+        rows = {name: np.concatenate([part[name] for part in self._parts]) for name in self._parts[0]}
+        maps = {name: np.concatenate([of[name] for of in self._maps]) for name in self._maps[0]}
+        return Track(seconds, rows["k"], rows["own"], rows.get("separate"), maps)
+
+
+def _look(seen: Seen, glimpses: Glimpses, every: int) -> None:
+    moments, flows = seen.moments, small_flow(seen.canvas) if len(seen.canvas.codes) else None
+    for row, index in enumerate(moments.instants.tolist()):
+        flow = None if flows is None else flows[row]
+        score = float(seen.part.temporal_scores[row])
+        glimpses.add(index // every, score, small_picture(moments.images[index]), flow)
