@@ -83,7 +83,7 @@ def _measured(times: dict[str, list[float]], model: SavedModel) -> Any:
         mock.patch.object(predicting, "read_moments", _timed(sums["decoding"], predicting.read_moments)),
         mock.patch.object(predicting, "make_canvas", _timed(sums["resize"], predicting.make_canvas)),
         mock.patch.object(
-            predicting, "_small_picture", _timed(sums["report pictures"], predicting._small_picture)
+            predicting, "small_picture", _timed(sums["report pictures"], predicting.small_picture)
         ),
         mock.patch.object(
             network.stream("frame").backbone,

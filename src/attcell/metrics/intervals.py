@@ -10,12 +10,13 @@ from jaxtyping import Float
 from attcell.records import Detection
 
 
-def interval_iou(one: Float[np.ndarray, "N 2"], other: Float[np.ndarray, "M 2"]) -> Float[np.ndarray, "N M"]:
-    """Intersection over union of each interval of ``one`` with each of ``other``; 0 where both are empty."""
-    start = np.maximum(one[:, None, 0], other[None, :, 0])
-    end = np.minimum(one[:, None, 1], other[None, :, 1])
-    shared = np.maximum(end - start, 0)
-    union = (one[:, 1] - one[:, 0])[:, None] + (other[:, 1] - other[:, 0])[None] - shared
+def interval_iou(
+    one: Float[np.ndarray, "*#shape 2"], other: Float[np.ndarray, "*#shape 2"]
+) -> Float[np.ndarray, "*shape"]:
+    """Intersection over union of intervals, row by row; 0 where both are empty."""
+    shared = np.minimum(one[..., 1], other[..., 1]) - np.maximum(one[..., 0], other[..., 0])
+    shared = np.maximum(shared, 0)
+    union = (one[..., 1] - one[..., 0]) + (other[..., 1] - other[..., 0]) - shared
     return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
 
 
@@ -35,7 +36,7 @@ def nms(detections: Sequence[Detection], threshold: float) -> list[Detection]:
         best, *others = left
         kept.append(best)
         times = np.array([[of.start_seconds, of.end_seconds] for of in others]).reshape(-1, 2)
-        overlap = interval_iou(np.array([[best.start_seconds, best.end_seconds]]), times)[0]
+        overlap = interval_iou(np.array([[best.start_seconds, best.end_seconds]]), times)
         left = [
             of
             for of, share in zip(others, overlap, strict=True)

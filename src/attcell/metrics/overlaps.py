@@ -1,0 +1,122 @@
+"""Which detections overlap which truths of their class and video, without looking at all pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from attcell.metrics.intervals import interval_iou
+
+
+@dataclass(frozen=True, eq=False)
+class Times:
+    """N intervals in time: numbers of their videos and classes, and (N, 2) start and end."""
+
+    videos: Int[np.ndarray, " N"]
+    labels: Int[np.ndarray, " N"]
+    intervals: Float[np.ndarray, "N 2"]
+
+
+@dataclass(frozen=True, eq=False)
+class Turn:
+    """The pairs of truths, or of detections, that take at the same time, for they are of different groups."""
+
+    true: Int[np.ndarray, " P"]
+    found: Int[np.ndarray, " P"]
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Truths and detections of one class and video that overlap.
+
+    Attributes:
+        true: which truth.
+        found: which detection; these are in the order of their scores.
+        iou: of the two.
+        true_turn: the truth's place among those of its class and video.
+        found_turn: the detection's.
+    """
+
+    true: Int[np.ndarray, " P"]
+    found: Int[np.ndarray, " P"]
+    iou: Float[np.ndarray, " P"]
+    true_turn: Int[np.ndarray, " P"]
+    found_turn: Int[np.ndarray, " P"]
+
+    def by_truth(self, bar: float) -> Iterator[Turn]:
+        """Pairs whose IoU is above a bar, the truths' turns one after another; of a truth the best first."""
+        kept = np.flatnonzero(self.iou > bar)
+        order = kept[np.lexsort((self.found[kept], -self.iou[kept], self.true[kept], self.true_turn[kept]))]
+        yield from self._turns(order, self.true_turn)
+
+    def by_detection(self, bar: float) -> Iterator[Turn]:
+        """Pairs whose IoU is a bar or more, the detections' turns one after another; the best truth first."""
+        kept = np.flatnonzero(self.iou >= bar)
+        order = kept[np.lexsort((self.true[kept], -self.iou[kept], self.found[kept], self.found_turn[kept]))]
+        yield from self._turns(order, self.found_turn)
+
+    def _turns(self, order: Int[np.ndarray, " Q"], turn: Int[np.ndarray, " P"]) -> Iterator[Turn]:
+        edges = np.flatnonzero(np.diff(turn[order], prepend=-1, append=-1))
+        for start, end in pairwise(edges.tolist()):
+            yield Turn(self.true[order[start:end]], self.found[order[start:end]])
+
+
+def overlapping_pairs(true: Times, found: Times) -> Pairs:
+    """All pairs of one class and video that overlap, and some that do not, with their IoU."""
+    num_labels = int(max(true.labels.max(initial=0), found.labels.max(initial=0))) + 1
+    groups = [of.videos * num_labels + of.labels for of in (true, found)]
+    turns = [_places_in_group(of) for of in groups]
+    rows, columns = _candidates(groups[0], true.intervals, groups[1], found.intervals)
+    iou = interval_iou(true.intervals[rows], found.intervals[columns])
+    return Pairs(rows, columns, iou, turns[0][rows], turns[1][columns])
+
+
+def touching(found: Times, ambiguous: Times) -> Bool[np.ndarray, " N"]:
+    """Which detections overlap any ambiguous interval of their video."""
+    touches = np.zeros(len(found.videos), dtype=bool)
+    rows, columns = _candidates(ambiguous.videos, ambiguous.intervals, found.videos, found.intervals)
+    overlap = interval_iou(ambiguous.intervals[rows], found.intervals[columns]) > 0
+    touches[columns[overlap]] = True
+    return touches
+
+
+def _places_in_group(groups: Int[np.ndarray, " N"]) -> Int[np.ndarray, " N"]:
+    """The place of each row among those of its group, in their order."""
+    order = np.argsort(groups, kind="stable")
+    ordered = groups[order]
+    starts = np.flatnonzero(np.diff(ordered, prepend=-1))
+    lengths = np.diff(np.append(starts, len(groups)))
+    places = np.empty(len(groups), dtype=np.int64)
+    places[order] = np.arange(len(groups)) - np.repeat(starts, lengths)
+    return places
+
+
+def _candidates(
+    groups: Int[np.ndarray, " N"],
+    intervals: Float[np.ndarray, "N 2"],
+    other_groups: Int[np.ndarray, " M"],
+    others: Float[np.ndarray, "M 2"],
+) -> tuple[Int[np.ndarray, " P"], Int[np.ndarray, " P"]]:
+    """Rows and other rows of one group that could overlap: no pair that does is missing."""
+    order = np.lexsort((others[:, 0], other_groups))
+    keys, starts = other_groups[order], others[order, 0]
+    rows, columns = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    own_order = np.argsort(groups, kind="stable")
+    edges = np.flatnonzero(np.diff(groups[own_order], prepend=-1, append=-1))
+    for first, end in pairwise(edges.tolist()):
+        own = own_order[first:end]
+        low, high = np.searchsorted(keys, [groups[own[0]], groups[own[0]] + 1])
+        if low == high:
+            continue
+        longest = float((others[order[low:high], 1] - starts[low:high]).max())
+        begin = low + np.searchsorted(starts[low:high], intervals[own, 0] - longest, side="left")
+        stop = low + np.searchsorted(starts[low:high], intervals[own, 1], side="right")
+        counts = np.maximum(stop - begin, 0)
+        rows.append(np.repeat(own, counts))
+        offsets = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        columns.append(order[np.repeat(begin, counts) + offsets])
+    return np.concatenate(rows), np.concatenate(columns)
