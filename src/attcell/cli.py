@@ -16,6 +16,7 @@ import typer
 
 from attcell.cli_detect import calibrate, detect
 from attcell.cli_extract import extract_app
+from attcell.cli_join import join
 from attcell.cli_protocol import ablate, protocol
 from attcell.cli_score import score_app
 from attcell.cli_table import table
@@ -293,6 +294,7 @@ def predict(
 
 
 app.command()(table)
+app.command()(join)
 app.command()(calibrate)
 app.command()(detect)
 

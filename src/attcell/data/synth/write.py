@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,19 +13,18 @@ import numpy as np
 from torch.utils.data import DataLoader, Dataset
 
 from attcell.arguments import path_of, shown, whole_number
+from attcell.data.synth.claims import check_finished, claim, clear_left_overs
 from attcell.data.synth.classes import ring
 from attcell.data.synth.render import RenderedVideo, render
 from attcell.data.synth.scene import FPS, KINDS, SIZE, SPLITS, plan_video
-from attcell.data.synth.truth import FILE_NAME, FORMAT, Truth, VideoTruth, read_truth, write_truth
-from attcell.errors import CallError, DataError
-from attcell.files import write_text, written_whole
+from attcell.data.synth.truth import FILE_NAME, FORMAT, Truth, VideoTruth, write_truth
+from attcell.errors import CallError
+from attcell.files import written_whole
 
 DEFAULT_VIDEOS: Mapping[str, int] = {"train": 30, "val": 5, "test": 20}  # of each class
-_PARAMETERS = "parameters.json"  # written first: a folder that holds it, and not other values, can be resumed
 # With its look-ahead, x264 now and then gives other bytes for the same frames.
 _ENCODING = {"crf": "24", "preset": "veryfast", "x264-params": "rc-lookahead=0:mbtree=0:weightp=0:bframes=0"}
 _PROCESSES = 2  # drawing holds Python's lock, so that threads would wait for each other
-_LEFT_OVER = "*/*/.*.tmp.mp4"  # what a killed run leaves behind
 
 
 @dataclass(frozen=True)
@@ -114,7 +112,7 @@ def write_dataset(
         "num_classes": num_classes,
         "motions": motions,
     }
-    _claim(out, {**parameters, "videos": {split: videos.get(split, 0) for split in SPLITS}})
+    claim(out, {**parameters, "videos": {split: videos.get(split, 0) for split in SPLITS}})
     jobs = [
         _Job(f"{split}/{name}/{number:03d}.mp4", split, label, number)
         for split in SPLITS
@@ -122,11 +120,9 @@ def write_dataset(
         for number in range(videos.get(split, 0))
     ]
     if (out / FILE_NAME).exists():
-        _check_finished(out, [job.name for job in jobs])
+        check_finished(out, [job.name for job in jobs])
         return out
-    for left_over in out.glob(_LEFT_OVER):
-        left_over.unlink()
-
+    clear_left_overs(out)
     work = _Work(out, kind, seed, motions, tuple(labels), tuple(jobs))
     truths: dict[str, VideoTruth] = {}
     done = DataLoader(work, batch_size=None, collate_fn=_as_it_is, num_workers=_PROCESSES)
@@ -144,14 +140,20 @@ def _as_it_is(outcome: Any) -> Any:
     return outcome
 
 
-def write_mp4(path: Path, frames: np.ndarray) -> None:
-    """Encode (N, H, W, 3) uint8 RGB frames at the generated videos' rate as H.264, whole or not at all."""
+def write_mp4(path: Path, frames: np.ndarray, rate: int = FPS) -> None:
+    """Encode (N, H, W, 3) uint8 RGB frames as H.264, whole or not at all.
+
+    Args:
+        path: the file.
+        frames: of even width and height.
+        rate: frames a second.
+    """
     with written_whole(path) as temporary, av.open(str(temporary), "w") as container:
-        stream = container.add_stream("libx264", rate=FPS, options=_ENCODING)
+        stream = container.add_stream("libx264", rate=rate, options=_ENCODING)
         stream.codec_context.thread_count = 1  # several videos are written at a time
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "yuv420p"
-        stream.time_base = Fraction(1, FPS)
+        stream.time_base = Fraction(1, rate)
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         container.mux(stream.encode())
@@ -170,46 +172,6 @@ def _checked(kind: str, videos: Mapping[str, int]) -> dict[str, int]:
     if not any(numbers.values()):
         raise CallError(f"{numbers} videos of each class; choose numbers from 0 on, not all of them 0")
     return numbers
-
-
-def _claim(out: Path, parameters: dict[str, Any]) -> None:
-    """Make ``out`` ours, or refuse: it must be new, empty, or begun with the same parameters."""
-    if out.exists() and not out.is_dir():
-        raise CallError(f"{out} is a file; name a new or empty folder")
-    if not out.exists() or not any(out.iterdir()):
-        write_text(out / _PARAMETERS, json.dumps(parameters) + "\n")
-        return
-    try:
-        found = json.loads((out / _PARAMETERS).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise CallError(
-            f"{out} is not empty and holds no generated set; name a new or empty folder"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise CallError(
-            f"{out / _PARAMETERS} cannot be read ({error}); name a new or empty folder"
-        ) from error
-    if found != parameters:
-        raise CallError(
-            f"{out} holds another generated set ({_said(found)}) than the one asked for "
-            f"({_said(parameters)}); name a new or empty folder, or delete that one"
-        )
-
-
-def _said(parameters: Any) -> str:
-    if not isinstance(parameters, dict):
-        return "unreadable parameters"
-    return ", ".join(f"{key} {value}" for key, value in parameters.items())
-
-
-def _check_finished(out: Path, names: list[str]) -> None:
-    known = read_truth(out).videos
-    missing = [name for name in names if name not in known or not (out / name).exists()]
-    if missing:
-        raise DataError(
-            f"{out} is a finished set but {missing[0]} is missing (and {len(missing) - 1} more); "
-            f"delete {out / FILE_NAME} and call again to write the missing ones"
-        )
 
 
 def _truth(label: str, drawn: RenderedVideo) -> VideoTruth:

@@ -1,0 +1,1 @@
+"""Untrimmed videos with known intervals, made by joining trimmed clips."""
