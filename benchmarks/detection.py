@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-from attcell.config import check_recipe
+from attcell.config import Recipe, check_recipe
 from attcell.data.synth.truth import read_truth
 from attcell.data.synth.write import write_dataset
 from attcell.demo import TRIMMED, attention_recipe, backbone_recipe
@@ -108,13 +108,21 @@ def _train_heads(folder: Path, seed: int) -> None:
 
 def _train(values: dict[str, Any], run_folder: Path) -> None:
     values["data"]["workers"] = 0
-    recipe = check_recipe(values, source="benchmark")
+    train_once(check_recipe(values, source="benchmark"), run_folder)
+
+
+def train_once(recipe: Recipe, run_folder: Path) -> None:
+    """Train, unless that is done already."""
     if not (run_folder / "done").exists():
         train(recipe, run_folder, resume=(run_folder / "recipe.yaml").exists())
         write_text(run_folder / "done", "")
 
 
 def _watch(kind: str, folder: Path, seed: int) -> None:
+    watch(folder, kind, folder / "untrimmed")
+
+
+def watch(folder: Path, kind: str, videos: Path) -> None:
     """Calibrate a network, watch the test videos, and find their actions by every rule."""
     result, model = folder / f"{kind}.json", folder / kind / "model"
     if result.exists():
@@ -123,9 +131,9 @@ def _watch(kind: str, folder: Path, seed: int) -> None:
     if saved.calibration is None:
         calibrate_model(saved, model, None, None, EVERY)
         saved = load_model(model)
-    videos = sorted((folder / "untrimmed" / "test").glob("*/*.mp4"))
-    names = [path.relative_to(folder / "untrimmed").as_posix() for path in videos]
-    write_text(result, found_by_rules(saved, dict(zip(names, videos, strict=True)), EVERY))
+    paths = sorted((videos / "test").glob("*/*.mp4"))
+    names = [path.relative_to(videos).as_posix() for path in paths]
+    write_text(result, found_by_rules(saved, dict(zip(names, paths, strict=True)), EVERY))
 
 
 def _setting(num_seeds: int, minutes: float) -> str:
