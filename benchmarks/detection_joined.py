@@ -152,8 +152,9 @@ def _setting(found: Found, minutes: float) -> str:
     return (
         f"Weizmann's clips joined to untrimmed videos, three folds of three actors left out, judged "
         f"together: {len(found.durations)} test videos with {len(found.truths)} actions of 6 classes, 25 to "
-        f"40 % of the time; {6 * VIDEOS['train']} training videos a fold, labels of whole videos alone. One seed. Frozen "
-        f"SqueezeNet on frames and flow (DIS); a sample every 5 of 25 frames a second. Accuracy: {accuracy}. "
+        f"40 % of the time; {6 * VIDEOS['train']} training videos a fold, with labels of whole videos alone. "
+        "One seed. Frozen SqueezeNet on frames and flow (DIS); a sample every 5 of 25 frames a second. "
+        f"Accuracy: {accuracy}. "
         f"{machine()}; {minutes:.0f} minutes."
     )
 

@@ -9,9 +9,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from attcell.data.annotations.thumos14_lists import read_class_numbers
+from attcell.data.detection_writing import write_activitynet, write_thumos
 from attcell.errors import CallError
 from attcell.files import write_json
-from attcell.records import Prediction
+from attcell.records import Detection, Prediction
 
 
 class JsonResults:
@@ -78,33 +80,60 @@ class JsonResults:
 class DetectionResults:
     """Detections as our own JSON, or as the result file of a challenge, which is written whole at the end.
 
+    A challenge knows videos by their files' names without suffix.
+
     Args:
         target: as of :class:`JsonResults`.
         model: its name.
-        format: ``attcell``, ``activitynet`` or ``thumos``.
+        form: ``attcell``, ``activitynet`` or ``thumos``.
         class_numbers: for ``thumos``, a file of classes with their numbers.
 
     Raises:
-        CallError: a format without a file, or numbers without ``thumos``.
+        CallError: a form without a file, or numbers without ``thumos``.
+        DataError: the file of numbers is none.
     """
 
-    def __init__(self, target: str | None, model: str, format: str, class_numbers: Path | None) -> None:
-        if format != "attcell" and target is None:
-            raise CallError(f"--format {format} says what --json writes; name a file by --json")
-        if class_numbers is not None and format != "thumos":
+    def __init__(self, target: str | None, model: str, form: str, class_numbers: Path | None) -> None:
+        if form != "attcell" and (target is None or target == "-"):
+            raise CallError(f"--format {form} is a file's; name one by --json")
+        if class_numbers is not None and form != "thumos":
             raise CallError("--class-numbers is for --format thumos; leave it out")
-        self._json = JsonResults(target, model, "videos")
+        self._form = form
+        self._target = Path(target or "-")
+        self._numbers = None if class_numbers is None else read_class_numbers(class_numbers)
+        self._json = JsonResults(target if form == "attcell" else None, model, "videos")
+        self._found: dict[str, tuple[Detection, ...]] = {}
+        self._labels: tuple[str, ...] = ()
 
     def __enter__(self) -> DetectionResults:
         self._json.__enter__()
         return self
 
-    def __exit__(self, *ended: Any) -> None:
-        self._json.__exit__(*ended)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._json.__exit__(kind, error, trace)
+        if kind is not None or self._form == "attcell":
+            return
+        if self._form == "activitynet":
+            write_activitynet(self._target, self._found)
+        else:
+            counted = {label: number for number, label in enumerate(self._labels, 1)}
+            write_thumos(self._target, self._found, self._numbers or counted)
 
     def add(self, prediction: Prediction) -> None:
-        """One video's detections."""
+        """One video's detections.
+
+        Raises:
+            CallError: another video of the same name, in the file of a challenge.
+        """
         self._json.add(detections_of(prediction))
+        if self._form == "attcell":
+            return
+        name = Path(prediction.video).stem
+        if name in self._found:
+            raise CallError(f"two videos are called {name}, which --format {self._form} cannot tell apart")
+        self._found[name], self._labels = prediction.detections or (), prediction.labels
 
     def fail(self, video: str, message: str) -> None:
         """A video that cannot be read."""

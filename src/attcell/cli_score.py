@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from attcell.cli_score_detection import detection
 from attcell.errors import CallError
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ score_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+
+score_app.command()(detection)
 
 
 @score_app.command()

@@ -1,0 +1,166 @@
+"""True actions in time, to judge detections by: THUMOS14, ActivityNet, or a generated set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from attcell.data.annotations import activitynet, thumos14
+from attcell.data.annotations.records import Annotation
+from attcell.data.detections import DetectionFile, few
+from attcell.data.synth.truth import FILE_NAME, read_truth
+from attcell.errors import CallError, DataError
+from attcell.records import ActionInstance, Detection
+
+
+@dataclass(frozen=True)
+class DetectionTruth:
+    """The true actions of one part of a data set.
+
+    Attributes:
+        source: what was read.
+        subset: the part.
+        labels: the classes.
+        actions: in the order of the files.
+        ambiguous: intervals that are neither action nor background.
+        durations: video → seconds, None where it is not known; it names all videos of the part.
+        excluded: videos that were left out.
+        notes: what is odd in the files.
+    """
+
+    source: str
+    subset: str
+    labels: tuple[str, ...]
+    actions: tuple[ActionInstance, ...]
+    ambiguous: tuple[ActionInstance, ...]
+    durations: dict[str, float | None]
+    excluded: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def without(self, videos: Sequence[str]) -> DetectionTruth:
+        """The same without some videos.
+
+        Raises:
+            CallError: a video that is not among them.
+        """
+        for video in videos:
+            if video not in self.durations:
+                raise CallError(f"--exclude {video}: {self.source} has no such video in {self.subset}")
+        return replace(
+            self,
+            actions=tuple(of for of in self.actions if of.video_id not in videos),
+            ambiguous=tuple(of for of in self.ambiguous if of.video_id not in videos),
+            durations={name: of for name, of in self.durations.items() if name not in videos},
+            excluded=tuple(dict.fromkeys(videos)),
+        )
+
+
+def read_detection_truth(source: Path, subset: str | None = None) -> DetectionTruth:
+    """Read true actions.
+
+    Args:
+        source: the folder of THUMOS14's annotation files, a truth file of ActivityNet, or a generated set.
+        subset: the part; by default ``test``, of ActivityNet ``validation``.
+
+    Raises:
+        CallError: no such source, or no such part in it.
+        DataError: what the readers refuse, or a part without an action.
+    """
+    if (source / FILE_NAME).is_file() or source.name == FILE_NAME:
+        return _generated(source, subset or "test")
+    if source.is_dir():
+        return _annotated(source, thumos14.read(source), subset or "test")
+    return _annotated(source, activitynet.read(source), subset or "validation")
+
+
+def _annotated(source: Path, annotation: Annotation, subset: str) -> DetectionTruth:
+    videos = annotation.parts.get(subset)
+    if videos is None:
+        raise CallError(f"{source} has no subset {subset!r}; it has {', '.join(annotation.parts)}")
+    ids = {video.id for video in videos}
+    actions = tuple(of for video in videos for of in video.instances)
+    if not actions:
+        raise DataError(f"{source}: no video of {subset} has an action; there is nothing to judge by")
+    return DetectionTruth(
+        str(source),
+        subset,
+        annotation.labels,
+        actions,
+        tuple(of for of in annotation.ambiguous if of.video_id in ids),
+        {video.id: video.duration_seconds for video in videos},
+        notes=annotation.notes,
+    )
+
+
+def _generated(source: Path, subset: str) -> DetectionTruth:
+    truth = read_truth(source)
+    own = {name: of for name, of in truth.videos.items() if name.startswith(f"{subset}/")}
+    if not own:
+        parts = sorted({name.split("/")[0] for name in truth.videos})
+        raise CallError(f"{source} has no subset {subset!r}; it has {', '.join(parts)}")
+    actions = tuple(of for of in truth.actions() if of.video_id in own)
+    durations: dict[str, float | None] = {name: of.num_frames / truth.fps for name, of in own.items()}
+    return DetectionTruth(str(source), subset, truth.labels, actions, (), durations)
+
+
+def matched(found: DetectionFile, truth: DetectionTruth) -> tuple[list[Detection], list[str]]:
+    """The detections with the truth's names for their videos, and what is wrong with them, line by line.
+
+    A file names a video by its path: it is the one of the truth whose name the path ends with, with or
+    without suffix. Of excluded videos nothing stays. Detections of unknown classes do not count; those in
+    videos that the truth does not name, or outside of their video, count as they are.
+    """
+    names = {video: _name_in(video, truth) for video in found.videos}
+    excluded = {video for video in found.videos if _among(video, truth.excluded) is not None}
+    kept: list[Detection] = []
+    faults: dict[str, list[str]] = {"class": [], "outside": []}
+    strange = [video for video, name in names.items() if name is None and video not in excluded]
+    for of, place in zip(found.detections, found.places, strict=True):
+        if of.video_id in excluded:
+            continue
+        name = names[of.video_id]
+        length = None if name is None else truth.durations[name]
+        length = found.durations.get(of.video_id) if length is None else length
+        if of.label not in truth.labels:
+            faults["class"].append(f"{place}: {of.label}")
+            continue
+        if of.start_seconds < 0 or (length is not None and of.end_seconds > length + _SLACK_SECONDS):
+            faults["outside"].append(
+                f"{place}: {of.start_seconds:g} to {of.end_seconds:g} s"
+                + ("" if length is None else f" in a video of {length:g} s")
+            )
+        kept.append(replace(of, video_id=name or of.video_id))
+    messages = {
+        f"detections of classes that {truth.source} does not have; they do not count": faults["class"],
+        "detections reach outside of their video; they count as they are": faults["outside"],
+        f"videos that {truth.source} does not have in {truth.subset}; what was found there counts as wrong": [
+            f"{found.source}: {video}" for video in strange
+        ],
+        "videos could not be read; nothing was found there": [
+            f"{video}: {reason}" for video, reason in found.failed.items()
+        ],
+    }
+    said = []
+    for message, lines in messages.items():
+        if lines:
+            said.append("\n".join([f"{len(lines)} {message}:", *few(lines)]))
+    return kept, said
+
+
+_SLACK_SECONDS = 0.1  # containers' lengths and annotations' differ by a frame or two
+
+
+def _name_in(video: str, truth: DetectionTruth) -> str | None:
+    return _among(video, truth.durations)
+
+
+def _among(video: str, names: Sequence[str] | dict[str, float | None]) -> str | None:
+    """The name that a path ends with, with or without suffix."""
+    parts = video.replace("\\", "/").split("/")
+    for first in range(len(parts)):
+        end = "/".join(parts[first:])
+        for name in (end, str(PurePosixPath(end).with_suffix("")) if end.strip("./") else end):
+            if name in names:
+                return name
+    return None

@@ -1,0 +1,185 @@
+"""Files of detections: our own JSON, ActivityNet's results, THUMOS's lines.
+
+- *attcell*: what ``attcell detect --json`` writes, an object with ``videos``, or a line for each video:
+  ``{"video": …, "duration_seconds": …, "detections": [{"label", "start_seconds", "end_seconds", "score"}]}``.
+- *activitynet*: ``{"results": {ID: [{"score", "segment": [start, end], "label"}]}}``.
+- *thumos*: lines ``VIDEO START END NUMBER SCORE``, classes by their numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from attcell.errors import CallError, DataError
+from attcell.records import Detection
+
+SHOWN_FAULTS = 10
+
+
+@dataclass(frozen=True)
+class DetectionFile:
+    """What a file of detections says.
+
+    Attributes:
+        source: the file's name.
+        detections: with the videos as the file names them.
+        places: where in the file each stands, for messages.
+        videos: every video that the file names, also one in which nothing was found.
+        durations: video → seconds, where the file tells.
+        failed: video → why it could not be read.
+    """
+
+    source: str
+    detections: tuple[Detection, ...]
+    places: tuple[str, ...]
+    videos: tuple[str, ...]
+    durations: dict[str, float] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Row:
+    place: str
+    video: str
+    label: Any
+    start: Any
+    end: Any
+    score: Any
+
+
+def read_detections(path: Path, class_numbers: Mapping[str, int] | None = None) -> DetectionFile:
+    """Read a file of detections; its form follows from what is in it.
+
+    Args:
+        path: the file.
+        class_numbers: class → its number, for THUMOS's lines.
+
+    Raises:
+        CallError: no such file, or THUMOS's lines without the classes' numbers.
+        DataError: it is no such file, or holds intervals or scores that are none; all are counted, and the
+            first ten named.
+    """
+    if not path.is_file():
+        raise CallError(f"{path}: no such file; give a file of detections")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is no text in UTF-8 ({error.reason}); write it anew") from error
+    if text.lstrip()[:1] not in ("{", "["):
+        return _checked(path, list(_thumos_rows(path, text, class_numbers)), [])
+    contents = _json_values(path, text)
+    if len(contents) == 1 and isinstance(contents[0], dict) and "results" in contents[0]:
+        return _checked(path, list(_activitynet_rows(path, contents[0]["results"])), contents[0]["results"])
+    return _own(path, contents)
+
+
+def _own(path: Path, contents: list[Any]) -> DetectionFile:
+    first: Any = contents[0] if contents else None
+    is_object = len(contents) == 1 and isinstance(first, dict) and "videos" in first
+    videos = first["videos"] if is_object else contents
+    failed = dict(first.get("failed", {})) if is_object else {}
+    rows, names, durations = [], [], {}
+    try:
+        for number, video in enumerate(videos, 1):
+            place = f"{path}: video {number}" if is_object else f"{path}:{number}"
+            if "error" in video:
+                failed[str(video["video"])] = str(video["error"])
+                continue
+            name = str(video["video"])
+            names.append(name)
+            if video.get("duration_seconds") is not None:
+                durations[name] = float(video["duration_seconds"])
+            for count, of in enumerate(video["detections"], 1):
+                values = of["label"], of["start_seconds"], of["end_seconds"], of["score"]
+                rows.append(_Row(f"{place} ({name}), detection {count}", name, *values))
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise DataError(
+            f"{path} is no file of detections ({error!r}): it needs videos with detections, as attcell "
+            "detect --json writes them, or ActivityNet's results"
+        ) from error
+    found = _checked(path, rows, names)
+    return DetectionFile(found.source, found.detections, found.places, found.videos, durations, failed)
+
+
+def _activitynet_rows(path: Path, results: Any) -> Iterator[_Row]:
+    if not isinstance(results, dict):
+        raise DataError(f"{path}: 'results' holds no videos; give a result file of ActivityNet")
+    for video, found in results.items():
+        for number, of in enumerate(found if isinstance(found, list) else [found], 1):
+            place = f"{path}: {video}, result {number}"
+            segment = of.get("segment") if isinstance(of, dict) else None
+            if not isinstance(segment, list) or len(segment) != 2:
+                raise DataError(f"{place}: {str(of)[:80]}; expected a segment [start, end], label and score")
+            yield _Row(place, video, of.get("label"), segment[0], segment[1], of.get("score"))
+
+
+def _thumos_rows(path: Path, text: str, class_numbers: Mapping[str, int] | None) -> Iterator[_Row]:
+    names = {number: name for name, number in (class_numbers or {}).items()}
+    for number, line in enumerate(text.split("\n"), 1):
+        words, place = line.split(), f"{path}:{number}"
+        if not words:
+            continue
+        if len(words) != 5:
+            raise DataError(f"{place}: {line.strip()[:80]!r}; expected 'VIDEO START END NUMBER SCORE'")
+        if class_numbers is None:
+            raise CallError(
+                f"{path} names classes by numbers; say which they are by --class-numbers detclasslist.txt"
+            )
+        label = names.get(int(words[3]), words[3]) if words[3].isdecimal() else words[3]
+        yield _Row(place, words[0], label, words[1], words[2], words[4])
+
+
+def _checked(path: Path, rows: Sequence[_Row], videos: Iterable[str]) -> DetectionFile:
+    """The rows as detections, or one DataError for all that are none."""
+    faults, found = [], []
+    for row in rows:
+        start, end, score = (_number(value) for value in (row.start, row.end, row.score))
+        if not isinstance(row.label, str):
+            faults.append(f"{row.place}: the class is {row.label!r}; expected its name")
+        elif not all(map(math.isfinite, (start, end, score))):
+            faults.append(f"{row.place}: {row.start} to {row.end} with score {row.score}; expected numbers")
+        elif end < start:
+            faults.append(f"{row.place}: it ends at {end:g} s, before its start at {start:g} s")
+        else:
+            found.append(Detection(row.label, start, end, score, row.video))
+    if faults:
+        raise DataError(
+            "\n".join([f"{path}: {len(faults)} of {len(rows)} detections are none:", *few(faults)])
+        )
+    names = dict.fromkeys([*videos, *(row.video for row in rows)])
+    return DetectionFile(str(path), tuple(found), tuple(row.place for row in rows), tuple(names))
+
+
+def few(faults: Sequence[str]) -> list[str]:
+    """The first faults, each a line, and how many more there are."""
+    left = len(faults) - SHOWN_FAULTS
+    return [*(f"  {fault}" for fault in faults[:SHOWN_FAULTS]), *([f"  and {left} more"] if left > 0 else [])]
+
+
+def _number(value: Any) -> float:
+    try:
+        return math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+
+
+def _json_values(path: Path, text: str) -> list[Any]:
+    """One JSON value, or one a line."""
+    try:
+        return [json.loads(text)]
+    except (ValueError, RecursionError) as whole:
+        lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+        if len(lines) < 2:
+            raise DataError(f"{path} is not JSON ({whole}); write it anew") from whole
+        values = []
+        for number, line in lines:
+            try:
+                values.append(json.loads(line))
+            except (ValueError, RecursionError) as error:
+                raise DataError(f"{path}:{number} is not JSON ({error}); write it anew") from error
+        return values
