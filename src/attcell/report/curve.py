@@ -8,8 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from attcell.records import Track
+
 CURVE_WIDTH = 1000
 CURVE_HEIGHT = 200
+MOST_STEPS = 1000
 
 
 def clock(seconds: float) -> str:
@@ -69,7 +72,7 @@ class Curve:
         area: path of the filled area, one step a segment.
         line: path of the steps' upper edge.
         dots: path of zero-length strokes, one where each segment's frame stands.
-        even: height of the even weight 1/T, as a share of the box from below.
+        even: height of the even weight 1/T, or of the mean, as a share of the box from below.
         levels: (share from below, label) of the lines to read the curve by.
         streams: stream → path of the steps of its own attention, in late fusion.
     """
@@ -110,6 +113,31 @@ def attention_curve(
         streams={
             name: _steps(axis, segments_seconds, weights, ceiling) for name, weights in by_stream.items()
         },
+    )
+
+
+def track_curve(axis: TimeAxis, track: Track) -> Curve:
+    """The temporal scores of a track as steps, from the video's least at 0 to its largest at 1.
+
+    Of more than ``MOST_STEPS`` samples neighbours are joined, and the largest of them is drawn.
+    """
+    k = track.temporal_scores.astype(np.float64)
+    share = (k - k.min()) / max(float(np.ptp(k)), 1e-12)
+    firsts = np.unique(np.linspace(0, len(k), min(len(k), MOST_STEPS), endpoint=False).astype(int))
+    ends = np.append(firsts[1:], len(k))
+    seconds = np.stack([track.seconds[firsts, 0], track.seconds[ends - 1, 1]], axis=1)
+    largest, ceiling = np.maximum.reduceat(share, firsts), 1.08
+    area = [
+        f"M{x0:.2f} {CURVE_HEIGHT}V{_height(value, ceiling):.2f}H{x1:.2f}V{CURVE_HEIGHT}Z"
+        for (x0, x1), value in zip(_sides(axis, seconds), largest, strict=True)
+    ]
+    return Curve(
+        area="".join(area),
+        line=_steps(axis, seconds, largest, ceiling),
+        dots="",
+        even=float(share.mean()) / ceiling,
+        levels=[(level / ceiling, f"{level:g}") for level in (0.0, 0.5, 1.0)],
+        streams={},
     )
 
 

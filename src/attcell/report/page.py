@@ -18,6 +18,7 @@ from attcell.files import write_text
 from attcell.records import Prediction
 from attcell.report.flow_colours import WHEEL
 from attcell.report.overlay import RAMP, SHADE
+from attcell.report.player import RAMPS
 from attcell.report.views import short_names, video_view
 
 
@@ -56,9 +57,11 @@ def render(predictions: Sequence[Prediction], model: Mapping[str, str]) -> str:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["percent"] = percent
-    script = _source(environment, "page.js")
+    environment.filters["embedded"] = embedded_json
+    videos = [video_view(*named) for named in zip(predictions, names, strict=True)]
+    script = _source(environment, "player.js") + _source(environment, "page.js")
     text = environment.get_template("page.html.j2").render(
-        videos=[video_view(*named) for named in zip(predictions, names, strict=True)],
+        videos=videos,
         model=dict(model),
         style=Markup(_source(environment, "page.css")),
         script=Markup(script),
@@ -66,7 +69,8 @@ def render(predictions: Sequence[Prediction], model: Mapping[str, str]) -> str:
         ramps={".ramp": _stops(RAMP), ".ramp.shade": _stops(SHADE)},
         wheel=WHEEL.astype(int).tolist(),
         data=embedded_json([prediction.to_dict() for prediction in predictions]),
-        num_streams=max(len(prediction.spatial_attention) for prediction in predictions),
+        num_streams=max(len(view.streams) for view in videos),
+        ramp_data=embedded_json(RAMPS),
     )
     # A file name may hold bytes that are no UTF-8; Python keeps them as lone surrogates, which a page cannot.
     return text.encode("utf-8", "replace").decode("utf-8")

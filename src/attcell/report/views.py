@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from attcell.records import Prediction
 from attcell.report.checking import check
-from attcell.report.curve import Curve, TimeAxis, attention_curve, clock
+from attcell.report.curve import Curve, TimeAxis, attention_curve, clock, track_curve
+from attcell.report.found import FoundViews, found_views
 from attcell.report.gates import gates_uri, gates_words
 from attcell.report.images import fitted, heat_uri, jpeg_uri
 from attcell.report.layers import Layer, layers_of
-from attcell.report.overlay import mean_maps
+from attcell.report.overlay import mean_maps, peak_weight
+from attcell.report.playable import playable
+from attcell.report.player import player_data
 from attcell.report.words import attended_words, motion_words
 
 FRAME_LONGEST = 320
 THUMB_LONGEST = 120
 STRIP_LONGEST = 1200
+MEAN = "mean of the streams"
 
 
 @dataclass(frozen=True)
@@ -48,12 +55,15 @@ class StreamPicture:
 
 @dataclass(frozen=True)
 class SegmentView:
-    """One segment: times as text, places on the time line in percent, pictures as ``data:`` addresses.
+    """One segment: times as text and in seconds from the video's start, places on the time line in percent,
+    pictures as ``data:`` addresses.
 
     ``weights`` are each stream's own in late fusion, as text; else empty.
     """
 
     number: int
+    seconds: float
+    until: float
     at: str
     start: str
     end: str
@@ -70,11 +80,21 @@ class SegmentView:
 
 
 @dataclass(frozen=True)
+class Media:
+    """A video as base64, and its kind."""
+
+    mime: str
+    content: str
+
+
+@dataclass(frozen=True)
 class VideoView:
     """One video's section.
 
     Of late fusion, ``networks`` names each stream's network with its weight, and ``peaks`` says in words when
-    it attends most. Of TAN they are its branches, and ``gates`` is a picture of its sharing gates.
+    it attends most. Of TAN they are its branches, and ``gates`` is a picture of its sharing gates. ``found``
+    are the actions found in time, None where none were looked for; then the curve is ``by_samples``.
+    ``media`` is the video itself, None where it cannot be read any more; ``player`` is drawn over it.
     """
 
     name: str
@@ -95,6 +115,10 @@ class VideoView:
     gates: str
     gates_alt: str
     ticks: list[tuple[float, str]]
+    found: FoundViews | None
+    by_samples: bool
+    player: dict[str, Any]
+    media: Media | None
 
     @property
     def is_even(self) -> bool:
@@ -132,7 +156,7 @@ def video_view(prediction: Prediction, name: str) -> VideoView:
     check(prediction)
     axis = TimeAxis.over(prediction.segments_seconds)
     ranked = [ClassView(label, 100 * score) for label, score in prediction.top(len(prediction.labels))]
-    layers = layers_of(prediction)
+    layers, moments = _layers_over_time(prediction)
     left, top, right, bottom = (100 * side for side in prediction.attended_area)
     return VideoView(
         name=name,
@@ -147,19 +171,48 @@ def video_view(prediction: Prediction, name: str) -> VideoView:
         strongest=int(np.argmax(prediction.temporal_attention)),
         area=(left, top, right - left, bottom - top),
         size=fitted(prediction.frames[0], FRAME_LONGEST).size,
-        curve=attention_curve(
-            axis,
-            prediction.segments_seconds,
-            prediction.frame_seconds,
-            prediction.temporal_attention,
-            prediction.temporal_attention_by_stream,
-        ),
+        curve=_curve(prediction, axis),
         networks=_network_names(prediction),
         peaks=_peak_words(prediction),
         gates=gates_uri(prediction) if prediction.gates else "",
         gates_alt=gates_words(prediction),
         ticks=axis.ticks(),
+        found=None if prediction.detections is None else found_views(prediction.detections, axis),
+        by_samples=prediction.track is not None,
+        player=player_data(prediction, layers, moments),
+        media=_media(prediction.video),
     )
+
+
+def _layers_over_time(prediction: Prediction) -> tuple[list[Layer], list[np.ndarray]]:
+    """The streams and, of several, their mean; and the maps of each over the whole video."""
+    layers = layers_of(prediction)
+    track = prediction.track
+    whole = prediction.spatial_attention if track is None else track.spatial_attention
+    moments = [whole[layer.name].astype(np.float32) for layer in layers]
+    layers = [replace(layer, peak=peak_weight(maps)) for layer, maps in zip(layers, moments, strict=True)]
+    if len(layers) > 1:
+        shown, mean = mean_maps([layer.maps for layer in layers]), mean_maps(moments)
+        layers.append(Layer(MEAN, shown, peak_weight(mean), None))
+        moments.append(mean)
+    return layers, moments
+
+
+def _curve(prediction: Prediction, axis: TimeAxis) -> Curve:
+    if prediction.track is not None:
+        return track_curve(axis, prediction.track)
+    return attention_curve(
+        axis,
+        prediction.segments_seconds,
+        prediction.frame_seconds,
+        prediction.temporal_attention,
+        prediction.temporal_attention_by_stream,
+    )
+
+
+def _media(video: str) -> Media | None:
+    found = playable(Path(video))
+    return None if found is None else Media(found.mime, base64.b64encode(found.content).decode("ascii"))
 
 
 def _segment_view(prediction: Prediction, axis: TimeAxis, layers: list[Layer], t: int) -> SegmentView:
@@ -172,6 +225,8 @@ def _segment_view(prediction: Prediction, axis: TimeAxis, layers: list[Layer], t
     thumb = min(FRAME_LONGEST, max(THUMB_LONGEST, STRIP_LONGEST // len(prediction.frames)))
     return SegmentView(
         number=t + 1,
+        seconds=float(prediction.frame_seconds[t]) - axis.start,
+        until=end - axis.start,
         at=at,
         start=clock(start),
         end=clock(end),

@@ -3,6 +3,7 @@
   const root = document.documentElement;
 
   function follow(video) {
+    const player = attcellPlayer(video, ramps);
     const cells = [...video.querySelectorAll(".cell")];
     const figures = [...video.querySelectorAll(".segment")];
     const stage = video.querySelector(".stage");
@@ -37,14 +38,28 @@
       show(chosen);
     }
 
+    // With a player, to choose a segment is to go there, and the segment that is shown follows the video.
+    function goTo(n, focus) {
+      choose(n, focus);
+      if (player) player.to(Number(figures[chosen].dataset.seconds));
+    }
+    if (player) {
+      const ends = figures.map((figure) => Number(figure.dataset.until));
+      player.onMove((now) => {
+        const n = ends.findIndex((end) => now < end);
+        const held = n < 0 ? ends.length - 1 : n;
+        if (held !== chosen) choose(held);
+      });
+    }
+
     const steps = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1, Home: -Infinity, End: Infinity };
     cells.forEach((cell, n) => {
-      cell.addEventListener("click", (event) => { event.preventDefault(); choose(n); });
-      cell.addEventListener("focus", () => choose(n));
+      cell.addEventListener("click", (event) => { event.preventDefault(); goTo(n); });
+      cell.addEventListener("focus", () => { if (n !== chosen) goTo(n); });
       cell.addEventListener("keydown", (event) => {
         if (!(event.key in steps) || event.altKey || event.ctrlKey || event.metaKey) return;
         event.preventDefault();
-        choose(n + steps[event.key], true);
+        goTo(n + steps[event.key], true);
       });
     });
 
@@ -58,20 +73,24 @@
         return share >= left && share < left + parseFloat(cell.style.width);
       });
     }
-    line.addEventListener("pointermove", (event) => { const n = under(event); if (n >= 0) show(n); });
-    line.addEventListener("pointerleave", () => show(chosen));
-    plot.addEventListener("click", (event) => { const n = under(event); if (n >= 0) choose(n); });
+    if (!player) {
+      line.addEventListener("pointermove", (event) => { const n = under(event); if (n >= 0) show(n); });
+      line.addEventListener("pointerleave", () => show(chosen));
+      plot.addEventListener("click", (event) => { const n = under(event); if (n >= 0) choose(n); });
+    }
 
     figures.forEach((figure, n) => {
-      figure.addEventListener("pointerenter", () => show(n));
-      figure.addEventListener("pointerleave", () => show(chosen));
+      if (!player) {
+        figure.addEventListener("pointerenter", () => show(n));
+        figure.addEventListener("pointerleave", () => show(chosen));
+      }
       figure.addEventListener("click", () => {
-        choose(n);
+        goTo(n);
         stage.scrollIntoView({ block: "nearest" });
       });
     });
     for (const button of video.querySelectorAll("[data-step]")) {
-      button.addEventListener("click", () => choose(chosen + Number(button.dataset.step)));
+      button.addEventListener("click", () => goTo(chosen + Number(button.dataset.step)));
     }
     const strength = video.querySelector(".strength input");
     const apply = () => video.style.setProperty("--strength", strength.value / 100);
@@ -90,6 +109,7 @@
     return cells.length;
   }
 
+  const ramps = JSON.parse(document.querySelector("#attcell-ramps").textContent);
   root.classList.add("js");
   let count = 0;
   for (const video of document.querySelectorAll(".video")) count += follow(video);

@@ -1,0 +1,110 @@
+"""A video as bytes that every browser plays, to lie inside a page."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+from attcell.errors import VideoError
+from attcell.progress import track
+from attcell.video.container import opened
+from attcell.video.decode import count_frames
+from attcell.video.decoded import Size, VideoInfo
+from attcell.video.passes import EveryFrame
+
+LARGEST_AS_IT_IS = 12 * 2**20  # bytes of a file that is taken as it is
+LARGEST = 40 * 2**20  # bytes that an encoded video should take at most
+LONGEST_SIDE = 480  # pixels
+_LONG_SECONDS = 600  # from here on, pictures are smaller and fewer
+_LONG_SIDE, _LONG_RATE = 320, 12.5  # pixels, and frames a second
+_MOST_BITS = 400_000  # a second
+_TICKS = 90_000  # a second: 25, 29.97 and 60 frames a second all fall on whole ones, or nearly
+_PLAYED = {
+    "mov,mp4,m4a,3gp,3g2,mj2": ("video/mp4", {"h264"}),
+    "matroska,webm": ("video/webm", {"vp8", "vp9"}),
+}
+
+
+@dataclass(frozen=True)
+class Playable:
+    """A video's bytes with their kind; its time 0 is the presentation of the first frame."""
+
+    mime: str
+    content: bytes
+
+
+def playable(path: Path) -> Playable | None:
+    """The video as it is, if it is small and browsers play it, else encoded to a small H.264; None if it
+    cannot be read.
+
+    Encoded, its long side is at most 480 pixels; of a video of over ten minutes 320, with at most 12.5 frames
+    a second, and with so few bits that it takes about 40 MiB whatever its length. Nothing but the finished
+    bytes is held in memory.
+    """
+    try:
+        info = count_frames(path)
+        kind = None if path.is_dir() or info.is_damaged else _kind_as_it_is(path)
+        return _encoded(path, info) if kind is None else Playable(kind, path.read_bytes())
+    except (VideoError, OSError):
+        return None
+
+
+def _kind_as_it_is(path: Path) -> str | None:
+    """The kind of a file that can be taken as it is."""
+    if path.stat().st_size > LARGEST_AS_IT_IS:
+        return None
+    with opened(path, None) as (container, video):
+        mime, codecs = _PLAYED.get(container.format.name, ("", set()))
+        first = next(container.decode(video), None)
+        plain = first is not None and not first.side_data.get("DISPLAYMATRIX") and first.pts == 0
+        is_played = video.codec_context.name in codecs and video.codec_context.pix_fmt == "yuv420p"
+        alone = len(container.streams.video) == 1 and not container.start_time
+        return mime if plain and is_played and alone else None
+
+
+def _encoded(path: Path, info: VideoInfo) -> Playable:
+    is_long = info.duration_seconds > _LONG_SECONDS
+    rate = info.num_frames / max(info.duration_seconds, 1e-3)
+    step = max(1, round(rate / _LONG_RATE)) if is_long else 1
+    bits = min(_MOST_BITS, int(8 * LARGEST / max(info.duration_seconds, 1)))
+    size = _even_size((info.width, info.height), _LONG_SIDE if is_long else LONGEST_SIDE)
+    ticks = np.round((info.frame_seconds - info.frame_seconds[0]) * _TICKS).astype(np.int64)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "video.mp4"
+        frames = enumerate(EveryFrame(path, lambda width, height: size))
+        with av.open(str(file), "w", options={"movflags": "faststart"}) as container:
+            stream = container.add_stream(
+                "libx264",
+                rate=Fraction(rate / step).limit_denominator(1000),
+                options={
+                    "crf": "30",
+                    "preset": "veryfast",
+                    "maxrate": str(bits),
+                    "bufsize": str(2 * bits),
+                    "bf": "0",  # so that the first frame is shown at 0
+                },
+            )
+            stream.width, stream.height = size
+            stream.pix_fmt = "yuv420p"
+            stream.codec_context.time_base = Fraction(1, _TICKS)
+            stream.codec_context.gop_size = max(1, round(2 * rate / step))  # to be found again within 2 s
+            for index, image in track(frames, info.num_frames, f"encoding {path.name}"):
+                if index % step or index >= len(ticks):
+                    continue
+                frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+                frame.pts, frame.time_base = int(ticks[index]), Fraction(1, _TICKS)
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        return Playable("video/mp4", file.read_bytes())
+
+
+def _even_size(size: Size, longest: int) -> Size:
+    """Width and height with a long side of at most ``longest``, both even, as H.264 wants them."""
+    scale = min(1.0, longest / max(size))
+    width, height = (max(2, 2 * round(side * scale / 2)) for side in size)
+    return width, height
