@@ -38,7 +38,9 @@ def found_chromium() -> str:
     """The browser's place, or a visible skip."""
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
-        pytest.skip(f"no browser found on the path (looked for {', '.join(NAMES)}); install Debian's chromium")
+        pytest.skip(
+            f"no browser found on the path (looked for {', '.join(NAMES)}); install Debian's chromium"
+        )
     return found
 
 
@@ -98,13 +100,17 @@ class Page:
     def picture(self, file: Path, width: int = 1200, height: int = 1600) -> None:
         """A screenshot."""
         self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
         )
         shot = self.call("Page.captureScreenshot", format="png")
         file.write_bytes(base64.b64decode(shot["data"]))
 
     def complaints(self) -> list[str]:
-        """Errors and warnings that the page logged, and exceptions."""
+        """What the page logged, and exceptions; not what a test's own reading of pixels brings."""
         said = []
         for event in self.events:
             if event["method"] == "Runtime.exceptionThrown":
@@ -113,7 +119,7 @@ class Page:
                 said.append(str(event["params"]["args"]))
             elif event["method"] == "Log.entryAdded":
                 said.append(event["params"]["entry"]["text"])
-        return said
+        return [text for text in said if "readback operations" not in text]
 
     def asked_for(self) -> set[str]:
         """The kinds of addresses that were asked for: the part before the colon, and file names."""

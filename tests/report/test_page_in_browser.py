@@ -136,7 +136,7 @@ def test_keys_clicks_and_switches(
     first = int(prediction.temporal_attention.argmax()) + 1
     wanted = [first, 1, 2, 5, 5, 4, 2, 4, 3, 5, 3]
     assert attribute(dom, "visited").split() == [times[n] for n in wanted]
-    assert attribute(dom, "heats") == "10 01 00"
+    assert attribute(dom, "heats") == "100 010 000"
     assert attribute(dom, "opacity") == "0.25"
     assert attribute(dom, "large") == "true"
     assert attribute(dom, "wide") == "false"

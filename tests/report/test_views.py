@@ -27,7 +27,11 @@ def test_streams_come_with_their_scales(make_prediction) -> None:
     flow = np.zeros((4, 2, 9, 16), np.float32)
     flow[:, 1] = -3.0
     view = video_view(make_prediction(streams=("frame", "flow"), flow=flow), "x")
-    assert [(stream.name, stream.scale) for stream in view.streams] == [("frame", None), ("flow", 3.0)]
+    assert [(stream.name, stream.scale) for stream in view.streams] == [
+        ("frame", None),
+        ("flow", 3.0),
+        ("mean of the streams", None),
+    ]
     assert view.has_flow
     frame, moved = view.segments[0].streams
     assert (frame.flow, frame.alt) == (None, "")
