@@ -262,7 +262,8 @@ def predict(
     model: Annotated[str, typer.Option(help="A model folder, or a Hugging Face id.")],
     segments: NumSegments = None,
     json_path: Annotated[
-        str | None, typer.Option("--json", help="Write the predictions to this file, or - for stdout.")
+        str | None,
+        typer.Option("--json", help="Write to this file, or - for stdout; to - and .jsonl a line a video."),
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Write a page to look at.")] = None,
     pictures: Annotated[
@@ -279,6 +280,7 @@ def predict(
     Example: attcell predict clip.mp4 --model runs/demo/model --report clip.html --pictures looks
     """
     from attcell.cli_predict import Outputs, predict_all
+    from attcell.cli_results import JsonResults
     from attcell.engine.inference import best_device
     from attcell.engine.model import load
 
@@ -287,9 +289,10 @@ def predict(
     boxes = outputs.known_boxes(videos)
     loaded = load(model).to(best_device())
     outputs.check_kind(loaded.saved.recipe.model)
-    predictions, failed = predict_all(loaded, videos, segments, say_lines=json_path != "-")
-    outputs.write(predictions, failed, boxes)
-    if failed:
+    with JsonResults(json_path, model, "predictions") as results:
+        predictions, num_failed = predict_all(loaded, videos, segments, results, keep=outputs.are_drawn)
+    outputs.draw(predictions, boxes)
+    if num_failed:
         raise typer.Exit(1)
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from attcell.cli_results import JsonResults
 from attcell.data.synth.truth import Truth, truth_of_files
 from attcell.engine.model import Model
 from attcell.errors import CallError, VideoError
-from attcell.files import check_output, check_outputs, write_json
+from attcell.files import check_output, check_outputs
 from attcell.model_section import ModelSection
 from attcell.progress import say, track
 from attcell.records import Prediction
@@ -55,13 +56,13 @@ class Outputs:
         """The truth of the videos, if there is one."""
         return None if self.truth is None else truth_of_files(self.truth, videos)
 
-    def write(
-        self, predictions: Sequence[Prediction], failed: Mapping[str, str], known: Truth | None
-    ) -> None:
-        """Write what was asked for; pages and pictures only where there is a prediction."""
-        if self.json_path is not None:
-            found = [prediction.to_dict() for prediction in predictions]
-            write_json(self.json_path, {"model": self.model, "predictions": found, "failed": dict(failed)})
+    @property
+    def are_drawn(self) -> bool:
+        """Are the predictions needed when all videos are done?"""
+        return self.report is not None or self.pictures is not None
+
+    def draw(self, predictions: Sequence[Prediction], known: Truth | None) -> None:
+        """Write the page and the pictures that were asked for, where there is a prediction."""
         if self.report is not None and predictions:
             write_report(predictions, self.report, {"model": self.model})
             say(f"report: {self.report}")
@@ -75,20 +76,28 @@ class Outputs:
 
 
 def predict_all(
-    model: Model, videos: Sequence[Path], segments: int | None, *, say_lines: bool
-) -> tuple[list[Prediction], dict[str, str]]:
-    """The predictions of the videos that can be read, and what is wrong with the others, by their paths."""
+    model: Model, videos: Sequence[Path], segments: int | None, results: JsonResults, *, keep: bool
+) -> tuple[list[Prediction], int]:
+    """Predict videos and hand out each one's results as they come.
+
+    Returns:
+        The predictions of the videos that can be read, if they are to be kept, and the number of the others.
+    """
     predictions: list[Prediction] = []
-    failed: dict[str, str] = {}
+    num_failed = 0
     for video in track(videos, len(videos), "predicting"):
         try:
-            predictions.append(model.predict(video, segments=segments))
+            found = model.predict(video, segments=segments)
         except VideoError as error:
-            failed[str(video)] = str(error)
+            num_failed += 1
+            results.fail(str(video), str(error))
             say(f"attcell: {error}")
             continue
-        for note in predictions[-1].notes:
+        for note in found.notes:
             say(f"{video}: {note}")
-        if say_lines:
-            print(prediction_line(predictions[-1]), flush=True)
-    return predictions, failed
+        results.add(found.to_dict())
+        if not results.to_stdout:
+            print(prediction_line(found), flush=True)
+        if keep:
+            predictions.append(found)
+    return predictions, num_failed

@@ -69,10 +69,11 @@ class TestVideos:
             "predict", "empty.mp4", video, "sound.wav", "--model", model, "--json", "-", "--report", "p.html",
             status=1,
         )  # fmt: skip
-        content = json.loads(done.stdout)
-        assert [found["video"] for found in content["predictions"]] == [str(video)]
-        assert list(content["failed"]) == ["empty.mp4", "sound.wav"]
-        assert content["failed"]["empty.mp4"].startswith("empty.mp4: the file is empty")
+        empty, found, sound = map(json.loads, done.stdout.splitlines())
+        assert [of["video"] for of in (empty, found, sound)] == ["empty.mp4", str(video), "sound.wav"]
+        assert empty["error"].startswith("empty.mp4: the file is empty")
+        assert found["labels"]
+        assert "error" in sound
         assert (tmp_path / "p.html").is_file()
 
     def test_fewer_frames_than_segments_where_the_recipe_refuses_that(self, attcell: Run, mine, video):

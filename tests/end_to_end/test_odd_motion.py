@@ -82,7 +82,7 @@ def numbers(content: Any) -> list[float]:
 @pytest.mark.parametrize("video", ODD, indirect=True)
 def test_it_is_predicted_with_all_streams(attcell: Run, model, video):
     done = attcell("predict", video, "--model", model, "--json", "-", "--report", "page.html")
-    (found,) = json.loads(done.stdout)["predictions"]
+    found = json.loads(done.stdout)
     assert np.isfinite(numbers(found)).all()
     assert sum(found["scores"]) == pytest.approx(1, abs=1e-5)
     assert sum(found["temporal_attention"]) == pytest.approx(1, abs=1e-5)
@@ -180,7 +180,7 @@ def test_frames_that_change_their_size_become_one_size(attcell: Run, model, tmp_
     first.write_bytes(first.read_bytes() + second.read_bytes())
     second.unlink()
     done = attcell("predict", first, "--model", model, "--json", "-")
-    (found,) = json.loads(done.stdout)["predictions"]
+    found = json.loads(done.stdout)
     assert np.isfinite(numbers(found)).all()
     done = attcell("extract", "flow", "videos", "flow", *QUICK)
     flow = open_flow(tmp_path / "flow" / "run" / "a")

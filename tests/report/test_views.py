@@ -33,7 +33,7 @@ def test_streams_come_with_their_scales(make_prediction) -> None:
         ("mean of the streams", None),
     ]
     assert view.has_flow
-    frame, moved = view.segments[0].streams
+    frame, moved, _ = view.segments[0].streams
     assert (frame.flow, frame.alt) == (None, "")
     assert moved.alt == "Flow at 00:03.2. The fastest part moves 3.0 pixels a frame up."
     assert not video_view(make_prediction(streams=("frame", "flow")), "x").has_flow
