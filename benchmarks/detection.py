@@ -36,7 +36,7 @@ from benchmarks.machine import machine
 
 RESULTS = Path(__file__).parent / "results"
 VIDEOS = {"train": 60, "val": 10, "test": 20}
-FIRST_SEED = 400  # not among the seeds that the generator, the recipes and the rules were tried with
+FIRST_SEED = 401  # not among the seeds that the generator, the recipes and the rules were tried with
 STREAMS = ("frame", "flow")
 EPOCHS = {"frame": 25, "flow": 10}
 KINDS = ("stan", "san")

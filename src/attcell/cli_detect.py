@@ -36,15 +36,20 @@ def detect(
     rule: Annotated[
         Rule,
         typer.Option(
-            help="relative: attention between the video's least and largest; paper: STAN's rule to the "
-            "letter; sigmoid: the same on the attention's sigmoid; classes: no attention; stpn: STPN's."
+            help="relative: attention between the video's least and largest, times class score; classes: the "
+            "same without attention; stpn: STPN's; paper: STAN's to the letter; sigmoid: the same on σ(k)."
         ),
     ] = Rule.relative,
     every: Annotated[
         int | None, typer.Option(min=1, help="Frames from one sample to the next; by default 5.")
     ] = None,
-    attention_threshold: Annotated[float | None, typer.Option(help="In place of the rule's own.")] = None,
-    class_threshold: Annotated[float | None, typer.Option(help="In place of the rule's own.")] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="Of relative, classes and stpn, in place of the rule's own.")
+    ] = None,
+    attention_threshold: Annotated[
+        float | None, typer.Option(help="Of paper and sigmoid, in place of the rule's own.")
+    ] = None,
+    class_threshold: Annotated[float | None, typer.Option(help="The same.")] = None,
     length_normalised: Annotated[
         bool, typer.Option("--length-normalised", help="Score an action by a mean, not a sum.")
     ] = False,
@@ -76,7 +81,7 @@ def detect(
     from attcell.report.lines import detection_lines
     from attcell.report.page import write_report
 
-    choice = RuleChoice(rule.value, attention_threshold, class_threshold, length_normalised)
+    choice = RuleChoice(rule.value, threshold, attention_threshold, class_threshold, length_normalised)
     check_outputs([Path(file) for file in (report, json_path) if file not in (None, "-")], videos)
     results = DetectionResults(json_path, model, format_.value, class_numbers)
     loaded = load(model).to(best_device())
@@ -122,8 +127,7 @@ def calibrate(
 ) -> None:
     """Learn what detection needs from the training videos' labels: its thresholds, and a segment classifier.
 
-    No times of actions are asked for. Without it ``attcell detect`` takes an action to be where attention is
-    above the video's mean.
+    No times of actions are asked for. Without it ``attcell detect`` takes a threshold of 0.2.
 
     Example: attcell calibrate runs/mine/model
     """
@@ -136,7 +140,7 @@ def calibrate(
     loaded = load(model).to(best_device())
     found = calibrate_model(loaded.saved, model, data, root, every)
     print(
-        f"learnt from {found.num_videos} videos: attention above {found.attention_threshold:.2f} of its "
-        f"range in a video, class score above {found.class_threshold:.2f} (without attention "
-        f"{found.class_threshold_alone:.2f})"
+        f"learnt from {found.num_videos} videos: an action is where relative attention × class score is "
+        f"above {found.threshold:.2f}; without attention, where the class score is above "
+        f"{found.threshold_alone:.2f}"
     )

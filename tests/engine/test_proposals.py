@@ -10,13 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as some
 
-from attcell.engine.proposals import DetectionRule, attention_of, find_actions, runs
-from attcell.engine.stpn import find_by_activation
+from attcell.engine.proposals import (
+    ActivationRule,
+    GroupRule,
+    attention_of,
+    find_by_activation,
+    find_by_groups,
+    runs,
+)
 from attcell.records import Detection, Track
 
 LABELS = ("run", "sit")
-PAPER = DetectionRule("raw", 0.01, "separate", 0.4)
-RELATIVE = DetectionRule("relative", 0.5, "own", 0.4, with_video_score=True)
+PAPER = GroupRule("raw", 0.01, 0.4)
+RELATIVE = ActivationRule("relative", 0.2)
 EVEN = np.array([0.5, 0.5])
 
 
@@ -60,7 +66,7 @@ def test_the_papers_rule_is_its_words(k, data):
     shares = st.sampled_from([0.0, 0.2, 0.4, 0.6, 1.0])
     first = data.draw(some.arrays(np.float64, len(k), elements=shares))
     of = track(k, np.zeros((len(k), 2)), np.stack([first, 1 - first], axis=1))
-    found, expected = find_actions(of, LABELS, EVEN, PAPER), slow_paper(of)
+    found, expected = find_by_groups(of, LABELS, PAPER), slow_paper(of)
     assert len(found) == len(expected)
     key = lambda one: (one.label, one.start_seconds)  # noqa: E731
     for one, other in zip(sorted(found, key=key), sorted(expected, key=key), strict=True):
@@ -73,47 +79,65 @@ def test_the_papers_rule_is_its_words(k, data):
 
 
 @settings(max_examples=100, deadline=None)
-@given(values, st.floats(-50, 50), st.sampled_from([0.2, 0.5, None]), st.data())
-def test_no_constant_added_to_the_scores_changes_what_the_default_finds(k, shift, bar, data):
-    own = data.draw(some.arrays(np.float64, (len(k), 2), elements=st.floats(0, 1)))
-    rule = replace(RELATIVE, attention_threshold=bar)
-    found = find_actions(track(k, own), LABELS, EVEN, rule)
-    shifted = find_actions(track(k + shift, own), LABELS, EVEN, rule)
-    places = [(of.label, of.start_seconds, of.end_seconds) for of in found]
-    assert sorted(places) == sorted((of.label, of.start_seconds, of.end_seconds) for of in shifted)
-    np.testing.assert_allclose(
-        sorted(of.score for of in found), sorted(of.score for of in shifted), rtol=1e-6, atol=1e-9
-    )
+@given(values, st.integers(-50, 50), st.booleans(), st.data())
+def test_no_constant_added_to_the_scores_changes_what_the_default_finds(k, shift, mean, data):
+    own = data.draw(some.arrays(np.float64, (len(k), 2), elements=st.sampled_from([0.0, 0.3, 0.55, 0.9])))
+    rule = replace(RELATIVE, threshold=0.2345, length_normalised=mean)
+    found = find_by_activation(track(k, own), LABELS, EVEN, rule)
+    shifted = find_by_activation(track(k + shift, own), LABELS, EVEN, rule)
+    assert len(found) == len(shifted)
+    key = lambda of: (of.label, of.start_seconds)  # noqa: E731
+    for one, other in zip(sorted(found, key=key), sorted(shifted, key=key), strict=True):
+        assert (one.label, one.start_seconds, one.end_seconds) == (
+            other.label,
+            other.start_seconds,
+            other.end_seconds,
+        )
+        assert one.score == pytest.approx(other.score, rel=1e-6)
 
 
 def test_the_papers_rule_depends_on_such_a_constant():
     of = track([1.0, 0.5, 1.0], [[1, 0]] * 3, [[1, 0]] * 3)
-    assert len(find_actions(of, LABELS, EVEN, PAPER)) == 1
-    assert find_actions(replace(of, temporal_scores=of.temporal_scores - 2), LABELS, EVEN, PAPER) == []
+    assert len(find_by_groups(of, LABELS, PAPER)) == 1
+    assert find_by_groups(replace(of, temporal_scores=of.temporal_scores - 2), LABELS, PAPER) == []
 
 
-def test_what_an_action_scores():
-    of = track([0, 2, 1, 0], [[0.9, 0.1], [0.8, 0.2], [0.6, 0.4], [0.9, 0.1]])
-    rule = replace(RELATIVE, attention_threshold=0.4)
-    (one,) = find_actions(of, LABELS, np.array([0.25, 0.75]), rule)
-    assert one == Detection("run", 11.0, 13.0, pytest.approx(0.25 * (0.8 + 0.5 * 0.6)))
-    (one,) = find_actions(of, LABELS, np.array([0.25, 0.75]), replace(rule, length_normalised=True))
-    assert one.score == pytest.approx(0.25 * (0.8 + 0.5 * 0.6) / 2)
-    (one,) = find_actions(of, LABELS, np.array([0.25, 0.75]), replace(rule, with_video_score=False))
-    assert one.score == pytest.approx(0.8 + 0.5 * 0.6)
+def test_what_a_group_scores():
+    of = track([0, 2, 1, 0], [[0, 0]] * 4, [[0.9, 0.1], [0.8, 0.2], [0.6, 0.4], [0.9, 0.1]])
+    (one,) = find_by_groups(of, LABELS, PAPER)
+    assert one == Detection("run", 11.0, 13.0, pytest.approx(2 * 0.8 + 0.6))
+    (one,) = find_by_groups(of, LABELS, replace(PAPER, length_normalised=True))
+    assert one.score == pytest.approx((2 * 0.8 + 0.6) / 2)
 
 
-def test_without_attention_every_sample_is_taken():
-    flat = track([0, 0, 0], [[0.9, 0.1], [0.2, 0.1], [0.9, 0.1]])
-    for rule in (replace(RELATIVE, attention="none"), RELATIVE, replace(RELATIVE, attention_threshold=None)):
-        found = find_actions(flat, LABELS, EVEN, rule)
-        assert [(of.start_seconds, of.end_seconds) for of in found] == [(10, 11), (12, 13)]
+def test_what_lies_above_the_line_between_samples_and_what_it_scores():
+    of = track([0, 2, 0, 0], [[1, 0]] * 4)  # the product is 0, 1, 0, 0 at 10, 11, 12 and 13 s
+    (one,) = find_by_activation(of, LABELS, np.array([0.25, 0.75]), replace(RELATIVE, threshold=0.5))
+    height = [0.6, 0.8, 1, 0.8, 0.6]
+    assert (one.label, one.start_seconds, one.end_seconds) == ("run", *map(pytest.approx, (10.6, 11.6)))
+    assert one.score == pytest.approx(0.25 * sum(height) / 5)
+    mean = replace(RELATIVE, threshold=0.5, length_normalised=True, with_video_score=False)
+    (one,) = find_by_activation(of, LABELS, np.array([0.25, 0.75]), mean)
+    assert one.score == pytest.approx(np.mean(height))
 
 
-def test_the_mean_is_the_bar_where_there_is_no_other():
-    of = track([0, 1, 10, 1], [[0.9, 0.1]] * 4)
-    (one,) = find_actions(of, LABELS, EVEN, replace(RELATIVE, attention_threshold=None))
-    assert (one.start_seconds, one.end_seconds) == (12, 13)
+def test_without_attention_every_sample_counts_by_its_class_score():
+    flat = track([3, 3, 3], [[0.9, 0.1], [0.0, 0.1], [0.9, 0.1]])
+    for attention in ("none", "relative"):
+        rule = ActivationRule(attention, 0.5)
+        found = find_by_activation(flat, LABELS, EVEN, rule)
+        times = [(of.start_seconds, of.end_seconds) for of in found]
+        assert times == [(10.0, pytest.approx(10.6)), (pytest.approx(11.6), 13.0)]
+
+
+def test_the_last_sample_holds_to_its_end():
+    (one,) = find_by_activation(track([1.0], [[0.9, 0.1]]), LABELS, EVEN, ActivationRule("none", 0.5))
+    assert (one.start_seconds, one.end_seconds) == (10, 11)
+
+
+def test_classes_that_the_video_has_not_are_left_out():
+    of, rule = track([1.0, 2.0], [[1, 1]] * 2), ActivationRule("none", 0.5, video_threshold=0.1)
+    assert {one.label for one in find_by_activation(of, LABELS, np.array([0.95, 0.05]), rule)} == {"run"}
 
 
 def test_attention_stays_finite():
@@ -124,13 +148,3 @@ def test_attention_stays_finite():
 def test_runs():
     assert runs(np.array([True, True, False, True])) == [(0, 2), (3, 4)]
     assert runs(np.array([False])) == []
-
-
-def test_stpn_thresholds_the_interpolated_map_of_classes_that_the_video_has():
-    k = [-20.0, 20, 20, -20]
-    of = track(k, [[1, 1]] * 4)
-    (one,) = find_by_activation(of, LABELS, np.array([0.95, 0.05]))
-    assert one.label == "run"
-    assert one.start_seconds == pytest.approx(10.2)  # the map is a line from 0 at 10 s to 1 at 11 s
-    assert one.end_seconds == pytest.approx(13.0)
-    assert one.score == pytest.approx(np.mean([0.2, 0.4, 0.6, 0.8, *[1] * 6, 0.8, 0.6, 0.4, 0.2]))

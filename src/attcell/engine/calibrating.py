@@ -82,43 +82,26 @@ def fit_classifier(videos: Sequence[Watched], num_classes: int) -> tuple[torch.T
     return torch.from_numpy(weight).float(), torch.from_numpy(bias).float()
 
 
-def two_groups(values: Float[np.ndarray, " n"]) -> float:
-    """Where values fall best into a low and a high group: the largest variance between them (Otsu 1979)."""
-    ordered = np.sort(values.astype(np.float64))
-    low = np.arange(1, len(ordered))
-    sums = np.cumsum(ordered)
-    between = (
-        low * (len(ordered) - low) * (sums[:-1] / low - (sums[-1] - sums[:-1]) / (len(ordered) - low)) ** 2
-    )
-    at = int(between.argmax())
-    return float(ordered[at] + ordered[at + 1]) / 2
+def best_threshold(videos: Sequence[Watched], *, attended: bool) -> float:
+    """What best tells a video's own classes from the others: the largest F1 of being above it.
 
-
-def telling_apart(own: Float[np.ndarray, " n"], others: Float[np.ndarray, " m"]) -> float:
-    """The class score that best tells a video's own classes from others: the largest F1 of being above."""
-    bars = np.arange(1, 100) / 100
-    right = np.array([(own > bar).sum() for bar in bars])
-    wrong = np.array([(others > bar).sum() for bar in bars])
-    return float(bars[(2 * right / (right + wrong + len(own))).argmax()])
-
-
-def class_bar(videos: Sequence[Watched], attention_bar: float) -> float:
-    """The class threshold on the samples whose attention is above a bar."""
+    It is held against the class scores of all samples, times their attention if ``attended``.
+    """
     own, others = [], []
     for of in videos:
-        kept = of.scores[of.attention > attention_bar]
-        is_own = np.isin(np.arange(kept.shape[1]), of.labels)
-        own.append(kept[:, is_own].ravel())
-        others.append(kept[:, ~is_own].ravel())
-    return telling_apart(np.concatenate(own), np.concatenate(others))
+        worth = of.scores * (of.attention[:, None] if attended else 1)
+        is_own = np.isin(np.arange(worth.shape[1]), of.labels)
+        own.append(worth[:, is_own].ravel())
+        others.append(worth[:, ~is_own].ravel())
+    all_own, all_others = np.concatenate(own), np.concatenate(others)
+    bars = np.arange(1, 100) / 100
+    right = np.array([(all_own > bar).sum() for bar in bars])
+    wrong = np.array([(all_others > bar).sum() for bar in bars])
+    return float(bars[(2 * right / (right + wrong + len(all_own))).argmax()])
 
 
 def calibrate(model: SavedModel, records: Sequence[VideoRecord], every: int) -> Calibration:
     """Fit the segment classifier and choose the thresholds, from videos and their labels alone.
-
-    The attention threshold is where the relative attention of all samples falls best into two groups. The
-    class threshold is the one that best tells, on the samples above it, a video's own classes from the
-    others.
 
     Args:
         model: its network decides the device.
@@ -141,13 +124,11 @@ def calibrate(model: SavedModel, records: Sequence[VideoRecord], every: int) -> 
     if len(shown) < 2:
         raise DataError(f"the training videos are of {len(shown)} classes; at least 2 are needed")
     weight, bias = fit_classifier(watched, len(model.labels))
-    attention_bar = two_groups(np.concatenate([of.attention for of in watched]))
     return Calibration(
         weight,
         bias,
-        attention_threshold=attention_bar,
-        class_threshold=class_bar(watched, attention_bar),
-        class_threshold_alone=class_bar(watched, -1.0),
+        threshold=best_threshold(watched, attended=True),
+        threshold_alone=best_threshold(watched, attended=False),
         num_videos=len(watched),
         every=every,
     )

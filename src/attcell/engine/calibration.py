@@ -25,18 +25,16 @@ class Calibration:
     Attributes:
         weight: (A, MD) of the separate segment classifier on f_att^t, a linear softmax.
         bias: (A,)
-        attention_threshold: on the relative attention (0 to 1 in each video).
-        class_threshold: on the class scores of the network's own classifier, of samples that this keeps.
-        class_threshold_alone: the same where attention keeps every sample.
+        threshold: of relative attention × class score of the network's own classifier.
+        threshold_alone: of the class score alone.
         num_videos: training videos it was learnt from.
         every: frames from one sample to the next.
     """
 
     weight: Float[Tensor, "A MD"]
     bias: Float[Tensor, " A"]
-    attention_threshold: float
-    class_threshold: float
-    class_threshold_alone: float
+    threshold: float
+    threshold_alone: float
     num_videos: int
     every: int
 
@@ -50,9 +48,8 @@ def write_calibration(folder: Path, found: Calibration, weights: str) -> None:
     """Write it beside a model, whole or not at all; ``weights`` is the digest of the model's weights."""
     figures = {
         "format": _FORMAT,
-        "attention_threshold": found.attention_threshold,
-        "class_threshold": found.class_threshold,
-        "class_threshold_alone": found.class_threshold_alone,
+        "threshold": found.threshold,
+        "threshold_alone": found.threshold_alone,
         "num_videos": found.num_videos,
         "every": found.every,
     }
@@ -83,9 +80,8 @@ def read_calibration(folder: Path, weights: str, shape: tuple[int, int]) -> Cali
         found = Calibration(
             weight,
             bias,
-            float(figures["attention_threshold"]),
-            float(figures["class_threshold"]),
-            float(figures["class_threshold_alone"]),
+            float(figures["threshold"]),
+            float(figures["threshold_alone"]),
             int(figures["num_videos"]),
             int(figures["every"]),
         )

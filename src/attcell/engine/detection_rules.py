@@ -7,17 +7,19 @@ from typing import Literal, get_args
 
 from attcell.arguments import shown
 from attcell.engine.calibration import Calibration
-from attcell.engine.proposals import DetectionRule, find_actions
-from attcell.engine.stpn import find_by_activation
+from attcell.engine.proposals import ActivationRule, GroupRule, find_by_activation, find_by_groups
 from attcell.errors import CallError
 from attcell.records import Detection, Prediction
 
 RuleName = Literal["relative", "paper", "sigmoid", "classes", "stpn"]
 RULES: tuple[RuleName, ...] = get_args(RuleName)
+GROUPING = ("paper", "sigmoid")
 
 # The paper's own: raw k above 0.01, and a separate classifier's score above 0.4.
-PAPER = DetectionRule("raw", 0.01, "separate", 0.4)
+PAPER = GroupRule("raw", 0.01, 0.4)
 SIGMOID = replace(PAPER, attention="sigmoid", attention_threshold=0.5)
+STPN = ActivationRule("sigmoid", 0.05, video_threshold=0.1, length_normalised=True, with_video_score=False)
+UNCALIBRATED = 0.2  # of relative attention × class score
 
 
 @dataclass(frozen=True)
@@ -25,16 +27,18 @@ class RuleChoice:
     """What a user asked for.
 
     Attributes:
-        name: ``relative``, the default: k between the video's least and largest, the network's own
-            classifier, and scores multiplied by the video's; no constant added to k changes it. ``paper``:
-            the paper's rule to the letter. ``sigmoid``: the same with σ(k) above 0.5. ``classes``: the
-            default without attention. ``stpn``: STPN's procedure.
-        attention_threshold: in place of the rule's own.
-        class_threshold: in place of the rule's own.
+        name: ``relative``, the default: attention between the video's least and largest k, times the class
+            score of the network's own classifier, above a threshold, and scores times the class's score for
+            the video; no constant added to k changes it. ``classes``: the same without attention. ``stpn``:
+            STPN's procedure. ``paper``: STAN's rule to the letter. ``sigmoid``: the same with σ(k) above 0.5.
+        threshold: of relative, classes and stpn, in place of the rule's own.
+        attention_threshold: of paper and sigmoid, in place of the rule's own.
+        class_threshold: the same.
         length_normalised: a found action scores a mean, not a sum.
     """
 
     name: str = "relative"
+    threshold: float | None = None
     attention_threshold: float | None = None
     class_threshold: float | None = None
     length_normalised: bool = False
@@ -42,19 +46,15 @@ class RuleChoice:
     def __post_init__(self) -> None:
         if self.name not in RULES:
             raise CallError(f"rule is {shown(self.name)}; allowed: {', '.join(RULES)}")
-        for name in ("attention_threshold", "class_threshold"):
+        foreign = ("threshold",) if self.name in GROUPING else ("attention_threshold", "class_threshold")
+        for name in ("threshold", "attention_threshold", "class_threshold"):
             value = getattr(self, name)
-            if value is not None and not (isinstance(value, int | float) and -1e9 < value < 1e9):
-                raise CallError(f"{name} is {shown(value)}; give a number")
-        given = {
-            "attention_threshold": self.attention_threshold is not None,
-            "class_threshold": self.class_threshold is not None,
-            "length_normalised": self.length_normalised,
-        }
-        useless = {"stpn": tuple(given), "classes": ("attention_threshold",)}.get(self.name, ())
-        for name in useless:
-            if given[name]:
+            if value is None:
+                continue
+            if name in foreign:
                 raise CallError(f"rule {self.name} takes no {name}; leave it out, or choose another rule")
+            if isinstance(value, bool) or not (isinstance(value, int | float) and -1e9 < value < 1e9):
+                raise CallError(f"{name} is {shown(value)}; give a number")
 
 
 def find(prediction: Prediction, choice: RuleChoice, calibration: Calibration | None) -> list[Detection]:
@@ -63,44 +63,49 @@ def find(prediction: Prediction, choice: RuleChoice, calibration: Calibration | 
     Raises:
         CallError: a rule with a separate classifier, and the model was not calibrated.
     """
-    track = prediction.track
+    track, labels = prediction.track, prediction.labels
     assert track is not None, "the video was watched"
-    if choice.name == "stpn":
-        return find_by_activation(track, prediction.labels, prediction.scores)
-    rule = rule_of(choice, calibration, len(prediction.labels))
-    return find_actions(track, prediction.labels, prediction.scores, rule)
+    rule = rule_of(choice, calibration, len(labels))
+    if isinstance(rule, GroupRule):
+        return find_by_groups(track, labels, rule)
+    return find_by_activation(track, labels, prediction.scores, rule)
 
 
-def rule_of(choice: RuleChoice, calibration: Calibration | None, num_classes: int) -> DetectionRule:
+def rule_of(
+    choice: RuleChoice, calibration: Calibration | None, num_classes: int
+) -> GroupRule | ActivationRule:
     """The rule with its thresholds, for a model of so many classes.
 
-    Without a calibration attention is held against the video's mean, and a class score against twice what
-    chance gives, at most 0.5.
+    Without a calibration the default's threshold is 0.2, and that of class scores alone twice what chance
+    gives, at most 0.5.
 
     Raises:
         CallError: a rule with a separate classifier, and there is no calibration.
     """
     refuse_choice(choice, calibration)
-    if choice.name in ("paper", "sigmoid"):
-        rule = PAPER if choice.name == "paper" else SIGMOID
+    if choice.name in GROUPING:
+        group = PAPER if choice.name == "paper" else SIGMOID
+        attention, score = choice.attention_threshold, choice.class_threshold
+        return replace(
+            group,
+            attention_threshold=group.attention_threshold if attention is None else attention,
+            class_threshold=group.class_threshold if score is None else score,
+            length_normalised=choice.length_normalised,
+        )
+    if choice.name == "stpn":
+        rule = STPN
     elif choice.name == "classes":
-        bar = min(0.5, 2 / num_classes) if calibration is None else calibration.class_threshold_alone
-        rule = DetectionRule("none", None, "own", bar, with_video_score=True)
+        alone = min(0.5, 2 / num_classes) if calibration is None else calibration.threshold_alone
+        rule = ActivationRule("none", alone)
     else:
-        bar = min(0.5, 2 / num_classes) if calibration is None else calibration.class_threshold
-        attention = None if calibration is None else calibration.attention_threshold
-        rule = DetectionRule("relative", attention, "own", bar, with_video_score=True)
-    changes = {
-        name: value
-        for name in ("attention_threshold", "class_threshold")
-        if (value := getattr(choice, name)) is not None
-    }
-    return replace(rule, length_normalised=choice.length_normalised, **changes)
+        rule = ActivationRule("relative", UNCALIBRATED if calibration is None else calibration.threshold)
+    rule = replace(rule, length_normalised=choice.length_normalised or rule.length_normalised)
+    return rule if choice.threshold is None else replace(rule, threshold=choice.threshold)
 
 
 def refuse_choice(choice: RuleChoice, calibration: Calibration | None) -> None:
     """Raise a CallError for a rule with a separate classifier if the model was not calibrated."""
-    if choice.name in ("paper", "sigmoid") and calibration is None:
+    if choice.name in GROUPING and calibration is None:
         raise CallError(
             f"rule {choice.name} needs a segment classifier, and this model has none; run attcell calibrate "
             "MODEL first, or choose the rule relative"
@@ -109,14 +114,15 @@ def refuse_choice(choice: RuleChoice, calibration: Calibration | None) -> None:
 
 def words(choice: RuleChoice, calibration: Calibration | None, num_classes: int) -> str:
     """The rule with its thresholds, for people."""
-    if choice.name == "stpn":
-        return "stpn"
     rule = rule_of(choice, calibration, num_classes)
-    bar = "the video's mean" if rule.attention_threshold is None else f"{rule.attention_threshold:.2f}"
-    attention = "no attention" if rule.attention == "none" else f"{rule.attention} attention above {bar}"
+    attention = {"none": "", "sigmoid": "σ(k)", "raw": "k", "relative": "relative attention"}[rule.attention]
     score = "mean" if rule.length_normalised else "sum"
-    whose = "the segment classifier's" if rule.classifier == "separate" else "the network's"
-    return (
-        f"{choice.name}: {attention}, {whose} class score above {rule.class_threshold:.2f}, {score} of class "
-        f"score × attention{' × score of the whole video' if rule.with_video_score else ''}"
-    )
+    if isinstance(rule, GroupRule):
+        return (
+            f"{choice.name}: {attention} above {rule.attention_threshold:g} and the segment classifier's "
+            f"score above {rule.class_threshold:g}; {score} of their product"
+        )
+    product = f"{attention} × class score" if attention else "class score"
+    whole = ", times the class's score for the video" if rule.with_video_score else ""
+    chosen = " (not calibrated)" if calibration is None and choice.name != "stpn" else ""
+    return f"{choice.name}: {product} above {rule.threshold:.2f}{chosen}; its {score}{whole}"

@@ -56,6 +56,7 @@ class Model(ModelHubMixin):
         *,
         rule: str = "relative",
         every: int | None = None,
+        threshold: float | None = None,
         attention_threshold: float | None = None,
         class_threshold: float | None = None,
         length_normalised: bool = False,
@@ -67,15 +68,16 @@ class Model(ModelHubMixin):
             rule: relative, paper, sigmoid, classes or stpn
                 (:class:`~attcell.engine.detection_rules.RuleChoice` says what they are).
             every: frames from one sample to the next; by default what the model was calibrated with, or 5.
-            attention_threshold: in place of the rule's own.
-            class_threshold: in place of the rule's own.
+            threshold: of relative, classes and stpn, in place of the rule's own.
+            attention_threshold: of paper and sigmoid, in place of the rule's own.
+            class_threshold: the same.
             length_normalised: a found action scores a mean, not a sum.
 
         Raises:
             CallError: a rule or a number that is not allowed, or a model that cannot detect.
             VideoError: the file cannot be read.
         """
-        choice = RuleChoice(rule, attention_threshold, class_threshold, length_normalised)
+        choice = RuleChoice(rule, threshold, attention_threshold, class_threshold, length_normalised)
         path = path_of(video, "video", "long.mp4")
         return list(detect_video(self.saved, path, choice, every).detections or ())
 
