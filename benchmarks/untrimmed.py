@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 from attcell.config import check_recipe
+from attcell.data.box_truth import generated_boxes
 from attcell.data.synth.truth import read_truth
 from attcell.data.synth.write import write_dataset
 from attcell.demo import TRIMMED, attention_recipe, backbone_recipe
@@ -70,17 +71,15 @@ def run(out: Path, kind: str, seed: int) -> dict[str, object]:
     trained = _train(values, seed, folder / kind)
     model = load(trained).to(best_device())
     evaluation = evaluate_model(model.saved, listing_of(model.saved, "test"), device=best_device())
-    truth = read_truth(videos)
-    found = (
-        (model.predict(videos / name), video)
-        for name, video in truth.videos.items()
-        if name.startswith("test/")
-    )
+    truth = generated_boxes(read_truth(videos))
+    found = [
+        (model.predict(videos / name), video) for name, video in truth.items() if name.startswith("test/")
+    ]
     row = {
         "kind": kind,
         "seed": seed,
         **evaluation.figures(),
-        **asdict(attention_figures(found, truth)),
+        **asdict(attention_figures(found)),
     }
     print(row, flush=True)
     return row

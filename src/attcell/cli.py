@@ -272,7 +272,7 @@ def predict(
     ] = None,
     truth: Annotated[
         Path | None,
-        typer.Option(help="The generated set that the videos are of: its boxes go into NAME-mean."),
+        typer.Option(help="A generated set, UCF101-24's .mat or a JSON of boxes, which go into NAME-mean."),
     ] = None,
 ) -> None:
     """Predict the class of videos, and show where and when the network looked.

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attcell.cli_results import JsonResults
-from attcell.data.synth.truth import Truth, truth_of_files
+from attcell.data.box_truth import BoxedVideo, read_boxes, video_named
+from attcell.data.synth.truth import FILE_NAME
 from attcell.engine.model import Model
 from attcell.errors import CallError, VideoError
 from attcell.files import check_output, check_outputs
@@ -21,7 +22,7 @@ from attcell.report.pictures import write_pictures
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where the predictions of ``model`` go; ``truth`` is the generated set that the videos are of."""
+    """Where the predictions of ``model`` go; ``truth`` says where their actions are."""
 
     model: str
     json_path: str | None
@@ -52,16 +53,33 @@ class Outputs:
                 "leave it out"
             )
 
-    def known_boxes(self, videos: Sequence[Path]) -> Truth | None:
-        """The truth of the videos, if there is one."""
-        return None if self.truth is None else truth_of_files(self.truth, videos)
+    def known_boxes(self, videos: Sequence[Path]) -> dict[str, BoxedVideo] | None:
+        """Where the actions of the videos are, if that is known.
+
+        Raises:
+            CallError: a video that is not among those of the truth.
+        """
+        if self.truth is None:
+            return None
+        known, found = read_boxes(self.truth), {}
+        of_set = self.truth if self.truth.is_dir() else self.truth.parent
+        is_set = (of_set / FILE_NAME).exists()  # of a generated set, whose names other sets have too
+        for video in videos:
+            name = video_named(str(video.resolve()), known)
+            if name is None or (is_set and (of_set / name).resolve() != video.resolve()):
+                raise CallError(
+                    f"{video} is no video of {self.truth}; give videos whose boxes it holds, or leave "
+                    "--truth out"
+                )
+            found[str(video)] = known[name]
+        return found
 
     @property
     def are_drawn(self) -> bool:
         """Are the predictions needed when all videos are done?"""
         return self.report is not None or self.pictures is not None
 
-    def draw(self, predictions: Sequence[Prediction], known: Truth | None) -> None:
+    def draw(self, predictions: Sequence[Prediction], known: dict[str, BoxedVideo] | None) -> None:
         """Write the page and the pictures that were asked for, where there is a prediction."""
         if self.report is not None and predictions:
             write_report(predictions, self.report, {"model": self.model})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from attcell.cli_score_attention import attention
 from attcell.cli_score_detection import detection
 from attcell.errors import CallError
 
@@ -22,6 +23,7 @@ score_app = typer.Typer(
 
 
 score_app.command()(detection)
+score_app.command()(attention)
 
 
 @score_app.command()

@@ -18,6 +18,7 @@ import torch
 
 from attcell.arguments import path_of
 from attcell.config import check_recipe
+from attcell.data.box_truth import generated_boxes
 from attcell.data.synth.truth import read_truth
 from attcell.data.synth.write import write_dataset
 from attcell.engine.build import build_network
@@ -187,12 +188,12 @@ def _test(model: Model, folder: Path) -> Evaluation:
 
 def _predict(model: Model, videos: Path, out: Path) -> Path:
     """Predict some test videos of each class; the page shows the first."""
-    truth = read_truth(videos)
+    truth = generated_boxes(read_truth(videos))
     paths = sorted(path for path in (videos / "test").glob("*/*.mp4") if int(path.stem) < PREDICTED)
     found: list[tuple[Prediction, Any]] = []
     for path in track(paths, len(paths), "predicting"):
-        found.append((model.predict(path), truth.videos[path.relative_to(videos).as_posix()]))
-    figures = {stream: attention_figures(found, truth, stream) for stream in BACKBONES}
+        found.append((model.predict(path), truth[path.relative_to(videos).as_posix()]))
+    figures = {stream: attention_figures(found, stream) for stream in BACKBONES}
     peaks = ", ".join(f"{100 * of.pointing:.0f} % ({stream})" for stream, of in figures.items())
     one = figures["frame"]  # where chance lies, and the temporal attention, are the same for all
     print(

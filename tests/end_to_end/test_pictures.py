@@ -52,8 +52,7 @@ def test_what_is_wrong_is_said_before_work_and_nothing_is_written(
         ([some[0], "--pictures", "file"], "file is a file; name a folder to write to"),
         (
             [some[0], mine, "--pictures", "looks", "--truth", videos],
-            f"{mine} is no video of the generated set in {videos}; give videos of this set, or leave its "
-            "truth out",
+            f"{mine} is no video of {videos}; give videos whose boxes it holds, or leave --truth out",
         ),
     ):
         done = attcell("predict", *words, "--model", model, status=2)
@@ -67,7 +66,7 @@ def test_what_is_wrong_is_said_before_work_and_nothing_is_written(
         done = attcell("predict", *words, "--model", model, status=2)
         assert (done.stdout, done.stderr) == ("", f"attcell: {name} {twice}\n")
     done = attcell(
-        "predict", some[0], "--model", model, "--pictures", "looks", "--truth", "nowhere", status=1
+        "predict", some[0], "--model", model, "--pictures", "looks", "--truth", "nowhere", status=2
     )
     assert "nowhere" in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "mine.mp4"]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from attcell.data.synth.truth import Truth, VideoTruth
-from attcell.engine.localising import action_boxes, attention_figures
+from attcell.data.box_truth import BoxedVideo
+from attcell.engine.localising import action_boxes, attention_figures, streams_of
 from attcell.records import Prediction
-
-TRUTH = Truth(kind="untrimmed", seed=0, size=(100, 50), fps=10.0, labels=("a",), videos={})
 
 
 def prediction(peaks: list[tuple[int, int]], scores: list[float]) -> Prediction:
@@ -32,16 +32,16 @@ def prediction(peaks: list[tuple[int, int]], scores: list[float]) -> Prediction:
     )
 
 
-def truth(action: list[bool]) -> VideoTruth:
+def truth(action: list[bool]) -> BoxedVideo:
     """40 frames at 10 a second; the actor stands in the upper right quarter while it acts."""
     frames = np.repeat(action, 10)
-    boxes = np.where(frames[:, None], [50.0, 0.0, 100.0, 25.0], np.nan)
-    return VideoTruth("a", 40, (), boxes, frames)
+    boxes = np.where(frames[:, None], [0.5, 0.0, 1.0, 0.5], np.nan)
+    return BoxedVideo(10.0, boxes[:, None], frames)
 
 
 def test_hits_chance_and_ranking():
     found = prediction([(0, 0), (0, 1), (1, 1), (0, 1)], [0.0, 3.0, 1.0, 2.0])
-    figures = attention_figures([(found, truth([False, True, True, False]))], TRUTH)
+    figures = attention_figures([(found, truth([False, True, True, False]))])
     assert figures.num_segments == 2
     assert figures.pointing == 0.5
     assert figures.pointing_chance == 0.25
@@ -51,7 +51,7 @@ def test_hits_chance_and_ranking():
 
 def test_a_video_that_is_all_action_ranks_nothing_and_still_points():
     found = prediction([(0, 1)] * 4, [0.0] * 4)
-    figures = attention_figures([(found, truth([True] * 4)), (found, truth([False] * 4))], TRUTH)
+    figures = attention_figures([(found, truth([True] * 4)), (found, truth([False] * 4))])
     assert (figures.pointing, figures.num_segments) == (1.0, 4)
     assert np.isnan(figures.auc)
     assert figures.num_videos == 0
@@ -59,18 +59,26 @@ def test_a_video_that_is_all_action_ranks_nothing_and_still_points():
 
 def test_a_frame_past_the_last_is_the_last():
     found = prediction([(0, 1)] * 4, [0.0, 0.0, 0.0, 1.0])
-    late = VideoTruth("a", 35, (), truth([False, False, False, True]).boxes[:35], np.arange(35) >= 30)
-    assert attention_figures([(found, late)], TRUTH).auc == pytest.approx(1.0)
+    late = BoxedVideo(10.0, truth([False, False, False, True]).boxes[:35], np.arange(35) >= 30)
+    assert attention_figures([(found, late)]).auc == pytest.approx(1.0)
 
 
-def test_boxes_are_fractions_of_the_frame_and_none_where_it_does_not_act():
+def test_mass_of_each_stream_and_of_their_mean():
     found = prediction([(0, 1)] * 4, [0.0] * 4)
-    boxes = action_boxes(found, truth([False, True, True, False]), TRUTH)
+    maps = found.spatial_attention["frame"]
+    found = replace(found, spatial_attention={"frame": maps, "flow": np.full((4, 2, 2), 0.25)})
+    pairs = [(found, truth([True] * 4))]
+    assert streams_of(pairs) == ["frame", "flow", "mean"]
+    masses = [attention_figures(pairs, name).mass for name in streams_of(pairs)]
+    assert masses == pytest.approx([0.7, 0.25, 0.475])
+    assert attention_figures(pairs, "flow").mass_chance == pytest.approx(0.25)
+
+
+def test_times_count_from_the_videos_own_start():
+    found = prediction([(0, 1)] * 4, [0.0] * 4)
+    late = replace(
+        found, segments_seconds=found.segments_seconds + 100, frame_seconds=found.frame_seconds + 100
+    )
+    boxes = action_boxes(late, truth([False, True, True, False]))[:, 0]
     acting = [0.5, 0.0, 1.0, 0.5]
     np.testing.assert_array_equal(boxes, [[np.nan] * 4, acting, acting, [np.nan] * 4])
-
-
-def test_the_box_of_an_actor_that_stands_there_without_acting_is_left_out():
-    video = VideoTruth("a", 40, (), np.tile([50.0, 0.0, 100.0, 25.0], (40, 1)), np.arange(40) >= 30)
-    boxes = action_boxes(prediction([(0, 1)] * 4, [0.0] * 4), video, TRUTH)
-    assert np.isnan(boxes).all(axis=1).tolist() == [True, True, True, False]

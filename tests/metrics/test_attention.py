@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attcell.metrics.attention import peak_in_box, pointing_chance, temporal_auc
+from attcell.metrics.attention import (
+    mass_chance,
+    mass_in_box,
+    peak_in_box,
+    pointing_chance,
+    temporal_auc,
+)
 
 WHOLE = np.array([0.0, 0.0, 1.0, 1.0])
 
@@ -71,3 +77,50 @@ def test_the_auc_is_the_share_of_pairs_in_order(segments):
         assert found == pytest.approx(np.mean(pairs))
     else:
         assert np.isnan(found)
+
+
+class TestMass:
+    def test_a_region_that_a_box_cuts_counts_by_the_part_inside(self):
+        half = np.array([0.125, 0.0, 0.5, 0.25])  # half of the region in row 0, column 0, and all of column 1
+        attention = np.zeros((4, 4))
+        attention[0, :3] = 0.4, 0.1, 0.5
+        assert mass_in_box(attention, half) == pytest.approx(0.3)
+
+    def test_overlapping_boxes_count_once_and_absent_ones_not(self):
+        boxes = np.array([[0.0, 0.0, 0.5, 1.0], [0.25, 0.0, 0.75, 1.0], [np.nan] * 4])
+        even = np.full((4, 4), 1 / 16)
+        assert mass_in_box(even, boxes) == pytest.approx(0.75)
+        assert mass_in_box(even, np.full((2, 4), np.nan)) == 0
+
+    def test_the_map_covers_only_its_area(self):
+        area = (0.25, 0.0, 0.75, 1.0)
+        box = np.array([0.0, 0.0, 0.5, 1.0])  # the left half of the area, and what is left of it
+        assert mass_in_box(np.full((4, 4), 1.0), box, area) == pytest.approx(0.5)
+        assert mass_chance(4, box, area) == pytest.approx(0.5)
+
+    @given(
+        st.integers(1, 7),
+        st.lists(st.floats(0, 1), min_size=4, max_size=4),
+        st.floats(0.05, 0.95),
+        st.integers(0, 1000),
+    )
+    def test_parts_of_a_box_add_up_and_everything_is_all(self, regions, edges, cut, seed):
+        attention = np.random.default_rng(seed).random((regions, regions)) + 1e-3
+        assert mass_in_box(attention, WHOLE) == pytest.approx(1)
+        left, right = sorted(edges[::2])
+        top, bottom = sorted(edges[1::2])
+        middle = left + cut * (right - left)
+        parts = [np.array([left, top, middle, bottom]), np.array([middle, top, right, bottom])]
+        whole = mass_in_box(attention, np.array([left, top, right, bottom]))
+        assert sum(mass_in_box(attention, part) for part in parts) == pytest.approx(whole, abs=1e-9)
+        assert mass_in_box(attention, np.stack(parts)) == pytest.approx(whole, abs=1e-9)
+        assert mass_chance(regions, np.stack(parts)) == pytest.approx(
+            (right - left) * (bottom - top), abs=1e-9
+        )
+
+
+def test_several_boxes_and_any_of_them_is_a_hit():
+    boxes = np.array([[np.nan] * 4, [0.5, 0.0, 0.75, 0.25]])
+    assert peak_in_box(peak_at(0, 2), boxes)
+    assert not peak_in_box(peak_at(0, 1), boxes)
+    assert pointing_chance(4, boxes) == 1 / 16

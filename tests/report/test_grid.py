@@ -55,8 +55,8 @@ def test_a_row_of_pictures_is_one_cell_higher(make_prediction, tmp_path: Path) -
 
 
 def test_a_box_is_drawn_where_it_is_and_only_there(make_prediction, tmp_path: Path) -> None:
-    boxes = np.full((4, 4), np.nan)
-    boxes[2] = 0.25, 0.5, 0.75, 1.0
+    boxes = np.full((4, 1, 4), np.nan)
+    boxes[2, 0] = 0.25, 0.5, 0.75, 1.0
     for name, given in (("with", boxes), ("without", None)):
         row = PictureRow("video", "", plain((128, 128, 128), 4), given)
         draw_grid(make_prediction(), [0, 1, 2, 3], [row], tmp_path / f"{name}.png")

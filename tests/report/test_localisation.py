@@ -43,8 +43,8 @@ def test_the_mean_glows_where_both_streams_look(make_prediction, tmp_path: Path)
 
 
 def test_true_boxes_are_drawn(make_prediction, tmp_path: Path) -> None:
-    boxes = np.full((4, 4), np.nan)
-    boxes[1] = 0.2, 0.2, 0.6, 0.8
+    boxes = np.full((4, 1, 4), np.nan)
+    boxes[1, 0] = 0.2, 0.2, 0.6, 0.8
     localisation_strip(make_prediction(), tmp_path / "plain.png")
     localisation_strip(make_prediction(), tmp_path / "boxes.png", boxes)
     cyan = np.array([0x22, 0xD3, 0xEE])
@@ -56,8 +56,8 @@ def test_true_boxes_are_drawn(make_prediction, tmp_path: Path) -> None:
 
 
 def test_of_many_segments_an_even_choice_keeps_its_boxes(make_prediction, tmp_path: Path) -> None:
-    boxes = np.full((20, 4), np.nan)
-    boxes[5] = 0.2, 0.2, 0.6, 0.8  # of 20, five are shown: 2, 6, 10, 14, 18
+    boxes = np.full((20, 1, 4), np.nan)
+    boxes[5, 0] = 0.2, 0.2, 0.6, 0.8  # of 20, five are shown: 2, 6, 10, 14, 18
     localisation_strip(make_prediction(num_segments=20), tmp_path / "none.png", boxes, max_segments=5)
     boxes[6] = boxes[5]
     localisation_strip(make_prediction(num_segments=20), tmp_path / "one.png", boxes, max_segments=5)
@@ -68,7 +68,7 @@ def test_bad_calls(make_prediction, tmp_path: Path) -> None:
     path = tmp_path / "strip.png"
     with pytest.raises(CallError, match="holds no spatial attention; nothing to average"):
         localisation_strip(make_prediction(spatial_attention={}), path)
-    with pytest.raises(CallError, match=r"boxes have shape \(3, 4\); 4 segments ask for \(4, 4\)"):
+    with pytest.raises(CallError, match=r"boxes have shape \(3, 4\); 4 segments ask for \(4, M, 4\)"):
         localisation_strip(make_prediction(), path, np.zeros((3, 4)))
     with pytest.raises(CallError, match="max_segments is 0"):
         localisation_strip(make_prediction(), path, max_segments=0)

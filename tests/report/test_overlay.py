@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attcell.metrics.maps import mean_maps
 from attcell.report.overlay import (
     OUTSIDE_BRIGHTNESS,
     RAMP,
     SHADE,
     attention_heat,
-    mean_maps,
     overlay,
     peak_weight,
     pixel_box,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from attcell.data.synth.truth import Truth, VideoTruth
+from attcell.data.box_truth import BoxedVideo
 from attcell.errors import CallError
 from attcell.report.pictures import picture_names, write_pictures
 
@@ -40,9 +40,8 @@ def test_two_pictures_of_each(make_prediction, tmp_path: Path) -> None:
 
 def test_the_truth_is_drawn_in_the_mean_alone(make_prediction, tmp_path: Path) -> None:
     prediction = make_prediction()
-    boxes = np.tile([10.0, 5.0, 50.0, 30.0], (120, 1))
-    video = VideoTruth("run", 120, (), boxes, np.ones(120, bool))
-    truth = Truth("trimmed", 0, (64, 36), 10.0, ("run",), {prediction.video: video})
+    boxes = np.tile([0.2, 0.2, 0.8, 0.8], (120, 1, 1))
+    truth = {prediction.video: BoxedVideo(10.0, boxes, np.ones(120, bool))}
     write_pictures([prediction], tmp_path / "with", truth)
     write_pictures([prediction], tmp_path / "without")
     for name, alike in (("attention", True), ("mean", False)):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from attcell.data.annotations import activitynet, thumos14
 from attcell.data.annotations.records import Annotation
+from attcell.data.box_truth import video_named
 from attcell.data.detections import DetectionFile, few
 from attcell.data.synth.truth import FILE_NAME, read_truth
 from attcell.errors import CallError, DataError
@@ -111,8 +112,8 @@ def matched(found: DetectionFile, truth: DetectionTruth) -> tuple[list[Detection
     without suffix. Of excluded videos nothing stays. Detections of unknown classes do not count; those in
     videos that the truth does not name, or outside of their video, count as they are.
     """
-    names = {video: _name_in(video, truth) for video in found.videos}
-    excluded = {video for video in found.videos if _among(video, truth.excluded) is not None}
+    names = {video: video_named(video, truth.durations) for video in found.videos}
+    excluded = {video for video in found.videos if video_named(video, truth.excluded) is not None}
     kept: list[Detection] = []
     faults: dict[str, list[str]] = {"class": [], "outside": []}
     strange = [video for video, name in names.items() if name is None and video not in excluded]
@@ -149,18 +150,3 @@ def matched(found: DetectionFile, truth: DetectionTruth) -> tuple[list[Detection
 
 
 _SLACK_SECONDS = 0.1  # containers' lengths and annotations' differ by a frame or two
-
-
-def _name_in(video: str, truth: DetectionTruth) -> str | None:
-    return _among(video, truth.durations)
-
-
-def _among(video: str, names: Sequence[str] | dict[str, float | None]) -> str | None:
-    """The name that a path ends with, with or without suffix."""
-    parts = video.replace("\\", "/").split("/")
-    for first in range(len(parts)):
-        end = "/".join(parts[first:])
-        for name in (end, str(PurePosixPath(end).with_suffix("")) if end.strip("./") else end):
-            if name in names:
-                return name
-    return None

@@ -6,33 +6,70 @@ import numpy as np
 from jaxtyping import Float, Int
 from sklearn.metrics import roc_auc_score
 
+Area = tuple[float, float, float, float]
+WHOLE: Area = (0.0, 0.0, 1.0, 1.0)
+
 
 def peak_in_box(
-    attention: Float[np.ndarray, "K K"],
-    box: Float[np.ndarray, "4"],
-    area: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0),
+    attention: Float[np.ndarray, "K K"], boxes: Float[np.ndarray, "*M 4"], area: Area = WHOLE
 ) -> bool:
-    """The pointing game: does the centre of the strongest region lie in the box?
+    """The pointing game: does the centre of the strongest region lie in a box?
 
     Args:
         attention: one map; of equal peaks the first counts.
-        box: left, top, right, bottom as fractions of the frame.
+        boxes: one or more of left, top, right, bottom as fractions of the frame; NaN is no box.
         area: the part of the frame that the map covers, in the same way.
     """
     row, column = np.unravel_index(attention.argmax(), attention.shape)
     x = area[0] + (column + 0.5) / attention.shape[1] * (area[2] - area[0])
     y = area[1] + (row + 0.5) / attention.shape[0] * (area[3] - area[1])
-    return bool(box[0] <= x <= box[2] and box[1] <= y <= box[3])
+    left, top, right, bottom = np.atleast_2d(boxes).T
+    return bool(((left <= x) & (x <= right) & (top <= y) & (y <= bottom)).any())
 
 
-def pointing_chance(
-    num_regions: int,
-    box: Float[np.ndarray, "4"],
-    area: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0),
-) -> float:
-    """The share of the K×K regions whose centre lies in the box: what a random peak would hit."""
+def pointing_chance(num_regions: int, boxes: Float[np.ndarray, "*M 4"], area: Area = WHOLE) -> float:
+    """The share of the K×K regions whose centre lies in a box: what a random peak would hit."""
     maps = np.eye(num_regions**2).reshape(-1, num_regions, num_regions)
-    return float(np.mean([peak_in_box(one, box, area) for one in maps]))
+    return float(np.mean([peak_in_box(one, boxes, area) for one in maps]))
+
+
+def mass_in_box(
+    attention: Float[np.ndarray, "K K"], boxes: Float[np.ndarray, "*M 4"], area: Area = WHOLE
+) -> float:
+    """The share of the attention that lies in the boxes; of a region that a box cuts, the part inside.
+
+    Args:
+        attention: one map.
+        boxes: one or more of left, top, right, bottom as fractions of the frame; where two overlap, attention
+            counts once. NaN is no box.
+        area: the part of the frame that the map covers.
+
+    Returns:
+        From 0 to 1. Even attention gives the share of the area that the boxes cover: chance.
+    """
+    boxes = np.atleast_2d(boxes)
+    boxes = boxes[~np.isnan(boxes).any(axis=1)]
+    sides = [np.linspace(area[axis], area[axis + 2], attention.shape[1 - axis] + 1) for axis in (0, 1)]
+    # Cut the area along the edges of all regions and boxes: then each piece is inside a box or outside.
+    cuts = [
+        np.unique(
+            np.clip(np.concatenate([sides[axis], boxes[:, axis], boxes[:, axis + 2]]), *sides[axis][[0, -1]])
+        )
+        for axis in (0, 1)
+    ]
+    x, y = ((edges[:-1] + edges[1:]) / 2 for edges in cuts)
+    in_x = (boxes[:, :1] < x) & (x < boxes[:, 2:3])
+    in_y = (boxes[:, 1:2] < y) & (y < boxes[:, 3:])
+    inside = (in_y[:, :, None] & in_x[:, None, :]).any(axis=0)
+    columns, rows = (np.searchsorted(sides[axis], middle) - 1 for axis, middle in ((0, x), (1, y)))
+    pieces = np.diff(cuts[1])[:, None] * np.diff(cuts[0])[None] * inside
+    region = np.diff(sides[1])[0] * np.diff(sides[0])[0]
+    return float((attention[np.ix_(rows, columns)] * pieces).sum() / region / attention.sum())
+
+
+def mass_chance(num_regions: int, boxes: Float[np.ndarray, "*M 4"], area: Area = WHOLE) -> float:
+    """The share of the area that the boxes cover: the mass of even attention in them."""
+    return mass_in_box(np.ones((num_regions, num_regions)), boxes, area)
 
 
 def temporal_auc(scores: Float[np.ndarray, " T"], is_action: Int[np.ndarray, " T"]) -> float:

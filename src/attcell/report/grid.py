@@ -36,7 +36,7 @@ class PictureRow:
         name: what stands beside it.
         detail: what stands below the name, smaller.
         pictures: one (h, w, 3) uint8 a column.
-        boxes: (columns, 4) left, top, right, bottom as fractions of the picture, drawn where they are not
+        boxes: (columns, M, 4) left, top, right, bottom as fractions of the picture, drawn where they are not
             NaN; or None.
         scale: the pixels a frame that the wheel beside a row of flow is for; None for no wheel.
     """
@@ -111,7 +111,8 @@ def draw_grid(prediction: Prediction, shown: list[int], rows: Sequence[PictureRo
             axes = axes_at(left, top, _CELL_INCHES, cell)
             axes.imshow(picture, aspect="auto")
             if row.boxes is not None:
-                _draw_box(axes, row.boxes[column])
+                for box in row.boxes[column]:
+                    _draw_box(axes, box)
         if row.scale is not None:
             _draw_wheel(axes_at(width + 0.2, top, _WHEEL_INCHES, _WHEEL_INCHES), row.scale)
         top += cell + _GAP_INCHES

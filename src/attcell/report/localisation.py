@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from attcell.errors import CallError
+from attcell.metrics.maps import mean_maps
 from attcell.records import Prediction
 from attcell.report.grid import PictureRow, draw_grid, segments_to_show
-from attcell.report.overlay import mean_maps, overlay, peak_weight
+from attcell.report.overlay import overlay, peak_weight
 
 
 def localisation_strip(
@@ -20,8 +21,8 @@ def localisation_strip(
     Args:
         prediction: what to show.
         path: the PNG; written whole or not at all.
-        boxes: (T, 4) the action's true box in each segment's frame: left, top, right, bottom as fractions of
-            the frame, NaN where there is no action. It is drawn on the frames.
+        boxes: (T, M, 4) the true boxes of M actors in each segment's frame: left, top, right, bottom as
+            fractions of the frame, NaN where there is none. They are drawn on the frames.
         max_segments: at most so many columns; of more segments an even choice is shown.
 
     Raises:
@@ -32,10 +33,10 @@ def localisation_strip(
     shown = segments_to_show(prediction, max_segments)
     if not prediction.spatial_attention:
         raise CallError(f"{prediction.video}: the prediction holds no spatial attention; nothing to average")
-    if boxes is not None and boxes.shape != (len(prediction.frames), 4):
+    num_segments = len(prediction.frames)
+    if boxes is not None and (boxes.ndim != 3 or (len(boxes), boxes.shape[2]) != (num_segments, 4)):
         raise CallError(
-            f"boxes have shape {boxes.shape}; {len(prediction.frames)} segments ask for "
-            f"({len(prediction.frames)}, 4)"
+            f"boxes have shape {boxes.shape}; {num_segments} segments ask for ({num_segments}, M, 4)"
         )
     maps = mean_maps(list(prediction.spatial_attention.values()))
     peak, area = peak_weight(maps), prediction.attended_area
@@ -47,7 +48,7 @@ def localisation_strip(
         [
             PictureRow(
                 "video",
-                "one frame a segment" if boxes is None else "with the true box",
+                "one frame a segment" if boxes is None else "with the true boxes",
                 [prediction.frames[t] for t in shown],
                 None if boxes is None else boxes[shown],
             ),

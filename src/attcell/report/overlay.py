@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from PIL import Image
+
+from attcell.metrics.maps import smoothed
 
 HEAT_PIXELS = 112
 """About the side of a smoothed map: 16 pixels a region for K = 7, fewer for finer maps, never under 4."""
@@ -56,20 +55,6 @@ def peak_weight(maps: np.ndarray) -> float:
     """
     even = 1.0 / (maps.shape[-2] * maps.shape[-1])
     return max(float(maps.max()), min(1.0, 5 * even))
-
-
-def mean_maps(maps: Sequence[np.ndarray]) -> np.ndarray:
-    """The mean of the streams' maps, each (T, K, K) with a K of its own: (T, K, K) of the largest K."""
-    side = max(one.shape[-1] for one in maps)
-    alike = [np.stack([smoothed(map_, side, side) for map_ in one]) for one in maps]
-    return np.mean([one / one.sum(axis=(1, 2), keepdims=True) for one in alike], axis=0)
-
-
-def smoothed(values: np.ndarray, width: int, height: int) -> np.ndarray:
-    """(K, K) values brought to (height, width) by bicubic interpolation; never below zero."""
-    picture = Image.fromarray(np.ascontiguousarray(values, dtype=np.float32))
-    bigger = np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC))
-    return np.maximum(bigger, 0)
 
 
 def heat_levels(attention: np.ndarray, peak: float) -> np.ndarray:

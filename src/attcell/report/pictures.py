@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
 
-from attcell.data.synth.truth import Truth
+from attcell.data.box_truth import BoxedVideo
 from attcell.engine.localising import action_boxes
 from attcell.errors import CallError
 from attcell.records import Prediction
@@ -16,7 +16,9 @@ from attcell.report.strip import attention_strip
 from attcell.report.views import short_names
 
 
-def write_pictures(predictions: Sequence[Prediction], folder: Path, truth: Truth | None = None) -> None:
+def write_pictures(
+    predictions: Sequence[Prediction], folder: Path, truth: Mapping[str, BoxedVideo] | None = None
+) -> None:
     """Write ``NAME-attention.png`` and ``NAME-mean.png`` of each prediction.
 
     The first shows each stream's attention (:func:`attention_strip`), the second their mean, beside the
@@ -26,7 +28,7 @@ def write_pictures(predictions: Sequence[Prediction], folder: Path, truth: Truth
     Args:
         predictions: what to show.
         folder: where; made if it is not there.
-        truth: of generated videos, by the predictions' ``video``.
+        truth: where the actions are, by the predictions' ``video``.
 
     Raises:
         CallError: a prediction holds neither attention over regions nor gates; nothing is written.
@@ -40,7 +42,7 @@ def write_pictures(predictions: Sequence[Prediction], folder: Path, truth: Truth
             gates_picture(prediction, folder / f"{name}-gates.png")
             continue
         attention_strip(prediction, folder / f"{name}-attention.png")
-        boxes = action_boxes(prediction, truth.videos[prediction.video], truth) if truth else None
+        boxes = action_boxes(prediction, truth[prediction.video]) if truth else None
         localisation_strip(prediction, folder / f"{name}-mean.png", boxes)
 
 

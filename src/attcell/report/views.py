@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from attcell.metrics.maps import mean_maps
 from attcell.records import Prediction
 from attcell.report.checking import check
 from attcell.report.curve import Curve, TimeAxis, attention_curve, clock, track_curve
@@ -17,7 +18,7 @@ from attcell.report.found import FoundViews, found_views
 from attcell.report.gates import gates_uri, gates_words
 from attcell.report.images import fitted, heat_uri, jpeg_uri
 from attcell.report.layers import Layer, layers_of
-from attcell.report.overlay import mean_maps, peak_weight
+from attcell.report.overlay import peak_weight
 from attcell.report.playable import playable
 from attcell.report.player import player_data
 from attcell.report.words import attended_words, motion_words

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from attcell.data.synth.truth import Truth, VideoTruth, read_truth, truth_of_files, write_truth
+from attcell.data.synth.truth import Truth, VideoTruth, read_truth, write_truth
 from attcell.errors import CallError, DataError
 from attcell.records import ActionInstance
 
@@ -74,24 +74,3 @@ def test_counts_that_disagree(tmp_path: Path) -> None:
     (tmp_path / "truth.json").write_text(json.dumps(content))
     with pytest.raises(DataError, match=f"{NAME} has 2 frames but 1 boxes and 2 action marks"):
         read_truth(tmp_path)
-
-
-def test_the_truth_of_files_is_known_by_their_paths_as_given(tmp_path: Path, monkeypatch) -> None:
-    write_truth(small(), tmp_path / "set" / "truth.json")
-    (tmp_path / "link").symlink_to(tmp_path / "set")
-    monkeypatch.chdir(tmp_path)
-    videos = [Path("set") / NAME, tmp_path / "set" / NAME, Path("set/../link") / NAME]
-    for place in ("set", tmp_path / "set" / "truth.json", "link"):
-        truth = truth_of_files(place, videos)
-        assert list(truth.videos) == [str(video) for video in videos]
-        assert {video.label for video in truth.videos.values()} == {"wave_red"}
-        assert (truth.size, truth.fps) == ((112, 112), 12.0)
-
-
-def test_a_file_that_is_not_of_the_set_is_named(tmp_path: Path) -> None:
-    write_truth(small(), tmp_path / "set" / "truth.json")
-    for video in (tmp_path / NAME, tmp_path / "set" / "test" / "other.mp4", tmp_path / "set"):
-        with pytest.raises(CallError, match=f"{video} is no video of the generated set in .*set; give"):
-            truth_of_files(tmp_path / "set", [tmp_path / "set" / NAME, video])
-    with pytest.raises(DataError, match=r"truth\.json does not exist"):
-        truth_of_files(tmp_path, [tmp_path / NAME])

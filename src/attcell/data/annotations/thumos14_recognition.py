@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from attcell.data.annotations.matlab import struct_array
 from attcell.data.annotations.reading import Seen, number_in, numbered_lines, some_videos
 from attcell.data.annotations.records import AnnotatedVideo, Annotation
 from attcell.data.annotations.writing import write_lines
@@ -93,7 +94,7 @@ def _rows_of_text(file: Path) -> Iterator[tuple[str, str, list[str]]]:
 
 def _rows_of_mat(file: Path, part: str) -> Iterator[tuple[str, str, list[str]]]:
     name = f"{part}_videos"
-    entries = _entries(file, name)
+    entries = struct_array(file, name, ", or give a text file with lines 'VIDEO 12 57'")
     for number, entry in enumerate(entries, 1):
         place = f"{file}: {name}({number})"
         lacking = [field for field in _FIELDS if field not in entry]
@@ -104,26 +105,6 @@ def _rows_of_mat(file: Path, part: str) -> Iterator[tuple[str, str, list[str]]]:
         told = _FIELDS[2:] if entry["background_video"] == "NO" else ()
         numbers = [f"{value:g}" for field in told for value in _numbers(place, entry[field])]
         yield place, str(entry["video_name"]), numbers
-
-
-def _entries(file: Path, name: str) -> list[dict]:
-    """The elements of a struct array of a file, each as a dict."""
-    if not file.is_file():
-        raise CallError(f"{file}: no such file; give an annotation file")
-    from scipy.io import loadmat
-
-    try:
-        content = loadmat(file, simplify_cells=True, variable_names=[name])
-    except Exception as error:  # what SciPy raises for a damaged file is of many kinds
-        raise DataError(
-            f"{file} is no MATLAB file of a version before 7.3 ({error}); save it in MATLAB with -v7, or "
-            "give a text file with lines 'VIDEO 12 57'"
-        ) from error
-    found = content.get(name)
-    entries = found if isinstance(found, list) else [found]  # a single one comes alone
-    if not all(isinstance(entry, dict) for entry in entries):
-        raise DataError(f"{file} has no struct array {name}; get the official file")
-    return entries
 
 
 def _numbers(place: str, value: object) -> list[float]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from attcell.arguments import path_of
-from attcell.errors import CallError, DataError
+from attcell.errors import DataError
 from attcell.files import write_text
 from attcell.records import ActionInstance
 
@@ -117,32 +117,6 @@ def read_truth(path: str | Path) -> Truth:
         raise DataError(
             f"{file} is not the truth of a generated set: {reason}; write the set again"
         ) from error
-
-
-def truth_of_files(path: str | Path, videos: Sequence[Path]) -> Truth:
-    """The truth of some files of a generated set, by their paths as given.
-
-    Args:
-        path: the set's folder or its ``truth.json``.
-        videos: the files; each one of the set.
-
-    Raises:
-        CallError: a file is not one of the set.
-        DataError: as of :func:`read_truth`.
-    """
-    truth, path = read_truth(path), path_of(path, "path", "videos")
-    folder = (path if path.is_dir() else path.parent).resolve()
-    found = {}
-    for video in videos:
-        place = video.resolve()
-        name = place.relative_to(folder).as_posix() if place.is_relative_to(folder) else ""
-        if name not in truth.videos:
-            raise CallError(
-                f"{video} is no video of the generated set in {path}; give videos of this set, or leave its "
-                "truth out"
-            )
-        found[str(video)] = truth.videos[name]
-    return replace(truth, videos=found)
 
 
 def _video(name: str, entry: dict[str, Any]) -> VideoTruth:
