@@ -7,6 +7,10 @@ the backbones of frames and flow are trained alone on trimmed videos and frozen;
 temporal attention, and SAN, are trained on untrimmed videos by their labels, and calibrated on the same
 (``attcell calibrate``). The test videos are watched once, a sample every 5 frames, and every rule finds its
 actions in the same samples. A broken-off benchmark goes on where it was.
+
+The default rule's form and settings were tried on seed 7. It got its present form after a first table of seed
+400 had been looked at, in which STPN's rule stood above the default of that time; seeds 401 and 402 were not
+looked at before.
 """
 
 from __future__ import annotations
@@ -36,7 +40,7 @@ from benchmarks.machine import machine
 
 RESULTS = Path(__file__).parent / "results"
 VIDEOS = {"train": 60, "val": 10, "test": 20}
-FIRST_SEED = 401  # not among the seeds that the generator, the recipes and the rules were tried with
+FIRST_SEED = 400  # see the docstring
 STREAMS = ("frame", "flow")
 EPOCHS = {"frame": 25, "flow": 10}
 KINDS = ("stan", "san")
