@@ -1,0 +1,126 @@
+"""A model on a video moment by moment is the network on all samples at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from attcell.engine.build import input_spec
+from attcell.engine.detecting import detect_video, follow_video
+from attcell.engine.detection_rules import RuleChoice
+from attcell.engine.predicting import predict_video, run_pictures
+from attcell.engine.watching import SAMPLES_AT_ONCE, Watch
+from attcell.errors import CallError, ModelError, VideoError
+from attcell.video.flow_codes import source_of
+from attcell.video.modalities import make_canvas, read_moments
+from attcell.video.views import centre_crop, centre_size
+from tests.engine.conftest import random_model, recipe_of
+from tests.moving import moving_frames, write_frames, write_pictures
+
+STREAMS = {
+    name: {"backbone": "small3d" if name == "clip" else "small", "weights": "none", "conv6_channels": 8}
+    for name in ("frame", "flow", "clip")
+}
+MOTION = {"flow": {"method": "fast", "fields": 2}, "clip": {"frames": 8}}
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    return write_frames(tmp_path_factory.mktemp("long") / "a.avi", moving_frames(101))
+
+
+def at_once(model, path, every):
+    """All samples through the network in one call."""
+    spec = input_spec(model.recipe).computing_flow()
+    moments, _ = read_moments(path, spec, lambda num: np.arange(0, num, every))
+    size = centre_size(moments.size, spec.frame)
+    canvas = make_canvas(moments, spec, size, source_of(spec.flow))
+    return run_pictures(model.network, canvas.view(spec, centre_crop(size, spec.frame)))
+
+
+@pytest.mark.parametrize(
+    ("streams", "fusion"),
+    [(("frame",), "early"), (("frame", "flow", "clip"), "early"), (("frame", "flow"), "late")],
+)
+def test_the_track_is_the_network_at_once(folder, video, streams, fusion, one_thread):
+    chosen = {name: STREAMS[name] for name in streams}
+    recipe = recipe_of(
+        folder, model={"streams": chosen, "fusion": fusion if len(streams) > 1 else "early"}, **MOTION
+    )
+    model = random_model(recipe)
+    found, out = follow_video(model, video, every=3), at_once(model, video, 3)
+    track = found.track
+    assert track is not None
+    assert len(track.seconds) == 34 > SAMPLES_AT_ONCE
+    np.testing.assert_allclose(track.temporal_scores, out.temporal_scores[0], atol=1e-4)
+    np.testing.assert_allclose(found.scores, out.logits[0].softmax(-1), atol=1e-5)
+    for name in streams:
+        np.testing.assert_allclose(track.spatial_attention[name], out.spatial_attention[name][0], atol=1e-3)
+    assert track.class_scores.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert (found.flow is not None) == ("flow" in streams)
+
+
+def test_times_and_the_few_segments_that_are_shown(model, video):
+    found = follow_video(model, video, every=2)
+    track = found.track
+    assert track is not None
+    np.testing.assert_allclose(track.seconds[:, 0], np.arange(0, 101, 2) / 25)
+    np.testing.assert_allclose(track.seconds[:, 1], [*np.arange(2, 101, 2) / 25, 101 / 25])
+    assert 12 <= len(found.frames) <= 24
+    np.testing.assert_allclose(found.segments_seconds[1:, 0], found.segments_seconds[:-1, 1])
+    assert found.segments_seconds[0, 0] == 0
+    assert found.segments_seconds[-1, 1] == pytest.approx(found.duration_seconds)
+    assert found.temporal_attention.sum() == pytest.approx(1)
+    inside = (found.frame_seconds >= found.segments_seconds[:, 0]) & (
+        found.frame_seconds < found.segments_seconds[:, 1]
+    )
+    assert inside.all()
+
+
+def test_one_sample_a_segment_is_what_predict_says(model, video):
+    found, plain = follow_video(model, video, every=101), predict_video(model, video, 1)
+    assert len(found.frames) == 1
+    assert found.labels == plain.labels
+    assert found.attended_area == plain.attended_area
+
+
+def test_a_folder_of_frames(model, tmp_path):
+    folder = write_pictures(tmp_path / "frames", moving_frames(20))
+    found = follow_video(model, folder, every=5)
+    assert found.track is not None
+    assert len(found.track.seconds) == 4
+
+
+def test_progress_tells_frames(model, video):
+    told: list[int] = []
+    follow_video(model, video, every=5, progress=told.append)
+    assert told == [76, 101]
+
+
+def test_what_cannot_be_watched_is_told(model, video, folder, tmp_path):
+    (tmp_path / "empty.mp4").touch()
+    with pytest.raises(VideoError, match="the file is empty"):
+        detect_video(model, tmp_path / "empty.mp4", RuleChoice())
+    with pytest.raises(CallError, match="rule paper needs a segment classifier, and this model has none"):
+        detect_video(model, video, RuleChoice("paper"))
+    for parameter in model.network.classifier.parameters():
+        parameter.data.fill_(torch.nan)
+    with pytest.raises(ModelError, match="the network's scores are not finite numbers"):
+        detect_video(model, video, RuleChoice())
+    backwards = random_model(recipe_of(folder, model={"lstm_bidirectional": True}))
+    with pytest.raises(CallError, match="also runs from the end of the video to its beginning"):
+        Watch(backwards, video, 5)
+
+
+def test_the_default_does_not_depend_on_the_bias_of_attcell(model, video):
+    before = detect_video(model, video, RuleChoice(threshold=0.15), 2)
+    model.network.temporal.attention.score.bias.data -= 3
+    after = detect_video(model, video, RuleChoice(threshold=0.15), 2)
+    assert before.detections
+    assert after.detections is not None
+    for one, other in zip(before.detections, after.detections, strict=True):
+        assert replace(one, score=0.0) == replace(other, score=0.0)
+        assert one.score == pytest.approx(other.score, rel=1e-3)
