@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,11 +69,19 @@ def read_detection_truth(source: Path, subset: str | None = None) -> DetectionTr
         CallError: no such source, or no such part in it.
         DataError: what the readers refuse, or a part without an action.
     """
-    if (source / FILE_NAME).is_file() or source.name == FILE_NAME:
+    if (source / FILE_NAME).is_file() or (source.name == FILE_NAME and _is_of_a_set(source)):
         return _generated(source, subset or "test")
     if source.is_dir():
         return _annotated(source, thumos14.read(source), subset or "test")
     return _annotated(source, activitynet.read(source), subset or "validation")
+
+
+def _is_of_a_set(file: Path) -> bool:
+    """Whether a truth.json is that of a generated set; people call ActivityNet's so too."""
+    try:
+        return "database" not in json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return True  # its reader says what is wrong
 
 
 def _annotated(source: Path, annotation: Annotation, subset: str) -> DetectionTruth:
