@@ -88,7 +88,7 @@ def detection_map(
     for video in (of.video_id for some in told for of in some):
         videos.setdefault(video, len(videos))
     true = _times(truths, numbers, videos)
-    scores = np.array([of.score for of in found], dtype=np.float64)
+    scores = np.fromiter((of.score for of in found), np.float64, len(found))
     if not np.isfinite(scores).all():
         raise CallError(f"a detection scores {scores[~np.isfinite(scores)][0]}; scores must be numbers")
     order = np.argsort(-scores, kind="stable")
@@ -131,13 +131,15 @@ def _times(
     numbers: dict[str, int] | None,
     videos: dict[str, int],
 ) -> Times:
-    intervals = np.array([(of.start_seconds, of.end_seconds) for of in rows], dtype=np.float64)
-    intervals = intervals.reshape(-1, 2)
+    starts = np.fromiter((of.start_seconds for of in rows), np.float64, len(rows))
+    ends = np.fromiter((of.end_seconds for of in rows), np.float64, len(rows))
+    intervals = np.stack([starts, ends], axis=1)
     bad = ~np.isfinite(intervals).all(axis=1) | (intervals[:, 1] < intervals[:, 0])
     if bad.any():
         raise CallError(f"{rows[int(bad.argmax())]} is no interval; it must start before it ends")
-    labels = np.array([0 if numbers is None else numbers[of.label] for of in rows], dtype=np.int64)
-    return Times(np.array([videos[of.video_id] for of in rows], dtype=np.int64), labels, intervals)
+    named = (0 if numbers is None else numbers[of.label] for of in rows)
+    labels = np.fromiter(named, np.int64, len(rows))
+    return Times(np.fromiter((videos[of.video_id] for of in rows), np.int64, len(rows)), labels, intervals)
 
 
 def _truths_take(pairs: Pairs, num_found: int, num_true: int, bar: float) -> Bool[np.ndarray, " N"]:

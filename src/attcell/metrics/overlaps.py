@@ -101,22 +101,26 @@ def _candidates(
     other_groups: Int[np.ndarray, " M"],
     others: Float[np.ndarray, "M 2"],
 ) -> tuple[Int[np.ndarray, " P"], Int[np.ndarray, " P"]]:
-    """Rows and other rows of one group that could overlap: no pair that does is missing."""
+    """Rows and other rows of one group that could overlap: no pair that does is missing.
+
+    The other rows, by group and start, lie on one line, each group in a stretch of its own; what could
+    overlap a row starts no earlier than the group's longest interval before it, and no later than its end.
+    """
+    if not len(groups) or not len(others):
+        return np.empty(0, np.int64), np.empty(0, np.int64)
     order = np.lexsort((others[:, 0], other_groups))
-    keys, starts = other_groups[order], others[order, 0]
-    rows, columns = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    own_order = np.argsort(groups, kind="stable")
-    edges = np.flatnonzero(np.diff(groups[own_order], prepend=-1, append=-1))
-    for first, end in pairwise(edges.tolist()):
-        own = own_order[first:end]
-        low, high = np.searchsorted(keys, [groups[own[0]], groups[own[0]] + 1])
-        if low == high:
-            continue
-        longest = float((others[order[low:high], 1] - starts[low:high]).max())
-        begin = low + np.searchsorted(starts[low:high], intervals[own, 0] - longest, side="left")
-        stop = low + np.searchsorted(starts[low:high], intervals[own, 1], side="right")
-        counts = np.maximum(stop - begin, 0)
-        rows.append(np.repeat(own, counts))
-        offsets = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        columns.append(order[np.repeat(begin, counts) + offsets])
-    return np.concatenate(rows), np.concatenate(columns)
+    names, firsts = np.unique(other_groups[order], return_index=True)
+    ends = np.append(firsts[1:], len(order))
+    longest = np.maximum.reduceat(others[order, 1] - others[order, 0], firsts)
+    rows = np.flatnonzero(np.isin(groups, names))
+    place = np.searchsorted(names, groups[rows])
+    earliest = min(float(others[:, 0].min()), float(intervals[:, 0].min()))
+    stretch = max(float(others[:, 1].max()), float(intervals[:, 1].max())) - earliest + 1.0
+    line = np.repeat(np.arange(len(names)), ends - firsts) * stretch + (others[order, 0] - earliest)
+    slack = 1e-9 * stretch * (len(names) + 1)  # what adding the stretches may round away
+    own = place * stretch + (intervals[rows].T - earliest)
+    begin = np.maximum(np.searchsorted(line, own[0] - longest[place] - slack, side="left"), firsts[place])
+    stop = np.minimum(np.searchsorted(line, own[1] + slack, side="right"), ends[place])
+    counts = np.maximum(stop - begin, 0)
+    offsets = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.repeat(rows, counts), order[np.repeat(begin, counts) + offsets]
