@@ -1,4 +1,4 @@
-"""The demo: generated videos → train a small STAN of three streams → test → predict → a page to look at.
+"""The demo: generated videos → train a small STAN of three streams → test → detect → a page to look at.
 
 A class is a colour and a path: one frame shows the colour of the figure that acts, flow shows how it moves,
 and a clip shows a little of both. From nothing, a network does not learn from a few untrimmed videos what
@@ -22,6 +22,8 @@ from attcell.data.box_truth import generated_boxes
 from attcell.data.synth.truth import read_truth
 from attcell.data.synth.write import write_dataset
 from attcell.engine.build import build_network
+from attcell.engine.detecting import detect_video
+from attcell.engine.detection_rules import RuleChoice
 from attcell.engine.evaluation import Evaluation, evaluate_model, listing_of
 from attcell.engine.inference import best_device
 from attcell.engine.localising import attention_figures
@@ -147,7 +149,7 @@ def _run_stages(out: Path, threads: int) -> Path:
         f"{len(evaluation.labels)} classes (chance {100 / len(evaluation.labels):.1f} %)"
     )
     print(f"done in {(time.monotonic() - started) / 60:.1f} minutes. Open {report.absolute()} in a browser.")
-    print(f"Next: attcell predict YOUR.mp4 --model {trained} --report your.html")
+    print(f"Next: attcell detect YOUR.mp4 --model {trained} --report your.html")
     return report
 
 
@@ -187,7 +189,7 @@ def _test(model: Model, folder: Path) -> Evaluation:
 
 
 def _predict(model: Model, videos: Path, out: Path) -> Path:
-    """Predict some test videos of each class; the page shows the first."""
+    """Predict some test videos of each class; the page shows the first, with the actions found in it."""
     truth = generated_boxes(read_truth(videos))
     paths = sorted(path for path in (videos / "test").glob("*/*.mp4") if int(path.stem) < PREDICTED)
     found: list[tuple[Prediction, Any]] = []
@@ -204,7 +206,8 @@ def _predict(model: Model, videos: Path, out: Path) -> Path:
         f"temporal attention: ranks the action's segments over the others with an ROC area of {one.auc:.2f} "
         "(chance 0.50)"
     )
-    first = [prediction for prediction, _ in found if prediction.video.endswith("000.mp4")]
-    write_report(first, out / "report.html", {"model": str(out / "run" / "model")})
-    attention_strip(first[0], out / "attention.png")
+    attention_strip(found[0][0], out / "attention.png")
+    first = [path for path in paths if path.stem == "000"]
+    watched = [detect_video(model.saved, path, RuleChoice()) for path in first]
+    write_report(watched, out / "report.html", {"model": str(out / "run" / "model")})
     return out / "report.html"

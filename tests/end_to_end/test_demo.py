@@ -38,7 +38,7 @@ def test_the_demo_ends_with_a_page_and_goes_on_where_it_was(attcell: Run, tmp_pa
     assert all(f"({stream})" in said[0] for stream in STREAMS)
     assert said[2].startswith("accuracy ")
     assert said[2].endswith("on 6 test videos of 6 classes (chance 16.7 %)")
-    assert said[-1] == "Next: attcell predict YOUR.mp4 --model here/run/model --report your.html"
+    assert said[-1] == "Next: attcell detect YOUR.mp4 --model here/run/model --report your.html"
     here = tmp_path / "here"
     page = (here / "report.html").read_text(encoding="utf-8")
     assert all(stream in page for stream in STREAMS)
