@@ -17,7 +17,7 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-FLAGS = [
+FLAGS = (
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -28,9 +28,12 @@ FLAGS = [
     "--disable-sync",
     "--disable-extensions",
     "--disable-dev-shm-usage",
+)
+_DRIVEN = (
     "--autoplay-policy=no-user-gesture-required",
     "--remote-debugging-port=0",
-]
+    "--window-size=1200,1600",
+)
 PATIENCE_SECONDS = 60
 
 
@@ -133,7 +136,7 @@ def opened_page(page: Path, profile: Path) -> Iterator[Page]:
     """The page in a browser that was started for it."""
     chromium = found_chromium()
     with subprocess.Popen(
-        [chromium, *FLAGS, f"--user-data-dir={profile}", "--window-size=1200,1600", "about:blank"],
+        [chromium, *FLAGS, *_DRIVEN, f"--user-data-dir={profile}", "about:blank"],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -13,26 +12,17 @@ import pytest
 
 from attcell.records import Prediction
 from attcell.report.page import write_report
+from tests.report.browser import FLAGS, found_chromium
 
 pytestmark = pytest.mark.browser
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-_FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-extensions",
-    "--disable-dev-shm-usage",
+_FLAGS = (
+    *FLAGS,
     "--enable-logging=stderr",
     "--virtual-time-budget=2000",
     "--window-size=1200,1200",
     "--dump-dom",
-]
+)
 
 # Acts as a person would, and writes what the page then shows to attributes of its root.
 _VISITOR = """
@@ -74,12 +64,7 @@ _VISITOR = """
 
 @pytest.fixture(scope="module")
 def chromium() -> str:
-    found = next(filter(None, map(shutil.which, _NAMES)), None)
-    if found is None:
-        pytest.skip(
-            f"no browser found on the path (looked for {', '.join(_NAMES)}); install Debian's chromium"
-        )
-    return found
+    return found_chromium()
 
 
 def opened(chromium: str, page: Path, address: str = "") -> tuple[str, str]:

@@ -79,7 +79,7 @@ class Watch:
                     for name, inputs in view.items()
                 }
             )
-            refuse_not_finite(part.logits)
+            refuse_not_finite(torch.cat([part.logits.flatten(), part.temporal_scores]))
             yield Seen(moments, canvas, part)
 
     @property
