@@ -29,6 +29,7 @@ from attcell.engine import detecting, watching
 from attcell.engine.build import build_network
 from attcell.engine.detection_rules import RuleChoice
 from attcell.engine.model_folder import load_model, save_model
+from attcell.engine.predicting import predict_video
 from attcell.files import write_text, written_whole
 from attcell.nn import watching as nn_watching
 from attcell.progress import say, track
@@ -48,31 +49,33 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/long_video"))
     parser.add_argument("--minutes", type=int, nargs="+", default=[1, 10, 60])
     parser.add_argument("--one", type=Path, help="used by the benchmark itself")
+    parser.add_argument("--predict", type=Path, help="used by the benchmark itself")
     options = parser.parse_args()
     model = options.out / "model"
     if options.one is not None:
         print(json.dumps(run_one(options.one, model)))
+        return
+    if options.predict is not None:
+        print(json.dumps(run_predict(options.predict, model)))
         return
     if not model.exists():
         write_model(model)
     rows = []
     for minutes in options.minutes:
         video = write_video(options.out / f"{minutes}.mp4", minutes)
-        command = [
-            sys.executable,
-            "-m",
-            "benchmarks.long_video",
-            "--out",
-            str(options.out),
-            "--one",
-            str(video),
-        ]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-        rows.append({"minutes": minutes, **json.loads(done.stdout.splitlines()[-1])})
+        rows.append({"minutes": minutes, **_alone("--one", video, options.out)})
+        rows[-1] |= _alone("--predict", video, options.out)
         say(str(rows[-1]))
     text = table(rows)
     write_text(RESULTS / "long_video.md", text)
     print(text)
+
+
+def _alone(what: str, video: Path, out: Path) -> dict[str, Any]:
+    """Run in a process of its own, for its peak memory."""
+    command = [sys.executable, "-m", "benchmarks.long_video", "--out", str(out), what, str(video)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _data() -> Path:
@@ -150,6 +153,16 @@ def run_one(video: Path, model: Path) -> dict[str, Any]:
     }
 
 
+def run_predict(video: Path, model: Path) -> dict[str, Any]:
+    """Predict, which looks at 25 segments whatever the length."""
+    saved = load_model(model)
+    start = time.perf_counter()
+    predict_video(saved, video)
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"predict_seconds": seconds, "predict_peak": peak}
+
+
 def bare_network(stream: Any, num_samples: int) -> float:
     """Seconds of the same backbone on so many ready pictures, by a part of them."""
     pictures = torch.randint(0, 256, (1, watching.SAMPLES_AT_ONCE, 3, 224, 224), dtype=torch.uint8)
@@ -198,8 +211,8 @@ def table(rows: list[dict[str, Any]]) -> str:
         "",
         "| minutes | samples | peak memory MiB | seconds | "
         + " | ".join(names)
-        + " | other | not network | bare network | page: seconds, MB, peak MiB |",
-        "|---" * (len(names) + 8) + "|",
+        + " | other | not network | bare network | page: s, MB, peak MiB | predict: s, peak MiB |",
+        "|---" * (len(names) + 9) + "|",
     ]
     for row in rows:
         stages = row["stages"]
@@ -215,6 +228,7 @@ def table(rows: list[dict[str, Any]]) -> str:
             f"{100 * outside:.1f} %",
             f"{row['bare']:.0f}",
             f"{row['page_seconds']:.0f}, {row['page_bytes'] / 1e6:.1f}, {row['page_peak']:.0f}",
+            f"{row['predict_seconds']:.0f}, {row['predict_peak']:.0f}",
         ]
         lines.append("| " + " | ".join(cells) + " |")
     first = rows[0]["peak"]
