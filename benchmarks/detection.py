@@ -126,14 +126,14 @@ def _watch(kind: str, folder: Path, seed: int) -> None:
     watch(folder, kind, folder / "untrimmed")
 
 
-def watch(folder: Path, kind: str, videos: Path) -> None:
-    """Calibrate a network, watch the test videos, and find their actions by every rule."""
+def watch(folder: Path, kind: str, videos: Path, learn_every: int = EVERY) -> None:
+    """Calibrate a network, a sample every ``learn_every`` frames; then find the test videos' actions."""
     result, model = folder / f"{kind}.json", folder / kind / "model"
     if result.exists():
         return
     saved = load_model(model)
     if saved.calibration is None:
-        calibrate_model(saved, model, None, None, EVERY)
+        calibrate_model(saved, model, None, None, learn_every)
         saved = load_model(model)
     paths = sorted((videos / "test").glob("*/*.mp4"))
     names = [path.relative_to(videos).as_posix() for path in paths]
