@@ -1,4 +1,7 @@
-"""Found actions on the page: bars in lanes under the time line, and a list."""
+"""Found actions for people: bars in lanes under the page's time line, and a list.
+
+A rule that ranks finds many of next to no score. They count for figures, and would hide the others here.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from attcell.report.curve import TimeAxis, clock
 
 MOST_LANES = 8
 MOST_LISTED = 100
+LEAST_SHARE = 0.01  # of the best score of the video
 
 
 @dataclass(frozen=True)
@@ -40,30 +44,31 @@ class FoundViews:
     """All that is shown of the actions found in a video, best first.
 
     Attributes:
-        number: of them all.
         lanes: of the classes with the best actions, at most 8.
-        listed: the best, at most 100.
+        listed: the best, at most 100, with scores that are no less than a hundredth of the best.
+        num_hidden: the others.
     """
 
-    number: int
     lanes: list[Lane]
     listed: list[FoundView]
-
-    @property
-    def num_hidden(self) -> int:
-        """Found actions that are not in the list."""
-        return self.number - len(self.listed)
+    num_hidden: int
 
 
 def found_views(detections: Sequence[Detection], axis: TimeAxis) -> FoundViews:
     """The found actions, those of a higher score more strongly."""
     best = max((of.score for of in detections), default=0.0)
-    listed = [_view(of, axis, best) for of in detections[:MOST_LISTED]]
+    listed = [_view(of, axis, best) for of in worth_showing(detections)[:MOST_LISTED]]
     by_label: dict[str, list[FoundView]] = {}
     for view in listed:
         by_label.setdefault(view.label, []).append(view)
     lanes = [Lane(label, views) for label, views in list(by_label.items())[:MOST_LANES]]
-    return FoundViews(len(detections), lanes, listed)
+    return FoundViews(lanes, listed, len(detections) - len(listed))
+
+
+def worth_showing(detections: Sequence[Detection]) -> list[Detection]:
+    """Those, of the best-first list of a video, whose score is no less than a hundredth of the best."""
+    best = max((of.score for of in detections), default=0.0)
+    return [of for of in detections if of.score >= LEAST_SHARE * best]
 
 
 def _view(of: Detection, axis: TimeAxis, best: float) -> FoundView:

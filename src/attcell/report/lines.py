@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from attcell.engine.evaluation import Evaluation
 from attcell.records import Prediction
 from attcell.report.curve import clock
+from attcell.report.found import worth_showing
 from attcell.sections import PublishedSection
 
 
@@ -23,10 +24,12 @@ def prediction_line(prediction: Prediction) -> str:
 def detection_lines(prediction: Prediction, most: int = 10) -> list[str]:
     """The best of the actions found in a video, best first."""
     found = prediction.detections or ()
-    lines = [f"{prediction.video}: {len(found)} {'action' if len(found) == 1 else 'actions'}"]
-    for of in found[:most]:
+    shown = worth_showing(found)[:most]
+    lines = [f"{prediction.video}: {len(shown)} {'action' if len(shown) == 1 else 'actions'}"]
+    for of in shown:
         lines.append(f"  {clock(of.start_seconds)} to {clock(of.end_seconds)}  {of.label}  {of.score:.3g}")
-    return [*lines, f"  and {len(found) - most} more"] if len(found) > most else lines
+    hidden = len(found) - len(shown)
+    return [*lines, f"  and {hidden} more of lower scores"] if hidden else lines
 
 
 def evaluation_lines(evaluation: Evaluation, published: Sequence[PublishedSection] = ()) -> list[str]:
