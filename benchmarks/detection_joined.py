@@ -4,8 +4,8 @@
 
 Weizmann's nine actors are left out three at a time. Bend, jack, jump, pjump, wave1 and wave2 are the classes;
 walk, run, skip and side happen between them and are no class. A frozen SqueezeNet sees frames and flow
-(DIS); STAN, and SAN, are trained on the joined videos of six actors by the videos' labels, calibrated on the
-same, and tested on joined videos of the other three. The three folds' detections are judged together. No
+(DIS); STAN is trained on the joined videos of six actors by the videos' labels, calibrated on the same, and
+tested on joined videos of the other three. The three folds' detections are judged together. No
 setting was tuned on these videos. A broken-off benchmark goes on where it was.
 """
 
@@ -26,7 +26,7 @@ from attcell.data.joined.write import write_joined
 from attcell.data.synth.truth import read_truth
 from attcell.files import write_text
 from attcell.records import ActionInstance, Detection
-from benchmarks.detection import KINDS, RESULTS, train_once, watch
+from benchmarks.detection import RESULTS, train_once, watch
 from benchmarks.detection_rows import Found, network_rows, read_found, table
 from benchmarks.machine import machine
 
@@ -64,14 +64,12 @@ def _start_worker() -> None:
 
 
 def run(folder: Path) -> None:
-    """Train, calibrate and watch with both networks; the features that the first keeps serve the second."""
-    for kind in KINDS:
-        recipe = check_recipe(_recipe(folder, kind), source="benchmark")
-        train_once(recipe, folder / kind)
-        watch(folder, kind, folder / "videos", learn_every=10)
+    """Train, calibrate and watch."""
+    train_once(check_recipe(_recipe(folder), source="benchmark"), folder / "stan")
+    watch(folder, "stan", folder / "videos", learn_every=10)
 
 
-def _recipe(folder: Path, kind: str) -> dict[str, Any]:
+def _recipe(folder: Path) -> dict[str, Any]:
     data = BESIDE if "ATTCELL_DATA" not in os.environ else Path(os.environ["ATTCELL_DATA"])
     stream = {
         "backbone": "squeezenet",
@@ -87,7 +85,7 @@ def _recipe(folder: Path, kind: str) -> dict[str, Any]:
         "segments": {"train": 16, "test": 32},
         "cache": {"folder": str(folder / "features"), "positions": 2, "mirrored": False},
         "model": {
-            "kind": kind,
+            "kind": "stan",
             "lstm_hidden": 128,
             "dropout": 0.5,
             "streams": {"frame": dict(stream), "flow": dict(stream)},
@@ -109,7 +107,7 @@ def _recipe(folder: Path, kind: str) -> dict[str, Any]:
 def _found(folder: Path, number: int) -> Found:
     """What was found in one fold, its videos named by it."""
     actions = [of for of in read_truth(folder / "videos").actions() if of.video_id.startswith("test/")]
-    return _named(read_found([folder / f"{kind}.json" for kind in KINDS], actions), f"fold{number}/")
+    return _named(read_found([folder / "stan.json"], actions), f"fold{number}/")
 
 
 def _named(found: Found, prefix: str) -> Found:
