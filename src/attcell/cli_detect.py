@@ -127,7 +127,7 @@ def calibrate(
 ) -> None:
     """Learn what detection needs from the training videos' labels: its thresholds, and a segment classifier.
 
-    No times of actions are asked for. Without it ``attcell detect`` takes a threshold of 0.2.
+    No times of actions are asked for. Without it attcell detect takes a threshold of 0.2.
 
     Example: attcell calibrate runs/mine/model
     """
