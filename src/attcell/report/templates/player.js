@@ -111,9 +111,13 @@ function attcellPlayer(section, ramps) {
     update();
   }
 
+  function start() {
+    video.play().catch(() => {}); // a video of one frame ends before it has begun
+  }
+
   function toggle() {
     load();
-    if (video.paused) video.play(); else video.pause();
+    if (video.paused) start(); else video.pause();
   }
 
   function under(event) {
@@ -142,7 +146,7 @@ function attcellPlayer(section, ramps) {
   button.addEventListener("click", toggle);
   video.addEventListener("click", toggle);
   for (const hit of hits) {
-    hit.addEventListener("click", () => { to(Number(hit.dataset.at)); video.play(); });
+    hit.addEventListener("click", () => { to(Number(hit.dataset.at)); start(); });
   }
   for (const input of section.querySelectorAll(".streams input")) input.addEventListener("change", update);
   for (const name of ["play", "pause", "ended"]) {
