@@ -146,12 +146,14 @@ def together(folds: list[Found]) -> Found:
 
 def _setting(found: Found, minutes: float) -> str:
     accuracy = ", ".join(f"{name.upper()} {100 * value:.1f} %" for name, value in found.accuracy.items())
+    acted = sum(of.end_seconds - of.start_seconds for of in found.truths)
+    share = 100 * acted / sum(found.durations.values())
     return (
         f"Weizmann's clips joined to untrimmed videos, three folds of three actors left out, judged "
-        f"together: {len(found.durations)} test videos with {len(found.truths)} actions of 6 classes, 25 to "
-        f"40 % of the time; {6 * VIDEOS['train']} training videos a fold, with labels of whole videos alone. "
-        "One seed. Frozen SqueezeNet on frames and flow (DIS) at 160×160; a sample every 5 of 25 frames a "
-        "second, every 10 to calibrate. "
+        f"together: {len(found.durations)} test videos with {len(found.truths)} actions of 6 classes, "
+        f"{share:.0f} % of the time; {6 * VIDEOS['train']} training videos a fold, with labels of "
+        "whole videos alone. One seed. Frozen SqueezeNet on frames and flow (DIS) at 160×160; a sample every "
+        "5 of 25 frames a second, every 10 to calibrate. "
         f"Accuracy: {accuracy}. "
         f"{machine()}; {minutes:.0f} minutes."
     )

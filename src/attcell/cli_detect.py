@@ -41,7 +41,8 @@ def detect(
         ),
     ] = Rule.relative,
     every: Annotated[
-        int | None, typer.Option(min=1, help="Frames from one sample to the next; by default 5.")
+        int | None,
+        typer.Option(min=1, help="Frames from one sample to the next; by default the calibration's, or 5."),
     ] = None,
     threshold: Annotated[
         float | None, typer.Option(help="Of relative, classes and stpn, in place of the rule's own.")
@@ -83,8 +84,8 @@ def detect(
 
     choice = RuleChoice(rule.value, threshold, attention_threshold, class_threshold, length_normalised)
     check_outputs([Path(file) for file in (report, json_path) if file not in (None, "-")], videos)
-    results = DetectionResults(json_path, model, format_.value, class_numbers)
     loaded = load(model).to(best_device())
+    results = DetectionResults(json_path, model, format_.value, class_numbers, videos, loaded.labels)
     shown, failed = [], False
     with results:
         for number, video in enumerate(videos, 1):

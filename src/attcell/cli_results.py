@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -43,9 +44,6 @@ class JsonResults:
         return self._target == "-"
 
     def __enter__(self) -> JsonResults:
-        if self._target is not None and self._target.endswith(".jsonl"):
-            Path(self._target).parent.mkdir(parents=True, exist_ok=True)
-            self._lines = Path(self._target).open("w", encoding="utf-8")
         return self
 
     def __exit__(
@@ -53,7 +51,7 @@ class JsonResults:
     ) -> None:
         if self._lines is not None:
             self._lines.close()
-        elif kind is None and self._target not in (None, "-"):
+        elif kind is None and self._target not in (None, "-") and not self._is_of_lines:
             content = {"model": self._model, self._key: self._done, "failed": self._failed}
             write_json(str(self._target), content)
 
@@ -67,8 +65,16 @@ class JsonResults:
         if not self._write({"video": video, "error": message}):
             self._failed[video] = message
 
+    @property
+    def _is_of_lines(self) -> bool:
+        return self._target is not None and self._target.endswith(".jsonl")
+
     def _write(self, content: Mapping[str, Any]) -> bool:
-        """Write a line, if lines are wanted."""
+        """Write a line, if lines are wanted. Only with the first does a file replace an earlier one."""
+        if self._is_of_lines and self._lines is None:
+            file = Path(str(self._target))
+            file.parent.mkdir(parents=True, exist_ok=True)
+            self._lines = file.open("w", encoding="utf-8")
         stream = sys.stdout if self.to_stdout else self._lines
         if stream is None:
             return False
@@ -80,30 +86,46 @@ class JsonResults:
 class DetectionResults:
     """Detections as our own JSON, or as the result file of a challenge, which is written whole at the end.
 
-    A challenge knows videos by their files' names without suffix.
+    A challenge knows videos by their files' names without suffix, and counts times from the first frame.
 
     Args:
         target: as of :class:`JsonResults`.
         model: its name.
         form: ``attcell``, ``activitynet`` or ``thumos``.
         class_numbers: for ``thumos``, a file of classes with their numbers.
+        videos: that will be looked at.
+        labels: the model's classes.
 
     Raises:
-        CallError: a form without a file, or numbers without ``thumos``.
+        CallError: a form without a file, numbers without ``thumos``, or videos or classes that the form
+            cannot tell.
         DataError: the file of numbers is none.
     """
 
-    def __init__(self, target: str | None, model: str, form: str, class_numbers: Path | None) -> None:
+    def __init__(
+        self,
+        target: str | None,
+        model: str,
+        form: str,
+        class_numbers: Path | None,
+        videos: Sequence[Path],
+        labels: Sequence[str],
+    ) -> None:
         if form != "attcell" and (target is None or target == "-"):
             raise CallError(f"--format {form} is a file's; name one by --json")
         if class_numbers is not None and form != "thumos":
             raise CallError("--class-numbers is for --format thumos; leave it out")
         self._form = form
         self._target = Path(target or "-")
-        self._numbers = None if class_numbers is None else read_class_numbers(class_numbers)
+        counted = {label: number for number, label in enumerate(labels, 1)}
+        self._numbers = counted if class_numbers is None else read_class_numbers(class_numbers)
+        if form != "attcell":
+            _refuse_names(videos, form)
+        lacking = [label for label in labels if label not in self._numbers]
+        if form == "thumos" and lacking:
+            raise CallError(f"{class_numbers} has no number of class {lacking[0]}; name a file that has it")
         self._json = JsonResults(target if form == "attcell" else None, model, "videos")
-        self._found: dict[str, tuple[Detection, ...]] = {}
-        self._labels: tuple[str, ...] = ()
+        self._found: dict[str, list[Detection]] = {}
 
     def __enter__(self) -> DetectionResults:
         self._json.__enter__()
@@ -118,32 +140,39 @@ class DetectionResults:
         if self._form == "activitynet":
             write_activitynet(self._target, self._found)
         else:
-            counted = {label: number for number, label in enumerate(self._labels, 1)}
-            write_thumos(self._target, self._found, self._numbers or counted)
+            write_thumos(self._target, self._found, self._numbers)
 
     def add(self, prediction: Prediction) -> None:
-        """One video's detections.
-
-        Raises:
-            CallError: another video of the same name, in the file of a challenge.
-        """
+        """One video's detections."""
         self._json.add(detections_of(prediction))
-        if self._form == "attcell":
-            return
-        name = Path(prediction.video).stem
-        if name in self._found:
-            raise CallError(f"two videos are called {name}, which --format {self._form} cannot tell apart")
-        self._found[name], self._labels = prediction.detections or (), prediction.labels
+        if self._form != "attcell":
+            first = float(prediction.segments_seconds[0, 0])
+            self._found[Path(prediction.video).stem] = [
+                replace(of, start_seconds=of.start_seconds - first, end_seconds=of.end_seconds - first)
+                for of in prediction.detections or ()
+            ]
 
     def fail(self, video: str, message: str) -> None:
         """A video that cannot be read."""
         self._json.fail(video, message)
 
 
+def _refuse_names(videos: Sequence[Path], form: str) -> None:
+    """Raise a CallError for videos that a challenge's file could not tell apart or name."""
+    stems = [video.stem for video in videos]
+    double = next((stem for stem in stems if stems.count(stem) > 1), None)
+    if double is not None:
+        raise CallError(f"two videos are called {double}, which --format {form} cannot tell apart")
+    spaced = next((stem for stem in stems if len(stem.split()) != 1), None)
+    if form == "thumos" and spaced is not None:
+        raise CallError(f"{spaced!r} has spaces, and THUMOS's lines are parted by spaces; rename it")
+
+
 def detections_of(prediction: Prediction) -> dict[str, Any]:
     """What a program wants to know of a video, in plain types."""
     return {
         "video": prediction.video,
+        "first_frame_seconds": float(prediction.segments_seconds[0, 0]),
         "duration_seconds": prediction.duration_seconds,
         "detections": [
             {

@@ -86,6 +86,8 @@ def test_generated_boxes_are_those_of_the_action(tmp_path):
             r"a tube from frame -1",
         ),
         ({"size": "large"}, r"is no file of boxes"),
+        ({"size": [0, 50]}, r"size \(0\.0, 50\.0\), fps 10 and num_frames must be above 0"),
+        ({"videos": {"a": {"num_frames": 0, "tubes": []}}}, r"num_frames must be above 0"),
     ],
 )
 def test_a_json_that_is_none_is_told(tmp_path, change, said):

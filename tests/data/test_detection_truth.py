@@ -113,7 +113,7 @@ def test_what_is_odd_is_named_with_its_place_and_counted():
         "2 detections reach outside of their video; they count as they are:\n"
         "  f:2: 9 to 11 s in a video of 10 s\n  f:3: -1 to 2 s in a video of 10 s",
         "1 videos that truth does not have in test; what was found there counts as wrong:\n"
-        "  f: elsewhere.mp4",
+        "  f:4: elsewhere.mp4",
         "1 videos could not be read; nothing was found there:\n  bad.mp4: empty",
     ]
 

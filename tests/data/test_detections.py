@@ -47,6 +47,13 @@ def test_our_own_object_and_lines(file):
     assert lines.places[1] == f"{lines.source}:1 (a.mp4), detection 2"
 
 
+def test_times_count_from_the_first_frame(file):
+    video = {**own(("run", 9.5, 10.5, 0.5)), "first_frame_seconds": 8.5}
+    assert read_detections(file({"videos": [video]})).detections == (
+        Detection("run", 1.0, 2.0, 0.5, "a.mp4"),
+    )
+
+
 def test_activitynets_results(file):
     results = {"v": [{"score": 1, "segment": [94.5, 130.5], "label": "Rock climbing"}], "w": []}
     found = read_detections(file({"version": "VERSION 1.3", "results": results, "external_data": {}}))
@@ -122,6 +129,7 @@ def test_every_fault_is_counted_and_the_first_ten_are_named(file):
     [
         ("{broken", r"is not JSON"),
         ('{"a": 1}\n{broken', r"found\.json:2 is not JSON"),
+        ({"videos": [], "failed": [1]}, r"is no file of detections"),
         ({"some": 1}, r"is no file of detections \(.*\): it needs videos with detections"),
         ({"results": [1]}, r"'results' holds no videos; give a result file of ActivityNet"),
         ({"results": {"v": [{"segment": [1]}]}}, r"v, result 1: .*; expected a segment \[start, end\]"),

@@ -86,6 +86,11 @@ def test_the_result_files_of_challenges(attcell: Run, model, longs, tmp_path):
     assert all(len(line.split()) == 5 for line in lines)
     done = attcell("detect", few[0], *words, "--format", "thumos", status=2)
     assert done.stderr == "attcell: --format thumos is a file's; name one by --json\n"
+    (tmp_path / "other").mkdir()
+    double = shutil.copy(few[0], tmp_path / "other" / "v0.mp4")
+    done = attcell("detect", *few, double, *words, "--json", "d.json", "--format", "activitynet", status=2)
+    assert done.stderr == "attcell: two videos are called v0, which --format activitynet cannot tell apart\n"
+    assert done.stdout == ""
     done = attcell("detect", few[0], *words, "--class-numbers", "x.txt", status=2)
     assert done.stderr == "attcell: --class-numbers is for --format thumos; leave it out\n"
 
@@ -94,7 +99,10 @@ def test_a_video_that_cannot_be_read_is_told_and_the_others_are_done(attcell: Ru
     (tmp_path / "empty.mp4").touch()
     done = attcell("detect", "empty.mp4", longs[0], "--model", model, "--json", "f.jsonl", status=1)
     assert done.stderr.startswith("attcell: empty.mp4: the file is empty")
-    empty, found = map(json.loads, (tmp_path / "f.jsonl").read_text().splitlines())
+    text = (tmp_path / "f.jsonl").read_text()
+    attcell("detect", longs[0], "--model", model, "--rule", "paper", "--json", "f.jsonl", status=2)
+    assert (tmp_path / "f.jsonl").read_text() == text, "a wrong call leaves it alone"
+    empty, found = map(json.loads, text.splitlines())
     assert empty["error"].startswith("empty.mp4: the file is empty")
     assert found["video"] == str(longs[0])
 
@@ -201,6 +209,8 @@ def test_attention_scored_from_files(attcell: Run, model, untrimmed, longs, tmp_
     attcell("predict", *longs, "--model", model, "--json", "looks.jsonl", "--segments", "12")
     again = attcell("score", "attention", "looks.jsonl", "--truth", untrimmed)
     assert again.stdout == done.stdout
+    (tmp_path / "looks.jsonl").rename(tmp_path / "lines.json")  # by what is in it, not by its name
+    assert attcell("score", "attention", "lines.json", "--truth", untrimmed).stdout == done.stdout
     stranger = write_video(tmp_path / "stranger.mp4", 20)
     attcell("predict", longs[0], stranger, "--model", model, "--json", "two.json")
     done = attcell("score", "attention", "two.json", "--truth", untrimmed, status=1)

@@ -90,7 +90,7 @@ def test_it_is_kept_beside_the_model_and_used(kept, folder, record):
     assert {of.label for of in seen.detections or ()} == set(LABELS)
 
 
-def test_a_new_model_in_the_folder_takes_it_away_and_a_foreign_one_is_refused(kept, recipe):
+def test_a_new_model_in_the_folder_takes_it_away_and_a_foreign_one_is_refused(kept, recipe, folder):
     model = load_model(kept)
     calibrate_model(model, kept, None, None, 3)
     content = (kept / FILE_NAME).read_bytes()
@@ -98,11 +98,23 @@ def test_a_new_model_in_the_folder_takes_it_away_and_a_foreign_one_is_refused(ke
     save_model(kept, other.network, LABELS, recipe, {})
     assert load_model(kept).calibration is None
     (kept / FILE_NAME).write_bytes(content)
+    path = next(folder.rglob("*.mp4"))
     with pytest.raises(ModelError, match=r"belongs to another model; run attcell calibrate .* again"):
-        load_model(kept)
+        detect_video(load_model(kept), path, RuleChoice())
     (kept / FILE_NAME).write_bytes(content[: len(content) // 2])
+    damaged = load_model(kept)
     with pytest.raises(ModelError, match=r"is damaged \(.*\); run attcell calibrate .* again"):
-        load_model(kept)
+        detect_video(damaged, path, RuleChoice())
+    calibrate_model(damaged, kept, None, None, 3)  # as the message says
+    assert load_model(kept).calibration is not None
+
+
+def test_a_training_video_of_which_nothing_decodes_is_told(model, tmp_path):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    (folder / "img_00001.jpg").write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"1 videos cannot be read"):
+        calibrate(model, [VideoRecord("a", folder, (0,))], 3)
 
 
 def test_saving_a_model_anew_keeps_what_it_learnt(kept, tmp_path):

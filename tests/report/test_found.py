@@ -55,4 +55,4 @@ def test_many_actions_and_scores_that_are_all_0_or_less():
     assert (len(views.lanes), len(views.listed)) == (MOST_LANES, MOST_LISTED)
     assert views.num_hidden == 50
     flat = found_views([Detection("run", 3.0, 4.0, 0.0), Detection("run", 5.0, 6.0, -1.0)], AXIS)
-    assert [of.strength for of in flat.listed] == [1.0]
+    assert [of.strength for of in flat.listed] == [1.0, 1.0]

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from attcell.report.playable import playable
+from attcell.report.playable import playable, share_of
 from attcell.video.decode import count_frames
 from tests.damage import damage
 from tests.moving import moving_frames, write_pictures
@@ -95,6 +95,14 @@ def test_a_long_video_gets_fewer_and_smaller_pictures(tmp_path):
     after = decoded(found.content, tmp_path)
     assert (after.width, after.height) == (320, 240)
     assert after.frame_seconds[-1] == pytest.approx(699, abs=0.01)
+
+
+def test_of_many_videos_each_takes_less(tmp_path):
+    path = write_video(tmp_path / "a.mp4", 20, options={"bf": "0"})
+    assert share_of(1) > share_of(10) > share_of(10_000) > 0
+    found = playable(path, path.stat().st_size - 1)
+    assert found is not None
+    assert found.content != path.read_bytes()
 
 
 def test_what_cannot_be_read_is_none(tmp_path):

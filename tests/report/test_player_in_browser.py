@@ -195,6 +195,8 @@ def test_found_actions_and_segments_seek_and_keys_work(tmp_path: Path) -> None:
         page.run("document.querySelectorAll('.cell')[3].click()")
         page.wait(f"Math.abs({video}.currentTime - 3) < 0.05")
         assert page.run("document.querySelector('#v1').dataset.shown") == "4"
+        page.run("document.querySelectorAll('.segment')[1].click()")
+        page.wait(f"Math.abs({video}.currentTime - 1) < 0.05")
         page.run("document.querySelector('.seek').focus()")
         page.press("Home", 36)
         page.wait(f"{video}.currentTime === 0")

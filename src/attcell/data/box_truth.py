@@ -96,6 +96,9 @@ def _of_json(source: Path, fps: float | None) -> dict[str, BoxedVideo]:
         if rate is None:
             raise CallError(f"{source} does not tell the frames a second; give --fps")
         size = (float(content["size"][0]), float(content["size"][1]))
+        counts = [int(of["num_frames"]) for of in content["videos"].values()]
+        if not (min(size) > 0 and rate > 0 and min(counts, default=1) > 0):
+            raise ValueError(f"size {size}, fps {rate} and num_frames must be above 0")
         return {
             str(name): _of_tubes(map(_tube, of["tubes"]), int(of["num_frames"]), size, float(rate))
             for name, of in content["videos"].items()

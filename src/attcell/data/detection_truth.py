@@ -126,6 +126,12 @@ def matched(found: DetectionFile, truth: DetectionTruth) -> tuple[list[Detection
     kept: list[Detection] = []
     faults: dict[str, list[str]] = {"class": [], "outside": []}
     strange = [video for video, name in names.items() if name is None and video not in excluded]
+    places: dict[str, str] = {}
+    for of, place in zip(found.detections, found.places, strict=True):
+        places.setdefault(of.video_id, place)
+    called: dict[str, list[str]] = {}
+    for video, name in names.items():
+        called.setdefault(name or "", []).append(video)
     for of, place in zip(found.detections, found.places, strict=True):
         if of.video_id in excluded:
             continue
@@ -145,7 +151,10 @@ def matched(found: DetectionFile, truth: DetectionTruth) -> tuple[list[Detection
         f"detections of classes that {truth.source} does not have; they do not count": faults["class"],
         "detections reach outside of their video; they count as they are": faults["outside"],
         f"videos that {truth.source} does not have in {truth.subset}; what was found there counts as wrong": [
-            f"{found.source}: {video}" for video in strange
+            f"{places.get(video, found.source)}: {video}" for video in strange
+        ],
+        "videos are named in more ways than one; what was found counts for each": [
+            f"{name}: {' and '.join(videos)}" for name, videos in called.items() if name and len(videos) > 1
         ],
         "videos could not be read; nothing was found there": [
             f"{video}: {reason}" for video, reason in found.failed.items()

@@ -1,7 +1,8 @@
 """Files of detections: our own JSON, ActivityNet's results, THUMOS's lines.
 
 - *attcell*: what ``attcell detect --json`` writes, an object with ``videos``, or a line for each video:
-  ``{"video": …, "duration_seconds": …, "detections": [{"label", "start_seconds", "end_seconds", "score"}]}``.
+  ``{"video": …, "duration_seconds": …, "detections": [{"label", "start_seconds", "end_seconds", "score"}]}``;
+  times count from ``first_frame_seconds`` before the video's first frame, by default 0.
 - *activitynet*: ``{"results": {ID: [{"score", "segment": [start, end], "label"}]}}``.
 - *thumos*: lines ``VIDEO START END NUMBER SCORE``, classes by their numbers.
 """
@@ -27,7 +28,7 @@ class DetectionFile:
 
     Attributes:
         source: the file's name.
-        detections: with the videos as the file names them.
+        detections: with the videos as the file names them; times count from a video's first frame.
         places: where in the file each stands, for messages.
         videos: every video that the file names, also one in which nothing was found.
         durations: video → seconds, where the file tells.
@@ -72,7 +73,7 @@ def read_detections(path: Path, class_numbers: Mapping[str, int] | None = None) 
         raise DataError(f"{path} is no text in UTF-8 ({error.reason}); write it anew") from error
     if text.lstrip()[:1] not in ("{", "["):
         return _checked(path, list(_thumos_rows(path, text, class_numbers)), [])
-    contents = _json_values(path, text)
+    contents = json_values(path, text)
     if len(contents) == 1 and isinstance(contents[0], dict) and "results" in contents[0]:
         return _checked(path, list(_activitynet_rows(path, contents[0]["results"])), contents[0]["results"])
     return _own(path, contents)
@@ -81,10 +82,10 @@ def read_detections(path: Path, class_numbers: Mapping[str, int] | None = None) 
 def _own(path: Path, contents: list[Any]) -> DetectionFile:
     first: Any = contents[0] if contents else None
     is_object = len(contents) == 1 and isinstance(first, dict) and "videos" in first
-    videos = first["videos"] if is_object else contents
-    failed = dict(first.get("failed", {})) if is_object else {}
     rows, names, durations = [], [], {}
     try:
+        videos = first["videos"] if is_object else contents
+        failed = dict(first.get("failed", {})) if is_object else {}
         for number, video in enumerate(videos, 1):
             place = f"{path}: video {number}" if is_object else f"{path}:{number}"
             if "error" in video:
@@ -94,9 +95,11 @@ def _own(path: Path, contents: list[Any]) -> DetectionFile:
             names.append(name)
             if video.get("duration_seconds") is not None:
                 durations[name] = float(video["duration_seconds"])
+            first_frame = float(video.get("first_frame_seconds", 0.0))
             for count, of in enumerate(video["detections"], 1):
-                values = of["label"], of["start_seconds"], of["end_seconds"], of["score"]
-                rows.append(_Row(f"{place} ({name}), detection {count}", name, *values))
+                start, end = (_from(first_frame, of[key]) for key in ("start_seconds", "end_seconds"))
+                where = f"{place} ({name}), detection {count}"
+                rows.append(_Row(where, name, of["label"], start, end, of["score"]))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise DataError(
             f"{path} is no file of detections ({error!r}): it needs videos with detections, as attcell "
@@ -161,6 +164,11 @@ def few(faults: Sequence[str]) -> list[str]:
     return [*(f"  {fault}" for fault in faults[:SHOWN_FAULTS]), *([f"  and {left} more"] if left > 0 else [])]
 
 
+def _from(first: float, value: Any) -> Any:
+    """A time from the video's first frame; what is no time stays as it is, to be told."""
+    return value - first if first and isinstance(value, int | float) else value
+
+
 def _number(value: Any) -> float:
     try:
         return math.nan if isinstance(value, bool) else float(value)
@@ -168,8 +176,12 @@ def _number(value: Any) -> float:
         return math.nan
 
 
-def _json_values(path: Path, text: str) -> list[Any]:
-    """One JSON value, or one a line."""
+def json_values(path: Path, text: str) -> list[Any]:
+    """One JSON value, or one a line.
+
+    Raises:
+        DataError: neither.
+    """
     try:
         return [json.loads(text)]
     except (ValueError, RecursionError) as whole:

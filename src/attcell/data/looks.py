@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from attcell.data.detections import json_values
 from attcell.errors import CallError, DataError
 
 
@@ -34,11 +34,9 @@ def read_looks(path: Path) -> tuple[list[Look], dict[str, str]]:
     if not path.is_file():
         raise CallError(f"{path}: no such file; give what attcell predict --json wrote")
     try:
-        text = path.read_text(encoding="utf-8")
-        is_lines = path.suffix == ".jsonl"
-        content = [json.loads(line) for line in text.splitlines()] if is_lines else json.loads(text)
-        if isinstance(content, dict):
-            rows, failed = content["predictions"], dict(content["failed"])
+        content = json_values(path, path.read_text(encoding="utf-8"))
+        if len(content) == 1 and "predictions" in content[0]:
+            rows, failed = content[0]["predictions"], dict(content[0]["failed"])
         else:
             rows = [row for row in content if "error" not in row]
             failed = {str(row["video"]): str(row["error"]) for row in content if "error" in row}

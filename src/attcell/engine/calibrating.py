@@ -26,7 +26,8 @@ from attcell.progress import track
 from attcell.records import VideoRecord
 
 _NEVER = -1e4  # the bias of a class that no training video shows
-MOST_SAMPLES = 100  # of one video, so that long videos do not outweigh others or fill the memory
+MOST_SAMPLES = 100  # of one video, so that long videos do not outweigh others
+MOST_IN_ALL = 200_000  # so that many videos do not fill the memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,19 +47,20 @@ class Watched:
     scores: Float[np.ndarray, "n A"]
 
 
-def watch_samples(model: SavedModel, record: VideoRecord, every: int) -> Watched:
-    """Watch a training video.
+def watch_samples(model: SavedModel, record: VideoRecord, every: int, most: int = MOST_SAMPLES) -> Watched:
+    """Watch a training video, and keep at most so many samples, evenly.
 
     Raises:
         VideoError: it cannot be read.
     """
-    rows = []
-    for seen in Watch(model, record.path, every, frames=record.frames):
+    rows, watch = [], Watch(model, record.path, every, frames=record.frames)
+    for seen in watch:
         part = seen.part
         scores = as_scores(part.logits, model.recipe.score_rule)
         rows.append([of.float().cpu().numpy() for of in (part.segments, part.temporal_scores, scores)])
+    assert watch.info.num_frames > 0, "else it says what is wrong with the file"
     segments, k, own = (np.concatenate(column) for column in zip(*rows, strict=True))
-    some = np.unique(np.linspace(0, len(k) - 1, MOST_SAMPLES).round().astype(int))
+    some = np.unique(np.linspace(0, len(k) - 1, most).round().astype(int))
     return Watched(record.labels, segments[some], attention_of(k, "relative")[some], own[some])
 
 
@@ -114,9 +116,10 @@ def calibrate(model: SavedModel, records: Sequence[VideoRecord], every: int) -> 
     """
     watched, unread = [], []
     records = [record for record in records if record.labels]
+    most = max(5, min(MOST_SAMPLES, MOST_IN_ALL // max(len(records), 1)))
     for record in track(records, len(records), "watching training videos"):
         try:
-            watched.append(watch_samples(model, record, every))
+            watched.append(watch_samples(model, record, every, most))
         except VideoError as error:
             unread.append(str(error))
     refuse_unread(unread)

@@ -15,6 +15,7 @@ from attcell.engine.inference import as_scores
 from attcell.engine.model_folder import SavedModel
 from attcell.engine.predicting import small_flow, small_picture
 from attcell.engine.watching import Seen, Watch
+from attcell.errors import ModelError
 from attcell.progress import progress_bar
 from attcell.records import Prediction, Track
 from attcell.video.passes import promised_frames
@@ -101,6 +102,8 @@ def detect_video(
         CallError, VideoError, ModelError: as of :func:`follow_video`; or a rule that the model cannot follow.
     """
     calibration = model.calibration
+    if model.calibration_fault:
+        raise ModelError(model.calibration_fault)
     refuse_choice(choice, calibration)
     if every is None:
         every = EVERY if calibration is None else calibration.every

@@ -31,7 +31,8 @@ FORMAT = 1
 class SavedModel:
     """What a model folder holds: the network in test mode, its classes, and the recipe it was made by.
 
-    ``calibration`` is what detection in time learnt from the training videos, if it did.
+    ``calibration`` is what detection in time learnt from the training videos, if it did;
+    ``calibration_fault`` says what is wrong with its file, which matters to detection alone.
     """
 
     network: Network
@@ -39,6 +40,7 @@ class SavedModel:
     recipe: Recipe
     training: dict[str, Any]
     calibration: Calibration | None = None
+    calibration_fault: str = ""
 
 
 def save_model(
@@ -117,11 +119,13 @@ def load_model(folder: str | Path) -> SavedModel:
             "Copy the model anew"
         )
     network.load_state_dict(state)
-    labels, calibration = tuple(config["labels"]), None
+    labels, calibration, fault = tuple(config["labels"]), None, ""
     if isinstance(network, STAN | LateFusion):
-        shape = (len(labels), network.dim)
-        calibration = read_calibration(folder, str(config.get("weights")), shape)
-    return SavedModel(network.eval(), labels, recipe, config["training"], calibration)
+        try:
+            calibration = read_calibration(folder, str(config.get("weights")), (len(labels), network.dim))
+        except ModelError as error:
+            fault = str(error)
+    return SavedModel(network.eval(), labels, recipe, config["training"], calibration, fault)
 
 
 def read_recipe(folder: Path) -> Recipe | None:

@@ -12,11 +12,9 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float
 
-from attcell.metrics.intervals import nms
 from attcell.records import Detection, Track
 
 Attention = Literal["relative", "raw", "sigmoid", "none"]
-OVERLAP_THRESHOLD = 0.5  # of the suppression after STPN
 STEPS = 5  # points that a sample becomes; with a sample every 5 frames, its frames
 
 
@@ -98,7 +96,7 @@ def find_by_activation(
     """The actions that STPN's rule finds, best first.
 
     *Reading*: the product is a line between the samples' starts, and holds after the last. With one threshold
-    the parts of a class never overlap, so that STPN's suppression takes nothing away.
+    the parts of a class never overlap, so that STPN's suppression (NMS at 0.5) has nothing to take away.
     """
     attention = attention_of(track.temporal_scores, rule.attention)
     samples = np.arange(len(attention))
@@ -113,7 +111,7 @@ def find_by_activation(
             score = total / (end - first if rule.length_normalised else STEPS)
             score *= float(video_scores[label]) if rule.with_video_score else 1.0
             found.append(Detection(labels[label], float(starts[first]), float(ends[end - 1]), score))
-    return nms(found, OVERLAP_THRESHOLD)
+    return sorted(found, key=lambda detection: -detection.score)
 
 
 def runs(kept: Bool[np.ndarray, " T"]) -> list[tuple[int, int]]:

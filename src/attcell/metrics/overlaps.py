@@ -11,6 +11,8 @@ from jaxtyping import Bool, Float, Int
 
 from attcell.metrics.intervals import interval_iou
 
+AT_ONCE = 4_000_000  # pairs that are looked at together, to bound the memory
+
 
 @dataclass(frozen=True, eq=False)
 class Times:
@@ -66,21 +68,24 @@ class Pairs:
 
 
 def overlapping_pairs(true: Times, found: Times) -> Pairs:
-    """All pairs of one class and video that overlap, and some that do not, with their IoU."""
+    """All pairs of one class and video that overlap, with their IoU."""
     num_labels = int(max(true.labels.max(initial=0), found.labels.max(initial=0))) + 1
     groups = [of.videos * num_labels + of.labels for of in (true, found)]
     turns = [_places_in_group(of) for of in groups]
-    rows, columns = _candidates(groups[0], true.intervals, groups[1], found.intervals)
-    iou = interval_iou(true.intervals[rows], found.intervals[columns])
+    kept: list[tuple[np.ndarray, ...]] = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))]
+    for rows, columns in _candidates(groups[0], true.intervals, groups[1], found.intervals):
+        iou = interval_iou(true.intervals[rows], found.intervals[columns])
+        overlap = iou > 0
+        kept.append((rows[overlap], columns[overlap], iou[overlap]))
+    rows, columns, iou = (np.concatenate(parts) for parts in zip(*kept, strict=True))
     return Pairs(rows, columns, iou, turns[0][rows], turns[1][columns])
 
 
 def touching(found: Times, ambiguous: Times) -> Bool[np.ndarray, " N"]:
     """Which detections overlap any ambiguous interval of their video."""
     touches = np.zeros(len(found.videos), dtype=bool)
-    rows, columns = _candidates(ambiguous.videos, ambiguous.intervals, found.videos, found.intervals)
-    overlap = interval_iou(ambiguous.intervals[rows], found.intervals[columns]) > 0
-    touches[columns[overlap]] = True
+    for rows, columns in _candidates(ambiguous.videos, ambiguous.intervals, found.videos, found.intervals):
+        touches[columns[interval_iou(ambiguous.intervals[rows], found.intervals[columns]) > 0]] = True
     return touches
 
 
@@ -100,14 +105,14 @@ def _candidates(
     intervals: Float[np.ndarray, "N 2"],
     other_groups: Int[np.ndarray, " M"],
     others: Float[np.ndarray, "M 2"],
-) -> tuple[Int[np.ndarray, " P"], Int[np.ndarray, " P"]]:
-    """Rows and other rows of one group that could overlap: no pair that does is missing.
+) -> Iterator[tuple[Int[np.ndarray, " P"], Int[np.ndarray, " P"]]]:
+    """Rows and other rows of one group that could overlap, some at a time: no pair that does is missing.
 
     The other rows, by group and start, lie on one line, each group in a stretch of its own; what could
     overlap a row starts no earlier than the group's longest interval before it, and no later than its end.
     """
     if not len(groups) or not len(others):
-        return np.empty(0, np.int64), np.empty(0, np.int64)
+        return
     order = np.lexsort((others[:, 0], other_groups))
     names, firsts = np.unique(other_groups[order], return_index=True)
     ends = np.append(firsts[1:], len(order))
@@ -122,5 +127,8 @@ def _candidates(
     begin = np.maximum(np.searchsorted(line, own[0] - longest[place] - slack, side="left"), firsts[place])
     stop = np.minimum(np.searchsorted(line, own[1] + slack, side="right"), ends[place])
     counts = np.maximum(stop - begin, 0)
-    offsets = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    return np.repeat(rows, counts), order[np.repeat(begin, counts) + offsets]
+    parts = np.cumsum(counts) // AT_ONCE
+    for some in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(parts)) + 1):
+        own_counts = counts[some]
+        offsets = np.arange(own_counts.sum()) - np.repeat(np.cumsum(own_counts) - own_counts, own_counts)
+        yield np.repeat(rows[some], own_counts), order[np.repeat(begin[some], own_counts) + offsets]

@@ -66,9 +66,12 @@ def found_views(detections: Sequence[Detection], axis: TimeAxis) -> FoundViews:
 
 
 def worth_showing(detections: Sequence[Detection]) -> list[Detection]:
-    """Those, of the best-first list of a video, whose score is no less than a hundredth of the best."""
+    """Those, of the best-first list of a video, whose score is no less than a hundredth of the best.
+
+    Where no score is above 0, as of raw attention below 0, they say nothing of shares: all of them.
+    """
     best = max((of.score for of in detections), default=0.0)
-    return [of for of in detections if of.score >= LEAST_SHARE * best]
+    return [of for of in detections if best <= 0 or of.score >= LEAST_SHARE * best]
 
 
 def _view(of: Detection, axis: TimeAxis, best: float) -> FoundView:

@@ -18,6 +18,7 @@ from attcell.files import write_text
 from attcell.records import Prediction
 from attcell.report.flow_colours import WHEEL
 from attcell.report.overlay import RAMP, SHADE
+from attcell.report.playable import share_of
 from attcell.report.player import RAMPS
 from attcell.report.views import short_names, video_view
 
@@ -26,6 +27,8 @@ def write_report(
     predictions: Sequence[Prediction], path: str | Path, model: Mapping[str, str] | None = None
 ) -> None:
     """Write a page on one or more predictions: what was seen, and where and when the evidence is.
+
+    The videos lie inside it, as they are if they are small, and take some 40 MiB together.
 
     Args:
         predictions: in the order of the page; at least one.
@@ -58,7 +61,8 @@ def render(predictions: Sequence[Prediction], model: Mapping[str, str]) -> str:
     )
     environment.filters["percent"] = percent
     environment.filters["embedded"] = embedded_json
-    videos = [video_view(*named) for named in zip(predictions, names, strict=True)]
+    most = share_of(len(predictions))
+    videos = [video_view(*named, most) for named in zip(predictions, names, strict=True)]
     script = _source(environment, "player.js") + _source(environment, "page.js")
     text = environment.get_template("page.html.j2").render(
         videos=videos,

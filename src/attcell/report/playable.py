@@ -18,7 +18,8 @@ from attcell.video.decoded import Size, VideoInfo
 from attcell.video.passes import EveryFrame
 
 LARGEST_AS_IT_IS = 12 * 2**20  # bytes of a file that is taken as it is
-LARGEST = 40 * 2**20  # bytes that an encoded video should take at most
+LARGEST = 40 * 2**20  # bytes that the videos of a page should take together, at most
+SMALLEST = 2**18  # bytes that each may take however many there are
 LONGEST_SIDE = 480  # pixels
 _LONG_SECONDS = 600  # from here on, pictures are smaller and fewer
 _LONG_SIDE, _LONG_RATE = 320, 12.5  # pixels, and frames a second
@@ -38,25 +39,30 @@ class Playable:
     content: bytes
 
 
-def playable(path: Path) -> Playable | None:
+def playable(path: Path, most: int = LARGEST) -> Playable | None:
     """The video as it is, if it is small and browsers play it, else encoded to a small H.264; None if it
     cannot be read.
 
     Encoded, its long side is at most 480 pixels; of a video of over ten minutes 320, with at most 12.5 frames
-    a second, and with so few bits that it takes about 40 MiB whatever its length. Nothing but the finished
-    bytes is held in memory.
+    a second, and with so few bits that it takes about ``most`` bytes whatever its length. Nothing but the
+    finished bytes is held in memory.
     """
     try:
         info = count_frames(path)
-        kind = None if path.is_dir() or info.is_damaged else _kind_as_it_is(path)
-        return _encoded(path, info) if kind is None else Playable(kind, path.read_bytes())
+        kind = None if path.is_dir() or info.is_damaged else _kind_as_it_is(path, most)
+        return _encoded(path, info, most) if kind is None else Playable(kind, path.read_bytes())
     except (VideoError, OSError):
         return None
 
 
-def _kind_as_it_is(path: Path) -> str | None:
+def share_of(num_videos: int) -> int:
+    """How many bytes one of so many videos of a page may take."""
+    return max(SMALLEST, LARGEST // num_videos)
+
+
+def _kind_as_it_is(path: Path, most: int) -> str | None:
     """The kind of a file that can be taken as it is."""
-    if path.stat().st_size > LARGEST_AS_IT_IS:
+    if path.stat().st_size > min(LARGEST_AS_IT_IS, most):
         return None
     with opened(path, None) as (container, video):
         mime, codecs = _PLAYED.get(container.format.name, ("", set()))
@@ -67,11 +73,11 @@ def _kind_as_it_is(path: Path) -> str | None:
         return mime if plain and is_played and alone else None
 
 
-def _encoded(path: Path, info: VideoInfo) -> Playable:
+def _encoded(path: Path, info: VideoInfo, most: int) -> Playable:
     is_long = info.duration_seconds > _LONG_SECONDS
     rate = info.num_frames / max(info.duration_seconds, 1e-3)
     step = max(1, round(rate / _LONG_RATE)) if is_long else 1
-    bits = min(_MOST_BITS, int(8 * LARGEST / max(info.duration_seconds, 1)))
+    bits = min(_MOST_BITS, int(8 * most / max(info.duration_seconds, 1)))
     size = _even_size((info.width, info.height), _LONG_SIDE if is_long else LONGEST_SIDE)
     ticks = np.round((info.frame_seconds - info.frame_seconds[0]) * _TICKS).astype(np.int64)
     with tempfile.TemporaryDirectory() as folder:

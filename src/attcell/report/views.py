@@ -19,7 +19,7 @@ from attcell.report.gates import gates_uri, gates_words
 from attcell.report.images import fitted, heat_uri, jpeg_uri
 from attcell.report.layers import Layer, layers_of
 from attcell.report.overlay import peak_weight
-from attcell.report.playable import playable
+from attcell.report.playable import LARGEST, playable
 from attcell.report.player import player_data
 from attcell.report.words import attended_words, motion_words
 
@@ -147,8 +147,8 @@ def short_names(videos: Sequence[str]) -> list[str]:
     return names
 
 
-def video_view(prediction: Prediction, name: str) -> VideoView:
-    """Everything that the page shows of ``prediction``, pictures included.
+def video_view(prediction: Prediction, name: str, most_bytes: int = LARGEST) -> VideoView:
+    """Everything that the page shows of ``prediction``, pictures included, and the video in so many bytes.
 
     Raises:
         CallError: its arrays do not fit together.
@@ -181,7 +181,7 @@ def video_view(prediction: Prediction, name: str) -> VideoView:
         found=None if prediction.detections is None else found_views(prediction.detections, axis),
         by_samples=prediction.track is not None,
         player=player_data(prediction, layers, moments),
-        media=_media(prediction.video),
+        media=_media(prediction.video, most_bytes),
     )
 
 
@@ -211,8 +211,8 @@ def _curve(prediction: Prediction, axis: TimeAxis) -> Curve:
     )
 
 
-def _media(video: str) -> Media | None:
-    found = playable(Path(video))
+def _media(video: str, most_bytes: int) -> Media | None:
+    found = playable(Path(video), most_bytes)
     return None if found is None else Media(found.mime, base64.b64encode(found.content).decode("ascii"))
 
 

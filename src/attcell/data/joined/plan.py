@@ -1,9 +1,10 @@
 """Planning a joined video: which clips follow each other.
 
 A video is of one class. One or two clips of this class, by different people where there are some, stand
-between clips of *background* classes, which are no class of the set, so that 25 to 40 % of its frames are
-action. All clips are of one group of people, those for training or those for testing. Clips are put together
-as they are: a cut is where one ends, so that a cut betrays where an action may begin, but not which.
+between clips of *background* classes, which are no class of the set, until no more of its frames are action
+than a share that is drawn from 25 to 40 %. All clips are of one group of people, those for training or those
+for testing. Clips are put together as they are: a cut is where one ends, so that a cut betrays where an
+action may begin, but not which.
 """
 
 from __future__ import annotations

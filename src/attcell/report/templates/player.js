@@ -10,7 +10,7 @@ function attcellPlayer(section, ramps) {
   const head = section.querySelector(".playhead");
   const button = section.querySelector("[data-play]");
   const clock = section.querySelector("[data-now]");
-  const hits = [...section.querySelectorAll("[data-at][data-until]")];
+  const hits = [...section.querySelectorAll("button[data-at][data-until]")];
   const listeners = [];
   const maps = data.streams.map((stream) => Uint8Array.from(atob(stream.maps), (c) => c.charCodeAt(0)));
   let address = null, drawn = "", wanted = 0;
