@@ -86,7 +86,7 @@ def test_an_id_is_fetched_whole_and_nothing_else(folder_of_model, monkeypatch, r
     )
     assert load("someone/stan").predict(record.path).scores.shape == (3,)
     assert asked["id"] == "someone/stan"
-    assert asked["allow_patterns"] == ["config.json", "model.safetensors"]
+    assert asked["allow_patterns"] == ["config.json", "model.safetensors", "detection.safetensors"]
 
 
 def test_weights_that_are_no_numbers_give_no_answer(model, record):
