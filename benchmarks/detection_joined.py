@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
-import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -40,7 +39,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("runs/detection-joined"))
     options = parser.parse_args()
-    start = time.perf_counter()
     clips = Path(os.environ.get("ATTCELL_DATA", BESIDE)) / "weizmann"
     for number, people in enumerate(FOLDS):
         write_joined(
@@ -54,7 +52,7 @@ def main() -> None:
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn"), _start_worker) as pool:
         list(pool.map(run, [options.out / f"fold{number}" for number in range(len(FOLDS))]))
     found = together([_found(options.out / f"fold{number}", number) for number in range(len(FOLDS))])
-    text = table(_setting(found, (time.perf_counter() - start) / 60), [network_rows(found, 0)])
+    text = table(_setting(found), [network_rows(found, 0)])
     write_text(RESULTS / "detection_joined.md", text)
     print(text)
 
@@ -144,7 +142,7 @@ def together(folds: list[Found]) -> Found:
     )
 
 
-def _setting(found: Found, minutes: float) -> str:
+def _setting(found: Found) -> str:
     accuracy = ", ".join(f"{name.upper()} {100 * value:.1f} %" for name, value in found.accuracy.items())
     acted = sum(of.end_seconds - of.start_seconds for of in found.truths)
     share = 100 * acted / sum(found.durations.values())
@@ -155,7 +153,7 @@ def _setting(found: Found, minutes: float) -> str:
         "whole videos alone. One seed. Frozen SqueezeNet on frames and flow (DIS) at 160×160; a sample every "
         "5 of 25 frames a second, every 10 to calibrate. "
         f"Accuracy: {accuracy}. "
-        f"{machine()}; {minutes:.0f} minutes."
+        f"{machine()}."
     )
 
 

@@ -119,7 +119,7 @@ def network_rows(found: Found, seed: int) -> Rows:
 
 
 def table(setting: str, seeds: Sequence[Rows]) -> str:
-    """Means and deviations over the seeds, as Markdown, one table a protocol."""
+    """Means over the seeds, with deviations if there are several, as Markdown, one table a protocol."""
     lines = [setting]
     for protocol in PROTOCOLS:
         lines += ["", f"mAP %, {protocol} protocol, at a temporal IoU of", ""]
@@ -127,6 +127,7 @@ def table(setting: str, seeds: Sequence[Rows]) -> str:
         lines.append("|---" * (len(THRESHOLDS) + 2) + "|")
         for name in seeds[0]:
             values = np.array([rows[name][protocol] for rows in seeds])
-            cells = [spread(list(column)) for column in [*values.T, values.mean(axis=1)]]
+            columns = [*values.T, values.mean(axis=1)]
+            cells = [spread(list(of)) if len(of) > 1 else f"{of[0]:.1f}" for of in columns]
             lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
