@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from attcell.errors import VideoError
@@ -29,6 +29,7 @@ def _spec(*streams, fields=4, clip=6):
 
 
 @settings(max_examples=60, deadline=None)
+@example(num_frames=2, every=2, at_once=1, streams=("flow",), fields=1, clip=1)
 @given(
     num_frames=st.sampled_from([1, 2, 7, 24, 41]),
     every=st.integers(1, 9),

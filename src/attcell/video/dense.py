@@ -56,7 +56,7 @@ class EveryMoment:
             if self._is_needed(index):
                 held[index] = picture()
             last = following + (self._at_once - 1) * self._every
-            if last - longest // 2 + longest > num_frames:
+            if max(last - longest // 2, 0) + longest > num_frames:  # near the beginning windows move inside
                 continue
             yield self._moments(held, np.arange(following, last + 1, self._every), num_frames)
             following = last + self._every
