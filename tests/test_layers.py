@@ -13,7 +13,7 @@ ROOT = Path(attcell.__file__).parent
 ROWS = [
     "errors", "arguments", "records", "files", "progress", "sections", "model_section", "config", "nn",
     "flow", "metrics", "video", "data", "engine", "report", "demo", "options", "cli_results",
-    "cli_detect", "cli_extract", "cli_join", "cli_predict", "cli_protocol",
+    "cli_data", "cli_detect", "cli_extract", "cli_join", "cli_predict", "cli_protocol",
     "cli_score_attention", "cli_score_detection", "cli_score", "cli_table", "cli",
 ]  # fmt: skip
 PURE = ("nn", "flow", "metrics")  # tensors and arrays only

@@ -8,23 +8,20 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from attcell.cli_data import data_app
 from attcell.cli_detect import calibrate, detect
 from attcell.cli_extract import extract_app
 from attcell.cli_join import join
 from attcell.cli_protocol import ablate, protocol
 from attcell.cli_score import score_app
 from attcell.cli_table import table
-from attcell.errors import AttcellError, CallError
+from attcell.errors import AttcellError
 from attcell.options import Crops, Kind, ListRoot, Motions, NumSegments, Split
-
-if TYPE_CHECKING:
-    from attcell.records import VideoRecord
 
 app = typer.Typer(
     name="attcell",
@@ -35,7 +32,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-data_app = typer.Typer(help="Look at data sets.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data_app, name="data")
 app.add_typer(extract_app, name="extract")
 app.add_typer(score_app, name="score")
@@ -112,64 +108,6 @@ def synth(
     print(
         f"{out}: {(train + val + test) * classes} videos of {classes} classes, truth in {out / 'truth.json'}"
     )
-
-
-@data_app.command("check")
-def data_check(
-    source: Annotated[
-        Path, typer.Argument(help="A folder per class, a list file, or the name of a data set, as ucf101.")
-    ],
-    videos: Annotated[
-        Path | None,
-        typer.Argument(metavar="[ROOT]", help="Of a data set: the folder below which its videos lie."),
-    ] = None,
-    root: ListRoot = None,
-    annotations: Annotated[
-        Path | None, typer.Option(help="Of a data set: where its official files lie; by default ROOT.")
-    ] = None,
-    names_only: Annotated[
-        bool,
-        typer.Option("--names-only", help="Of a data set: look which videos are there, and decode none."),
-    ] = False,
-    json_path: Annotated[
-        str | None, typer.Option("--json", help="Write the report as JSON to this file, or - for stdout.")
-    ] = None,
-) -> None:
-    """Decode every video of a data set, and say what is there, what is missing, what cannot be read.
-
-    Example: attcell data check videos/train
-
-    Example: attcell data check ucf101 UCF-101 --annotations ucfTrainTestlist --json ucf101.json
-    """
-    from attcell.data.check import CheckReport, check_source
-    from attcell.data.check_set import SetReport, check_set
-    from attcell.data.known_sets import KNOWN_SETS
-    from attcell.files import write_json
-    from attcell.progress import track
-
-    def progress(items: Sequence[VideoRecord]) -> Iterable[VideoRecord]:
-        return track(items, len(items), "checking")
-
-    report: CheckReport | SetReport
-    if str(source) in KNOWN_SETS and (videos is not None or annotations is not None or not source.exists()):
-        if videos is None or root is not None:
-            raise CallError(
-                f"{source} is a data set: give the folder of its videos, data check {source} ROOT"
-            )
-        report = check_set(str(source), videos, annotations, decode=not names_only, progress=progress)
-    elif videos is not None or annotations is not None or names_only:
-        raise CallError(
-            f"{source} is no data set that is known by name ({', '.join(KNOWN_SETS)}); a folder or a list "
-            "takes neither ROOT nor --annotations nor --names-only"
-        )
-    else:
-        report = check_source(source, root, progress)
-    if json_path != "-":
-        print("\n".join(report.lines()))
-    if json_path is not None:
-        write_json(json_path, report.to_dict())
-    if not report.ok:
-        raise typer.Exit(1)
 
 
 @app.command()

@@ -110,28 +110,19 @@ def recognition(
     """
     from attcell.data.score_truth import with_truth
     from attcell.data.scores import read_scores
-    from attcell.files import check_outputs, write_json, write_text
+    from attcell.files import check_outputs
     from attcell.report.recognition import recognition_csv, recognition_report
+    from attcell.report.score_lines import publish
 
-    inputs = [*files, *([] if truth is None else [truth])]
-    outputs = [csv] if csv is not None else []
-    if json_path is not None and json_path != "-":
-        outputs.append(Path(json_path))
-    check_outputs(outputs, inputs)
+    outputs = [Path(path) for path in (csv, json_path) if path not in (None, "-")]
+    check_outputs(outputs, [*files, *([] if truth is None else [truth])])
     found = [read_scores(path) for path in files]
     if truth is not None:
         known = read_scores(truth)
         found = [with_truth(one, known) for one in found]
     reports = [recognition_report(one) for one in found]
     is_complete = _say_unread(found, "counts as wrong and ranks last")
-    if json_path != "-":
-        print("\n\n".join("\n".join(report.lines()) for report in reports))
-    if csv is not None:
-        write_text(csv, recognition_csv(reports))
-    if json_path is not None:
-        write_json(json_path, {"files": [report.to_dict() for report in reports]})
-    if outputs and json_path != "-":
-        print(f"written: {', '.join(map(str, outputs))}")
+    publish(reports, lambda: recognition_csv(reports), csv, json_path)
     if not is_complete:
         raise typer.Exit(1)
 

@@ -45,16 +45,16 @@ def detection(
     from attcell.data.annotations.thumos14_lists import read_class_numbers
     from attcell.data.detection_truth import matched, read_detection_truth
     from attcell.data.detections import read_detections
-    from attcell.files import check_outputs, write_json, write_text
+    from attcell.files import check_outputs
     from attcell.metrics import detection_map
     from attcell.metrics.detection import PROTOCOLS
     from attcell.progress import say
     from attcell.report.detection_table import DetectionReport, detection_csv
+    from attcell.report.score_lines import publish
 
     bars = _numbers(thresholds)
-    inputs = [*files, *([truth] if truth.is_file() else [])]
     outputs = [Path(path) for path in (csv, json_path) if path not in (None, "-")]
-    check_outputs(outputs, inputs)
+    check_outputs(outputs, [*files, *([truth] if truth.is_file() else [])])
     known = read_detection_truth(truth, subset).without(exclude or [])
     numbers = None if class_numbers is None else read_class_numbers(class_numbers)
     reports = []
@@ -73,14 +73,7 @@ def detection(
         reports.append(
             DetectionReport(str(file), known, tuple(figures), len(found), num_empty, tuple(faults))
         )
-    if json_path != "-":
-        print("\n\n".join("\n".join(report.lines()) for report in reports))
-    if csv is not None:
-        write_text(csv, detection_csv(reports))
-    if json_path is not None:
-        write_json(json_path, {"files": [report.to_dict() for report in reports]})
-    if outputs and json_path != "-":
-        print(f"written: {', '.join(map(str, outputs))}")
+    publish(reports, lambda: detection_csv(reports), csv, json_path)
     if any(report.faults for report in reports):
         raise typer.Exit(1)
 

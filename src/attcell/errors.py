@@ -4,6 +4,8 @@ A message says what was given, what is allowed, and what to do next. The command
 alone, without a traceback, and ends with the exception's ``exit_status``.
 """
 
+from collections.abc import Sequence
+
 
 class AttcellError(Exception):
     """Something that the person who called can understand and mend. Every error of attcell is one."""
@@ -31,3 +33,10 @@ class ModelError(AttcellError):
 
 class TrainingError(AttcellError):
     """Training cannot go on, for example because the loss is not a number."""
+
+
+def first_lines(messages: Sequence[str], most: int = 10) -> list[str]:
+    """The first of many messages, each a line of its own, and how many more there are."""
+    lines = [f"  {message}" for message in messages[:most]]
+    left = len(messages) - len(lines)
+    return [*lines, f"  and {left} more"] if left else lines

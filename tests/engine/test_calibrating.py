@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from attcell.cli_detect import Rule
 from attcell.data.sources import read_source
 from attcell.engine.calibrating import (
     Watched,
@@ -16,7 +17,7 @@ from attcell.engine.calibrating import (
 )
 from attcell.engine.calibration import FILE_NAME, Calibration
 from attcell.engine.detecting import detect_video
-from attcell.engine.detection_rules import RuleChoice, rule_of, words
+from attcell.engine.detection_rules import RULES, RuleChoice, rule_of, words
 from attcell.engine.model_folder import load_model, save_model
 from attcell.engine.proposals import ActivationRule, GroupRule
 from attcell.errors import CallError, DataError, ModelError
@@ -163,9 +164,13 @@ class TestRules:
         )
         assert words(RuleChoice("stpn"), None, 3) == "stpn: σ(k) × class score above 0.05; its mean"
 
+    def test_the_command_line_offers_each(self):
+        assert [rule.value for rule in Rule] == list(RULES)
+
     @pytest.mark.parametrize(
         ("options", "said"),
         [
+            ({"name": "stpn", "length_normalised": True}, "rule stpn scores by a mean anyway; leave length"),
             ({"name": "best"}, "rule is 'best'; allowed: relative, paper, sigmoid, classes, stpn"),
             ({"attention_threshold": 0.5}, "rule relative takes no attention_threshold; leave it out"),
             ({"name": "paper", "threshold": 0.5}, "rule paper takes no threshold; leave it out"),

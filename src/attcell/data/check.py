@@ -12,7 +12,7 @@ import numpy as np
 
 from attcell.data.digests import content_digest
 from attcell.data.sources import Listing, files_under, is_video_name, read_source
-from attcell.errors import VideoError
+from attcell.errors import VideoError, first_lines
 from attcell.records import VideoRecord
 from attcell.video.decode import count_frames
 from attcell.video.frame_folder import holds_frames, open_frames
@@ -249,5 +249,4 @@ def section(title: str, entries: list[str]) -> list[str]:
     """A titled list of at most ``_NUM_SHOWN`` entries, or nothing."""
     if not entries:
         return []
-    more = [f"  and {len(entries) - _NUM_SHOWN} more"] if len(entries) > _NUM_SHOWN else []
-    return [f"{title}: {len(entries)}", *(f"  {entry}" for entry in entries[:_NUM_SHOWN]), *more]
+    return [f"{title}: {len(entries)}", *first_lines(entries, _NUM_SHOWN)]

@@ -10,10 +10,12 @@ from pathlib import Path
 from attcell.data.annotations import activitynet, thumos14
 from attcell.data.annotations.records import Annotation
 from attcell.data.box_truth import video_named
-from attcell.data.detections import DetectionFile, few
+from attcell.data.detections import DetectionFile
 from attcell.data.synth.truth import FILE_NAME, read_truth
-from attcell.errors import CallError, DataError
+from attcell.errors import CallError, DataError, first_lines
 from attcell.records import ActionInstance, Detection
+
+_SLACK_SECONDS = 0.1  # containers' lengths and annotations' differ by a frame or two
 
 
 @dataclass(frozen=True)
@@ -124,47 +126,50 @@ def matched(found: DetectionFile, truth: DetectionTruth) -> tuple[list[Detection
     names = {video: video_named(video, truth.durations) for video in found.videos}
     excluded = {video for video in found.videos if video_named(video, truth.excluded) is not None}
     kept: list[Detection] = []
-    faults: dict[str, list[str]] = {"class": [], "outside": []}
-    strange = [video for video, name in names.items() if name is None and video not in excluded]
-    places: dict[str, str] = {}
+    foreign, outside = [], []
     for of, place in zip(found.detections, found.places, strict=True):
-        places.setdefault(of.video_id, place)
-    called: dict[str, list[str]] = {}
-    for video, name in names.items():
-        called.setdefault(name or "", []).append(video)
-    for of, place in zip(found.detections, found.places, strict=True):
+        name = names[of.video_id]
         if of.video_id in excluded:
             continue
-        name = names[of.video_id]
-        length = None if name is None else truth.durations[name]
-        length = found.durations.get(of.video_id) if length is None else length
         if of.label not in truth.labels:
-            faults["class"].append(f"{place}: {of.label}")
+            foreign.append(f"{place}: {of.label}")
             continue
+        length = (truth.durations[name] if name else None) or found.durations.get(of.video_id)
         if of.start_seconds < 0 or (length is not None and of.end_seconds > length + _SLACK_SECONDS):
-            faults["outside"].append(
-                f"{place}: {of.start_seconds:g} to {of.end_seconds:g} s"
-                + ("" if length is None else f" in a video of {length:g} s")
-            )
+            where = "" if length is None else f" in a video of {length:g} s"
+            outside.append(f"{place}: {of.start_seconds:g} to {of.end_seconds:g} s{where}")
         kept.append(replace(of, video_id=name or of.video_id))
-    messages = {
-        f"detections of classes that {truth.source} does not have; they do not count": faults["class"],
-        "detections reach outside of their video; they count as they are": faults["outside"],
-        f"videos that {truth.source} does not have in {truth.subset}; what was found there counts as wrong": [
-            f"{places.get(video, found.source)}: {video}" for video in strange
-        ],
-        "videos are named in more ways than one; what was found counts for each": [
-            f"{name}: {' and '.join(videos)}" for name, videos in called.items() if name and len(videos) > 1
-        ],
+    unknown = [video for video, name in names.items() if name is None and video not in excluded]
+    faults = {
+        f"detections of classes that {truth.source} does not have; they do not count": foreign,
+        "detections reach outside of their video; they count as they are": outside,
+        f"videos that {truth.source} does not have in {truth.subset}; what was found there counts as wrong": (
+            _with_places(unknown, found)
+        ),
+        "videos are named in more ways than one; what was found counts for each": _named_twice(names),
         "videos could not be read; nothing was found there": [
             f"{video}: {reason}" for video, reason in found.failed.items()
         ],
     }
-    said = []
-    for message, lines in messages.items():
-        if lines:
-            said.append("\n".join([f"{len(lines)} {message}:", *few(lines)]))
-    return kept, said
+    return kept, [
+        "\n".join([f"{len(lines)} {message}:", *first_lines(lines)])
+        for message, lines in faults.items()
+        if lines
+    ]
 
 
-_SLACK_SECONDS = 0.1  # containers' lengths and annotations' differ by a frame or two
+def _with_places(videos: Sequence[str], found: DetectionFile) -> list[str]:
+    """Videos, each with the place of its first detection in the file."""
+    places: dict[str, str] = {}
+    for of, place in zip(found.detections, found.places, strict=True):
+        places.setdefault(of.video_id, place)
+    return [f"{places.get(video, found.source)}: {video}" for video in videos]
+
+
+def _named_twice(names: dict[str, str | None]) -> list[str]:
+    """The truth's videos that the file knows by several names."""
+    called: dict[str, list[str]] = {}
+    for video, name in names.items():
+        if name is not None:
+            called.setdefault(name, []).append(video)
+    return [f"{name}: {' and '.join(videos)}" for name, videos in called.items() if len(videos) > 1]

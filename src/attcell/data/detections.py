@@ -2,7 +2,7 @@
 
 - *attcell*: what ``attcell detect --json`` writes, an object with ``videos``, or a line for each video:
   ``{"video": …, "duration_seconds": …, "detections": [{"label", "start_seconds", "end_seconds", "score"}]}``;
-  times count from ``first_frame_seconds`` before the video's first frame, by default 0.
+  times are the video's own, whose first frame is shown at ``first_frame_seconds`` (0 if that is not told).
 - *activitynet*: ``{"results": {ID: [{"score", "segment": [start, end], "label"}]}}``.
 - *thumos*: lines ``VIDEO START END NUMBER SCORE``, classes by their numbers.
 """
@@ -16,10 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from attcell.errors import CallError, DataError
+from attcell.errors import CallError, DataError, first_lines
 from attcell.records import Detection
-
-SHOWN_FAULTS = 10
 
 
 @dataclass(frozen=True)
@@ -152,16 +150,10 @@ def _checked(path: Path, rows: Sequence[_Row], videos: Iterable[str]) -> Detecti
             found.append(Detection(row.label, start, end, score, row.video))
     if faults:
         raise DataError(
-            "\n".join([f"{path}: {len(faults)} of {len(rows)} detections are none:", *few(faults)])
+            "\n".join([f"{path}: {len(faults)} of {len(rows)} detections are none:", *first_lines(faults)])
         )
     names = dict.fromkeys([*videos, *(row.video for row in rows)])
     return DetectionFile(str(path), tuple(found), tuple(row.place for row in rows), tuple(names))
-
-
-def few(faults: Sequence[str]) -> list[str]:
-    """The first faults, each a line, and how many more there are."""
-    left = len(faults) - SHOWN_FAULTS
-    return [*(f"  {fault}" for fault in faults[:SHOWN_FAULTS]), *([f"  and {left} more"] if left > 0 else [])]
 
 
 def _from(first: float, value: Any) -> Any:

@@ -47,6 +47,8 @@ class RuleChoice:
         if self.name not in RULES:
             raise CallError(f"rule is {shown(self.name)}; allowed: {', '.join(RULES)}")
         foreign = ("threshold",) if self.name in GROUPING else ("attention_threshold", "class_threshold")
+        if self.name == "stpn" and self.length_normalised:
+            raise CallError("rule stpn scores by a mean anyway; leave length_normalised out")
         for name in ("threshold", "attention_threshold", "class_threshold"):
             value = getattr(self, name)
             if value is None:
@@ -99,7 +101,7 @@ def rule_of(
         rule = ActivationRule("none", alone)
     else:
         rule = ActivationRule("relative", UNCALIBRATED if calibration is None else calibration.threshold)
-    rule = replace(rule, length_normalised=choice.length_normalised or rule.length_normalised)
+    rule = replace(rule, length_normalised=choice.length_normalised or choice.name == "stpn")
     return rule if choice.threshold is None else replace(rule, threshold=choice.threshold)
 
 

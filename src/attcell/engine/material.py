@@ -19,15 +19,13 @@ from attcell.data.holdout import hold_out
 from attcell.data.recipe_videos import part_listing
 from attcell.engine.build import evaluation_plan, input_spec, training_plan
 from attcell.engine.extract import channel_figures, extract_features, feature_store
-from attcell.errors import DataError, VideoError
+from attcell.errors import DataError, VideoError, first_lines
 from attcell.nn import Network
 from attcell.nn.streams import Standardise
 from attcell.progress import say, track
 from attcell.records import VideoRecord
 from attcell.video.decode import promised_frames
 from attcell.video.flow_codes import check_store
-
-SHOWN_FAILURES = 10
 
 
 @dataclass(frozen=True)
@@ -123,7 +121,9 @@ def gather_material(recipe: Recipe, listings: Listings, network: Network, device
     folder = recipe.cache.folder
     unfit = list(unfit_flow(recipe, (*listings.train, *listings.val)).values())
     if unfit:
-        raise DataError("\n".join([f"{recipe.flow.store} does not fit {len(unfit)} videos:", *_shown(unfit)]))
+        raise DataError(
+            "\n".join([f"{recipe.flow.store} does not fit {len(unfit)} videos:", *first_lines(unfit)])
+        )
     if folder is None:
         train, val = _decoded(recipe, listings)
     else:
@@ -203,7 +203,7 @@ def refuse_unread(unread: Sequence[str]) -> None:
                 [
                     f"{len(unread)} videos cannot be read; `attcell data check` names them all. "
                     "Mend them or take them out of the source:",
-                    *_shown(unread),
+                    *first_lines(unread),
                 ]
             )
         )
@@ -241,10 +241,3 @@ def _identity(listings: Listings) -> dict[str, str]:
     }
     digests = {name: hashlib.sha256(text.encode()).hexdigest()[:16] for name, text in lists.items()}
     return {"classes": ", ".join(listings.labels), **digests}
-
-
-def _shown(messages: Sequence[str]) -> list[str]:
-    """The first messages, each a line, and how many more there are."""
-    lines = [f"  {message}" for message in messages[:SHOWN_FAILURES]]
-    left = len(messages) - len(lines)
-    return [*lines, f"  and {left} more"] if left else lines

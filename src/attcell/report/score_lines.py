@@ -2,15 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
 from attcell.data.scores import Scores
+from attcell.files import write_json, write_text
 from attcell.metrics.by_class import by_gain
 from attcell.metrics.recognition import mean_class_accuracy, top_k_accuracy
 
 AP_RULES = "AP not interpolated, ties count together, unread videos last"
+
+
+class FileReport(Protocol):
+    """The figures of one file."""
+
+    def lines(self) -> list[str]:
+        """For people."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """For programs."""
+
+
+def publish(
+    reports: Sequence[FileReport], as_csv: Callable[[], str], csv: Path | None, json_path: str | None
+) -> None:
+    """Print the figures of files, unless JSON goes to stdout, and write them as CSV and JSON if asked for."""
+    if json_path != "-":
+        print("\n\n".join("\n".join(report.lines()) for report in reports))
+    if csv is not None:
+        write_text(csv, as_csv())
+    if json_path is not None:
+        write_json(json_path, {"files": [report.to_dict() for report in reports]})
+    written = [str(path) for path in (csv, json_path) if path is not None]
+    if written and json_path != "-":
+        print(f"written: {', '.join(written)}")
 
 
 def figure_line(name: str, found: Scores) -> str:

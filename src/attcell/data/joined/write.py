@@ -16,7 +16,7 @@ from attcell.data.sources import read_source
 from attcell.data.synth.claims import check_finished, claim, clear_left_overs
 from attcell.data.synth.truth import FILE_NAME, FORMAT, Truth, VideoTruth, write_truth
 from attcell.data.synth.write import write_mp4
-from attcell.errors import CallError, DataError, VideoError
+from attcell.errors import CallError, DataError, VideoError, first_lines
 from attcell.records import VideoRecord
 from attcell.video.decode import count_frames, read_frames
 from attcell.video.decoded import Size
@@ -146,7 +146,7 @@ def _read_clips(source: Listing, progress: Progress) -> tuple[list[Clip], Size, 
         rates.append(info.num_frames / info.duration_seconds)
         sizes.append((info.width - info.width % 2, info.height - info.height % 2))  # H.264 wants even sides
     if bad:
-        raise DataError("\n".join([f"{len(bad)} clips cannot be read:", *bad[:10]]))
+        raise DataError("\n".join([f"{len(bad)} clips cannot be read:", *first_lines(bad)]))
     if max(rates) > 1.02 * min(rates):
         raise DataError(
             f"the clips have {min(rates):.2f} to {max(rates):.2f} frames a second; join clips of one rate"

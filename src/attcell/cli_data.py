@@ -1,0 +1,75 @@
+"""``attcell data``: what is in a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attcell.errors import CallError
+from attcell.options import ListRoot
+
+if TYPE_CHECKING:
+    from attcell.records import VideoRecord
+
+data_app = typer.Typer(help="Look at data sets.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@data_app.command("check")
+def check(
+    source: Annotated[
+        Path, typer.Argument(help="A folder per class, a list file, or the name of a data set, as ucf101.")
+    ],
+    videos: Annotated[
+        Path | None,
+        typer.Argument(metavar="[ROOT]", help="Of a data set: the folder below which its videos lie."),
+    ] = None,
+    root: ListRoot = None,
+    annotations: Annotated[
+        Path | None, typer.Option(help="Of a data set: where its official files lie; by default ROOT.")
+    ] = None,
+    names_only: Annotated[
+        bool,
+        typer.Option("--names-only", help="Of a data set: look which videos are there, and decode none."),
+    ] = False,
+    json_path: Annotated[
+        str | None, typer.Option("--json", help="Write the report as JSON to this file, or - for stdout.")
+    ] = None,
+) -> None:
+    """Decode every video of a data set, and say what is there, what is missing, what cannot be read.
+
+    Example: attcell data check videos/train
+
+    Example: attcell data check ucf101 UCF-101 --annotations ucfTrainTestlist --json ucf101.json
+    """
+    from attcell.data.check import CheckReport, check_source
+    from attcell.data.check_set import SetReport, check_set
+    from attcell.data.known_sets import KNOWN_SETS
+    from attcell.files import write_json
+    from attcell.progress import track
+
+    def progress(items: Sequence[VideoRecord]) -> Iterable[VideoRecord]:
+        return track(items, len(items), "checking")
+
+    report: CheckReport | SetReport
+    if str(source) in KNOWN_SETS and (videos is not None or annotations is not None or not source.exists()):
+        if videos is None or root is not None:
+            raise CallError(
+                f"{source} is a data set: give the folder of its videos, data check {source} ROOT"
+            )
+        report = check_set(str(source), videos, annotations, decode=not names_only, progress=progress)
+    elif videos is not None or annotations is not None or names_only:
+        raise CallError(
+            f"{source} is no data set that is known by name ({', '.join(KNOWN_SETS)}); a folder or a list "
+            "takes neither ROOT nor --annotations nor --names-only"
+        )
+    else:
+        report = check_source(source, root, progress)
+    if json_path != "-":
+        print("\n".join(report.lines()))
+    if json_path is not None:
+        write_json(json_path, report.to_dict())
+    if not report.ok:
+        raise typer.Exit(1)
