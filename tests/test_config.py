@@ -11,22 +11,12 @@ from hypothesis import strategies as st
 
 from attcell.config import Recipe, check_recipe, load_recipe
 from attcell.errors import CallError
-
-SMALL = {"data": {"train": "videos/train"}, "train": {"epochs": 2}}
+from tests.small_recipes import SMALL, refusal, write_small
 
 
 @pytest.fixture
 def path(tmp_path):
-    file = tmp_path / "recipe.yaml"
-    file.write_text(yaml.safe_dump(SMALL))
-    return file
-
-
-def refusal(values: object) -> str:
-    with pytest.raises(CallError) as caught:
-        check_recipe(values, source="here")
-    assert caught.value.exit_status == 2
-    return str(caught.value)
+    return write_small(tmp_path)
 
 
 def test_the_defaults_are_the_papers(path):
@@ -271,100 +261,3 @@ def test_overrides_that_are_no_list_of_texts(path, overrides, said):
         CallError, match=rf'overrides are {said}; give a list of texts, such as \["train.epochs=3"'
     ):
         load_recipe(path, overrides)
-
-
-class TestExtends:
-    @pytest.fixture
-    def folder(self, tmp_path):
-        (tmp_path / "base.yaml").write_text("train: {epochs: 2, seed: 3}\nname: never\n")
-        (tmp_path / "data.yaml").write_text("data: {train: videos/train}\n")
-        return tmp_path
-
-    def test_the_files_own_values_go_over_those_it_extends(self, folder):
-        path = folder / "mine.yaml"
-        path.write_text("extends: [base.yaml, data.yaml]\ntrain: {epochs: 5}\n")
-        recipe = load_recipe(path, ["train.batch_size=4"])
-        assert (recipe.train.epochs, recipe.train.seed, recipe.train.batch_size) == (5, 3, 4)
-        assert str(recipe.data.train) == "videos/train"
-
-    def test_one_may_extend_one_that_extends(self, folder):
-        (folder / "sub").mkdir()
-        (folder / "sub" / "middle.yaml").write_text("extends: ../base.yaml\ntrain: {seed: 9}\n")
-        path = folder / "mine.yaml"
-        path.write_text("extends: [data.yaml, sub/middle.yaml]\nname: mine\n")
-        recipe = load_recipe(path)
-        assert (recipe.train.epochs, recipe.train.seed, recipe.name) == (2, 9, "mine")
-
-    @pytest.mark.parametrize(
-        ("text", "message"),
-        [
-            ("extends: mine.yaml", "extends itself; leave that out"),
-            (
-                "extends: none.yaml",
-                "no recipe at .*none.yaml, which .*mine.yaml extends; paths there",
-            ),
-            ("extends: 3", "extends is 3; give the path of a recipe, or a list of such"),
-        ],
-    )
-    def test_what_cannot_be_extended_is_named(self, folder, text, message):
-        path = folder / "mine.yaml"
-        path.write_text(text)
-        with pytest.raises(CallError, match=message):
-            load_recipe(path)
-
-
-def test_a_recipe_is_called_as_its_file_unless_it_says_otherwise(path):
-    assert load_recipe(path).name == "recipe"
-    assert load_recipe(path, ["name=other"]).name == "other"
-
-
-OF_A_SET = {"data": {"dataset": "ucf101", "root": "videos"}, "train": {"epochs": 2}}
-
-
-class TestDataSet:
-    def test_a_data_set_takes_the_place_of_sources(self):
-        data = check_recipe(OF_A_SET, source="here").data
-        assert (data.dataset, data.split, data.train) == ("ucf101", 1, None)
-
-    @pytest.mark.parametrize(
-        ("change", "message"),
-        [
-            ({"root": None}, "dataset ucf101 needs root, the folder where its videos lie"),
-            ({"train": "x"}, "dataset ucf101 has its own lists; leave train, val and test out"),
-            ({"dataset": None}, "give train, a folder per class or a list file; or dataset and root"),
-            ({"dataset": None, "train": "x", "split": 2}, "annotations, split and splits are for a dataset"),
-            ({"dataset": "ucf"}, "data.dataset: Input should be 'ucf101', 'hmdb51'"),
-        ],
-    )
-    def test_what_does_not_go_together_is_refused(self, change, message):
-        assert message in refusal({**OF_A_SET, "data": {**OF_A_SET["data"], **change}})
-
-
-@pytest.mark.parametrize(
-    "model",
-    [{"streams": {"frame": {}, "flow": {}}, "fusion": "late"}, {"kind": "cnn", "streams": {"frame": {}}}],
-)
-def test_a_sigmoid_is_for_networks_of_one_score(model):
-    message = refusal({**SMALL, "model": model, "train": {"epochs": 2, "loss": "sigmoid"}})
-    assert "train.loss=sigmoid is for one STAN, SAN or average" in message
-
-
-def test_the_models_weights_are_those_of_every_stream_that_names_none():
-    streams = {"frame": {"backbone": "small"}, "flow": {"backbone": "small", "weights": "none"}}
-    recipe = check_recipe({**SMALL, "model": {"weights": "w.safetensors", "streams": streams}}, source="here")
-    assert {name: of.weights for name, of in recipe.model.streams.items()} == {
-        "frame": "w.safetensors",
-        "flow": "none",
-    }
-    assert (
-        check_recipe({**SMALL, "model": {"weights": "none"}}, "here").model.streams["frame"].weights == "none"
-    )
-    message = refusal({**SMALL, "model": {"weights": 3}})
-    assert "model: weights is pretrained, none, a file or a model folder, for every stream alike" in message
-
-
-def test_the_models_weights_may_be_overridden(path):
-    assert (
-        load_recipe(path, ["model.weights=w=1.safetensors"]).model.streams["frame"].weights
-        == "w=1.safetensors"
-    )
