@@ -139,8 +139,9 @@ def evaluation_plan(
 
 
 def _join_branches(branches: dict[str, Branch], model: ModelSection, num_classes: int) -> Network:
-    if model.kind == "tan":
-        return TAN(branches["frame"], branches["flow"], num_classes, dropout=model.dropout)
+    if model.kind in ("tan", "own_gates"):
+        asks: Literal["own", "other"] = "own" if model.kind == "own_gates" else "other"
+        return TAN(branches["frame"], branches["flow"], num_classes, dropout=model.dropout, asks=asks)
     rival = {
         "cnn": cnn,
         "two_stream": two_stream,

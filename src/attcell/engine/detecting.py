@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from attcell.arguments import whole_number
 from attcell.engine.detection_rules import RuleChoice, find, refuse_choice
 from attcell.engine.glimpses import Glimpses
+from attcell.engine.growing import Growing
 from attcell.engine.inference import as_scores
 from attcell.engine.model_folder import SavedModel
 from attcell.engine.predicting import small_flow, small_picture
@@ -120,20 +122,22 @@ class _Rows:
 
     def __init__(self, model: SavedModel) -> None:
         self._model = model
-        self._parts: list[dict[str, np.ndarray]] = []
-        self._maps: list[dict[str, np.ndarray]] = []
+        self._rows: defaultdict[str, Growing] = defaultdict(Growing)
+        self._maps: defaultdict[str, Growing] = defaultdict(Growing)
 
     def add(self, seen: Seen) -> None:
         part, model = seen.part, self._model
         kept = {"k": part.temporal_scores, "own": as_scores(part.logits, model.recipe.score_rule)}
         if model.calibration is not None:
             kept["separate"] = model.calibration.class_scores(part.segments)
-        self._parts.append({name: of.float().cpu().numpy() for name, of in kept.items()})
-        self._maps.append({name: of.half().cpu().numpy() for name, of in part.spatial_attention.items()})
+        for name, of in kept.items():
+            self._rows[name].add(of.float().cpu().numpy())
+        for name, of in part.spatial_attention.items():
+            self._maps[name].add(of.half().cpu().numpy())
 
     def track(self, seconds: np.ndarray) -> Track:
-        rows = {name: np.concatenate([part[name] for part in self._parts]) for name in self._parts[0]}
-        maps = {name: np.concatenate([of[name] for of in self._maps]) for name in self._maps[0]}
+        rows = {name: of.rows for name, of in self._rows.items()}
+        maps = {name: of.rows for name, of in self._maps.items()}
         return Track(seconds, rows["k"], rows["own"], rows.get("separate"), maps)
 
 
