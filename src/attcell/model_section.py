@@ -30,7 +30,7 @@ class ModelSection(Section):
 
     kind: Literal[
         "stan", "san", "average", "pooled", "tan", "cnn", "two_stream", "fc", "branch_selection",
-        "spatial_attention", "soft_attention",
+        "spatial_attention", "soft_attention", "own_gates",
     ] = "stan"  # fmt: skip
     pooling: Literal["fc6", "flat", "average", "vlad"] = "average"  # of kind pooled
     vlad_size: Count = 256  # descriptors are brought to so many numbers by PCA

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 import torch
@@ -16,12 +18,18 @@ from tests.nn.networks import passing_backbone, random_maps, randomised
 CHANNELS = {"frame": 3, "flow": 2}
 
 
-def small_tan(cell: str = "gru", layers: int = 1, hidden: tuple[int, int] = (4, 5), seed: int = 0) -> TAN:
+def small_tan(
+    cell: str = "gru",
+    layers: int = 1,
+    hidden: tuple[int, int] = (4, 5),
+    seed: int = 0,
+    asks: Literal["other", "own"] = "other",
+) -> TAN:
     branches = {
         name: Branch(passing_backbone(width), size, cell=cell, layers=layers)
         for (name, width), size in zip(CHANNELS.items(), hidden, strict=True)
     }
-    network = TAN(**branches, num_classes=3, dropout=0.0).double()
+    network = TAN(**branches, num_classes=3, dropout=0.0, asks=asks).double()
     randomised(network, seed)
     return network
 
@@ -33,15 +41,16 @@ def _found(out: TANOutput, name: str) -> Tensor:
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("steps", [1, 5])
-def test_tan_is_the_equations(cell: str, layers: int, steps: int) -> None:
-    network, maps = small_tan(cell, layers), random_maps(CHANNELS, segments=steps)
+@pytest.mark.parametrize("asks", ["other", "own"])
+def test_tan_is_the_equations(cell: str, layers: int, steps: int, asks: Literal["other", "own"]) -> None:
+    network, maps = small_tan(cell, layers, asks=asks), random_maps(CHANNELS, segments=steps)
     weights = {key: value.numpy() for key, value in network.state_dict().items()}
     out = network(maps)
     for b in range(2):
         torch.testing.assert_close(out.logits.exp().sum(dim=1), torch.ones(2, dtype=torch.float64))
         of_video = {name: value[b].numpy() for name, value in maps.items()}
         for name, expected in reference_tan.tan(
-            **of_video, weights=weights, cell=cell, layers=layers
+            **of_video, weights=weights, cell=cell, layers=layers, asks=asks
         ).items():
             found = _found(out, name)[b].detach()
             assert found.shape == expected.shape
@@ -89,6 +98,13 @@ def test_the_other_branch_says_where_to_look() -> None:
     before, after = network(maps), network({**maps, "flow": maps["flow"].flip(1)})
     assert not torch.allclose(before.frame_gates, after.frame_gates)
     assert not torch.allclose(before.frame_logits, after.frame_logits)
+
+
+def test_own_gates_share_nothing() -> None:
+    network, maps = small_tan(asks="own"), random_maps(CHANNELS)
+    before, after = network(maps), network({**maps, "flow": maps["flow"].flip(1)})
+    assert torch.equal(before.frame_logits, after.frame_logits)
+    assert not torch.allclose(before.flow_logits, after.flow_logits)
 
 
 def test_only_the_last_step_counts_at_test() -> None:

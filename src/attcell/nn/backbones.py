@@ -165,7 +165,7 @@ _TAPS: dict[str, tuple[str, ...]] = {  # the first is the default
     "googlenet": ("inception5b", "inception4e"),
     "googlenet_v1": ("inception5b", "inception4e"),
     "squeezenet": ("fire9_pool", "fire9"),
-    "small": ("block4",),
+    "small": tuple(image_networks.SMALL_TAPS),
     "c3d": ("pool5",),
     "r3d_18": ("layer4", "layer3"),
     "mc3_18": ("layer4", "layer3"),

@@ -16,6 +16,9 @@ from attcell.nn.small import small_cnn
 # Layers of torchvision's VGG-16 ``features`` after which a map is taken; conv5_3 includes its ReLU.
 VGG16_TAPS = {"pool5": 30, "conv5_3": 29, "pool4": 23, "pool3": 16}
 
+# Blocks of the small CNN until a map is taken: 7 × 7, 7 × 7 and 14 × 14 regions of a picture of 112 × 112.
+SMALL_TAPS = {"block4": 4, "block3": 3, "block2": 2}
+
 Built = tuple[nn.Module, int, frozenset[str]]  # a network up to the tap, its channels, keys of all weights
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -70,8 +73,8 @@ def squeezenet(tap: str, in_channels: int) -> Built:
 
 
 def small(tap: str, in_channels: int) -> Built:
-    body, out_channels = small_cnn(in_channels)
-    return body, out_channels, frozenset(body.state_dict())
+    body, out_channels = small_cnn(in_channels, SMALL_TAPS[tap])
+    return body, out_channels, frozenset(small_cnn(in_channels)[0].state_dict())
 
 
 def _looking_at(network: Network, in_channels: int) -> Network:

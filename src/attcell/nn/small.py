@@ -17,11 +17,11 @@ BLOCKS = ((24, 7, 4), (48, 3, 2), (96, 3, 2), (128, 3, 1))
 TIMES = ((1, 2), (3, 1), (3, 2), (1, 1))
 
 
-def small_cnn(in_channels: int = 3) -> tuple[nn.Module, int]:
-    """Four blocks for pictures, and the number of channels that come out."""
+def small_cnn(in_channels: int = 3, num_blocks: int = len(BLOCKS)) -> tuple[nn.Sequential, int]:
+    """So many blocks for pictures, and the number of channels that come out."""
     blocks = OrderedDict[str, nn.Module]()
     channels = in_channels
-    for number, (filters, kernel, stride) in enumerate(BLOCKS, start=1):
+    for number, (filters, kernel, stride) in enumerate(BLOCKS[:num_blocks], start=1):
         blocks[f"block{number}"] = nn.Sequential(
             nn.Conv2d(channels, filters, kernel, stride, padding=kernel // 2, bias=False),
             nn.GroupNorm(8, filters),

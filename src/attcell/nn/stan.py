@@ -143,7 +143,11 @@ class STAN(nn.Module):
 
     def attend(self, maps: Mapping[str, Float[Tensor, "B T F _ _"]]) -> STANOutput:
         """From the backbones' feature maps to the classes (Eq. 3-8)."""
-        looked = {name: self.stream(name).attend(maps[name]) for name in self.streams}
+        return self.look({name: self.stream(name).descriptors(maps[name]) for name in self.streams})
+
+    def look(self, local: Mapping[str, Float[Tensor, "B T D _ _"]]) -> STANOutput:
+        """From the streams' local descriptors, conv6's, to the classes (Eq. 4-8)."""
+        looked = {name: self.stream(name).look(local[name]) for name in self.streams}
         segments = torch.cat([output.segments for output in looked.values()], dim=-1)  # Eq. 6
         scores, attention = self.temporal(segments)  # Eq. 7
         video = attended_sum(attention, segments)  # Eq. 8: the segments, not the LSTM's outputs

@@ -120,7 +120,10 @@ class Stream(nn.Module):
 
     def attend(self, maps: Float[Tensor, "B T F K K"]) -> StreamOutput:
         """Look at the backbone's feature maps: conv6, then Eq. 4 and Eq. 5."""
-        local = self.descriptors(maps)
+        return self.look(self.descriptors(maps))
+
+    def look(self, local: Float[Tensor, "B T D K K"]) -> StreamOutput:
+        """Look at conv6's local descriptors (Eq. 4 and Eq. 5)."""
         rows = local.flatten(3).transpose(2, 3)  # (B, T, K², D)
         scores, attention = self.attention(rows)
         regions = local.shape[-2:]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Shaped
@@ -123,14 +124,26 @@ class TAN(nn.Module):
         flow: the branch that looks at flow.
         num_classes: A.
         dropout: before each classifier. *Reading*: 0.5; the paper gives no number.
+        asks: whose steps ask which steps of a branch matter: the ``other`` branch's, as in the paper, or
+            its ``own``, which is attention inside each branch and shares nothing. A rival, and a *reading*.
     """
 
-    def __init__(self, frame: Branch, flow: Branch, num_classes: int, *, dropout: float = 0.5) -> None:
+    def __init__(
+        self,
+        frame: Branch,
+        flow: Branch,
+        num_classes: int,
+        *,
+        dropout: float = 0.5,
+        asks: Literal["other", "own"] = "other",
+    ) -> None:
         super().__init__()
         self.frame = frame
         self.flow = flow
-        self.frame_gate = SharingGate(frame.hidden, flow.hidden)
-        self.flow_gate = SharingGate(flow.hidden, frame.hidden)
+        self.asks = asks
+        asking = {"other": (flow, frame), "own": (frame, flow)}[asks]
+        self.frame_gate = SharingGate(frame.hidden, asking[0].hidden)
+        self.flow_gate = SharingGate(flow.hidden, asking[1].hidden)
         self.dropout = nn.Dropout(dropout)
         self.frame_classifier = nn.Linear(frame.hidden, num_classes)
         self.flow_classifier = nn.Linear(flow.hidden, num_classes)
@@ -157,8 +170,9 @@ class TAN(nn.Module):
         refuse_unequal_steps({"frame": maps["frame"], "flow": maps["flow"]})
         h, s = self.frame.remember(maps["frame"])
         g, t = self.flow.remember(maps["flow"])
-        frame_scores, alpha = self.frame_gate(h, s, g, t)
-        flow_scores, beta = self.flow_gate(g, t, h, s)
+        of_frame, of_flow = ((g, t), (h, s)) if self.asks == "other" else ((h, s), (g, t))
+        frame_scores, alpha = self.frame_gate(h, s, *of_frame)
+        flow_scores, beta = self.flow_gate(g, t, *of_flow)
         return TANOutput(
             frame_logits=self.frame_classifier(self.dropout(_gated_sum(alpha, h))),
             flow_logits=self.flow_classifier(self.dropout(_gated_sum(beta, g))),

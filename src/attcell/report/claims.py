@@ -1,0 +1,99 @@
+"""A claim of a paper, judged by figures of several seeds, by a rule that stands in the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+Figures = Mapping[str, Sequence[float]]  # name → the figure of every seed, in percent or points
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What is said to be better than what, and by how much.
+
+    Attributes:
+        said: the claim in words.
+        source: the paper, and where in it.
+        better: the figure that should be higher; of several that of the highest mean.
+        worse: the figure that should be lower, in the same way; none where ``better`` alone is to reach the
+            bound.
+        bound: what the mean difference, or the mean figure, must reach; where it is 0 it must be above it.
+        is_expected: whether a claim that does not hold is an error. False for claims that are known not to
+            show on such data, or about which nothing is known.
+    """
+
+    said: str
+    source: str
+    better: tuple[str, ...]
+    worse: tuple[str, ...] = ()
+    bound: float = 0.0
+    is_expected: bool = True
+
+    @property
+    def rule(self) -> str:
+        """As it stands in the table."""
+        what = "mean difference" if self.worse else "mean"
+        return f"{what} > 0" if self.bound == 0 else f"{what} ≥ {self.bound:g}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A claim with its figures.
+
+    Attributes:
+        claim: what was judged.
+        better: the name of the figure that stood for the better side, and ``worse`` that of the other.
+        values: of the better side, by seed.
+        rivals: of the worse side, by seed; empty where there is none.
+    """
+
+    claim: Claim
+    better: str
+    worse: str
+    values: tuple[float, ...]
+    rivals: tuple[float, ...]
+
+    @property
+    def gaps(self) -> tuple[float, ...]:
+        """The difference by seed, or the figure itself where there is no other side."""
+        if not self.rivals:
+            return self.values
+        return tuple(a - b for a, b in zip(self.values, self.rivals, strict=True))
+
+    @property
+    def is_held(self) -> bool:
+        """By the claim's rule. A figure that is not a number holds nothing."""
+        mean = float(np.mean(self.gaps))
+        return mean > 0 if self.claim.bound == 0 else mean >= self.claim.bound
+
+    @property
+    def is_failure(self) -> bool:
+        """It was expected to hold, and does not."""
+        return self.claim.is_expected and not self.is_held
+
+
+def judge(claim: Claim, figures: Figures) -> Verdict:
+    """Look whether a claim holds."""
+    better = _highest(claim.better, figures)
+    worse = _highest(claim.worse, figures) if claim.worse else ""
+    return Verdict(
+        claim,
+        better,
+        worse,
+        tuple(float(value) for value in figures[better]),
+        tuple(float(value) for value in figures[worse]) if worse else (),
+    )
+
+
+def _highest(names: Sequence[str], figures: Figures) -> str:
+    return max(names, key=lambda name: float(np.mean(figures[name])))
+
+
+def mean_and_deviation(values: Sequence[float]) -> str:
+    """Mean ± sample deviation, to one decimal; the value alone where there is one."""
+    if len(values) == 1:
+        return f"{values[0]:.1f}"
+    return f"{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}"

@@ -1,0 +1,106 @@
+"""Judged claims as Markdown and as CSV, with every network's figures below."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+import numpy as np
+
+from attcell.report.claims import Figures, Verdict, mean_and_deviation
+
+_HEAD = ("claim", "where", "ours", "rival", "difference", "by seed", "rule", "")
+
+
+def as_markdown(title: str, setting: str, verdicts: Sequence[Verdict], figures: Figures) -> str:
+    """One table of claims, what it was measured on, and one of all figures.
+
+    Args:
+        title: of the page.
+        setting: what was measured, and how; a paragraph.
+        verdicts: in the order of the table.
+        figures: all that was measured.
+    """
+    num_failed = sum(verdict.is_failure for verdict in verdicts)
+    num_held = sum(verdict.is_held for verdict in verdicts)
+    lines = [f"# {title}", "", setting, ""]
+    lines += [
+        f"{num_held} of {len(verdicts)} claims held; "
+        + (
+            f"**{num_failed} that were expected to did not**."
+            if num_failed
+            else "all that were expected to did."
+        ),
+        "",
+        _row(_HEAD),
+        _row(["---"] * len(_HEAD)),
+        *(_row(_cells(verdict)) for verdict in verdicts),
+        "",
+        "Mean ± sample deviation over the seeds, in percent or points. *Not expected*: the claim is shown "
+        "whatever comes out, for on such data it is known not to show, or nothing is known.",
+        "",
+        "## All figures",
+        "",
+        _row(("figure", "mean", "by seed")),
+        _row(("---", "---:", "---")),
+        *(_row((name, mean_and_deviation(of), _by_seed(of))) for name, of in figures.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def as_csv(verdicts: Sequence[Verdict]) -> str:
+    """A row a claim, with means and deviations apart."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    columns = ("ours", "rival", "difference")
+    writer.writerow(
+        ["claim", "where", "ours", "rival"]
+        + [f"{column}_{part}" for column in columns for part in ("mean", "deviation")]
+        + ["by_seed", "rule", "expected", "held"]
+    )
+    for verdict in verdicts:
+        claim = verdict.claim
+        numbers = [
+            number for values in (verdict.values, verdict.rivals, verdict.gaps) for number in _numbers(values)
+        ]
+        writer.writerow(
+            [claim.said, claim.source, verdict.better, verdict.worse, *numbers]
+            + [" ".join(f"{gap:.4f}" for gap in verdict.gaps), claim.rule]
+            + [_yes(claim.is_expected), _yes(verdict.is_held)]
+        )
+    return text.getvalue()
+
+
+def _cells(verdict: Verdict) -> Sequence[str]:
+    claim = verdict.claim
+    outcome = "held" if verdict.is_held else "**not held**"
+    return (
+        claim.said,
+        claim.source,
+        f"{verdict.better}: {mean_and_deviation(verdict.values)}",
+        f"{verdict.worse}: {mean_and_deviation(verdict.rivals)}" if verdict.rivals else "–",
+        mean_and_deviation(verdict.gaps) if verdict.rivals else "–",
+        _by_seed(verdict.gaps),
+        claim.rule,
+        outcome if claim.is_expected else f"{outcome} (not expected)",
+    )
+
+
+def _by_seed(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:.1f}" for value in values)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _numbers(values: Sequence[float]) -> tuple[str, str]:
+    """Mean and sample deviation, empty where there is none."""
+    if not values:
+        return "", ""
+    return f"{np.mean(values):.4f}", f"{np.std(values, ddof=1):.4f}" if len(values) > 1 else ""
+
+
+def _yes(is_so: bool) -> str:
+    return "yes" if is_so else "no"
