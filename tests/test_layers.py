@@ -12,8 +12,8 @@ import attcell
 ROOT = Path(attcell.__file__).parent
 ROWS = [
     "errors", "arguments", "records", "files", "progress", "sections", "model_section", "config", "nn",
-    "flow", "metrics", "video", "data", "engine", "report", "demo", "options", "cli_results",
-    "cli_data", "cli_detect", "cli_extract", "cli_join", "cli_predict", "cli_protocol",
+    "flow", "metrics", "video", "data", "engine", "report", "demo", "reproduce", "options", "cli_results",
+    "cli_data", "cli_detect", "cli_extract", "cli_join", "cli_predict", "cli_protocol", "cli_reproduce",
     "cli_score_attention", "cli_score_detection", "cli_score", "cli_table", "cli",
 ]  # fmt: skip
 PURE = ("nn", "flow", "metrics")  # tensors and arrays only

@@ -18,6 +18,7 @@ from attcell.cli_detect import calibrate, detect
 from attcell.cli_extract import extract_app
 from attcell.cli_join import join
 from attcell.cli_protocol import ablate, protocol
+from attcell.cli_reproduce import reproduce
 from attcell.cli_score import score_app
 from attcell.cli_table import table
 from attcell.errors import AttcellError
@@ -37,6 +38,7 @@ app.add_typer(extract_app, name="extract")
 app.add_typer(score_app, name="score")
 app.command()(protocol)
 app.command()(ablate)
+app.command()(reproduce)
 
 
 def main() -> None:

@@ -65,9 +65,12 @@ def as_csv(verdicts: Sequence[Verdict]) -> str:
             number for values in (verdict.values, verdict.rivals, verdict.gaps) for number in _numbers(values)
         ]
         writer.writerow(
-            [claim.said, claim.source, verdict.better, verdict.worse, *numbers]
-            + [" ".join(f"{gap:.4f}" for gap in verdict.gaps), claim.rule]
-            + [_yes(claim.is_expected), _yes(verdict.is_held)]
+            [
+                *(claim.said, claim.source, verdict.better, verdict.worse),
+                *numbers,
+                " ".join(f"{gap:.4f}" for gap in verdict.gaps),
+                *(claim.rule, _yes(claim.is_expected), _yes(verdict.is_held)),
+            ]
         )
     return text.getvalue()
 
