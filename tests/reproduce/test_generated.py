@@ -22,6 +22,7 @@ TINY = Size(
     epochs=1,
     looked=1,
     erased=1,
+    reaches_bounds=True,
 )
 
 

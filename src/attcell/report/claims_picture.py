@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from attcell.report.claims import Verdict
 from attcell.report.figures import ACCENT, FAINT, INK, SOFT, new_figure, save, text_style
@@ -29,7 +30,9 @@ def claims_picture(verdicts: Sequence[Verdict], path: Path, title: str) -> None:
     axes.set_ylim(len(verdicts) - 0.5, -0.5)
     axes.set_yticks([])
     axes.set_xlabel(
-        "points above the rival, or above the bound of a claim without one", **text_style(9, SOFT)
+        "points above the rival, or above the bound of a claim without one; a line is a bound\n"
+        "* was not expected to hold",
+        **text_style(9, SOFT),
     )
     axes.grid(axis="x", color=FAINT, linewidth=0.8)
     axes.set_axisbelow(True)
@@ -40,7 +43,7 @@ def claims_picture(verdicts: Sequence[Verdict], path: Path, title: str) -> None:
     save(figure, path)
 
 
-def _draw(axes, place: int, verdict: Verdict) -> None:  # type: ignore[no-untyped-def]
+def _draw(axes: Axes, place: int, verdict: Verdict) -> None:
     claim = verdict.claim
     colour = HELD if verdict.is_held else ACCENT
     points = np.array(verdict.gaps) - (0 if claim.worse else claim.bound)

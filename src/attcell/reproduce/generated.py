@@ -10,7 +10,7 @@ import json
 import multiprocessing
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -24,7 +24,7 @@ from attcell.engine.extract_flow import FlowRecipe, extract_flow
 from attcell.engine.protocol import PlannedRun, plan_runs, run_protocol
 from attcell.files import write_json, write_text
 from attcell.progress import progress_bar, say, track
-from attcell.report.claims import Verdict, judge
+from attcell.report.claims import Claim, Verdict, judge
 from attcell.report.claims_picture import claims_picture
 from attcell.report.claims_table import as_csv, as_markdown
 from attcell.reproduce.claims import GENERATED
@@ -56,6 +56,7 @@ class Size:
         epochs: of every other network.
         looked: test videos of each class whose attention is compared with the truth.
         erased: test videos of each class of which regions and segments are taken away.
+        reaches_bounds: whether claims with a bound are expected to hold, and not only the orders.
     """
 
     seeds: int
@@ -65,6 +66,7 @@ class Size:
     epochs: int
     looked: int
     erased: int
+    reaches_bounds: bool
 
 
 FULL = Size(
@@ -75,6 +77,7 @@ FULL = Size(
     epochs=24,
     looked=10,
     erased=5,
+    reaches_bounds=True,
 )
 QUICK = Size(
     seeds=1,
@@ -84,6 +87,7 @@ QUICK = Size(
     epochs=16,
     looked=5,
     erased=2,
+    reaches_bounds=False,
 )
 
 
@@ -101,12 +105,17 @@ def reproduce_generated(out: Path, size: Size) -> list[Verdict]:
         figures = _figures(out, size)
     finally:
         torch.set_num_threads(threads)
-    verdicts = [judge(claim, figures) for claim in GENERATED]
+    verdicts = [judge(_expected(claim, size), figures) for claim in GENERATED]
     title = "Claims on generated videos"
     write_text(out / "claims.md", as_markdown(title, _setting(size), verdicts, figures))
     write_text(out / "claims.csv", as_csv(verdicts))
     claims_picture(verdicts, out / "claims.png", title)
     return verdicts
+
+
+def _expected(claim: Claim, size: Size) -> Claim:
+    """Networks that learnt from few videos need not reach the bounds: of them the orders are expected."""
+    return replace(claim, is_expected=claim.is_expected and (size.reaches_bounds or claim.bound == 0))
 
 
 def _figures(out: Path, size: Size) -> dict[str, list[float]]:
@@ -171,7 +180,7 @@ def _run(runs: list[PlannedRun]) -> None:
         pass
 
 
-def _looked(model: Path, folder: Path, size: Size) -> Mapping[str, float]:
+def _looked(model: Path, folder: Path, size: Size) -> dict[str, float]:
     """Where and when STAN looks in some test videos of each class."""
     result = folder / "looked.json"
     if result.is_file():
@@ -200,9 +209,9 @@ def _number(name: str) -> int:
 def _setting(size: Size) -> str:
     seeds = "one seed" if size.seeds == 1 else f"{size.seeds} seeds (videos and trainings)"
     short = (
-        " **A quick run: one seed and few videos, so that no figure is established.**"
-        if size == QUICK
-        else ""
+        ""
+        if size.reaches_bounds
+        else " **A quick run: few videos, so that no figure is established, and only orders are expected.**"
     )
     made, tested = 6 * size.untrimmed["train"], 6 * size.untrimmed["test"]
     return (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -64,7 +64,7 @@ def _loaded(model: Path) -> SavedModel:
     return saved
 
 
-def figures_of(looks: Sequence[Look]) -> Mapping[str, float]:
+def figures_of(looks: Sequence[Look]) -> dict[str, float]:
     """The figures of the table, in percent, over all videos of a seed. High is good in all of them."""
     figures: dict[str, float] = {}
     for stream in looks[0].attention:
