@@ -19,6 +19,7 @@ def reproduce(
     suite: Annotated[Suite, typer.Argument(help="Videos with known truth, made on the spot.")],
     out: Annotated[Path | None, typer.Option(help="By default runs/reproduce-SUITE, or -quick.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="One seed and few videos, in minutes.")] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="How much goes side by side.")] = 2,
 ) -> None:
     """Measure which of the papers' claims this implementation shows. Run again to go on after a stop.
 
@@ -33,7 +34,7 @@ def reproduce(
 
     place = out or Path("runs") / f"reproduce-{suite.value}{'-quick' if quick else ''}"
     check_output(place, is_folder=True)
-    verdicts = reproduce_generated(place, QUICK if quick else FULL)
+    verdicts = reproduce_generated(place, QUICK if quick else FULL, jobs)
     print((place / "claims.md").read_text(encoding="utf-8"))
     print(f"written: {', '.join(str(place / f'claims.{suffix}') for suffix in ('md', 'csv', 'png'))}")
     failed = [verdict for verdict in verdicts if verdict.is_failure]

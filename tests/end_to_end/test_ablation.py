@@ -34,6 +34,11 @@ def names_in(path: Path) -> list[str]:
 
 
 SMALL = {"backbone": "small", "weights": "none", "conv6_channels": 4}
+ONE_TAP = (
+    "model.streams.frame=null",
+    "model.streams.clip.backbone=small3d",
+    "model.streams.clip.weights=none",
+)
 
 
 def test_every_set_of_streams(attcell: Run, written, tmp_path):
@@ -79,7 +84,7 @@ def test_the_number_of_segments_with_its_picture(attcell: Run, written, tmp_path
 @pytest.mark.parametrize(
     ("subject", "more", "message"),
     [
-        ("tap", (), "recipe mine has nothing to compare by tap: tap wants backbones of several taps"),
+        ("tap", ONE_TAP, "recipe mine has nothing to compare by tap: tap wants backbones of several taps"),
         ("fusion", (), "recipe mine has nothing to compare by fusion"),
         ("modalities", ("--counts", "5"), "--counts are numbers of segments; leave them out"),
         ("segments", ("--counts", "0"), "--counts 0: at least 1 segment is needed"),

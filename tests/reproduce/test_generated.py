@@ -29,7 +29,7 @@ TINY = Size(
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("suite") / "out"
-    reproduce_generated(out, TINY)
+    reproduce_generated(out, TINY, 1)
     return out
 
 
@@ -48,7 +48,7 @@ def test_every_claim_is_judged_and_every_figure_shown(finished: Path) -> None:
 def test_a_finished_suite_trains_nothing_again(finished: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in finished.rglob("*") if "claims" not in path.name}
     text = (finished / "claims.md").read_text(encoding="utf-8")
-    reproduce_generated(finished, TINY)
+    reproduce_generated(finished, TINY, 1)
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert (finished / "claims.md").read_text(encoding="utf-8") == text
 
@@ -62,7 +62,9 @@ def test_claims_that_do_not_hold_are_named_and_end_with_1(
     figures = json.loads(looked.read_text(encoding="utf-8"))
     content = looked.read_text(encoding="utf-8")
     looked.write_text(json.dumps(figures | {"temporal ROC area": 10.0}), encoding="utf-8")
-    outcome = CliRunner().invoke(app, ["reproduce", "generated", "--quick", "--out", str(finished)])
+    outcome = CliRunner().invoke(
+        app, ["reproduce", "generated", "--quick", "--jobs", "1", "--out", str(finished)]
+    )
     looked.write_text(content, encoding="utf-8")
     assert outcome.exit_code == 1
     assert "attcell: not held: temporal attention lies on the action (mean ≥ 97)" in outcome.stderr

@@ -39,7 +39,6 @@ from attcell.reproduce.networks import (
     run_name,
 )
 
-JOBS = 2  # trainings that go side by side
 FIRST_SEED = 500  # not among the seeds that the generator and the recipes were tried with
 CNN_SEED = 9000
 
@@ -91,10 +90,10 @@ QUICK = Size(
 )
 
 
-def reproduce_generated(out: Path, size: Size) -> list[Verdict]:
+def reproduce_generated(out: Path, size: Size, jobs: int) -> list[Verdict]:
     """Run the suite in the folder ``out``, write claims.md, claims.csv and claims.png there, and judge.
 
-    A suite that was broken off goes on where it was.
+    A suite that was broken off goes on where it was. So many jobs go side by side.
 
     Raises:
         CallError: a folder in ``out`` holds something else, such as a suite of another size.
@@ -102,7 +101,7 @@ def reproduce_generated(out: Path, size: Size) -> list[Verdict]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the networks are small, and two of everything go side by side
     try:
-        figures = _figures(out, size)
+        figures = _figures(out, size, jobs)
     finally:
         torch.set_num_threads(threads)
     verdicts = [judge(_expected(claim, size), figures) for claim in GENERATED]
@@ -118,28 +117,28 @@ def _expected(claim: Claim, size: Size) -> Claim:
     return replace(claim, is_expected=claim.is_expected and (size.reaches_bounds or claim.bound == 0))
 
 
-def _figures(out: Path, size: Size) -> dict[str, list[float]]:
+def _figures(out: Path, size: Size, jobs: int) -> dict[str, list[float]]:
     """Name → the figure of every seed."""
     steps = size.seeds + 1
     say(f"1/{steps} CNNs of {' and '.join(STREAMS)}, on trimmed videos")
-    _make_videos(out / "trimmed", "trimmed", CNN_SEED, size.trimmed)
+    _make_videos(out / "trimmed", "trimmed", CNN_SEED, size.trimmed, jobs)
     cnns = [
         cnn_recipe(out / "trimmed" / "videos", out / "trimmed" / "flow", stream, size.cnn_epochs[stream])
         for stream in STREAMS
     ]
-    _run(plan_runs(cnns, out / "cnns", None, [0]))
+    _run(plan_runs(cnns, out / "cnns", None, [0]), jobs)
     figures: dict[str, list[float]] = {}
     for number in range(size.seeds):
         seed = FIRST_SEED + number
         say(f"{number + 2}/{steps} seed {seed}: untrimmed videos, {len(NETWORKS)} networks, where STAN looks")
-        for name, value in _seed_figures(out, size, seed).items():
+        for name, value in _seed_figures(out, size, seed, jobs).items():
             figures.setdefault(name, []).append(value)
     return figures
 
 
-def _seed_figures(out: Path, size: Size, seed: int) -> dict[str, float]:
+def _seed_figures(out: Path, size: Size, seed: int, jobs: int) -> dict[str, float]:
     folder = out / f"seed{seed}"
-    _make_videos(folder, "untrimmed", seed, size.untrimmed)
+    _make_videos(folder, "untrimmed", seed, size.untrimmed, jobs)
     recipes = [
         network_recipe(
             name, folder / "videos", folder / "flow", out / "cnns", folder / "features", size.epochs
@@ -147,16 +146,16 @@ def _seed_figures(out: Path, size: Size, seed: int) -> dict[str, float]:
         for name in NETWORKS
     ]
     runs = dict(zip(NETWORKS, plan_runs(recipes, folder / "runs", None, [seed]), strict=True))
-    _run(list(runs.values()))
+    _run(list(runs.values()), jobs)
     found = {name: read_run(run.scores).figures for name, run in runs.items()}
     figures = {name: of["top1"] for name, of in found.items()}
     for stream in STREAMS:
         figures[f"STAN, {stream}"] = found["STAN, late fusion"][f"top1_{stream}"]
     model = folder / "runs" / run_name("STAN") / f"split1-seed{seed}" / "model"
-    return figures | _looked(model, folder, size)
+    return figures | _looked(model, folder, size, jobs)
 
 
-def _make_videos(folder: Path, kind: str, seed: int, videos: Mapping[str, int]) -> None:
+def _make_videos(folder: Path, kind: str, seed: int, videos: Mapping[str, int], jobs: int) -> None:
     """A generated set, and the TV-L1 flow of its frames."""
     with progress_bar() as bar:
         task = bar.add_task("generating", total=None, note="")
@@ -171,16 +170,16 @@ def _make_videos(folder: Path, kind: str, seed: int, videos: Mapping[str, int]) 
     recipe = FlowRecipe(FLOW_METHOD, 20.0, FLOW_SIDE, False)
     for split in videos:
         extract_flow(
-            read_source(folder / "videos" / split, None), folder / "flow" / split, recipe, workers=JOBS
+            read_source(folder / "videos" / split, None), folder / "flow" / split, recipe, workers=jobs
         )
 
 
-def _run(runs: list[PlannedRun]) -> None:
-    for _ in run_protocol(runs, JOBS):
+def _run(runs: list[PlannedRun], jobs: int) -> None:
+    for _ in run_protocol(runs, jobs):
         pass
 
 
-def _looked(model: Path, folder: Path, size: Size) -> dict[str, float]:
+def _looked(model: Path, folder: Path, size: Size, jobs: int) -> dict[str, float]:
     """Where and when STAN looks in some test videos of each class."""
     result = folder / "looked.json"
     if result.is_file():
@@ -190,7 +189,7 @@ def _looked(model: Path, folder: Path, size: Size) -> dict[str, float]:
     chosen = [name for name in sorted(truth) if name.startswith("test/") and _number(name) < size.looked]
     looks: list[Look] = []
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(JOBS, context, torch.set_num_threads, (1,)) as pool:
+    with ProcessPoolExecutor(jobs, context, torch.set_num_threads, (1,)) as pool:
         futures = [pool.submit(_look, model, videos, name, truth[name], size) for name in chosen]
         looks = [future.result() for future in track(futures, len(futures), "looking")]
     figures = figures_of(looks)
