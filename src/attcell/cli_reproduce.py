@@ -19,7 +19,7 @@ def reproduce(
     suite: Annotated[Suite, typer.Argument(help="Videos with known truth, made on the spot.")],
     out: Annotated[Path | None, typer.Option(help="By default runs/reproduce-SUITE, or -quick.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="One seed and few videos, in minutes.")] = False,
-    jobs: Annotated[int, typer.Option(min=1, help="How much goes side by side.")] = 2,
+    jobs: Annotated[int, typer.Option(min=1, help="How many trainings go side by side.")] = 2,
 ) -> None:
     """Measure which of the papers' claims this implementation shows. Run again to go on after a stop.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,15 @@ def test_a_finished_suite_trains_nothing_again(finished: Path) -> None:
     reproduce_generated(finished, TINY, 1)
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert (finished / "claims.md").read_text(encoding="utf-8") == text
+
+
+def test_of_a_quick_run_only_orders_are_expected(finished: Path) -> None:
+    verdicts = reproduce_generated(finished, replace(TINY, reaches_bounds=False), 1)
+    asked = [verdict.claim for verdict in verdicts if verdict.claim.is_expected]
+    assert asked
+    assert all(claim.bound == 0 for claim in asked)
+    assert "**A quick run: few videos" in (finished / "claims.md").read_text(encoding="utf-8")
+    assert any(of.claim.is_expected and of.claim.bound for of in reproduce_generated(finished, TINY, 1))
 
 
 def test_claims_that_do_not_hold_are_named_and_end_with_1(

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from attcell.report.claims import Figures, Verdict, mean_and_deviation
+from attcell.report.markdown import in_markdown, markdown_table
 
 _HEAD = ("claim", "where", "ours", "rival", "difference", "by seed", "rule", "")
 
@@ -33,20 +34,19 @@ def as_markdown(title: str, setting: str, verdicts: Sequence[Verdict], figures: 
             else "all that were expected to did."
         ),
         "",
-        _row(_HEAD),
-        _row(["---"] * len(_HEAD)),
-        *(_row(_cells(verdict)) for verdict in verdicts),
-        "",
+        markdown_table(_HEAD, map(_cells, verdicts), [False] * len(_HEAD)),
         "Mean ± sample deviation over the seeds, in percent or points. *Not expected*: the claim is shown "
         "whatever comes out, for on such data it is known not to show, or nothing is known.",
         "",
         "## All figures",
         "",
-        _row(("figure", "mean", "by seed")),
-        _row(("---", "---:", "---")),
-        *(_row((name, mean_and_deviation(of), _by_seed(of))) for name, of in figures.items()),
+        markdown_table(
+            ("figure", "mean", "by seed"),
+            ((in_markdown(name), mean_and_deviation(of), _by_seed(of)) for name, of in figures.items()),
+            (False, True, False),
+        ),
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def as_csv(verdicts: Sequence[Verdict]) -> str:
@@ -79,10 +79,10 @@ def _cells(verdict: Verdict) -> Sequence[str]:
     claim = verdict.claim
     outcome = "held" if verdict.is_held else "**not held**"
     return (
-        claim.said,
-        claim.source,
-        f"{verdict.better}: {mean_and_deviation(verdict.values)}",
-        f"{verdict.worse}: {mean_and_deviation(verdict.rivals)}" if verdict.rivals else "–",
+        in_markdown(claim.said),
+        in_markdown(claim.source),
+        f"{in_markdown(verdict.better)}: {mean_and_deviation(verdict.values)}",
+        f"{in_markdown(verdict.worse)}: {mean_and_deviation(verdict.rivals)}" if verdict.rivals else "–",
         mean_and_deviation(verdict.gaps) if verdict.rivals else "–",
         _by_seed(verdict.gaps),
         claim.rule,
@@ -92,10 +92,6 @@ def _cells(verdict: Verdict) -> Sequence[str]:
 
 def _by_seed(values: Sequence[float]) -> str:
     return ", ".join(f"{value:.1f}" for value in values)
-
-
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def _numbers(values: Sequence[float]) -> tuple[str, str]:

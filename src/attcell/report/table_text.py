@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Callable
 
+from attcell.report.markdown import in_markdown, markdown_table
 from attcell.report.table import Figure, Row, Table
 
 NOTHING = "–"
@@ -23,15 +23,13 @@ _LATEX = {
 def as_markdown(table: Table) -> str:
     """A table of GitHub's Markdown; the protocol and the notes below."""
     head, numeric = _head(table)
-    rules = [("---:" if is_number else "---") for is_number in numeric]
-    lines = [[_in_markdown(cell) for cell in cells] for cells in (head, *_cells(table))]
-    lines.insert(1, rules)
-    text = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    lines = [[in_markdown(cell) for cell in cells] for cells in (head, *_cells(table))]
+    text = markdown_table(lines[0], lines[1:], numeric)
     protocol, notes = _below(table)
     if protocol:
-        text += f"\n{_in_markdown(protocol)}\n"
+        text += f"\n{in_markdown(protocol)}\n"
     if notes:
-        text += "\n" + "".join(f"- {_in_markdown(note)}\n" for note in notes)
+        text += "\n" + "".join(f"- {in_markdown(note)}\n" for note in notes)
     return text
 
 
@@ -148,12 +146,6 @@ def _differing_note(key: str, rows: list[Row]) -> str:
         by_words.setdefault((row.protocol or {}).get(key, "not said"), []).append(row.label)
     each = "; ".join(f"{words} ({', '.join(labels)})" for words, labels in by_words.items())
     return f"{key.replace('_', ' ')}: {each}"
-
-
-def _in_markdown(text: str) -> str:
-    """Text that is shown as it is; underscores inside words need no escape."""
-    escaped = re.sub(r"([\\`*<\[\]|&~])", r"\\\1", " ".join(text.split()))
-    return re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", escaped)
 
 
 def _in_latex(text: str) -> str:

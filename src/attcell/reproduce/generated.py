@@ -21,7 +21,8 @@ from attcell.data.sources import read_source
 from attcell.data.synth.truth import read_truth
 from attcell.data.synth.write import write_dataset
 from attcell.engine.extract_flow import FlowRecipe, extract_flow
-from attcell.engine.protocol import PlannedRun, plan_runs, run_protocol
+from attcell.engine.material import refuse_unread
+from attcell.engine.protocol import PlannedRun, plan_runs, run_protocol, unread_videos
 from attcell.files import write_json, write_text
 from attcell.progress import progress_bar, say, track
 from attcell.report.claims import Claim, Verdict, judge
@@ -175,8 +176,8 @@ def _make_videos(folder: Path, kind: str, seed: int, videos: Mapping[str, int], 
 
 
 def _run(runs: list[PlannedRun], jobs: int) -> None:
-    for _ in run_protocol(runs, jobs):
-        pass
+    unread = [why for run in run_protocol(runs, jobs) for why in unread_videos(run).values()]
+    refuse_unread(unread)  # they would have counted as wrong
 
 
 def _looked(model: Path, folder: Path, size: Size, jobs: int) -> dict[str, float]:
