@@ -52,7 +52,7 @@ def _areas(saved: SavedModel, video: Path) -> dict[tuple[str, str, str], float]:
     if isinstance(views, VideoError):
         raise views
     assert isinstance(saved.network, STAN), "the suite looks at STAN of early fusion"
-    rng = np.random.default_rng(zlib.crc32(str(video.name).encode()))
+    rng = np.random.default_rng(zlib.crc32(f"{video.parent.name}/{video.name}".encode()))
     view = {stream: inputs[0] for stream, inputs in views.inputs.items()}
     return {(curve.way, curve.what, curve.order): curve.area for curve in erase(saved.network, view, rng)}
 
