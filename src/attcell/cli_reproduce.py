@@ -30,7 +30,8 @@ def reproduce(
     """
     from attcell.files import check_output
     from attcell.progress import say
-    from attcell.reproduce.generated import FULL, QUICK, reproduce_generated
+    from attcell.reproduce.generated import reproduce_generated
+    from attcell.reproduce.sizes import FULL, QUICK
 
     place = out or Path("runs") / f"reproduce-{suite.value}{'-quick' if quick else ''}"
     check_output(place, is_folder=True)

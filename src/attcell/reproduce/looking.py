@@ -1,20 +1,19 @@
-"""Where and when a trained STAN looks, video by video: against the truth, and by deletion and insertion."""
+"""Where and when a trained STAN looks in test videos: against the truth, and by deletion and insertion."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from attcell.data.box_truth import BoxedVideo
+from attcell.data.box_truth import generated_boxes
 from attcell.data.dataset import PlannedViews
+from attcell.data.synth.truth import read_truth
 from attcell.engine.build import evaluation_plan, input_spec
-from attcell.engine.erasing import erase
-from attcell.engine.localising import AttentionFigures, attention_figures
+from attcell.engine.erasing import Curve, erase
+from attcell.engine.localising import attention_figures
 from attcell.engine.model_folder import SavedModel, load_model
 from attcell.engine.predicting import predict_video
 from attcell.errors import VideoError
@@ -24,58 +23,52 @@ from attcell.records import VideoRecord
 SEGMENTS_ERASED = 12  # of each video whose regions and segments are taken away
 
 
-@dataclass(frozen=True)
-class Look:
-    """What was seen of one video.
+def attention_on_truth(model: Path, videos: Path, num_videos: int) -> dict[str, float]:
+    """How often attention's peak lies on the actor, and how well it ranks the action, in percent.
 
-    Attributes:
-        attention: stream → its attention against the truth.
-        areas: (way, what, order) → area under the curve; empty where nothing was taken away.
+    Args:
+        model: the model folder of a STAN.
+        videos: the folder of a generated set.
+        num_videos: test videos of each class.
     """
+    saved, truth = load_model(model), generated_boxes(read_truth(videos))
+    found = [
+        (predict_video(saved, path), truth[path.relative_to(videos).as_posix()])
+        for path in _test_videos(videos, num_videos)
+    ]
+    by_stream = {stream: attention_figures(found, stream) for stream in saved.recipe.model.streams}
+    of_one = next(iter(by_stream.values()))  # when it looks is the same for all streams
+    return {
+        **{f"peak on the actor, {stream}": 100 * of.pointing for stream, of in by_stream.items()},
+        "peak on the actor, chance": 100 * of_one.pointing_chance,
+        "temporal ROC area": 100 * of_one.auc,
+    }
 
-    attention: dict[str, AttentionFigures]
-    areas: dict[tuple[str, str, str], float]
+
+def areas_of_curves(model: Path, videos: Path, num_videos: int) -> dict[str, float]:
+    """Deletion and insertion, in percent. High is good in both: of deletion it is what is left below 100.
+
+    The arguments are those of :func:`attention_on_truth`.
+    """
+    saved = load_model(model)
+    saved.network.eval()
+    areas: dict[str, list[float]] = {}
+    for path in _test_videos(videos, num_videos):
+        for curve in _curves(saved, path):
+            area = 1 - curve.area if curve.way == "deletion" else curve.area
+            areas.setdefault(f"{curve.way} of {curve.what}, {curve.order}", []).append(area)
+    return {name: 100 * float(np.mean(of)) for name, of in areas.items()}
 
 
-def look_at(model: Path, video: Path, truth: BoxedVideo, *, erasing: bool) -> Look:
-    """Predict one video and compare the attention with the truth; with ``erasing`` follow its curves too."""
-    saved = _loaded(model)
-    prediction = predict_video(saved, video)
-    streams = prediction.spatial_attention
-    attention = {stream: attention_figures([(prediction, truth)], stream) for stream in streams}
-    return Look(attention, _areas(saved, video) if erasing else {})
-
-
-def _areas(saved: SavedModel, video: Path) -> dict[tuple[str, str, str], float]:
+def _curves(saved: SavedModel, video: Path) -> Iterable[Curve]:
     plan, spec = evaluation_plan(saved.recipe, SEGMENTS_ERASED), input_spec(saved.recipe).computing_flow()
     views = PlannedViews([VideoRecord(video.name, video, ())], spec, plan)[0]
     if isinstance(views, VideoError):
         raise views
     assert isinstance(saved.network, STAN), "the suite looks at STAN of early fusion"
     rng = np.random.default_rng(zlib.crc32(f"{video.parent.name}/{video.name}".encode()))
-    view = {stream: inputs[0] for stream, inputs in views.inputs.items()}
-    return {(curve.way, curve.what, curve.order): curve.area for curve in erase(saved.network, view, rng)}
+    return erase(saved.network, {stream: inputs[0] for stream, inputs in views.inputs.items()}, rng)
 
 
-@lru_cache(maxsize=1)
-def _loaded(model: Path) -> SavedModel:
-    saved = load_model(model)
-    saved.network.eval()
-    return saved
-
-
-def figures_of(looks: Sequence[Look]) -> dict[str, float]:
-    """The figures of the table, in percent, over all videos of a seed. High is good in all of them."""
-    figures: dict[str, float] = {}
-    for stream in looks[0].attention:
-        of_stream = [look.attention[stream] for look in looks]
-        counts = [of.num_segments for of in of_stream]
-        pointing = np.array([of.pointing if of.num_segments else 0.0 for of in of_stream])
-        figures[f"peak on the actor, {stream}"] = 100 * float(np.average(pointing, weights=counts))
-    ranked = [look.attention[stream].auc for look in looks]
-    figures["temporal ROC area"] = 100 * float(np.nanmean(ranked))
-    erased = [look.areas for look in looks if look.areas]
-    for way, what, order in erased[0]:
-        area = float(np.mean([areas[way, what, order] for areas in erased]))
-        figures[f"{way} of {what}, {order}"] = 100 * (1 - area if way == "deletion" else area)
-    return figures
+def _test_videos(videos: Path, num_videos: int) -> list[Path]:
+    return [path for path in sorted((videos / "test").glob("*/*.mp4")) if int(path.stem) < num_videos]

@@ -1,7 +1,9 @@
-"""The networks of the suite of generated videos, as recipes: CNNs on trimmed videos, and what is on them."""
+"""The networks of the suite of generated videos, as recipes: CNNs, and what is trained on frozen ones."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,64 +11,119 @@ from attcell.config import Recipe, check_recipe
 from attcell.demo import attention_recipe, backbone_recipe
 
 STREAMS = ("frame", "flow")
+ALL_STREAMS = (*STREAMS, "clip")
 CONV6 = 32  # filters: few, for the videos are few
 FLOW_SIDE = 56  # pixels of the short side that flow is computed at, half of the frame's
 FLOW_METHOD = "fast"
-NETWORKS = {  # name in the table → kind and fusion
-    "averaging": ("average", "early"),
-    "SAN": ("san", "early"),
-    "STAN": ("stan", "early"),
-    "SAN, late fusion": ("san", "late"),
-    "STAN, late fusion": ("stan", "late"),
-}
+BRANCHES = ("tan", "own_gates", "two_stream", "fc", "branch_selection", "spatial_attention")  # TAN's kinds
 
 
-def cnn_recipe(videos: Path, flow: Path, stream: str, epochs: int) -> Recipe:
-    """One stream's CNN, trained alone on trimmed videos; it is tested on its validation videos.
+@dataclass(frozen=True)
+class Network:
+    """A network on frozen CNNs.
 
-    Args:
-        videos: the folder of a generated set with ``train`` and ``val``.
-        flow: the store with its flow.
-        stream: frame or flow.
-        epochs: over the training videos.
+    Attributes:
+        name: in the table; with small letters and dashes, its run's folder.
+        kind: as in a recipe, and ``fusion`` too.
+        streams: which it has.
+        tap: the CNNs' feature map that it stands on; the last one if None.
+        training: what its recipe's section ``train`` says otherwise.
     """
-    values = backbone_recipe(videos, stream)
+
+    name: str
+    kind: str
+    fusion: str = "early"
+    streams: tuple[str, ...] = STREAMS
+    tap: str | None = None
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> str:
+        """Of its runs."""
+        return self.name.lower().replace(",", "").replace("+", "").replace(" ", "-")
+
+
+STAN = Network("STAN", "stan")
+SAN = Network("SAN", "san")
+THREE_STREAMS = Network("STAN of three streams", "stan", streams=ALL_STREAMS)
+TAN = Network("TAN", "tan")
+UNTRIMMED = (
+    STAN,
+    SAN,
+    Network("averaging", "average"),
+    Network("STAN late", "stan", "late"),
+    Network("SAN late", "san", "late"),
+    TAN,
+    Network("averaged branches", "two_stream"),
+    Network("FC fusion", "fc"),
+    Network("branch selection", "branch_selection"),
+    Network("branch selection with L2", "branch_selection", training={"gate_penalty": 0.1}),
+    Network("attention over regions", "spatial_attention"),
+    Network("gates that ask the own branch", "own_gates"),
+)
+TRIMMED = (
+    replace(STAN, name="STAN, trimmed"),
+    replace(SAN, name="SAN, trimmed"),
+    Network("STAN on the tap before, trimmed", "stan", tap="block3"),
+    Network("STAN two taps before, trimmed", "stan", tap="block2"),
+)
+
+
+@dataclass(frozen=True)
+class Videos:
+    """A generated set with ``train``, ``val`` and ``test``, and its flow."""
+
+    folder: Path
+
+    @property
+    def videos(self) -> Path:
+        return self.folder / "videos"
+
+    @property
+    def flow(self) -> Path:
+        return self.folder / "flow"
+
+
+def cnn_recipe(videos: Videos, stream: str, epochs: int, weights: str = "none") -> Recipe:
+    """One stream's CNN, trained alone on trimmed videos; it is tested on its validation videos."""
+    values = backbone_recipe(videos.videos, stream, weights)
     values["name"], values["data"]["test"] = f"cnn-{stream}", values["data"]["val"]
     values["train"]["epochs"] = epochs
-    return _checked(values, flow)
+    return _checked(values, videos)
 
 
-def network_recipe(name: str, videos: Path, flow: Path, cnns: Path, features: Path, epochs: int) -> Recipe:
-    """A network of frame and flow on frozen CNNs, trained on untrimmed videos by labels of whole videos.
+def network_recipe(
+    network: Network, videos: Videos, cnns: Mapping[str, Path], features: Path, epochs: int
+) -> Recipe:
+    """A network on frozen CNNs, trained by labels of whole videos.
 
     Args:
-        name: one of ``NETWORKS``.
-        videos: the folder of a generated set with ``train``, ``val`` and ``test``.
-        flow: the store with its flow.
-        cnns: the folder where the runs of :func:`cnn_recipe` are.
+        network: which.
+        videos: what it learns from and is tested on.
+        cnns: stream → the model folder of its CNN.
         features: where the CNNs' feature maps are kept.
         epochs: over the training videos.
     """
-    values = attention_recipe(videos, {stream: model_of(cnns, stream) for stream in STREAMS}, features)
-    kind, fusion = NETWORKS[name]
-    values["name"] = run_name(name)
-    values["model"].update(kind=kind, fusion=fusion)
+    values = attention_recipe(videos.videos, {stream: cnns[stream] for stream in network.streams}, features)
+    values["name"] = network.folder
+    values["model"].update(kind=network.kind, fusion=network.fusion)
     for stream in values["model"]["streams"].values():
+        stream["tap"] = network.tap
         stream["conv6_channels"] = CONV6
-    values["train"]["epochs"], values["cache"]["positions"] = epochs, 2
-    return _checked(values, flow)
+        if network.kind in BRANCHES:
+            del stream["conv6_channels"]
+    values["train"].update(epochs=epochs, **network.training)
+    values["cache"]["positions"] = 2
+    return _checked(values, videos)
 
 
-def run_name(name: str) -> str:
-    """The folder of a network's run."""
-    return name.lower().replace(", ", "-").replace(" ", "-")
+def on_trimmed(recipe: Recipe) -> Recipe:
+    """The same with four segments, for trimmed videos take three or four seconds."""
+    values = recipe.model_dump(mode="json")
+    values["segments"].update(train=4, test=4)
+    return check_recipe(values, source="the suite's recipe")
 
 
-def model_of(cnns: Path, stream: str) -> Path:
-    """The model folder of a stream's CNN."""
-    return cnns / f"cnn-{stream}" / "split1-seed0" / "model"
-
-
-def _checked(values: dict[str, Any], flow: Path) -> Recipe:
-    values["flow"] = {"method": FLOW_METHOD, "short_side": FLOW_SIDE, "store": str(flow)}
+def _checked(values: dict[str, Any], videos: Videos) -> Recipe:
+    values["flow"] = {"method": FLOW_METHOD, "short_side": FLOW_SIDE, "store": str(videos.flow)}
     return check_recipe(values, source="the suite's recipe")

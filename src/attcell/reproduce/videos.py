@@ -1,0 +1,47 @@
+"""Generated sets with the flow of their frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from attcell.data.sources import read_source
+from attcell.data.synth.write import write_dataset
+from attcell.engine.extract_flow import FlowRecipe, extract_flow
+from attcell.engine.material import refuse_unread
+from attcell.progress import progress_bar
+from attcell.reproduce.networks import FLOW_METHOD, FLOW_SIDE, Videos
+
+
+def make_videos(
+    folder: Path, kind: str, seed: int, videos: Mapping[str, int], jobs: int, num_classes: int = 6
+) -> Videos:
+    """Make a generated set of paths below ``folder``, and the TV-L1 flow. What is there is kept.
+
+    Args:
+        folder: for ``videos`` and ``flow``.
+        kind: trimmed or untrimmed.
+        seed: of the videos.
+        videos: how many of each class in each split.
+        jobs: how many videos' flow is computed side by side.
+        num_classes: of the set.
+    """
+    made = Videos(folder)
+    with progress_bar() as bar:
+        task = bar.add_task(f"generating {folder.name}", total=None, note="")
+        write_dataset(
+            made.videos,
+            kind,
+            seed=seed,
+            num_classes=num_classes,
+            motions="paths",
+            videos=videos,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    recipe = FlowRecipe(FLOW_METHOD, 20.0, FLOW_SIDE, False)
+    for split in videos:
+        outcome = extract_flow(
+            read_source(made.videos / split, None), made.flow / split, recipe, workers=jobs
+        )
+        refuse_unread(list(outcome.failed.values()))
+    return made
