@@ -19,7 +19,7 @@ from attcell.engine.inference import as_scores
 from attcell.engine.material import refuse_unread
 from attcell.engine.model_folder import SavedModel
 from attcell.engine.proposals import attention_of
-from attcell.engine.watching import Watch
+from attcell.engine.watching import VIDEO_FRAMES, Watch
 from attcell.engine.weights import state_digest
 from attcell.errors import CallError, DataError, VideoError
 from attcell.progress import track
@@ -47,13 +47,16 @@ class Watched:
     scores: Float[np.ndarray, "n A"]
 
 
-def watch_samples(model: SavedModel, record: VideoRecord, every: int, most: int = MOST_SAMPLES) -> Watched:
-    """Watch a training video, and keep at most so many samples, evenly.
+def watch_samples(
+    model: SavedModel, record: VideoRecord, every: int, most: int = MOST_SAMPLES, num_videos: int = 1
+) -> Watched:
+    """Watch a training video, one of so many, and keep at most so many samples, evenly.
 
     Raises:
         VideoError: it cannot be read.
     """
-    rows, watch = [], Watch(model, record.path, every, frames=record.frames)
+    num_frames = num_videos * VIDEO_FRAMES
+    rows, watch = [], Watch(model, record.path, every, num_frames, frames=record.frames)
     for seen in watch:
         part = seen.part
         scores = as_scores(part.logits, model.recipe.score_rule)
@@ -119,7 +122,7 @@ def calibrate(model: SavedModel, records: Sequence[VideoRecord], every: int) -> 
     most = max(5, min(MOST_SAMPLES, MOST_IN_ALL // max(len(records), 1)))
     for record in track(records, len(records), "watching training videos"):
         try:
-            watched.append(watch_samples(model, record, every, most))
+            watched.append(watch_samples(model, record, every, most, len(records)))
         except VideoError as error:
             unread.append(str(error))
     refuse_unread(unread)

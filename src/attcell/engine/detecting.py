@@ -39,7 +39,7 @@ def follow_video(
         model: its network decides the device.
         path: a video file, or a folder of frames.
         every: frames from one sample to the next.
-        num_frames: about how many there are.
+        num_frames: about how many there are, of all videos that are followed one after another.
         progress: called with the frames seen so far.
 
     Returns:

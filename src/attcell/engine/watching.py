@@ -22,7 +22,7 @@ from attcell.video.motion import worth_compiling
 from attcell.video.views import FrameSpec, centre_crop, centre_size
 
 SAMPLES_AT_ONCE = 16
-_VIDEO_SECONDS = 10  # of a data set's usual video: so much more of one video is as good as many videos
+VIDEO_FRAMES = 250  # of a data set's usual video: so much more of one video is as good as many videos
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,8 @@ class Watch:
         model: its network decides the device.
         path: a video file, or a folder of frames.
         every: frames from one sample to the next.
-        num_frames: about how many frames there are; flow is compiled where that pays.
+        num_frames: about how many frames there are, of all videos that are watched one after another; flow
+            is compiled where that pays.
         frames: which frames of a folder, counted from 0, are the video; all if None.
 
     Raises:
@@ -67,7 +68,7 @@ class Watch:
 
     def __iter__(self) -> Iterator[Seen]:
         spec, device = self._spec, next(self._network.parameters()).device
-        as_videos = self._num_frames // (25 * _VIDEO_SECONDS)
+        as_videos = self._num_frames // VIDEO_FRAMES
         flow = source_of(spec.flow, device=device.type, compiled=worth_compiling(as_videos, device.type))
         for moments in self._moments:
             size = centre_size(moments.size, spec.frame)

@@ -15,6 +15,7 @@ ALL_STREAMS = (*STREAMS, "clip")
 CONV6 = 32  # filters: few, for the videos are few
 FLOW_SIDE = 56  # pixels of the short side that flow is computed at, half of the frame's
 FLOW_METHOD = "fast"
+BRANCH_BATCH = 16  # small steps of a GRU: larger batches take half the time
 BRANCHES = ("tan", "own_gates", "two_stream", "fc", "branch_selection", "spatial_attention")  # TAN's kinds
 
 
@@ -61,34 +62,44 @@ UNTRIMMED = (
     Network("attention over regions", "spatial_attention"),
     Network("gates that ask the own branch", "own_gates"),
 )
-TRIMMED = (
-    replace(STAN, name="STAN, trimmed"),
-    replace(SAN, name="SAN, trimmed"),
-    Network("STAN on the tap before, trimmed", "stan", tap="block3"),
-    Network("STAN two taps before, trimmed", "stan", tap="block2"),
+SMALL_SET = (  # trimmed videos, few and of other classes: of the CNNs' own set all would be right
+    replace(STAN, name="STAN, small set"),
+    replace(SAN, name="SAN, small set"),
+    Network("STAN on the tap before, small set", "stan", tap="block3"),
+    Network("STAN two taps before, small set", "stan", tap="block2"),
 )
 
 
 @dataclass(frozen=True)
 class Videos:
-    """A generated set with ``train``, ``val`` and ``test``, and its flow."""
+    """A generated set and its flow.
+
+    Attributes:
+        folder: with ``videos`` and ``flow``.
+        test: what is tested on: a list of some of the test videos; all of them if None.
+    """
 
     folder: Path
+    test: Path | None = None
 
     @property
     def videos(self) -> Path:
+        """The set itself."""
         return self.folder / "videos"
 
     @property
     def flow(self) -> Path:
+        """The store with the flow of its frames."""
         return self.folder / "flow"
 
 
-def cnn_recipe(videos: Videos, stream: str, epochs: int, weights: str = "none") -> Recipe:
+def cnn_recipe(
+    name: str, videos: Videos, stream: str, epochs: int, weights: str = "none", batch_size: int = 8
+) -> Recipe:
     """One stream's CNN, trained alone on trimmed videos; it is tested on its validation videos."""
     values = backbone_recipe(videos.videos, stream, weights)
-    values["name"], values["data"]["test"] = f"cnn-{stream}", values["data"]["val"]
-    values["train"]["epochs"] = epochs
+    values["name"], values["data"]["test"] = name, values["data"]["val"]
+    values["train"].update(epochs=epochs, batch_size=batch_size)
     return _checked(values, videos)
 
 
@@ -106,6 +117,7 @@ def network_recipe(
     """
     values = attention_recipe(videos.videos, {stream: cnns[stream] for stream in network.streams}, features)
     values["name"] = network.folder
+    values["data"]["test"] = str(videos.test or videos.videos / "test")
     values["model"].update(kind=network.kind, fusion=network.fusion)
     for stream in values["model"]["streams"].values():
         stream["tap"] = network.tap
@@ -113,14 +125,17 @@ def network_recipe(
         if network.kind in BRANCHES:
             del stream["conv6_channels"]
     values["train"].update(epochs=epochs, **network.training)
+    if network.kind in BRANCHES:
+        values["train"]["batch_size"] = BRANCH_BATCH
     values["cache"]["positions"] = 2
     return _checked(values, videos)
 
 
-def on_trimmed(recipe: Recipe) -> Recipe:
+def on_trimmed(recipe: Recipe, batch_size: int = 8) -> Recipe:
     """The same with four segments, for trimmed videos take three or four seconds."""
     values = recipe.model_dump(mode="json")
     values["segments"].update(train=4, test=4)
+    values["train"]["batch_size"] = batch_size
     return check_recipe(values, source="the suite's recipe")
 
 

@@ -11,15 +11,14 @@ class Size:
     """How much is made and trained. Videos are counted by class and split.
 
     Attributes:
-        seeds: of videos and trainings.
-        trimmed: for the CNNs, and for what is claimed of trimmed videos.
+        seeds: of trainings; each has untrimmed test videos of its own.
+        trimmed: for the CNNs.
         untrimmed: for everything else.
-        small: the small set of other classes, for the stages of training.
+        small: the small set of trimmed videos of other classes.
         cnn_epochs: of each stream's CNN.
         epochs: of a network on frozen CNNs, on untrimmed videos; on trimmed ones half of it.
-        small_epochs: of each CNN on the small set, and of the network that has no such stage.
+        small_epochs: of each CNN on the small set.
         calibrated: training videos of each class that detection is calibrated on.
-        looked: test videos of each class whose attention is compared with the truth.
         erased: test videos of each class of which regions and segments are taken away.
         reaches_bounds: whether claims with a bound are expected to hold, and not only the orders.
     """
@@ -32,34 +31,31 @@ class Size:
     epochs: int
     small_epochs: int
     calibrated: int
-    looked: int
     erased: int
     reaches_bounds: bool
 
 
 FULL = Size(
     seeds=3,
-    trimmed={"train": 60, "val": 10, "test": 20},
-    untrimmed={"train": 60, "val": 10, "test": 20},
-    small={"train": 8, "val": 4, "test": 15},
-    cnn_epochs={"frame": 16, "flow": 8, "clip": 4},
-    epochs=24,
+    trimmed={"train": 60, "val": 10},
+    untrimmed={"train": 60, "val": 8, "test": 16},
+    small={"train": 8, "val": 3, "test": 10},
+    cnn_epochs={"frame": 16, "flow": 12, "clip": 3},
+    epochs=20,
     small_epochs=16,
-    calibrated=10,
-    looked=10,
-    erased=5,
+    calibrated=5,
+    erased=4,
     reaches_bounds=True,
 )
 QUICK = Size(
     seeds=1,
-    trimmed={"train": 20, "val": 4, "test": 8},
+    trimmed={"train": 20, "val": 4},
     untrimmed={"train": 15, "val": 4, "test": 8},
-    small={"train": 4, "val": 2, "test": 4},
+    small={"train": 4, "val": 1, "test": 3},
     cnn_epochs={"frame": 10, "flow": 5, "clip": 2},
     epochs=12,
     small_epochs=6,
-    calibrated=3,
-    looked=4,
+    calibrated=2,
     erased=1,
     reaches_bounds=False,
 )

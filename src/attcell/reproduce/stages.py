@@ -1,4 +1,4 @@
-"""TAN's stages of training on a small set of other classes: what a CNN and a TAN bring that saw more."""
+"""The small set: trimmed videos of other classes, and what CNNs and a TAN bring that learnt from more."""
 
 from __future__ import annotations
 
@@ -7,35 +7,51 @@ from dataclasses import replace
 from pathlib import Path
 
 from attcell.config import Recipe, check_recipe
-from attcell.reproduce.networks import STREAMS, TAN, Videos, cnn_recipe, network_recipe, on_trimmed
+from attcell.reproduce.networks import (
+    SMALL_SET,
+    STREAMS,
+    TAN,
+    Network,
+    Videos,
+    cnn_recipe,
+    network_recipe,
+    on_trimmed,
+)
 
-NUM_CLASSES = 10  # of the small set: more appearances and motions than the large one has, and other pairs
+NUM_CLASSES = 10  # more appearances and motions than the large set has, and other pairs of them
+BATCH = 4  # few videos: more steps from each pass over them
 LARGE = replace(TAN, name="TAN of the large set")
 NO_STAGE = replace(TAN, name="TAN without a stage")
-OWN_CNNS = replace(TAN, name="TAN on the small set's CNNs")
+OWN_CNNS = replace(TAN, name="TAN on its own CNNs")
 LARGE_CNNS = replace(TAN, name="TAN on the large set's CNNs")
 LARGE_TAN = replace(TAN, name="TAN begun as the large set's")
 
 
-def large_recipe(large: Videos, cnns: Mapping[str, Path], features: Path, epochs: int) -> Recipe:
-    """TAN on the large set, which another one begins with."""
-    return on_trimmed(network_recipe(LARGE, large, cnns, features, epochs))
-
-
 def small_cnn_recipes(small: Videos, epochs: int) -> list[Recipe]:
     """The CNN stage on the small set."""
-    return [_named(cnn_recipe(small, stream, epochs), f"small-cnn-{stream}") for stream in STREAMS]
+    return [cnn_recipe(small_cnn(stream), small, stream, epochs, batch_size=BATCH) for stream in STREAMS]
 
 
-def without_stage(small: Videos, epochs: int) -> Recipe:
-    """TAN on the small set, all at once and from nothing: nothing is frozen, and nothing is kept."""
-    nothing = dict.fromkeys(STREAMS, Path("none"))
-    recipe = on_trimmed(network_recipe(NO_STAGE, small, nothing, Path("none"), epochs))
-    values = recipe.model_dump(mode="json")
-    values["cache"] = {}
-    for stream in values["model"]["streams"].values():
-        stream.update(weights="none", train_from="all", standardise=False)
-    return check_recipe(values, source="the suite's recipe")
+def small_cnn(stream: str) -> str:
+    """The name of a stream's CNN that learnt from the small set."""
+    return f"small-cnn-{stream}"
+
+
+def first_recipes(
+    small: Videos, large: Videos, cnns: Mapping[str, Path], features: Path, epochs: tuple[int, int]
+) -> dict[str, Recipe]:
+    """Name → what stands on nothing but CNNs: STAN and its rivals, the large set's TAN, TAN from nothing.
+
+    Args:
+        small: the small set.
+        large: the set that the CNNs learnt from.
+        cnns: stream → the model folder of the large set's CNN.
+        features: where feature maps are kept.
+        epochs: of the CNN stage, and of a network after it.
+    """
+    on_cnns = {network.name: _on(small, network, cnns, features, epochs[1]) for network in SMALL_SET}
+    large_tan = on_trimmed(network_recipe(LARGE, large, cnns, features, epochs[1]))
+    return {NO_STAGE.name: _without_stage(small, sum(epochs)), LARGE.name: large_tan, **on_cnns}
 
 
 def later_recipes(
@@ -56,17 +72,26 @@ def later_recipes(
         features: where feature maps are kept.
         epochs: over the small set.
     """
-    begun = network_recipe(LARGE_TAN, small, large_cnns, features, epochs).model_dump(mode="json")
+    begun = _on(small, LARGE_TAN, large_cnns, features, epochs).model_dump(mode="json")
     begun["model"]["begin_with"] = str(large_tan)
     for stream in begun["model"]["streams"].values():
         del stream["weights"]  # its CNNs are the large set's too
-    recipes = {
-        OWN_CNNS.name: network_recipe(OWN_CNNS, small, small_cnns, features, epochs),
-        LARGE_CNNS.name: network_recipe(LARGE_CNNS, small, large_cnns, features, epochs),
+    return {
+        OWN_CNNS.name: _on(small, OWN_CNNS, small_cnns, features, epochs),
+        LARGE_CNNS.name: _on(small, LARGE_CNNS, large_cnns, features, epochs),
         LARGE_TAN.name: check_recipe(begun, source="the suite's recipe"),
     }
-    return {name: on_trimmed(recipe) for name, recipe in recipes.items()}
 
 
-def _named(recipe: Recipe, name: str) -> Recipe:
-    return recipe.model_copy(update={"name": name})
+def _on(small: Videos, network: Network, cnns: Mapping[str, Path], features: Path, epochs: int) -> Recipe:
+    return on_trimmed(network_recipe(network, small, cnns, features, epochs), BATCH)
+
+
+def _without_stage(small: Videos, epochs: int) -> Recipe:
+    """TAN all at once and from nothing: nothing is frozen, and nothing is kept."""
+    nothing = dict.fromkeys(STREAMS, Path("none"))
+    values = _on(small, NO_STAGE, nothing, Path("none"), epochs).model_dump(mode="json")
+    values["cache"] = {}
+    for stream in values["model"]["streams"].values():
+        stream.update(weights="none", train_from="all", standardise=False)
+    return check_recipe(values, source="the suite's recipe")

@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from attcell.data.sources import read_source
 from attcell.data.synth.write import write_dataset
 from attcell.engine.extract_flow import FlowRecipe, extract_flow
 from attcell.engine.material import refuse_unread
+from attcell.files import write_text
 from attcell.progress import progress_bar
 from attcell.reproduce.networks import FLOW_METHOD, FLOW_SIDE, Videos
+
+
+def with_test_part(made: Videos, part: int, num_videos: int) -> Videos:
+    """The same training videos, tested on one part of the test videos.
+
+    Args:
+        made: the set.
+        part: which part, from 0.
+        num_videos: test videos of each class in each part.
+    """
+    test = made.videos / "test"
+    lines = [
+        f"{(test / label / f'{number:03d}.mp4').relative_to(made.folder).as_posix()} {place}"
+        for place, label in enumerate(sorted(folder.name for folder in test.iterdir()))
+        for number in range(part * num_videos, (part + 1) * num_videos)
+    ]
+    names = made.folder / f"test-part-{part + 1}.txt"
+    write_text(names, "".join(f"{line}\n" for line in lines))
+    return replace(made, test=names)
 
 
 def make_videos(
