@@ -69,7 +69,7 @@ def reproduce(
 
 
 def _refuse_foreign(suite: Suite, folder: Path | None, weights: str | None) -> None:
-    """Raise a CallError for a folder that is missing or too many, and for weights of no use."""
+    """Raise a CallError for a folder or weights that are missing, or that the suite takes none of."""
     if suite is Suite.generated:
         given = [f"DIR {folder}"] * (folder is not None) + [f"--weights {weights}"] * (weights is not None)
         if given:
@@ -82,6 +82,8 @@ def _refuse_foreign(suite: Suite, folder: Path | None, weights: str | None) -> N
         )
     elif not folder.is_dir():
         raise CallError(f"{folder}: no such folder; give the one with the videos of {suite.value}")
+    elif weights is not None and not Path(weights).is_file():
+        raise CallError(f"--weights {weights}: no such file; leave it out to take torchvision's weights")
 
 
 def _on_generated(place: Path, quick: bool, jobs: int) -> list[Verdict]:

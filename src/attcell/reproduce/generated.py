@@ -75,7 +75,7 @@ def _figures(out: Path, size: Size, jobs: int) -> dict[str, list[float]]:
 
 
 def _setting(size: Size) -> str:
-    seeds = "One seed" if size.seeds == 1 else f"{size.seeds} seeds"
+    seeds = "one seed" if size.seeds == 1 else f"{size.seeds} seeds"
     short = (
         ""
         if size.reaches_bounds

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from attcell.data.listing import Listing
 from attcell.data.sources import read_source
 from attcell.data.synth.write import write_dataset
 from attcell.engine.extract_flow import FlowRecipe, extract_flow
@@ -60,9 +61,17 @@ def make_videos(
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     recipe = FlowRecipe(FLOW_METHOD, 20.0, FLOW_SIDE, False)
-    for split in videos:
-        outcome = extract_flow(
-            read_source(made.videos / split, None), made.flow / split, recipe, workers=jobs
-        )
-        refuse_unread(list(outcome.failed.values()))
+    outcome = extract_flow(_all_splits(made, videos), made.flow, recipe, workers=jobs)
+    refuse_unread(list(outcome.failed.values()))
     return made
+
+
+def _all_splits(made: Videos, splits: Iterable[str]) -> Listing:
+    """One listing, for each call starts processes and compiles anew."""
+    listings = {split: read_source(made.videos / split, None) for split in splits}
+    records = [
+        replace(record, id=f"{split}/{record.id}")
+        for split, listing in listings.items()
+        for record in listing.records
+    ]
+    return Listing(tuple(records), next(iter(listings.values())).labels)
