@@ -7,15 +7,12 @@ beside the model. What is there already is kept, so that a protocol that was bro
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
 
 from attcell.config import Recipe, check_recipe
 from attcell.data.known_sets import KNOWN_SETS, read_known_set
@@ -26,6 +23,7 @@ from attcell.engine.inference import best_device
 from attcell.engine.inherited import refuse_other_split
 from attcell.engine.material import filled_stores, read_listings
 from attcell.engine.model_folder import load_model
+from attcell.engine.side_by_side import process_pool
 from attcell.engine.training import RECIPE_FILE, refuse_another_recipe, train
 from attcell.errors import CallError
 from attcell.progress import say, track
@@ -113,8 +111,7 @@ def run_protocol(runs: Sequence[PlannedRun], jobs: int) -> Iterator[PlannedRun]:
             yield run
         return
     threads = max(1, (os.cpu_count() or 1) // jobs)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, torch.set_num_threads, (threads,)) as pool:
+    with process_pool(jobs, threads) as pool:
         futures = {pool.submit(_run_with_log, run): run for run in left}
         try:
             for future in track(as_completed(futures), len(futures), "runs"):

@@ -14,17 +14,12 @@ from attcell.progress import say
 from attcell.report.claims import Claim, Verdict
 from attcell.reproduce import stages
 from attcell.reproduce.claims import GENERATED, derived
-from attcell.reproduce.networks import (
-    FLOW_METHOD,
-    FLOW_SIDE,
-    STREAMS,
-    cnn_recipe,
-)
+from attcell.reproduce.networks import STREAMS, cnn_recipe
 from attcell.reproduce.one_seed import CNN_SEED, Seed, seed_figures
 from attcell.reproduce.outcome import write_outcome
 from attcell.reproduce.running import one_thread, run_all
 from attcell.reproduce.sizes import Size
-from attcell.reproduce.videos import make_videos, with_test_part
+from attcell.reproduce.videos import FLOW_METHOD, FLOW_SIDE, Planned, make_videos, tested_on_part
 
 # Not among the seeds that the generator and the recipes were tried with. Equal seeds share their backgrounds.
 UNTRIMMED_SEED, TRIMMED_SEED, SMALL_SEED = 500, 9000, 9100
@@ -51,23 +46,25 @@ def _expected(claim: Claim, size: Size) -> Claim:
 
 def _figures(out: Path, size: Size, jobs: int) -> dict[str, list[float]]:
     """Name → the figure of every seed."""
-    steps = size.seeds + 1
-    say(f"1/{steps} CNNs of {' and '.join(STREAMS)}, on trimmed videos")
-    trimmed = make_videos(out / "trimmed", "trimmed", TRIMMED_SEED, size.trimmed, jobs)
-    trimmed = replace(trimmed, test=trimmed.videos / "val")
-    small = make_videos(out / "small", "trimmed", SMALL_SEED, size.small, jobs, stages.NUM_CLASSES)
+    steps = size.seeds + 2
+    say(f"1/{steps} videos, and the flow of their frames")
+    tested = {**size.untrimmed, "test": size.seeds * size.untrimmed["test"]}  # each seed has its own
+    sets = {
+        "trimmed": Planned("trimmed", TRIMMED_SEED, size.trimmed),
+        "small": Planned("trimmed", SMALL_SEED, size.small, stages.NUM_CLASSES),
+        "untrimmed": Planned("untrimmed", UNTRIMMED_SEED, tested),
+    }
+    made = make_videos(out, sets, jobs)
+    trimmed, small = replace(made["trimmed"], test=made["trimmed"].folder / "val"), made["small"]
+    say(f"2/{steps} CNNs of {' and '.join(STREAMS)}, on trimmed videos")
     recipes = [cnn_recipe(f"cnn-{of}", trimmed, of, size.cnn_epochs[of]) for of in STREAMS]
     recipes += stages.small_cnn_recipes(small, size.small_epochs)
     run_all(plan_runs(recipes, out / "cnns", None, [CNN_SEED]), jobs)
-    tested = size.seeds * size.untrimmed["test"]  # each seed has its own test videos
-    untrimmed = make_videos(
-        out / "untrimmed", "untrimmed", UNTRIMMED_SEED, {**size.untrimmed, "test": tested}, jobs
-    )
     figures: dict[str, list[float]] = {}
     for number in range(size.seeds):
         seed = UNTRIMMED_SEED + number
-        say(f"{number + 2}/{steps} seed {seed}: networks, where they look, what they find")
-        part = with_test_part(untrimmed, number, size.untrimmed["test"])
+        say(f"{number + 3}/{steps} seed {seed}: networks, where they look, what they find")
+        part = tested_on_part(made["untrimmed"], number, size.untrimmed["test"])
         of_seed = seed_figures(Seed(seed, out, trimmed, small, part), size, jobs)
         for name, value in (of_seed | derived(of_seed)).items():
             figures.setdefault(name, []).append(value)

@@ -9,12 +9,11 @@ from typing import Any
 
 from attcell.config import Recipe, check_recipe
 from attcell.demo import attention_recipe, backbone_recipe
+from attcell.reproduce.videos import FLOW_METHOD, FLOW_SIDE, Videos
 
 STREAMS = ("frame", "flow")
 ALL_STREAMS = (*STREAMS, "clip")
 CONV6 = 32  # filters: few, for the videos are few
-FLOW_SIDE = 56  # pixels of the short side that flow is computed at, half of the frame's
-FLOW_METHOD = "fast"
 BRANCH_BATCH = 16  # small steps of a GRU: larger batches take half the time
 BRANCHES = ("tan", "own_gates", "two_stream", "fc", "branch_selection", "spatial_attention")  # TAN's kinds
 
@@ -70,34 +69,11 @@ SMALL_SET = (  # trimmed videos, few and of other classes: of the CNNs' own set 
 )
 
 
-@dataclass(frozen=True)
-class Videos:
-    """A generated set and its flow.
-
-    Attributes:
-        folder: with ``videos`` and ``flow``.
-        test: what is tested on: a list of some of the test videos; all of them if None.
-    """
-
-    folder: Path
-    test: Path | None = None
-
-    @property
-    def videos(self) -> Path:
-        """The set itself."""
-        return self.folder / "videos"
-
-    @property
-    def flow(self) -> Path:
-        """The store with the flow of its frames."""
-        return self.folder / "flow"
-
-
 def cnn_recipe(
     name: str, videos: Videos, stream: str, epochs: int, weights: str = "none", batch_size: int = 8
 ) -> Recipe:
     """One stream's CNN, trained alone on trimmed videos; it is tested on its validation videos."""
-    values = backbone_recipe(videos.videos, stream, weights)
+    values = backbone_recipe(videos.folder, stream, weights)
     values["name"], values["data"]["test"] = name, values["data"]["val"]
     values["train"].update(epochs=epochs, batch_size=batch_size)
     return _checked(values, videos)
@@ -115,9 +91,9 @@ def network_recipe(
         features: where the CNNs' feature maps are kept.
         epochs: over the training videos.
     """
-    values = attention_recipe(videos.videos, {stream: cnns[stream] for stream in network.streams}, features)
+    values = attention_recipe(videos.folder, {stream: cnns[stream] for stream in network.streams}, features)
     values["name"] = network.folder
-    values["data"]["test"] = str(videos.test or videos.videos / "test")
+    values["data"]["test"] = str(videos.test)
     values["model"].update(kind=network.kind, fusion=network.fusion)
     for stream in values["model"]["streams"].values():
         stream["tap"] = network.tap

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import torch
-
 from attcell.config import Recipe
 from attcell.engine.ablation import segment_counts
 from attcell.engine.protocol import PlannedRun, plan_runs
+from attcell.engine.side_by_side import process_pool
 from attcell.files import write_json
 from attcell.progress import track
 from attcell.reproduce import stages
@@ -27,12 +25,12 @@ from attcell.reproduce.networks import (
     STREAMS,
     THREE_STREAMS,
     UNTRIMMED,
-    Videos,
     cnn_recipe,
     network_recipe,
 )
 from attcell.reproduce.running import accuracies, model_of, run_all
 from attcell.reproduce.sizes import Size
+from attcell.reproduce.videos import Videos
 from attcell.reproduce.watched import watched_figures
 
 Look = Callable[[], dict[str, float]]
@@ -128,7 +126,7 @@ def _cnns(seed: Seed) -> dict[str, Path]:
 
 def _looks(runs: Mapping[str, PlannedRun], seed: Seed, size: Size) -> dict[str, Look]:
     """Name → what is measured on trained networks. The longest come first."""
-    videos = seed.untrimmed.videos
+    videos = seed.untrimmed.folder
     stan, san = (runs[network.name].folder / "model" for network in (STAN, SAN))
     return {
         "watched-stan": partial(watched_figures, STAN.name, stan, videos, size.calibrated),
@@ -148,8 +146,7 @@ def _side_by_side(jobs: Mapping[str, Look], folder: Path, processes: int) -> dic
     """All figures of all jobs; each job's are kept in a file of the folder, and what is there is not done."""
     files = {name: folder / f"{name}.json" for name in jobs}
     left = {name: job for name, job in jobs.items() if not files[name].is_file()}
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context, torch.set_num_threads, (1,)) as pool:
+    with process_pool(processes, threads=1) as pool:
         names = {pool.submit(job): name for name, job in left.items()}
         for future in track(as_completed(names), len(names), "finding and looking"):
             folder.mkdir(parents=True, exist_ok=True)

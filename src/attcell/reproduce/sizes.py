@@ -40,11 +40,11 @@ FULL = Size(
     trimmed={"train": 60, "val": 10},
     untrimmed={"train": 60, "val": 8, "test": 16},
     small={"train": 8, "val": 3, "test": 10},
-    cnn_epochs={"frame": 16, "flow": 12, "clip": 3},
+    cnn_epochs={"frame": 16, "flow": 10, "clip": 3},
     epochs=20,
-    small_epochs=16,
+    small_epochs=12,
     calibrated=5,
-    erased=4,
+    erased=3,
     reaches_bounds=True,
 )
 QUICK = Size(

@@ -12,11 +12,11 @@ from attcell.reproduce.networks import (
     STREAMS,
     TAN,
     Network,
-    Videos,
     cnn_recipe,
     network_recipe,
     on_trimmed,
 )
+from attcell.reproduce.videos import Videos
 
 NUM_CLASSES = 10  # more appearances and motions than the large set has, and other pairs of them
 BATCH = 4  # few videos: more steps from each pass over them

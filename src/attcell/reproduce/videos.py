@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from attcell.data.listing import Listing
@@ -13,65 +13,99 @@ from attcell.engine.extract_flow import FlowRecipe, extract_flow
 from attcell.engine.material import refuse_unread
 from attcell.files import write_text
 from attcell.progress import progress_bar
-from attcell.reproduce.networks import FLOW_METHOD, FLOW_SIDE, Videos
+
+FLOW_SIDE = 56  # pixels of the short side that flow is computed at, half of the frame's
+FLOW_METHOD = "fast"
 
 
-def with_test_part(made: Videos, part: int, num_videos: int) -> Videos:
-    """The same training videos, tested on one part of the test videos.
+@dataclass(frozen=True)
+class Planned:
+    """A generated set of paths to make.
 
-    Args:
-        made: the set.
-        part: which part, from 0.
-        num_videos: test videos of each class in each part.
-    """
-    test = made.videos / "test"
-    lines = [
-        f"{(test / label / f'{number:03d}.mp4').relative_to(made.folder).as_posix()} {place}"
-        for place, label in enumerate(sorted(folder.name for folder in test.iterdir()))
-        for number in range(part * num_videos, (part + 1) * num_videos)
-    ]
-    names = made.folder / f"test-part-{part + 1}.txt"
-    write_text(names, "".join(f"{line}\n" for line in lines))
-    return replace(made, test=names)
-
-
-def make_videos(
-    folder: Path, kind: str, seed: int, videos: Mapping[str, int], jobs: int, num_classes: int = 6
-) -> Videos:
-    """Make a generated set of paths below ``folder``, and the TV-L1 flow. What is there is kept.
-
-    Args:
-        folder: for ``videos`` and ``flow``.
+    Attributes:
         kind: trimmed or untrimmed.
         seed: of the videos.
         videos: how many of each class in each split.
-        jobs: how many videos' flow is computed side by side.
         num_classes: of the set.
     """
-    made = Videos(folder)
+
+    kind: str
+    seed: int
+    videos: Mapping[str, int]
+    num_classes: int = 6
+
+
+@dataclass(frozen=True)
+class Videos:
+    """A generated set that is there, and its flow.
+
+    Attributes:
+        folder: with a folder for each split.
+        flow: the store with the flow of its frames.
+        test: what is tested on: a split's folder, or a list of some of its videos.
+    """
+
+    folder: Path
+    flow: Path
+    test: Path
+
+
+def make_videos(out: Path, sets: Mapping[str, Planned], jobs: int) -> dict[str, Videos]:
+    """Make sets below ``out``, and the TV-L1 flow of all of their frames at once. What is there is kept.
+
+    Args:
+        out: for ``videos`` and ``flow``.
+        sets: name → what to make.
+        jobs: how many videos' flow is computed side by side.
+    """
+    folders = {name: out / "videos" / name for name in sets}
+    for name, planned in sets.items():
+        _draw(folders[name], planned)
+    splits = [folders[name] / split for name, planned in sets.items() for split in planned.videos]
+    recipe = FlowRecipe(FLOW_METHOD, 20.0, FLOW_SIDE, False)
+    outcome = extract_flow(_of_all(splits, out / "videos"), out / "flow", recipe, workers=jobs)
+    refuse_unread(list(outcome.failed.values()))
+    return {name: Videos(folder, out / "flow", folder / "test") for name, folder in folders.items()}
+
+
+def tested_on_part(videos: Videos, part: int, num_videos: int) -> Videos:
+    """The same training videos, tested on one part of the test videos.
+
+    Args:
+        videos: the set.
+        part: which part, from 0.
+        num_videos: test videos of each class in each part.
+    """
+    test, names = videos.folder / "test", videos.folder / f"test-part-{part + 1}.txt"
+    lines = [
+        f"test/{label}/{number:03d}.mp4 {place}"
+        for place, label in enumerate(sorted(folder.name for folder in test.iterdir()))
+        for number in range(part * num_videos, (part + 1) * num_videos)
+    ]
+    write_text(names, "".join(f"{line}\n" for line in lines))
+    return replace(videos, test=names)
+
+
+def _draw(folder: Path, planned: Planned) -> None:
     with progress_bar() as bar:
         task = bar.add_task(f"generating {folder.name}", total=None, note="")
         write_dataset(
-            made.videos,
-            kind,
-            seed=seed,
-            num_classes=num_classes,
+            folder,
+            planned.kind,
+            seed=planned.seed,
+            num_classes=planned.num_classes,
             motions="paths",
-            videos=videos,
+            videos=planned.videos,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    recipe = FlowRecipe(FLOW_METHOD, 20.0, FLOW_SIDE, False)
-    outcome = extract_flow(_all_splits(made, videos), made.flow, recipe, workers=jobs)
-    refuse_unread(list(outcome.failed.values()))
-    return made
 
 
-def _all_splits(made: Videos, splits: Iterable[str]) -> Listing:
-    """One listing, for each call starts processes and compiles anew."""
-    listings = {split: read_source(made.videos / split, None) for split in splits}
+def _of_all(folders: Iterable[Path], above: Path) -> Listing:
+    """One listing, for each call of what computes flow starts processes and compiles anew."""
+    listings = [read_source(folder, None) for folder in folders]
     records = [
-        replace(record, id=f"{split}/{record.id}")
-        for split, listing in listings.items()
+        replace(record, id=record.path.relative_to(above).as_posix())
+        for listing in listings
         for record in listing.records
     ]
-    return Listing(tuple(records), next(iter(listings.values())).labels)
+    return Listing(tuple(records), listings[0].labels)

@@ -1,0 +1,18 @@
+"""Processes side by side start others as their parent does."""
+
+from __future__ import annotations
+
+import multiprocessing
+
+import torch
+
+from attcell.engine.side_by_side import process_pool
+
+
+def _seen() -> tuple[str, int]:
+    return multiprocessing.get_start_method(), torch.get_num_threads()
+
+
+def test_a_process_loads_its_data_as_its_parent_does() -> None:
+    with process_pool(1, threads=1) as pool:
+        assert pool.submit(_seen).result() == (multiprocessing.get_start_method(), 1)
