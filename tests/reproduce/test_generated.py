@@ -23,6 +23,7 @@ TINY = Size(
     small={"train": 1, "val": 1, "test": 1},
     cnn_epochs={"frame": 1, "flow": 1, "clip": 1},
     epochs=2,
+    branch_epochs=1,
     small_epochs=1,
     calibrated=1,
     erased=1,

@@ -48,7 +48,13 @@ class Watched:
 
 
 def watch_samples(
-    model: SavedModel, record: VideoRecord, every: int, most: int = MOST_SAMPLES, num_videos: int = 1
+    model: SavedModel,
+    record: VideoRecord,
+    every: int,
+    most: int = MOST_SAMPLES,
+    num_videos: int = 1,
+    *,
+    stored_flow: bool = False,
 ) -> Watched:
     """Watch a training video, one of so many, and keep at most so many samples, evenly.
 
@@ -56,7 +62,8 @@ def watch_samples(
         VideoError: it cannot be read.
     """
     num_frames = num_videos * VIDEO_FRAMES
-    rows, watch = [], Watch(model, record.path, every, num_frames, frames=record.frames)
+    watch = Watch(model, record.path, every, num_frames, record.frames, stored_flow=stored_flow)
+    rows = []
     for seen in watch:
         part = seen.part
         scores = as_scores(part.logits, model.recipe.score_rule)
@@ -105,13 +112,16 @@ def best_threshold(videos: Sequence[Watched], *, attended: bool) -> float:
     return float(bars[(2 * right / (right + wrong + len(all_own))).argmax()])
 
 
-def calibrate(model: SavedModel, records: Sequence[VideoRecord], every: int) -> Calibration:
+def calibrate(
+    model: SavedModel, records: Sequence[VideoRecord], every: int, *, stored_flow: bool = False
+) -> Calibration:
     """Fit the segment classifier and choose the thresholds, from videos and their labels alone.
 
     Args:
         model: its network decides the device.
         records: training videos; those of no class are left out.
         every: frames from one sample to the next.
+        stored_flow: take flow from the store that the recipe names, in place of computing it.
 
     Raises:
         CallError: a model that says nothing of single moments.
@@ -122,7 +132,8 @@ def calibrate(model: SavedModel, records: Sequence[VideoRecord], every: int) -> 
     most = max(5, min(MOST_SAMPLES, MOST_IN_ALL // max(len(records), 1)))
     for record in track(records, len(records), "watching training videos"):
         try:
-            watched.append(watch_samples(model, record, every, most, len(records)))
+            seen = watch_samples(model, record, every, most, len(records), stored_flow=stored_flow)
+            watched.append(seen)
         except VideoError as error:
             unread.append(str(error))
     refuse_unread(unread)

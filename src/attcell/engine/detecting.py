@@ -32,6 +32,8 @@ def follow_video(
     every: int = EVERY,
     num_frames: int = 0,
     progress: Callable[[int], None] = lambda num_frames: None,
+    *,
+    stored_flow: bool = False,
 ) -> Prediction:
     """Watch a video and say what the model says of it moment by moment; nothing is looked for yet.
 
@@ -41,6 +43,7 @@ def follow_video(
         every: frames from one sample to the next.
         num_frames: about how many there are, of all videos that are followed one after another.
         progress: called with the frames seen so far.
+        stored_flow: take flow from the store that the recipe names, in place of computing it.
 
     Returns:
         A prediction with its ``track``. Its segments are at most 24 stretches of samples, each shown by its
@@ -49,7 +52,8 @@ def follow_video(
     Raises:
         CallError, VideoError, ModelError: as of :class:`~attcell.engine.watching.Watch`.
     """
-    watch, glimpses, rows = Watch(model, path, every, num_frames), Glimpses(), _Rows(model)
+    watch = Watch(model, path, every, num_frames, stored_flow=stored_flow)
+    glimpses, rows = Glimpses(), _Rows(model)
     for seen in watch:
         rows.add(seen)
         _look(seen, glimpses, every)

@@ -44,10 +44,11 @@ class Watch:
         num_frames: about how many frames there are, of all videos that are watched one after another; flow
             is compiled where that pays.
         frames: which frames of a folder, counted from 0, are the video; all if None.
+        stored_flow: take flow from the store that the recipe names, in place of computing it.
 
     Raises:
         CallError: a model that says nothing of single moments.
-        VideoError: on iteration, the file cannot be read.
+        VideoError: on iteration, the file cannot be read, or the store lacks its flow.
         ModelError: on iteration, the network's scores are not finite numbers.
     """
 
@@ -58,18 +59,23 @@ class Watch:
         every: int,
         num_frames: int = 0,
         frames: range | None = None,
+        *,
+        stored_flow: bool = False,
     ) -> None:
         self._network = model.network
         self._watcher = watcher(model.network)
         self._every = every
-        self._spec = input_spec(model.recipe).computing_flow()
+        spec = input_spec(model.recipe)
+        self._spec = spec if stored_flow else spec.computing_flow()
+        self._video = path, frames
         self._moments = EveryMoment(path, self._spec, every, SAMPLES_AT_ONCE, frames)
         self._num_frames = num_frames
 
     def __iter__(self) -> Iterator[Seen]:
         spec, device = self._spec, next(self._network.parameters()).device
         as_videos = self._num_frames // VIDEO_FRAMES
-        flow = source_of(spec.flow, device=device.type, compiled=worth_compiling(as_videos, device.type))
+        compiled = worth_compiling(as_videos, device.type)
+        flow = source_of(spec.flow, *self._video, device=device.type, compiled=compiled)
         for moments in self._moments:
             size = centre_size(moments.size, spec.frame)
             canvas = make_canvas(moments, spec, size, flow)

@@ -20,6 +20,7 @@ from attcell.reproduce.claims import SEGMENT_COUNTS
 from attcell.reproduce.erased import areas_of_curves
 from attcell.reproduce.networks import (
     ALL_STREAMS,
+    BRANCHES,
     SAN,
     STAN,
     STREAMS,
@@ -103,10 +104,17 @@ def _first_recipes(seed: Seed, size: Size) -> dict[str, Recipe]:
     """The longest come first, so that none is left alone at the end."""
     cnns, epochs = _cnns(seed), (size.small_epochs, size.epochs // 2)  # trimmed videos are learnt sooner
     small = stages.first_recipes(seed.small, seed.trimmed, cnns, seed.features, epochs)
-    return small | {
-        network.name: network_recipe(network, seed.untrimmed, cnns, seed.features, size.epochs)
+    untrimmed = {
+        network.name: network_recipe(
+            network,
+            seed.untrimmed,
+            cnns,
+            seed.features,
+            size.branch_epochs if network.kind in BRANCHES else size.epochs,
+        )
         for network in UNTRIMMED
     }
+    return small | untrimmed
 
 
 def _second_recipes(seed: Seed, size: Size) -> dict[str, Recipe]:

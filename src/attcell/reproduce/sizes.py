@@ -17,6 +17,7 @@ class Size:
         small: the small set of trimmed videos of other classes.
         cnn_epochs: of each stream's CNN.
         epochs: of a network on frozen CNNs, on untrimmed videos; on trimmed ones half of it.
+        branch_epochs: of TAN and its rivals, on untrimmed videos.
         small_epochs: of each CNN on the small set.
         calibrated: training videos of each class that detection is calibrated on.
         erased: test videos of each class of which regions and segments are taken away.
@@ -29,6 +30,7 @@ class Size:
     small: Mapping[str, int]
     cnn_epochs: Mapping[str, int]
     epochs: int
+    branch_epochs: int
     small_epochs: int
     calibrated: int
     erased: int
@@ -38,11 +40,12 @@ class Size:
 FULL = Size(
     seeds=3,
     trimmed={"train": 60, "val": 10},
-    untrimmed={"train": 60, "val": 8, "test": 16},
+    untrimmed={"train": 70, "val": 8, "test": 16},
     small={"train": 8, "val": 3, "test": 10},
     cnn_epochs={"frame": 16, "flow": 10, "clip": 3},
-    epochs=20,
-    small_epochs=12,
+    epochs=16,
+    branch_epochs=10,
+    small_epochs=10,
     calibrated=5,
     erased=3,
     reaches_bounds=True,
@@ -54,6 +57,7 @@ QUICK = Size(
     small={"train": 4, "val": 1, "test": 3},
     cnn_epochs={"frame": 10, "flow": 5, "clip": 2},
     epochs=12,
+    branch_epochs=8,
     small_epochs=6,
     calibrated=2,
     erased=1,

@@ -18,7 +18,6 @@ from attcell.engine.detection_rules import RuleChoice, find
 from attcell.engine.evaluation import listing_of
 from attcell.engine.localising import attention_figures
 from attcell.engine.model_folder import SavedModel, load_model
-from attcell.engine.watching import VIDEO_FRAMES
 from attcell.engine.weights import state_digest
 from attcell.metrics import detection_map
 from attcell.records import Detection, Prediction
@@ -42,9 +41,9 @@ def watched_figures(name: str, model: Path, videos: Path, calibrated: int) -> di
     """
     saved, truth = _calibrated(model, calibrated), read_truth(videos)
     tested = [record.path for record in listing_of(saved, "test").records]
-    num_frames = len(tested) * VIDEO_FRAMES
     watched = {
-        path.relative_to(videos).as_posix(): follow_video(saved, path, EVERY, num_frames) for path in tested
+        path.relative_to(videos).as_posix(): follow_video(saved, path, EVERY, stored_flow=True)
+        for path in tested
     }
     return _detection_figures(name, watched, truth, saved.calibration) | _attention_figures(
         name, watched, truth
@@ -108,6 +107,6 @@ def _calibrated(model: Path, num_videos: int) -> SavedModel:
         listing = part_listing(saved.recipe.data, "train", saved.labels)
         assert listing is not None, "the suite's recipes name their videos"
         some = [record for record in listing.records if int(record.path.stem) < num_videos]
-        write_calibration(model, calibrate(saved, some, EVERY), state_digest(saved.network))
+        write_calibration(model, calibrate(saved, some, EVERY, stored_flow=True), state_digest(saved.network))
         saved = load_model(model)
     return saved
