@@ -72,34 +72,47 @@ def _figures(out: Path, size: Size, jobs: int) -> dict[str, list[float]]:
 
 
 def _setting(size: Size) -> str:
+    return f"{_videos(size)}\n\n{_networks(size)}\n\n{_measured(size)}"
+
+
+def _videos(size: Size) -> str:
     seeds = "one seed" if size.seeds == 1 else f"{size.seeds} seeds"
     short = (
         ""
         if size.reaches_bounds
         else " **A quick run: few videos, so that no figure is established, and only orders are expected.**"
     )
-    small = stages.NUM_CLASSES
     return (
         "*Videos*: of 6 classes, each an appearance and a path. In untrimmed ones a quarter of the time is "
         "action, and decoys show the wrong appearance and the wrong motion. "
         f"{6 * size.untrimmed['train']} untrimmed training videos with labels of whole videos alone; {seeds} "
         f"of all trainings, each tested on {6 * size.untrimmed['test']} videos of its own (the training "
         "videos, and everything that is trimmed, are the same for all). Frames, and TV-L1 "
-        f"({FLOW_METHOD}) computed from them at {FLOW_SIDE} pixels.\n\n"
+        f"({FLOW_METHOD}) computed from them at {FLOW_SIDE} pixels.{short}"
+    )
+
+
+def _networks(size: Size) -> str:
+    small = stages.NUM_CLASSES
+    return (
         f"*Networks*: CNNs from nothing, trained once on {6 * size.trimmed['train']} trimmed videos and "
-        "frozen; that of clips begins as that of frames. On them "
-        f"{size.epochs} epochs of each network ({size.branch_epochs} of TAN and its rivals), the best "
-        "checkpoint by validation accuracy; 12 segments in "
-        "training and 24 at test. Late fusion's weights are tuned on validation videos. TAN and its rivals "
-        "are GRUs on the same CNNs; *alone* is what one branch or stream says by itself, so that a branch "
-        f"that dominates shows. *The small set*: {small * size.small['train']} trimmed videos of {small} "
-        f"classes, {small * size.small['test']} for the test, four segments; *the large set* is the CNNs'. "
-        "TAN on its own CNNs: those that learnt from the small set; without a stage TAN learns all at once, "
-        "with as many passes as its CNNs and it together.\n\n"
+        f"frozen; that of clips begins as that of frames. On them {size.epochs} epochs of each network "
+        f"({size.branch_epochs} of TAN and its rivals), the best checkpoint by validation accuracy; 12 "
+        "segments in training, and at test 48, or 24 steps of TAN and its rivals. Late fusion's weights are "
+        "tuned on validation videos. TAN and its rivals are GRUs on the same CNNs; *alone* is what one "
+        "branch or stream says by itself, so that a branch that dominates shows. *The small set*: "
+        f"{small * size.small['train']} trimmed videos of {small} classes, {small * size.small['test']} for "
+        "the test, four segments; *the large set* is the CNNs'. TAN on its own CNNs: those that learnt from "
+        "the small set; without a stage TAN learns all at once, with as many passes as its CNNs and it "
+        "together."
+    )
+
+
+def _measured(size: Size) -> str:
+    return (
         "*Figures*: percent. Test videos are watched once, a sample every 5 frames, for peaks, ROC area and "
-        "detection. Detection: mAP at an overlap "
-        f"of 0.5 by THUMOS14's protocol, thresholds chosen on {6 * size.calibrated} training videos by their "
-        "labels. Deletion: 100 minus the area under the class's probability as what an order calls important "
-        "is taken away first; insertion: the area as it is given first; of "
-        f"{6 * size.erased} test videos. High is good in both.{short}"
+        "detection: mAP at an overlap of 0.5 by THUMOS14's protocol, with thresholds chosen on "
+        f"{6 * size.calibrated} training videos by their labels. Deletion: 100 minus the area under the "
+        "class's probability as what an order calls important is taken away first; insertion: the area as it "
+        f"is given first; of {6 * size.erased} test videos. High is good in both."
     )

@@ -14,7 +14,6 @@ from attcell.reproduce.videos import FLOW_METHOD, FLOW_SIDE, Videos
 STREAMS = ("frame", "flow")
 ALL_STREAMS = (*STREAMS, "clip")
 CONV6 = 32  # filters: few, for the videos are few
-BRANCH_BATCH = 16  # small steps of a GRU: larger batches take half the time
 BRANCHES = ("tan", "own_gates", "two_stream", "fc", "branch_selection", "spatial_attention")  # TAN's kinds
 
 
@@ -66,6 +65,7 @@ SMALL_SET = (  # trimmed videos, few and of other classes: of the CNNs' own set 
     replace(SAN, name="SAN, small set"),
     Network("STAN on the tap before, small set", "stan", tap="block3"),
     Network("STAN two taps before, small set", "stan", tap="block2"),
+    Network("averaged branches, small set", "two_stream"),
 )
 
 
@@ -95,14 +95,13 @@ def network_recipe(
     values["name"] = network.folder
     values["data"]["test"] = str(videos.test)
     values["model"].update(kind=network.kind, fusion=network.fusion)
+    values["segments"]["test"] = 24 if network.kind in BRANCHES else 48
     for stream in values["model"]["streams"].values():
         stream["tap"] = network.tap
         stream["conv6_channels"] = CONV6
         if network.kind in BRANCHES:
             del stream["conv6_channels"]
     values["train"].update(epochs=epochs, **network.training)
-    if network.kind in BRANCHES:
-        values["train"]["batch_size"] = BRANCH_BATCH
     values["cache"]["positions"] = 2
     return _checked(values, videos)
 
