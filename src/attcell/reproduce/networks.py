@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from attcell.reproduce.videos import FLOW_METHOD, FLOW_SIDE, Videos
 STREAMS = ("frame", "flow")
 ALL_STREAMS = (*STREAMS, "clip")
 CONV6 = 32  # filters: few, for the videos are few
+TAP = "block3"  # a region of the last map sees half of the frame, one of this a figure
 BRANCHES = ("tan", "own_gates", "two_stream", "fc", "branch_selection", "spatial_attention")  # TAN's kinds
 
 
@@ -25,7 +26,7 @@ class Network:
         name: in the table; with small letters and dashes, its run's folder.
         kind: as in a recipe, and ``fusion`` too.
         streams: which it has.
-        tap: the CNNs' feature map that it stands on; the last one if None.
+        tap: the feature map of the CNNs of frame and flow that it stands on; the last one if None.
         training: what its recipe's section ``train`` says otherwise.
     """
 
@@ -42,27 +43,27 @@ class Network:
         return self.name.lower().replace(",", "").replace("+", "").replace(" ", "-")
 
 
-STAN = Network("STAN", "stan")
-SAN = Network("SAN", "san")
-THREE_STREAMS = Network("STAN of three streams", "stan", streams=ALL_STREAMS)
-TAN = Network("TAN", "tan")
+STAN = Network("STAN", "stan", tap=TAP)
+SAN = Network("SAN", "san", tap=TAP)
+THREE_STREAMS = Network("STAN of three streams", "stan", streams=ALL_STREAMS, tap=TAP)
+TAN = Network("TAN", "tan", tap=TAP)
 UNTRIMMED = (
     STAN,
     SAN,
-    Network("averaging", "average"),
-    Network("STAN late", "stan", "late"),
-    Network("SAN late", "san", "late"),
+    Network("averaging", "average", tap=TAP),
+    Network("STAN late", "stan", "late", tap=TAP),
+    Network("SAN late", "san", "late", tap=TAP),
     TAN,
-    Network("averaged branches", "two_stream"),
-    Network("FC fusion", "fc"),
-    Network("branch selection", "branch_selection"),
-    Network("branch selection with L2", "branch_selection", training={"gate_penalty": 0.1}),
-    Network("attention over regions", "spatial_attention"),
-    Network("gates that ask the own branch", "own_gates"),
+    Network("averaged branches", "two_stream", tap=TAP),
+    Network("FC fusion", "fc", tap=TAP),
+    Network("branch selection", "branch_selection", tap=TAP),
+    Network("branch selection with L2", "branch_selection", tap=TAP, training={"gate_penalty": 0.1}),
+    Network("attention over regions", "spatial_attention", tap=TAP),
+    Network("gates that ask the own branch", "own_gates", tap=TAP),
 )
 SMALL_SET = (  # trimmed videos, few and of other classes: of the CNNs' own set all would be right
-    replace(STAN, name="STAN, small set"),
-    replace(SAN, name="SAN, small set"),
+    Network("STAN, small set", "stan"),
+    Network("SAN, small set", "san"),
     Network("STAN on the tap before, small set", "stan", tap="block3"),
     Network("STAN two taps before, small set", "stan", tap="block2"),
     Network("averaged branches, small set", "two_stream"),
@@ -96,8 +97,8 @@ def network_recipe(
     values["data"]["test"] = str(videos.test)
     values["model"].update(kind=network.kind, fusion=network.fusion)
     values["segments"]["test"] = 24 if network.kind in BRANCHES else 48
-    for stream in values["model"]["streams"].values():
-        stream["tap"] = network.tap
+    for name, stream in values["model"]["streams"].items():
+        stream["tap"] = network.tap if name in STREAMS else None
         stream["conv6_channels"] = CONV6
         if network.kind in BRANCHES:
             del stream["conv6_channels"]

@@ -40,7 +40,7 @@ class Size:
 FULL = Size(
     seeds=3,
     trimmed={"train": 60, "val": 10},
-    untrimmed={"train": 70, "val": 8, "test": 16},
+    untrimmed={"train": 80, "val": 8, "test": 16},
     small={"train": 8, "val": 3, "test": 10},
     cnn_epochs={"frame": 16, "flow": 10, "clip": 3},
     epochs=16,

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from attcell.config import Recipe, check_recipe
 from attcell.reproduce.networks import (
     SMALL_SET,
     STREAMS,
-    TAN,
     Network,
     cnn_recipe,
     network_recipe,
@@ -20,11 +18,11 @@ from attcell.reproduce.videos import Videos
 
 NUM_CLASSES = 10  # more appearances and motions than the large set has, and other pairs of them
 BATCH = 4  # few videos: more steps from each pass over them
-LARGE = replace(TAN, name="TAN of the large set")
-NO_STAGE = replace(TAN, name="TAN without a stage")
-OWN_CNNS = replace(TAN, name="TAN on its own CNNs")
-LARGE_CNNS = replace(TAN, name="TAN on the large set's CNNs")
-LARGE_TAN = replace(TAN, name="TAN begun as the large set's")
+LARGE = Network("TAN of the large set", "tan")
+NO_STAGE = Network("TAN without a stage", "tan")
+OWN_CNNS = Network("TAN on its own CNNs", "tan")
+LARGE_CNNS = Network("TAN on the large set's CNNs", "tan")
+LARGE_TAN = Network("TAN begun as the large set's", "tan")
 
 
 def small_cnn_recipes(small: Videos, epochs: int) -> list[Recipe]:
