@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 import torch
 
+from attcell.data.listing import Listing
 from attcell.engine.build import input_spec
 from attcell.engine.detecting import detect_video, follow_video
 from attcell.engine.detection_rules import RuleChoice
+from attcell.engine.extract_flow import FlowRecipe, extract_flow
 from attcell.engine.predicting import predict_video, run_pictures
 from attcell.engine.watching import SAMPLES_AT_ONCE, Watch
 from attcell.errors import CallError, ModelError, VideoError
+from attcell.records import VideoRecord
 from attcell.video.flow_codes import source_of
 from attcell.video.modalities import make_canvas, read_moments
 from attcell.video.views import centre_crop, centre_size
@@ -128,3 +131,19 @@ def test_the_default_does_not_depend_on_the_bias_of_attcell(model, video):
     for one, other in zip(before.detections, after.detections, strict=True):
         assert replace(one, score=0.0) == replace(other, score=0.0)
         assert one.score == pytest.approx(other.score, rel=1e-3)
+
+
+def test_flow_is_taken_from_the_store_where_that_is_asked(folder, video, tmp_path, one_thread):
+    chosen = {name: STREAMS[name] for name in ("frame", "flow")}
+    store = tmp_path / "flow"
+    motion = {"flow": {"method": "dis", "fields": 2, "store": str(store)}}
+    model = random_model(recipe_of(folder, model={"streams": chosen}, **motion))
+    with pytest.raises(VideoError, match="holds no flow of"):
+        follow_video(model, video, stored_flow=True)
+    listing = Listing((VideoRecord(video.name, video, (0,)),), ("one",))
+    extract_flow(listing, store, FlowRecipe("dis", 20.0, 1000, False))
+    stored, computed = follow_video(model, video, stored_flow=True), follow_video(model, video)
+    assert stored.track is not None
+    assert computed.track is not None
+    np.testing.assert_allclose(stored.scores, computed.scores, atol=0.05)  # flow of resized frames, and JPEG
+    assert not np.array_equal(stored.track.temporal_scores, computed.track.temporal_scores)
