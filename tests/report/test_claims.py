@@ -84,3 +84,18 @@ def test_the_picture_has_a_row_a_claim(tmp_path: Path) -> None:
         with Image.open(tmp_path / "claims.png") as picture:
             heights.append(picture.height)
     assert heights[1] - heights[0] == pytest.approx(6 * 0.44 * 150, abs=12)
+
+
+def test_a_figure_that_no_seed_changes_stands_against_each() -> None:
+    verdict = judge(claim(("a",), ("floor",)), {**FIGURES, "floor": [50.0]})
+    assert verdict.gaps == (40.0, 44.0)
+    assert "| floor: 50.0 | 42.0 ± 2.8 |" in as_markdown("Claims", "Setting.", [verdict], FIGURES)
+
+
+def test_held_with_every_seed_and_held_in_the_mean_are_told_apart() -> None:
+    figures = {"a": [90.0, 94.0], "b": [80.0, 95.0]}
+    in_the_mean, throughout = judge(claim(("a",), ("b",)), figures), judge(claim(("a",), ("c",)), FIGURES)
+    assert (in_the_mean.is_held, in_the_mean.is_held_throughout) == (True, False)
+    assert throughout.is_held_throughout
+    assert "| held in the mean |" in as_markdown("Claims", "Setting.", [in_the_mean], figures)
+    assert "| held |" in as_markdown("Claims", "Setting.", [throughout], FIGURES)

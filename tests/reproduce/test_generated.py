@@ -34,12 +34,13 @@ TINY = Size(
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished suite. TV-L1 of so few videos is not compiled, and would take minutes."""
-    out = tmp_path_factory.mktemp("suite") / "out"
+    folder = tmp_path_factory.mktemp("suite")
     with pytest.MonkeyPatch.context() as patch:
         for module in (networks, videos):
             patch.setattr(module, "FLOW_METHOD", "dis")
-        reproduce_generated(out, TINY, 1)
-    return out
+        patch.chdir(folder)
+        reproduce_generated(Path("out"), TINY, 1)  # as the command line has it by default, a relative path
+    return folder / "out"
 
 
 @pytest.fixture(autouse=True)
@@ -54,13 +55,16 @@ def test_every_claim_is_judged_and_every_figure_shown(finished: Path) -> None:
     assert [row["claim"] for row in rows] == [claim.said for claim in GENERATED]
     assert {row["held"] for row in rows} <= {"yes", "no"}
     text = (finished / "claims.md").read_text(encoding="utf-8")
-    assert "6 untrimmed training videos with labels of whole videos alone; one seed of all trainings" in text
+    assert (
+        "6 untrimmed training videos with labels of whole videos alone; one seed of all trainings but" in text
+    )
     for name in (
         "averaging",
         "STAN late: flow alone",
         "STAN of three streams",
         "STAN: temporal ROC area",
-        "SAN without attention: detection",
+        "SAN: detection",
+        "branch selection with L2: share of flow",
         "TAN begun as the large set's",
         "STAN, 48 segments",
         "deletion of regions, Grad-CAM",
@@ -98,8 +102,9 @@ def test_claims_that_do_not_hold_are_named_and_end_with_1(
     monkeypatch.setattr(sizes, "QUICK", TINY)
     watched = finished / "seed500" / "looks" / "watched-stan.json"
     content = watched.read_text(encoding="utf-8")
-    figures = json.loads(content) | {"STAN: temporal ROC area": 10.0}
-    watched.write_text(json.dumps(figures), encoding="utf-8")
+    kept = json.loads(content)
+    kept["figures"]["STAN: temporal ROC area"] = 10.0
+    watched.write_text(json.dumps(kept), encoding="utf-8")
     outcome = CliRunner().invoke(
         app, ["reproduce", "generated", "--quick", "--jobs", "1", "--out", str(finished)]
     )

@@ -139,15 +139,16 @@ def _keep_features(runs: Sequence[PlannedRun]) -> None:
     recipe = runs[0].recipe
     if recipe.cache.folder is None:
         return
-    taught: dict[str, VideoRecord] = {}
-    seen: dict[str, VideoRecord] = {}
+    taught: dict[tuple[Path, range | None], VideoRecord] = {}  # ids of several parts may be alike
+    seen: dict[tuple[Path, range | None], VideoRecord] = {}
     for run in runs:
         listings = read_listings(run.recipe)
-        taught |= {record.id: record for record in listings.train}
-        seen |= {record.id: record for record in listings.val}
+        taught |= {(record.path, record.frames): record for record in listings.train}
+        seen |= {(record.path, record.frames): record for record in listings.val}
         tested = part_listing(run.recipe.data, "test", listings.labels)
         assert tested is not None, "planned runs have test videos"
-        seen |= {record.id: record for record in tested.records if record.path.exists()}
+        there = [record for record in tested.records if record.path.exists()]
+        seen |= {(record.path, record.frames): record for record in there}
     network = build_network(recipe, len(listings.labels), load_weights=True)
     for records, plan in ((taught, training_plan(recipe)), (seen, evaluation_plan(recipe))):
         filled_stores(recipe.cache.folder, recipe, network, list(records.values()), plan, best_device())

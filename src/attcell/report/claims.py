@@ -58,16 +58,27 @@ class Verdict:
 
     @property
     def gaps(self) -> tuple[float, ...]:
-        """The difference by seed, or the figure itself where there is no other side."""
+        """The difference by seed, or the figure itself where there is no other side.
+
+        A figure that no seed changes has one value, and stands against each seed's.
+        """
         if not self.rivals:
             return self.values
-        return tuple(a - b for a, b in zip(self.values, self.rivals, strict=True))
+        num_seeds = max(len(self.values), len(self.rivals))
+        sides = [of * num_seeds if len(of) == 1 else of for of in (self.values, self.rivals)]
+        return tuple(a - b for a, b in zip(*sides, strict=True))
 
     @property
     def is_held(self) -> bool:
         """By the claim's rule. A figure that is not a number holds nothing."""
         mean = float(np.mean(self.gaps))
         return mean > 0 if self.claim.bound == 0 else mean >= self.claim.bound
+
+    @property
+    def is_held_throughout(self) -> bool:
+        """With every seed by itself, and not only in the mean."""
+        bound = self.claim.bound
+        return self.is_held and all(gap > 0 if bound == 0 else gap >= bound for gap in self.gaps)
 
     @property
     def is_failure(self) -> bool:

@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
+from attcell.engine.material import refuse_unopened
 from attcell.records import VideoRecord
 
 _CLASSIFIERS: list[Any] = [
@@ -29,7 +30,11 @@ def container_accuracy(train: Sequence[VideoRecord], test: Sequence[VideoRecord]
     Args:
         train: videos with their groups, such as actors; without each group there are at least five.
         test: videos of other groups.
+
+    Raises:
+        DataError: videos that cannot be opened, by name.
     """
+    refuse_unopened((*train, *test))
     pipeline = Pipeline([("scale", StandardScaler()), ("classify", _CLASSIFIERS[0])])
     search = GridSearchCV(pipeline, {"classify": _CLASSIFIERS}, cv=LeaveOneGroupOut())
     search.fit(_headers(train), _labels(train), groups=[record.group for record in train])

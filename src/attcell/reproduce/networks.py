@@ -47,6 +47,10 @@ STAN = Network("STAN", "stan", tap=TAP)
 SAN = Network("SAN", "san", tap=TAP)
 THREE_STREAMS = Network("STAN of three streams", "stan", streams=ALL_STREAMS, tap=TAP)
 TAN = Network("TAN", "tan", tap=TAP)
+SELECTIONS = (
+    Network("branch selection", "branch_selection", tap=TAP),
+    Network("branch selection with L2", "branch_selection", tap=TAP, training={"gate_penalty": 0.1}),
+)
 UNTRIMMED = (
     STAN,
     SAN,
@@ -56,15 +60,15 @@ UNTRIMMED = (
     TAN,
     Network("averaged branches", "two_stream", tap=TAP),
     Network("FC fusion", "fc", tap=TAP),
-    Network("branch selection", "branch_selection", tap=TAP),
-    Network("branch selection with L2", "branch_selection", tap=TAP, training={"gate_penalty": 0.1}),
+    *SELECTIONS,
     Network("attention over regions", "spatial_attention", tap=TAP),
     Network("gates that ask the own branch", "own_gates", tap=TAP),
 )
-SMALL_SET = (  # trimmed videos, few and of other classes: of the CNNs' own set all would be right
+SMALL_SET = (  # few trimmed videos of more classes: of the CNNs' own set all would be right
     Network("STAN, small set", "stan"),
     Network("SAN, small set", "san"),
-    Network("STAN on the tap before, small set", "stan", tap="block3"),
+    Network("STAN on the tap before, small set", "stan", tap=TAP),
+    Network("SAN on the tap before, small set", "san", tap=TAP),
     Network("STAN two taps before, small set", "stan", tap="block2"),
     Network("averaged branches, small set", "two_stream"),
 )

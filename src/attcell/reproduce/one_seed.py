@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from concurrent.futures import as_completed
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,16 +10,16 @@ from pathlib import Path
 from attcell.config import Recipe
 from attcell.engine.ablation import segment_counts
 from attcell.engine.protocol import PlannedRun, plan_runs
-from attcell.engine.side_by_side import process_pool
-from attcell.files import write_json
-from attcell.progress import track
 from attcell.reproduce import stages
 from attcell.reproduce.claims import SEGMENT_COUNTS
 from attcell.reproduce.erased import areas_of_curves
+from attcell.reproduce.gates import shares_of_branches
+from attcell.reproduce.looks import Look, look_side_by_side
 from attcell.reproduce.networks import (
     ALL_STREAMS,
     BRANCHES,
     SAN,
+    SELECTIONS,
     STAN,
     STREAMS,
     THREE_STREAMS,
@@ -34,7 +32,6 @@ from attcell.reproduce.sizes import Size
 from attcell.reproduce.videos import Videos
 from attcell.reproduce.watched import watched_figures
 
-Look = Callable[[], dict[str, float]]
 CNN_SEED = 0  # of the trainings of the large set's CNNs, which all seeds share
 
 
@@ -46,7 +43,7 @@ class Seed:
         number: of the trainings.
         out: the suite's folder, where what the seeds share is: CNNs, and feature maps.
         trimmed: the large set of trimmed videos, with those of validation for a test.
-        small: the small one, of other classes.
+        small: the small one, of more classes.
         untrimmed: with test videos of this seed's own.
     """
 
@@ -78,8 +75,9 @@ def seed_figures(seed: Seed, size: Size, jobs: int) -> dict[str, float]:
     runs = _train(seed, size, jobs)
     figures: dict[str, float] = {}
     for name, run in runs.items():
-        figures |= accuracies(name, run)
-    return figures | _side_by_side(_looks(runs, seed, size), seed.folder / "looks", jobs)
+        if name != stages.LARGE.name:  # it has no test videos of its own
+            figures |= accuracies(name, run)
+    return figures | look_side_by_side(_looks(runs, seed, size), seed.folder / "looks", jobs)
 
 
 def _train(seed: Seed, size: Size, jobs: int) -> dict[str, PlannedRun]:
@@ -87,7 +85,9 @@ def _train(seed: Seed, size: Size, jobs: int) -> dict[str, PlannedRun]:
     plan = partial(plan_runs, out=seed.folder / "runs", splits=None, seeds=[seed.number])
     first = _first_recipes(seed, size)
     runs = dict(zip(first, plan(list(first.values())), strict=True))
-    run_all([*plan_runs([_clip_cnn(seed, size)], seed.out / "cnns", None, [CNN_SEED]), *runs.values()], jobs)
+    cnns = plan_runs([_clip_cnn(seed, size)], seed.out / "cnns", None, [CNN_SEED])
+    cnns += plan(stages.small_cnn_recipes(seed.small, size.small_epochs))
+    run_all([*cnns, *runs.values()], jobs)
     second = _second_recipes(seed, size)
     more = dict(zip(second, plan(list(second.values())), strict=True))
     run_all(list(more.values()), jobs)
@@ -120,7 +120,7 @@ def _first_recipes(seed: Seed, size: Size) -> dict[str, Recipe]:
 def _second_recipes(seed: Seed, size: Size) -> dict[str, Recipe]:
     cnns = _cnns(seed)
     small_cnns = {
-        stream: model_of(seed.out / "cnns", stages.small_cnn(stream), CNN_SEED) for stream in STREAMS
+        stream: model_of(seed.folder / "runs", stages.small_cnn(stream), seed.number) for stream in STREAMS
     }
     large_tan = model_of(seed.folder / "runs", stages.LARGE.folder, seed.number)
     three = network_recipe(THREE_STREAMS, seed.untrimmed, cnns, seed.features, size.epochs)
@@ -134,32 +134,26 @@ def _cnns(seed: Seed) -> dict[str, Path]:
 
 def _looks(runs: Mapping[str, PlannedRun], seed: Seed, size: Size) -> dict[str, Look]:
     """Name → what is measured on trained networks. The longest come first."""
-    videos = seed.untrimmed.folder
-    stan, san = (runs[network.name].folder / "model" for network in (STAN, SAN))
-    return {
-        "watched-stan": partial(watched_figures, STAN.name, stan, videos, size.calibrated),
-        "watched-san": partial(watched_figures, SAN.name, san, videos, size.calibrated),
-        "erased": partial(areas_of_curves, stan, size.erased),
-        "segments": partial(_count_segments, runs[STAN.name]),
+    videos, calibrated = seed.untrimmed.folder, size.calibrated
+    models = {name: run.folder / "model" for name, run in runs.items()}
+    stan, san = models[STAN.name], models[SAN.name]
+    looks = {
+        "watched-stan": Look(
+            partial(watched_figures, STAN.name, stan, videos, calibrated), stan, {"calibrated": calibrated}
+        ),
+        "watched-san": Look(
+            partial(watched_figures, SAN.name, san, videos, calibrated), san, {"calibrated": calibrated}
+        ),
+        "erased": Look(partial(areas_of_curves, stan, size.erased), stan, {"erased": size.erased}),
+        "segments": Look(partial(_count_segments, runs[STAN.name]), stan, {"counts": list(SEGMENT_COUNTS)}),
     }
+    for network in SELECTIONS:
+        model = models[network.name]
+        looks[network.folder] = Look(partial(shares_of_branches, network.name, model), model, {})
+    return looks
 
 
 def _count_segments(run: PlannedRun) -> dict[str, float]:
     """The accuracy with fewer and more segments at test."""
     tests = segment_counts([run], SEGMENT_COUNTS)
     return {f"{STAN.name}, {count} segments": of.figures()["top1"] for count, (of,) in tests.items()}
-
-
-def _side_by_side(jobs: Mapping[str, Look], folder: Path, processes: int) -> dict[str, float]:
-    """All figures of all jobs; each job's are kept in a file of the folder, and what is there is not done."""
-    files = {name: folder / f"{name}.json" for name in jobs}
-    left = {name: job for name, job in jobs.items() if not files[name].is_file()}
-    with process_pool(processes, threads=1) as pool:
-        names = {pool.submit(job): name for name, job in left.items()}
-        for future in track(as_completed(names), len(names), "finding and looking"):
-            folder.mkdir(parents=True, exist_ok=True)
-            write_json(str(files[names[future]]), future.result())
-    figures: dict[str, float] = {}
-    for file in files.values():
-        figures |= json.loads(file.read_text(encoding="utf-8"))
-    return figures

@@ -14,7 +14,7 @@ class Size:
         seeds: of trainings; each has untrimmed test videos of its own.
         trimmed: for the CNNs.
         untrimmed: for everything else.
-        small: the small set of trimmed videos of other classes.
+        small: the small set of trimmed videos, of more classes.
         cnn_epochs: of each stream's CNN.
         epochs: of a network on frozen CNNs, on untrimmed videos; on trimmed ones half of it.
         branch_epochs: of TAN and its rivals, on untrimmed videos.

@@ -1,4 +1,4 @@
-"""The small set: trimmed videos of other classes, and what CNNs and a TAN bring that learnt from more."""
+"""The small set: few trimmed videos of more classes, and what CNNs and a TAN bring that learnt from more."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from attcell.reproduce.networks import (
 )
 from attcell.reproduce.videos import Videos
 
-NUM_CLASSES = 10  # more appearances and motions than the large set has, and other pairs of them
+NUM_CLASSES = 10  # five of them are among the large set's six
 BATCH = 4  # few videos: more steps from each pass over them
 LARGE = Network("TAN of the large set", "tan")
 NO_STAGE = Network("TAN without a stage", "tan")

@@ -68,7 +68,7 @@ def make_videos(out: Path, sets: Mapping[str, Planned], jobs: int) -> dict[str, 
     return {name: Videos(folder, out / "flow", folder / "test") for name, folder in folders.items()}
 
 
-def tested_on_part(videos: Videos, part: int, num_videos: int) -> Videos:
+def with_part_of_test(videos: Videos, part: int, num_videos: int) -> Videos:
     """The same training videos, tested on one part of the test videos.
 
     Args:

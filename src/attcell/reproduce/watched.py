@@ -22,7 +22,8 @@ from attcell.engine.weights import state_digest
 from attcell.metrics import detection_map
 from attcell.records import Detection, Prediction
 
-RULES = {"relative": "", "classes": " without attention"}  # and what is added to the network's name
+# Rule → what is added to the network's name. Class scores alone are all that a SAN has.
+RULES = {"stan": {"relative": "", "classes": " without attention"}, "san": {"classes": ""}}
 OVERLAP = 0.5  # in time
 
 
@@ -45,23 +46,27 @@ def watched_figures(name: str, model: Path, videos: Path, calibrated: int) -> di
         path.relative_to(videos).as_posix(): follow_video(saved, path, EVERY, stored_flow=True)
         for path in tested
     }
-    return _detection_figures(name, watched, truth, saved.calibration) | _attention_figures(
-        name, watched, truth
-    )
+    rules = {rule: name + added for rule, added in RULES[saved.recipe.model.kind].items()}
+    figures = _detection_figures(rules, watched, truth, saved.calibration)
+    figures |= _attention_figures(name, watched, truth)
+    if saved.recipe.model.kind == "san":  # its segments all count alike
+        del figures[f"{name}: temporal ROC area"]
+    return figures
 
 
 def _detection_figures(
-    name: str, watched: dict[str, Prediction], truth: Truth, calibration: Calibration | None
+    rules: dict[str, str], watched: dict[str, Prediction], truth: Truth, calibration: Calibration | None
 ) -> dict[str, float]:
+    """Rule → what it is called in the table, to the mAP of each."""
     truths = [of for of in truth.actions() if of.video_id in watched]
     figures = {}
-    for rule, addition in RULES.items():
+    for rule, name in rules.items():
         found: list[Detection] = []
         for video, prediction in watched.items():
             some = find(prediction, RuleChoice(rule), calibration)
             found += [replace(one, video_id=video) for one in some]
         table = detection_map(truths, found, (OVERLAP,), protocol="thumos")
-        figures[f"{name}{addition}: detection"] = 100 * float(table.mean_ap[0])
+        figures[f"{name}: detection"] = 100 * float(table.mean_ap[0])
     return figures
 
 
@@ -103,10 +108,11 @@ def _every_sample(prediction: Prediction) -> _EverySample:
 
 def _calibrated(model: Path, num_videos: int) -> SavedModel:
     saved = load_model(model)
-    if saved.calibration is None:
-        listing = part_listing(saved.recipe.data, "train", saved.labels)
-        assert listing is not None, "the suite's recipes name their videos"
-        some = [record for record in listing.records if int(record.path.stem) < num_videos]
+    listing = part_listing(saved.recipe.data, "train", saved.labels)
+    assert listing is not None, "the suite's recipes name their videos"
+    some = [record for record in listing.records if int(record.path.stem) < num_videos]
+    there = saved.calibration
+    if there is None or (there.num_videos, there.every) != (len(some), EVERY):
         write_calibration(model, calibrate(saved, some, EVERY, stored_flow=True), state_digest(saved.network))
         saved = load_model(model)
     return saved
