@@ -107,9 +107,9 @@ def _networks(size: Size) -> str:
         f"*The small set*: {small * size.small['train']} trimmed videos of {small} classes, five of which "
         f"the large set has too, and {small * size.small['test']} for the test, the same for all seeds; "
         f"{shorter} epochs in batches of four, four segments, and the CNNs' last map where no other is "
-        "named. *The large set* is the CNNs'. TAN on its own CNNs: those that learnt from the small set, with "
-        f"each seed anew, {size.small_epochs} epochs; without a stage TAN learns all at once, with as many passes as "
-        "its CNNs and it together."
+        "named. *The large set* is the CNNs'. TAN on its own CNNs: those that learnt from the small set, "
+        f"with each seed anew, {size.small_epochs} epochs; without a stage TAN learns all at once, with as "
+        "many passes as its CNNs and it together."
     )
 
 
