@@ -28,6 +28,7 @@ from attcell.engine.material import filled_stores
 from attcell.errors import DataError
 from attcell.metrics.fusion import fusion_weights
 from attcell.progress import say, track
+from attcell.reproduce.container import header_features
 from benchmarks import nested, real_clips_report
 from benchmarks.clip_sets import CLIP_SETS, ClipSet, data_folder
 from benchmarks.head_jobs import Bench, Job, JobRunner, job_runner
@@ -37,7 +38,6 @@ from benchmarks.shallow import (
     SVM_CHOICES,
     HeaderChoice,
     SVMChoice,
-    header_features,
     nested_predictions,
 )
 

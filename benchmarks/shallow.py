@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import av
 import numpy as np
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -13,7 +12,6 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 from sklearn.svm import LinearSVC
 
 from attcell.engine.svm_fit import CHOICES
-from attcell.records import VideoRecord
 from benchmarks.nested import Fold, Weighed, best, leave_one_out
 
 
@@ -44,16 +42,6 @@ class HeaderChoice:
 
 SVM_CHOICES = tuple(SVMChoice(of.unit_length, of.c) for of in CHOICES)
 HEADER_CHOICES = tuple(HeaderChoice(neighbours) for neighbours in (1, 3, 5, 0))
-
-
-def header_features(records: Sequence[VideoRecord]) -> np.ndarray:
-    """(N, 3) logarithms of width, height and number of frames, as the files' headers claim them."""
-    rows = []
-    for record in records:
-        with av.open(str(record.path)) as container:
-            stream = container.streams.video[0]
-            rows.append([stream.width, stream.height, max(1, stream.frames)])
-    return np.log(np.array(rows, dtype=float))
 
 
 def nested_predictions(

@@ -13,6 +13,7 @@ from attcell.errors import CallError
 from attcell.reproduce import clips
 from attcell.reproduce.claims import CLIPS
 from attcell.reproduce.clips import NETWORKS, REAL_SETS, reproduce_clips
+from attcell.reproduce.networks import STREAMS
 
 MEASURED = ("STAN late", "STAN", "pooled SVM")
 
@@ -47,7 +48,7 @@ def test_claims_stand_beside_the_floors(miniature, tmp_path: Path) -> None:
 
 
 def test_every_claim_on_clips_asks_for_what_is_measured() -> None:
-    alone = {f"{name}: {stream} alone" for name in ("STAN late", "SAN late") for stream in clips.STREAMS}
+    alone = {f"{name}: {stream} alone" for name in ("STAN late", "SAN late") for stream in STREAMS}
     measured = {network.name for network in NETWORKS} | {"chance", "file headers alone"} | alone
     for claim in CLIPS:
         assert {*claim.better, *claim.worse} <= measured

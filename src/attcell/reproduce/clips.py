@@ -19,10 +19,10 @@ from attcell.progress import say, track
 from attcell.report.claims import Verdict
 from attcell.reproduce.claims import CLIPS
 from attcell.reproduce.container import container_accuracy
+from attcell.reproduce.networks import Network
 from attcell.reproduce.outcome import write_outcome
 from attcell.reproduce.running import accuracies, one_thread, run_all
 
-STREAMS = ("frame", "flow")
 BACKBONE = "squeezenet"
 FLOW_METHOD = "fast"
 NUM_SEGMENTS = 5
@@ -53,33 +53,17 @@ REAL_SETS = {
 }
 
 
-@dataclass(frozen=True)
-class ClipNetwork:
-    """A network on the frozen CNN's features.
-
-    Attributes:
-        name: in the table; with small letters and dashes, its run's folder.
-        kind: as in a recipe, and ``fusion`` too.
-        streams: which it has.
-    """
-
-    name: str
-    kind: str
-    fusion: str = "early"
-    streams: tuple[str, ...] = STREAMS
-
-
 NETWORKS = (
-    ClipNetwork("STAN late", "stan", "late"),
-    ClipNetwork("SAN late", "san", "late"),
-    ClipNetwork("STAN", "stan"),
-    ClipNetwork("SAN", "san"),
-    ClipNetwork("averaging", "average"),
-    ClipNetwork("TAN", "tan"),
-    ClipNetwork("averaged branches", "two_stream"),
-    ClipNetwork("pooled SVM", "pooled"),
-    ClipNetwork("pooled SVM of frames", "pooled", streams=("frame",)),
-    ClipNetwork("pooled SVM of flow", "pooled", streams=("flow",)),
+    Network("STAN late", "stan", "late"),
+    Network("SAN late", "san", "late"),
+    Network("STAN", "stan"),
+    Network("SAN", "san"),
+    Network("averaging", "average"),
+    Network("TAN", "tan"),
+    Network("averaged branches", "two_stream"),
+    Network("pooled SVM", "pooled"),
+    Network("pooled SVM of frames", "pooled", streams=("frame",)),
+    Network("pooled SVM of flow", "pooled", streams=("flow",)),
 )
 
 
@@ -134,15 +118,15 @@ def _floors(real: RealSet, root: Path, splits: range) -> dict[str, float]:
     return {"chance": 100 / num_classes, "file headers alone": float(np.mean(found))}
 
 
-def _mean_accuracies(network: ClipNetwork, runs: list[PlannedRun], seed: int) -> dict[str, float]:
+def _mean_accuracies(network: Network, runs: list[PlannedRun], seed: int) -> dict[str, float]:
     """Of the mean over all folds."""
     of_seed = [run for run in _runs_of(network, runs) if run.recipe.train.seed == seed]
     of_folds = [accuracies(network.name, run) for run in of_seed]
     return {name: float(np.mean([of[name] for of in of_folds])) for name in of_folds[0]}
 
 
-def _runs_of(network: ClipNetwork, runs: list[PlannedRun]) -> list[PlannedRun]:
-    return [run for run in runs if run.recipe.name == _folder(network)]
+def _runs_of(network: Network, runs: list[PlannedRun]) -> list[PlannedRun]:
+    return [run for run in runs if run.recipe.name == network.folder]
 
 
 def _num_seeds(recipe: Recipe, wanted: int) -> int:
@@ -150,11 +134,7 @@ def _num_seeds(recipe: Recipe, wanted: int) -> int:
     return 1 if recipe.model.classifier == "svm" else wanted
 
 
-def _folder(network: ClipNetwork) -> str:
-    return network.name.lower().replace(" ", "-")
-
-
-def _recipe(network: ClipNetwork, real: RealSet, root: Path, weights: str, features: Path) -> Recipe:
+def _recipe(network: Network, real: RealSet, root: Path, weights: str, features: Path) -> Recipe:
     """A small head for few videos; its settings come from experience with the same clips."""
     stream: dict[str, Any] = {"backbone": BACKBONE, "weights": weights, "train_from": "none"}
     model: dict[str, Any] = {"kind": network.kind, "fusion": network.fusion}
@@ -176,7 +156,7 @@ def _recipe(network: ClipNetwork, real: RealSet, root: Path, weights: str, featu
     if network.kind in ("stan", "san", "average"):
         stream["conv6_channels"] = CONV6
     values = {
-        "name": _folder(network),
+        "name": network.folder,
         "data": {
             "dataset": real.key,
             "root": str(root),

@@ -37,12 +37,12 @@ def container_accuracy(train: Sequence[VideoRecord], test: Sequence[VideoRecord]
     refuse_unopened((*train, *test))
     pipeline = Pipeline([("scale", StandardScaler()), ("classify", _CLASSIFIERS[0])])
     search = GridSearchCV(pipeline, {"classify": _CLASSIFIERS}, cv=LeaveOneGroupOut())
-    search.fit(_headers(train), _labels(train), groups=[record.group for record in train])
-    return 100 * float(np.mean(search.predict(_headers(test)) == _labels(test)))
+    search.fit(header_features(train), _labels(train), groups=[record.group for record in train])
+    return 100 * float(np.mean(search.predict(header_features(test)) == _labels(test)))
 
 
-def _headers(records: Sequence[VideoRecord]) -> np.ndarray:
-    """(N, 3) logarithms of width, height and number of frames."""
+def header_features(records: Sequence[VideoRecord]) -> np.ndarray:
+    """(N, 3) logarithms of width, height and number of frames, as the files' headers claim them."""
     rows = []
     for record in records:
         with av.open(str(record.path)) as container:
