@@ -9,7 +9,6 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -27,6 +26,7 @@ from attcell.engine.flow_jobs import (
     refuse_overwriting,
     refuse_twins,
 )
+from attcell.engine.side_by_side import one_thread
 from attcell.errors import DataError, VideoError
 from attcell.flow import quantize
 from attcell.progress import track
@@ -113,7 +113,7 @@ def _run(
     jobs: Sequence[Job], workers: int, compiled: bool
 ) -> Iterator[tuple[Job, tuple[str, ...] | VideoError]]:
     if workers <= 1:
-        with _one_thread():
+        with one_thread():
             for job in jobs:
                 yield job, _compute(job, compiled)
         return
@@ -145,17 +145,6 @@ def _end_with_parent() -> None:
     assert parent is not None
     parent.join()
     os._exit(1)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Two threads on one pair's planes gain little, and lose much where another program wants the cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _compute(job: Job, compiled: bool) -> tuple[str, ...] | VideoError:

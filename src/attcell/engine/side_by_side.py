@@ -1,11 +1,24 @@
-"""Processes in which several trainings or tests go side by side."""
+"""Several trainings or tests side by side: processes, and the threads of each."""
 
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 
 import torch
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """For small work: two threads gain little there, and lose much where another process wants the cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def process_pool(processes: int, threads: int) -> ProcessPoolExecutor:

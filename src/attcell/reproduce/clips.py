@@ -15,13 +15,14 @@ import numpy as np
 from attcell.config import Recipe, check_recipe
 from attcell.data.known_sets import KNOWN_SETS, set_listing
 from attcell.engine.protocol import PlannedRun, plan_runs
+from attcell.engine.side_by_side import one_thread
 from attcell.progress import say, track
 from attcell.report.claims import Verdict
 from attcell.reproduce.claims import CLIPS
 from attcell.reproduce.container import container_accuracy
 from attcell.reproduce.networks import Network
 from attcell.reproduce.outcome import write_outcome
-from attcell.reproduce.running import accuracies, one_thread, run_all
+from attcell.reproduce.running import accuracies, run_all
 
 BACKBONE = "squeezenet"
 FLOW_METHOD = "fast"

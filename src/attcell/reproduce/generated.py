@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from attcell.engine.protocol import plan_runs
+from attcell.engine.side_by_side import one_thread
 from attcell.progress import say
 from attcell.report.claims import Claim, Verdict
 from attcell.reproduce import stages
@@ -17,7 +18,7 @@ from attcell.reproduce.claims import GENERATED, derived
 from attcell.reproduce.networks import STREAMS, cnn_recipe
 from attcell.reproduce.one_seed import CNN_SEED, Seed, seed_figures
 from attcell.reproduce.outcome import write_outcome
-from attcell.reproduce.running import one_thread, run_all
+from attcell.reproduce.running import run_all
 from attcell.reproduce.sizes import Size
 from attcell.reproduce.videos import FLOW_METHOD, FLOW_SIDE, Planned, make_videos, with_part_of_test
 

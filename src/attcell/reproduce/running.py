@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-
-import torch
 
 from attcell.data.finished_runs import read_run
 from attcell.engine.material import refuse_unread
 from attcell.engine.protocol import PlannedRun, run_protocol, unread_videos
 
 STREAMS = ("frame", "flow", "clip")
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """The networks are small, and several of everything go side by side."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def run_all(runs: Sequence[PlannedRun], jobs: int) -> None:
