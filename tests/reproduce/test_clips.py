@@ -20,11 +20,13 @@ MEASURED = ("STAN late", "STAN", "pooled SVM")
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two folds, three networks, one epoch and two segments."""
+    """Two folds, three small networks on small pictures, one epoch and two segments."""
     monkeypatch.setitem(KNOWN_SETS, "weizmann", replace(KNOWN_SETS["weizmann"], splits=2))
     monkeypatch.setattr(clips, "NETWORKS", [network for network in NETWORKS if network.name in MEASURED])
     monkeypatch.setattr(clips, "EPOCHS", 1)
     monkeypatch.setattr(clips, "NUM_SEGMENTS", 2)
+    monkeypatch.setattr(clips, "BACKBONE", "small")
+    monkeypatch.setattr(clips, "SIDE", 64)
     monkeypatch.setattr(clips, "FLOW_METHOD", "dis")
     names = {*MEASURED, "chance", "file headers alone", "STAN late: frame alone", "STAN late: flow alone"}
     asked = [claim for claim in CLIPS if {*claim.better, *claim.worse} <= names]

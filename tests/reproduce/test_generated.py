@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from attcell.cli import app
-from attcell.reproduce import networks, sizes, videos
+from attcell.reproduce import networks, sizes, stages, videos
 from attcell.reproduce.claims import GENERATED
 from attcell.reproduce.generated import reproduce_generated
 from attcell.reproduce.sizes import Size
@@ -38,13 +38,15 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         for module in (networks, videos):
             patch.setattr(module, "FLOW_METHOD", "dis")
+        patch.setattr(stages, "NUM_CLASSES", 4)
         patch.chdir(folder)
         reproduce_generated(Path("out"), TINY, 1)  # as the command line has it by default, a relative path
     return folder / "out"
 
 
 @pytest.fixture(autouse=True)
-def _dis(monkeypatch: pytest.MonkeyPatch) -> None:
+def _as_when_it_was_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stages, "NUM_CLASSES", 4)
     for module in (networks, videos):
         monkeypatch.setattr(module, "FLOW_METHOD", "dis")
 

@@ -19,6 +19,10 @@ def _two() -> dict[str, float]:
     return {"one": 2.0}
 
 
+def _other() -> dict[str, float]:
+    return {"other": 3.0}
+
+
 def _fails() -> dict[str, float]:
     raise DataError("nothing to see")
 
@@ -38,6 +42,13 @@ def test_what_is_kept_holds_for_its_model_and_settings_alone(model: Path, tmp_pa
     assert look_side_by_side({"a": Look(_two, model, {"n": 2})}, looks, 1) == {"one": 2.0}
     (model / "model.safetensors").write_bytes(b"others")
     assert look_side_by_side({"a": Look(_one, model, {"n": 2})}, looks, 1) == {"one": 1.0}
+
+
+def test_looks_side_by_side_come_to_the_same(model: Path, tmp_path: Path) -> None:
+    looks = {"a": Look(_one, model, {}), "b": Look(_other, model, {})}
+    assert look_side_by_side(looks, tmp_path / "looks", 2) == {"one": 1.0, "other": 3.0}
+    with pytest.raises(DataError, match="nothing to see"):
+        look_side_by_side(looks | {"c": Look(_fails, model, {}), "d": Look(_fails, model, {})}, tmp_path, 2)
 
 
 def test_a_look_that_fails_keeps_what_others_found(model: Path, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from attcell.reproduce.running import accuracies, run_all
 
 BACKBONE = "squeezenet"
 FLOW_METHOD = "fast"
+SIDE = 224  # pixels of the square that a frame is squashed to
 NUM_SEGMENTS = 5
 CONV6 = 32
 EPOCHS = 30
@@ -163,7 +164,7 @@ def _recipe(network: Network, real: RealSet, root: Path, weights: str, features:
             "root": str(root),
             "val_fraction": 0.0 if network.kind == "pooled" else HELD_OUT,
         },
-        "input": {"size": 224, "short_side": 224, "resize": "squash"},
+        "input": {"size": SIDE, "short_side": SIDE, "resize": "squash"},
         "flow": {"method": FLOW_METHOD},
         "segments": {"train": NUM_SEGMENTS, "test": NUM_SEGMENTS},
         "cache": {"folder": str(features), "positions": 2, "mirrored": True},
@@ -183,8 +184,8 @@ def _setting(real: RealSet, num_folds: int, num_seeds: int) -> str:
         f"{real.title}, each {real.group} left out once ({num_folds} folds): the mean accuracy over the "
         f"folds, in percent. {seeds} The settings come from experience with the same clips, so they are not "
         "blind to the videos that are left out.\n\n"
-        f"All networks stand on a frozen {BACKBONE} that learnt from ImageNet, on frames squashed to 224 × "
-        f"224 and on ten fields of TV-L1 ({FLOW_METHOD}) computed from them. "
+        f"All networks stand on a frozen {BACKBONE} that learnt from ImageNet, on frames squashed to {SIDE} × "
+        f"{SIDE} and on ten fields of TV-L1 ({FLOW_METHOD}) computed from them. "
         f"{NUM_SEGMENTS} segments, two instants of each and their mirror images to learn from; {EPOCHS} "
         "epochs, taken as they are after the last one. All but the SVMs learn without one "
         f"training {real.group}, whose videos late fusion's weights are tuned on. *Pooled SVM*: averaged "

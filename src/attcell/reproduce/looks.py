@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,18 +42,28 @@ def look_side_by_side(looks: Mapping[str, Look], folder: Path, processes: int) -
     """The figures of all looks; each one's are kept in ``folder``, and taken from there while they hold."""
     found = {name: _kept(folder / f"{name}.json", look) for name, look in looks.items()}
     left = [name for name, figures in found.items() if figures is None]
+    measured = _measure({name: looks[name] for name in left}, min(processes, len(left)))
+    for name, figures in track(measured, len(left), "looking at trained networks"):
+        found[name] = figures
+        folder.mkdir(parents=True, exist_ok=True)
+        content = {"made_by": looks[name].made_by, "figures": figures}
+        write_json(str(folder / f"{name}.json"), content)
+    return {name: value for figures in found.values() for name, value in (figures or {}).items()}
+
+
+def _measure(looks: Mapping[str, Look], processes: int) -> Iterator[tuple[str, Figures]]:
+    """Name and figures of each look, as they come."""
+    if processes <= 1:  # starting another process would take longer than many a look
+        for name, look in looks.items():
+            yield name, look.measure()
+        return
     with process_pool(processes, threads=1) as pool:
-        names = {pool.submit(looks[name].measure): name for name in left}
+        names = {pool.submit(look.measure): name for name, look in looks.items()}
         try:
-            for future in track(as_completed(names), len(names), "looking at trained networks"):
-                name = names[future]
-                found[name] = future.result()
-                folder.mkdir(parents=True, exist_ok=True)
-                content = {"made_by": looks[name].made_by, "figures": found[name]}
-                write_json(str(folder / f"{name}.json"), content)
+            for future in as_completed(names):
+                yield names[future], future.result()
         finally:
             pool.shutdown(cancel_futures=True)
-    return {name: value for figures in found.values() for name, value in (figures or {}).items()}
 
 
 def _kept(file: Path, look: Look) -> Figures | None:
