@@ -81,6 +81,13 @@ class Verdict:
         return self.is_held and all(gap > 0 if bound == 0 else gap >= bound for gap in self.gaps)
 
     @property
+    def outcome(self) -> str:
+        """In words."""
+        if not self.is_held:
+            return "not held"
+        return "held" if self.is_held_throughout else "held in the mean"
+
+    @property
     def is_failure(self) -> bool:
         """It was expected to hold, and does not."""
         return self.claim.is_expected and not self.is_held

@@ -23,7 +23,7 @@ def claims_picture(verdicts: Sequence[Verdict], path: Path, title: str) -> None:
     """
     height = ROW * len(verdicts) + 1.3
     figure = new_figure(WIDTH, height, dpi=150)
-    axes = figure.add_axes((0.46, 0.75 / height, 0.42, ROW * len(verdicts) / height))
+    axes = figure.add_axes((0.46, 0.75 / height, 0.38, ROW * len(verdicts) / height))
     for place, verdict in enumerate(verdicts):
         _draw(axes, place, verdict)
     axes.axvline(0, color=INK, linewidth=0.8)
@@ -31,7 +31,7 @@ def claims_picture(verdicts: Sequence[Verdict], path: Path, title: str) -> None:
     axes.set_yticks([])
     axes.set_xlabel(
         "points above the rival, or above the bound of a claim without one; a line is a bound\n"
-        "* was not expected to hold",
+        "in the mean: not with every seed by itself; * was not expected to hold",
         **text_style(9, SOFT),
     )
     axes.grid(axis="x", color=FAINT, linewidth=0.8)
@@ -55,5 +55,5 @@ def _draw(axes: Axes, place: int, verdict: Verdict) -> None:
     side = axes.get_yaxis_transform()
     said = textwrap.shorten(claim.said, 78, placeholder=" …")
     axes.text(-0.02, place, said, transform=side, ha="right", va="center", **text_style(8.5))
-    outcome = ("held" if verdict.is_held else "not held") + ("" if claim.is_expected else " *")
+    outcome = verdict.outcome + ("" if claim.is_expected else " *")
     axes.text(1.02, place, outcome, transform=side, va="center", **text_style(8.5, colour))

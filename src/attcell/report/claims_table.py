@@ -78,7 +78,7 @@ def as_csv(verdicts: Sequence[Verdict]) -> str:
 
 def _cells(verdict: Verdict) -> Sequence[str]:
     claim = verdict.claim
-    outcome = _outcome(verdict)
+    outcome = verdict.outcome if verdict.is_held else f"**{verdict.outcome}**"
     return (
         in_markdown(claim.said),
         in_markdown(claim.source),
@@ -89,12 +89,6 @@ def _cells(verdict: Verdict) -> Sequence[str]:
         claim.rule,
         outcome if claim.is_expected else f"{outcome} (not expected)",
     )
-
-
-def _outcome(verdict: Verdict) -> str:
-    if not verdict.is_held:
-        return "**not held**"
-    return "held" if verdict.is_held_throughout else "held in the mean"
 
 
 def _by_seed(values: Sequence[float]) -> str:
