@@ -29,6 +29,7 @@ from attcell.engine.inference import best_device
 from attcell.engine.localising import attention_figures
 from attcell.engine.material import gather_material, read_listings
 from attcell.engine.model import Model, load
+from attcell.engine.side_by_side import one_thread
 from attcell.engine.training import train
 from attcell.progress import progress_bar, say, track
 from attcell.records import Prediction
@@ -115,11 +116,8 @@ def run_demo(out: str | Path) -> Path:
     """
     out = path_of(out, "out", "attcell-demo")
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the networks are small, and decoding wants a core
-    try:
+    with one_thread():  # the networks are small, and decoding wants a core
         return _run_stages(out, threads)
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _run_stages(out: Path, threads: int) -> Path:

@@ -29,7 +29,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clips, "SIDE", 64)
     monkeypatch.setattr(clips, "FLOW_METHOD", "dis")
     names = {*MEASURED, "chance", "file headers alone", "STAN late: frame alone", "STAN late: flow alone"}
-    asked = [claim for claim in CLIPS if {*claim.better, *claim.worse} <= names]
+    asked = [claim for claim in CLIPS if {claim.better, *claim.worse} <= names]
     assert len(asked) == 5
     monkeypatch.setattr(clips, "CLIPS", asked)
 
@@ -53,7 +53,7 @@ def test_every_claim_on_clips_asks_for_what_is_measured() -> None:
     alone = {f"{name}: {stream} alone" for name in ("STAN late", "SAN late") for stream in STREAMS}
     measured = {network.name for network in NETWORKS} | {"chance", "file headers alone"} | alone
     for claim in CLIPS:
-        assert {*claim.better, *claim.worse} <= measured
+        assert {claim.better, *claim.worse} <= measured
 
 
 def test_videos_that_are_not_there_are_refused_before_anything_is_trained(tmp_path: Path) -> None:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
-import threading
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -26,8 +22,8 @@ from attcell.engine.flow_jobs import (
     refuse_overwriting,
     refuse_twins,
 )
-from attcell.engine.side_by_side import one_thread
-from attcell.errors import DataError, VideoError
+from attcell.engine.side_by_side import one_thread, process_pool
+from attcell.errors import VideoError
 from attcell.flow import quantize
 from attcell.progress import track
 from attcell.records import VideoRecord
@@ -117,34 +113,12 @@ def _run(
             for job in jobs:
                 yield job, _compute(job, compiled)
         return
-    context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool:
+    with process_pool(workers, threads=1) as pool:
         futures: dict[Future[tuple[str, ...] | VideoError], Job] = {
             pool.submit(_compute, job, compiled): job for job in jobs
         }
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BrokenProcessPool as error:
-            raise DataError(
-                "a worker was ended from outside, perhaps for lack of memory; run again to go on, with fewer "
-                "--workers"
-            ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _start_worker() -> None:
-    torch.set_num_threads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A killed run must not leave workers behind that go on writing beside the run that takes over."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
+        for future in as_completed(futures):
+            yield futures[future], future.result()
 
 
 def _compute(job: Job, compiled: bool) -> tuple[str, ...] | VideoError:

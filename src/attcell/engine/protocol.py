@@ -113,12 +113,9 @@ def run_protocol(runs: Sequence[PlannedRun], jobs: int) -> Iterator[PlannedRun]:
     threads = max(1, (os.cpu_count() or 1) // jobs)
     with process_pool(jobs, threads) as pool:
         futures = {pool.submit(_run_with_log, run): run for run in left}
-        try:
-            for future in track(as_completed(futures), len(futures), "runs"):
-                future.result()
-                yield futures[future]
-        finally:
-            pool.shutdown(cancel_futures=True)
+        for future in track(as_completed(futures), len(futures), "runs"):
+            future.result()
+            yield futures[future]
 
 
 def unread_videos(run: PlannedRun) -> dict[str, str]:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
 import torch
+
+from attcell.errors import AttcellError
 
 
 @contextmanager
@@ -21,10 +26,26 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def process_pool(processes: int, threads: int) -> ProcessPoolExecutor:
-    """So many processes, each on so many threads. They are spawned, for a fork of threads may hang."""
+@contextmanager
+def process_pool(processes: int, threads: int) -> Iterator[ProcessPoolExecutor]:
+    """So many processes, each on so many threads. They are spawned, for a fork of threads may hang.
+
+    At the end, also by an error, what has not begun is not begun any more.
+
+    Raises:
+        AttcellError: a process was ended from outside.
+    """
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(processes, context, _start, (threads,))
+    pool = ProcessPoolExecutor(processes, context, _start, (threads,))
+    try:
+        yield pool
+    except BrokenProcessPool as error:
+        raise AttcellError(
+            "a process was ended from outside, perhaps for lack of memory; run again to go on, with fewer "
+            "side by side"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _start(threads: int) -> None:
@@ -32,4 +53,13 @@ def _start(threads: int) -> None:
     starts processes as its parent does.
     """
     torch.set_num_threads(threads)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     multiprocessing.set_start_method(None, force=True)
+
+
+def _end_with_parent() -> None:
+    """A killed run must not leave processes behind that go on writing beside the run that takes over."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from attcell.metrics.paired import sign_flip
+
 Figures = Mapping[str, Sequence[float]]  # name → the figure of every seed, in percent or points
 
 
@@ -17,26 +19,29 @@ class Claim:
     Attributes:
         said: the claim in words.
         source: the paper, and where in it.
-        better: the figure that should be higher; of several that of the highest mean.
-        worse: the figure that should be lower, in the same way; none where ``better`` alone is to reach the
-            bound.
+        better: the figure that should be higher.
+        worse: the figure that should be lower, of several that of the highest mean; none where ``better``
+            alone is to reach the bound.
         bound: what the mean difference, or the mean figure, must reach; where it is 0 it must be above it.
+        highest_p: what a paired test over the groups of videos may come to at most; no test if None.
         is_expected: whether a claim that does not hold is an error. False for claims that are known not to
             show on such data, or about which nothing is known.
     """
 
     said: str
     source: str
-    better: tuple[str, ...]
+    better: str
     worse: tuple[str, ...] = ()
     bound: float = 0.0
     is_expected: bool = True
+    highest_p: float | None = None
 
     @property
     def rule(self) -> str:
         """As it stands in the table."""
         what = "mean difference" if self.worse else "mean"
-        return f"{what} > 0" if self.bound == 0 else f"{what} ≥ {self.bound:g}"
+        rule = f"{what} > 0" if self.bound == 0 else f"{what} ≥ {self.bound:g}"
+        return rule if self.highest_p is None else f"{rule}, p ≤ {self.highest_p:g}"
 
 
 @dataclass(frozen=True)
@@ -45,16 +50,17 @@ class Verdict:
 
     Attributes:
         claim: what was judged.
-        better: the name of the figure that stood for the better side, and ``worse`` that of the other.
+        worse: the name of the figure that stood for the worse side.
         values: of the better side, by seed.
         rivals: of the worse side, by seed; empty where there is none.
+        p: of the paired test, where the claim asks for one.
     """
 
     claim: Claim
-    better: str
     worse: str
     values: tuple[float, ...]
     rivals: tuple[float, ...]
+    p: float | None = None
 
     @property
     def gaps(self) -> tuple[float, ...]:
@@ -71,14 +77,18 @@ class Verdict:
     @property
     def is_held(self) -> bool:
         """By the claim's rule. A figure that is not a number holds nothing."""
-        mean = float(np.mean(self.gaps))
-        return mean > 0 if self.claim.bound == 0 else mean >= self.claim.bound
+        highest_p = self.claim.highest_p
+        if highest_p is not None and not (self.p is not None and self.p <= highest_p):
+            return False
+        return self._reaches(float(np.mean(self.gaps)))
 
     @property
     def is_held_throughout(self) -> bool:
         """With every seed by itself, and not only in the mean."""
-        bound = self.claim.bound
-        return self.is_held and all(gap > 0 if bound == 0 else gap >= bound for gap in self.gaps)
+        return self.is_held and all(map(self._reaches, self.gaps))
+
+    def _reaches(self, gap: float) -> bool:
+        return gap > 0 if self.claim.bound == 0 else gap >= self.claim.bound
 
     @property
     def outcome(self) -> str:
@@ -93,21 +103,26 @@ class Verdict:
         return self.claim.is_expected and not self.is_held
 
 
-def judge(claim: Claim, figures: Figures) -> Verdict:
-    """Look whether a claim holds."""
-    better = _highest(claim.better, figures)
-    worse = _highest(claim.worse, figures) if claim.worse else ""
+def judge(claim: Claim, figures: Figures, by_group: Figures | None = None) -> Verdict:
+    """Look whether a claim holds.
+
+    Args:
+        claim: what is said.
+        figures: name → the figure of every seed.
+        by_group: name → the figure of every group of videos, the mean over the seeds; for claims that ask
+            for a paired test.
+    """
+    worse = max(claim.worse, key=lambda name: float(np.mean(figures[name]))) if claim.worse else ""
+    p = None
+    if claim.highest_p is not None and by_group is not None:
+        p = sign_flip(np.subtract(by_group[claim.better], by_group[worse]))
     return Verdict(
         claim,
-        better,
         worse,
-        tuple(float(value) for value in figures[better]),
+        tuple(float(value) for value in figures[claim.better]),
         tuple(float(value) for value in figures[worse]) if worse else (),
+        p,
     )
-
-
-def _highest(names: Sequence[str], figures: Figures) -> str:
-    return max(names, key=lambda name: float(np.mean(figures[name])))
 
 
 def mean_and_deviation(values: Sequence[float]) -> str:

@@ -36,8 +36,9 @@ def as_markdown(title: str, setting: str, verdicts: Sequence[Verdict], figures: 
         "",
         markdown_table(_HEAD, map(_cells, verdicts), [False] * len(_HEAD)),
         "Mean ± sample deviation over the seeds, in percent or points. *Held in the mean*: not with every "
-        "seed by itself. *Not expected*: the claim is shown whatever comes out, for on such data it is known "
-        "not to show, or nothing is known.",
+        "seed by itself. *p*: of an exact two-sided sign-flip test over what is left out in turn. *Not "
+        "expected*: the claim is shown whatever comes out, for on such data it is known not to show, or "
+        "nothing is known.",
         "",
         "## All figures",
         "",
@@ -58,7 +59,7 @@ def as_csv(verdicts: Sequence[Verdict]) -> str:
     writer.writerow(
         ["claim", "where", "ours", "rival"]
         + [f"{column}_{part}" for column in columns for part in ("mean", "deviation")]
-        + ["by_seed", "rule", "expected", "held"]
+        + ["by_seed", "p", "rule", "expected", "outcome"]
     )
     for verdict in verdicts:
         claim = verdict.claim
@@ -67,10 +68,11 @@ def as_csv(verdicts: Sequence[Verdict]) -> str:
         ]
         writer.writerow(
             [
-                *(claim.said, claim.source, verdict.better, verdict.worse),
+                *(claim.said, claim.source, claim.better, verdict.worse),
                 *numbers,
                 " ".join(f"{gap:.4f}" for gap in verdict.gaps),
-                *(claim.rule, _yes(claim.is_expected), _yes(verdict.is_held)),
+                "" if verdict.p is None else f"{verdict.p:.4g}",
+                *(claim.rule, "yes" if claim.is_expected else "no", verdict.outcome),
             ]
         )
     return text.getvalue()
@@ -82,13 +84,21 @@ def _cells(verdict: Verdict) -> Sequence[str]:
     return (
         in_markdown(claim.said),
         in_markdown(claim.source),
-        f"{in_markdown(verdict.better)}: {mean_and_deviation(verdict.values)}",
+        f"{in_markdown(claim.better)}: {mean_and_deviation(verdict.values)}",
         f"{in_markdown(verdict.worse)}: {mean_and_deviation(verdict.rivals)}" if verdict.rivals else "–",
-        mean_and_deviation(verdict.gaps) if verdict.rivals else "–",
+        _difference(verdict),
         _by_seed(verdict.gaps),
         claim.rule,
         outcome if claim.is_expected else f"{outcome} (not expected)",
     )
+
+
+def _difference(verdict: Verdict) -> str:
+    """And how easily chance alone would bring it about."""
+    if not verdict.rivals:
+        return "–"
+    difference = mean_and_deviation(verdict.gaps)
+    return difference if verdict.p is None else f"{difference}, p = {verdict.p:.2g}"
 
 
 def _by_seed(values: Sequence[float]) -> str:
@@ -100,7 +110,3 @@ def _numbers(values: Sequence[float]) -> tuple[str, str]:
     if not values:
         return "", ""
     return f"{np.mean(values):.4f}", f"{np.std(values, ddof=1):.4f}" if len(values) > 1 else ""
-
-
-def _yes(is_so: bool) -> str:
-    return "yes" if is_so else "no"

@@ -15,6 +15,7 @@ from attcell.errors import DataError
 from attcell.files import write_json
 from attcell.progress import track
 
+VERSION = 1  # raise it when the same model would give other figures
 Figures = dict[str, float]
 
 
@@ -35,7 +36,8 @@ class Look:
     @property
     def made_by(self) -> dict[str, Any]:
         """What a kept result must have been measured on."""
-        return {"model": content_digest(self.model / "model.safetensors"), **self.settings}
+        model = content_digest(self.model / "model.safetensors")
+        return {"version": VERSION, "model": model, **self.settings}
 
 
 def look_side_by_side(looks: Mapping[str, Look], folder: Path, processes: int) -> Figures:
@@ -59,11 +61,8 @@ def _measure(looks: Mapping[str, Look], processes: int) -> Iterator[tuple[str, F
         return
     with process_pool(processes, threads=1) as pool:
         names = {pool.submit(look.measure): name for name, look in looks.items()}
-        try:
-            for future in as_completed(names):
-                yield names[future], future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+        for future in as_completed(names):
+            yield names[future], future.result()
 
 
 def _kept(file: Path, look: Look) -> Figures | None:

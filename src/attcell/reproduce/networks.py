@@ -9,7 +9,7 @@ from typing import Any
 
 from attcell.config import Recipe, check_recipe
 from attcell.demo import attention_recipe, backbone_recipe
-from attcell.reproduce.videos import FLOW_METHOD, FLOW_SIDE, Videos
+from attcell.reproduce.videos import FLOW_SIDE, Videos
 
 STREAMS = ("frame", "flow")
 ALL_STREAMS = (*STREAMS, "clip")
@@ -40,7 +40,7 @@ class Network:
     @property
     def folder(self) -> str:
         """Of its runs."""
-        return self.name.lower().replace(",", "").replace("+", "").replace(" ", "-")
+        return self.name.lower().replace(",", "").replace(" ", "-")
 
 
 STAN = Network("STAN", "stan", tap=TAP)
@@ -120,5 +120,5 @@ def on_trimmed(recipe: Recipe, batch_size: int = 8) -> Recipe:
 
 
 def _checked(values: dict[str, Any], videos: Videos) -> Recipe:
-    values["flow"] = {"method": FLOW_METHOD, "short_side": FLOW_SIDE, "store": str(videos.flow)}
+    values["flow"] = {"method": videos.flow_method, "short_side": FLOW_SIDE, "store": str(videos.flow)}
     return check_recipe(values, source="the suite's recipe")

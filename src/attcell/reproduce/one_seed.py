@@ -85,7 +85,7 @@ def _train(seed: Seed, size: Size, jobs: int) -> dict[str, PlannedRun]:
     plan = partial(plan_runs, out=seed.folder / "runs", splits=None, seeds=[seed.number])
     first = _first_recipes(seed, size)
     runs = dict(zip(first, plan(list(first.values())), strict=True))
-    cnns = plan_runs([_clip_cnn(seed, size)], seed.out / "cnns", None, [CNN_SEED])
+    cnns = plan_runs(_clip_cnn(seed, size), seed.out / "cnns", None, [CNN_SEED])
     cnns += plan(stages.small_cnn_recipes(seed.small, size.small_epochs))
     run_all([*cnns, *runs.values()], jobs)
     second = _second_recipes(seed, size)
@@ -94,10 +94,12 @@ def _train(seed: Seed, size: Size, jobs: int) -> dict[str, PlannedRun]:
     return runs | more
 
 
-def _clip_cnn(seed: Seed, size: Size) -> Recipe:
+def _clip_cnn(seed: Seed, size: Size) -> list[Recipe]:
     """It begins as the CNN of frames, and is trained beside the first seed's networks."""
+    if not size.has_clips:
+        return []
     epochs, frame = size.cnn_epochs["clip"], str(_cnns(seed)["frame"])
-    return cnn_recipe("cnn-clip", seed.trimmed, "clip", epochs, frame)
+    return [cnn_recipe("cnn-clip", seed.trimmed, "clip", epochs, frame)]
 
 
 def _first_recipes(seed: Seed, size: Size) -> dict[str, Recipe]:
@@ -123,8 +125,10 @@ def _second_recipes(seed: Seed, size: Size) -> dict[str, Recipe]:
         stream: model_of(seed.folder / "runs", stages.small_cnn(stream), seed.number) for stream in STREAMS
     }
     large_tan = model_of(seed.folder / "runs", stages.LARGE.folder, seed.number)
-    three = network_recipe(THREE_STREAMS, seed.untrimmed, cnns, seed.features, size.epochs)
     small = stages.later_recipes(seed.small, small_cnns, cnns, large_tan, seed.features, size.epochs // 2)
+    if not size.has_clips:
+        return small
+    three = network_recipe(THREE_STREAMS, seed.untrimmed, cnns, seed.features, size.epochs)
     return {THREE_STREAMS.name: three, **small}
 
 

@@ -12,10 +12,24 @@ from attcell.report.claims_table import as_csv, as_markdown
 
 
 def write_outcome(
-    out: Path, title: str, setting: str, claims: Sequence[Claim], figures: Figures
+    out: Path,
+    title: str,
+    setting: str,
+    claims: Sequence[Claim],
+    figures: Figures,
+    by_group: Figures | None = None,
 ) -> list[Verdict]:
-    """Judge, and write claims.md, claims.csv and claims.png to the folder ``out``."""
-    verdicts = [judge(claim, figures) for claim in claims]
+    """Judge, and write claims.md, claims.csv and claims.png to the folder ``out``.
+
+    Args:
+        out: where they go.
+        title: of the page and the picture.
+        setting: what was measured, and how.
+        claims: what is judged.
+        figures: name → the figure of every seed.
+        by_group: name → the figure of every group of videos, for paired tests.
+    """
+    verdicts = [judge(claim, figures, by_group) for claim in claims]
     write_text(out / "claims.md", as_markdown(title, setting, verdicts, figures))
     write_text(out / "claims.csv", as_csv(verdicts))
     claims_picture(verdicts, out / "claims.png", title)

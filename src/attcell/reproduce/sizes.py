@@ -15,7 +15,8 @@ class Size:
         trimmed: for the CNNs.
         untrimmed: for everything else.
         small: the small set of trimmed videos, of more classes.
-        cnn_epochs: of each stream's CNN.
+        flow: the method.
+        cnn_epochs: of each stream's CNN. Without that of clips there is no network of three streams.
         epochs: of a network on frozen CNNs, on untrimmed videos; on trimmed ones half of it.
         branch_epochs: of TAN and its rivals, on untrimmed videos.
         small_epochs: of each CNN on the small set.
@@ -28,6 +29,7 @@ class Size:
     trimmed: Mapping[str, int]
     untrimmed: Mapping[str, int]
     small: Mapping[str, int]
+    flow: str
     cnn_epochs: Mapping[str, int]
     epochs: int
     branch_epochs: int
@@ -36,12 +38,18 @@ class Size:
     erased: int
     reaches_bounds: bool
 
+    @property
+    def has_clips(self) -> bool:
+        """Whether there is a third stream."""
+        return "clip" in self.cnn_epochs
+
 
 FULL = Size(
     seeds=3,
     trimmed={"train": 60, "val": 10},
     untrimmed={"train": 80, "val": 8, "test": 16},
     small={"train": 8, "val": 3, "test": 10},
+    flow="fast",
     cnn_epochs={"frame": 16, "flow": 10, "clip": 3},
     epochs=16,
     branch_epochs=10,
@@ -52,13 +60,14 @@ FULL = Size(
 )
 QUICK = Size(
     seeds=1,
-    trimmed={"train": 20, "val": 4},
-    untrimmed={"train": 15, "val": 4, "test": 8},
+    trimmed={"train": 24, "val": 3},
+    untrimmed={"train": 18, "val": 3, "test": 8},
     small={"train": 4, "val": 1, "test": 3},
-    cnn_epochs={"frame": 10, "flow": 5, "clip": 2},
-    epochs=12,
+    flow="dis",
+    cnn_epochs={"frame": 22, "flow": 8},
+    epochs=14,
     branch_epochs=8,
-    small_epochs=6,
+    small_epochs=5,
     calibrated=2,
     erased=1,
     reaches_bounds=False,

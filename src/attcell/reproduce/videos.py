@@ -15,7 +15,6 @@ from attcell.files import write_text
 from attcell.progress import progress_bar
 
 FLOW_SIDE = 56  # pixels of the short side that flow is computed at, half of the frame's
-FLOW_METHOD = "fast"
 
 
 @dataclass(frozen=True)
@@ -41,31 +40,35 @@ class Videos:
 
     Attributes:
         folder: with a folder for each split.
-        flow: the store with the flow of its frames.
+        flow: the store with the flow of its frames, and ``flow_method`` what computed it.
         test: what is tested on: a split's folder, or a list of some of its videos.
     """
 
     folder: Path
     flow: Path
+    flow_method: str
     test: Path
 
 
-def make_videos(out: Path, sets: Mapping[str, Planned], jobs: int) -> dict[str, Videos]:
-    """Make sets below ``out``, and the TV-L1 flow of all of their frames at once. What is there is kept.
+def make_videos(out: Path, sets: Mapping[str, Planned], flow_method: str, jobs: int) -> dict[str, Videos]:
+    """Make sets below ``out``, and the flow of all of their frames at once. What is there is kept.
 
     Args:
         out: for ``videos`` and ``flow``.
         sets: name → what to make.
+        flow_method: by which flow is computed.
         jobs: how many videos' flow is computed side by side.
     """
     folders = {name: out / "videos" / name for name in sets}
     for name, planned in sets.items():
         _draw(folders[name], planned)
     splits = [folders[name] / split for name, planned in sets.items() for split in planned.videos]
-    recipe = FlowRecipe(FLOW_METHOD, 20.0, FLOW_SIDE, False)
+    recipe = FlowRecipe(flow_method, 20.0, FLOW_SIDE, False)
     outcome = extract_flow(_of_all(splits, out / "videos"), out / "flow", recipe, workers=jobs)
     refuse_unread(list(outcome.failed.values()))
-    return {name: Videos(folder, out / "flow", folder / "test") for name, folder in folders.items()}
+    return {
+        name: Videos(folder, out / "flow", flow_method, folder / "test") for name, folder in folders.items()
+    }
 
 
 def with_part_of_test(videos: Videos, part: int, num_videos: int) -> Videos:

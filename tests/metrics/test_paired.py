@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, permutation_test
 
-from benchmarks.paired import holm, mcnemar, sign_flip
+from attcell.metrics.paired import holm, mcnemar, sign_flip
 
 
 @pytest.mark.parametrize(
