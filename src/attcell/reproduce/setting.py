@@ -17,8 +17,8 @@ def setting(size: Size) -> str:
 def _videos(size: Size) -> str:
     seeds = "one seed" if size.seeds == 1 else f"{size.seeds} seeds"
     short = (
-        " **A quick run: few videos, no stream of clips, and a quicker flow; so no figure is established, and "
-        "only orders are expected.**"
+        " **A quick run: few videos, no stream of clips, and a quicker flow; so no figure is established, "
+        "and only orders that are clear in a full run are expected.**"
     )
     return (
         "*Videos*: of 6 classes, each an appearance and a path. In untrimmed ones a quarter of the time is "
@@ -50,13 +50,14 @@ def _networks(size: Size) -> str:
 def _small_set(size: Size) -> str:
     classes = stages.NUM_CLASSES
     return (
-        f"*The small set*: {classes * size.small['train']} trimmed videos of {classes} classes, five of which "
-        f"the large set has too, and {classes * size.small['test']} for the test, the same for all seeds; "
-        f"{size.epochs // 2} epochs in batches of four, four segments, and the CNNs' last map where no other "
-        "is named. Gains on it and on untrimmed videos are of different numbers of videos, classes and "
-        "segments. *The large set* is the CNNs'. TAN on its own CNNs: those that learnt from the small set, "
-        f"with each seed anew, {size.small_epochs} epochs. Without a stage nothing is frozen or standardised, "
-        "and TAN learns all at once and from nothing, with as many passes as its CNNs and it together."
+        f"*The small set*: {classes * size.small['train']} trimmed videos of {classes} classes, five of "
+        f"which the large set has too, and {classes * size.small['test']} for the test, the same for all "
+        f"seeds; {size.epochs // 2} epochs in batches of four, four segments, and the CNNs' last map where "
+        "no other is named. Gains on it and on untrimmed videos are of different numbers of videos, classes "
+        "and segments. *The large set* is the CNNs'. TAN on its own CNNs: those that learnt from the small set, "
+        f"with each seed anew, {size.small_epochs} epochs. Without a stage nothing is frozen or "
+        "standardised, and TAN learns all at once and from nothing, with as many passes as its CNNs and it "
+        "together."
     )
 
 
