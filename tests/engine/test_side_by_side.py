@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 
+import pytest
 import torch
 
 from attcell.engine.side_by_side import process_pool
+from attcell.errors import AttcellError
 
 
 def _seen() -> tuple[str, int]:
@@ -16,3 +19,9 @@ def _seen() -> tuple[str, int]:
 def test_a_process_loads_its_data_as_its_parent_does() -> None:
     with process_pool(1, threads=1) as pool:
         assert pool.submit(_seen).result() == (multiprocessing.get_start_method(), 1)
+
+
+def test_a_process_that_is_ended_from_outside_is_told() -> None:
+    with pytest.raises(AttcellError, match="ended from outside, perhaps for lack of memory; run again"):
+        with process_pool(1, threads=1) as pool:
+            pool.submit(os._exit, 1).result()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from attcell.data.known_sets import KNOWN_SETS
-from attcell.errors import CallError
+from attcell.errors import CallError, DataError
 from attcell.reproduce import clips
 from attcell.reproduce.claims import CLIPS
 from attcell.reproduce.clips import NETWORKS, REAL_SETS, reproduce_clips
@@ -54,6 +54,13 @@ def test_every_claim_on_clips_asks_for_what_is_measured() -> None:
     measured = {network.name for network in NETWORKS} | {"chance", "file headers alone"} | alone
     for claim in CLIPS:
         assert {claim.better, *claim.worse} <= measured
+
+
+def test_a_set_without_all_of_its_groups_is_refused_by_name(miniature, tmp_path: Path) -> None:
+    root, out = miniature("weizmann") / "videos", tmp_path / "out"
+    with pytest.raises(DataError, match="there is no actor 3 to test on, for there are 2"):
+        reproduce_clips(REAL_SETS["weizmann"], root, "none", out, 1, 1)
+    assert not out.exists()
 
 
 def test_videos_that_are_not_there_are_refused_before_anything_is_trained(tmp_path: Path) -> None:

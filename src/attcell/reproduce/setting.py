@@ -48,13 +48,13 @@ def _networks(size: Size) -> str:
 
 
 def _small_set(size: Size) -> str:
-    classes = stages.NUM_CLASSES
+    classes, epochs = stages.NUM_CLASSES, size.epochs // 2
     return (
         f"*The small set*: {classes * size.small['train']} trimmed videos of {classes} classes, five of "
         f"which the large set has too, and {classes * size.small['test']} for the test, the same for all "
-        f"seeds; {size.epochs // 2} epochs in batches of four, four segments, and the CNNs' last map where "
-        "no other is named. Gains on it and on untrimmed videos are of different numbers of videos, classes "
-        "and segments. *The large set* is the CNNs'. TAN on its own CNNs: those that learnt from the small set, "
+        f"seeds; {epochs} epochs in batches of four, four segments, and the CNNs' last map where no other is "
+        "named. Gains on it and on untrimmed videos are of different numbers of videos, classes and "
+        "segments. *The large set* is the CNNs'. TAN on its own CNNs: those that learnt from the small set, "
         f"with each seed anew, {size.small_epochs} epochs. Without a stage nothing is frozen or "
         "standardised, and TAN learns all at once and from nothing, with as many passes as its CNNs and it "
         "together."

@@ -60,12 +60,12 @@ FULL = Size(
 )
 QUICK = Size(
     seeds=1,
-    trimmed={"train": 24, "val": 3},
-    untrimmed={"train": 18, "val": 3, "test": 8},
+    trimmed={"train": 22, "val": 3},
+    untrimmed={"train": 16, "val": 3, "test": 7},
     small={"train": 4, "val": 1, "test": 3},
     flow="dis",
-    cnn_epochs={"frame": 22, "flow": 8},
-    epochs=14,
+    cnn_epochs={"frame": 20, "flow": 8},
+    epochs=12,
     branch_epochs=8,
     small_epochs=5,
     calibrated=2,
