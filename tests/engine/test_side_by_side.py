@@ -22,6 +22,6 @@ def test_a_process_loads_its_data_as_its_parent_does() -> None:
 
 
 def test_a_process_that_is_ended_from_outside_is_told() -> None:
-    with pytest.raises(AttcellError, match="ended from outside, perhaps for lack of memory; run again"):
-        with process_pool(1, threads=1) as pool:
-            pool.submit(os._exit, 1).result()
+    said = "ended from outside, perhaps for lack of memory; run again"
+    with pytest.raises(AttcellError, match=said), process_pool(1, threads=1) as pool:
+        pool.submit(os._exit, 1).result()

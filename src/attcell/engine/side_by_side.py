@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing.context import BaseContext
 
 import torch
 
@@ -28,15 +29,14 @@ def one_thread() -> Iterator[None]:
 
 @contextmanager
 def process_pool(processes: int, threads: int) -> Iterator[ProcessPoolExecutor]:
-    """So many processes, each on so many threads. They are spawned, for a fork of threads may hang.
+    """So many processes, each on so many threads.
 
     At the end, also by an error, what has not begun is not begun any more.
 
     Raises:
         AttcellError: a process was ended from outside.
     """
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, context, _start, (threads,))
+    pool = ProcessPoolExecutor(processes, _context(), _start, (threads,))
     try:
         yield pool
     except BrokenProcessPool as error:
@@ -48,9 +48,20 @@ def process_pool(processes: int, threads: int) -> Iterator[ProcessPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
+def _context() -> BaseContext:
+    """A fork of a process with threads may hang. So a server without threads is forked, which has imported
+    everything once; where there is none, each process is spawned, and imports everything itself.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["attcell.engine.protocol"])
+    return context
+
+
 def _start(threads: int) -> None:
-    """A spawned process would spawn too what loads its data, and import everything anew in each epoch; so it
-    starts processes as its parent does.
+    """A process would start what loads its data in the way that it was started itself, at some cost in each
+    epoch; so it starts processes as its parent does.
     """
     torch.set_num_threads(threads)
     threading.Thread(target=_end_with_parent, daemon=True).start()
