@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,7 +58,12 @@ def test_every_claim_on_clips_asks_for_what_is_measured() -> None:
 
 
 def test_a_set_without_all_of_its_groups_is_refused_by_name(miniature, tmp_path: Path) -> None:
-    root, out = miniature("weizmann") / "videos", tmp_path / "out"
+    for path in sorted((miniature("weizmann") / "videos").glob("*/*"))[:2]:
+        for actor in ("ann", "bob"):
+            copy = tmp_path / "videos" / path.parent.name / f"{actor}_{path.parent.name}.avi"
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, copy)
+    root, out = tmp_path / "videos", tmp_path / "out"
     with pytest.raises(DataError, match="there is no actor 3 to test on, for there are 2"):
         reproduce_clips(REAL_SETS["weizmann"], root, "none", out, 1, 1)
     assert not out.exists()
