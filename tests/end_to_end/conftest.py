@@ -105,3 +105,8 @@ def checked(done: subprocess.CompletedProcess[str], status: int) -> subprocess.C
     assert done.returncode == status, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
     assert "Traceback" not in done.stderr
     return done
+
+
+def left(folder: Path) -> list[str]:
+    """Everything below a folder, with what begins with a dot."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))

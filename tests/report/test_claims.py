@@ -114,8 +114,8 @@ def test_a_paired_test_over_groups_is_part_of_the_rule(
     groups: list[float], is_held: bool, shown: str
 ) -> None:
     by_group = {"a": groups, "b": [8.0] * 6}
-    verdict = judge(claim("a", ("b",), highest_p=0.05), FIGURES, by_group)
+    verdict = judge(claim("a", ("b",), significance_level=0.05), FIGURES, by_group)
     assert (verdict.is_held, verdict.is_held_throughout) == (is_held, is_held)
     assert verdict.claim.rule == "mean difference > 0, p ≤ 0.05"
     assert shown in as_markdown("Claims", "Setting.", [verdict], FIGURES)
-    assert not judge(claim("a", ("b",), highest_p=0.05), FIGURES).is_held  # no test was made
+    assert not judge(claim("a", ("b",), significance_level=0.05), FIGURES).is_held  # no test was made

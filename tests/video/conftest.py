@@ -10,6 +10,8 @@ import av
 import numpy as np
 import pytest
 
+from tests.moving import noisy_frames, write_pictures
+
 
 def grey(index: int) -> int:
     """The grey of frame ``index`` (it repeats after 28): 8 levels apart, more than coding can blur."""
@@ -57,3 +59,18 @@ def make_video(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def numbers_of() -> Callable[[Sequence[np.ndarray]], list[int]]:
     return numbers
+
+
+FRAMES = noisy_frames(12)
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """12 frames, img_00001.png to img_00012.png."""
+    return write_pictures(tmp_path / "clip", FRAMES)
+
+
+def break_picture(path: Path) -> None:
+    """Its header stays whole, its pixels do not."""
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])

@@ -42,7 +42,7 @@ def process_pool(processes: int, threads: int) -> Iterator[ProcessPoolExecutor]:
     except BrokenProcessPool as error:
         raise AttcellError(
             "a process was ended from outside, perhaps for lack of memory; run again to go on, with fewer "
-            "side by side"
+            "--jobs or --workers"
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)

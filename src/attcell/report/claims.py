@@ -23,7 +23,7 @@ class Claim:
         worse: the figure that should be lower, of several that of the highest mean; none where ``better``
             alone is to reach the bound.
         bound: what the mean difference, or the mean figure, must reach; where it is 0 it must be above it.
-        highest_p: what a paired test over the groups of videos may come to at most; no test if None.
+        significance_level: of a paired test over the groups of videos; no test if None.
         is_expected: whether a claim that does not hold is an error. False for claims that are known not to
             show on such data, or about which nothing is known.
     """
@@ -34,14 +34,14 @@ class Claim:
     worse: tuple[str, ...] = ()
     bound: float = 0.0
     is_expected: bool = True
-    highest_p: float | None = None
+    significance_level: float | None = None
 
     @property
     def rule(self) -> str:
         """As it stands in the table."""
         what = "mean difference" if self.worse else "mean"
         rule = f"{what} > 0" if self.bound == 0 else f"{what} ≥ {self.bound:g}"
-        return rule if self.highest_p is None else f"{rule}, p ≤ {self.highest_p:g}"
+        return rule if self.significance_level is None else f"{rule}, p ≤ {self.significance_level:g}"
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ class Verdict:
     @property
     def is_held(self) -> bool:
         """By the claim's rule. A figure that is not a number holds nothing."""
-        highest_p = self.claim.highest_p
-        if highest_p is not None and not (self.p is not None and self.p <= highest_p):
+        level = self.claim.significance_level
+        if level is not None and not (self.p is not None and self.p <= level):
             return False
         return self._reaches(float(np.mean(self.gaps)))
 
@@ -114,7 +114,7 @@ def judge(claim: Claim, figures: Figures, by_group: Figures | None = None) -> Ve
     """
     worse = max(claim.worse, key=lambda name: float(np.mean(figures[name]))) if claim.worse else ""
     p = None
-    if claim.highest_p is not None and by_group is not None:
+    if claim.significance_level is not None and by_group is not None:
         p = sign_flip(np.subtract(by_group[claim.better], by_group[worse]))
     return Verdict(
         claim,

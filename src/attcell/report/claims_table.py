@@ -36,9 +36,9 @@ def as_markdown(title: str, setting: str, verdicts: Sequence[Verdict], figures: 
         "",
         markdown_table(_HEAD, map(_cells, verdicts), [False] * len(_HEAD)),
         "Mean ± sample deviation over the seeds, in percent or points. *Held in the mean*: not with every "
-        "seed by itself. *p*: of an exact two-sided sign-flip test over what is left out in turn. *Not "
-        "expected*: the claim is shown whatever comes out, for on such data it is known not to show, or "
-        "nothing is known.",
+        "seed by itself. *p*: of an exact two-sided sign-flip test over what is left out in turn, not "
+        "corrected for the number of claims. *Not expected*: the claim is shown whatever comes out, for on "
+        "such data it is known not to show, or nothing is known.",
         "",
         "## All figures",
         "",

@@ -187,7 +187,7 @@ GENERATED = (*_ACCURACY, *_WHERE_AND_WHEN, *_BRANCHES, *_TRUTH)
 
 # So few videos hardly establish an order of neighbours: what is expected is what must be above a floor.
 CLIPS = tuple(
-    Claim(said, source, better, worse, is_expected=source == "ours", highest_p=0.05)
+    Claim(said, source, better, worse, is_expected=source == "ours", significance_level=0.05)
     for said, source, better, worse in (
         ("STAN is above chance", "ours", "STAN", ("chance",)),
         ("STAN is above what the files' headers give away", "ours", "STAN", ("file headers alone",)),
