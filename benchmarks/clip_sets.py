@@ -9,9 +9,9 @@ from pathlib import Path
 import av
 import numpy as np
 
-from attcell.files import written_whole
-from attcell.records import VideoRecord
-from attcell.video.passes import EveryFrame
+from attcell._files import written_whole
+from attcell.types import VideoRecord
+from attcell.video._passes import EveryFrame
 
 WEIGHTS = "squeezenet1_0_imagenet.safetensors"
 UT_LABELS = ("shake", "hug", "kick", "point", "punch", "push")

@@ -26,15 +26,15 @@ from typing import Any
 
 import torch
 
-from attcell.config import Recipe, check_recipe
-from attcell.data.synth.truth import read_truth
-from attcell.data.synth.write import write_dataset
-from attcell.demo import TRIMMED, attention_recipe, backbone_recipe
-from attcell.engine.calibrating import calibrate_model
-from attcell.engine.model_folder import load_model
-from attcell.engine.training import train
-from attcell.files import write_text
-from attcell.progress import say
+from attcell._files import write_text
+from attcell._log import logger
+from attcell.config.recipe import Recipe, check_recipe
+from attcell.inference.calibrate import calibrate_model
+from attcell.models.folder import load_model
+from attcell.research.demo import TRIMMED, attention_recipe, backbone_recipe
+from attcell.synth.truth import read_truth
+from attcell.synth.write import write_dataset
+from attcell.train.run import train
 from benchmarks.detection_rows import Found, found_by_rules, network_rows, read_found, table
 from benchmarks.machine import machine
 
@@ -69,16 +69,16 @@ def run(folder: Path, seed: int) -> Found:
     write_dataset(folder / "trimmed", "trimmed", seed=seed + 1000, motions="paths", videos=TRIMMED)
     write_dataset(folder / "untrimmed", "untrimmed", seed=seed, motions="paths", videos=VIDEOS)
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn"), _start_worker) as pool:
-        _side_by_side(pool, [partial(_train_backbone, stream) for stream in STREAMS], folder, seed)
-        _side_by_side(pool, [_train_heads, _no_job], folder, seed)
-        _side_by_side(pool, [partial(_watch, kind) for kind in KINDS], folder, seed)
+        _in_parallel(pool, [partial(_train_backbone, stream) for stream in STREAMS], folder, seed)
+        _in_parallel(pool, [_train_heads, _no_job], folder, seed)
+        _in_parallel(pool, [partial(_watch, kind) for kind in KINDS], folder, seed)
     truth = read_truth(folder / "untrimmed")
     actions = [of for of in truth.actions() if of.video_id.startswith("test/")]
-    say(f"seed {seed} is done")
+    logger.info(f"seed {seed} is done")
     return read_found([folder / f"{kind}.json" for kind in KINDS], actions)
 
 
-def _side_by_side(
+def _in_parallel(
     pool: ProcessPoolExecutor, jobs: Sequence[Callable[[Path, int], None]], folder: Path, seed: int
 ) -> None:
     for future in [pool.submit(job, folder, seed) for job in jobs]:

@@ -20,11 +20,11 @@ from typing import Any
 
 import torch
 
-from attcell.config import check_recipe
-from attcell.data.joined.write import write_joined
-from attcell.data.synth.truth import read_truth
-from attcell.files import write_text
-from attcell.records import ActionInstance, Detection
+from attcell._files import write_text
+from attcell.config.recipe import check_recipe
+from attcell.research.joined import write_joined
+from attcell.synth.truth import read_truth
+from attcell.types import ActionInstance, Detection
 from benchmarks.detection import RESULTS, train_once, watch
 from benchmarks.detection_rows import Found, network_rows, read_found, table
 from benchmarks.machine import machine

@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from attcell.files import write_text
+from attcell._files import write_text
 from attcell.metrics import detection_map
 from attcell.metrics.detection import PROTOCOLS
-from attcell.records import ActionInstance, Detection
+from attcell.types import ActionInstance, Detection
 from benchmarks.machine import machine
 from tests.metrics import reference_detection as reference
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from attcell.engine.detecting import follow_video
-from attcell.engine.detection_rules import RuleChoice, find
-from attcell.engine.model_folder import SavedModel
+from attcell.inference.detect import follow_video
+from attcell.inference.rules import RuleChoice, find
 from attcell.metrics import detection_map
 from attcell.metrics.detection import PROTOCOLS
-from attcell.records import ActionInstance, Detection, Prediction
+from attcell.models.folder import SavedModel
+from attcell.types import ActionInstance, Detection, Prediction
 from benchmarks.untrimmed import spread
 
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)

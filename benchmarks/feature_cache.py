@@ -25,17 +25,17 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from attcell.config import check_recipe
-from attcell.data.dataset import Batch, PlannedViews, TrainingFeatures, ViewPlan, collate
+from attcell._files import write_text
+from attcell._log import track
+from attcell.config.recipe import check_recipe
+from attcell.data.datasets import Batch, PlannedViews, TrainingFeatures, TrainingOrder, collate
 from attcell.data.feature_store import FeatureStore
-from attcell.data.order import TrainingOrder
-from attcell.engine.background import THREADS
-from attcell.engine.build import build_network, input_spec
-from attcell.engine.inference import best_device
-from attcell.files import write_text
+from attcell.inference.extract import THREADS
+from attcell.inference.run import best_device
+from attcell.models.build import build_network, input_spec
 from attcell.nn import STAN, build_backbone
-from attcell.progress import track
-from attcell.records import VideoRecord
+from attcell.types import VideoRecord
+from attcell.video.sampling import ViewPlan
 from benchmarks.clip_sets import data_folder
 from benchmarks.machine import machine
 

@@ -20,10 +20,10 @@ import cv2
 import numpy as np
 import torch
 
-from attcell.files import write_text
+from attcell._files import write_text
 from attcell.flow import PRESETS, quantize, tvl1
 from attcell.video.decode import read_frames
-from attcell.video.motion import grey
+from attcell.video.optical_flow import grey
 from benchmarks.clip_sets import data_folder
 from benchmarks.known_motion import KINDS, known_pair
 from benchmarks.machine import machine

@@ -25,10 +25,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from attcell.files import write_text
+from attcell._files import write_text
 from attcell.flow import PRESETS, tvl1
 from attcell.video.decode import read_frames
-from attcell.video.motion import flow_fields, flow_method, grey
+from attcell.video.optical_flow import flow_fields, flow_method, grey
 from benchmarks.clip_sets import data_folder
 from benchmarks.machine import machine
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from attcell.files import write_text
+from attcell._files import write_text
 from attcell.video.flow_files import open_flow
 from benchmarks.clip_sets import data_folder
 from benchmarks.machine import machine
@@ -51,7 +51,7 @@ def _run(source: Path, out: Path) -> str:
     words = [
         sys.executable,
         "-m",
-        "attcell.cli",
+        "attcell.cli.app",
         "extract",
         "flow",
         str(source),

@@ -28,15 +28,15 @@ from typing import Any, Literal
 
 import torch
 
-from attcell.config import check_recipe
-from attcell.data.synth.write import write_dataset
-from attcell.demo import BACKBONES, INPUT, TRIMMED, attention_recipe, backbone_recipe
-from attcell.engine.evaluation import evaluate_model, listing_of
-from attcell.engine.inference import best_device
-from attcell.engine.model import load
-from attcell.engine.training import train
-from attcell.files import write_text
-from attcell.progress import say, track
+from attcell._files import write_text
+from attcell._log import logger, track
+from attcell.config.recipe import check_recipe
+from attcell.inference.evaluate import evaluate_model, listing_of
+from attcell.inference.model import load
+from attcell.inference.run import best_device
+from attcell.research.demo import BACKBONES, INPUT, TRIMMED, attention_recipe, backbone_recipe
+from attcell.synth.write import write_dataset
+from attcell.train.run import train
 from benchmarks.machine import machine
 from benchmarks.untrimmed import spread
 
@@ -95,14 +95,14 @@ def run(out: Path, seed: int) -> list[dict[str, Any]]:
         alone = [partial(_measure, fused) for fused in ALONE]  # they keep the features of their stream
         joined = [partial(_measure, fused) for fused in JOINED]
         for jobs in ([frame, flow], [clip, *alone[:2]], [alone[2], *joined]):  # clip begins as frame's
-            _side_by_side(pool, jobs, folder, seed)
+            _in_parallel(pool, jobs, folder, seed)
     rows = [json.loads(_result(folder, fused).read_text()) for fused in (*ALONE, *JOINED)]
     for row in rows:
-        say(f"seed {seed}: {row['network']} {row['top1']:.1f}")
+        logger.info(f"seed {seed}: {row['network']} {row['top1']:.1f}")
     return rows
 
 
-def _side_by_side(
+def _in_parallel(
     pool: ProcessPoolExecutor, jobs: Sequence[Callable[[Path, int], None]], folder: Path, seed: int
 ) -> None:
     futures = [pool.submit(job, folder, seed) for job in jobs]

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 from attcell.data.feature_store import FeatureStore
-from attcell.engine.build import build_network, input_spec, training_plan
-from attcell.engine.extract import feature_store
+from attcell.inference.extract import feature_store
+from attcell.models.build import build_network, input_spec, training_plan
 from benchmarks.clip_sets import ClipSet
 from benchmarks.heads import Head, head_recipe, network_scores, trained_network
 

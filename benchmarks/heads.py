@@ -12,17 +12,16 @@ import lightning as L
 import numpy as np
 import torch
 
-from attcell.config import Recipe, check_recipe
-from attcell.data.dataset import KeptViews, TrainingFeatures
+from attcell.config.recipe import Recipe, check_recipe
+from attcell.data.datasets import KeptViews, TrainingFeatures
 from attcell.data.feature_store import FeatureStore
-from attcell.engine.build import build_network
-from attcell.engine.inference import run_views
-from attcell.engine.learner import Learner
-from attcell.engine.material import Material
-from attcell.engine.schedule import num_iterations
+from attcell.inference.run import run_views
+from attcell.models.build import build_network
 from attcell.nn import Network
 from attcell.nn.streams import Standardise
-from attcell.records import VideoRecord
+from attcell.train.learner import Learner, num_iterations
+from attcell.train.prepare import TrainingData
+from attcell.types import VideoRecord
 
 NUM_SEGMENTS = 5
 NUM_POSITIONS = 4
@@ -88,7 +87,7 @@ def trained_network(
         standardise = network.stream(name).standardise
         assert isinstance(standardise, Standardise)
         standardise.fit(*figures[name])
-    material = Material(
+    training_data = TrainingData(
         train=TrainingFeatures(records, stores, recipe.cache.positions, recipe.train.seed),
         num_videos=len(records),
         val=None,
@@ -98,7 +97,7 @@ def trained_network(
         workers=0,
     )
     iterations = num_iterations(recipe.train, len(records))
-    learner = Learner(network, recipe.train, iterations, material, keep=lambda standing: None)
+    learner = Learner(network, recipe.train, iterations, training_data, keep=lambda standing: None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)

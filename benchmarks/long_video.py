@@ -24,19 +24,20 @@ import av
 import numpy as np
 import torch
 
-from attcell.config import check_recipe
-from attcell.engine import detecting, watching
-from attcell.engine.build import build_network
-from attcell.engine.detection_rules import RuleChoice
-from attcell.engine.model_folder import load_model, save_model
-from attcell.engine.predicting import predict_video
-from attcell.files import write_text, written_whole
-from attcell.nn import watching as nn_watching
-from attcell.progress import say, track
-from attcell.records import Prediction
-from attcell.report.page import write_report
+from attcell._files import write_text, written_whole
+from attcell._log import logger, track
+from attcell.config.recipe import check_recipe
+from attcell.inference import detect as detecting
+from attcell.inference import streaming as watching
+from attcell.inference.predict import predict_video
+from attcell.inference.rules import RuleChoice
+from attcell.models.build import build_network
+from attcell.models.folder import load_model, save_model
+from attcell.nn import streaming as nn_streaming
+from attcell.report.page.page import write_report
+from attcell.types import Prediction
 from attcell.video.decode import read_frames
-from attcell.video.dense import EveryMoment
+from attcell.video.modalities import DenseSampling
 from benchmarks.clip_sets import data_folder
 from benchmarks.machine import machine
 
@@ -68,7 +69,7 @@ def main() -> None:
         video = write_video(options.out / f"{minutes}.mp4", minutes)
         rows.append({"minutes": minutes, **_alone("--one", video, options.out)})
         rows[-1] |= _alone("--predict", video, options.out)
-        say(str(rows[-1]))
+        logger.info(str(rows[-1]))
     text = table(rows)
     write_text(RESULTS / "long_video.md", text)
     print(text)
@@ -128,14 +129,14 @@ def run_one(video: Path, model: Path, *, with_page: bool) -> dict[str, Any]:
         "resizing": [],
         "decoding": [],
     }
-    look = nn_watching.STANWatcher.look
-    each = EveryMoment.__iter__
+    look = nn_streaming.STANStreamer.look
+    each = DenseSampling.__iter__
     start = time.perf_counter()
     with (
         mock.patch.object(watching, "feature_maps", _timed(spent["network"], watching.feature_maps)),
-        mock.patch.object(watching, "make_canvas", _timed(spent["resizing"], watching.make_canvas)),
-        mock.patch.object(nn_watching.STANWatcher, "look", _timed(spent["attention and classes"], look)),
-        mock.patch.object(EveryMoment, "__iter__", _timed_steps(spent["decoding"], each)),
+        mock.patch.object(watching, "resize_frames", _timed(spent["resizing"], watching.resize_frames)),
+        mock.patch.object(nn_streaming.STANStreamer, "look", _timed(spent["attention and classes"], look)),
+        mock.patch.object(DenseSampling, "__iter__", _timed_steps(spent["decoding"], each)),
     ):
         found = detecting.detect_video(saved, video, RuleChoice(), EVERY)
     seconds = time.perf_counter() - start
@@ -197,8 +198,8 @@ def _timed(spent: list[float], function: Callable[..., Any]) -> Callable[..., An
 def _timed_steps(spent: list[float], iterate: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
     """The seconds until each item comes."""
 
-    def steps(moments: EveryMoment) -> Iterator[Any]:
-        items = iterate(moments)
+    def steps(sampled_frames: DenseSampling) -> Iterator[Any]:
+        items = iterate(sampled_frames)
         while True:
             start = time.perf_counter()
             item = next(items, None)

@@ -20,14 +20,14 @@ from unittest import mock
 
 import torch
 
-from attcell.config import check_recipe
-from attcell.engine import predicting
-from attcell.engine.build import build_network, evaluation_plan, input_spec
-from attcell.engine.inference import best_device
-from attcell.engine.model_folder import SavedModel
-from attcell.video.flow_codes import source_of
-from attcell.video.modalities import make_canvas, read_moments
-from attcell.video.views import centre_crop
+from attcell.config.recipe import check_recipe
+from attcell.inference import predict as predicting
+from attcell.inference.run import best_device
+from attcell.models.build import build_network, evaluation_plan, input_spec
+from attcell.models.folder import SavedModel
+from attcell.video.flow_source import source_of
+from attcell.video.modalities import read_sampled_frames, resize_frames
+from attcell.video.transforms import centre_crop
 from benchmarks.clip_sets import data_folder
 from benchmarks.machine import machine
 
@@ -65,10 +65,10 @@ def _model() -> SavedModel:
 def _pictures(model: SavedModel, video: Path) -> torch.Tensor:
     plan = evaluation_plan(model.recipe)
     spec = input_spec(model.recipe)
-    moments, _ = read_moments(video, spec, plan.instants)
-    size = plan.canvas_size(moments.size, spec.frame)
-    canvas = make_canvas(moments, spec, size, source_of(spec.flow))
-    view = canvas.view(spec, centre_crop(size, spec.frame))["frame"]
+    sampled_frames, _ = read_sampled_frames(video, spec, plan.frame_indices)
+    size = plan.resized_size(sampled_frames.size, spec.frame)
+    resized_frames = resize_frames(sampled_frames, spec, size, source_of(spec.flow))
+    view = resized_frames.view(spec, centre_crop(size, spec.frame))["frame"]
     normalise = model.network.stream("frame").normalise
     assert normalise is not None
     return normalise(view)
@@ -80,8 +80,10 @@ def _measured(times: dict[str, list[float]], model: SavedModel) -> Any:
     sums: dict[str, list[float]] = defaultdict(list)
     network = model.network
     with (
-        mock.patch.object(predicting, "read_moments", _timed(sums["decoding"], predicting.read_moments)),
-        mock.patch.object(predicting, "make_canvas", _timed(sums["resize"], predicting.make_canvas)),
+        mock.patch.object(
+            predicting, "read_sampled_frames", _timed(sums["decoding"], predicting.read_sampled_frames)
+        ),
+        mock.patch.object(predicting, "resize_frames", _timed(sums["resize"], predicting.resize_frames)),
         mock.patch.object(
             predicting, "small_picture", _timed(sums["report pictures"], predicting.small_picture)
         ),

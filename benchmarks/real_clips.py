@@ -22,13 +22,13 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+from attcell._log import logger, track
 from attcell.data.feature_store import FeatureStore
-from attcell.engine.build import build_network, training_plan
-from attcell.engine.material import filled_stores
 from attcell.errors import DataError
+from attcell.inference.extract import filled_stores
 from attcell.metrics.fusion import fusion_weights
-from attcell.progress import say, track
-from attcell.reproduce.container import header_features
+from attcell.models.build import build_network, training_plan
+from attcell.research.clips import header_features
 from benchmarks import nested, real_clips_report
 from benchmarks.clip_sets import CLIP_SETS, ClipSet, data_folder
 from benchmarks.head_jobs import Bench, Job, JobRunner, job_runner
@@ -175,7 +175,7 @@ def _run(runner: JobRunner, jobs: list[Job], what: str) -> None:
     start = time.perf_counter()
     for _ in track(runner.run(jobs), len(jobs), what):
         pass
-    say(f"{what}: {len(jobs)} trainings in {time.perf_counter() - start:.0f} s")
+    logger.info(f"{what}: {len(jobs)} trainings in {time.perf_counter() - start:.0f} s")
 
 
 def filled(clips: ClipSet, cache: Path, streams: tuple[str, ...]) -> dict[str, FeatureStore]:
@@ -251,7 +251,7 @@ def main() -> None:
     arguments = parser.parse_args()
     folder = data_folder()
     if folder is None:
-        say("skipped: no real clips at ../shared/data; set ATTCELL_DATA to their folder")
+        logger.info("skipped: no real clips at ../shared/data; set ATTCELL_DATA to their folder")
         return
     clips = CLIP_SETS[arguments.data_set](folder)
     streams = tuple(arguments.streams.split(","))

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from attcell.files import write_text
-from attcell.metrics.paired import holm, mcnemar, sign_flip
+from attcell._files import write_text
+from attcell.metrics.statistics import holm, mcnemar, sign_flip
 from benchmarks.clip_sets import ClipSet
 from benchmarks.machine import machine
 from benchmarks.nested import leave_one_out

@@ -21,8 +21,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from attcell.engine.inference import best_device
-from attcell.files import write_text
+from attcell._files import write_text
+from attcell.inference.run import best_device
 from attcell.nn import TAN, Branch, build_backbone
 from benchmarks.machine import machine
 

@@ -29,13 +29,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from attcell.config import check_recipe
-from attcell.data.synth.write import write_dataset
-from attcell.engine.evaluation import evaluate_model, listing_of
-from attcell.engine.model import load
-from attcell.engine.training import train
-from attcell.files import write_text
-from attcell.progress import say, track
+from attcell._files import write_text
+from attcell._log import logger, track
+from attcell.config.recipe import check_recipe
+from attcell.inference.evaluate import evaluate_model, listing_of
+from attcell.inference.model import load
+from attcell.synth.write import write_dataset
+from attcell.train.run import train
 from benchmarks.machine import machine
 from benchmarks.untrimmed import spread
 
@@ -56,7 +56,7 @@ class Run:
     kind: str
     videos: str = "target"
     cnn: str | None = None  # the run whose CNNs it begins with
-    begin_with: str | None = None  # the run that it begins with, but for the classifiers
+    init_from: str | None = None  # the run that it begins with, but for the classifiers
     epochs: int = EPOCHS
     train: dict[str, Any] = field(default_factory=dict, hash=False)
 
@@ -80,7 +80,7 @@ OTHERS = (
     Run("averaging, no stage", "two_stream", epochs=STAGE_EPOCHS + EPOCHS),
     Run("TAN, no stage", "tan", epochs=STAGE_EPOCHS + EPOCHS),
     Run("TAN, CNN of the other set", "tan", cnn="source CNN"),
-    Run("TAN, TAN of the other set", "tan", begin_with="source TAN"),
+    Run("TAN, TAN of the other set", "tan", init_from="source TAN"),
 )
 TABLES = {
     "Fusion, each from the CNN stage on the target (the paper's Fig. 3; UCF101 split 1)": FUSION,
@@ -115,14 +115,14 @@ def run_seed(pool: ProcessPoolExecutor, folder: Path, seed: int) -> list[dict[st
     write_dataset(folder / "target", "trimmed", seed=seed, motions="paths", videos=TARGET)
     write_dataset(folder / "source", "trimmed", seed=seed + 1000, num_classes=10, videos=SOURCE)
     for runs in (STAGES[:2], STAGES[2:], (*FUSION, *OTHERS)):
-        _side_by_side(pool, runs, folder, seed)
+        _in_parallel(pool, runs, folder, seed)
     rows = [json.loads(_result(folder, run).read_text()) for run in (STAGES[1], *FUSION, *OTHERS)]
     for row in rows:
-        say(f"seed {seed}: {row['network']} {row['top1']:.1f}")
+        logger.info(f"seed {seed}: {row['network']} {row['top1']:.1f}")
     return rows
 
 
-def _side_by_side(pool: ProcessPoolExecutor, runs: Sequence[Run], folder: Path, seed: int) -> None:
+def _in_parallel(pool: ProcessPoolExecutor, runs: Sequence[Run], folder: Path, seed: int) -> None:
     futures = [pool.submit(partial(_measure, run), folder, seed) for run in runs]
     for future in track(as_completed(futures), len(futures), f"seed {seed}"):
         future.result()
@@ -151,7 +151,7 @@ def _recipe(run: Run, folder: Path, seed: int) -> dict[str, Any]:
     videos = folder / run.videos
     splits = TARGET if run.videos == "target" else SOURCE
     weights = "none" if run.cnn is None else str(_run_folder(folder, run.cnn) / "model")
-    begin_with = None if run.begin_with is None else str(_run_folder(folder, run.begin_with) / "model")
+    init_from = None if run.init_from is None else str(_run_folder(folder, run.init_from) / "model")
     return {
         "data": {**{split: str(videos / split) for split in splits}, "workers": 0},
         "input": {"size": 112, "short_side": 112},
@@ -159,7 +159,7 @@ def _recipe(run: Run, folder: Path, seed: int) -> dict[str, Any]:
         "segments": {"train": 5, "test": 5},
         "model": {
             "kind": run.kind,
-            "begin_with": begin_with,
+            "init_from": init_from,
             "streams": {name: {"backbone": "small", "weights": weights} for name in ("frame", "flow")},
             "lstm_hidden": 128,
             "dropout": 0.3,

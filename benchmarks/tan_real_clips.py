@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from attcell.progress import say
+from attcell._log import logger
 from benchmarks import real_clips_report
 from benchmarks.clip_sets import CLIP_SETS, ClipSet, data_folder
 from benchmarks.head_jobs import job_runner
@@ -72,7 +72,7 @@ def main() -> None:
     arguments = parser.parse_args()
     folder = data_folder()
     if folder is None:
-        say("skipped: no real clips at ../shared/data; set ATTCELL_DATA to their folder")
+        logger.info("skipped: no real clips at ../shared/data; set ATTCELL_DATA to their folder")
         return
     outcome = run(CLIP_SETS[arguments.data_set](folder), arguments.cache, arguments.workers)
     real_clips_report.write(outcome, arguments.out, f"tan_real_clips_{arguments.data_set}")

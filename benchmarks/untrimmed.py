@@ -20,17 +20,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from attcell.config import check_recipe
-from attcell.data.box_truth import generated_boxes
-from attcell.data.synth.truth import read_truth
-from attcell.data.synth.write import write_dataset
-from attcell.demo import TRIMMED, attention_recipe, backbone_recipe
-from attcell.engine.evaluation import evaluate_model, listing_of
-from attcell.engine.inference import best_device
-from attcell.engine.localising import attention_figures
-from attcell.engine.model import load
-from attcell.engine.training import train
-from attcell.files import write_text
+from attcell._files import write_text
+from attcell.config.recipe import check_recipe
+from attcell.data.truth import generated_boxes
+from attcell.inference.evaluate import evaluate_model, listing_of
+from attcell.inference.localization import attention_figures
+from attcell.inference.model import load
+from attcell.inference.run import best_device
+from attcell.research.demo import TRIMMED, attention_recipe, backbone_recipe
+from attcell.synth.truth import read_truth
+from attcell.synth.write import write_dataset
+from attcell.train.run import train
 from benchmarks.machine import machine
 
 NAMES = {"average": "average pooling", "san": "SAN", "stan": "STAN"}

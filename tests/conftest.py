@@ -12,6 +12,8 @@ from jaxtyping import install_import_hook
 
 from tests.miniatures import MINIATURES
 
+pytest_plugins = ["tests.small_models"]
+
 # Before anything of attcell is imported: every call in these packages has its shapes checked.
 install_import_hook(["attcell.nn", "attcell.flow.codes", "attcell.metrics"], "beartype.beartype")
 
@@ -20,6 +22,15 @@ install_import_hook(["attcell.nn", "attcell.flow.codes", "attcell.metrics"], "be
 def _seeded() -> None:
     """The same random numbers in every run, whichever tests run before."""
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _messages() -> Iterator[None]:
+    """Messages go to stderr, as on the command line."""
+    from attcell._log import messages_on_stderr
+
+    with messages_on_stderr():
+        yield
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from attcell.config import check_recipe
+from attcell.config.recipe import check_recipe
 from attcell.errors import CallError
 
 SMALL = {"data": {"train": "videos/train"}, "train": {"epochs": 2}}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from attcell.config import PATH_KEYS, Recipe, check_recipe, load_recipe
+from attcell.config.recipe import PATH_KEYS, Recipe, check_recipe, load_recipe
 from attcell.data.known_sets import KNOWN_SETS
 from attcell.errors import CallError
 

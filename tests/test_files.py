@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from attcell._files import check_output, write_json, write_text, written_whole
 from attcell.errors import CallError
-from attcell.files import check_output, write_json, write_text, written_whole
 
 
 def entries(folder: Path) -> list[str]:

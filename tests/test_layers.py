@@ -11,13 +11,11 @@ import attcell
 
 ROOT = Path(attcell.__file__).parent
 ROWS = [
-    "errors", "arguments", "records", "files", "progress", "sections", "model_section", "config", "nn",
-    "flow", "metrics", "video", "data", "engine", "report", "demo", "reproduce", "options", "cli_results",
-    "cli_data", "cli_detect", "cli_extract", "cli_join", "cli_predict", "cli_protocol", "cli_reproduce",
-    "cli_score_attention", "cli_score_detection", "cli_score", "cli_table", "cli",
+    "errors", "_checks", "types", "_files", "_log", "_parallel", "nn", "flow", "metrics", "video", "synth",
+    "data", "config", "models", "results", "inference", "train", "report", "research", "cli",
 ]  # fmt: skip
 PURE = ("nn", "flow", "metrics")  # tensors and arrays only
-BESIDE = {"metrics": {"records"}}  # what a pure row may import besides
+BESIDE = {"metrics": {"types"}}  # what a pure row may import besides
 FORBIDDEN_IN_PURE = {"os", "pathlib", "json", "av", "cv2", "io", "shutil", "tempfile"}
 FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 

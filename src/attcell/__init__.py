@@ -1,6 +1,6 @@
 """attcell recognises actions in videos and shows where and when the evidence is.
 
-``attcell.load(folder)`` gives a trained :class:`~attcell.engine.model.Model`; ``attcell.nn`` holds the
+``attcell.load(folder)`` gives a trained :class:`~attcell.inference.model.Model`; ``attcell.nn`` holds the
 networks, ``attcell.flow`` optical flow. They are imported when first used, so that ``import attcell`` is
 quick.
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from attcell import flow, metrics, nn
-    from attcell.engine.model import Model, load
+    from attcell.inference.model import Model, load
 
 __version__ = "0.1.0"
 __all__ = ["Model", "flow", "load", "metrics", "nn"]
@@ -20,7 +20,7 @@ __all__ = ["Model", "flow", "load", "metrics", "nn"]
 
 def __getattr__(name: str) -> Any:
     if name in ("Model", "load"):
-        return getattr(import_module("attcell.engine.model"), name)
+        return getattr(import_module("attcell.inference.model"), name)
     if name in ("nn", "flow", "metrics"):
         return import_module(f"attcell.{name}")
     raise AttributeError(f"module 'attcell' has no attribute {name!r}")

@@ -4,6 +4,8 @@ A message says what was given, what is allowed, and what to do next. The command
 alone, without a traceback, and ends with the exception's ``exit_status``.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from attcell.records import VideoRecord
+from attcell.types import VideoRecord
 from benchmarks.clip_sets import ClipSet
 
 GROUPS = ("ann",) * 3 + ("bob",) * 2 + ("cem",) * 3 + ("dan",) * 3 + ("eve",) * 4

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from attcell.config import check_recipe
+from attcell.config.recipe import check_recipe
 from benchmarks.tan_generated import FUSION, OTHERS, STAGES, Run, _orders, _recipe, markdown
 
 RUNS = (*STAGES, *FUSION, *OTHERS)
@@ -17,18 +17,18 @@ def test_each_recipe_is_valid_and_begins_with_a_run_before_it(run: Run) -> None:
     recipe = check_recipe(_recipe(run, Path("out"), 3), source="benchmark")
     assert recipe.train.seed == 3
     before = {other.name: other for other in RUNS}
-    for name in (run.cnn, run.begin_with):
+    for name in (run.cnn, run.init_from):
         assert name is None or before[name] in STAGES
     if run.cnn is not None:
         assert before[run.cnn].kind == "cnn"
-    if run.begin_with is not None:
-        assert before[run.begin_with].kind == run.kind
+    if run.init_from is not None:
+        assert before[run.init_from].kind == run.kind
 
 
 def test_passes_over_the_target_are_alike_with_and_without_a_stage() -> None:
     stage = {run.name: run.epochs for run in STAGES}
     with_stage = {stage[run.cnn] + run.epochs for run in FUSION if run.cnn == "CNN"}
-    without = {run.epochs for run in OTHERS if run.cnn is None and run.begin_with is None}
+    without = {run.epochs for run in OTHERS if run.cnn is None and run.init_from is None}
     assert with_stage == without
 
 

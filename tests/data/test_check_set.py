@@ -25,7 +25,7 @@ def test_counts_by_split_part_and_class(folder):
     assert [(of.split, of.part) for of in report.counts[2:]] == [
         (split, part) for split in (2, 3) for part in ("train", "test")
     ]
-    assert report.num_by_class == report.there_by_class == (8, 8)
+    assert report.num_per_class == report.found_per_class == (8, 8)
     assert report.lines()[-1] == "all videos are there and whole"
     assert json.loads(json.dumps(report.to_dict()))["ok"] is True
 
@@ -46,7 +46,7 @@ def test_what_is_missing_unreadable_and_surplus_is_named(folder):
     assert not report.ok
     assert report.missing == ("ApplyEyeMakeup/v_ApplyEyeMakeup_g01_c01.avi",)
     assert report.surplus == (str(more),)
-    assert report.there_by_class == (7, 8)
+    assert report.found_per_class == (7, 8)
     assert report.counts[1] == PartCount(1, "test", 4, 3)
     found = report.to_dict()
     assert list(found["unreadable"]) == ["HandstandPushups/v_HandStandPushups_g02_c01.avi"]

@@ -8,10 +8,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from attcell.data.digests import content_digest
-from attcell.data.feature_store import FeatureStore
+from attcell.data.feature_store import FeatureStore, content_digest
 from attcell.errors import DataError, VideoError
-from attcell.records import VideoRecord
+from attcell.types import VideoRecord
 from tests.moving import noisy_frames, write_pictures
 
 MADE_BY = {"backbone": "small", "views": {"num_segments": 2}}

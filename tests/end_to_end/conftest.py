@@ -12,11 +12,11 @@ import pytest
 import torch
 import yaml
 
-from attcell.cli import main
-from attcell.config import check_recipe
-from attcell.data.synth.write import write_dataset
-from attcell.engine.build import build_network
-from attcell.engine.model_folder import save_model
+from attcell.cli.app import main
+from attcell.config.recipe import check_recipe
+from attcell.models.build import build_network
+from attcell.models.folder import save_model
+from attcell.synth.write import write_dataset
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -68,7 +68,7 @@ def model(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def command(arguments: Sequence[str | Path]) -> list[str]:
     """The command line of ``attcell`` in this environment."""
-    return [sys.executable, "-m", "attcell.cli", *map(str, arguments)]
+    return [sys.executable, "-m", "attcell.cli.app", *map(str, arguments)]
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import attcell as library
-from attcell.config import load_recipe
-from attcell.data.synth.truth import read_truth
+from attcell.config.recipe import load_recipe
 from attcell.metrics.recognition import mean_class_accuracy, top_k_accuracy
+from attcell.synth.truth import read_truth
 from tests.damage import damage
 from tests.end_to_end.conftest import Run
 
@@ -212,7 +212,7 @@ class TestTrain:
 HELP = """
 import sys
 sys.argv = ["attcell", "--help"]
-from attcell.cli import main
+from attcell.cli.app import main
 try:
     main()
 except SystemExit:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from attcell import demo
+from attcell.research import demo
 from tests.end_to_end.conftest import Run
 
 STREAMS = ("frame", "flow", "clip")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import attcell as library
-from attcell.data.synth.write import write_dataset
+from attcell.synth.write import write_dataset
 from tests.end_to_end.conftest import Run
 from tests.video.conftest import write_video
 

@@ -13,9 +13,9 @@ import pytest
 import torch
 from PIL import Image
 
-from attcell.config import check_recipe
-from attcell.engine.build import build_network
-from attcell.engine.model_folder import save_model
+from attcell.config.recipe import check_recipe
+from attcell.models.build import build_network
+from attcell.models.folder import save_model
 from attcell.video.flow_files import open_flow
 from tests.end_to_end.conftest import Run, recipe_values
 from tests.moving import moving_frames, write_frames

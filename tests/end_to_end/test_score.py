@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from attcell.data.scores import Scores, read_scores, write_scores
+from attcell.results.scores import Scores, read_scores, write_scores
 from tests.end_to_end.conftest import Run
 
 LABELS = ("kick", "sit", "wave")

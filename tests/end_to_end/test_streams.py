@@ -13,9 +13,9 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from attcell.data.synth.write import write_dataset
-from attcell.engine.model_folder import load_model
+from attcell.models.folder import load_model
 from attcell.nn import LateFusion
+from attcell.synth.write import write_dataset
 from tests.end_to_end.conftest import Run, recipe_values
 
 NONE = {"weights": "none", "conv6_channels": 8}
@@ -127,7 +127,7 @@ def test_a_finished_late_fusion_resumes_to_the_same_model(attcell: Run, make_rec
 def test_streams_trained_alone_are_joined(attcell: Run, make_recipe, video, tmp_path):
     attcell("train", make_recipe("frame"), "--out", "frame")
     attcell("train", make_recipe("flow"), "--out", "flow")
-    joining = [f"model.streams.{name}.begin_with={name}/model" for name in ("frame", "flow")]
+    joining = [f"model.streams.{name}.init_from={name}/model" for name in ("frame", "flow")]
     frozen = [f"model.streams.{name}.train_from=none" for name in ("frame", "flow")]
     both = make_recipe("frame", "flow")
     attcell("train", both, *joining, *frozen, "cache.folder=cache", "cache.positions=1", "--out", "run")
@@ -139,7 +139,7 @@ def test_streams_trained_alone_are_joined(attcell: Run, make_recipe, video, tmp_
         "frame",
         "frame",
     ]
-    refused = attcell("train", both, "model.streams.frame.begin_with=flow/model", "--out", "no", status=1)
+    refused = attcell("train", both, "model.streams.frame.init_from=flow/model", "--out", "no", status=1)
     assert "the model at " in refused.stderr
     assert refused.stderr.endswith(
         "flow/model has no frame stream; give one that has, or weights of a file\n"
@@ -194,7 +194,7 @@ def test_tan_from_stage_to_stage(attcell: Run, make_recipe, few, tmp_path):
     tan = ("train", recipe, "model.kind=tan")
     cnns = [f"model.streams.{name}.weights=cnn/model" for name in ("frame", "flow")]
     attcell(*tan, *cnns, "--out", "tan")
-    attcell(*tan, "model.begin_with=tan/model", "train.epochs=1", "train.iterations=null", "--out", "others")
+    attcell(*tan, "model.init_from=tan/model", "train.epochs=1", "train.iterations=null", "--out", "others")
     done = attcell("test", "others/model", "--segments", "5", "--crops", "10")
     assert "top1 frame" in done.stdout
     assert "top1 flow" in done.stdout
@@ -206,7 +206,7 @@ def test_tan_from_stage_to_stage(attcell: Run, make_recipe, few, tmp_path):
     )
     assert not (tmp_path / "looks").exists()
     attcell("predict", some, "--model", "cnn/model", "--report", "page.html")
-    done = attcell(*tan, "model.begin_with=cnn/model", "--out", "never", status=1)
+    done = attcell(*tan, "model.init_from=cnn/model", "--out", "never", status=1)
     assert "cnn/model is another network: model.kind is cnn there and tan here. Set them" in done.stderr
     assert not (tmp_path / "never").exists()
 

@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from attcell.flow import quantize, tvl1
-from attcell.flow.pyramid import resized
-from attcell.flow.warp import warped
+from attcell.flow._pictures import resized, warped
 from tests.flow.conftest import known_pair
 
 cv2 = pytest.importorskip("cv2")

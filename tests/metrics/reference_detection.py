@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from attcell.records import ActionInstance, Detection
+from attcell.types import ActionInstance, Detection
 
 Interval = tuple[float, float]
 

@@ -15,7 +15,7 @@ from attcell.data.annotations import thumos14
 from attcell.errors import CallError
 from attcell.metrics import detection_map
 from attcell.metrics.detection import PROTOCOLS
-from attcell.records import ActionInstance, Detection
+from attcell.types import ActionInstance, Detection
 from tests.metrics import reference_detection as reference
 
 BARS = (0.1, 0.2, 0.25, 1 / 3, 0.5, 0.7, 1.0)

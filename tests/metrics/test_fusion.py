@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from attcell.metrics.fusion import STEPS
 from attcell.metrics.fusion import fusion_weights as weights_by_truth
-from attcell.metrics.multi_label import mean_average_precision
+from attcell.metrics.recognition import mean_average_precision
 
 LABELS = np.arange(12) % 3
 

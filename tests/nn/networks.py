@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from attcell.nn import STAN, Backbone, LateFusion, Stream
-from attcell.nn.stan import STANOutput
+from attcell.nn.outputs import STANOutput
 
 
 class Passing(nn.Module):

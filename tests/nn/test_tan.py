@@ -11,7 +11,7 @@ from torch import Tensor
 
 from attcell.errors import CallError
 from attcell.nn import TAN, Branch, build_backbone
-from attcell.nn.tan import TANOutput
+from attcell.nn.outputs import TANOutput
 from tests.nn import reference_tan
 from tests.nn.networks import passing_backbone, random_maps, randomised
 

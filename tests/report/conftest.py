@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from attcell.records import Prediction
+from attcell.types import Prediction
 
 
 def _softmax(values: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from attcell.engine.evaluation import Evaluation
-from attcell.records import VideoRecord
+from attcell.config.schema import PublishedSection
+from attcell.inference.evaluate import Evaluation
 from attcell.report.lines import evaluation_lines, prediction_line
-from attcell.sections import PublishedSection
+from attcell.types import VideoRecord
 
 ATTENTION = np.array([0.1, 0.2, 0.6, 0.1])
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attcell.metrics.maps import mean_maps
+from attcell.metrics.localization import mean_maps
 from attcell.report.overlay import (
     OUTSIDE_BRIGHTNESS,
     RAMP,

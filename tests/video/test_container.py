@@ -7,7 +7,7 @@ import multiprocessing
 
 import pytest
 
-from attcell.video.container import opened
+from attcell.video._container import opened
 
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")

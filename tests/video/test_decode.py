@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from attcell.video import passes
+from attcell.video import _passes as passes
 from attcell.video.decode import count_frames, read_frames
 
 FORMATS = [

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from attcell.errors import CallError, VideoError
-from attcell.video.decode import count_frames, promised_frames, read_frames
+from attcell.video._passes import EveryFrame, promised_frames
+from attcell.video.decode import count_frames, read_frames
 from attcell.video.frame_folder import NO_TIMES, is_frame_name
-from attcell.video.passes import EveryFrame
 from tests.moving import noisy_frames, write_frames, write_pictures
 from tests.video.conftest import FRAMES, break_picture
 

@@ -11,9 +11,9 @@ from PIL import Image
 
 from attcell.errors import VideoError
 from attcell.video import frame_folder
-from attcell.video.decode import count_frames, promised_frames, read_frames
+from attcell.video._passes import EveryFrame, promised_frames
+from attcell.video.decode import count_frames, read_frames
 from attcell.video.frame_folder import NO_TIMES
-from attcell.video.passes import EveryFrame
 from tests.video.conftest import FRAMES, break_picture
 
 

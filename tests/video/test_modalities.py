@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attcell.flow import dequantize
-from attcell.video.flow_codes import FlowSpec, source_of
-from attcell.video.modalities import STREAMS, InputSpec, make_canvas, read_moments, window
-from attcell.video.views import Crop, FrameSpec
+from attcell.video.flow_source import FlowSpec, source_of
+from attcell.video.modalities import STREAMS, InputSpec, read_sampled_frames, resize_frames, window
+from attcell.video.transforms import Crop, FrameSpec
 from tests.video.conftest import numbers
 
 SQUARE = FrameSpec(size=16, short_side=24, resize="squash")
@@ -34,15 +34,15 @@ class NumberedFlow:
 
 @given(st.integers(1, 60), st.integers(1, 20), st.data())
 def test_a_window_is_consecutive_and_inside_the_video(num_frames, length, data):
-    instants = np.array(data.draw(st.lists(st.integers(0, num_frames - 1), min_size=1, max_size=4)))
-    around = window(instants, num_frames, length)
-    assert around.shape == (len(instants), length)
+    frame_indices = np.array(data.draw(st.lists(st.integers(0, num_frames - 1), min_size=1, max_size=4)))
+    around = window(frame_indices, num_frames, length)
+    assert around.shape == (len(frame_indices), length)
     assert around.min() >= 0
     assert around.max() < num_frames
     steps = np.diff(around, axis=1)
     if num_frames >= length:
         assert (steps == 1).all()
-        assert ((around[:, 0] <= instants) & (instants <= around[:, -1])).all()
+        assert ((around[:, 0] <= frame_indices) & (frame_indices <= around[:, -1])).all()
     else:
         assert (around[0] == np.minimum(np.arange(length), num_frames - 1)).all()
 
@@ -62,22 +62,24 @@ def test_only_the_frames_that_are_needed_are_kept(make_video):
         ("clip",): [2, 3, 4, 5, 18, 19, 20, 21],
     }
     for streams, expected in by_streams.items():
-        moments, _ = read_moments(path, ALL.only(streams), choose)
-        assert sorted(moments.images) == expected
-        assert numbers([moments.images[index] for index in expected]) == expected
+        sampled_frames, _ = read_sampled_frames(path, ALL.only(streams), choose)
+        assert sorted(sampled_frames.images) == expected
+        assert numbers([sampled_frames.images[index] for index in expected]) == expected
     stored = InputSpec(("flow",), SQUARE, replace(ALL.flow, store=path.parent))
-    assert sorted(read_moments(path, stored, choose)[0].images) == [4, 20], "fields on disk need no frames"
-    everything, _ = read_moments(path, ALL, choose)
+    assert sorted(read_sampled_frames(path, stored, choose)[0].images) == [4, 20], (
+        "fields on disk need no frames"
+    )
+    everything, _ = read_sampled_frames(path, ALL, choose)
     assert sorted(everything.images) == [2, 3, 4, 5, 18, 19, 20, 21]
-    assert everything.instants.tolist() == [4, 20]
+    assert everything.frame_indices.tolist() == [4, 20]
     assert everything.size == (48, 64)
 
 
 def test_each_stream_sees_the_same_instants(make_video):
-    moments, _ = read_moments(make_video("a.mp4", 24), ALL, lambda num: np.array([4, 20, 23]))
+    sampled_frames, _ = read_sampled_frames(make_video("a.mp4", 24), ALL, lambda num: np.array([4, 20, 23]))
     flow = NumberedFlow()
-    canvas = make_canvas(moments, ALL, (24, 24), flow)
-    view = canvas.view(ALL, Crop(3, 5))
+    resized_frames = resize_frames(sampled_frames, ALL, (24, 24), flow)
+    view = resized_frames.view(ALL, Crop(3, 5))
     assert list(view) == list(STREAMS)
     assert all(pictures.dtype == torch.uint8 for pictures in view.values())
     assert view["frame"].shape == (3, 3, 16, 16)
@@ -92,11 +94,14 @@ def test_each_stream_sees_the_same_instants(make_video):
 
 
 def test_a_mirror_turns_pictures_and_negates_the_flow_along_x(make_video):
-    moments, _ = read_moments(make_video("a.mp4", 24), ALL, lambda num: np.array([4, 20]))
-    canvas = make_canvas(moments, ALL, (24, 24), NumberedFlow())
-    canvas.pictures.copy_(torch.randint(0, 256, canvas.pictures.shape))
-    canvas.codes.copy_(torch.randint(1, 256, canvas.codes.shape))
-    plain, mirrored = canvas.view(ALL, Crop(3, 5)), canvas.view(ALL, Crop(3, 5, mirrored=True))
+    sampled_frames, _ = read_sampled_frames(make_video("a.mp4", 24), ALL, lambda num: np.array([4, 20]))
+    resized_frames = resize_frames(sampled_frames, ALL, (24, 24), NumberedFlow())
+    resized_frames.pictures.copy_(torch.randint(0, 256, resized_frames.pictures.shape))
+    resized_frames.codes.copy_(torch.randint(1, 256, resized_frames.codes.shape))
+    plain, mirrored = (
+        resized_frames.view(ALL, Crop(3, 5)),
+        resized_frames.view(ALL, Crop(3, 5, mirrored=True)),
+    )
     assert torch.equal(mirrored["frame"], plain["frame"].flip(-1))
     assert torch.equal(mirrored["clip"], plain["clip"].flip(-1))
     x, y = plain["flow"][:, 0::2].flip(-1), plain["flow"][:, 1::2].flip(-1)
@@ -106,12 +111,12 @@ def test_a_mirror_turns_pictures_and_negates_the_flow_along_x(make_video):
 
 def test_one_field_as_a_picture_has_its_quadratic_mean(make_video):
     spec = replace(ALL, streams=("flow",), flow=replace(ALL.flow, fields=1, form="picture"))
-    moments, _ = read_moments(make_video("a.mp4", 24), spec, lambda num: np.array([4, 20]))
-    canvas = make_canvas(moments, spec, (24, 24), NumberedFlow())
+    sampled_frames, _ = read_sampled_frames(make_video("a.mp4", 24), spec, lambda num: np.array([4, 20]))
+    resized_frames = resize_frames(sampled_frames, spec, (24, 24), NumberedFlow())
     for mirrored in (False, True):
         crop = replace(Crop(3, 5), mirrored=mirrored)
-        found = canvas.view(spec, crop)["flow"]
-        stacked = canvas.view(replace(spec, flow=replace(spec.flow, form="stack")), crop)["flow"]
+        found = resized_frames.view(spec, crop)["flow"]
+        stacked = resized_frames.view(replace(spec, flow=replace(spec.flow, form="stack")), crop)["flow"]
         assert found.shape == (2, 3, 16, 16)
         assert torch.equal(found[:, :2], stacked)
         distances = stacked.double() - 128
@@ -120,8 +125,8 @@ def test_one_field_as_a_picture_has_its_quadratic_mean(make_video):
 
 
 def test_the_mean_flow_is_that_of_the_fields_around_an_instant(make_video):
-    moments, _ = read_moments(make_video("a.mp4", 24), ALL, lambda num: np.array([4]))
-    found = make_canvas(moments, ALL, (24, 24), NumberedFlow()).mean_flow()
+    sampled_frames, _ = read_sampled_frames(make_video("a.mp4", 24), ALL, lambda num: np.array([4]))
+    found = resize_frames(sampled_frames, ALL, (24, 24), NumberedFlow()).mean_flow()
     codes = torch.tensor([[30, 40], [40, 50]], dtype=torch.uint8)
     assert found.shape == (1, 2, 24, 24)
     torch.testing.assert_close(found[0, :, 7, 7], dequantize(codes, 20.0).mean(0))
@@ -130,8 +135,8 @@ def test_the_mean_flow_is_that_of_the_fields_around_an_instant(make_video):
 @pytest.mark.parametrize("num_frames", [1, 2])
 def test_a_video_shorter_than_a_window_stands_still_at_its_end(make_video, num_frames):
     spec = InputSpec(STREAMS, SQUARE, FlowSpec(fields=3), clip_frames=4)
-    moments, _ = read_moments(make_video("a.mp4", num_frames), spec, lambda num: np.array([0]))
-    view = make_canvas(moments, spec, (24, 24), source_of(spec.flow)).view(spec, Crop(0, 0))
+    sampled_frames, _ = read_sampled_frames(make_video("a.mp4", num_frames), spec, lambda num: np.array([0]))
+    view = resize_frames(sampled_frames, spec, (24, 24), source_of(spec.flow)).view(spec, Crop(0, 0))
     assert view["flow"].shape == (1, 6, 16, 16)
     assert (view["flow"][:, -2:] == 128).all()
     assert view["clip"].shape == (1, 3, 4, 16, 16)

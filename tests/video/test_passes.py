@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from attcell.errors import VideoError
+from attcell.video._passes import EveryFrame
 from attcell.video.decode import count_frames, read_frames
-from attcell.video.passes import EveryFrame
 from tests.damage import damage
 
 

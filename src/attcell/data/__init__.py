@@ -1,0 +1,1 @@
+"""What people have on disk: official annotation files, sources of videos, data sets to learn from."""

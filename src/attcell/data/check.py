@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from attcell.data.digests import content_digest
-from attcell.data.sources import Listing, files_under, is_video_name, read_source
+from attcell.data.feature_store import content_digest
+from attcell.data.listing import Listing, is_video_name
+from attcell.data.sources import files_under, read_source
 from attcell.errors import VideoError, first_lines
-from attcell.records import VideoRecord
+from attcell.types import VideoRecord
 from attcell.video.decode import count_frames
 from attcell.video.frame_folder import holds_frames, open_frames
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from attcell.data.annotations.records import AnnotatedVideo, Annotation
+from attcell.data.annotations.reading import AnnotatedVideo, Annotation
 from attcell.data.check import CheckedVideo, check_records, section
 from attcell.data.known_sets import KNOWN_SETS, read_known_set
-from attcell.data.on_disk import find_videos
+from attcell.data.sources import find_videos
 from attcell.errors import CallError
-from attcell.records import VideoRecord
+from attcell.types import VideoRecord
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class SetReport:
         root: below which videos were looked for.
         labels: the A classes.
         counts: by split and part.
-        num_by_class: how many videos of each class the official files name, in all parts together.
-        there_by_class: how many of them are there.
+        num_per_class: how many videos of each class the official files name, in all parts together.
+        found_per_class: how many of them are there.
         videos: every video that is there, decoded; without decoding, none.
         missing: ids of videos that are not there.
         ambiguous: id → the places that its name could stand for; it is missing too.
@@ -51,8 +51,8 @@ class SetReport:
     root: str
     labels: tuple[str, ...]
     counts: tuple[PartCount, ...]
-    num_by_class: tuple[int, ...]
-    there_by_class: tuple[int, ...]
+    num_per_class: tuple[int, ...]
+    found_per_class: tuple[int, ...]
     videos: tuple[CheckedVideo, ...]
     missing: tuple[str, ...]
     ambiguous: dict[str, tuple[str, ...]]
@@ -77,7 +77,7 @@ class SetReport:
             "classes": [
                 {"label": label, "videos": named, "there": there}
                 for label, named, there in zip(
-                    self.labels, self.num_by_class, self.there_by_class, strict=True
+                    self.labels, self.num_per_class, self.found_per_class, strict=True
                 )
             ],
             "missing": list(self.missing),
@@ -94,16 +94,19 @@ class SetReport:
     def lines(self) -> list[str]:
         """A summary in plain text."""
         width = max(len(label) for label in self.labels)
-        by_class = zip(self.labels, self.num_by_class, self.there_by_class, strict=True)
+        per_class = zip(self.labels, self.num_per_class, self.found_per_class, strict=True)
         unreadable = [video.error for video in self.videos if not video.is_read]
         damaged = [f"{video.id}: {'; '.join(video.notes)}" for video in self.videos if video.is_damaged]
         return [
-            f"{self.name} below {self.root}: {sum(self.num_by_class)} labels of {len(self.labels)} classes",
+            f"{self.name} below {self.root}: {sum(self.num_per_class)} labels of {len(self.labels)} classes",
             *(
                 f"  split {of.split} {of.part:10} {of.videos:7d} videos, {of.there:7d} there"
                 for of in self.counts
             ),
-            *(f"  {label:<{width}}  {named:6d} videos, {there:6d} there" for label, named, there in by_class),
+            *(
+                f"  {label:<{width}}  {named:6d} videos, {there:6d} there"
+                for label, named, there in per_class
+            ),
             *section("missing", list(self.missing)),
             *section("unreadable", unreadable),
             *section("damaged", damaged),
@@ -161,8 +164,8 @@ def check_set(
         str(root),
         labels,
         tuple(_counts(splits, found.paths)),
-        _by_class(named.values(), len(labels)),
-        _by_class((named[id] for id in found.paths), len(labels)),
+        _per_class(named.values(), len(labels)),
+        _per_class((named[id] for id in found.paths), len(labels)),
         videos,
         found.missing,
         {id: tuple(map(str, alike)) for id, alike in found.ambiguous.items()},
@@ -199,6 +202,6 @@ def _counts(splits: dict[int, Annotation], paths: dict[str, Path]) -> Iterable[P
             yield PartCount(split, part, len(videos), sum(video.id in paths for video in videos))
 
 
-def _by_class(videos: Iterable[AnnotatedVideo], num_classes: int) -> tuple[int, ...]:
+def _per_class(videos: Iterable[AnnotatedVideo], num_classes: int) -> tuple[int, ...]:
     count = Counter(label for video in videos for label in video.labels)
     return tuple(count[label] for label in range(num_classes))

@@ -7,23 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from attcell._log import logger
 from attcell.data.annotations import (
     activitynet,
     ccv,
+    filmed_sets,
     hmdb51,
     kinetics,
     sports1m,
     thumos14_recognition,
     ucf101,
-    ut_interaction,
-    weizmann,
 )
-from attcell.data.annotations.records import AnnotatedVideo, Annotation
+from attcell.data.annotations.reading import AnnotatedVideo, Annotation
 from attcell.data.listing import Listing
-from attcell.data.on_disk import find_videos
+from attcell.data.sources import find_videos
 from attcell.errors import CallError, DataError
-from attcell.progress import say
-from attcell.records import VideoRecord
+from attcell.types import VideoRecord
 
 
 @dataclass(frozen=True)
@@ -82,8 +81,8 @@ KNOWN_SETS: dict[str, KnownSet] = {
     "sports1m": KnownSet(_one_split(sports1m.read)),
     "kinetics": KnownSet(_one_split(kinetics.read), testing="validation"),
     "activitynet": KnownSet(_one_split(_activitynet), training=("training",), testing="validation"),
-    "weizmann": KnownSet(weizmann.read, splits=9),
-    "ut_interaction": KnownSet(ut_interaction.read, splits=10),
+    "weizmann": KnownSet(filmed_sets.read_weizmann, splits=9),
+    "ut_interaction": KnownSet(filmed_sets.read_ut_interaction, splits=10),
 }
 
 
@@ -150,7 +149,7 @@ def set_listing(
     if not videos:
         raise DataError(f"{name}: the official files name no videos of {' and '.join(wanted)}")
     for note in annotation.notes:
-        say(f"{name}: {note}")
+        logger.info(f"{name}: {note}")
     found = find_videos(root, [video.id for video in videos])
     for video, alike in found.ambiguous.items():
         raise DataError(
@@ -159,7 +158,9 @@ def set_listing(
         )
     num_left_out = len(found.missing) if leave_out_missing else 0
     if leave_out_missing and found.missing:
-        say(f"{name}: {len(found.missing)} of {len(videos)} {part} videos are not below {root}, and left out")
+        logger.info(
+            f"{name}: {len(found.missing)} of {len(videos)} {part} videos are not below {root}, and left out"
+        )
         videos = [video for video in videos if video.id in found.paths]
     records = [_record(video, found.paths.get(video.id, root / video.id)) for video in videos]
     multi_label = annotation.multi_label

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
+from typing import NamedTuple
 
-from attcell.records import VideoRecord
+from attcell.errors import DataError, VideoError
+from attcell.types import VideoRecord
+from attcell.video.frame_folder import open_frames
 
 # fmt: off
 VIDEO_SUFFIXES = frozenset({
@@ -47,3 +51,200 @@ def shortened(items: Sequence[str], separator: str) -> str:
     """The first items in one text, and how many more there are."""
     more = f"{separator}and {len(items) - _NUM_SHOWN} more" if len(items) > _NUM_SHOWN else ""
     return separator.join(items[:_NUM_SHOWN]) + more
+
+
+# List files: a line for each video, its path and then whole numbers.
+#
+# ========================  ============================================================================
+# ``some/video.mp4 1``      a video file and its label
+# ``some/video.mp4 1 3``    a video file and several labels
+# ``some/dir 163 1``        a folder of frames: how many frames it has, and its label, or several
+# ``some/dir 12 163 3``     a part of a folder of frames: how many are before it, how many it has, its
+# labels
+# ========================  ============================================================================
+#
+# Labels count from 0. Paths may hold spaces, and words that are numbers: where a line can be read in more
+# than
+# one way, the longest path counts at which there is a file, or a folder and a number of frames. Where
+# there is
+# nothing, a path ends with a known suffix of videos. The first number of a folder's line is the number of
+# its
+# frames if it has as many, else the number of frames before the part; one list has only one of the two,
+# so that
+# a wrong number of frames does not pass for the other. Blank lines are ignored; ``#`` begins no comment,
+# for a
+# path may begin with it.
+
+_EXPECTED = "'path label', or 'folder frames label' for a folder of frames, with labels from 0"
+
+
+def read_list(source: Path, root: Path, labels: Sequence[str] | None) -> Listing:
+    """Read a list file whose paths start from ``root``.
+
+    Raises:
+        DataError: an empty list, or bad lines, each with its number.
+    """
+    names = _names_beside(source) if labels is None else tuple(labels)
+    records: list[VideoRecord] = []
+    problems: list[str] = []
+    first_line: dict[str, int] = {}
+    forms: dict[_Form, int] = {}
+    for number, line in enumerate(_text_lines(source), start=1):
+        if not line.strip():
+            continue
+        try:
+            record, form = _record(line, root, names)
+            if record.id in first_line:
+                raise _BadLine(f"this video is on line {first_line[record.id]} already")
+            if form is not None:
+                forms.setdefault(form, number)
+                _refuse_other_form(form, forms)
+        except _BadLine as problem:
+            problems.append(f"{source}:{number}: {problem}: {line.strip()!r}")
+            continue
+        first_line[record.id] = number
+        records.append(record)
+    if problems:
+        count = f"{len(problems)} bad line{'s' if len(problems) > 1 else ''}"
+        raise DataError(f"{source}: {count}; expected {_EXPECTED}:\n" + shortened(problems, "\n"))
+    if not records:
+        raise DataError(f"{source}: the list is empty; expected a line for each video: {_EXPECTED}")
+    if names is None:
+        names = tuple(str(label) for label in range(max(max(record.labels) for record in records) + 1))
+    return Listing(tuple(records), names, multi_label=any(len(record.labels) > 1 for record in records))
+
+
+class _BadLine(Exception):
+    """What is wrong with a line."""
+
+
+class _Form(Enum):
+    """What the numbers of a folder's line are."""
+
+    whole = "'folder frames labels'"
+    part = "'folder frames-before frames labels'"
+
+
+class _Reading(NamedTuple):
+    """A way to read a line: a path, and the numbers behind it."""
+
+    name: str
+    numbers: tuple[int, ...]
+
+
+def _record(line: str, root: Path, names: Sequence[str] | None) -> tuple[VideoRecord, _Form | None]:
+    """The record of a line, and its form if it is a folder's."""
+    name, numbers = _fitting(_readings(line), root)
+    path = root / name
+    form, frames = None, None
+    if len(numbers) > 1 and path.is_dir():
+        form, frames, numbers = _frames_and_labels(path, numbers)
+    twice = [label for label in numbers if numbers.count(label) > 1]
+    if twice:
+        raise _BadLine(f"label {twice[0]} is there twice")
+    if names is not None and max(numbers) >= len(names):
+        raise _BadLine(
+            f"label {max(numbers)} is too high, {len(names)} classes count from 0 to {len(names) - 1}"
+        )
+    record = VideoRecord(name, path, tuple(sorted(numbers)))
+    return (record if frames is None else record.part(frames)), form
+
+
+def _refuse_other_form(form: _Form, forms: dict[_Form, int]) -> None:
+    """``forms`` holds the first line of each."""
+    for other, line in forms.items():
+        if other != form:
+            raise _BadLine(
+                f"line {line} is {other.value}, and this one would be {form.value}; "
+                "is a number of frames wrong?"
+            )
+
+
+def _readings(line: str) -> list[_Reading]:
+    """All ways to part a line into a path and at least one number, the longest path first."""
+    rest, found = line.strip(), list[_Reading]()
+    numbers: tuple[int, ...] = ()
+    while len(parts := rest.rsplit(maxsplit=1)) == 2 and parts[1].isascii() and parts[1].isdigit():
+        rest, numbers = parts[0], (int(parts[1]), *numbers)
+        found.append(_Reading(Path(rest.replace("\\", "/")).as_posix(), numbers))
+    if len(line.split()) < 2:
+        raise _BadLine("a path and a label are needed")
+    if not found:
+        raise _BadLine(f"the label {line.rsplit(maxsplit=1)[-1]!r} is not a whole number from 0")
+    return found
+
+
+def _fitting(readings: list[_Reading], root: Path) -> _Reading:
+    """The reading that fits what is on disk, or else a video's suffix."""
+    videos = [reading for reading in readings if is_video_name(Path(reading.name))]
+    if len(readings) == 1 and videos:
+        return videos[0]  # the disk is not asked: it may be slow, and a list long
+    for name, numbers in readings:
+        path = root / name
+        if path.is_file() or (len(numbers) > 1 and path.is_dir()):
+            return _Reading(name, numbers)
+    if videos:
+        return videos[0]
+    longest = root / readings[0].name
+    if longest.is_dir():
+        raise _BadLine(f"{longest} is a folder: how many frames it has is needed before the label")
+    tried = " nor ".join(str(root / reading.name) for reading in readings)
+    raise _BadLine(f"there is no {tried}, and no path that ends as a video does")
+
+
+def _frames_and_labels(
+    folder: Path, numbers: tuple[int, ...]
+) -> tuple[_Form | None, range | None, tuple[int, ...]]:
+    """What a line's numbers are, which frames of the folder they mean, None for all, and the labels."""
+    try:
+        num_frames = len(open_frames(folder).names)
+    except VideoError as error:
+        if len(numbers) == 2:
+            return None, None, numbers[1:]  # it is named when it is opened
+        raise _BadLine(str(error)) from error
+    if numbers[0] == num_frames:
+        return _Form.whole, None, numbers[1:]
+    if len(numbers) == 2:
+        raise _BadLine(f"the line says {numbers[0]} frames, and the folder has {num_frames}")
+    first, count, *labels = numbers
+    if count < 1 or first + count > num_frames:
+        raise _BadLine(
+            f"the folder has {num_frames} frames; that is neither {first}, nor are there {count} of them "
+            f"behind the first {first}"
+        )
+    return _Form.part, None if count == num_frames else range(first, first + count), tuple(labels)
+
+
+def _names_beside(source: Path) -> tuple[str, ...] | None:
+    """Class names from labels.txt or classInd.txt in the list's folder, if there is one."""
+    for file in (source.with_name("labels.txt"), source.with_name("classInd.txt")):
+        if file.is_file() and file != source:
+            lines = [line.strip() for line in _text_lines(file)]
+            names = [line for line in lines if line]
+            if file.name == "classInd.txt":
+                names = _numbered_names(file, names)
+            if len(set(names)) < len(names) or not names:
+                raise DataError(f"{file}: class names must be there, and each only once")
+            return tuple(names)
+    return None
+
+
+def _numbered_names(file: Path, lines: list[str]) -> list[str]:
+    """``1 Name`` lines, numbered from 1 without a gap -> names."""
+    names = []
+    for number, line in enumerate(lines, start=1):
+        word, _, name = line.partition(" ")
+        if word != str(number) or not name.strip():
+            raise DataError(f"{file}: line {line!r}; expected '{number} Name', numbered from 1 without gaps")
+        names.append(name.strip())
+    return names
+
+
+def _text_lines(file: Path) -> list[str]:
+    try:
+        return file.read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError:
+        raise DataError(
+            f"{file}: not a text file in UTF-8; a list file has a line 'path label' for each video. "
+            "To use one video, put it in a folder named after its class."
+        ) from None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from jaxtyping import Bool, Float
 
-from attcell.metrics.multi_label import mean_average_precision
+from attcell.metrics.recognition import mean_average_precision
 
 STEPS = 20  # the weights are multiples of a twentieth
 

@@ -1,14 +1,30 @@
 """Networks: tensors in, tensors out."""
 
-from attcell.nn.attention import AttCell, UniformAttention, attended_sum
-from attcell.nn.backbones import Backbone, build_backbone
-from attcell.nn.branch import Branch
-from attcell.nn.branch_network import BranchesOutput, BranchNetwork
-from attcell.nn.fusion import LateFusion, LateOutput
-from attcell.nn.networks import Network, Output
-from attcell.nn.pooled import Pooled, PooledOutput, PooledStream
-from attcell.nn.poolings import FC6, VLAD, Average, Flat, Pooling, PoolingKind, build_pooling
+from attcell.nn.attention import AttCell, SharingGate, UniformAttention, attended_sum
+from attcell.nn.backbones.registry import Backbone, build_backbone
+from attcell.nn.late_fusion import LateFusion
+from attcell.nn.outputs import (
+    BranchesOutput,
+    LateOutput,
+    Output,
+    PooledOutput,
+    STANOutput,
+    SVMOutput,
+    TANOutput,
+)
+from attcell.nn.pooled import (
+    FC6,
+    VLAD,
+    Average,
+    Flat,
+    Pooled,
+    PooledStream,
+    Pooling,
+    PoolingKind,
+    build_pooling,
+)
 from attcell.nn.rivals import (
+    BranchNetwork,
     branch_selection,
     cnn,
     fc_fusion,
@@ -17,10 +33,10 @@ from attcell.nn.rivals import (
     spatial_attention,
     two_stream,
 )
-from attcell.nn.stan import STAN, STANOutput
+from attcell.nn.stan import STAN
 from attcell.nn.streams import Normalise, Stream
-from attcell.nn.svm import LinearSVM, SVMNetwork, SVMOutput
-from attcell.nn.tan import TAN, SharingGate, TANOutput
+from attcell.nn.svm import LinearSVM, Network, SVMNetwork
+from attcell.nn.tan import TAN, Branch
 
 __all__ = [
     "FC6",

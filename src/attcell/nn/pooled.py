@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from attcell.nn.backbones import Backbone
-from attcell.nn.poolings import Pooling
+from attcell.errors import CallError
+from attcell.nn.backbones.registry import Backbone
+from attcell.nn.outputs import PooledOutput
 from attcell.nn.streams import Normalise, maps_of_segments
 
 
@@ -57,34 +59,6 @@ class PooledStream(nn.Module):
         return self.represent(self.feature_maps(pictures))
 
 
-@dataclass(frozen=True)
-class PooledOutput:
-    """What pooling says of videos: a vector each, and no attention.
-
-    Attributes:
-        video: the streams' representations side by side.
-        num_segments: T.
-    """
-
-    video: Float[Tensor, "B D"]
-    num_segments: int
-
-    @property
-    def spatial_attention(self) -> dict[str, Float[Tensor, "B T K K"]]:
-        """Empty: no attention over regions."""
-        return {}
-
-    @property
-    def temporal_scores(self) -> Float[Tensor, "B T"]:
-        """Zeros: no attention over segments."""
-        return self.video.new_zeros(len(self.video), self.num_segments)
-
-    @property
-    def temporal_attention(self) -> Float[Tensor, "B T"]:
-        """1/T: no attention over segments."""
-        return self.temporal_scores.softmax(dim=-1)
-
-
 class Pooled(nn.Module):
     """The streams' representations side by side; :class:`attcell.nn.svm.SVMNetwork` makes classes of them.
 
@@ -122,3 +96,239 @@ class Pooled(nn.Module):
     def forward(self, pictures: Mapping[str, Shaped[Tensor, "B T ..."]]) -> PooledOutput:
         """Stream → (B, T, C, H, W) pictures or (B, T, C, L, H, W) clips, to the representations."""
         return self.attend(self.feature_maps(pictures))
+
+
+# Four ways from a video's feature maps to one vector (STAN, Section V-B).
+#
+# A pooling takes maps (B, T, F, K, K) of T segments and gives (B, ``dim``).
+
+PoolingKind = Literal["fc6", "flat", "average", "vlad"]
+
+
+class Average(nn.Module):
+    """pool5_512+ave: the mean over regions and segments."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.dim = channels
+
+    def forward(self, maps: Float[Tensor, "B T F K K"]) -> Float[Tensor, "B dim"]:
+        return maps.mean(dim=(1, 3, 4))
+
+
+class Flat(nn.Module):
+    """pool5_25088: each segment's map as one long vector, averaged over segments.
+
+    Args:
+        channels: F.
+        side: K; the vector has F·K² numbers.
+    """
+
+    def __init__(self, channels: int, side: int) -> None:
+        super().__init__()
+        self.side = side
+        self.dim = channels * side**2
+
+    def forward(self, maps: Float[Tensor, "B T F K K"]) -> Float[Tensor, "B dim"]:
+        """Average the maps.
+
+        Raises:
+            CallError: maps of another side.
+        """
+        _refuse_other_side("flat", self.side, maps)
+        return maps.mean(dim=1).flatten(1)
+
+
+class FC6(nn.Module):
+    """fc6: the first fully connected layer on each segment's map, its ReLU, averaged over segments.
+
+    *Reading*, for SqueezeNet has no such layer: what follows its last map is a 1×1 convolution to ImageNet's
+    1,000 classes. It is taken with its ReLU and averaged over the regions too.
+
+    Args:
+        name: whose layer it is, for messages.
+        layer: the layer; its weights are random until they are loaded.
+        side: the K that a fully connected layer is made for; None for a convolution.
+        published: the layer's name in the published files.
+    """
+
+    def __init__(self, name: str, layer: nn.Linear | nn.Conv2d, side: int | None, published: str) -> None:
+        super().__init__()
+        self.name = name
+        self.layer = layer
+        self.side = side
+        self.published = published
+        self.dim = layer.out_features if isinstance(layer, nn.Linear) else layer.out_channels
+
+    def forward(self, maps: Float[Tensor, "B T F K K"]) -> Float[Tensor, "B dim"]:
+        """Run the layer on each map, and average.
+
+        Raises:
+            CallError: maps of another side than the fully connected layer's.
+        """
+        if self.side is not None:
+            _refuse_other_side(f"fc6 of {self.name}", self.side, maps)
+            return self.layer(maps.flatten(2)).relu().mean(dim=1)  # (F, K, K) in this order, as published
+        values = self.layer(maps.flatten(0, 1)).relu().mean(dim=(-2, -1))
+        return values.unflatten(0, maps.shape[:2]).mean(dim=1)
+
+
+class VLAD(nn.Module):
+    """pool5_512+VLAD: what the local descriptors of all regions and segments lack to their nearest centre.
+
+    They are brought to fewer dimensions by a PCA; each centre then gets the sum of (descriptor − centre) over
+    the descriptors that it is nearest to.
+
+    *Reading*: the signed square root of the sums, the whole then scaled to length 1; the PCA does not whiten.
+
+    Args:
+        channels: F.
+        dims: what the PCA leaves of them (the paper's 256).
+        centres: of k-means (the paper's 128).
+    """
+
+    mean: Tensor
+    components: Tensor
+    centres: Tensor
+
+    def __init__(self, channels: int, dims: int = 256, centres: int = 128) -> None:
+        super().__init__()
+        self.dim = dims * centres
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("components", torch.zeros(dims, channels))
+        self.register_buffer("centres", torch.zeros(centres, dims))
+
+    def fit(
+        self,
+        mean: Float[Tensor, " F"],
+        components: Float[Tensor, "dims F"],
+        centres: Float[Tensor, "centres dims"],
+    ) -> None:
+        """Set the PCA's mean and components, and the centres in its dimensions.
+
+        Raises:
+            CallError: they are of other sizes.
+        """
+        given = {"mean": mean, "components": components, "centres": centres}
+        for name, value in given.items():
+            wanted = tuple(getattr(self, name).shape)
+            if tuple(value.shape) != wanted:
+                raise CallError(f"{name} of VLAD is {tuple(value.shape)}; this one takes {wanted}")
+        for name, value in given.items():
+            getattr(self, name).copy_(value)
+
+    def forward(self, maps: Float[Tensor, "B T F K K"]) -> Float[Tensor, "B dim"]:
+        """Encode each video.
+
+        Raises:
+            CallError: nothing was fitted or loaded.
+        """
+        if not self.components.any():
+            raise CallError("VLAD has no components and centres; fit it to training descriptors first")
+        rows = maps.flatten(3).transpose(2, 3).flatten(1, 2)  # (B, T·K², F)
+        local = (rows - self.mean) @ self.components.T
+        # ‖y − c‖² without ‖y‖², which is the same for all centres
+        distances = self.centres.square().sum(dim=1) - 2 * local @ self.centres.T
+        nearest = F.one_hot(distances.argmin(dim=-1), len(self.centres)).to(local)
+        sums = nearest.transpose(1, 2) @ local - nearest.sum(dim=1)[..., None] * self.centres
+        roots = sums.sign() * sums.abs().sqrt()
+        return F.normalize(roots.flatten(1), dim=-1)
+
+
+Pooling = FC6 | Flat | Average | VLAD
+
+
+@dataclass(frozen=True)
+class _Published:
+    """A backbone's fc6: its name in the files, and what it looks at."""
+
+    layer: str
+    taps: tuple[str, ...]
+    dim: int
+    side: int | None = None  # K of a fully connected layer's maps
+    pictures: int = 0  # the side of the pictures that give such maps
+
+
+_FC6 = {
+    "vgg16": _Published("classifier.0", ("pool5",), 4096, 7, 224),
+    "c3d": _Published("fc6", ("pool5",), 4096, 4, 112),
+    "squeezenet": _Published("classifier.1", ("fire9_pool", "fire9"), 1000),
+}
+
+
+def build_pooling(
+    kind: PoolingKind, backbone: Backbone, side: int, *, frames: int = 16, dims: int = 256, centres: int = 128
+) -> Pooling:
+    """Build a pooling for what a backbone gives; fc6 has random weights, VLAD is not fitted.
+
+    Args:
+        kind: ``fc6``, ``flat``, ``average`` or ``vlad``.
+        backbone: whose maps are pooled.
+        side: of its pictures, in pixels.
+        frames: of its clips; of no account for pictures.
+        dims: what VLAD's PCA leaves of the channels.
+        centres: of VLAD's k-means.
+
+    Raises:
+        CallError: fc6 of a backbone that has none, or on pictures of a size that it is not made for; more
+            ``dims`` than channels; or another kind.
+    """
+    channels = backbone.out_channels
+    if kind == "average":
+        return Average(channels)
+    if kind == "flat":
+        return Flat(channels, side_of_maps(backbone, side, frames))
+    if kind == "fc6":
+        return _build_fc6(backbone, side, frames)
+    if kind != "vlad":
+        raise CallError(f"unknown pooling {kind!r}; allowed: fc6, flat, average, vlad")
+    if not 1 <= dims <= channels or centres < 1:
+        raise CallError(
+            f"VLAD with {dims} dimensions and {centres} centres; give 1 to {channels} dimensions (the "
+            f"channels of {backbone.name}) and at least 1 centre"
+        )
+    return VLAD(channels, dims, centres)
+
+
+def side_of_maps(backbone: Backbone, side: int, frames: int = 16) -> int:
+    """K of the maps that a backbone gives of pictures, or clips of so many frames, with this side in pixels.
+
+    Only shapes are computed, so this costs next to nothing.
+    """
+    length = (frames,) if backbone.takes == "clip" else ()
+    pictures = torch.empty(1, backbone.in_channels, *length, side, side, device="meta")
+    tensors = dict([*backbone.named_parameters(), *backbone.named_buffers()])
+    shapes = {key: value.to("meta") for key, value in tensors.items()}
+    maps: Tensor = torch.func.functional_call(backbone, shapes, (pictures,))
+    return maps.shape[-1]
+
+
+def _build_fc6(backbone: Backbone, side: int, frames: int) -> FC6:
+    published = _FC6.get(backbone.name)
+    if published is None or backbone.tap not in published.taps:
+        having = "; ".join(f"{name} at {' or '.join(of.taps)}" for name, of in _FC6.items())
+        raise CallError(
+            f"backbone {backbone.name} at {backbone.tap} has no fc6; those that have one are {having}. Take "
+            "one of these, or the pooling flat, average or vlad"
+        )
+    name, channels = backbone.name, backbone.out_channels
+    if published.side is None:
+        return FC6(name, nn.Conv2d(channels, published.dim, kernel_size=1), None, published.layer)
+    found = side_of_maps(backbone, side, frames)
+    if found != published.side:
+        raise CallError(
+            f"fc6 of {name} looks at {published.side}×{published.side} regions, as pictures of "
+            f"{published.pictures}² give, and pictures of {side}² give {found}×{found}; take "
+            f"{published.pictures}² for this stream, or the pooling flat, average or vlad"
+        )
+    layer = nn.Linear(channels * found**2, published.dim)
+    return FC6(name, layer, found, published.layer)
+
+
+def _refuse_other_side(name: str, side: int, maps: Float[Tensor, "B T F K K"]) -> None:
+    found = maps.shape[-1]
+    if found != side:
+        raise CallError(
+            f"{name} was made for maps of {side}×{side} regions, and these have {found}×{found}; give "
+            "pictures of the same size"
+        )

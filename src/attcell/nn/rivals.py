@@ -6,14 +6,17 @@ TAN's rivals are our *readings*, for the paper's appendix is lost.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, cast
 
-from attcell.nn.attention import UniformAttention
-from attcell.nn.branch import Branch
-from attcell.nn.branch_network import BranchNetwork
-from attcell.nn.joining import Averaging, BranchSelection, FCFusion
-from attcell.nn.regions import RegionAttention
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+
+from attcell.nn.attention import RegionGate, UniformAttention, attended_sum
+from attcell.nn.outputs import BranchesOutput, Joined
 from attcell.nn.stan import STAN
 from attcell.nn.streams import Stream
+from attcell.nn.tan import Branch, refuse_unequal_steps
 
 
 def san(streams: Mapping[str, Stream], num_classes: int, *, dropout: float = 0.5) -> STAN:
@@ -76,3 +79,190 @@ def soft_attention(
 
 def _sizes(branches: Mapping[str, Branch]) -> dict[str, int]:
     return {name: branch.hidden for name, branch in branches.items()}
+
+
+# How TAN's rivals join what their branches remember. Each is our *reading*: the paper's appendix is lost.
+#
+# A head takes branch → outputs (B, T, H) of its recurrent layers and gives the class scores of every step.
+
+
+class Averaging(nn.Module):
+    """A classifier for each branch; their softmaxes are averaged. The two-stream network."""
+
+    def __init__(self, sizes: Mapping[str, int], num_classes: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.classifiers = nn.ModuleDict({name: nn.Linear(size, num_classes) for name, size in sizes.items()})
+
+    def forward(self, outputs: Mapping[str, Float[Tensor, "B T H"]]) -> Joined:
+        return Joined({name: self.classifiers[name](self.dropout(out)) for name, out in outputs.items()})
+
+
+class FCFusion(nn.Module):
+    """*Reading*: the branches' outputs side by side, one fully connected layer with a ReLU, one classifier.
+
+    A branch alone is the same layers with the other's outputs at zero.
+    """
+
+    def __init__(self, sizes: Mapping[str, int], num_classes: int, dropout: float) -> None:
+        super().__init__()
+        self.joint = nn.Linear(sum(sizes.values()), max(sizes.values()))
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(max(sizes.values()), num_classes)
+
+    def forward(self, outputs: Mapping[str, Float[Tensor, "B T H"]]) -> Joined:
+        alone = {
+            name: self._classes([out if other == name else 0 * out for other, out in outputs.items()])
+            for name in outputs
+        }
+        return Joined(alone, together=self._classes(list(outputs.values())))
+
+    def _classes(self, outputs: list[Float[Tensor, "B T _"]]) -> Float[Tensor, "B T A"]:
+        joint = torch.relu(self.joint(torch.cat(outputs, dim=-1)))
+        return self.classifier(self.dropout(joint))
+
+
+class BranchSelection(nn.Module):
+    """*Reading*: a gate, a softmax over the branches from both outputs, and one classifier on their sum.
+
+    A branch alone is the classifier on its own outputs. BS + L2 is the same with a penalty on the gate's raw
+    scores in the loss (``train.gate_penalty``).
+    """
+
+    def __init__(self, sizes: Mapping[str, int], num_classes: int, dropout: float) -> None:
+        super().__init__()
+        size = max(sizes.values())
+        self.gate = nn.Linear(sum(sizes.values()), len(sizes))
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(size, num_classes)
+
+    def forward(self, outputs: Mapping[str, Float[Tensor, "B T H"]]) -> Joined:
+        scores = self.gate(torch.cat(list(outputs.values()), dim=-1))
+        chosen = torch.einsum("btm,mbth->bth", scores.softmax(dim=-1), torch.stack(list(outputs.values())))
+        alone = {name: self.classifier(self.dropout(out)) for name, out in outputs.items()}
+        return Joined(alone, together=self.classifier(self.dropout(chosen)), selection=scores)
+
+
+# Attention over the regions of each step, asked for by what a branch remembers of the steps before it.
+
+Memory = dict[str, tuple[Tensor, Tensor, Any]]  # branch → output, state, and what its next step needs
+
+
+class RegionAttention(nn.Module):
+    """Runs the branches step by step; a step sees the sum of its regions, weighted for the branch that asks.
+
+    Args:
+        branches: their sizes are read; the branches themselves stay the network's.
+        asks: branch → the branch whose memory of the step before asks where to look in it.
+
+    At the first step this memory is zero.
+    """
+
+    def __init__(self, branches: Mapping[str, Branch], asks: Mapping[str, str]) -> None:
+        super().__init__()
+        self.asks = dict(asks)
+        self.gates = nn.ModuleDict(
+            {
+                name: RegionGate(branch.backbone.out_channels, branches[asks[name]].hidden)
+                for name, branch in branches.items()
+            }
+        )
+
+    def forward(
+        self, branches: Mapping[str, Branch], maps: Mapping[str, Float[Tensor, "B T F _ _"]]
+    ) -> tuple[dict[str, Float[Tensor, "B T H"]], dict[str, Float[Tensor, "B T _ _"]]]:
+        """Each branch's outputs, and its attention over the regions of every step."""
+        standardised = {name: branch.standardise(maps[name]) for name, branch in branches.items()}
+        rows = {name: of.flatten(3).transpose(2, 3) for name, of in standardised.items()}  # (B, T, K², F)
+        memory = {name: _nothing(branch, rows[name]) for name, branch in branches.items()}
+        outputs: dict[str, list[Tensor]] = {name: [] for name in branches}
+        attention: dict[str, list[Tensor]] = {name: [] for name in branches}
+        for step in range(next(iter(rows.values())).shape[1]):
+            memory = self._step(branches, {name: of[:, step] for name, of in rows.items()}, memory, attention)
+            for name in branches:
+                outputs[name].append(memory[name][0])
+        return (
+            {name: torch.stack(of, dim=1) for name, of in outputs.items()},
+            {
+                name: torch.stack(of, dim=1).unflatten(-1, maps[name].shape[-2:])
+                for name, of in attention.items()
+            },
+        )
+
+    def _step(
+        self,
+        branches: Mapping[str, Branch],
+        rows: Mapping[str, Float[Tensor, "B N F"]],
+        memory: Memory,
+        attention: dict[str, list[Tensor]],
+    ) -> Memory:
+        """All branches one step on; what they looked at is added to ``attention``."""
+        following: Memory = {}
+        for name, branch in branches.items():
+            output, state, _ = memory[self.asks[name]]
+            weights = self.gates[name](rows[name], output, state)
+            attention[name].append(weights)
+            following[name] = branch.step(attended_sum(weights, rows[name]), memory[name][2])
+        return following
+
+
+def _nothing(branch: Branch, rows: Float[Tensor, "B T N F"]) -> tuple[Tensor, Tensor, None]:
+    """What a branch remembers before the first step."""
+    zeros = rows.new_zeros(len(rows), branch.hidden)
+    return zeros, zeros, None
+
+
+# Branches without sharing gates: the frame of TAN's rivals and of the CNN that its training begins with.
+
+
+class BranchNetwork(nn.Module):
+    """Branches, what joins them, and where they look. :mod:`attcell.nn.rivals` puts them together.
+
+    Args:
+        branches: modality → its CNN and recurrent layers.
+        head: branch → outputs (B, T, H), to :class:`~attcell.nn.outputs.Joined`.
+        regions: attention over the regions of each step; by default they are averaged.
+        last_step_only: at test the last step alone counts.
+    """
+
+    def __init__(
+        self,
+        branches: Mapping[str, Branch],
+        head: nn.Module,
+        *,
+        regions: RegionAttention | None = None,
+        last_step_only: bool = True,
+    ) -> None:
+        super().__init__()
+        self.branches = nn.ModuleDict(branches)
+        self.head = head
+        self.regions = regions
+        self.last_step_only = last_step_only
+
+    def stream(self, name: str) -> Branch:
+        """The branch of a modality."""
+        return cast(Branch, self.branches[name])
+
+    def feature_maps(
+        self, pictures: Mapping[str, Shaped[Tensor, "B T ..."]]
+    ) -> dict[str, Float[Tensor, "B T F _ _"]]:
+        """Each branch's CNN on its own input: the part that can be computed once and kept."""
+        return {name: self.stream(name).feature_maps(pictures[name]) for name in self.branches}
+
+    def attend(self, maps: Mapping[str, Float[Tensor, "B T F _ _"]]) -> BranchesOutput:
+        """From the CNNs' feature maps to the classes.
+
+        Raises:
+            CallError: the branches have unequal numbers of steps.
+        """
+        branches = {name: self.stream(name) for name in self.branches}
+        refuse_unequal_steps({name: maps[name] for name in branches})
+        if self.regions is None:
+            outputs, attention = {name: of.remember(maps[name])[0] for name, of in branches.items()}, {}
+        else:
+            outputs, attention = self.regions(branches, maps)
+        return BranchesOutput(self.head(outputs), attention, self.last_step_only)
+
+    def forward(self, pictures: Mapping[str, Shaped[Tensor, "B T ..."]]) -> BranchesOutput:
+        """Branch → pictures (B, T, C, H, W), T alike, to everything that the network computes."""
+        return self.attend(self.feature_maps(pictures))

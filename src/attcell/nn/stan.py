@@ -3,102 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import cast
 
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from attcell.nn.attention import AttCell, attended_sum
+from attcell.nn.attention import TemporalAttention, attended_sum
+from attcell.nn.outputs import STANOutput
 from attcell.nn.streams import Stream
-
-Memory = tuple[Tensor, Tensor]  # an LSTM's output and cell
-
-
-@dataclass(frozen=True)
-class STANOutput:
-    """Everything that STAN computes on its way to the classes.
-
-    Attributes:
-        logits: class scores before the softmax.
-        spatial_scores: stream → s of Eq. 4, before the softmax.
-        spatial_attention: stream → α of Eq. 4; each K×K map sums to 1.
-        temporal_scores: k of Eq. 7, before the softmax.
-        temporal_attention: β of Eq. 7; sums to 1 over the segments.
-        segments: f_att^t of Eq. 6, the streams' attended descriptors side by side.
-        video: f_att of Eq. 8.
-    """
-
-    logits: Float[Tensor, "B A"]
-    spatial_scores: dict[str, Float[Tensor, "B T K K"]]
-    spatial_attention: dict[str, Float[Tensor, "B T K K"]]
-    temporal_scores: Float[Tensor, "B T"]
-    temporal_attention: Float[Tensor, "B T"]
-    segments: Float[Tensor, "B T MD"]
-    video: Float[Tensor, "B MD"]
-
-    @property
-    def logits_by_stream(self) -> dict[str, Float[Tensor, "B A"]]:
-        """Empty: no stream says anything by itself."""
-        return {}
-
-    @property
-    def learnt_logits(self) -> tuple[Float[Tensor, "B 1 A"], ...]:
-        """The class scores whose losses are summed: the network's own."""
-        return (self.logits[:, None],)
-
-    @property
-    def temporal_attention_by_stream(self) -> dict[str, Float[Tensor, "B T"]]:
-        """Empty: one β serves all streams. Late fusion has one for each."""
-        return {}
-
-    @property
-    def gates(self) -> dict[str, Float[Tensor, "B T T"]]:
-        """Empty: only TAN has sharing gates."""
-        return {}
-
-    @property
-    def stream_weights(self) -> dict[str, float]:
-        """Empty: one network looks at all streams. In late fusion each has one, with a weight."""
-        return {}
-
-
-class TemporalAttention(nn.Module):
-    """An LSTM over the segments and an AttCell on its outputs: k_t and β of Eq. 7.
-
-    *Reading* ``layers``, ``bidirectional``: one layer and one direction; PyTorch's LSTM has no peepholes.
-    """
-
-    def __init__(
-        self,
-        dim: int,
-        hidden: int = 1024,
-        *,
-        layers: int = 1,
-        bidirectional: bool = False,
-        uniform_start: bool = True,
-    ) -> None:
-        super().__init__()
-        self.lstm = nn.LSTM(dim, hidden, layers, batch_first=True, bidirectional=bidirectional)
-        self.attention = AttCell(2 * hidden if bidirectional else hidden, uniform_start=uniform_start)
-
-    def forward(self, segments: Float[Tensor, "B T MD"]) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"]]:
-        """Return the raw scores k and the attention β over the segments."""
-        scores, attention, _ = self.go_on(segments, None)
-        return scores, attention
-
-    def go_on(
-        self, segments: Float[Tensor, "B T MD"], memory: Memory | None
-    ) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"], Memory]:
-        """The same for the next segments of a longer row; the attention is over these alone.
-
-        Args:
-            segments: those that follow.
-            memory: what the LSTM remembers of the segments before; None at the beginning.
-        """
-        outputs, memory = self.lstm(segments, memory)
-        return (*self.attention(outputs), memory)
 
 
 class STAN(nn.Module):

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from attcell.nn.attention import AttCell, attended_sum
-from attcell.nn.backbones import Backbone
+from attcell.nn.backbones.registry import Backbone
+
+
+@runtime_checkable
+class HasFeatureMaps(Protocol):
+    """A stream or a branch: what has a backbone."""
+
+    backbone: Backbone
+
+    def feature_maps(self, pictures: Tensor) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -145,3 +155,27 @@ def maps_of_segments(
     flat = pictures.flatten(0, 1)
     maps: Tensor = backbone(flat if normalise is None else normalise(flat))
     return maps.unflatten(0, pictures.shape[:2])
+
+
+BACKBONE_BATCH = 32
+
+
+@torch.inference_mode()
+def feature_maps(stream: HasFeatureMaps, views: Tensor, device: torch.device) -> Tensor:
+    """(V, T, ...) views to (V, T, F, K, K) feature maps, a bounded number of pictures at a time."""
+    frames_each = views.shape[3] if stream.backbone.takes == "clip" else 1
+    parts = views.flatten(0, 1).split(max(1, BACKBONE_BATCH // frames_each))
+    maps = [stream.feature_maps(part[None].to(device))[0] for part in parts]
+    return torch.cat(maps).contiguous().unflatten(0, views.shape[:2])
+
+
+def channel_figures(batches: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of each channel over feature maps (..., F, K, K), in double precision inside."""
+    count, total, squares = 0, torch.zeros(()), torch.zeros(())
+    for maps in batches:
+        rows = maps.flatten(end_dim=-4).double()
+        count += rows.shape[0] * rows.shape[-1] * rows.shape[-2]
+        total = total + rows.sum(dim=(0, 2, 3))
+        squares = squares + rows.square().sum(dim=(0, 2, 3))
+    mean = total / count
+    return mean.float(), (squares / count - mean.square()).clamp_min(0).sqrt().float()

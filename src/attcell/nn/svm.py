@@ -6,7 +6,6 @@ It is fitted elsewhere, by scikit-learn; here it only computes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Shaped
@@ -14,9 +13,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from attcell.errors import CallError
-from attcell.nn.pooled import Pooled, PooledOutput, PooledStream
-from attcell.nn.stan import STAN, STANOutput
+from attcell.nn.late_fusion import LateFusion
+from attcell.nn.outputs import SVMOutput
+from attcell.nn.pooled import Pooled, PooledStream
+from attcell.nn.rivals import BranchNetwork
+from attcell.nn.stan import STAN
 from attcell.nn.streams import Stream
+from attcell.nn.tan import TAN
 
 
 class LinearSVM(nn.Module):
@@ -76,64 +79,6 @@ class LinearSVM(nn.Module):
         return inputs @ self.weight.T + self.bias
 
 
-@dataclass(frozen=True)
-class SVMOutput:
-    """What an SVM says of a representation, and what that was made by.
-
-    Attributes:
-        logits: the margins. Their softmax orders a video's classes as they do, and is no probability.
-        body: what STAN or the pooling computed: representations, and attention where there is one.
-    """
-
-    logits: Float[Tensor, "B A"]
-    body: STANOutput | PooledOutput
-
-    @property
-    def video(self) -> Float[Tensor, "B D"]:
-        """The representations that the SVM looked at."""
-        return self.body.video
-
-    @property
-    def spatial_attention(self) -> dict[str, Float[Tensor, "B T K K"]]:
-        """Stream → α of Eq. 4; empty for pooled streams."""
-        return self.body.spatial_attention
-
-    @property
-    def temporal_scores(self) -> Float[Tensor, "B T"]:
-        """k of Eq. 7; zeros for pooled streams."""
-        return self.body.temporal_scores
-
-    @property
-    def temporal_attention(self) -> Float[Tensor, "B T"]:
-        """β of Eq. 7; 1/T for pooled streams."""
-        return self.body.temporal_attention
-
-    @property
-    def logits_by_stream(self) -> dict[str, Float[Tensor, "B A"]]:
-        """Empty: no stream says anything by itself."""
-        return {}
-
-    @property
-    def learnt_logits(self) -> tuple[Float[Tensor, "B 1 A"], ...]:
-        """The margins; a loss on them moves the body alone, for the SVM is fitted and not trained."""
-        return (self.logits[:, None],)
-
-    @property
-    def temporal_attention_by_stream(self) -> dict[str, Float[Tensor, "B T"]]:
-        """Empty: at most one β, for all streams."""
-        return {}
-
-    @property
-    def gates(self) -> dict[str, Float[Tensor, "B T T"]]:
-        """Empty: only TAN has sharing gates."""
-        return {}
-
-    @property
-    def stream_weights(self) -> dict[str, float]:
-        """Empty: one SVM looks at all streams."""
-        return {}
-
-
 class SVMNetwork(nn.Module):
     """A linear SVM on the video representation of STAN, its f_att of Eq. 8, or of pooled streams.
 
@@ -169,3 +114,8 @@ class SVMNetwork(nn.Module):
     def forward(self, pictures: Mapping[str, Shaped[Tensor, "B T ..."]]) -> SVMOutput:
         """Stream → (B, T, C, H, W) pictures or (B, T, C, L, H, W) clips, to everything that is computed."""
         return self.attend(self.feature_maps(pictures))
+
+
+# The networks that are trained and tested alike, and what they give.
+
+Network = STAN | LateFusion | TAN | BranchNetwork | SVMNetwork

@@ -1,119 +1,102 @@
-"""TAN: two branches, frame and flow, whose steps tell each other where to look (Eq. 1-5)."""
+"""One branch of TAN: a CNN on every step's picture, and recurrent layers over the steps."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from attcell.nn.branch import Branch, averaged_softmax, refuse_unequal_steps
+from attcell.errors import CallError
+from attcell.nn.attention import SharingGate
+from attcell.nn.backbones.registry import Backbone
+from attcell.nn.outputs import TANOutput
+from attcell.nn.streams import Normalise, Standardise, maps_of_segments
 
 
-@dataclass(frozen=True)
-class TANOutput:
-    """Everything that TAN computes on its way to the classes.
-
-    Attributes:
-        frame_logits: the frame branch's class scores at every step.
-        flow_logits: the flow branch's.
-        frame_gates: α of Eq. 4; [b, i, j] is the weight of the frame branch's step i for the flow branch's
-            step j, and sums to 1 over i.
-        flow_gates: β of Eq. 4; [b, k, l] is the weight of the flow branch's step k for the frame branch's
-            step l, and sums to 1 over k.
-        frame_scores: e of Eq. 3, before the softmax.
-        flow_scores: f of Eq. 3, before the softmax.
-
-    At test the last step alone counts, so the gates of the last step are the attention over time.
-    """
-
-    frame_logits: Float[Tensor, "B T A"]
-    flow_logits: Float[Tensor, "B T A"]
-    frame_gates: Float[Tensor, "B T T"]
-    flow_gates: Float[Tensor, "B T T"]
-    frame_scores: Float[Tensor, "B T T"]
-    flow_scores: Float[Tensor, "B T T"]
-
-    @property
-    def logits(self) -> Float[Tensor, "B A"]:
-        """What counts at test: their softmax is the last step's softmax, averaged over the branches
-        (*reading*)."""
-        return averaged_softmax(torch.stack([self.frame_logits[:, -1:], self.flow_logits[:, -1:]]))
-
-    @property
-    def logits_by_stream(self) -> dict[str, Float[Tensor, "B A"]]:
-        """Branch → what it says by itself at the last step."""
-        return {"frame": self.frame_logits[:, -1], "flow": self.flow_logits[:, -1]}
-
-    @property
-    def learnt_logits(self) -> tuple[Float[Tensor, "B T A"], ...]:
-        """The class scores whose losses are summed: each branch's."""
-        return self.frame_logits, self.flow_logits
-
-    @property
-    def gates(self) -> dict[str, Float[Tensor, "B T T"]]:
-        """Branch → the weights of its steps for the other's."""
-        return {"frame": self.frame_gates, "flow": self.flow_gates}
-
-    @property
-    def spatial_attention(self) -> dict[str, Float[Tensor, "B T K K"]]:
-        """Empty: TAN looks at all regions alike."""
-        return {}
-
-    @property
-    def temporal_scores(self) -> Float[Tensor, "B T"]:
-        """The raw scores of the gates of the last step, averaged over the branches."""
-        return (self.frame_scores[:, :, -1] + self.flow_scores[:, :, -1]) / 2
-
-    @property
-    def temporal_attention(self) -> Float[Tensor, "B T"]:
-        """The gates of the last step, averaged over the branches; they sum to 1."""
-        return (self.frame_gates[:, :, -1] + self.flow_gates[:, :, -1]) / 2
-
-    @property
-    def temporal_attention_by_stream(self) -> dict[str, Float[Tensor, "B T"]]:
-        """Branch → the gates of the last step."""
-        return {name: gates[:, :, -1] for name, gates in self.gates.items()}
-
-    @property
-    def stream_weights(self) -> dict[str, float]:
-        """Branch → how much its classifier counts: both alike."""
-        return {"frame": 0.5, "flow": 0.5}
-
-
-class SharingGate(nn.Module):
-    """How much each step of one branch counts for each step of the other: Eq. 1-4 of one direction.
-
-    *Reading*: the maps W have no bias, and their common size is that of the keys' outputs.
+class Branch(nn.Module):
+    """A CNN, the mean over its regions, and recurrent layers: h and s of Eq. 1 for the frame branch, g and t.
 
     Args:
-        keys: hidden states of the branch that is looked at (h and s of Eq. 1).
-        queries: hidden states of the branch that asks (g and t of Eq. 1).
+        backbone: pictures (N, C, H, W) to a feature map (N, backbone.out_channels, K, K).
+        hidden: hidden states of the recurrent layers, H.
+        cell: ``gru``, the paper's choice, or ``lstm``; or ``none``, a CNN alone, whose outputs are each
+            step's own averaged features.
+        layers: how many; the last one's outputs and states count.
+        standardise: put a :class:`~attcell.nn.streams.Standardise` behind the backbone.
+        normalise: what the backbone's input goes through first; by default nothing.
+
+    Attributes:
+        hidden: the size of the outputs: H, or ``backbone.out_channels`` of a CNN alone.
+
+    *Reading*: the regions are averaged, as GoogLeNet does before its classifier; a GRU's state is its output,
+    an LSTM's is its cell.
     """
 
-    def __init__(self, keys: int, queries: int) -> None:
-        super().__init__()
-        self.key_output = nn.Linear(keys, keys, bias=False)  # W1, W5
-        self.key_state = nn.Linear(keys, keys, bias=False)  # W2, W6
-        self.query_output = nn.Linear(queries, keys, bias=False)  # W3, W7
-        self.query_state = nn.Linear(queries, keys, bias=False)  # W4, W8
-        self.score = nn.Linear(keys, 1, bias=False)  # v, u
-
-    def forward(
+    def __init__(
         self,
-        outputs: Float[Tensor, "B T H"],
-        states: Float[Tensor, "B T H"],
-        asking_outputs: Float[Tensor, "B T G"],
-        asking_states: Float[Tensor, "B T G"],
-    ) -> tuple[Float[Tensor, "B T T"], Float[Tensor, "B T T"]]:
-        """The raw scores, and the gates: a softmax over the first of the two steps."""
-        keys = self.key_output(outputs) + self.key_state(states)
-        queries = self.query_output(asking_outputs) + self.query_state(asking_states)
-        scores = self.score(torch.tanh(keys[:, :, None] + queries[:, None])).squeeze(-1)
-        return scores, scores.softmax(dim=1)
+        backbone: Backbone,
+        hidden: int = 1024,
+        *,
+        cell: Literal["gru", "lstm", "none"] = "gru",
+        layers: int = 1,
+        standardise: bool = False,
+        normalise: Normalise | None = None,
+    ) -> None:
+        super().__init__()
+        self.normalise = normalise
+        self.backbone = backbone
+        self.standardise = Standardise(backbone.out_channels) if standardise else nn.Identity()
+        self.hidden = backbone.out_channels if cell == "none" else hidden
+        kinds = {"gru": nn.GRU, "lstm": nn.LSTM}
+        self.recurrent = (
+            kinds[cell](backbone.out_channels, hidden, layers, batch_first=True) if cell in kinds else None
+        )
+
+    def feature_maps(self, pictures: Shaped[Tensor, "B T C H W"]) -> Float[Tensor, "B T F K K"]:
+        """The backbone's feature map of every step."""
+        return maps_of_segments(self.backbone, self.normalise, pictures)
+
+    def remember(
+        self, maps: Float[Tensor, "B T F K K"]
+    ) -> tuple[Float[Tensor, "B T H"], Float[Tensor, "B T H"]]:
+        """The recurrent layers' outputs, and the last one's states, at every step."""
+        features = self.standardise(maps).mean(dim=(-2, -1))
+        if self.recurrent is None:
+            return features, features
+        if isinstance(self.recurrent, nn.GRU):
+            outputs, _ = self.recurrent(features)
+            return outputs, outputs
+        return self._outputs_and_cells(features)  # for PyTorch's LSTM gives only the last step's cell
+
+    def step(
+        self, features: Float[Tensor, "B F"], memory: Any = None
+    ) -> tuple[Float[Tensor, "B H"], Float[Tensor, "B H"], Any]:
+        """One step of the recurrent layers: its output, its state, and the memory for the next step."""
+        assert self.recurrent is not None, "a CNN alone has no steps"
+        output, memory = self.recurrent(features[:, None], memory)
+        output = output[:, 0]
+        return output, output if isinstance(self.recurrent, nn.GRU) else memory[1][-1], memory
+
+    def _outputs_and_cells(self, features: Float[Tensor, "B T F"]) -> tuple[Tensor, Tensor]:
+        outputs, cells, memory = [], [], None
+        for one in features.unbind(dim=1):
+            output, cell, memory = self.step(one, memory)
+            outputs.append(output)
+            cells.append(cell)
+        return torch.stack(outputs, dim=1), torch.stack(cells, dim=1)
+
+
+def refuse_unequal_steps(maps: Mapping[str, Float[Tensor, "B T F _ _"]]) -> None:
+    """Raise a CallError for branches with unequal numbers of steps."""
+    if len({of_branch.shape[1] for of_branch in maps.values()}) > 1:
+        found = " and ".join(f"the {name} branch has {of.shape[1]} steps" for name, of in maps.items())
+        raise CallError(f"{found}; give both equally many")
+
+
+# TAN: two branches, frame and flow, whose steps tell each other where to look (Eq. 1-5).
 
 
 class TAN(nn.Module):

@@ -1,0 +1,1 @@
+"""Pictures, lines and pages for people; nothing is computed here."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from attcell.metrics.maps import smoothed
+from attcell.errors import CallError, ModelError
+from attcell.flow.colours import flow_colours, flow_scale
+from attcell.metrics.localization import smoothed
+from attcell.types import Prediction
 
 HEAT_PIXELS = 112
 """About the side of a smoothed map: 16 pixels a region for K = 7, fewer for finer maps, never under 4."""
@@ -12,7 +17,8 @@ HEAT_PIXELS = 112
 OUTSIDE_BRIGHTNESS = 0.6
 """How bright the part of a frame stays that the network did not see."""
 
-# Position on the scale, then red, green, blue (0..255) and opacity (0..1): dark violet, orange, pale yellow.
+# Position on the scale, then red, green, blue (0..255) and opacity (0..1): dark violet, orange, pale
+# yellow.
 _ANCHORS = np.array(
     [
         [0.00, 70, 10, 105, 0.00],
@@ -127,3 +133,101 @@ def overlay(
     opacity = heat[..., 3:] / 255 * strength
     picture[y0:y1, x0:x1] = frame[y0:y1, x0:x1] * (1 - opacity) + heat[..., :3] * opacity
     return picture.round().astype(np.uint8)
+
+
+# What is drawn of each stream: the picture below, and how its attention lies over it.
+
+FLOW = "flow"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One stream of a prediction, ready to be drawn.
+
+    Attributes:
+        name: the stream's.
+        maps: (T, K, K) its attention.
+        peak: the weight at the end of its scale.
+        scale: of a stream of flow, pixels a frame that take the full colour; None where the frame is drawn.
+    """
+
+    name: str
+    maps: np.ndarray
+    peak: float
+    scale: float | None
+
+    @property
+    def even(self) -> float:
+        """The weight of each region if all were alike."""
+        return 1 / self.maps[0].size
+
+    @property
+    def ramp(self) -> np.ndarray:
+        """Colours that show its attention."""
+        return RAMP if self.scale is None else SHADE
+
+    def picture(self, prediction: Prediction, t: int) -> np.ndarray:
+        """What the stream saw of segment ``t``: (h, w, 3) uint8, the frame or the flow in colours."""
+        if self.scale is None or prediction.flow is None:
+            return prediction.frames[t]
+        return flow_colours(prediction.flow[t], self.scale)
+
+    def attended(self, prediction: Prediction, t: int) -> np.ndarray:
+        """The same with the attention over it."""
+        picture = self.picture(prediction, t)
+        return overlay(picture, self.maps[t], prediction.attended_area, self.peak, 0.75, self.ramp)
+
+
+def layers_of(prediction: Prediction) -> list[Layer]:
+    """The prediction's streams in their order."""
+    scale = None if prediction.flow is None else flow_scale(prediction.flow)
+    return [
+        Layer(name, maps, peak_weight(maps), scale if name == FLOW else None)
+        for name, maps in prediction.spatial_attention.items()
+    ]
+
+
+# What must be true of a prediction before it is drawn.
+
+
+def check(prediction: Prediction) -> None:
+    """Refuse a prediction whose parts do not fit together or are not finite numbers."""
+    num_segments = len(prediction.frames)
+    shapes = {
+        "scores": (prediction.scores, (len(prediction.labels),)),
+        "segments_seconds": (prediction.segments_seconds, (num_segments, 2)),
+        "frame_seconds": (prediction.frame_seconds, (num_segments,)),
+        "temporal_scores": (prediction.temporal_scores, (num_segments,)),
+        "duration_seconds": (np.asarray(prediction.duration_seconds), ()),
+        "attended_area": (np.asarray(prediction.attended_area), (4,)),
+        "temporal_attention": (prediction.temporal_attention, (num_segments,)),
+        "frames": (prediction.frames, (num_segments, *prediction.frames.shape[1:3], 3)),
+        **{
+            f"spatial_attention[{name!r}]": (maps, (num_segments, *maps.shape[-2:]))
+            for name, maps in prediction.spatial_attention.items()
+        },
+        **{
+            f"temporal_attention_by_stream[{name!r}]": (weights, (num_segments,))
+            for name, weights in prediction.temporal_attention_by_stream.items()
+        },
+    }
+    shapes |= {
+        f"gates[{name!r}]": (gates, (num_segments, num_segments)) for name, gates in prediction.gates.items()
+    }
+    if prediction.flow is not None:
+        shapes["flow"] = (prediction.flow, (num_segments, 2, *prediction.flow.shape[-2:]))
+    if num_segments == 0:
+        raise CallError(
+            f"{prediction.video}: the prediction holds no segment; at least one is needed to draw it"
+        )
+    for name, (array, wanted) in shapes.items():
+        if array.shape != wanted:
+            raise CallError(
+                f"{prediction.video}: {name} has shape {array.shape}, but {num_segments} frames and "
+                f"{len(prediction.labels)} labels ask for {wanted}"
+            )
+        if not np.isfinite(array).all():
+            raise ModelError(
+                f"{prediction.video}: {name} holds values that are not finite numbers; the model's "
+                "weights or its input are broken: try another video, or train again with a smaller rate"
+            )

@@ -30,9 +30,9 @@ from pathlib import Path
 import numpy as np
 
 from attcell.errors import VideoError
-from attcell.video.decoded import DecodedPass, Size, VideoInfo
+from attcell.video._passes import decode_all, decode_wanted, promised_frames, refuse_window
 from attcell.video.frame_folder import FrameFolder, open_frames
-from attcell.video.passes import decode_all, decode_wanted, promised_frames, refuse_window
+from attcell.video.info import DecodedPass, Size, VideoInfo
 
 __all__ = ["DecodedFrames", "VideoInfo", "count_frames", "promised_frames", "read_frames"]
 

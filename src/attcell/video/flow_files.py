@@ -26,8 +26,8 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
+from attcell._files import written_whole
 from attcell.errors import DataError
-from attcell.files import written_whole
 
 DESCRIPTION = "flow.json"
 _NAME = re.compile(r"(flow_x|flow_y|img)_(?:p(\d+)_)?(\d+)\.(?:jpg|jpeg|png)")

@@ -21,8 +21,8 @@ from av.video.reformatter import VideoReformatter
 from PIL import Image
 
 from attcell.errors import VideoError
-from attcell.video.decoded import DecodedPass, Size, VideoInfo
-from attcell.video.picture import to_rgb
+from attcell.video._container import to_rgb
+from attcell.video.info import DecodedPass, Size, VideoInfo
 
 FRAMES_A_SECOND = 25
 NO_TIMES = f"a folder of frames tells no times: {FRAMES_A_SECOND} frames a second are taken"

@@ -7,7 +7,8 @@ around an instant are moved inside; a video of fewer frames repeats its last one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,9 +18,11 @@ from torch import Tensor
 
 from attcell.errors import VideoError
 from attcell.flow import dequantize, flow_picture, flow_stack, mirrored_codes
-from attcell.video.decode import VideoInfo, read_frames
-from attcell.video.flow_codes import FlowSource, FlowSpec, source_of
-from attcell.video.views import Crop, FrameSpec, Size, kept_size, resized
+from attcell.video._passes import EveryFrame, Picture
+from attcell.video.decode import read_frames
+from attcell.video.flow_source import FlowSource, FlowSpec, source_of
+from attcell.video.info import VideoInfo
+from attcell.video.transforms import Crop, FrameSpec, Size, kept_size, resized
 
 STREAMS = ("frame", "flow", "clip")
 
@@ -72,7 +75,7 @@ class InputSpec:
 
 
 @dataclass(frozen=True, eq=False)
-class Moments:
+class SampledFrames:
     """The frames around n instants of a video, at the size they are kept at.
 
     Attributes:
@@ -82,7 +85,7 @@ class Moments:
     """
 
     num_frames: int
-    instants: np.ndarray
+    frame_indices: np.ndarray
     images: dict[int, np.ndarray]
 
     @property
@@ -92,9 +95,9 @@ class Moments:
         return height, width
 
 
-def read_moments(
+def read_sampled_frames(
     path: Path, spec: InputSpec, choose: Callable[[int], np.ndarray], frames: range | None = None
-) -> tuple[Moments, VideoInfo]:
+) -> tuple[SampledFrames, VideoInfo]:
     """Decode what all streams need around the instants that ``choose`` wants; and what the video holds.
 
     Args:
@@ -106,12 +109,12 @@ def read_moments(
     Raises:
         VideoError: as :func:`attcell.video.decode.read_frames`, or a damaged folder whose flow lies on disk.
     """
-    instants = np.empty(0, dtype=np.int64)
+    frame_indices = np.empty(0, dtype=np.int64)
 
     def needed(num_frames: int) -> np.ndarray:
-        nonlocal instants
-        instants = choose(num_frames)
-        return frames_around(instants, num_frames, spec)
+        nonlocal frame_indices
+        frame_indices = choose(num_frames)
+        return frames_around(frame_indices, num_frames, spec)
 
     decoded = read_frames(
         path, needed, size=lambda width, height: kept_size(width, height, spec.frame), frames=frames
@@ -122,17 +125,17 @@ def read_moments(
             "get the folder again, or leave it out"
         )
     images = dict(zip(decoded.indices.tolist(), decoded.images, strict=True))
-    return Moments(decoded.info.num_frames, instants, images), decoded.info
+    return SampledFrames(decoded.info.num_frames, frame_indices, images), decoded.info
 
 
-def window(instants: np.ndarray, num_frames: int, length: int) -> np.ndarray:
+def window(frame_indices: np.ndarray, num_frames: int, length: int) -> np.ndarray:
     """``length`` consecutive frames around each instant, inside the video: (n,) to (n, length) int64."""
-    start = np.clip(instants - length // 2, 0, max(0, num_frames - length))
+    start = np.clip(frame_indices - length // 2, 0, max(0, num_frames - length))
     return np.minimum(start[:, None] + np.arange(length), num_frames - 1)
 
 
 @dataclass(frozen=True, eq=False)
-class Canvas:
+class ResizedFrames:
     """The resized frames of some moments, and the flow between them, from which views are cut.
 
     Attributes:
@@ -179,11 +182,13 @@ class Canvas:
         return torch.stack([dequantize(self.codes[rows], self.bound).mean(0) for rows in self.fields])
 
 
-def make_canvas(moments: Moments, spec: InputSpec, size: Size, flow: FlowSource) -> Canvas:
+def resize_frames(
+    sampled_frames: SampledFrames, spec: InputSpec, size: Size, flow: FlowSource
+) -> ResizedFrames:
     """Resize the frames of some moments, and compute or read the flow between them.
 
     Args:
-        moments: of :func:`read_moments`, by the same ``spec``.
+        moments: of :func:`read_sampled_frames`, by the same ``spec``.
         spec: which streams.
         size: height and width of the canvas.
         flow: where flow comes from, if there is a flow stream.
@@ -191,34 +196,101 @@ def make_canvas(moments: Moments, spec: InputSpec, size: Size, flow: FlowSource)
     Raises:
         VideoError: flow on disk that does not belong to the video.
     """
-    num_frames = moments.num_frames
-    order = sorted(moments.images)
-    pictures = resized([moments.images[index] for index in order], size)
+    num_frames = sampled_frames.num_frames
+    order = sorted(sampled_frames.images)
+    pictures = resized([sampled_frames.images[index] for index in order], size)
     codes = torch.empty(0, 2, *size, dtype=torch.uint8)
     fields = clips = torch.empty(0, 0, dtype=torch.int64)
     if "flow" in spec.streams:
-        around = window(moments.instants, num_frames, spec.flow.fields + 1)
+        around = window(sampled_frames.frame_indices, num_frames, spec.flow.fields + 1)
         pairs, rows = np.unique(
             np.stack([around[:, :-1].ravel(), around[:, 1:].ravel()], axis=1), axis=0, return_inverse=True
         )
         codes = flow.codes(pairs, np.searchsorted(order, pairs), pictures)
         fields = torch.from_numpy(rows.reshape(len(around), -1))
     if "clip" in spec.streams:
-        around = window(moments.instants, num_frames, spec.clip_frames)
+        around = window(sampled_frames.frame_indices, num_frames, spec.clip_frames)
         clips = torch.from_numpy(np.searchsorted(order, around))
-    frames = torch.from_numpy(np.searchsorted(order, moments.instants))
-    return Canvas(pictures, codes, spec.flow.bound, frames, fields, clips)
+    frames = torch.from_numpy(np.searchsorted(order, sampled_frames.frame_indices))
+    return ResizedFrames(pictures, codes, spec.flow.bound, frames, fields, clips)
 
 
-def frames_around(instants: np.ndarray, num_frames: int, spec: InputSpec) -> np.ndarray:
+def frames_around(frame_indices: np.ndarray, num_frames: int, spec: InputSpec) -> np.ndarray:
     """(m,) the frames that the streams need around some instants (n,), each once and in rising order.
 
     The instants themselves are always among them, to be shown.
     """
-    around = [window(instants, num_frames, length).ravel() for length in spec.windows]
-    return np.unique(np.concatenate([instants, *around]))
+    around = [window(frame_indices, num_frames, length).ravel() for length in spec.windows]
+    return np.unique(np.concatenate([frame_indices, *around]))
 
 
 def _for_convolution(pictures: Tensor) -> Tensor:
     """The same pictures, channels last in memory, which convolutions on a CPU read faster."""
     return pictures.contiguous(memory_format=torch.channels_last)
+
+
+# A whole video, a sample every few frames, in one pass of decoding and in constant memory.
+
+
+class DenseSampling:
+    """What all streams need around frame 0, ``every``, 2·``every`` and so on, some samples at a time.
+
+    Iterate it once; then ``info`` tells what the video held. The number of frames is not known before the
+    end, and is not needed: samples wait until the frames around them have come. Only frames that a stream
+    needs are converted to RGB, and they are forgotten when none does any more.
+
+    Args:
+        path: a video file, or a folder of frames.
+        spec: which frames around a sample are needed.
+        every: frames from one sample to the next.
+        at_once: samples that come together.
+        frames: which frames of a folder, counted from 0, are the video; all if None.
+
+    Raises:
+        VideoError: on iteration, as of :class:`EveryFrame`; from ``info``, nothing decoded.
+    """
+
+    def __init__(
+        self, path: Path, spec: InputSpec, every: int, at_once: int, frames: range | None = None
+    ) -> None:
+        self._spec = spec
+        self._every = every
+        self._at_once = at_once
+        self._frames = EveryFrame(path, lambda width, height: kept_size(width, height, spec.frame), frames)
+
+    @property
+    def info(self) -> VideoInfo:
+        """What was decoded so far: of the whole video once all samples were taken."""
+        return self._frames.info
+
+    def __iter__(self) -> Iterator[SampledFrames]:
+        longest = max(self._spec.windows, default=1)
+        held: dict[int, np.ndarray] = {}
+        recent: deque[tuple[int, Picture]] = deque(maxlen=longest)
+        following = num_frames = 0  # the first sample that still waits, and the frames that have come
+        for index, picture in enumerate(self._frames.pictures()):
+            num_frames = index + 1
+            recent.append((index, picture))
+            if self._is_needed(index):
+                held[index] = picture()
+            last = following + (self._at_once - 1) * self._every
+            if max(last - longest // 2, 0) + longest > num_frames:  # near the beginning windows move inside
+                continue
+            yield self._sampled_frames(held, np.arange(following, last + 1, self._every), num_frames)
+            following = last + self._every
+            held = {place: image for place, image in held.items() if place >= following - longest // 2}
+        held.update((place, picture()) for place, picture in recent if place not in held)
+        left = np.arange(following, num_frames, self._every)  # these look further back
+        for start in range(0, len(left), self._at_once):
+            yield self._sampled_frames(held, left[start : start + self._at_once], num_frames)
+
+    def _is_needed(self, index: int) -> bool:
+        """Whether a frame is around a sample, as far as can be told before the end is known."""
+        around = ((index + length // 2) % self._every < length for length in self._spec.windows)
+        return index % self._every == 0 or index < max(self._spec.windows, default=0) or any(around)
+
+    def _sampled_frames(
+        self, held: dict[int, np.ndarray], frame_indices: np.ndarray, num_frames: int
+    ) -> SampledFrames:
+        wanted = frames_around(frame_indices, num_frames, self._spec)
+        return SampledFrames(num_frames, frame_indices, {index: held[index] for index in wanted.tolist()})

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from attcell.data.annotations import activitynet
-from attcell.data.annotations.records import AnnotatedVideo, Annotation
-from attcell.records import ActionInstance
+from attcell.data.annotations.reading import AnnotatedVideo, Annotation
+from attcell.types import ActionInstance
 
 CLIMB = {"segment": [30.0, 205.2], "label": "Rock climbing"}
 SMALL = {

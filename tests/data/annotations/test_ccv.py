@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from attcell.data.annotations import ccv
-from attcell.data.annotations.records import AnnotatedVideo, Annotation
+from attcell.data.annotations.reading import AnnotatedVideo, Annotation
 
 SMALL = {
     "categoryName.txt": "Bird\r\nCat\r\nDog",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from attcell.data.annotations import hmdb51
-from attcell.data.annotations.records import AnnotatedVideo, Annotation
+from attcell.data.annotations.reading import AnnotatedVideo, Annotation
 
 SMALL = {
     "kick_test_split1.txt": "b (1).avi 1 \r\na.avi 2 \r\n",

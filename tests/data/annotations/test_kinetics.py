@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from attcell.data.annotations import kinetics
-from attcell.data.annotations.records import AnnotatedVideo, Annotation
+from attcell.data.annotations.reading import AnnotatedVideo, Annotation
 from attcell.errors import CallError
 
 HEAD = "label,youtube_id,time_start,time_end,split,is_cc\n"

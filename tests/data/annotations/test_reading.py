@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attcell.data.annotations.reading import (
+    AnnotatedVideo,
+    Annotation,
     Seen,
     case_notes,
     checked_interval,
@@ -23,9 +25,8 @@ from attcell.data.annotations.reading import (
     split_of,
     text_of,
 )
-from attcell.data.annotations.records import AnnotatedVideo, Annotation
 from attcell.errors import CallError, DataError
-from attcell.records import ActionInstance
+from attcell.types import ActionInstance
 
 
 def test_lines_keep_their_numbers_without_marks_blanks_and_line_ends(tmp_path):

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from attcell.data.annotations import thumos14, ucf101
-from attcell.data.annotations.records import AnnotatedVideo, Annotation
-from attcell.records import ActionInstance
+from attcell.data.annotations.reading import AnnotatedVideo, Annotation
+from attcell.types import ActionInstance
 
 VAL, TEST = "temporal_annotations_validation", "temporal_annotations_test"
 SMALL = {

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.io import savemat
 
 from attcell.data.annotations import thumos14_recognition
-from attcell.data.annotations.records import AnnotatedVideo, Annotation
+from attcell.data.annotations.reading import AnnotatedVideo, Annotation
 from attcell.errors import CallError, DataError
 
 UCF = Annotation(

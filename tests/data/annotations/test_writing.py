@@ -7,9 +7,9 @@ from functools import partial
 import pytest
 
 from attcell.data.annotations import activitynet, ccv, hmdb51, kinetics, sports1m, thumos14, ucf101
-from attcell.data.annotations.records import AnnotatedVideo, Annotation
+from attcell.data.annotations.reading import AnnotatedVideo, Annotation
 from attcell.errors import CallError
-from attcell.records import ActionInstance
+from attcell.types import ActionInstance
 
 WRITERS = {
     "ucf101": partial(ucf101.write, split=1),

@@ -12,12 +12,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from attcell.arguments import path_of
-from attcell.data.annotations.reading import checked_interval, class_names, interval_notes, text_of
-from attcell.data.annotations.records import AnnotatedVideo, Annotation
+from attcell._checks import path_of
+from attcell._files import write_json
+from attcell.data.annotations.reading import (
+    AnnotatedVideo,
+    Annotation,
+    checked_interval,
+    class_names,
+    interval_notes,
+    text_of,
+)
 from attcell.errors import CallError, DataError
-from attcell.files import write_json
-from attcell.records import ActionInstance
+from attcell.types import ActionInstance
 
 
 def read(file: Path | str) -> Annotation:

@@ -9,8 +9,15 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
 
-from attcell.data.annotations.reading import Seen, folder_of, names_of_file, numbered_lines, some_videos
-from attcell.data.annotations.records import AnnotatedVideo, Annotation
+from attcell.data.annotations.reading import (
+    AnnotatedVideo,
+    Annotation,
+    Seen,
+    folder_of,
+    names_of_file,
+    numbered_lines,
+    some_videos,
+)
 from attcell.data.annotations.writing import check_parts, write_lines
 from attcell.errors import DataError
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from attcell.data.annotations.reading import (
+    AnnotatedVideo,
+    Annotation,
     Seen,
     case_notes,
     class_names,
@@ -20,7 +22,6 @@ from attcell.data.annotations.reading import (
     some_videos,
     split_of,
 )
-from attcell.data.annotations.records import AnnotatedVideo, Annotation
 from attcell.data.annotations.writing import check_class_folder, check_parts, write_lines
 from attcell.errors import DataError
 

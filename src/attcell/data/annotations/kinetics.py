@@ -15,12 +15,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from attcell.arguments import path_of
-from attcell.data.annotations.reading import Seen, class_names, text_of
-from attcell.data.annotations.records import AnnotatedVideo, Annotation
+from attcell._checks import path_of
+from attcell._files import write_text
+from attcell.data.annotations.reading import AnnotatedVideo, Annotation, Seen, class_names, text_of
 from attcell.data.annotations.writing import check_parts, only_label
 from attcell.errors import CallError, DataError
-from attcell.files import write_text
 
 _NAMES = {
     "label": "label", "labelname": "label", "classlabel": "label",

@@ -1,18 +1,61 @@
-"""What the readers share: lines with their places, names of classes, videos that stand twice, intervals.
-
-A *place* is ``file:line``, or what else tells the reader of a message where to look.
-"""
+"""What an annotation says: classes, and the videos of each part."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from attcell.arguments import path_of, whole_number
-from attcell.data.annotations.records import AnnotatedVideo
+from attcell._checks import path_of, whole_number
 from attcell.errors import CallError, DataError
+from attcell.types import ActionInstance
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatedVideo:
+    """One video, as the annotation names it.
+
+    Attributes:
+        id: its name inside the data set, with forward slashes where classes are folders
+            (``ApplyEyeMakeup/v_ApplyEyeMakeup_g08_c01.avi``), else without suffix (``video_test_0000324``).
+        labels: its classes, counted from 0 and rising; empty if it is of none, or if they are not told.
+        group: what it shares people or place with (``ApplyEyeMakeup_g08``); empty if that is not known.
+        instances: its actions in time, where the annotation tells them.
+        duration_seconds: its length, where the annotation tells it.
+    """
+
+    id: str
+    labels: tuple[int, ...]
+    group: str = ""
+    instances: tuple[ActionInstance, ...] = ()
+    duration_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """The annotation of a data set, or of one of its splits.
+
+    Attributes:
+        labels: the A class names; ``AnnotatedVideo.labels`` count in them from 0.
+        parts: the videos of ``train``, ``validation``, ``test`` and ``unused``, as far as there are such;
+            ActivityNet's keep their own names.
+        multi_label: whether a video may be of several classes.
+        ambiguous: intervals that are neither action nor background, with the label ``Ambiguous``.
+        notes: what is odd in the files and yet no error. Two annotations may be equal with other notes.
+    """
+
+    labels: tuple[str, ...]
+    parts: dict[str, tuple[AnnotatedVideo, ...]]
+    multi_label: bool = False
+    ambiguous: tuple[ActionInstance, ...] = ()
+    notes: tuple[str, ...] = field(default=(), compare=False)
+
+
+# What the readers share: lines with their places, names of classes, videos that stand twice, intervals.
+#
+# A *place* is ``file:line``, or what else tells the reader of a message where to look.
 
 
 def folder_of(value: Path | str, holds: Sequence[str]) -> Path:
@@ -169,3 +212,35 @@ def interval_notes(videos: Iterable[AnnotatedVideo]) -> Iterator[str]:
         if empty:
             at = f"{empty[0].start_seconds:g} s ({empty[0].label})"
             yield f"{video.id} has an interval of no length at {at}"
+
+
+# Struct arrays of MATLAB's files.
+
+
+def struct_array(file: Path, name: str, instead: str = "") -> list[dict]:
+    """The elements of a struct array of a file, each as a dict.
+
+    Args:
+        file: a .mat file.
+        name: of the array.
+        instead: what else may be given, for the message on a damaged file.
+
+    Raises:
+        CallError: no such file.
+        DataError: it is no MATLAB file that SciPy reads, or has no such array.
+    """
+    if not file.is_file():
+        raise CallError(f"{file}: no such file; give an annotation file")
+    from scipy.io import loadmat
+
+    try:
+        content = loadmat(file, simplify_cells=True, variable_names=[name])
+    except Exception as error:  # what SciPy raises for a damaged file is of many kinds
+        raise DataError(
+            f"{file} is no MATLAB file of a version before 7.3 ({error}); save it in MATLAB with -v7{instead}"
+        ) from error
+    found = content.get(name)
+    entries = found if isinstance(found, list) else [found]  # a single one comes alone
+    if not all(isinstance(entry, dict) for entry in entries):
+        raise DataError(f"{file} has no struct array {name}; get the official file")
+    return entries

@@ -11,8 +11,15 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from attcell.data.annotations.reading import folder_of, names_of_file, number_in, numbered_lines, some_videos
-from attcell.data.annotations.records import AnnotatedVideo, Annotation
+from attcell.data.annotations.reading import (
+    AnnotatedVideo,
+    Annotation,
+    folder_of,
+    names_of_file,
+    number_in,
+    numbered_lines,
+    some_videos,
+)
 from attcell.data.annotations.writing import check_parts, write_lines
 from attcell.errors import CallError, DataError
 

@@ -18,9 +18,15 @@ from pathlib import Path
 
 import numpy as np
 
-from attcell.data.annotations.matlab import struct_array
-from attcell.data.annotations.reading import Seen, number_in, numbered_lines, some_videos
-from attcell.data.annotations.records import AnnotatedVideo, Annotation
+from attcell.data.annotations.reading import (
+    AnnotatedVideo,
+    Annotation,
+    Seen,
+    number_in,
+    numbered_lines,
+    some_videos,
+    struct_array,
+)
 from attcell.data.annotations.writing import write_lines
 from attcell.errors import CallError, DataError
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from attcell.data.annotations.records import AnnotatedVideo, Annotation
+from attcell._files import write_text
+from attcell.data.annotations.reading import AnnotatedVideo, Annotation
 from attcell.errors import CallError
-from attcell.files import write_text
 
 
 def write_lines(file: Path, lines: Iterable[str]) -> None:

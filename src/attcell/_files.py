@@ -1,0 +1,96 @@
+"""Writing to disk: whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from attcell.errors import CallError
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path`` to write to; it becomes ``path`` only if nothing went wrong.
+
+    The temporary name keeps the suffix, for libraries that choose a format by it. Parent folders are made.
+    On an error or an interruption the temporary file is removed and ``path`` stays as it was; an OSError, as
+    of a full disk, names ``path``.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.tmp{path.suffix}")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())  # else a power cut could leave the new name with nothing in it
+        temporary.replace(path)
+    except OSError as error:
+        if error.filename in (None, str(temporary)):  # a new one, for PyAV's let nothing be set
+            raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text to ``path``, whole or not at all."""
+    with written_whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str, content: object) -> None:
+    """Write JSON to the file ``path``, whole or not at all; to stdout where ``path`` is a dash."""
+    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+    if path == "-":
+        sys.stdout.write(text)
+    else:
+        write_text(Path(path), text)
+
+
+def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
+    """Look whether all of these files can be written, and none over another or over what is read.
+
+    Raises:
+        CallError: as :func:`check_output`, or the same file is named twice.
+    """
+    taken = [path.resolve() for path in inputs]
+    for path in outputs:
+        check_output(path)
+        if path.resolve() in taken:
+            raise CallError(f"{path} is named twice, and would be written over; name another file to write")
+        taken.append(path.resolve())
+
+
+def check_output(path: Path, *, is_folder: bool = False) -> None:
+    """Look whether ``path`` can be written, before long work is done for it. Nothing is made.
+
+    Raises:
+        CallError: a folder is there where a file is to be written, or a file where a folder is; or the place
+            may not be written.
+    """
+    if path.exists() and path.is_dir() != is_folder:
+        there, wanted = ("folder", "file") if path.is_dir() else ("file", "folder")
+        raise CallError(f"{path} is a {there}; name a {wanted} to write to")
+    place = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
+    if place.is_file() and not path.exists():
+        raise CallError(f"{path} cannot be written, for {place} is a file; name another place")
+    if not os.access(place, os.W_OK):
+        raise CallError(f"{path} cannot be written: no permission in {place}; name another place")
+
+
+def short_names(videos: Sequence[str]) -> list[str]:
+    """The shortest ends of the paths, cut at folders, that tell the videos of a page apart.
+
+    The same path twice keeps the same name twice.
+    """
+    paths = [[part for part in video.replace("\\", "/").split("/") if part] or [video] for video in videos]
+    longest = max(map(len, paths))
+    for length in range(1, longest + 1):
+        names = ["/".join(path[-length:]) for path in paths]
+        if len(set(names)) == len({tuple(path) for path in paths}):
+            break
+    return names

@@ -1,0 +1,79 @@
+"""Several trainings or tests side by side: processes, and the threads of each."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing.context import BaseContext
+
+import torch
+
+from attcell._log import are_on_stderr, messages_on_stderr
+from attcell.errors import AttcellError
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """For small work: two threads gain little there, and lose much where another process wants the cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def process_pool(processes: int, threads: int) -> Iterator[ProcessPoolExecutor]:
+    """So many processes, each on so many threads.
+
+    At the end, also by an error, what has not begun is not begun any more.
+
+    Raises:
+        AttcellError: a process was ended from outside.
+    """
+    pool = ProcessPoolExecutor(processes, _context(), _start, (threads, are_on_stderr()))
+    try:
+        yield pool
+    except BrokenProcessPool as error:
+        raise AttcellError(
+            "a process was ended from outside, perhaps for lack of memory; run again to go on, with fewer "
+            "--jobs or --workers"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _context() -> BaseContext:
+    """A fork of a process with threads may hang. So a server without threads is forked, which has imported
+    everything once; where there is none, each process is spawned, and imports everything itself.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["attcell.research.protocol"])
+    return context
+
+
+def _start(threads: int, shows_messages: bool) -> None:
+    """A process would start what loads its data in the way that it was started itself, at some cost in each
+    epoch; so it starts processes as its parent does.
+    """
+    torch.set_num_threads(threads)
+    if shows_messages:
+        messages_on_stderr().__enter__()  # to the end of the process
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    multiprocessing.set_start_method(None, force=True)
+
+
+def _end_with_parent() -> None:
+    """A killed run must not leave processes behind that go on writing beside the run that takes over."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

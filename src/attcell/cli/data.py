@@ -1,0 +1,106 @@
+"""``attcell data``: what is in a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attcell.cli._options import ListRoot
+from attcell.errors import CallError
+
+if TYPE_CHECKING:
+    from attcell.types import VideoRecord
+
+data_app = typer.Typer(help="Look at data sets.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@data_app.command("check")
+def check(
+    source: Annotated[
+        Path, typer.Argument(help="A folder per class, a list file, or the name of a data set, as ucf101.")
+    ],
+    videos: Annotated[
+        Path | None,
+        typer.Argument(metavar="[ROOT]", help="Of a data set: the folder below which its videos lie."),
+    ] = None,
+    root: ListRoot = None,
+    annotations: Annotated[
+        Path | None, typer.Option(help="Of a data set: where its official files lie; by default ROOT.")
+    ] = None,
+    names_only: Annotated[
+        bool,
+        typer.Option("--names-only", help="Of a data set: look which videos are there, and decode none."),
+    ] = False,
+    json_path: Annotated[
+        str | None, typer.Option("--json", help="Write the report as JSON to this file, or - for stdout.")
+    ] = None,
+) -> None:
+    """Decode every video of a data set, and say what is there, what is missing, what cannot be read.
+
+    Example: attcell data check videos/train
+
+    Example: attcell data check ucf101 UCF-101 --annotations ucfTrainTestlist --json ucf101.json
+    """
+    from attcell._files import write_json
+    from attcell._log import track
+    from attcell.data.check import CheckReport, check_source
+    from attcell.data.check_set import SetReport, check_set
+    from attcell.data.known_sets import KNOWN_SETS
+
+    def progress(items: Sequence[VideoRecord]) -> Iterable[VideoRecord]:
+        return track(items, len(items), "checking")
+
+    report: CheckReport | SetReport
+    if str(source) in KNOWN_SETS and (videos is not None or annotations is not None or not source.exists()):
+        if videos is None or root is not None:
+            raise CallError(
+                f"{source} is a data set: give the folder of its videos, data check {source} ROOT"
+            )
+        report = check_set(str(source), videos, annotations, decode=not names_only, progress=progress)
+    elif videos is not None or annotations is not None or names_only:
+        raise CallError(
+            f"{source} is no data set that is known by name ({', '.join(KNOWN_SETS)}); a folder or a list "
+            "takes neither ROOT nor --annotations nor --names-only"
+        )
+    else:
+        report = check_source(source, root, progress)
+    if json_path != "-":
+        print("\n".join(report.lines()))
+    if json_path is not None:
+        write_json(json_path, report.to_dict())
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+# ``attcell join``: untrimmed videos with known intervals, out of trimmed clips.
+
+
+def join(
+    clips: Annotated[Path, typer.Argument(help="A folder per class, with files PERSON_anything.avi.")],
+    out: Annotated[Path, typer.Argument(help="A new or empty folder.")],
+    background: Annotated[str, typer.Option(help="Classes that happen between the actions, as walk,run.")],
+    test_people: Annotated[str, typer.Option(help="Who acts in the test videos alone, as daria,denis.")],
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same videos.")] = 0,
+    train: Annotated[int, typer.Option(min=0, help="Videos of each class for training.")] = 20,
+    test: Annotated[int, typer.Option(min=0, help="Videos of each class for testing.")] = 10,
+) -> None:
+    """Join trimmed clips into untrimmed videos whose actions' times are known (truth.json).
+
+    Example: attcell join weizmann joined --background walk,run,skip,side --test-people daria,denis,eli
+    """
+    from attcell._log import track
+    from attcell.research.joined import write_joined
+
+    write_joined(
+        out,
+        clips,
+        background=background.split(","),
+        test_people=test_people.split(","),
+        seed=seed,
+        videos={"train": train, "test": test},
+        progress=track,
+    )
+    print(f"{out}: train and test, truth in {out / 'truth.json'}")

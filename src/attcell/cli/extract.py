@@ -1,0 +1,102 @@
+"""``attcell extract``: what is slow, computed once for a whole data set."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from attcell.cli._options import ListRoot
+from attcell.errors import CallError
+
+extract_app = typer.Typer(
+    help="Compute once for a whole data set what is slow.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+class Method(StrEnum):
+    """How flow is computed."""
+
+    paper = "paper"
+    fast = "fast"
+    dis = "dis"
+    raft = "raft"
+
+
+class Form(StrEnum):
+    """How a video's flow lies on disk."""
+
+    folder = "folder"
+    zip = "zip"
+
+
+@extract_app.command()
+def flow(
+    source: Annotated[Path, typer.Argument(help="A folder per class, or a list file.")],
+    out: Annotated[Path, typer.Argument(help="The store: each video becomes a folder or a file in it.")],
+    method: Annotated[
+        Method,
+        typer.Option(
+            help="TV-L1 as in the papers, TV-L1 with a fast schedule, OpenCV's DIS, or torchvision's RAFT."
+        ),
+    ] = Method.paper,
+    bound: Annotated[float, typer.Option(help="Pixels of motion that codes 0 and 255 stand for.")] = 20.0,
+    short_side: Annotated[int, typer.Option(min=1, help="Scale frames down to this first.")] = 256,
+    form: Annotated[Form, typer.Option(help="One folder of JPEGs a video, or one ZIP file.")] = Form.folder,
+    frames: Annotated[bool, typer.Option(help="Keep the frames too, as img_00001.jpg.")] = True,
+    root: ListRoot = None,
+    shard: Annotated[
+        str, typer.Option(help="i/n: only every n-th video from the i-th, for n runs side by side.")
+    ] = "1/1",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; by default one a core, or one on a GPU.")
+    ] = None,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Replace flow made otherwise.")] = False,
+    compiled: Annotated[
+        bool | None,
+        typer.Option(
+            "--compiled/--not-compiled",
+            help="Compile TV-L1; by default where there is a compiler and 20 videos.",
+        ),
+    ] = None,
+) -> None:
+    """Compute the optical flow of every video, as flow_x_00001.jpg and flow_y_00001.jpg. Run again to go on.
+
+    Example: attcell extract flow videos/train flow/train --method fast
+    """
+    import torch
+
+    from attcell._files import check_output
+    from attcell._log import logger
+    from attcell.data.sources import read_source
+    from attcell.inference.extract_flow import FlowRecipe, extract_flow
+
+    check_output(out, is_folder=True)
+    outcome = extract_flow(
+        read_source(source, root),
+        out,
+        FlowRecipe(method.value, bound, short_side, frames),
+        form=form.value,
+        shard=_shard(shard),
+        workers=workers or (1 if torch.cuda.is_available() else os.cpu_count() or 1),
+        rebuild=rebuild,
+        compiled=compiled,
+    )
+    for message in (*outcome.failed.values(), *outcome.notes):
+        logger.info(f"attcell: {message}")
+    print(
+        f"{out}: {outcome.num_written} videos computed, {outcome.num_kept} there already, "
+        f"{len(outcome.failed)} failed"
+    )
+    if outcome.failed:
+        raise typer.Exit(1)
+
+
+def _shard(text: str) -> tuple[int, int]:
+    number, _, total = text.partition("/")
+    if not (number.isdecimal() and total.isdecimal() and 1 <= int(number) <= int(total)):
+        raise CallError(f"--shard is {text!r}; give i/n with 1 <= i <= n, such as 2/8")
+    return int(number), int(total)

@@ -1,0 +1,289 @@
+"""``attcell protocol`` and ``attcell ablate``: recipes over a data set's splits, and one table of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, cast
+
+import typer
+
+from attcell.errors import CallError
+
+if TYPE_CHECKING:
+    from attcell.config.recipe import Recipe
+    from attcell.research.claims import Verdict
+    from attcell.research.protocol import PlannedRun
+
+Splits = Annotated[str | None, typer.Option(help="As 1,3; by default all splits of the data set.")]
+Seeds = Annotated[int, typer.Option(min=1, help="How many trainings of each, with seeds from 0.")]
+Jobs = Annotated[int, typer.Option(min=1, help="How many trainings go side by side.")]
+
+
+class Subject(StrEnum):
+    """What an ablation changes."""
+
+    tap = "tap"
+    segments = "segments"
+    fusion = "fusion"
+    modalities = "modalities"
+
+
+def protocol(
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="RECIPE... [KEY=VALUE]...", help="Recipes; overrides for all of them."),
+    ],
+    out: Annotated[Path, typer.Option(help="Where all runs and the tables go.")] = Path("runs/protocol"),
+    splits: Splits = None,
+    seeds: Seeds = 1,
+    jobs: Jobs = 1,
+) -> None:
+    """Train and test recipes on every split of their data set, and put the figures into one table.
+
+    Run the same command again to go on after an interruption. OUT/RECIPE/split1-seed0/ is a run folder as
+    attcell train makes it.
+
+    Example: attcell protocol recipes/weizmann/*.yaml data.root=weizmann --out runs/weizmann --jobs 2
+    """
+    from attcell.config.recipe import load_recipe, refuse_foreign_streams
+
+    overrides = [word for word in words if "=" in word]
+    names = [word for word in words if "=" not in word]
+    if not names:
+        raise CallError("no recipe was named; give one or more, as recipes/weizmann/*.yaml")
+    recipes = [load_recipe(name, overrides) for name in names]
+    for name in names:
+        refuse_foreign_streams(Path(name), overrides)
+    runs = _plan(recipes, out, splits, seeds)
+    _end(_run_and_tabulate(runs, out, jobs))
+
+
+def ablate(
+    subject: Annotated[Subject, typer.Argument(help="What is changed.")],
+    recipe: Annotated[Path, typer.Argument(help="A recipe in YAML.")],
+    overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...")] = None,
+    out: Annotated[Path | None, typer.Option(help="By default runs/RECIPE-SUBJECT.")] = None,
+    counts: Annotated[
+        str | None, typer.Option(help="Of segments at test, as 5,10,25; by default 5 to 70 in fives.")
+    ] = None,
+    splits: Splits = None,
+    seeds: Seeds = 1,
+    jobs: Jobs = 1,
+) -> None:
+    """Change one thing of a recipe, and compare.
+
+    tap: the feature map. segments: their number at test, with a picture. fusion: SAN and STAN, early and
+    late. modalities: every set of the recipe's streams.
+
+    Example: attcell ablate segments recipes/weizmann/frame-stan.yaml data.root=weizmann
+    """
+    from attcell.config.recipe import load_recipe
+
+    whole = load_recipe(recipe, overrides or [])
+    place = out or Path("runs") / f"{whole.name}-{subject.value}"
+    if counts is not None and subject is not Subject.segments:
+        raise CallError("--counts are numbers of segments; leave them out, or ablate segments")
+
+    from attcell.research.ablation import SEGMENT_COUNTS, variants
+
+    if subject is not Subject.segments:
+        recipes = variants(whole, cast("Literal['tap', 'fusion', 'modalities']", subject.value))
+        _end(_run_and_tabulate(_plan(recipes, place, splits, seeds), place, jobs))
+        return
+    wanted = SEGMENT_COUNTS if counts is None else _numbers(counts, "--counts")
+    if min(wanted) < 1:
+        raise CallError(f"--counts {counts}: at least 1 segment is needed")
+    runs = _plan([whole], place, splits, seeds)
+    unread = _run_and_tabulate(runs, place, jobs)
+    _draw_segment_counts(runs, wanted, place)
+    _end(unread)
+
+
+def _plan(recipes: Sequence[Recipe], out: Path, splits: str | None, seeds: int) -> list[PlannedRun]:
+    from attcell._files import check_output
+    from attcell.research.protocol import plan_runs
+
+    check_output(out, is_folder=True)
+    return plan_runs(recipes, out, None if splits is None else _numbers(splits, "--splits"), range(seeds))
+
+
+def _run_and_tabulate(runs: Sequence[PlannedRun], out: Path, jobs: int) -> dict[str, str]:
+    """Do the runs, print and write their table, and return video → why it could not be read."""
+    from attcell._files import write_text
+    from attcell.research.protocol import run_protocol, unread_videos
+    from attcell.results.runs import read_run
+    from attcell.results.table import table_of
+    from attcell.results.table_text import as_csv, as_latex, as_markdown
+
+    unread = {video: why for run in run_protocol(runs, jobs) for video, why in unread_videos(run).items()}
+    table = table_of([read_run(run.scores) for run in runs])
+    for suffix, text in (("md", as_markdown(table)), ("csv", as_csv(table)), ("tex", as_latex(table))):
+        write_text(out / f"table.{suffix}", text)
+    print(as_markdown(table))
+    print(f"written: {', '.join(str(out / f'table.{suffix}') for suffix in ('md', 'csv', 'tex'))}")
+    return unread
+
+
+def _draw_segment_counts(runs: Sequence[PlannedRun], counts: Sequence[int], out: Path) -> None:
+    from attcell.report.figures.curves import segment_csv, segment_curve
+    from attcell.research.ablation import segment_counts
+
+    tests = segment_counts(runs, sorted(set(counts)))
+    name = next(iter(tests[counts[0]][0].figures()))
+    figures = {count: [test.figures()[name] for test in of_count] for count, of_count in tests.items()}
+    segment_csv(figures, name, out / "segments.csv")
+    segment_curve(figures, name, out / "segments.png", f"{runs[0].recipe.name}, {name} by segments at test")
+    print(f"written: {out / 'segments.csv'}, {out / 'segments.png'}")
+
+
+def _end(unread: dict[str, str]) -> None:
+    from attcell._log import logger
+
+    for why in unread.values():
+        logger.info(f"attcell: {why}")
+    if unread:
+        raise typer.Exit(1)
+
+
+def _numbers(text: str, option: str) -> list[int]:
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError as error:
+        raise CallError(f"{option} {text} are not whole numbers; give such as 1,3") from error
+
+
+# ``attcell reproduce``: the papers' claims, each held or not held.
+
+
+class Suite(StrEnum):
+    """What the claims are measured on."""
+
+    generated = "generated"
+    weizmann = "weizmann"
+    ut_interaction = "ut_interaction"
+
+
+def reproduce(
+    suite: Annotated[Suite, typer.Argument(help="generated: videos with known truth, made on the spot.")],
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="Of weizmann and ut_interaction: their videos.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="By default runs/reproduce-SUITE, or -quick.")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="One seed, and of generated videos few: minutes.")
+    ] = False,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Of real clips: SqueezeNet 1.0's as .safetensors; by default torchvision's, from the net.",
+        ),
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="How many trainings go side by side.")] = 2,
+) -> None:
+    """Measure which of the papers' claims this implementation shows. Run again to go on after a stop.
+
+    OUT/claims.md, claims.csv and claims.png say of each claim whether it held. Exit status 1 if one that is
+    expected to hold did not.
+
+    Example: attcell reproduce generated --quick
+
+    Example: attcell reproduce weizmann videos/weizmann --weights squeezenet.safetensors
+    """
+    from attcell._files import check_output
+    from attcell._log import logger
+
+    _refuse_foreign(suite, folder, weights)
+    place = out or Path("runs") / f"reproduce-{suite.value}{'-quick' if quick else ''}"
+    check_output(place, is_folder=True)
+    if folder is None:
+        verdicts = _on_generated(place, quick, jobs)
+    else:
+        verdicts = _on_clips(suite, folder, weights or "pretrained", place, quick, jobs)
+    print((place / "claims.md").read_text(encoding="utf-8"))
+    print(f"written: {', '.join(str(place / f'claims.{suffix}') for suffix in ('md', 'csv', 'png'))}")
+    failed = [verdict for verdict in verdicts if verdict.is_failure]
+    for verdict in failed:
+        logger.info(f"attcell: not held: {verdict.claim.said} ({verdict.claim.rule})")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _refuse_foreign(suite: Suite, folder: Path | None, weights: str | None) -> None:
+    """Raise a CallError for a folder or weights that are missing, or that the suite takes none of."""
+    if suite is Suite.generated:
+        given = [f"DIR {folder}"] * (folder is not None) + [f"--weights {weights}"] * (weights is not None)
+        if given:
+            raise CallError(
+                f"{given[0]} is for real clips, and the suite generated makes its own videos; leave it out"
+            )
+    elif folder is None:
+        raise CallError(
+            f"the suite {suite.value} needs the folder of its videos: attcell reproduce {suite.value} DIR"
+        )
+    elif not folder.is_dir():
+        raise CallError(f"{folder}: no such folder; give the one with the videos of {suite.value}")
+    elif weights is not None and not Path(weights).is_file():
+        raise CallError(f"--weights {weights}: no such file; leave it out to take torchvision's weights")
+
+
+def _on_generated(place: Path, quick: bool, jobs: int) -> list[Verdict]:
+    from attcell.research.generated import reproduce_generated
+    from attcell.research.setting import FULL, QUICK
+
+    return reproduce_generated(place, QUICK if quick else FULL, jobs)
+
+
+def _on_clips(suite: Suite, folder: Path, weights: str, place: Path, quick: bool, jobs: int) -> list[Verdict]:
+    from attcell.research.clips import REAL_SETS, SEEDS, reproduce_clips
+
+    return reproduce_clips(REAL_SETS[suite.value], folder, weights, place, 1 if quick else SEEDS, jobs)
+
+
+# ``attcell table``: the figures of many runs in one table.
+
+
+class Format(StrEnum):
+    """What the table is written as."""
+
+    markdown = "markdown"
+    csv = "csv"
+    latex = "latex"
+
+
+_BY_SUFFIX = {".csv": Format.csv, ".tex": Format.latex}
+
+
+def table(
+    places: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE_OR_RUN...", help="Files that attcell test wrote, or folders above such."
+        ),
+    ],
+    form: Annotated[
+        Format | None, typer.Option("--format", help="By default as --out ends, else markdown.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write to this file in place of stdout.")] = None,
+) -> None:
+    """One table of many runs' figures, with means over splits and seeds, published figures and the protocol.
+
+    Example: attcell table runs --format latex --out table.tex
+    """
+    from attcell._files import check_outputs, write_text
+    from attcell.results.runs import find_runs, read_run
+    from attcell.results.table import table_of
+    from attcell.results.table_text import FORMATS
+
+    paths = find_runs(places)
+    if out is not None:
+        check_outputs([out], paths)
+    wanted = form or _BY_SUFFIX.get("" if out is None else out.suffix, Format.markdown)
+    text = FORMATS[wanted.value](table_of([read_run(path) for path in paths]))
+    if out is None:
+        print(text, end="")
+    else:
+        write_text(out, text)
+        print(f"written: {out}")

@@ -1,0 +1,329 @@
+"""``attcell score``: figures from files of scores alone, without a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attcell.errors import CallError
+
+if TYPE_CHECKING:
+    from attcell.results.scores import Scores
+
+score_app = typer.Typer(
+    help="Figures from files of scores alone: scores.json, CSV or NumPy's .npz.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@score_app.command()
+def fuse(
+    files: Annotated[list[Path], typer.Argument(help="Two or more files of the same videos and classes.")],
+    weights: Annotated[
+        str | None, typer.Option(help="One for each file, as 0.6,0.4; by default all alike.")
+    ] = None,
+    tune: Annotated[
+        list[Path] | None,
+        typer.Option(help="Tune the weights on these: one for each file, of held-out training videos."),
+    ] = None,
+    softmax: Annotated[
+        bool, typer.Option("--softmax", help="Bring scores that are no probabilities to such.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the fused scores: a .json, .csv or .npz file.")
+    ] = None,
+) -> None:
+    """Sum the scores of several models with weights: late fusion, also with those of another tool (TAN+).
+
+    Example: attcell score fuse tan.json mifs.csv --tune tan-val.json --tune mifs-val.csv --out fused.json
+    """
+    from attcell._files import check_outputs
+    from attcell.report.lines import AP_RULES, figure_line
+    from attcell.results.fusion import aligned, as_probabilities, as_shares, fused, tuned
+    from attcell.results.scores import SUFFIXES, read_scores, write_scores
+
+    if len(files) < 2:
+        raise CallError("one file alone is nothing to fuse; give two or more")
+    if weights is not None and tune:
+        raise CallError("--weights and --tune exclude each other; keep one")
+    if tune and len(tune) != len(files):
+        raise CallError(f"{len(tune)} files to tune on for {len(files)} files; give --tune once for each")
+    if out is not None:
+        check_outputs([out], [*files, *(tune or [])])
+        if out.suffix not in SUFFIXES:
+            raise CallError(f"{out}: scores are written to {', '.join(SUFFIXES)}; name such a file")
+    given = None if weights is None else as_shares(_weights(weights), len(files))
+    tested = aligned([as_probabilities(read_scores(path), softmax) for path in files])
+    how = "all alike" if given is None else "given"
+    shares = given or as_shares([1.0] * len(files), len(files))
+    if tune:
+        found = tuned([as_probabilities(read_scores(path), softmax) for path in tune], tested[0])
+        left_out = f", {found.num_unread} unread left out" if found.num_unread else ""
+        shares, how = found.shares, f"tuned on {found.num_videos} other videos{left_out}"
+    whole = fused(tested, shares)
+    is_complete = _say_unread(tested)
+    rules = ""
+    if out is None or None not in whole.truth:
+        for path, one, share in zip(files, tested, shares, strict=True):
+            print(f"{figure_line(str(path), one)}, weight {share:.2f}")
+        print(figure_line("fused", whole))
+        rules = "" if whole.has_one_class_each else f", {AP_RULES}"
+    else:
+        print(f"no figures: the files do not say the class of {whole.truth.count(None)} videos")
+    counted = f"{len(whole.videos)} videos, unread {whole.num_unread}"
+    print(f"protocol: {len(files)} files, weights {how}, {counted}{rules}")
+    if out is not None:
+        parts = [{"file": str(path), "weight": share} for path, share in zip(files, shares, strict=True)]
+        write_scores(out, whole, {"protocol": {"fused": parts, "weights": how}})
+        print(f"written: {out}")
+    if not is_complete:
+        raise typer.Exit(1)
+
+
+@score_app.command()
+def recognition(
+    files: Annotated[list[Path], typer.Argument(help="Files of scores; each by itself.")],
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            help="Another file of the same videos, which says their classes. Its own scores do not count."
+        ),
+    ] = None,
+    json_path: Annotated[
+        str | None, typer.Option("--json", help="Write the figures to this file, or - for stdout.")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", help="Write the AP of every class.")] = None,
+) -> None:
+    """Accuracy and mAP, and the AP of each class; also of videos with several classes.
+
+    Example: attcell score recognition tool.csv --truth stan.json --csv ap.csv
+    """
+    from attcell._files import check_outputs
+    from attcell.report.lines import publish
+    from attcell.report.scores import recognition_csv, recognition_report
+    from attcell.results.fusion import with_truth
+    from attcell.results.scores import read_scores
+
+    outputs = [Path(path) for path in (csv, json_path) if path not in (None, "-")]
+    check_outputs(outputs, [*files, *([] if truth is None else [truth])])
+    found = [read_scores(path) for path in files]
+    if truth is not None:
+        known = read_scores(truth)
+        found = [with_truth(one, known) for one in found]
+    reports = [recognition_report(one) for one in found]
+    is_complete = _say_unread(found, "counts as wrong and ranks last")
+    publish(reports, lambda: recognition_csv(reports), csv, json_path)
+    if not is_complete:
+        raise typer.Exit(1)
+
+
+@score_app.command()
+def classes(
+    file: Annotated[Path, typer.Argument(help="A file of scores.")],
+    against: Annotated[
+        Path | None, typer.Option(help="Another model's scores of the same videos, to compare with.")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", help="Write the figures of every class.")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Write a PNG with a bar for every class.")] = None,
+) -> None:
+    """Accuracy class by class, and what one model gains over another.
+
+    Example: attcell score classes tan.json --against two-stream.json --picture gain.png --csv gain.csv
+    """
+    import numpy as np
+
+    from attcell._files import check_outputs, short_names
+    from attcell.metrics.recognition import class_accuracies
+    from attcell.report.figures.classes import per_class_csv, per_class_picture
+    from attcell.report.lines import class_lines
+    from attcell.results.fusion import aligned
+    from attcell.results.scores import read_scores
+
+    inputs = [path for path in (file, against) if path is not None]
+    outputs = [path for path in (csv, picture) if path is not None]
+    check_outputs(outputs, inputs)
+    if picture is not None and picture.suffix.lower() != ".png":
+        raise CallError(f"{picture}: the picture is a PNG; name a .png file")
+    found = aligned([read_scores(path) for path in inputs])
+    is_complete = _say_unread(found)
+    truth = found[0].true_classes()
+    counts = np.bincount(truth, minlength=len(found[0].labels))
+    own, *others = (class_accuracies(one.scores, truth) for one in found)
+    rival = others[0] if others else None
+    print("\n".join(class_lines(found[0].labels, counts, own, rival)))
+    unread = ", ".join(str(one.num_unread) for one in found)
+    print(f"protocol: {len(truth)} videos, unread {unread}; these count as wrong")
+    if csv is not None:
+        per_class_csv(found[0].labels, counts, own, csv, rival)
+    if picture is not None:
+        names = short_names([str(path.resolve()) for path in inputs])
+        per_class_picture(found[0].labels, own, picture, " against ".join(names), rival, names)
+    if outputs:
+        print(f"written: {', '.join(map(str, outputs))}")
+    if not is_complete:
+        raise typer.Exit(1)
+
+
+def _say_unread(files: Sequence[Scores], meaning: str = "counts as wrong") -> bool:
+    """Name the videos that a file has no scores of; true if there are none."""
+    from attcell._log import logger
+
+    for one in files:
+        for video, is_read in zip(one.videos, one.is_read(), strict=True):
+            if not is_read:
+                logger.info(f"attcell: {video} is unread in {one.source}, and {meaning}")
+    return not any(one.num_unread for one in files)
+
+
+def _weights(text: str) -> list[float]:
+    try:
+        return [float(value) for value in text.split(",")]
+    except ValueError as error:
+        raise CallError(f"--weights {text} are not numbers; give one for each file, as 0.6,0.4") from error
+
+
+# ``attcell score attention``: does attention lie where and when the action is, from files alone.
+
+
+@score_app.command()
+def attention(
+    file: Annotated[Path, typer.Argument(help="What attcell predict --json wrote.")],
+    truth: Annotated[
+        Path, typer.Option(help="A generated set, UCF101-24's finalAnnots.mat, or a JSON of boxes.")
+    ],
+    fps: Annotated[float | None, typer.Option(help="Frames a second, where the truth does not tell.")] = None,
+    json_path: Annotated[
+        str | None, typer.Option("--json", help="Write the figures to this file, or - for stdout.")
+    ] = None,
+) -> None:
+    """The pointing game, and the attention's mass inside the actors' boxes, for each stream and their mean.
+
+    Example: attcell predict videos/test/*/*.mp4 --model runs/mine/model --json looks.json
+
+    Example: attcell score attention looks.json --truth videos
+    """
+    import math
+    from dataclasses import asdict
+
+    from attcell._files import check_outputs, write_json
+    from attcell._log import logger
+    from attcell.data.truth import read_boxes, video_named
+    from attcell.errors import CallError, DataError
+    from attcell.inference.localization import attention_figures, streams_of
+    from attcell.report.lines import attention_lines
+    from attcell.results.predictions import read_predictions
+
+    if fps is not None and not 0 < fps < 1000:
+        raise CallError(f"--fps is {fps}; give frames a second, above 0")
+    check_outputs([Path(path) for path in (json_path,) if path not in (None, "-")], [file])
+    looks, failed = read_predictions(file)
+    known = read_boxes(truth, fps)
+    found, bad = [], [f"{video}: {reason}" for video, reason in failed.items()]
+    for look in looks:
+        name = video_named(look.video, known)
+        if name is None:
+            bad.append(f"{look.video} is no video of {truth}; it is left out")
+        elif not look.spatial_attention:
+            bad.append(f"{look.video}: the network has no attention over regions; it is left out")
+        else:
+            found.append((look, known[name]))
+    for message in bad:
+        logger.info(f"attcell: {message}")
+    if not found:
+        raise DataError(
+            f"{file}: no video has both attention and boxes in {truth}; there is nothing to score"
+        )
+    figures = {name: attention_figures(found, name) for name in streams_of(found)}
+    if json_path != "-":
+        print("\n".join(attention_lines(figures, len(found), len(bad), str(truth))))
+    if json_path is not None:
+        rows = {
+            name: {key: None if math.isnan(value) else value for key, value in asdict(of).items()}
+            for name, of in figures.items()
+        }
+        write_json(json_path, {"videos": len(found), "left_out": bad, "streams": rows})
+    if bad:
+        raise typer.Exit(1)
+
+
+# ``attcell score detection``: mAP of found actions, from files alone.
+
+
+class Protocol(StrEnum):
+    """By whose rules."""
+
+    thumos = "thumos"
+    activitynet = "activitynet"
+    both = "both"
+
+
+@score_app.command()
+def detection(
+    files: Annotated[list[Path], typer.Argument(help="Files of detections; each by itself.")],
+    truth: Annotated[
+        Path, typer.Option(help="THUMOS14's annotation folder, ActivityNet's JSON, or a generated set.")
+    ],
+    subset: Annotated[
+        str | None, typer.Option(help="Its part; by default test, of ActivityNet validation.")
+    ] = None,
+    protocol: Annotated[Protocol, typer.Option(help="They do not agree.")] = Protocol.both,
+    thresholds: Annotated[str, typer.Option(help="Of the IoU in time.")] = "0.1,0.2,0.3,0.4,0.5,0.6,0.7",
+    exclude: Annotated[list[str] | None, typer.Option(help="Leave out this video, as a faulty one.")] = None,
+    class_numbers: Annotated[
+        Path | None, typer.Option(help="Of THUMOS's lines: detclasslist.txt, as 7 BaseballPitch.")
+    ] = None,
+    json_path: Annotated[
+        str | None, typer.Option("--json", help="Write the figures to this file, or - for stdout.")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", help="Write the AP of every class.")] = None,
+) -> None:
+    """mAP of actions found in time, by the protocols of THUMOS and ActivityNet, and the AP of each class.
+
+    Example: attcell score detection found.json --truth thumos14 --exclude video_test_0000270 --csv ap.csv
+    """
+    from attcell._files import check_outputs
+    from attcell._log import logger
+    from attcell.data.annotations.thumos14 import read_class_numbers
+    from attcell.data.truth import read_detection_truth
+    from attcell.metrics import detection_map
+    from attcell.metrics.detection import PROTOCOLS
+    from attcell.report.lines import publish
+    from attcell.report.scores import DetectionReport, detection_csv
+    from attcell.results.detections import matched, read_detections
+
+    bars = _thresholds(thresholds)
+    outputs = [Path(path) for path in (csv, json_path) if path not in (None, "-")]
+    check_outputs(outputs, [*files, *([truth] if truth.is_file() else [])])
+    known = read_detection_truth(truth, subset).without(exclude or [])
+    numbers = None if class_numbers is None else read_class_numbers(class_numbers)
+    reports = []
+    for note in known.notes:
+        logger.info(f"attcell: {note}")
+    for file in files:
+        found, faults = matched(read_detections(file, numbers), known)
+        for fault in faults:
+            logger.info(f"attcell: {file}: {fault}")
+        figures = [
+            detection_map(known.actions, found, bars, rule, ambiguous=known.ambiguous, labels=known.labels)
+            for rule in PROTOCOLS
+            if protocol.value in (rule, "both")
+        ]
+        num_empty = len(known.durations.keys() - {of.video_id for of in found})
+        reports.append(
+            DetectionReport(str(file), known, tuple(figures), len(found), num_empty, tuple(faults))
+        )
+    publish(reports, lambda: detection_csv(reports), csv, json_path)
+    if any(report.faults for report in reports):
+        raise typer.Exit(1)
+
+
+def _thresholds(text: str) -> list[float]:
+    try:
+        return [float(word) for word in text.split(",")]
+    except ValueError as error:
+        raise CallError(f"--thresholds {text} are not numbers; give some, as 0.3,0.5") from error

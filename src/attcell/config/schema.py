@@ -1,0 +1,314 @@
+"""The sections of a recipe: every key, what it may be, and what it is when left out.
+
+The network's is in :mod:`attcell.config.schema`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+Count = Annotated[int, Field(ge=1, strict=True)]
+Fraction = Annotated[float, Field(ge=0, lt=1, strict=True)]
+Positive = Annotated[float, Field(gt=0, strict=True)]
+Word = BeforeValidator(lambda value: str(value) if type(value) is int else value)  # YAML reads 32 as a number
+
+
+KnownName = Literal[
+    "ucf101", "hmdb51", "ccv", "thumos14", "sports1m", "kinetics", "activitynet", "weizmann", "ut_interaction"
+]
+
+
+class Section(BaseModel):
+    """A part of a recipe: frozen, and with no key that we do not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class DataSection(Section):
+    """Where the videos are: in sources, each a folder per class or a list file, or in a known data set."""
+
+    train: Path | None = None
+    test: Path | None = None
+    val: Path | None = None
+    val_fraction: Fraction = 0.0  # of the training videos of each class, where there is no val
+    root: Path | None = None  # of list files by default their folder; of a data set where its videos lie
+    dataset: KnownName | None = None  # instead of train, val and test
+    annotations: Path | None = None  # the data set's official files; by default in root
+    split: Count = 1  # of a data set that has several
+    splits: tuple[Count, ...] | None = None  # those that ``attcell protocol`` runs; by default all
+    missing: Literal["refuse", "leave_out"] = "refuse"  # videos of the data set that are not below root
+    workers: Annotated[int, Field(ge=0)] = 2
+
+    @model_validator(mode="after")
+    def _sources_or_data_set(self) -> DataSection:
+        if self.dataset is None:
+            if self.train is None:
+                raise ValueError("give train, a folder per class or a list file; or dataset and root")
+            if self.annotations is not None or self.split != 1 or self.splits is not None:
+                raise ValueError(
+                    "annotations, split and splits are for a dataset; leave them out, or name it"
+                )
+            return self
+        if self.root is None:
+            raise ValueError(f"dataset {self.dataset} needs root, the folder where its videos lie")
+        if (self.train, self.val, self.test) != (None, None, None):
+            raise ValueError(f"dataset {self.dataset} has its own lists; leave train, val and test out")
+        return self
+
+    @model_validator(mode="after")
+    def _one_validation_set(self) -> DataSection:
+        if self.val is not None and self.val_fraction > 0:
+            raise ValueError("val and val_fraction exclude each other; keep one")
+        return self
+
+
+class InputSection(Section):
+    """How a frame becomes the network's input."""
+
+    size: Count = 224
+    resize: Literal["short", "squash"] = "short"  # the short side to short_side, or the frame to a square
+    short_side: Count = 256
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[Positive, Positive, Positive] = (0.229, 0.224, 0.225)
+
+    @model_validator(mode="after")
+    def _crop_fits(self) -> InputSection:
+        if self.short_side < self.size:
+            raise ValueError(f"short_side {self.short_side} is less than the crop's size {self.size}")
+        return self
+
+
+class SegmentsSection(Section):
+    """T, in training and at test, and what happens to a video with fewer frames than that."""
+
+    train: Count = 25
+    test: Count = 25
+    test_every: Count | None = None  # one segment every so many frames at test, instead of T of them
+    crops: Literal[1, 10] = 1  # of each frame at test
+    short: Literal["repeat", "refuse"] = "repeat"
+
+
+class FlowSection(Section):
+    """How the flow stream's input is made. The paper: TV-L1, ten fields, a bound of 20 pixels."""
+
+    method: Literal["paper", "fast", "dis", "raft"] = "fast"
+    fields: Count = 10  # consecutive fields of a segment; 2 channels each
+    form: Literal["stack", "picture"] = "stack"  # picture: one field as TAN sees it, in three channels
+    bound: Positive = 20.0  # pixels of flow that become the code 255
+    deviation: Positive = 10.0  # the network sees (code - 128) / deviation
+    short_side: Count | None = None  # scale frames down to this before computing flow
+    store: Path | None = (
+        None  # flow on disk, by ``attcell extract flow``; by default it is computed as it goes
+    )
+
+    @model_validator(mode="after")
+    def _one_field_in_a_picture(self) -> FlowSection:
+        if self.form == "picture" and self.fields != 1:
+            raise ValueError(f"form picture holds one field, and fields is {self.fields}; set fields to 1")
+        return self
+
+    @property
+    def channels(self) -> int:
+        """Of the flow stream's input."""
+        return 3 if self.form == "picture" else 2 * self.fields
+
+
+class ClipSection(Section):
+    """How the clip stream's input is made."""
+
+    frames: Count = 16
+
+
+class PublishedSection(Section):
+    """A figure of a paper, to be printed beside ours."""
+
+    figure: str  # as attcell test calls it, such as top1 or map
+    value: float | None  # in percent; null where no copy of the paper that is at hand has the number
+    source: str  # the paper and its table
+    row: str  # what the table calls it
+
+
+class CacheSection(Section):
+    """Feature maps of frozen backbones, computed once and kept on disk."""
+
+    folder: Path | None = None
+    positions: Count = 2  # frames kept of each segment, for training to draw from
+    mirrored: bool = True  # keep the mirror image too
+
+
+class TrainSection(Section):
+    """The schedule. The defaults are the paper's."""
+
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    learning_rate: Positive = 1e-3
+    momentum: Fraction = 0.9
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    schedule: Literal["step", "onecycle", "constant"] = "step"
+    step_iterations: Count = 4000  # "step" divides the rate by 10 every so many iterations
+    iterations: Count | None = None
+    epochs: Count | None = None
+    batch_size: Count = 128
+    accumulate: Count = 1  # the batch is computed in this many parts
+    loss: Literal["softmax", "sigmoid"] = "softmax"  # reading: of videos of several classes, see docs
+    label_smoothing: Fraction = 0.0
+    steps: Literal["all", "last"] = "all"  # reading: of branches, the steps whose loss counts
+    gate_penalty: Annotated[float, Field(ge=0)] = 0.0  # reading: of branch selection, BS + L2
+    clip_gradient_norm: Positive | None = None
+    precision: Annotated[Literal["32", "bf16"], Word] = "32"
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    devices: Count = 1
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    checkpoint_every: Count = 500  # iterations; each checkpoint follows a validation
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TrainSection:
+        if self.iterations is not None and self.epochs is not None:
+            raise ValueError("give either iterations (the paper's 15000) or epochs, not both")
+        if self.batch_size % (self.accumulate * self.devices):
+            raise ValueError(
+                f"batch_size {self.batch_size} cannot be split into accumulate {self.accumulate} × "
+                f"devices {self.devices} equal parts"
+            )
+        return self
+
+
+# The section of a recipe that says which network: kind, streams, and what fits together.
+
+
+class StreamSection(Section):
+    """One modality's network."""
+
+    backbone: str = "vgg16"  # of a clip stream c3d
+    tap: Annotated[str | None, Word] = None  # of a timm model the number of a stage
+    weights: str = "pretrained"  # from torchvision or timm; or none; or a .safetensors file
+    train_from: str = "all"  # all, none, or the first layer that is trained
+    conv6_channels: Count = 1024
+    conv6_relu: bool = True  # reading
+    standardise: bool = False  # each channel of the frozen feature map, by figures of the training videos
+    init_from: Path | None = None  # a model folder: start as its trained stream, conv6 and attention included
+
+
+class ModelSection(Section):
+    """Which network."""
+
+    kind: Literal[
+        "stan", "san", "average", "pooled", "tan", "cnn", "two_stream", "fc", "branch_selection",
+        "spatial_attention", "soft_attention", "self_gates",
+    ] = "stan"  # fmt: skip
+    pooling: Literal["fc6", "flat", "average", "vlad"] = "average"  # of kind pooled
+    vlad_size: Count = 256  # descriptors are brought to so many numbers by PCA
+    vlad_centres: Count = 128
+    classifier: Literal["linear", "svm"] = "linear"  # learnt with the network; or an SVM on what it gives
+    init_from: Path | None = None  # a model folder: start as this whole network, but for its classifiers
+    streams: dict[Literal["frame", "flow", "clip"], StreamSection] = Field(
+        default={"frame": StreamSection()}, min_length=1
+    )
+    fusion: Literal["early", "late"] = "early"  # one temporal attention for all streams, or one network each
+    cell: Literal["gru", "lstm"] = "gru"  # of branches
+    lstm_hidden: Count = 1024  # of the branches' recurrent layers too, of either cell
+    lstm_layers: Count = 1  # reading
+    lstm_bidirectional: bool = False  # reading
+    uniform_start: bool = True  # reading: AttCells start at zero, so that attention starts uniform
+    dropout: Fraction = 0.5  # reading
+
+    @model_validator(mode="before")
+    @classmethod
+    def _weights_of_all(cls, values: Any) -> Any:
+        """``weights`` of the model are those of every stream that names none of its own."""
+        if not isinstance(values, dict) or "weights" not in values:
+            return values
+        weights = values["weights"]
+        given = values.get("streams", {"frame": {}})
+        if not isinstance(weights, str) or not isinstance(given, dict):
+            raise ValueError("weights is pretrained, none, a file or a model folder, for every stream alike")
+        streams = {
+            name: {"weights": weights, **stream} if isinstance(stream, dict) else stream
+            for name, stream in given.items()
+        }
+        return {**{key: value for key, value in values.items() if key != "weights"}, "streams": streams}
+
+    @field_validator("streams", mode="before")
+    @classmethod
+    def _complete_streams(cls, streams: Any) -> Any:
+        """A stream that is null is left out; a clip stream that names no backbone has C3D."""
+        if not isinstance(streams, dict):
+            return streams
+        given = {name: stream for name, stream in streams.items() if stream is not None}
+        clip = given.get("clip")
+        if isinstance(clip, dict) and "backbone" not in clip:
+            given["clip"] = {"backbone": "c3d", **clip}
+        return given
+
+    @property
+    def has_branches(self) -> bool:
+        """TAN, its rivals and its first stage; the others are STAN and its rivals."""
+        return self.kind not in ("stan", "san", "average", "pooled")
+
+    @property
+    def has_attention(self) -> bool:
+        """Over regions, or over the other branch's steps: something that can be drawn."""
+        return self.kind not in ("average", "pooled", "cnn", "two_stream", "fc", "branch_selection")
+
+    @model_validator(mode="after")
+    def _fit_svm(self) -> ModelSection:
+        """Pooled features have no classifier but an SVM; branches and late fusion give nothing for one."""
+        if self.kind == "pooled" and self.classifier != "svm":
+            raise ValueError("kind pooled is classified by an SVM; set model.classifier to svm")
+        if self.classifier == "svm" and (self.has_branches or self.fusion == "late"):
+            raise ValueError(
+                f"an SVM looks at one representation of a video, and kind {self.kind}, fusion {self.fusion} "
+                "has none: choose stan, san, average or pooled, and fusion early"
+            )
+        if self.kind != "pooled":
+            self._refuse_foreign(self, ["pooling", "vlad_size", "vlad_centres"])
+        elif self.pooling != "vlad":
+            self._refuse_foreign(self, ["vlad_size", "vlad_centres"])
+        return self
+
+    @model_validator(mode="after")
+    def _fit_branches(self) -> ModelSection:
+        """Networks of branches have a frame and a flow branch, and nothing of STAN's attention."""
+        if not self.has_branches:
+            return self
+        names, given = set(self.streams), ", ".join(self.streams)
+        if self.kind in ("cnn", "two_stream") and not names <= {"frame", "flow"}:
+            raise ValueError(f"kind {self.kind} has frame and flow streams, not {given}")
+        if self.kind == "soft_attention" and names not in ({"frame"}, {"flow"}):
+            raise ValueError(f"kind {self.kind} needs one stream, frame or flow, not {given}")
+        if self.kind not in ("cnn", "two_stream", "soft_attention") and names != {"frame", "flow"}:
+            raise ValueError(f"kind {self.kind} needs the streams frame and flow, not {given}")
+        if self.fusion == "late":
+            raise ValueError(f"kind {self.kind} joins its branches by itself; leave fusion out")
+        self._refuse_foreign(self, ["lstm_bidirectional", "uniform_start"])
+        conv6 = ["conv6_channels", "conv6_relu"]
+        for name, stream in self.streams.items():
+            self._refuse_foreign(stream, conv6, f"streams.{name}.")
+        return self
+
+    def _refuse_foreign(self, section: Section, keys: list[str], where: str = "") -> None:
+        for key in keys:
+            if getattr(section, key) != type(section).model_fields[key].default:
+                raise ValueError(f"kind {self.kind} has no use for {where}{key}; leave it out")
+
+    @model_validator(mode="after")
+    def _one_beginning(self) -> ModelSection:
+        twice = [name for name, stream in self.streams.items() if stream.init_from is not None]
+        if self.init_from is not None and twice:
+            raise ValueError(f"init_from is the whole network's; leave streams.{twice[0]}.init_from out")
+        for name, stream in self.streams.items():
+            begins = self.init_from or stream.init_from
+            if begins is not None and stream.weights not in ("pretrained", "none"):
+                raise ValueError(
+                    f"the {name} stream begins with {begins}, and streams.{name}.weights {stream.weights} "
+                    "would not be read; leave one of them out"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _something_to_fuse(self) -> ModelSection:
+        if self.fusion == "late" and len(self.streams) < 2:
+            raise ValueError("fusion late needs at least two streams; leave it out for one")
+        return self

@@ -1,0 +1,288 @@
+"""Records to tensors: what the training and the test loops draw from.
+
+A video that cannot be read comes out as the :class:`VideoError` itself, so that a worker process hands over a
+clean message; whoever draws raises it or counts it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from attcell.data.feature_store import FeatureStore
+from attcell.errors import VideoError
+from attcell.types import VideoRecord
+from attcell.video.frame_folder import NO_TIMES
+from attcell.video.modalities import InputSpec, read_sampled_frames, resize_frames
+from attcell.video.optical_flow import worth_compiling
+from attcell.video.sampling import ShortPolicy, ViewPlan, random_frames
+from attcell.video.transforms import crop_source_size, random_crop
+
+SEGMENT_DRAW = 1  # keeps the draws of this module apart from others that start from the same seed
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One training video: stream name → (T, ...) input, its classes, and its position in the order."""
+
+    inputs: dict[str, Tensor]
+    labels: tuple[int, ...]
+    position: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class Batch:  # not frozen: Lightning fills a copy when it moves a batch to its device
+    """Samples side by side: stream name → (B, T, ...) inputs, each one's classes, (B,) positions.
+
+    ``notes`` are what the reader should know of the files, such as damage, each with its video.
+    """
+
+    inputs: dict[str, Tensor]
+    labels: tuple[tuple[int, ...], ...]
+    positions: Tensor
+    notes: tuple[str, ...]
+
+
+@dataclass
+class Views:
+    """Fixed views of one video, stream name → (V, T, ...), and the notes on its file."""
+
+    inputs: dict[str, Tensor]
+    notes: tuple[str, ...] = ()
+
+
+def collate(samples: Sequence[Sample | VideoError]) -> Batch | VideoError:
+    """Put samples side by side; one that could not be read stands for the whole batch."""
+    good: list[Sample] = []
+    for sample in samples:
+        if isinstance(sample, VideoError):
+            return sample
+        good.append(sample)
+    return Batch(
+        inputs={name: torch.stack([sample.inputs[name] for sample in good]) for name in good[0].inputs},
+        labels=tuple(sample.labels for sample in good),
+        positions=torch.tensor([sample.position for sample in good]),
+        notes=tuple(note for sample in good for note in sample.notes),
+    )
+
+
+class TrainingVideos(Dataset[Sample | VideoError]):
+    """Videos for training: one random instant a segment, one random crop and flip a video."""
+
+    def __init__(
+        self,
+        records: Sequence[VideoRecord],
+        spec: InputSpec,
+        num_segments: int,
+        short: ShortPolicy,
+        seed: int,
+    ) -> None:
+        self.records = records
+        self.spec = spec
+        self.num_segments = num_segments
+        self.short = short
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, key: tuple[int, int]) -> Sample | VideoError:
+        index, position = key
+        record = self.records[index]
+        rng = np.random.default_rng([self.seed, SEGMENT_DRAW, position])
+        spec = self.spec
+        try:
+            flow = spec.flow_of(record.path, record.frames, compiled=worth_compiling(len(self.records)))
+            sampled_frames, info = read_sampled_frames(
+                record.path,
+                spec,
+                lambda num: random_frames(num, self.num_segments, rng, self.short),
+                record.frames,
+            )
+            size = crop_source_size(sampled_frames.size, spec.frame)
+            resized_frames = resize_frames(sampled_frames, spec, size, flow)
+        except VideoError as error:
+            return error
+        return Sample(
+            resized_frames.view(spec, random_crop(size, spec.frame, rng)),
+            labels=record.labels,
+            position=position,
+            notes=_named(record, _worth_saying(info.notes)),
+        )
+
+
+class PlannedViews(Dataset[Views | VideoError]):
+    """Videos as a plan sees them, (V, T, ...): V crops, or positions and then their mirror images."""
+
+    def __init__(self, records: Sequence[VideoRecord], spec: InputSpec, plan: ViewPlan) -> None:
+        self.records = records
+        self.spec = spec
+        self.plan = plan
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, index: int) -> Views | VideoError:
+        record, spec, plan = self.records[index], self.spec, self.plan
+        try:
+            flow = spec.flow_of(record.path, record.frames, compiled=worth_compiling(len(self.records)))
+            sampled_frames, info = read_sampled_frames(record.path, spec, plan.frame_indices, record.frames)
+            size = plan.resized_size(sampled_frames.size, spec.frame)
+            resized_frames = resize_frames(sampled_frames, spec, size, flow)
+        except VideoError as error:
+            return error
+        seen = [resized_frames.view(spec, crop) for crop in plan.crops(size, spec.frame)]
+        inputs = {
+            name: torch.cat([view[name].unflatten(0, (plan.num_positions, -1)) for view in seen])
+            for name in spec.streams
+        }
+        return Views(inputs, _worth_saying(info.notes))
+
+
+class TrainingFeatures(Dataset[Sample]):
+    """Kept feature maps for training: one of the kept positions a segment, a coin for the mirror image.
+
+    All streams get the same positions and the same coin. The maps stay in 16 bits, half the way from the
+    disk to the device; who computes with them widens them there.
+    """
+
+    def __init__(
+        self,
+        records: Sequence[VideoRecord],
+        stores: Mapping[str, FeatureStore],
+        num_positions: int,
+        seed: int,
+    ) -> None:
+        self.records = records
+        self.stores = stores
+        self.num_positions = num_positions
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, key: tuple[int, int]) -> Sample:
+        index, position = key
+        record = self.records[index]
+        rng = np.random.default_rng([self.seed, SEGMENT_DRAW, position])
+        kept = {name: store.read(record) for name, store in self.stores.items()}
+        maps, notes = next(iter(kept.values()))  # (V, T, F, K, K), memory-mapped
+        num_views, num_segments = maps.shape[:2]
+        mirror = int(rng.integers(num_views // self.num_positions))
+        views = torch.from_numpy(
+            mirror * self.num_positions + rng.integers(self.num_positions, size=num_segments)
+        )
+        drawn = {name: maps[views, torch.arange(num_segments)] for name, (maps, _) in kept.items()}
+        return Sample(drawn, record.labels, position, _named(record, notes))
+
+
+class KeptViews(Dataset[Views]):
+    """Kept feature maps of all views of a video, (V, T, F, K, K) in 16 bits."""
+
+    def __init__(self, records: Sequence[VideoRecord], stores: Mapping[str, FeatureStore]) -> None:
+        self.records = records
+        self.stores = stores
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, index: int) -> Views:
+        kept = {name: store.read(self.records[index]) for name, store in self.stores.items()}
+        notes = next(iter(kept.values()))[1]
+        return Views({name: maps for name, (maps, _) in kept.items()}, notes)
+
+
+def _worth_saying(notes: tuple[str, ...]) -> tuple[str, ...]:
+    """Without the note that every folder of frames has: no time is used here."""
+    return tuple(note for note in notes if note != NO_TIMES)
+
+
+def _named(record: VideoRecord, notes: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{record.id}: {note}" for note in notes)
+
+
+# The order in which training draws its videos: a function of the seed and the position alone.
+
+
+class TrainingOrder(Sampler[tuple[int, int]]):
+    """Endless shuffled passes over the videos, cut into iterations, and these into equal parts.
+
+    Position p of the stream is one video; pass ``p // num_videos`` has its own permutation. Iteration i takes
+    the positions from i · batch_size. Its parts go round the devices: part j of device r is the batch's part
+    j · num_devices + r, so that any split sees the same videos in the same iteration.
+
+    Yields (video index, position); whatever is random about a sample is drawn from (seed, position).
+    """
+
+    def __init__(
+        self,
+        num_videos: int,
+        batch_size: int,
+        iterations: range,
+        seed: int,
+        *,
+        accumulate: int = 1,
+        device: int = 0,
+        num_devices: int = 1,
+    ) -> None:
+        self.num_videos = num_videos
+        self.batch_size = batch_size
+        self.iterations = iterations
+        self.seed = seed
+        self.accumulate = accumulate
+        self.device = device
+        self.num_devices = num_devices
+        self.part_size = batch_size // (accumulate * num_devices)
+
+    def __len__(self) -> int:
+        return len(self.iterations) * self.accumulate * self.part_size
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        current_pass, permutation = -1, np.empty(0, dtype=int)
+        for iteration in self.iterations:
+            for part in range(self.accumulate):
+                start = iteration * self.batch_size + (part * self.num_devices + self.device) * self.part_size
+                for position in range(start, start + self.part_size):
+                    number, place = divmod(position, self.num_videos)
+                    if number != current_pass:
+                        current_pass = number
+                        permutation = np.random.default_rng([self.seed, number]).permutation(self.num_videos)
+                    yield int(permutation[place]), position
+
+
+# Parting a training set into training and validation videos.
+
+
+def hold_out(
+    records: Sequence[VideoRecord], fraction: float, seed: int
+) -> tuple[tuple[VideoRecord, ...], tuple[VideoRecord, ...]]:
+    """Part records into (kept, held out): of each class the given fraction, rounded, by a seeded draw.
+
+    Videos of one group stay together, for one of them tells of the others; then it is a fraction of the
+    groups that is held out, of those of the same classes. A class keeps at least one video or group.
+    """
+    rng = np.random.default_rng(seed)
+    units: dict[str, set[int]] = {}  # a group, or a video that is in none → its classes
+    for record in records:
+        units.setdefault(_unit(record), set()).update(record.labels)
+    alike: dict[tuple[int, ...], list[str]] = {}
+    for unit, labels in units.items():
+        alike.setdefault(tuple(sorted(labels)), []).append(unit)
+    held: set[str] = set()
+    for _, names in sorted(alike.items()):
+        count = min(round(fraction * len(names)), len(names) - 1)
+        held.update(str(name) for name in rng.permutation(names)[:count])
+    return (
+        tuple(record for record in records if _unit(record) not in held),
+        tuple(record for record in records if _unit(record) in held),
+    )
+
+
+def _unit(record: VideoRecord) -> str:
+    return f"group {record.group}" if record.group else record.id

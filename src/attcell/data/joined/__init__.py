@@ -1,1 +1,0 @@
-"""Untrimmed videos with known intervals, made by joining trimmed clips."""

@@ -1,0 +1,177 @@
+"""Learning what detection needs from training videos whose labels alone are known (``attcell calibrate``)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from attcell._log import track
+from attcell.data.sources import read_source
+from attcell.errors import CallError, DataError, VideoError
+from attcell.inference.extract import refuse_unread
+from attcell.inference.rules import attention_of
+from attcell.inference.run import as_scores
+from attcell.inference.streaming import VIDEO_FRAMES, StreamingPass
+from attcell.models.build import part_listing
+from attcell.models.folder import Calibration, SavedModel, write_calibration
+from attcell.models.weights import state_digest
+from attcell.types import VideoRecord
+
+_NEVER = -1e4  # the bias of a class that no training video shows
+MOST_SAMPLES = 100  # of one video, so that long videos do not outweigh others
+MOST_IN_ALL = 200_000  # so that many videos do not fill the memory
+
+
+@dataclass(frozen=True, eq=False)
+class StreamedVideo:
+    """What is kept of a training video: rows of n of its samples.
+
+    Attributes:
+        labels: the video's classes.
+        segments: f_att^t.
+        attention: relative, from 0 to 1 in the video.
+        scores: of the network's own classifier.
+    """
+
+    labels: tuple[int, ...]
+    segments: Float[np.ndarray, "n MD"]
+    attention: Float[np.ndarray, " n"]
+    scores: Float[np.ndarray, "n A"]
+
+
+def stream_samples(
+    model: SavedModel,
+    record: VideoRecord,
+    every: int,
+    most: int = MOST_SAMPLES,
+    num_videos: int = 1,
+    *,
+    stored_flow: bool = False,
+) -> StreamedVideo:
+    """Watch a training video, one of so many, and keep at most so many samples, evenly.
+
+    Raises:
+        VideoError: it cannot be read.
+    """
+    num_frames = num_videos * VIDEO_FRAMES
+    watch = StreamingPass(model, record.path, every, num_frames, record.frames, stored_flow=stored_flow)
+    rows = []
+    for seen in watch:
+        part = seen.part
+        scores = as_scores(part.logits, model.recipe.score_rule)
+        rows.append([of.float().cpu().numpy() for of in (part.segments, part.temporal_scores, scores)])
+    assert watch.info.num_frames > 0, "else it says what is wrong with the file"
+    segments, k, own = (np.concatenate(column) for column in zip(*rows, strict=True))
+    some = np.unique(np.linspace(0, len(k) - 1, most).round().astype(int))
+    return StreamedVideo(record.labels, segments[some], attention_of(k, "relative")[some], own[some])
+
+
+def fit_classifier(videos: Sequence[StreamedVideo], num_classes: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The separate segment classifier: weight (A, MD) and bias (A,) of a linear softmax.
+
+    *Reading*: every sample takes its video's labels; one of several labels counts for a part of it.
+    """
+    taken = [(of, label, 1 / len(of.labels)) for of in videos for label in of.labels]
+    rows = np.concatenate([of.segments for of, _, _ in taken])
+    truth = np.concatenate([np.full(len(of.segments), label) for of, label, _ in taken])
+    shares = np.concatenate([np.full(len(of.segments), share) for of, _, share in taken])
+    scale = StandardScaler().fit(rows)
+    found = LogisticRegression(C=0.01, max_iter=1000).fit(scale.transform(rows), truth, shares)
+    own = found.coef_ / scale.scale_
+    offset = found.intercept_ - own @ scale.mean_
+    if len(found.classes_) == 2:  # one row says how much the second is preferred
+        own, offset = np.stack([0 * own[0], own[0]]), np.array([0, offset[0]])
+    weight, bias = np.zeros((num_classes, rows.shape[1])), np.full(num_classes, _NEVER)
+    weight[found.classes_], bias[found.classes_] = own, offset
+    return torch.from_numpy(weight).float(), torch.from_numpy(bias).float()
+
+
+def best_threshold(videos: Sequence[StreamedVideo], *, attended: bool) -> float:
+    """What best tells a video's own classes from the others: the largest F1 of being above it.
+
+    It is held against the class scores of all samples, times their attention if ``attended``.
+    """
+    own, others = [], []
+    for of in videos:
+        worth = of.scores * (of.attention[:, None] if attended else 1)
+        is_own = np.isin(np.arange(worth.shape[1]), of.labels)
+        own.append(worth[:, is_own].ravel())
+        others.append(worth[:, ~is_own].ravel())
+    all_own, all_others = np.concatenate(own), np.concatenate(others)
+    bars = np.arange(1, 100) / 100
+    right = np.array([(all_own > bar).sum() for bar in bars])
+    wrong = np.array([(all_others > bar).sum() for bar in bars])
+    return float(bars[(2 * right / (right + wrong + len(all_own))).argmax()])
+
+
+def calibrate(
+    model: SavedModel, records: Sequence[VideoRecord], every: int, *, stored_flow: bool = False
+) -> Calibration:
+    """Fit the segment classifier and choose the thresholds, from videos and their labels alone.
+
+    Args:
+        model: its network decides the device.
+        records: training videos; those of no class are left out.
+        every: frames from one sample to the next.
+        stored_flow: take flow from the store that the recipe names, in place of computing it.
+
+    Raises:
+        CallError: a model that says nothing of single moments.
+        DataError: videos that cannot be read, by name; or videos of less than two classes.
+    """
+    watched, unread = [], []
+    records = [record for record in records if record.labels]
+    most = max(5, min(MOST_SAMPLES, MOST_IN_ALL // max(len(records), 1)))
+    for record in track(records, len(records), "watching training videos"):
+        try:
+            seen = stream_samples(model, record, every, most, len(records), stored_flow=stored_flow)
+            watched.append(seen)
+        except VideoError as error:
+            unread.append(str(error))
+    refuse_unread(unread)
+    shown = {label for of in watched for label in of.labels}
+    if len(shown) < 2:
+        raise DataError(f"the training videos are of {len(shown)} classes; at least 2 are needed")
+    weight, bias = fit_classifier(watched, len(model.labels))
+    return Calibration(
+        weight,
+        bias,
+        threshold=best_threshold(watched, attended=True),
+        threshold_alone=best_threshold(watched, attended=False),
+        num_videos=len(watched),
+        every=every,
+    )
+
+
+def calibrate_model(
+    model: SavedModel, folder: Path, source: Path | None, root: Path | None, every: int
+) -> Calibration:
+    """Calibrate a model on its training videos, and write what is learnt into its folder.
+
+    Args:
+        model: the model in ``folder``.
+        folder: a model folder.
+        source: training videos; by default those that the model's recipe names.
+        root: what a list's paths are relative to.
+        every: frames from one sample to the next.
+
+    Raises:
+        CallError: as of :func:`calibrate`, or there are no training videos.
+        DataError: as of :func:`calibrate`, or a source that is not right.
+    """
+    if source is None:
+        listing = part_listing(model.recipe.data, "train", model.labels)
+    else:
+        listing = read_source(source, root, model.labels)
+    if listing is None:
+        raise CallError("the model's recipe names no training videos; give some by --data")
+    found = calibrate(model, listing.records, every)
+    write_calibration(folder, found, state_digest(model.network))
+    return found

@@ -1,0 +1,154 @@
+"""Actions in time in one video of any length, from a model that learnt from labels of whole videos."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from attcell._checks import whole_number
+from attcell._log import progress_bar
+from attcell.errors import ModelError
+from attcell.inference.predict import small_flow, small_picture
+from attcell.inference.rules import RuleChoice, find, refuse_choice
+from attcell.inference.run import as_scores
+from attcell.inference.streaming import Growing, Keyframes, Seen, StreamingPass
+from attcell.models.folder import SavedModel
+from attcell.types import Prediction, Track
+from attcell.video._passes import promised_frames
+from attcell.video.transforms import attended_area
+
+EVERY = 5  # frames from one sample to the next, as in the paper
+
+
+def follow_video(
+    model: SavedModel,
+    path: Path,
+    every: int = EVERY,
+    num_frames: int = 0,
+    progress: Callable[[int], None] = lambda num_frames: None,
+    *,
+    stored_flow: bool = False,
+) -> Prediction:
+    """Watch a video and say what the model says of it moment by moment; nothing is looked for yet.
+
+    Args:
+        model: its network decides the device.
+        path: a video file, or a folder of frames.
+        every: frames from one sample to the next.
+        num_frames: about how many there are, of all videos that are followed one after another.
+        progress: called with the frames seen so far.
+        stored_flow: take flow from the store that the recipe names, in place of computing it.
+
+    Returns:
+        A prediction with its ``track``. Its segments are at most 24 stretches of samples, each shown by its
+        strongest.
+
+    Raises:
+        CallError, VideoError, ModelError: as of :class:`~attcell.inference.streaming.StreamingPass`.
+    """
+    watch = StreamingPass(model, path, every, num_frames, stored_flow=stored_flow)
+    keyframes, rows = Keyframes(), _Rows(model)
+    for seen in watch:
+        rows.add(seen)
+        _look(seen, keyframes, every)
+        progress(int(seen.sampled_frames.frame_indices[-1]) + 1)
+    track = rows.track(watch.seconds())
+    info, k = watch.info, track.temporal_scores.astype(np.float64)
+    beta = np.exp(k - k.max()) / np.exp(k - k.max()).sum()
+    shown = [keyframe.shown for keyframe in keyframes.all]
+    flows = [keyframe.flow for keyframe in keyframes.all if keyframe.flow is not None]
+    return Prediction(
+        video=str(path),
+        labels=model.labels,
+        scores=as_scores(watch.logits, model.recipe.score_rule).float().cpu().numpy(),
+        duration_seconds=info.duration_seconds,
+        segments_seconds=np.array(
+            [[track.seconds[of.first, 0], track.seconds[of.end - 1, 1]] for of in keyframes.all]
+        ),
+        frame_seconds=track.seconds[shown, 0],
+        temporal_scores=track.temporal_scores[shown],
+        temporal_attention=np.array([beta[of.first : of.end].sum() for of in keyframes.all]),
+        spatial_attention={
+            name: maps[shown].astype(np.float32) for name, maps in track.spatial_attention.items()
+        },
+        attended_area=attended_area(info.height, info.width, watch.frame),
+        frames=np.stack([keyframe.picture for keyframe in keyframes.all]),
+        flow=np.stack(flows) if flows else None,
+        notes=info.notes,
+        track=track,
+    )
+
+
+def detect_video(
+    model: SavedModel,
+    path: Path,
+    choice: RuleChoice,
+    every: int | None = None,
+    title: str = "",
+) -> Prediction:
+    """Watch a video, with a bar that says how far it is, and find the actions in it.
+
+    Args:
+        model: its network decides the device.
+        path: a video file, or a folder of frames.
+        choice: the rule.
+        every: frames from one sample to the next; by default what the model was calibrated with, or 5.
+        title: of the bar.
+
+    Returns:
+        A prediction with ``track`` and ``detections``.
+
+    Raises:
+        CallError, VideoError, ModelError: as of :func:`follow_video`; or a rule that the model cannot follow.
+    """
+    calibration = model.calibration
+    if model.calibration_fault:
+        raise ModelError(model.calibration_fault)
+    refuse_choice(choice, calibration)
+    if every is None:
+        every = EVERY if calibration is None else calibration.every
+    every = whole_number(every, "every", least=1)
+    num_frames = promised_frames(path)
+    with progress_bar() as bar:
+        task = bar.add_task(title or path.name, total=num_frames, note="")
+        watched = follow_video(model, path, every, num_frames, lambda done: bar.update(task, completed=done))
+    return replace(watched, detections=tuple(find(watched, choice, calibration)))
+
+
+class _Rows:
+    """What is kept of every sample."""
+
+    def __init__(self, model: SavedModel) -> None:
+        self._model = model
+        self._rows: defaultdict[str, Growing] = defaultdict(Growing)
+        self._maps: defaultdict[str, Growing] = defaultdict(Growing)
+
+    def add(self, seen: Seen) -> None:
+        part, model = seen.part, self._model
+        kept = {"k": part.temporal_scores, "own": as_scores(part.logits, model.recipe.score_rule)}
+        if model.calibration is not None:
+            kept["separate"] = model.calibration.class_scores(part.segments)
+        for name, of in kept.items():
+            self._rows[name].add(of.float().cpu().numpy())
+        for name, of in part.spatial_attention.items():
+            self._maps[name].add(of.half().cpu().numpy())
+
+    def track(self, seconds: np.ndarray) -> Track:
+        rows = {name: of.rows for name, of in self._rows.items()}
+        maps = {name: of.rows for name, of in self._maps.items()}
+        return Track(seconds, rows["k"], rows["own"], rows.get("separate"), maps)
+
+
+def _look(seen: Seen, keyframes: Keyframes, every: int) -> None:
+    sampled_frames, flows = (
+        seen.sampled_frames,
+        small_flow(seen.resized_frames) if len(seen.resized_frames.codes) else None,
+    )
+    for row, index in enumerate(sampled_frames.frame_indices.tolist()):
+        flow = None if flows is None else flows[row]
+        score = float(seen.part.temporal_scores[row])
+        keyframes.add(index // every, score, small_picture(sampled_frames.images[index]), flow)

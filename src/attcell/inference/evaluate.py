@@ -1,0 +1,289 @@
+"""Testing a model on a set of videos: scores and figures, with the protocol that made them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from attcell._checks import shown
+from attcell._log import track
+from attcell.config.recipe import Recipe
+from attcell.config.schema import FlowSection, PublishedSection
+from attcell.data.datasets import KeptViews, PlannedViews
+from attcell.data.listing import Listing
+from attcell.data.sources import read_source
+from attcell.errors import CallError, VideoError
+from attcell.inference.extract import filled_stores, unfit_flow
+from attcell.inference.run import VideoScores, mean_scores
+from attcell.metrics.recognition import confusion_matrix, recognition_figures, truth_matrix
+from attcell.models.build import evaluation_plan, input_spec, part_listing, read_listings
+from attcell.models.folder import SavedModel
+from attcell.results.scores import Scores, write_json_scores
+from attcell.types import VideoRecord
+from attcell.video.sampling import ViewPlan
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of all videos, and what they come to.
+
+    Attributes:
+        labels: the A classes.
+        records: the N videos.
+        scores: (N, A); a row of NaN is a video that cannot be read.
+        unread: video id → message.
+        notes: damage in files of which the rest was used.
+        protocol: how the scores were made, in words, by name.
+        by_stream: stream → (N, A) scores of what it says by itself; empty where none does.
+        run: which recipe, data set, split and seed.
+        multi_label: a video may have several classes, or none.
+    """
+
+    labels: tuple[str, ...]
+    records: tuple[VideoRecord, ...]
+    scores: np.ndarray
+    unread: dict[str, str]
+    notes: tuple[str, ...]
+    protocol: dict[str, Any]
+    by_stream: dict[str, np.ndarray] = field(default_factory=dict)
+    run: dict[str, Any] = field(default_factory=dict)
+    multi_label: bool = False
+
+    def figures(self) -> dict[str, float]:
+        """Those of :func:`attcell.metrics.recognition.recognition_figures` in percent, and the first of them
+        for each stream that says something by itself.
+        """
+        found = recognition_figures(self.scores, self.truth, multi_label=self.multi_label)
+        for name, of in self.by_stream.items():
+            first, value = next(
+                iter(recognition_figures(of, self.truth, multi_label=self.multi_label).items())
+            )
+            found[f"{first}_{name}"] = value
+        return {name: 100 * value for name, value in found.items()}
+
+    def confusion(self) -> np.ndarray | None:
+        """(A, A) counts, true class by row; None where a video may have several classes."""
+        return None if self.multi_label else confusion_matrix(self.scores, self.truth.argmax(axis=1))
+
+    @property
+    def truth(self) -> np.ndarray:
+        """(N, A) which classes each video has."""
+        return truth_matrix([record.labels for record in self.records], len(self.labels))
+
+    def write_scores(self, path: Path, published: Sequence[PublishedSection] = ()) -> None:
+        """Write protocol, figures and every video's scores as JSON, whole or not at all.
+
+        Args:
+            path: the file.
+            published: a paper's figures by the same protocol, to be printed beside ours.
+        """
+        ids = tuple(record.id for record in self.records)
+        truth = tuple(tuple(self.labels[one] for one in record.labels) for record in self.records)
+        more = {
+            "run": self.run,
+            "protocol": self.protocol,
+            "figures": self.figures(),
+            "published": [one.model_dump() for one in published],
+            "unread": self.unread,
+            "notes": list(self.notes),
+        }
+        write_json_scores(path, Scores(str(path), self.labels, ids, self.scores, truth), more)
+
+
+def evaluate_model(
+    model: SavedModel,
+    listing: Listing,
+    *,
+    num_segments: int | None = None,
+    num_crops: Literal[1, 10] | None = None,
+    cache_folder: Path | None = None,
+    device: torch.device,
+    tested: str | None = None,
+) -> Evaluation:
+    """Score every video of a listing.
+
+    Args:
+        model: from :func:`attcell.models.folder.load_model`.
+        listing: the videos, with the model's own classes.
+        num_segments: T; by default the recipe's.
+        num_crops: 1, or 10 whose scores are averaged; by default the recipe's.
+        cache_folder: keep the backbone's feature maps there, or take those that are there. Only for a model
+            whose backbone is frozen.
+        device: where the network runs.
+        tested: what the listing is, where it is not what the recipe tests on; tables keep it apart.
+
+    Raises:
+        CallError: segments or crops that cannot be, or kept features of a backbone that was trained.
+    """
+    num_crops = model.recipe.segments.crops if num_crops is None else num_crops
+    plan, spec = evaluation_plan(model.recipe, num_segments, num_crops), model.recipe.input
+    if num_crops == 10 and spec.short_side == spec.size and spec.resize == "squash":
+        raise CallError(
+            f"this model sees the whole frame (squashed, short_side {spec.short_side} = size {spec.size}): "
+            "ten crops would be one and its mirror image; test it with 1 crop"
+        )
+    network = model.network.to(device)
+    views, unread = _views_of(model, listing.records, plan, cache_folder, device)
+    found: dict[str, VideoScores] = {}
+    notes: list[str] = []
+    workers = model.recipe.data.workers if cache_folder is None else 0
+    loader = DataLoader(views, batch_size=None, num_workers=workers)
+    readable = [record for record in listing.records if record.id not in unread]
+    for record, seen in track(zip(readable, loader, strict=True), len(readable), "testing"):
+        if isinstance(seen, VideoError):
+            unread[record.id] = str(seen)
+            continue
+        notes.extend(f"{record.id}: {note}" for note in seen.notes)
+        with torch.inference_mode():
+            found[record.id] = mean_scores(
+                network, seen.inputs, model.recipe.score_rule, kept_features=cache_folder is not None
+            )
+    model_section = model.recipe.model
+    protocol = {
+        "streams": ", ".join(model_section.streams),
+        **_network_protocol(model.recipe),
+        "videos": len(listing.records),
+        "unread": len(unread),
+        **({"missing_left_out": listing.num_left_out} if listing.num_left_out else {}),
+        **_precision_protocol(listing),
+        "segments": plan.num_segments if plan.every is None else f"one every {plan.every} frames",
+        "crops": plan.num_crops,
+        "short_videos": plan.short,
+        "resize": f"{spec.resize} {spec.short_side}" if spec.resize == "short" else "squash",
+        "size": spec.size,
+        **_motion_protocol(model.recipe),
+        "scores": f"{model.recipe.score_rule}, averaged over crops",
+    }
+    ids = [record.id for record in listing.records]
+    streams = next(iter(found.values())).by_stream if found else {}
+    return Evaluation(
+        model.labels,
+        listing.records,
+        _rows({id: of.all for id, of in found.items()}, ids, len(model.labels)),
+        unread,
+        tuple(notes),
+        protocol,
+        {
+            name: _rows({id: of.by_stream[name] for id, of in found.items()}, ids, len(model.labels))
+            for name in streams
+        },
+        _run(model.recipe, tested),
+        listing.multi_label,
+    )
+
+
+def _rows(found: dict[str, torch.Tensor], ids: list[str], num_classes: int) -> np.ndarray:
+    """(N, A) of all videos; NaN for those without scores."""
+    missing = np.full(num_classes, np.nan)
+    return np.stack([found[id].double().cpu().numpy() if id in found else missing for id in ids])
+
+
+def _run(recipe: Recipe, tested: str | None) -> dict[str, Any]:
+    """What tells the runs of one table apart; ``tested`` is named where it is not the recipe's own test."""
+    data = recipe.data
+    dataset = data.dataset if tested is None else ", ".join(filter(None, (data.dataset, tested)))
+    return {
+        "name": recipe.name or None,
+        "dataset": dataset,
+        "split": data.split,
+        "seed": recipe.train.seed,
+    }
+
+
+def _precision_protocol(listing: Listing) -> dict[str, str]:
+    """How average precision is meant, where videos have several classes or none."""
+    if not listing.multi_label:
+        return {}
+    there = len({label for record in listing.records for label in record.labels})
+    return {
+        "mAP": f"not interpolated, equal scores together, over the {there} of {len(listing.labels)} classes "
+        "that have a video"
+    }
+
+
+def _network_protocol(recipe: Recipe) -> dict[str, str]:
+    """Which network of branches it is, or else how several streams are joined."""
+    section = recipe.model
+    if section.kind == "pooled":
+        size = f" of {section.vlad_size} × {section.vlad_centres}" if section.pooling == "vlad" else ""
+        return {"network": f"{section.pooling}{size}, pooled over regions and segments, linear SVM"}
+    if section.kind == "cnn":
+        return {"network": "CNN, all frames alike"}
+    if section.has_branches:
+        kind = "TAN" if section.kind == "tan" else section.kind.replace("_", " ")
+        penalty = f" with L2 {recipe.train.gate_penalty:g}" if recipe.train.gate_penalty else ""
+        return {"network": f"{kind}{penalty} of {section.cell.upper()}, last step"}
+    kind = "averaged regions and segments" if section.kind == "average" else section.kind.upper()
+    fusion = f", {section.fusion} fusion" if len(section.streams) > 1 else ""
+    return {"network": f"{kind}{fusion}{', linear SVM' if section.classifier == 'svm' else ''}"}
+
+
+def _motion_protocol(recipe: Recipe) -> dict[str, str]:
+    """How the input of the flow and clip streams is made, where there are such."""
+    flow, made = recipe.flow, {}
+    if "flow" in recipe.model.streams:
+        where = "from a store" if flow.store is not None else "computed from the resized frames"
+        made["flow"] = f"{flow.method} {where}, {_fields(flow)}, bound {flow.bound:g}"
+    if "clip" in recipe.model.streams:
+        made["clip_frames"] = str(recipe.clip.frames)
+    return made
+
+
+def _fields(flow: FlowSection) -> str:
+    return "one field as a picture" if flow.form == "picture" else f"{flow.fields} fields"
+
+
+def _views_of(
+    model: SavedModel,
+    records: tuple[VideoRecord, ...],
+    plan: ViewPlan,
+    cache_folder: Path | None,
+    device: torch.device,
+) -> tuple[Dataset[Any], dict[str, str]]:
+    """The views of all records but those that are known to be unreadable, and video id → message of these."""
+    unfit = unfit_flow(model.recipe, records)
+    unread = {record.id: unfit[record.path] for record in records if record.path in unfit}
+    records = tuple(record for record in records if record.id not in unread)
+    if cache_folder is None:
+        return PlannedViews(records, input_spec(model.recipe), plan), unread
+    trained = [name for name in model.recipe.model.streams if not model.network.stream(name).backbone.frozen]
+    if trained:
+        raise CallError(
+            f"this model's backbone was trained ({', '.join(trained)}): its features serve no other; "
+            "leave the cache out"
+        )
+    stores, failed = filled_stores(cache_folder, model.recipe, model.network, records, plan, device)
+    return KeptViews([record for record in records if record.id not in failed], stores), {**unread, **failed}
+
+
+def listing_of(
+    model: SavedModel,
+    split: Literal["train", "val", "test"],
+    source: str | Path | None = None,
+    root: str | Path | None = None,
+) -> Listing:
+    """The videos to test on: a split of the model's own recipe, or another source with the same classes.
+
+    Raises:
+        CallError: no such split, or the recipe names none.
+        DataError: a source that is not right, or holds a class that the model does not know.
+    """
+    if source is not None:
+        return read_source(source, root, model.labels)
+    data = model.recipe.data
+    if split not in ("train", "val", "test"):
+        raise CallError(f"split is {shown(split)}; allowed: train, val, test")
+    if split != "test" and data.val_fraction > 0:
+        listings = read_listings(model.recipe, model.labels)
+        records = listings.val if split == "val" else listings.train
+        return Listing(records, listings.labels, multi_label=listings.multi_label)
+    named = part_listing(data, split, model.labels)
+    if named is None:
+        raise CallError(f"the model's recipe names no {split} videos; name a source with --data")
+    return named

@@ -1,0 +1,205 @@
+"""Computing the feature maps of frozen backbones once, for training and testing to draw from.
+
+Each stream has a store of its own, so that a network of other streams finds what is there already.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+
+from attcell._log import logger, track
+from attcell.config.recipe import Recipe
+from attcell.data.datasets import PlannedViews, Views
+from attcell.data.feature_store import DigestBook, FeatureStore, content_digest
+from attcell.errors import DataError, VideoError, first_lines
+from attcell.models.build import input_spec
+from attcell.models.weights import state_digest
+from attcell.nn import Branch, Network, PooledStream, Stream
+from attcell.nn.streams import feature_maps
+from attcell.types import VideoRecord
+from attcell.video._passes import promised_frames
+from attcell.video.flow_source import check_store, flow_files_of
+from attcell.video.modalities import InputSpec
+from attcell.video.sampling import ViewPlan
+
+DECODING_VERSION = 2  # raise it when the same video would give other frames
+
+
+def feature_store(
+    folder: Path, name: str, stream: Stream | Branch | PooledStream, spec: InputSpec, plan: ViewPlan
+) -> FeatureStore:
+    """The store of what a stream's backbone makes of these views."""
+    flow = {**asdict(spec.flow), "store": spec.flow.store is not None}  # a store is named video by video
+    of_stream: dict[str, dict[str, Any]] = {
+        "frame": {},
+        "flow": {"flow": {key: str(value) for key, value in flow.items()}},
+        "clip": {"clip_frames": spec.clip_frames},
+    }
+    backbone = stream.backbone
+    made_by = {
+        "stream": name,
+        "backbone": backbone.name,
+        "tap": backbone.tap,
+        "weights": state_digest(backbone),
+        "input": asdict(spec.frame),
+        "normalise": None if stream.normalise is None else stream.normalise.figures(),
+        "views": asdict(plan),
+        "decoding": DECODING_VERSION,
+        **of_stream[name],
+    }
+    flow_store = spec.flow.store if name == "flow" else None
+    with_flow = None if flow_store is None else partial(_name_with_flow, DigestBook(folder), flow_store)
+    return FeatureStore(folder, made_by, with_flow)
+
+
+def _name_with_flow(book: DigestBook, store: Path, video: Path, frames: range | None) -> str:
+    """A name for a video's content and what its flow on disk was made by, for that may be made again."""
+    flow = flow_files_of(store, video)
+    described = str(flow.path) if flow.description is None else json.dumps(flow.description, sort_keys=True)
+    return hashlib.sha256(f"{book.digest(video, frames)} {described}".encode()).hexdigest()[:24]
+
+
+def extract_features(
+    stores: Mapping[str, FeatureStore],
+    network: Network,
+    records: Sequence[VideoRecord],
+    spec: InputSpec,
+    plan: ViewPlan,
+    *,
+    workers: int,
+    device: torch.device,
+) -> dict[str, str]:
+    """Fill each stream's store with what it lacks, and return video id → message of what cannot be read."""
+    lacking = {
+        name: {record.id for record in records if not store.holds(record)} for name, store in stores.items()
+    }
+    wanted = spec.only([name for name in spec.streams if lacking[name]])
+    missing = [record for record in records if any(record.id in ids for ids in lacking.values())]
+    if not missing:  # processes that decode nothing would still have to be started
+        return {}
+    loader: Iterable[Views | VideoError] = DataLoader(
+        PlannedViews(missing, wanted, plan), batch_size=None, num_workers=workers
+    )
+    failed = {}
+    network.eval()
+    pairs = zip(missing, loader, strict=True)
+    with Background() as writing:
+        for record, views in track(pairs, len(missing), "features"):
+            if isinstance(views, VideoError):
+                failed[record.id] = str(views)
+                continue
+            for name, inputs in views.inputs.items():
+                if record.id in lacking[name]:
+                    maps = feature_maps(network.stream(name), inputs, device).half().cpu()
+                    writing.do(partial(stores[name].write, record, maps, views.notes))
+    return failed
+
+
+# Work that goes on beside the main thread's.
+
+THREADS = 4
+
+
+class Background:
+    """Threads that write while a backbone goes on, for most of a write is waiting for the disk.
+
+    What goes wrong in one is raised by the next :meth:`do`, or at the end; a bounded number waits.
+    """
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(THREADS)
+        self._waiting: deque[Future[None]] = deque()
+
+    def do(self, work: Callable[[], None]) -> None:
+        while len(self._waiting) > 2 * THREADS:
+            self._waiting.popleft().result()
+        self._waiting.append(self._pool.submit(work))
+
+    def __enter__(self) -> Background:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=kind is not None)
+        for one in self._waiting if kind is None else ():
+            one.result()
+
+
+def unfit_flow(recipe: Recipe, records: Sequence[VideoRecord]) -> dict[Path, str]:
+    """Video → why its flow on disk cannot be taken; none where flow is computed from the frames."""
+    if "flow" not in recipe.model.streams or recipe.flow.store is None:
+        return {}
+    unfit: dict[Path, str] = {}
+    spec = input_spec(recipe).flow
+    of_others: dict[Path, Path] = {}  # flow that does not say what it was made from → the video that has it
+    paths = dict.fromkeys(record.path for record in records)
+    there = [path for path in paths if path.exists()]  # others are named for that
+    for path in track(there, len(there), "checking flow"):
+        try:
+            files = check_store(spec, path, content_digest(path))
+        except (DataError, VideoError) as error:
+            unfit[path] = str(error)
+            continue
+        if files.description is None and of_others.setdefault(files.path, path) != path:
+            unfit[path] = (
+                f"{files.path} would be the flow of both {of_others[files.path]} and {path}; put each "
+                "video's flow into a folder as the video's own"
+            )
+    if of_others:
+        logger.info(
+            f"the flow of {len(of_others)} videos in {spec.store} is another tool's and does not say how it "
+            f"was made: taken with a bound of {spec.bound:g} (flow.bound), between neighbouring frames"
+        )
+    return unfit
+
+
+def filled_stores(
+    folder: Path,
+    recipe: Recipe,
+    network: Network,
+    records: Sequence[VideoRecord],
+    plan: ViewPlan,
+    device: torch.device,
+) -> tuple[dict[str, FeatureStore], dict[str, str]]:
+    """Stream → the store with all that can be read, and video id → message of what cannot."""
+    spec = input_spec(recipe)
+    stores = {name: feature_store(folder, name, network.stream(name), spec, plan) for name in spec.streams}
+    failed = extract_features(
+        stores, network.to(device), records, spec, plan, workers=recipe.data.workers, device=device
+    )
+    return stores, failed
+
+
+def refuse_unopened(records: Sequence[VideoRecord]) -> None:
+    """Raise a DataError that names the videos which cannot even be opened, before long work is done."""
+    unread = []
+    for record in track(records, len(records), "opening"):
+        try:
+            promised_frames(record.path, frames=record.frames)
+        except VideoError as error:
+            unread.append(str(error))
+    refuse_unread(unread)
+
+
+def refuse_unread(unread: Sequence[str]) -> None:
+    """Raise a DataError with the messages on videos that cannot be read, if there are any."""
+    if unread:
+        raise DataError(
+            "\n".join(
+                [
+                    f"{len(unread)} videos cannot be read; `attcell data check` names them all. "
+                    "Mend them or take them out of the source:",
+                    *first_lines(unread),
+                ]
+            )
+        )

@@ -1,0 +1,108 @@
+"""Does attention lie where and when the action is? What a network saw, against true boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from attcell.data.truth import BoxedVideo
+from attcell.metrics.localization import (
+    mass_chance,
+    mass_in_box,
+    mean_maps,
+    peak_in_box,
+    pointing_chance,
+    temporal_auc,
+)
+
+MEAN = "mean"
+
+
+class Looked(Protocol):
+    """What is asked of a prediction."""
+
+    @property
+    def segments_seconds(self) -> np.ndarray: ...
+    @property
+    def frame_seconds(self) -> np.ndarray: ...
+    @property
+    def temporal_scores(self) -> np.ndarray: ...
+    @property
+    def spatial_attention(self) -> dict[str, np.ndarray]: ...
+    @property
+    def attended_area(self) -> tuple[float, float, float, float]: ...
+
+
+@dataclass(frozen=True)
+class AttentionFigures:
+    """How attention stands against the truth.
+
+    Attributes:
+        pointing: share of action segments whose strongest region lies in an actor's box.
+        pointing_chance: the same for a random region.
+        mass: mean share of an action segment's attention that lies in the boxes.
+        mass_chance: the same for even attention.
+        num_segments: the action segments behind these four.
+        auc: how well the temporal scores rank a video's action segments over its others, as the mean area
+            under the ROC curve (0.5 is chance); NaN where no video has both.
+        num_videos: the videos behind it.
+    """
+
+    pointing: float
+    pointing_chance: float
+    mass: float
+    mass_chance: float
+    num_segments: int
+    auc: float
+    num_videos: int
+
+
+def attention_figures(found: Sequence[tuple[Looked, BoxedVideo]], stream: str = "frame") -> AttentionFigures:
+    """Compare the attention of one stream, or of their ``mean``, with the truth of the videos."""
+    rows: list[tuple[float, float, float, float]] = []
+    areas: list[float] = []
+    for looked, video in found:
+        shown = _shown(looked, video)
+        action = video.action[shown]
+        areas.append(temporal_auc(looked.temporal_scores, action.astype(int)))
+        maps = looked.spatial_attention
+        chosen = mean_maps(list(maps.values())) if stream == MEAN else maps[stream]
+        for boxes, attention in zip(video.boxes[shown][action], chosen[action], strict=True):
+            rows.append(_figures(attention, boxes, looked.attended_area))
+    pointing, chance, mass, even = np.mean(rows, axis=0).tolist() if rows else [float("nan")] * 4
+    ranked = [area for area in areas if not np.isnan(area)]
+    auc = float(np.mean(ranked)) if ranked else float("nan")
+    return AttentionFigures(pointing, chance, mass, even, len(rows), auc, len(ranked))
+
+
+def action_boxes(looked: Looked, video: BoxedVideo) -> np.ndarray:
+    """(T, M, 4) the actors' boxes in each segment's frame, as fractions of it; NaN where none acts."""
+    return video.boxes[_shown(looked, video)]
+
+
+def streams_of(found: Iterable[tuple[Looked, BoxedVideo]]) -> list[str]:
+    """The streams that all have, and of several their mean."""
+    names = [list(looked.spatial_attention) for looked, _ in found]
+    common = [name for name in names[0] if all(name in others for others in names)] if names else []
+    return [*common, MEAN] if len(common) > 1 else common
+
+
+def _figures(
+    attention: np.ndarray, boxes: np.ndarray, area: tuple[float, ...]
+) -> tuple[float, float, float, float]:
+    side = len(attention)
+    seen = (area[0], area[1], area[2], area[3])
+    return (
+        float(peak_in_box(attention, boxes, seen)),
+        pointing_chance(side, boxes, seen),
+        mass_in_box(attention, boxes, seen),
+        mass_chance(side, boxes, seen),
+    )
+
+
+def _shown(looked: Looked, video: BoxedVideo) -> np.ndarray:
+    """(T,) the frames that stand for the segments, counted from 0."""
+    return video.frames_at(looked.frame_seconds - looked.segments_seconds[0, 0])

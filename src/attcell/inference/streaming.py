@@ -1,0 +1,195 @@
+"""A model on one video, moment by moment: one pass of decoding, and memory that does not grow with length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from attcell.inference.run import refuse_not_finite
+from attcell.models.build import input_spec
+from attcell.models.folder import SavedModel
+from attcell.nn.streaming import Part, streamer
+from attcell.nn.streams import feature_maps
+from attcell.video.flow_source import source_of
+from attcell.video.info import VideoInfo
+from attcell.video.modalities import DenseSampling, ResizedFrames, SampledFrames, resize_frames
+from attcell.video.optical_flow import worth_compiling
+from attcell.video.transforms import FrameSpec, centre_crop, centre_size
+
+SAMPLES_AT_ONCE = 16
+VIDEO_FRAMES = 250  # of a data set's usual video: so much more of one video is as good as many videos
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """Some samples that follow each other, and what the network says of them."""
+
+    sampled_frames: SampledFrames
+    resized_frames: ResizedFrames
+    part: Part
+
+
+class StreamingPass:
+    """One pass of a model over a video. Iterate it once; then it tells the times and the classes.
+
+    Args:
+        model: its network decides the device.
+        path: a video file, or a folder of frames.
+        every: frames from one sample to the next.
+        num_frames: about how many frames there are, of all videos that are watched one after another; flow
+            is compiled where that pays.
+        frames: which frames of a folder, counted from 0, are the video; all if None.
+        stored_flow: take flow from the store that the recipe names, in place of computing it.
+
+    Raises:
+        CallError: a model that says nothing of single moments.
+        VideoError: on iteration, the file cannot be read, or the store lacks its flow.
+        ModelError: on iteration, the network's scores are not finite numbers.
+    """
+
+    def __init__(
+        self,
+        model: SavedModel,
+        path: Path,
+        every: int,
+        num_frames: int = 0,
+        frames: range | None = None,
+        *,
+        stored_flow: bool = False,
+    ) -> None:
+        self._network = model.network
+        self._streamer = streamer(model.network)
+        self._every = every
+        spec = input_spec(model.recipe)
+        self._spec = spec if stored_flow else spec.computing_flow()
+        self._video = path, frames
+        self._sampled_frames = DenseSampling(path, self._spec, every, SAMPLES_AT_ONCE, frames)
+        self._num_frames = num_frames
+
+    def __iter__(self) -> Iterator[Seen]:
+        spec, device = self._spec, next(self._network.parameters()).device
+        as_videos = self._num_frames // VIDEO_FRAMES
+        compiled = worth_compiling(as_videos, device.type)
+        flow = source_of(spec.flow, *self._video, device=device.type, compiled=compiled)
+        for sampled_frames in self._sampled_frames:
+            size = centre_size(sampled_frames.size, spec.frame)
+            resized_frames = resize_frames(sampled_frames, spec, size, flow)
+            view = resized_frames.view(spec, centre_crop(size, spec.frame))
+            part = self._streamer.look(
+                {
+                    name: feature_maps(self._network.stream(name), inputs[None], device)
+                    for name, inputs in view.items()
+                }
+            )
+            refuse_not_finite(torch.cat([part.logits.flatten(), part.temporal_scores]))
+            yield Seen(sampled_frames, resized_frames, part)
+
+    @property
+    def info(self) -> VideoInfo:
+        """What the video held, once all of it was seen."""
+        return self._sampled_frames.info
+
+    @property
+    def frame(self) -> FrameSpec:
+        """How frames were resized and cropped."""
+        return self._spec.frame
+
+    @property
+    def logits(self) -> torch.Tensor:
+        """(A,) class scores of the whole video (Eq. 8), once all of it was seen."""
+        return self._streamer.logits()
+
+    def seconds(self) -> np.ndarray:
+        """(T, 2) the part of the video that each sample stands for: from its frame to the next sample's.
+
+        *Reading*: what is found ends ``every`` frames after its last sample, or with the video.
+        """
+        starts = self.info.frame_seconds[:: self._every]
+        return np.stack([starts, np.append(starts[1:], self.info.end_seconds)], axis=1)
+
+
+# A few pictures of a video of any length: stretches of samples, each shown by its strongest.
+
+MOST = 24
+
+
+@dataclass(frozen=True, eq=False)
+class Keyframe:
+    """A stretch of samples.
+
+    Attributes:
+        first: its first sample.
+        end: the sample after its last.
+        shown: the sample with the largest temporal score.
+        score: this score.
+        picture: (H, W, 3) uint8, its frame.
+        flow: (2, h, w) float32, the mean of the fields around it; None without a flow stream.
+    """
+
+    first: int
+    end: int
+    shown: int
+    score: float
+    picture: np.ndarray
+    flow: np.ndarray | None
+
+
+class Keyframes:
+    """At most ``MOST`` stretches, about equally long; neighbours are joined when there would be more."""
+
+    def __init__(self) -> None:
+        self.all: list[Keyframe] = []
+        self._length = 1
+
+    def add(self, sample: int, score: float, picture: np.ndarray, flow: np.ndarray | None) -> None:
+        """Add the next sample."""
+        latest = Keyframe(sample, sample + 1, sample, score, picture, flow)
+        if self.all and self.all[-1].end - self.all[-1].first < self._length:
+            latest = _joined(self.all.pop(), latest)
+        self.all.append(latest)
+        if len(self.all) > MOST:
+            pairs = zip(self.all[::2], [*self.all[1::2], None], strict=False)
+            self.all = [one if other is None else _joined(one, other) for one, other in pairs]
+            self._length *= 2
+
+
+def _joined(one: Keyframe, other: Keyframe) -> Keyframe:
+    stronger = other if other.score > one.score else one
+    return replace(stronger, first=one.first, end=other.end)
+
+
+# Rows that come a few at a time, without knowing how many there will be.
+
+
+class Growing:
+    """An array that rows are added to.
+
+    The rows lie in one block that doubles when it is full. Kept one small array a call, among the large ones
+    that come and go with every part of a long video, they would leave holes that no large one fits into, and
+    the process would grow although it holds next to nothing.
+    """
+
+    def __init__(self) -> None:
+        self._block = np.empty(0)
+        self._num_rows = 0
+
+    def add(self, rows: np.ndarray) -> None:
+        """Add (N, ...) rows; those of the first call decide shape and type."""
+        if not len(self._block):
+            self._block = np.empty((max(len(rows), 1024), *rows.shape[1:]), rows.dtype)
+        total = self._num_rows + len(rows)
+        if total > len(self._block):
+            larger = np.empty((max(total, 2 * len(self._block)), *rows.shape[1:]), rows.dtype)
+            larger[: self._num_rows] = self.rows
+            self._block = larger
+        self._block[self._num_rows : total] = rows
+        self._num_rows = total
+
+    @property
+    def rows(self) -> np.ndarray:
+        """All rows so far."""
+        return self._block[: self._num_rows]

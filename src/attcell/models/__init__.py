@@ -1,0 +1,1 @@
+"""From recipes to networks: building, weights, warm starts, model folders."""

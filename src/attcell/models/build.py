@@ -1,0 +1,340 @@
+"""From a recipe's sections to networks and plans: the one place where configuration meets code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import nn
+
+from attcell._checks import shown, whole_number
+from attcell._log import logger
+from attcell.config.recipe import Recipe
+from attcell.config.schema import DataSection, InputSection, ModelSection, StreamSection
+from attcell.data.datasets import hold_out
+from attcell.data.known_sets import set_listing
+from attcell.data.listing import Listing
+from attcell.data.sources import read_source
+from attcell.errors import CallError, DataError
+from attcell.models.weights import (
+    load_all_but_classifiers,
+    load_backbone_weights,
+    load_fc6_weights,
+    load_stream,
+)
+from attcell.nn import (
+    STAN,
+    TAN,
+    AttCell,
+    Backbone,
+    Branch,
+    LateFusion,
+    LinearSVM,
+    Network,
+    Normalise,
+    Pooled,
+    PooledStream,
+    Stream,
+    SVMNetwork,
+    UniformAttention,
+    branch_selection,
+    build_backbone,
+    build_pooling,
+    cnn,
+    fc_fusion,
+    san,
+    soft_attention,
+    spatial_attention,
+    two_stream,
+)
+from attcell.nn.attention import TemporalAttention
+from attcell.types import VideoRecord
+from attcell.video.flow_source import NO_MOTION, FlowSpec
+from attcell.video.modalities import InputSpec
+from attcell.video.sampling import ViewPlan
+from attcell.video.transforms import FrameSpec
+
+
+def build_network(recipe: Recipe, num_classes: int, *, load_weights: bool) -> Network:
+    """Build the network of a recipe, with random or with pre-trained backbones, and an SVM that knows nothing
+    yet where the recipe wants one.
+
+    Raises:
+        CallError: an unknown backbone, tap or layer, or a backbone that does not take what a stream gives.
+        ModelError: weights that do not fit.
+    """
+    sections = {str(name): section for name, section in recipe.model.streams.items()}
+    if recipe.model.kind == "pooled":
+        pooled = _build_pooled(sections, recipe, load_weights=load_weights)
+        return SVMNetwork(pooled, LinearSVM(pooled.dim, num_classes))
+    if recipe.model.has_branches:
+        branches = {name: _build_branch(name, section, recipe) for name, section in sections.items()}
+        network = _join_branches(branches, recipe.model, num_classes)
+        parts: Mapping[str, Stream | Branch] = branches
+    else:
+        streams = {name: _build_stream(name, section, recipe) for name, section in sections.items()}
+        network = _join_streams(streams, recipe.model, num_classes)
+        parts = streams
+    if load_weights and recipe.model.init_from is not None:
+        load_all_but_classifiers(network, recipe.model.init_from)
+    elif load_weights:
+        _load_weights(parts, recipe)
+    if recipe.model.classifier == "svm":
+        assert isinstance(network, STAN), "the recipe was checked"
+        return SVMNetwork(network, LinearSVM(network.dim, num_classes))
+    return network
+
+
+def _build_pooled(sections: Mapping[str, StreamSection], recipe: Recipe, *, load_weights: bool) -> Pooled:
+    """Streams without attention; VLAD's centres come later, from the training videos."""
+    model, streams = recipe.model, {}
+    for name, section in sections.items():
+        backbone = _build_backbone(name, section, recipe)
+        pooling = build_pooling(
+            model.pooling,
+            backbone,
+            recipe.input.size,
+            frames=recipe.clip.frames,
+            dims=model.vlad_size,
+            centres=model.vlad_centres,
+        )
+        streams[name] = PooledStream(backbone, pooling, normalise=_normalise(name, recipe))
+        if load_weights:
+            load_backbone_weights(backbone, section.weights, name)
+        if load_weights and model.pooling == "fc6":
+            load_fc6_weights(streams[name], section.weights, name)
+    return Pooled(streams)
+
+
+def input_spec(recipe: Recipe) -> InputSpec:
+    """What each stream gets of a segment."""
+    flow = recipe.flow
+    return InputSpec(
+        tuple(recipe.model.streams),
+        FrameSpec(recipe.input.size, recipe.input.resize, recipe.input.short_side),
+        FlowSpec(flow.fields, flow.method, flow.bound, flow.store, flow.short_side, flow.form),
+        recipe.clip.frames,
+    )
+
+
+def training_plan(recipe: Recipe) -> ViewPlan:
+    """The views whose features are kept for training."""
+    return ViewPlan(
+        num_segments=recipe.segments.train,
+        short=recipe.segments.short,
+        num_positions=recipe.cache.positions,
+        mirrored=recipe.cache.mirrored,
+    )
+
+
+def evaluation_plan(
+    recipe: Recipe, num_segments: int | None = None, num_crops: Literal[1, 10] | None = None
+) -> ViewPlan:
+    """The views that are looked at in validation and test; T and the crops are free at test.
+
+    By default it is the recipe's T, or one segment every so many frames, and one crop.
+
+    Raises:
+        CallError: less than one segment, or other crops than 1 or 10.
+    """
+    every = recipe.segments.test_every if num_segments is None else None
+    if num_segments is None:
+        num_segments = recipe.segments.test
+    num_segments = whole_number(num_segments, "segments", least=1)
+    num_crops = 1 if num_crops is None else num_crops
+    if isinstance(num_crops, bool) or num_crops not in (1, 10):
+        raise CallError(f"num_crops is {shown(num_crops)}; allowed: 1 or 10")
+    return ViewPlan(num_segments, every, recipe.segments.short, num_crops)
+
+
+def _join_branches(branches: dict[str, Branch], model: ModelSection, num_classes: int) -> Network:
+    if model.kind in ("tan", "self_gates"):
+        asks: Literal["own", "other"] = "own" if model.kind == "self_gates" else "other"
+        return TAN(branches["frame"], branches["flow"], num_classes, dropout=model.dropout, asks=asks)
+    rival = {
+        "cnn": cnn,
+        "two_stream": two_stream,
+        "fc": fc_fusion,
+        "branch_selection": branch_selection,
+        "spatial_attention": spatial_attention,
+        "soft_attention": soft_attention,
+    }[model.kind]
+    return rival(branches, num_classes, dropout=model.dropout)
+
+
+def _join_streams(streams: dict[str, Stream], model: ModelSection, num_classes: int) -> Network:
+    if model.fusion == "early":
+        return _join(streams, model, num_classes)
+    return LateFusion({name: _join({name: stream}, model, num_classes) for name, stream in streams.items()})
+
+
+def _join(streams: dict[str, Stream], model: ModelSection, num_classes: int) -> STAN:
+    """One network over some streams."""
+    if model.kind != "stan":
+        return san(streams, num_classes, dropout=model.dropout)
+    temporal = TemporalAttention(
+        sum(stream.out_channels for stream in streams.values()),
+        model.lstm_hidden,
+        layers=model.lstm_layers,
+        bidirectional=model.lstm_bidirectional,
+        uniform_start=model.uniform_start,
+    )
+    return STAN(streams, num_classes, dropout=model.dropout, temporal=temporal)
+
+
+def _load_weights(streams: Mapping[str, Stream | Branch], recipe: Recipe) -> None:
+    for name, section in recipe.model.streams.items():
+        if section.init_from is None:
+            load_backbone_weights(streams[name].backbone, section.weights, name)
+        else:
+            load_stream(streams[name], section.init_from, name)
+
+
+def _build_branch(name: str, section: StreamSection, recipe: Recipe) -> Branch:
+    model = recipe.model
+    return Branch(
+        _build_backbone(name, section, recipe),
+        model.lstm_hidden,
+        cell="none" if model.kind == "cnn" else model.cell,
+        layers=model.lstm_layers,
+        standardise=section.standardise,
+        normalise=_normalise(name, recipe),
+    )
+
+
+def _build_backbone(name: str, section: StreamSection, recipe: Recipe) -> Backbone:
+    channels = recipe.flow.channels if name == "flow" else 3
+    backbone = build_backbone(section.backbone, section.tap, in_channels=channels)
+    _check_input(name, backbone, recipe.input)
+    backbone.train_from(section.train_from)
+    return backbone
+
+
+def _build_stream(name: str, section: StreamSection, recipe: Recipe) -> Stream:
+    model = recipe.model
+    attention: nn.Module = AttCell(section.conv6_channels, uniform_start=model.uniform_start)
+    return Stream(
+        _build_backbone(name, section, recipe),
+        section.conv6_channels,
+        conv6_relu=section.conv6_relu,
+        standardise=section.standardise,
+        attention=UniformAttention() if model.kind == "average" else attention,
+        normalise=_normalise(name, recipe),
+    )
+
+
+def _normalise(name: str, recipe: Recipe) -> Normalise:
+    if name == "flow" and recipe.flow.form == "stack":
+        channels = recipe.flow.channels
+        return Normalise([float(NO_MOTION)] * channels, [recipe.flow.deviation] * channels)
+    mean, deviation = recipe.input.mean, recipe.input.std
+    return Normalise([255 * value for value in mean], [255 * value for value in deviation])
+
+
+def _check_input(name: str, backbone: Backbone, pictures: InputSection) -> None:
+    wanted = "clip" if name == "clip" else "picture"
+    if backbone.takes != wanted:
+        raise CallError(
+            f"the {name} stream's backbone is {backbone.name}, which takes a {backbone.takes}, not a "
+            f"{wanted}; for clips choose one such as c3d or r3d_18, for the others one such as vgg16"
+        )
+    usual = InputSection()
+    if backbone.expects_imagenet and (pictures.mean, pictures.std) != (usual.mean, usual.std):
+        raise CallError(
+            f"input.mean {list(pictures.mean)} and input.std {list(pictures.std)} are not ImageNet's, from "
+            f"which {backbone.name} brings colours to the figures of its own weights; leave both out"
+        )
+
+
+# The videos that a recipe's data section names: a source of the user's own, or a known data set.
+
+
+def part_listing(
+    data: DataSection, part: Literal["train", "val", "test"], labels: Sequence[str] | None = None
+) -> Listing | None:
+    """The videos of one part; None where the section names none.
+
+    Args:
+        data: a recipe's section. What it holds out of its training videos is still among them here.
+        part: a known data set has train and test.
+        labels: a model's classes; by default those that the source shows.
+
+    Raises:
+        CallError, DataError: a source that is not there or not right.
+    """
+    if data.dataset is not None:
+        assert data.root is not None, "checked by the section"
+        if part == "val":
+            return None
+        return set_listing(
+            data.dataset,
+            data.root,
+            data.annotations,
+            data.split,
+            part,
+            leave_out_missing=data.missing == "leave_out",
+            labels=labels,
+        )
+    source = {"train": data.train, "val": data.val, "test": data.test}[part]
+    return None if source is None else read_source(source, data.root, labels)
+
+
+@dataclass(frozen=True)
+class Listings:
+    """The training and validation videos, the classes, and whether a video may have several."""
+
+    train: tuple[VideoRecord, ...]
+    val: tuple[VideoRecord, ...]
+    labels: tuple[str, ...]
+    multi_label: bool = False
+
+
+def read_listings(recipe: Recipe, labels: Sequence[str] | None = None) -> Listings:
+    """Read the sources that a recipe names, with a model's classes or with those that the sources show.
+
+    Raises:
+        CallError, DataError: a source that is not there or not right.
+    """
+    data = recipe.data
+    listing = part_listing(data, "train", labels)
+    assert listing is not None, "the section names training videos"
+    if len(listing.labels) < 2:
+        raise DataError(
+            f"{data.train or data.dataset} has one class, {listing.labels[0]}; at least 2 are needed"
+        )
+    given = part_listing(data, "val", listing.labels)
+    if given is not None:
+        val = given.records
+        trained = {(record.path.resolve(), record.frames) for record in listing.records}
+        shared = [
+            record.path.resolve() for record in val if (record.path.resolve(), record.frames) in trained
+        ]
+        if shared:
+            logger.warning(
+                f"warning: {len(shared)} videos are in both data.train and data.val, first {min(shared)}; "
+                "the validation accuracy repeats what was learnt"
+            )
+        return Listings(
+            _teaching(recipe, listing.records), _teaching(recipe, val), listing.labels, listing.multi_label
+        )
+    train, val = hold_out(_teaching(recipe, listing.records), data.val_fraction, recipe.train.seed)
+    if data.val_fraction > 0 and not val:
+        raise DataError(
+            f"data.val_fraction {data.val_fraction} of {data.train or data.dataset} is not one video of any "
+            "class; raise it, or set it to 0 to train without validation"
+        )
+    return Listings(train, val, listing.labels, listing.multi_label)
+
+
+def _teaching(recipe: Recipe, records: tuple[VideoRecord, ...]) -> tuple[VideoRecord, ...]:
+    """The videos that a softmax learns from: those of none of the classes have no target to share."""
+    is_softmax = recipe.model.kind != "pooled" and recipe.train.loss == "softmax"
+    if not is_softmax or all(record.labels for record in records):
+        return records
+    kept = tuple(record for record in records if record.labels)
+    logger.info(
+        f"{len(records) - len(kept)} of {len(records)} videos are of none of the classes, and left out: a "
+        "softmax has nothing to learn from them (train.loss=sigmoid has)"
+    )
+    return kept

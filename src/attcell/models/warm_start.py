@@ -1,0 +1,172 @@
+"""Networks and streams that begin as a trained model's: is it of their shape, and is its input made alike?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from attcell.config.recipe import Recipe
+from attcell.config.schema import ModelSection, Section, StreamSection
+from attcell.errors import CallError, ModelError
+from attcell.models.folder import read_recipe
+
+# What changes the numbers that a trained stream sees, and not the shape of its weights.
+_COLOURS = ("input.mean", "input.std")
+_SIZES = ("input.size", "input.resize", "input.short_side")
+_FIELDS = ("flow.method", "flow.bound", "flow.short_side")
+
+
+def refuse_other_shapes(recipe: Recipe) -> None:
+    """Raise a ModelError for a model that the recipe begins with and whose network is another.
+
+    It names each difference: the kind, the backbone, the size of a layer.
+    """
+    if recipe.model.init_from is not None:
+        _refuse_another_network(recipe, recipe.model.init_from)
+        return
+    for name, section in recipe.model.streams.items():
+        if section.init_from is not None:
+            _refuse_another_stream(recipe, name, section.init_from)
+        else:
+            _refuse_another_backbone(section, name)
+
+
+def refuse_other_split(recipe: Recipe) -> None:
+    """Raise a CallError for a model that the recipe begins with and that was trained on another split of the
+    same data set: it has seen videos that are tested.
+    """
+    model = recipe.model
+    given = [model.init_from, *(stream.init_from for stream in model.streams.values())]
+    weights = [Path(of.weights) for of in model.streams.values() if of.weights not in ("pretrained", "none")]
+    for folder in (*given, *weights):
+        before = None if folder is None else read_recipe(folder)
+        if before is None or recipe.data.dataset is None or before.data.dataset != recipe.data.dataset:
+            continue
+        if before.data.split != recipe.data.split:
+            raise CallError(
+                f"{folder} was trained on split {before.data.split} of {recipe.data.dataset}, and this is "
+                f"split {recipe.data.split}, some of whose test videos it has seen; give a model of the same "
+                f"split, split by split (--splits {before.data.split})"
+            )
+
+
+def _refuse_another_network(recipe: Recipe, folder: Path) -> None:
+    before = read_recipe(folder)
+    if before is None:
+        raise CallError(f"no model at {folder}: model.init_from wants a model folder, with its config.json")
+    now, old = recipe.model, before.model
+    differing = [] if old.kind == now.kind else [f"model.kind is {old.kind} there and {now.kind} here"]
+    fusion = () if now.has_branches else ("fusion",)
+    temporal = ("lstm_hidden", "lstm_layers", "lstm_bidirectional") if now.kind == "stan" else ()
+    differing += _differing(old, now, (*fusion, *temporal, *_recurrent_keys(now)), "model")
+    if set(old.streams) != set(now.streams):
+        differing.append(f"its streams are {', '.join(old.streams)} and here {', '.join(now.streams)}")
+    for name in now.streams:
+        if name in old.streams:
+            differing += _differing_stream(before, recipe, name)
+    if differing:
+        raise ModelError(
+            f"model.init_from {folder} is another network: {'; '.join(differing)}. "
+            "Set them alike, or begin with another model"
+        )
+
+
+def _refuse_another_stream(recipe: Recipe, name: str, folder: Path) -> None:
+    before = read_recipe(folder)
+    if before is None or name not in before.model.streams:
+        return  # the weights' reader says so
+    now, old = recipe.model, before.model
+    if _recurrent_keys(now) and not _recurrent_keys(old):
+        raise ModelError(
+            f"model.streams.{name}.init_from {folder} is of kind {old.kind} and has no recurrent layer; "
+            f"take its backbone: model.streams.{name}.weights={folder}"
+        )
+    differing = _differing_stream(before, recipe, name)
+    if _recurrent_keys(now):
+        differing += _differing(old, now, _recurrent_keys(now), "model")
+    if differing:
+        raise ModelError(
+            f"model.streams.{name}.init_from {folder} is another stream: {'; '.join(differing)}. "
+            "Set them alike, or begin with another model"
+        )
+
+
+def _refuse_another_backbone(section: StreamSection, name: str) -> None:
+    before = read_recipe(Path(section.weights))
+    source = None if before is None else _streams(before).get(name)
+    if source is not None and source.backbone != section.backbone:
+        raise ModelError(
+            f"model.streams.{name}.weights: the backbone of {section.weights} is {source.backbone}, and "
+            f"this recipe's is {section.backbone}; set model.streams.{name}.backbone={source.backbone}, "
+            "or give another model's folder"
+        )
+
+
+def _streams(recipe: Recipe) -> dict[str, StreamSection]:
+    return {str(name): section for name, section in recipe.model.streams.items()}
+
+
+def _recurrent_keys(model: ModelSection) -> tuple[str, ...]:
+    """The keys of the branches' recurrent layers, where there are such."""
+    return ("cell", "lstm_hidden", "lstm_layers") if model.has_branches and model.kind != "cnn" else ()
+
+
+def _differing_stream(before: Recipe, now: Recipe, name: str) -> list[str]:
+    """What makes one stream's weights another shape."""
+    conv6 = () if now.model.has_branches else ("conv6_channels",)
+    differing = _differing(
+        _streams(before)[name],
+        _streams(now)[name],
+        ("backbone", "tap", "standardise", *conv6),
+        f"model.streams.{name}",
+    )
+    if name == "flow" and before.flow.channels != now.flow.channels:
+        differing.append(f"flow has {before.flow.channels} channels there and {now.flow.channels} here")
+    return differing
+
+
+def _differing(old: Section, now: Section, keys: tuple[str, ...], where: str) -> list[str]:
+    return [
+        f"{where}.{key} is {getattr(old, key)} there and {getattr(now, key)} here"
+        for key in keys
+        if getattr(old, key) != getattr(now, key)
+    ]
+
+
+def other_inputs(recipe: Recipe) -> Iterator[str]:
+    """A sentence for each stream that begins with a model's weights, and sees its input otherwise.
+
+    Raises:
+        ModelError: the model's ``config.json`` is damaged.
+    """
+    for name, section in recipe.model.streams.items():
+        folder = recipe.model.init_from or section.init_from or Path(section.weights)
+        before = read_recipe(folder)
+        if before is None:
+            continue
+        keys = _input_keys(recipe, name, is_same=name in before.model.streams)
+        differing = [
+            f"{key} {_value(before, key)} instead of {_value(recipe, key)}"
+            for key in keys
+            if _value(before, key) != _value(recipe, key)
+        ]
+        if differing:
+            yield (
+                f"warning: the {name} stream begins as that of {folder}, which was trained with "
+                f"{', '.join(differing)}; it will see other numbers. Set them alike unless this is meant"
+            )
+
+
+def _input_keys(recipe: Recipe, name: str, *, is_same: bool) -> tuple[str, ...]:
+    """What a stream's input depends on; of one that begins as a frame stream, what it shares with that."""
+    if not is_same:
+        return () if name == "flow" else _COLOURS
+    if name == "flow":
+        scale = _COLOURS if recipe.flow.form == "picture" else ("flow.deviation",)
+        return (*_SIZES, *_FIELDS, *scale)
+    return (*_SIZES, *_COLOURS, *(("clip.frames",) if name == "clip" else ()))
+
+
+def _value(recipe: Recipe, key: str) -> object:
+    section, _, name = key.partition(".")
+    return getattr(getattr(recipe, section), name)

@@ -1,0 +1,175 @@
+"""Grad-CAM on STAN: where the gradient says that the evidence is, for attention to be compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from attcell.metrics.statistics import area_under
+from attcell.nn.stan import STAN
+from attcell.nn.streams import feature_maps
+
+
+def grad_cam(
+    network: STAN, maps: Mapping[str, Float[Tensor, "B T F _ _"]], label: int
+) -> dict[str, Float[Tensor, "B T K K"]]:
+    """Selvaraju et al. 2017 at the last convolution, conv6: L = ReLU(Σ_c w_c f_c), where w_c is the mean of
+    ∂logit/∂f_c over the K×K regions of one segment.
+
+    Args:
+        network: on which gradients flow; it is left as it was.
+        maps: stream → what its backbone gives.
+        label: the class whose logit is explained.
+
+    Returns:
+        Stream → its maps. They are not normalised, so that segments can be compared.
+    """
+    local = {
+        name: network.stream(name).descriptors(of_stream).detach().requires_grad_()
+        for name, of_stream in maps.items()
+    }
+    with torch.backends.cudnn.flags(enabled=False):  # whose LSTM has no gradient outside training
+        logit = network.look(local).logits[:, label].sum()
+        gradients = torch.autograd.grad(logit, list(local.values()))
+    return {
+        name: (gradient.mean(dim=(-2, -1), keepdim=True) * features).sum(dim=2).relu().detach()
+        for (name, features), gradient in zip(local.items(), gradients, strict=True)
+    }
+
+
+# Does attention say what the network uses? Deletion and insertion (Petsiuk et al. 2018, RISE).
+#
+# What an order calls important is taken away first, or is given first. The sooner the class's probability
+# falls
+# as things are deleted, and the sooner it rises as they are inserted, the truer is the order to the
+# network.
+# Orders: the network's attention, Grad-CAM on the same network, and chance.
+
+What = Literal["regions", "segments"]
+Way = Literal["deletion", "insertion"]
+Order = Literal["attention", "Grad-CAM", "random"]
+ORDERS: tuple[Order, ...] = ("attention", "Grad-CAM", "random")
+STEPS = 10  # from nothing of the regions to all of them
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """The probability of the class that the whole video is told to have, step by step.
+
+    Attributes:
+        what: regions are blanked in every segment and stream alike, the same share of each; segments are left
+            out of the sequence, and one is always there.
+        way: ``deletion`` begins with everything, ``insertion`` with next to nothing.
+        order: what says which are important.
+        probabilities: (steps,), evenly spaced.
+    """
+
+    what: What
+    way: Way
+    order: Order
+    probabilities: np.ndarray
+
+    @property
+    def area(self) -> float:
+        """Under the curve: low is good for deletion, high for insertion."""
+        return area_under(self.probabilities)
+
+
+def deletion_insertion(
+    network: STAN, view: Mapping[str, Tensor], rng: np.random.Generator
+) -> Iterator[Curve]:
+    """All curves of one video.
+
+    Args:
+        network: in evaluation mode.
+        view: stream → (T, C, H, W) pictures or (T, C, L, H, W) clips, before they are normalised.
+        rng: of the random order, and of what ties.
+    """
+    video = _Video(network, view)
+    for order in ORDERS:
+        of_regions, of_segments = video.importance(order, rng)
+        ranks = {
+            name: _ranks(of.reshape(len(of), -1), rng).reshape(of.shape) for name, of in of_regions.items()
+        }
+        segments = _ranks(of_segments[None], rng)[0]
+        yield Curve("regions", "deletion", order, video.blanking(ranks, insert=False))
+        yield Curve("regions", "insertion", order, video.blanking(ranks, insert=True))
+        yield Curve("segments", "deletion", order, video.leaving_out(segments, insert=False))
+        yield Curve("segments", "insertion", order, video.leaving_out(segments, insert=True))
+
+
+def _ranks(importance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(N, M) the place of each in its row's order, the most important at 0; ties fall at random."""
+    order = np.lexsort((rng.random(importance.shape), -importance), axis=-1)
+    return np.argsort(order, axis=-1)
+
+
+class _Video:
+    """A video whose regions and segments can be taken away."""
+
+    def __init__(self, network: STAN, view: Mapping[str, Tensor]) -> None:
+        self.network = network
+        self.view = view
+        self.maps = self._maps(view)
+        with torch.inference_mode():
+            self.whole = network.attend(self.maps)
+        self.label = int(self.whole.logits[0].argmax())
+
+    def importance(self, order: Order, rng: np.random.Generator) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Stream → (T, K, K) of its regions, and (T,) of the segments."""
+        regions = {name: of[0].cpu().numpy() for name, of in self.whole.spatial_attention.items()}
+        if order == "attention":
+            return regions, self.whole.temporal_attention[0].cpu().numpy()
+        if order == "random":
+            return {name: rng.random(of.shape) for name, of in regions.items()}, rng.random(len(self))
+        maps = {name: of.clone() for name, of in self.maps.items()}  # out of inference mode
+        cam = {name: of[0].cpu().numpy() for name, of in grad_cam(self.network, maps, self.label).items()}
+        return cam, sum((of.sum(axis=(1, 2)) for of in cam.values()), np.zeros(len(self)))
+
+    def blanking(self, ranks: Mapping[str, np.ndarray], *, insert: bool) -> np.ndarray:
+        """(STEPS + 1,) probabilities as more and more regions are blanked, or are not blank any more."""
+        curve = []
+        for step in range(STEPS + 1):
+            blanked = {}
+            for name, inputs in self.view.items():
+                changed = torch.from_numpy(ranks[name] < round(step / STEPS * ranks[name][0].size))
+                blanked[name] = self._blank(name, inputs, ~changed if insert else changed)
+            curve.append(self._probability(self._maps(blanked)))
+        return np.array(curve)
+
+    def leaving_out(self, ranks: np.ndarray, *, insert: bool) -> np.ndarray:
+        """(T,) probabilities with T to 1 segments, or with 1 to T."""
+        curve = []
+        for step in range(len(self)):
+            kept = torch.from_numpy(ranks <= step if insert else ranks >= step)
+            curve.append(self._probability({name: of[:, kept] for name, of in self.maps.items()}))
+        return np.array(curve)
+
+    def __len__(self) -> int:
+        return len(next(iter(self.view.values())))
+
+    def _blank(self, name: str, inputs: Tensor, mask: Tensor) -> Tensor:
+        """The pictures with the mean colour, or no motion, in the regions (T, K, K) of the mask."""
+        normalise = self.network.stream(name).normalise
+        assert normalise is not None, "a recipe's network normalises its pictures"
+        pixels = torch.nn.functional.interpolate(mask[:, None].float(), size=inputs.shape[-2:])
+        shape = (-1, *[1] * (inputs.ndim - 2))
+        blank = normalise.mean.cpu().view(shape)
+        return torch.where(pixels.view(len(mask), *shape[:-2], *inputs.shape[-2:]) > 0, blank, inputs)
+
+    def _maps(self, view: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        device = next(self.network.parameters()).device
+        return {
+            name: feature_maps(self.network.stream(name), inputs[None], device)
+            for name, inputs in view.items()
+        }
+
+    @torch.inference_mode()
+    def _probability(self, maps: Mapping[str, Tensor]) -> float:
+        return float(self.network.attend(maps).logits[0].softmax(dim=-1)[self.label])

@@ -1,0 +1,184 @@
+"""The confusion matrix as a picture."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from attcell._files import write_text
+from attcell.errors import CallError
+from attcell.metrics.recognition import by_gain
+from attcell.report.figures.style import ACCENT, FAINT, INK, SOFT, new_figure, save, text_style
+
+_LARGEST_INCHES = 48.0
+_MOST_WITH_COUNTS = 20
+
+
+def confusion_picture(matrix: np.ndarray, labels: Sequence[str], path: Path, title: str) -> None:
+    """Write a PNG of a confusion matrix: a row for each true class, a column for each predicted one.
+
+    Colours give the share of the row; up to 20 classes, the cells hold the counts too. The row of a class
+    without videos stays grey.
+
+    Args:
+        matrix: (A, A) counts, row = true class.
+        labels: the A classes.
+        path: the PNG; written whole or not at all.
+        title: what the figure is about, such as the data set, split and accuracy.
+
+    Raises:
+        CallError: the matrix is not (A, A) for A >= 1 labels, or holds negative counts.
+    """
+    num_classes = len(labels)
+    if num_classes == 0 or matrix.shape != (num_classes, num_classes):
+        raise CallError(
+            f"a confusion matrix of shape {matrix.shape} does not fit {num_classes} labels; "
+            "it takes one row and one column for each of at least one label"
+        )
+    if (matrix < 0).any():
+        raise CallError(f"a confusion matrix holds counts, none below 0; the least here is {matrix.min()}")
+    cell = 0.45 if num_classes <= _MOST_WITH_COUNTS else 0.19
+    longest = max(len(label) for label in labels)
+    side = min(num_classes * cell, _LARGEST_INCHES)
+    font = min(9.0, side / num_classes * 72 * 0.75)
+    room = 0.35 + min(longest, 40) * font * 0.62 / 72
+    before, after, above = room + 0.3, 0.9, 0.5
+    width, height = before + side + after, above + side + room + 0.3
+    figure = new_figure(width, height, dpi=120)
+    axes = figure.add_axes((before / width, (room + 0.3) / height, side / width, side / height))
+    shares = row_shares(matrix)
+    axes.set_facecolor(FAINT)
+    picture = axes.imshow(shares, vmin=0, vmax=1, cmap="Oranges", interpolation="nearest", aspect="equal")
+    _write_labels(axes, [shortened(label) for label in labels], font)
+    if num_classes <= _MOST_WITH_COUNTS:
+        _write_counts(axes, matrix, shares)
+    heading = text_style(12) | {"va": "top", "fontweight": "bold"}
+    figure.text(0.15 / width, 1 - 0.12 / height, title, **heading)
+    beside = figure.add_axes(
+        ((before + side + 0.2) / width, (room + 0.3) / height, 0.14 / width, min(side, 3) / height)
+    )
+    bar = figure.colorbar(picture, cax=beside)
+    bar.outline.set_visible(False)
+    bar.set_ticks([0, 0.5, 1], labels=["0%", "50%", "100%"])
+    beside.set_ylabel("share of the row", **text_style(8, SOFT))
+    beside.tick_params(labelsize=8, length=0, labelcolor=SOFT)
+    save(figure, path)
+
+
+def row_shares(matrix: np.ndarray) -> np.ndarray:
+    """(A, A) counts to shares of each row; rows without counts become not-a-number."""
+    totals = matrix.sum(axis=1, keepdims=True)
+    shares = np.full(matrix.shape, np.nan)
+    np.divide(matrix, totals, out=shares, where=totals > 0)
+    return shares
+
+
+def shortened(label: str, most: int = 40) -> str:
+    """The label on one line, with an ellipsis in place of what is too long."""
+    line = " ".join(label.split())
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def _write_labels(axes: Axes, labels: list[str], font: float) -> None:
+    places = np.arange(len(labels))
+    axes.set_xticks(places, labels, rotation=90, **text_style(font))
+    axes.set_yticks(places, labels, **text_style(font))
+    axes.set_xlabel("predicted", **text_style(10, SOFT))
+    axes.set_ylabel("true", **text_style(10, SOFT))
+    axes.tick_params(length=0)
+    axes.set_xticks(places[:-1] + 0.5, minor=True)
+    axes.set_yticks(places[:-1] + 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=0.8 if len(labels) <= _MOST_WITH_COUNTS else 0.3)
+    axes.tick_params(which="minor", length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _write_counts(axes: Axes, matrix: np.ndarray, shares: np.ndarray) -> None:
+    for row, column in zip(*np.nonzero(matrix), strict=True):
+        style = text_style(8, "white" if shares[row, column] > 0.6 else INK) | {
+            "ha": "center",
+            "va": "center",
+        }
+        axes.text(column, row, f"{int(matrix[row, column])}", **style)
+
+
+# Accuracy class by class as a picture and as CSV: of one model, or the gain of one over another.
+
+_ROW_INCHES = 0.21
+_MOST_BAR_INCHES = 40.0
+
+
+def per_class_picture(
+    labels: Sequence[str],
+    accuracies: np.ndarray,
+    path: Path,
+    title: str,
+    rival: np.ndarray | None = None,
+    names: Sequence[str] = ("this", "rival"),
+) -> None:
+    """Write a PNG with a bar for each class: the accuracy, or with a rival the gain over it, best first.
+
+    Args:
+        labels: the A classes.
+        accuracies: (A,) percent; NaN for a class without videos, which is left out.
+        path: the PNG; written whole or not at all.
+        title: what the figure is about.
+        rival: (A,) percent of the model that is compared with.
+        names: of the model and its rival.
+    """
+    values = accuracies if rival is None else accuracies - rival
+    order = [place for place in by_gain(values) if not np.isnan(values[place])]
+    row = min(_ROW_INCHES, _MOST_BAR_INCHES / max(1, len(order)))
+    side, above, below = row * len(order), 0.75, 0.55
+    font = min(9.0, row * 72 * 0.72)
+    room = 0.3 + min(40, max(len(label) for label in labels)) * font * 0.6 / 72
+    width, height = room + 6.0, above + side + below
+    figure = new_figure(width, height, dpi=120)
+    axes = figure.add_axes((room / width, below / height, 5.6 / width, side / height))
+    places = np.arange(len(order))
+    colours = [ACCENT if values[place] >= 0 else SOFT for place in order]
+    axes.barh(places, values[order], color=colours, height=0.72)
+    axes.set_yticks(places, [shortened(labels[place]) for place in order], **text_style(font))
+    axes.set_ylim(len(order) - 0.5, -0.5)
+    lowest = min(0.0, float(np.min(values[order], initial=0.0)))
+    axes.set_xlim(1.12 * lowest, 100 if rival is None else max(5.0, 1.12 * float(np.max(values[order]))))
+    axes.axvline(0, color=INK, linewidth=0.8)
+    said = "accuracy %" if rival is None else f"accuracy of {names[0]} less that of {names[1]}, points"
+    axes.set_xlabel(said, **text_style(10, SOFT))
+    axes.grid(axis="x", color=FAINT, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=0, labelcolor=INK)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    heading = text_style(12) | {"va": "top", "fontweight": "bold"}
+    figure.text(0.15 / width, 1 - 0.12 / height, title, **heading)
+    mean = np.nanmean(values)
+    words = f"mean over {len(order)} classes: {mean:+.1f}" if rival is not None else f"mean {mean:.1f}"
+    figure.text(0.15 / width, 1 - 0.4 / height, words, **(text_style(9, SOFT) | {"va": "top"}))
+    save(figure, path)
+
+
+def per_class_csv(
+    labels: Sequence[str],
+    counts: np.ndarray,
+    accuracies: np.ndarray,
+    path: Path,
+    rival: np.ndarray | None = None,
+) -> None:
+    """Write class, videos and accuracy in percent; with a rival its accuracy and the gain, best first."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["class", "videos", "accuracy", *(["rival", "gain"] if rival is not None else [])])
+    for place in by_gain(accuracies if rival is None else accuracies - rival):
+        figures = [accuracies[place]]
+        if rival is not None:
+            figures += [rival[place], accuracies[place] - rival[place]]
+        said = ["" if np.isnan(value) else f"{value:.4f}" for value in figures]
+        writer.writerow([labels[place], int(counts[place]), *said])
+    write_text(path, text.getvalue())

@@ -1,0 +1,1 @@
+"""One driver for all experiments: protocols, ablations, the papers' claims, suites."""

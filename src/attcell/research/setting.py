@@ -1,0 +1,144 @@
+"""How much the suite of generated videos makes and trains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from attcell.research import networks as stages
+from attcell.research.videos import FLOW_SIDE
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is made and trained. Videos are counted by class and split.
+
+    Attributes:
+        seeds: of trainings; each has untrimmed test videos of its own.
+        trimmed: for the CNNs.
+        untrimmed: for everything else.
+        small: the small set of trimmed videos, of more classes.
+        flow: the method.
+        cnn_epochs: of each stream's CNN. Without that of clips there is no network of three streams.
+        epochs: of a network on frozen CNNs, on untrimmed videos; on trimmed ones half of it.
+        branch_epochs: of TAN and its rivals, on untrimmed videos.
+        small_epochs: of each CNN on the small set.
+        calibrated: training videos of each class that detection is calibrated on.
+        erased: test videos of each class of which regions and segments are taken away.
+        reaches_bounds: whether claims with a bound are expected to hold, and not only the orders.
+    """
+
+    seeds: int
+    trimmed: Mapping[str, int]
+    untrimmed: Mapping[str, int]
+    small: Mapping[str, int]
+    flow: str
+    cnn_epochs: Mapping[str, int]
+    epochs: int
+    branch_epochs: int
+    small_epochs: int
+    calibrated: int
+    erased: int
+    reaches_bounds: bool
+
+    @property
+    def has_clips(self) -> bool:
+        """Whether there is a third stream."""
+        return "clip" in self.cnn_epochs
+
+
+FULL = Size(
+    seeds=3,
+    trimmed={"train": 60, "val": 10},
+    untrimmed={"train": 80, "val": 8, "test": 16},
+    small={"train": 8, "val": 3, "test": 10},
+    flow="fast",
+    cnn_epochs={"frame": 16, "flow": 10, "clip": 3},
+    epochs=16,
+    branch_epochs=10,
+    small_epochs=10,
+    calibrated=5,
+    erased=3,
+    reaches_bounds=True,
+)
+QUICK = Size(
+    seeds=1,
+    trimmed={"train": 22, "val": 3},
+    untrimmed={"train": 16, "val": 3, "test": 7},
+    small={"train": 4, "val": 1, "test": 3},
+    flow="dis",
+    cnn_epochs={"frame": 20, "flow": 8},
+    epochs=12,
+    branch_epochs=8,
+    small_epochs=5,
+    calibrated=2,
+    erased=1,
+    reaches_bounds=False,
+)
+
+
+# What stands above the table of claims on generated videos: what was made, trained and measured.
+
+_FLOW = {"fast": "TV-L1, fast", "dis": "DIS"}
+
+
+def setting(size: Size) -> str:
+    """Paragraphs on the videos, the networks, the small set and the figures."""
+    return "\n\n".join([_videos(size), _networks(size), _small_set(size), _figure_words(size)])
+
+
+def _videos(size: Size) -> str:
+    seeds = "one seed" if size.seeds == 1 else f"{size.seeds} seeds"
+    short = (
+        " **A quick run: few videos, no stream of clips, and a quicker flow; so no figure is established, "
+        "and only orders that are clear in a full run are expected.**"
+    )
+    return (
+        "*Videos*: of 6 classes, each an appearance and a path. In untrimmed ones a quarter of the time is "
+        "action, and decoys show the wrong appearance and the wrong motion. "
+        f"{6 * size.untrimmed['train']} untrimmed training videos with labels of whole videos alone; {seeds} "
+        f"of all trainings but the CNNs', each tested on {6 * size.untrimmed['test']} videos of its own (the "
+        "training videos, and everything that is trimmed, are the same for all). Frames, and flow "
+        f"({_FLOW[size.flow]}) computed from them at {FLOW_SIDE} pixels."
+        f"{'' if size.reaches_bounds else short}"
+    )
+
+
+def _networks(size: Size) -> str:
+    of_clips = ("; that of clips begins as that of frames", ", and on the last of that of clips")
+    begins, last = of_clips if size.has_clips else ("", "")
+    return (
+        f"*Networks*: CNNs from nothing, trained once on {6 * size.trimmed['train']} trimmed videos and "
+        f"frozen{begins}. On them {size.epochs} epochs of each network ({size.branch_epochs} of TAN and its "
+        "rivals), the best checkpoint by validation accuracy; 12 segments in training, and at test 48, or 24 "
+        "steps of TAN and its rivals. They stand on the map before the last of the CNNs of frames and flow, "
+        f"whose regions see about as much as a figure{last}. Late fusion's weights are tuned on validation "
+        "videos. TAN and its rivals are GRUs on the same CNNs. *Alone* is what one stream or branch of a "
+        "network says by itself, with the checkpoint that is the best for all of them (of FC fusion with the "
+        "other's outputs at zero, which it has not learnt with); *share* how much of the sum a gate gives to "
+        "a branch: a branch that dominates shows there."
+    )
+
+
+def _small_set(size: Size) -> str:
+    classes, epochs = stages.NUM_CLASSES, size.epochs // 2
+    return (
+        f"*The small set*: {classes * size.small['train']} trimmed videos of {classes} classes, five of "
+        f"which the large set has too, and {classes * size.small['test']} for the test, the same for all "
+        f"seeds; {epochs} epochs in batches of four, four segments, and the CNNs' last map where no other is "
+        "named. Gains on it and on untrimmed videos are of different numbers of videos, classes and "
+        "segments. *The large set* is the CNNs'. TAN on its own CNNs: those that learnt from the small set, "
+        f"with each seed anew, {size.small_epochs} epochs. Without a stage nothing is frozen or "
+        "standardised, and TAN learns all at once and from nothing, with as many passes as its CNNs and it "
+        "together."
+    )
+
+
+def _figure_words(size: Size) -> str:
+    return (
+        "*Figures*: percent. Test videos are watched once, a sample every 5 frames, for peaks, ROC area and "
+        "detection: mAP at an overlap of 0.5 by THUMOS14's protocol, with thresholds chosen on "
+        f"{6 * size.calibrated} training videos by their labels. Deletion: 100 minus the area under the "
+        "class's probability as what an order calls important is taken away first; insertion: the area as it "
+        f"is given first; of {6 * size.erased} test videos. High is good in both."
+    )

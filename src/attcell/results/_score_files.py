@@ -1,0 +1,198 @@
+"""What is in a file of scores, by its kind: JSON, CSV or NumPy.
+
+:mod:`attcell.results.scores` says the forms.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from attcell.errors import DataError
+
+SCORES_FORMAT = 1
+BETWEEN = "|"  # parts the classes of a video in a CSV; alone it says that the video has none
+Truth = tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """The classes, and by video its scores and its true classes, as they stand in the file."""
+
+    labels: tuple[str, ...]
+    rows: dict[str, np.ndarray]
+    truth: dict[str, Truth]
+
+
+def read_json(path: Path) -> Table:
+    """The table of a scores.json.
+
+    Raises:
+        DataError: it is no JSON, or another JSON.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_without_doubles)
+        form = content.get("format", SCORES_FORMAT)
+        if form != SCORES_FORMAT:
+            raise DataError(f"{path} has scores format {form!r}, and this attcell reads {SCORES_FORMAT}")
+        labels = _names(content["labels"])
+        rows = {video: np.array(of["scores"], dtype=float) for video, of in content["videos"].items()}
+        truth = {video: _truth_of(video, of) for video, of in content["videos"].items()}
+        known = content.get("unread_labels", {})
+        for video in content.get("unread", {}):
+            if video in rows:
+                raise ValueError(f"{video} is unread and has scores")
+            rows[video], truth[video] = np.full(len(labels), np.nan), _classes(video, known.get(video))
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DataError(f"{path} is not JSON ({error}); copy it anew") from error
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise DataError(
+            f"{path} is no scores.json ({error!r}): it needs labels, and videos with scores each"
+        ) from error
+    return Table(labels, rows, truth)
+
+
+def read_csv(path: Path) -> Table:
+    """The table of a CSV.
+
+    Raises:
+        DataError: it is no CSV of scores, with the line.
+    """
+    try:
+        lines = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} is not CSV in UTF-8 ({error}); save it anew") from error
+    head = lines[0] if lines else []
+    column = head[1] if head[1:2] in (["label"], ["labels"]) else None
+    first = 1 if column is None else 2
+    if head[:1] != ["video"] or len(head) <= first:
+        raise DataError(
+            f"{path}:1: the header must be video,label,CLASS,CLASS,… and is {','.join(head)[:80]}"
+        )
+    if column == "labels":
+        check_partable(head[first:], f"{path}:1")
+    rows: dict[str, np.ndarray] = {}
+    truth: dict[str, Truth] = {}
+    for number, line in enumerate(lines[1:], 2):
+        if not line:
+            continue
+        if len(line) != len(head):
+            raise DataError(f"{path}:{number}: {len(line)} columns, and the header has {len(head)}")
+        if line[0] in rows:
+            raise DataError(f"{path}:{number}: {line[0]} was there before; leave one of them out")
+        try:
+            rows[line[0]] = np.array([float(value or "nan") for value in line[first:]])
+        except ValueError as error:
+            raise DataError(f"{path}:{number}: {error}; scores are numbers") from error
+        truth[line[0]] = None if column is None else _parted(line[1], column)
+    return Table(tuple(head[first:]), rows, truth)
+
+
+def check_partable(labels: list[str] | tuple[str, ...], source: str) -> None:
+    """Look whether the classes can stand in one cell.
+
+    Raises:
+        DataError: a class whose name holds what parts them, or is empty.
+    """
+    for label in labels:
+        if BETWEEN in label or not label:
+            raise DataError(
+                f"{source}: the class {label!r} cannot stand in a CSV's column labels, where {BETWEEN} parts "
+                "the names and an empty cell says nothing; rename it, or use .json or .npz"
+            )
+
+
+def _parted(cell: str, column: str) -> Truth:
+    """The classes in a cell; an empty one says nothing, the sign between classes alone says that of none."""
+    if not cell:
+        return None
+    if column == "label":
+        return (cell,)
+    return () if cell == BETWEEN else tuple(cell.split(BETWEEN))
+
+
+def read_npz(path: Path) -> Table:
+    """The table of a NumPy .npz; nothing is unpickled.
+
+    Raises:
+        DataError: it is no such file, or its arrays do not fit together.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            labels, videos = tuple(_texts(content["labels"])), _texts(content["videos"])
+            truth: list[Truth] = [None] * len(videos)
+            if "truth" in content:
+                truth = _truths(content["truth"], labels)
+            scores = content["scores"]
+            if scores.dtype.kind not in "fiu":
+                raise TypeError(f"scores are {scores.dtype}, not real numbers")
+            scores = scores.astype(float)
+    except (ValueError, KeyError, OSError, TypeError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"{path} is no .npz of scores ({error}): it needs scores (N, A), videos (N,) and labels (A,), "
+            "without pickled objects"
+        ) from error
+    if scores.shape != (len(videos), len(labels)) or len(truth) != len(videos):
+        raise DataError(
+            f"{path}: scores are {scores.shape} and truth {len(truth)}, for {len(videos)} videos and "
+            f"{len(labels)} labels"
+        )
+    if len(set(videos)) < len(videos):
+        twice = next(video for video in videos if videos.count(video) > 1)
+        raise DataError(f"{path}: {twice} is there twice; leave one of them out")
+    return Table(labels, dict(zip(videos, scores, strict=True)), dict(zip(videos, truth, strict=True)))
+
+
+def _truths(found: np.ndarray, labels: tuple[str, ...]) -> list[Truth]:
+    """(N,) names, or (N, A) of 0 and 1."""
+    if found.ndim != 2:
+        return [(name,) for name in _texts(found)]
+    if found.shape[1] != len(labels):
+        raise TypeError(f"truth is {found.shape}, for {len(labels)} labels")
+    if found.dtype.kind not in "biuf" or not np.isin(found, (0, 1)).all():
+        raise TypeError(f"truth is {found.dtype} {found.shape}, and not of 0 and 1")
+    return [tuple(labels[place] for place in np.flatnonzero(row)) for row in found]
+
+
+def _texts(found: np.ndarray) -> list[str]:
+    """One-dimensional text, or bytes in UTF-8."""
+    if found.ndim != 1 or found.dtype.kind not in "US":
+        raise TypeError(f"names are {found.dtype} {found.shape}, not a row of text")
+    return [name.decode("utf-8") if isinstance(name, bytes) else str(name) for name in found]
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"{twice} is there twice; leave one of them out")
+    return found
+
+
+def _names(found: Any) -> tuple[str, ...]:
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise ValueError("the labels are no list of names")
+    return tuple(found)
+
+
+def _truth_of(video: str, of: dict[str, Any]) -> Truth:
+    if "label" in of and "labels" in of:
+        raise ValueError(f"{video} has a label and labels; keep one of them")
+    return _classes(video, of.get("labels", of.get("label")))
+
+
+def _classes(video: str, found: Any) -> Truth:
+    """The name of one class, a list of names, or None where nothing is known."""
+    if found is None or isinstance(found, str):
+        return None if found is None else (found,)
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise ValueError(f"{video} is of {found!r}, neither a class nor a list of classes")
+    return tuple(found)

@@ -1,0 +1,296 @@
+"""Files of detections: our own JSON, ActivityNet's results, THUMOS's lines.
+
+- *attcell*: what ``attcell detect --json`` writes, an object with ``videos``, or a line for each video:
+  ``{"video": …, "duration_seconds": …, "detections": [{"label", "start_seconds", "end_seconds", "score"}]}``;
+  times are the video's own, whose first frame is shown at ``first_frame_seconds`` (0 if that is not told).
+- *activitynet*: ``{"results": {ID: [{"score", "segment": [start, end], "label"}]}}``.
+- *thumos*: lines ``VIDEO START END NUMBER SCORE``, classes by their numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from attcell._files import write_text
+from attcell.data.truth import _SLACK_SECONDS, DetectionTruth, video_named
+from attcell.errors import CallError, DataError, first_lines
+from attcell.types import Detection
+
+
+def matched(found: DetectionFile, truth: DetectionTruth) -> tuple[list[Detection], list[str]]:
+    """The detections with the truth's names for their videos, and what is wrong with them, line by line.
+
+    A file names a video by its path: it is the one of the truth whose name the path ends with, with or
+    without suffix. Of excluded videos nothing stays. Detections of unknown classes do not count; those in
+    videos that the truth does not name, or outside of their video, count as they are.
+    """
+    names = {video: video_named(video, truth.durations) for video in found.videos}
+    excluded = {video for video in found.videos if video_named(video, truth.excluded) is not None}
+    kept: list[Detection] = []
+    foreign, outside = [], []
+    for of, place in zip(found.detections, found.places, strict=True):
+        name = names[of.video_id]
+        if of.video_id in excluded:
+            continue
+        if of.label not in truth.labels:
+            foreign.append(f"{place}: {of.label}")
+            continue
+        length = (truth.durations[name] if name else None) or found.durations.get(of.video_id)
+        if of.start_seconds < 0 or (length is not None and of.end_seconds > length + _SLACK_SECONDS):
+            where = "" if length is None else f" in a video of {length:g} s"
+            outside.append(f"{place}: {of.start_seconds:g} to {of.end_seconds:g} s{where}")
+        kept.append(replace(of, video_id=name or of.video_id))
+    unknown = [video for video, name in names.items() if name is None and video not in excluded]
+    faults = {
+        f"detections of classes that {truth.source} does not have; they do not count": foreign,
+        "detections reach outside of their video; they count as they are": outside,
+        f"videos that {truth.source} does not have in {truth.subset}; what was found there counts as wrong": (
+            _with_places(unknown, found)
+        ),
+        "videos are named in more ways than one; what was found counts for each": _named_twice(names),
+        "videos could not be read; nothing was found there": [
+            f"{video}: {reason}" for video, reason in found.failed.items()
+        ],
+    }
+    return kept, [
+        "\n".join([f"{len(lines)} {message}:", *first_lines(lines)])
+        for message, lines in faults.items()
+        if lines
+    ]
+
+
+def _with_places(videos: Sequence[str], found: DetectionFile) -> list[str]:
+    """Videos, each with the place of its first detection in the file."""
+    places: dict[str, str] = {}
+    for of, place in zip(found.detections, found.places, strict=True):
+        places.setdefault(of.video_id, place)
+    return [f"{places.get(video, found.source)}: {video}" for video in videos]
+
+
+def _named_twice(names: dict[str, str | None]) -> list[str]:
+    """The truth's videos that the file knows by several names."""
+    called: dict[str, list[str]] = {}
+    for video, name in names.items():
+        if name is not None:
+            called.setdefault(name, []).append(video)
+    return [f"{name}: {' and '.join(videos)}" for name, videos in called.items() if len(videos) > 1]
+
+
+# Files of detections: our own JSON, ActivityNet's results, THUMOS's lines.
+#
+# - *attcell*: what ``attcell detect --json`` writes, an object with ``videos``, or a line for each video:
+# ``{"video": …, "duration_seconds": …, "detections": [{"label", "start_seconds", "end_seconds",
+# "score"}]}``;
+# times are the video's own, whose first frame is shown at ``first_frame_seconds`` (0 if that is not told).
+# - *activitynet*: ``{"results": {ID: [{"score", "segment": [start, end], "label"}]}}``.
+# - *thumos*: lines ``VIDEO START END NUMBER SCORE``, classes by their numbers.
+
+
+@dataclass(frozen=True)
+class DetectionFile:
+    """What a file of detections says.
+
+    Attributes:
+        source: the file's name.
+        detections: with the videos as the file names them; times count from a video's first frame.
+        places: where in the file each stands, for messages.
+        videos: every video that the file names, also one in which nothing was found.
+        durations: video → seconds, where the file tells.
+        failed: video → why it could not be read.
+    """
+
+    source: str
+    detections: tuple[Detection, ...]
+    places: tuple[str, ...]
+    videos: tuple[str, ...]
+    durations: dict[str, float] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Row:
+    place: str
+    video: str
+    label: Any
+    start: Any
+    end: Any
+    score: Any
+
+
+def read_detections(path: Path, class_numbers: Mapping[str, int] | None = None) -> DetectionFile:
+    """Read a file of detections; its form follows from what is in it.
+
+    Args:
+        path: the file.
+        class_numbers: class → its number, for THUMOS's lines.
+
+    Raises:
+        CallError: no such file, or THUMOS's lines without the classes' numbers.
+        DataError: it is no such file, or holds intervals or scores that are none; all are counted, and the
+            first ten named.
+    """
+    if not path.is_file():
+        raise CallError(f"{path}: no such file; give a file of detections")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is no text in UTF-8 ({error.reason}); write it anew") from error
+    if text.lstrip()[:1] not in ("{", "["):
+        return _checked(path, list(_thumos_rows(path, text, class_numbers)), [])
+    contents = json_values(path, text)
+    if len(contents) == 1 and isinstance(contents[0], dict) and "results" in contents[0]:
+        return _checked(path, list(_activitynet_rows(path, contents[0]["results"])), contents[0]["results"])
+    return _own(path, contents)
+
+
+def _own(path: Path, contents: list[Any]) -> DetectionFile:
+    first: Any = contents[0] if contents else None
+    is_object = len(contents) == 1 and isinstance(first, dict) and "videos" in first
+    rows, names, durations = [], [], {}
+    try:
+        videos = first["videos"] if is_object else contents
+        failed = dict(first.get("failed", {})) if is_object else {}
+        for number, video in enumerate(videos, 1):
+            place = f"{path}: video {number}" if is_object else f"{path}:{number}"
+            if "error" in video:
+                failed[str(video["video"])] = str(video["error"])
+                continue
+            name = str(video["video"])
+            names.append(name)
+            if video.get("duration_seconds") is not None:
+                durations[name] = float(video["duration_seconds"])
+            first_frame = float(video.get("first_frame_seconds", 0.0))
+            for count, of in enumerate(video["detections"], 1):
+                start, end = (_from(first_frame, of[key]) for key in ("start_seconds", "end_seconds"))
+                where = f"{place} ({name}), detection {count}"
+                rows.append(_Row(where, name, of["label"], start, end, of["score"]))
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise DataError(
+            f"{path} is no file of detections ({error!r}): it needs videos with detections, as attcell "
+            "detect --json writes them, or ActivityNet's results"
+        ) from error
+    found = _checked(path, rows, names)
+    return DetectionFile(found.source, found.detections, found.places, found.videos, durations, failed)
+
+
+def _activitynet_rows(path: Path, results: Any) -> Iterator[_Row]:
+    if not isinstance(results, dict):
+        raise DataError(f"{path}: 'results' holds no videos; give a result file of ActivityNet")
+    for video, found in results.items():
+        for number, of in enumerate(found if isinstance(found, list) else [found], 1):
+            place = f"{path}: {video}, result {number}"
+            segment = of.get("segment") if isinstance(of, dict) else None
+            if not isinstance(segment, list) or len(segment) != 2:
+                raise DataError(f"{place}: {str(of)[:80]}; expected a segment [start, end], label and score")
+            yield _Row(place, video, of.get("label"), segment[0], segment[1], of.get("score"))
+
+
+def _thumos_rows(path: Path, text: str, class_numbers: Mapping[str, int] | None) -> Iterator[_Row]:
+    names = {number: name for name, number in (class_numbers or {}).items()}
+    for number, line in enumerate(text.split("\n"), 1):
+        words, place = line.split(), f"{path}:{number}"
+        if not words:
+            continue
+        if len(words) != 5:
+            raise DataError(f"{place}: {line.strip()[:80]!r}; expected 'VIDEO START END NUMBER SCORE'")
+        if class_numbers is None:
+            raise CallError(
+                f"{path} names classes by numbers; say which they are by --class-numbers detclasslist.txt"
+            )
+        label = names.get(int(words[3]), words[3]) if words[3].isdecimal() else words[3]
+        yield _Row(place, words[0], label, words[1], words[2], words[4])
+
+
+def _checked(path: Path, rows: Sequence[_Row], videos: Iterable[str]) -> DetectionFile:
+    """The rows as detections, or one DataError for all that are none."""
+    faults, found = [], []
+    for row in rows:
+        start, end, score = (_number(value) for value in (row.start, row.end, row.score))
+        if not isinstance(row.label, str):
+            faults.append(f"{row.place}: the class is {row.label!r}; expected its name")
+        elif not all(map(math.isfinite, (start, end, score))):
+            faults.append(f"{row.place}: {row.start} to {row.end} with score {row.score}; expected numbers")
+        elif end < start:
+            faults.append(f"{row.place}: it ends at {end:g} s, before its start at {start:g} s")
+        else:
+            found.append(Detection(row.label, start, end, score, row.video))
+    if faults:
+        raise DataError(
+            "\n".join([f"{path}: {len(faults)} of {len(rows)} detections are none:", *first_lines(faults)])
+        )
+    names = dict.fromkeys([*videos, *(row.video for row in rows)])
+    return DetectionFile(str(path), tuple(found), tuple(row.place for row in rows), tuple(names))
+
+
+def _from(first: float, value: Any) -> Any:
+    """A time from the video's first frame; what is no time stays as it is, to be told."""
+    return value - first if first and isinstance(value, int | float) else value
+
+
+def _number(value: Any) -> float:
+    try:
+        return math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+
+
+def json_values(path: Path, text: str) -> list[Any]:
+    """One JSON value, or one a line.
+
+    Raises:
+        DataError: neither.
+    """
+    try:
+        return [json.loads(text)]
+    except (ValueError, RecursionError) as whole:
+        lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+        if len(lines) < 2:
+            raise DataError(f"{path} is not JSON ({whole}); write it anew") from whole
+        values = []
+        for number, line in lines:
+            try:
+                values.append(json.loads(line))
+            except (ValueError, RecursionError) as error:
+                raise DataError(f"{path}:{number} is not JSON ({error}); write it anew") from error
+        return values
+
+
+# Detections in the result files of challenges.
+
+
+def write_activitynet(path: Path, found: Mapping[str, Sequence[Detection]]) -> None:
+    """Write ActivityNet's result file, whole or not at all; ``found`` names every video looked at."""
+    results = {
+        video: [
+            {"score": of.score, "segment": [of.start_seconds, of.end_seconds], "label": of.label}
+            for of in detections
+        ]
+        for video, detections in found.items()
+    }
+    content = {"version": "VERSION 1.3", "results": results, "external_data": {}}
+    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def write_thumos(
+    path: Path, found: Mapping[str, Sequence[Detection]], class_numbers: Mapping[str, int]
+) -> None:
+    """Write THUMOS's result lines, whole or not at all. It cannot say that nothing was found in a video.
+
+    Raises:
+        CallError: a class without a number, or a video whose name has spaces.
+    """
+    lines = []
+    for video, detections in found.items():
+        if len(video.split()) != 1:
+            raise CallError(f"{video!r} has spaces, and THUMOS's lines are parted by spaces; rename it")
+        for of in detections:
+            if of.label not in class_numbers:
+                raise CallError(f"class {of.label} has no number; name a file that has it by --class-numbers")
+            number = class_numbers[of.label]
+            lines.append(f"{video} {of.start_seconds:.3f} {of.end_seconds:.3f} {number} {of.score:.6g}\n")
+    write_text(path, "".join(lines))

@@ -1,0 +1,238 @@
+"""Writing a whole generated set: ``split/class/000.mp4`` and, last of all, ``truth.json``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from torch.utils.data import DataLoader, Dataset
+
+from attcell._checks import path_of, shown, whole_number
+from attcell._files import write_text, written_whole
+from attcell.errors import CallError, DataError
+from attcell.synth.render import RenderedVideo, render
+from attcell.synth.scene import FPS, KINDS, SIZE, SPLITS, plan_video, ring
+from attcell.synth.truth import FILE_NAME, FORMAT, Truth, VideoTruth, read_truth, write_truth
+
+DEFAULT_VIDEOS: Mapping[str, int] = {"train": 30, "val": 5, "test": 20}  # of each class
+# With its look-ahead, x264 now and then gives other bytes for the same frames.
+_ENCODING = {"crf": "24", "preset": "veryfast", "x264-params": "rc-lookahead=0:mbtree=0:weightp=0:bframes=0"}
+_PROCESSES = 2  # drawing holds Python's lock, so that threads would wait for each other
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One video to write."""
+
+    name: str
+    split: str
+    label: int
+    number: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Work(Dataset[VideoTruth | OSError]):
+    """The jobs as a data set: to take one is to write it. An error is a value, to keep what it names."""
+
+    out: Path
+    kind: str
+    seed: int
+    motions: str
+    labels: tuple[str, ...]
+    jobs: tuple[_Job, ...]
+
+    def __len__(self) -> int:
+        return len(self.jobs)
+
+    def __getitem__(self, place: int) -> VideoTruth | OSError:
+        job = self.jobs[place]
+        drawn = render(
+            plan_video(
+                self.kind,
+                job.label,
+                seed=self.seed,
+                split=job.split,
+                number=job.number,
+                num_classes=len(self.labels),
+                motions=self.motions,
+            )
+        )
+        try:
+            if not (self.out / job.name).exists():
+                write_mp4(self.out / job.name, drawn.frames)
+        except OSError as error:
+            return error
+        return _truth(self.labels[job.label], drawn)
+
+
+def write_dataset(
+    out: str | Path,
+    kind: str = "trimmed",
+    *,
+    seed: int = 0,
+    num_classes: int = 6,
+    motions: str = "postures",
+    videos: Mapping[str, int] = DEFAULT_VIDEOS,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Write a set of generated videos to the folder ``out`` and return ``out``.
+
+    Every video is written whole or not at all and ``truth.json`` comes last, so a broken-off run is taken
+    up again by the same call, and a finished set is left as it is.
+
+    Args:
+        out: a new or empty folder, or one that the same call began.
+        kind: ``trimmed`` or ``untrimmed``.
+        seed: the same seed gives the same videos; a video does not depend on how many others there are.
+        num_classes: 4, 6, 8 or 10.
+        motions: ``postures``, which one frame tells, or ``paths``, which only the movement tells.
+        videos: how many of each class in ``train``, ``val`` and ``test``.
+        progress: called with (videos done, videos in all) after each one.
+
+    Raises:
+        CallError: a value that is not allowed, or a folder that holds something else.
+        DataError: a finished set from which videos are missing.
+    """
+    out = path_of(out, "out", "videos")
+    seed = whole_number(seed, "seed", least=0)
+    labels = [c.name for c in ring(num_classes, motions)]
+    num_classes = len(labels)
+    videos = _checked(kind, videos)
+    parameters = {
+        "format": FORMAT,
+        "kind": kind,
+        "seed": seed,
+        "num_classes": num_classes,
+        "motions": motions,
+    }
+    claim(out, {**parameters, "videos": {split: videos.get(split, 0) for split in SPLITS}})
+    jobs = [
+        _Job(f"{split}/{name}/{number:03d}.mp4", split, label, number)
+        for split in SPLITS
+        for label, name in enumerate(labels)
+        for number in range(videos.get(split, 0))
+    ]
+    if (out / FILE_NAME).exists():
+        check_finished(out, [job.name for job in jobs])
+        return out
+    clear_left_overs(out)
+    work = _Work(out, kind, seed, motions, tuple(labels), tuple(jobs))
+    truths: dict[str, VideoTruth] = {}
+    done = DataLoader(work, batch_size=None, collate_fn=_as_it_is, num_workers=_PROCESSES)
+    for job, truth in zip(jobs, done, strict=True):
+        if isinstance(truth, OSError):
+            raise truth
+        truths[job.name] = truth
+        if progress is not None:
+            progress(len(truths), len(jobs))
+    write_truth(Truth(kind, seed, (SIZE, SIZE), FPS, tuple(sorted(labels)), truths), out / FILE_NAME)
+    return out
+
+
+def _as_it_is(outcome: Any) -> Any:
+    return outcome
+
+
+def write_mp4(path: Path, frames: np.ndarray, rate: int = FPS) -> None:
+    """Encode (N, H, W, 3) uint8 RGB frames as H.264, whole or not at all.
+
+    Args:
+        path: the file.
+        frames: of even width and height.
+        rate: frames a second.
+    """
+    with written_whole(path) as temporary, av.open(str(temporary), "w") as container:
+        stream = container.add_stream("libx264", rate=rate, options=_ENCODING)
+        stream.codec_context.thread_count = 1  # several videos are written at a time
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        stream.time_base = Fraction(1, rate)
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def _checked(kind: str, videos: Mapping[str, int]) -> dict[str, int]:
+    """``videos`` with plain numbers, or a CallError."""
+    if kind not in KINDS:
+        raise CallError(f"unknown kind of generated video {kind!r}; choose one of {', '.join(KINDS)}")
+    if not isinstance(videos, Mapping):
+        raise CallError(f'videos are {shown(videos)}; give splits and numbers, such as {{"train": 30}}')
+    unknown = [split for split in videos if split not in SPLITS]
+    if unknown:
+        raise CallError(f"unknown split {unknown[0]!r}; the splits are {', '.join(SPLITS)}")
+    numbers = {split: whole_number(count, f"videos[{split!r}]", least=0) for split, count in videos.items()}
+    if not any(numbers.values()):
+        raise CallError(f"{numbers} videos of each class; choose numbers from 0 on, not all of them 0")
+    return numbers
+
+
+def _truth(label: str, drawn: RenderedVideo) -> VideoTruth:
+    action = np.array(drawn.action, dtype=bool)
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], action.astype(int), [0]))))
+    boxes = np.array([(np.nan,) * 4 if box is None else box for box in drawn.boxes], dtype=np.float64)
+    intervals = tuple((float(a) / FPS, float(b) / FPS) for a, b in edges.reshape(-1, 2))
+    return VideoTruth(label, len(action), intervals, boxes, action)
+
+
+# Whose folder it is: a set of made videos goes to a new folder, or to one that the same call began.
+
+_PARAMETERS = "parameters.json"  # written first: a folder that holds it, and not other values, can be resumed
+_LEFT_OVER = "*/*/.*.tmp.mp4"  # what a killed run leaves behind
+
+
+def clear_left_overs(out: Path) -> None:
+    """Remove what a killed run left behind."""
+    for left_over in out.glob(_LEFT_OVER):
+        left_over.unlink()
+
+
+def claim(out: Path, parameters: dict[str, Any]) -> None:
+    """Make ``out`` ours, or refuse: it must be new, empty, or begun with the same parameters.
+
+    Raises:
+        CallError: it is something else.
+    """
+    if out.exists() and not out.is_dir():
+        raise CallError(f"{out} is a file; name a new or empty folder")
+    if not out.exists() or not any(out.iterdir()):
+        write_text(out / _PARAMETERS, json.dumps(parameters) + "\n")
+        return
+    try:
+        found = json.loads((out / _PARAMETERS).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CallError(
+            f"{out} is not empty and holds no generated set; name a new or empty folder"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise CallError(
+            f"{out / _PARAMETERS} cannot be read ({error}); name a new or empty folder"
+        ) from error
+    if found != parameters:
+        raise CallError(
+            f"{out} holds another generated set ({_said(found)}) than the one asked for "
+            f"({_said(parameters)}); name a new or empty folder, or delete that one"
+        )
+
+
+def _said(parameters: Any) -> str:
+    if not isinstance(parameters, dict):
+        return "unreadable parameters"
+    return ", ".join(f"{key} {value}" for key, value in parameters.items())
+
+
+def check_finished(out: Path, names: list[str]) -> None:
+    """Raise a DataError if videos are missing from a finished set."""
+    known = read_truth(out).videos
+    missing = [name for name in names if name not in known or not (out / name).exists()]
+    if missing:
+        raise DataError(
+            f"{out} is a finished set but {missing[0]} is missing (and {len(missing) - 1} more); "
+            f"delete {out / FILE_NAME} and call again to write the missing ones"
+        )

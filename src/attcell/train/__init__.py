@@ -1,0 +1,1 @@
+"""Training: prepare, fit, finish."""

@@ -1,0 +1,275 @@
+"""The training loop's inside, on Lightning: one step, one validation, what is kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import lightning as L
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR, StepLR
+from torch.utils.data import DataLoader
+
+from attcell._log import logger
+from attcell.config.schema import TrainSection
+from attcell.data.datasets import Batch, TrainingOrder, Views, collate
+from attcell.errors import DataError, ModelError, TrainingError, VideoError
+from attcell.inference.run import attend_kept, mean_scores
+from attcell.metrics.recognition import truth_matrix
+from attcell.nn import BranchesOutput, Network, Output
+from attcell.train.prepare import TrainingData
+
+
+@dataclass(frozen=True)
+class ValidationResult:
+    """How a network did on the validation set after some iterations (no figures without such a set).
+
+    A video of several classes is right if the best one is among them.
+    """
+
+    iterations: int
+    accuracy: float | None = None
+    loss: float | None = None
+
+    def beats(self, other: ValidationResult | None) -> bool:
+        """True if this network is the one to keep; without a validation set, the latest is."""
+        if other is None or None in (self.accuracy, self.loss, other.accuracy, other.loss):
+            return True
+        return (self.accuracy, -self.loss) > (other.accuracy, -other.loss)  # type: ignore[operator]
+
+
+class Learner(L.LightningModule):
+    """Trains a network. Everything random about an iteration follows from the seed and its number alone."""
+
+    def __init__(
+        self,
+        network: Network,
+        section: TrainSection,
+        iterations: int,
+        training_data: TrainingData,
+        keep: Callable[[ValidationResult], None],
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.section = section
+        self.iterations = iterations
+        self.rounds = rounds(iterations, section.checkpoint_every)
+        self.training_data = training_data
+        self.keep = keep
+        self.best: ValidationResult | None = None
+        self.latest = ValidationResult(0)
+        self.sums = torch.zeros(3)  # of the validation so far: correct ones, losses, videos
+        self.told: set[str] = set()
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> Output:
+        """What the network makes of kept feature maps or of pictures."""
+        return attend_kept(self.network, inputs) if self.training_data.kept_features else self.network(inputs)
+
+    def training_step(self, batch: Batch | VideoError, _: int) -> Tensor:
+        if isinstance(batch, VideoError):
+            raise batch
+        self._tell(batch.notes)
+        # Dropout's draws depend on the place in training, so that a resumed run repeats them.
+        # PyTorch takes 64 bits: seeds that differ by a multiple of 2^24 share the draws, but not the order.
+        torch.manual_seed(((self.section.seed << 40) + int(batch.positions[0])) % 2**64)
+        out = self(batch.inputs)
+        truth = torch.from_numpy(truth_matrix(batch.labels, out.logits.shape[-1]))
+        loss = self._loss(out, truth.to(out.logits))
+        if not torch.isfinite(loss):
+            raise _diverged(f"the loss is {loss.item()}", self.global_step + 1)
+        self.log("train_loss", loss, sync_dist=self.section.devices > 1)
+        return loss
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self.log("learning_rate", self.trainer.optimizers[0].param_groups[0]["lr"])
+        if self.trainer.is_last_batch:
+            self._refuse_broken_weights()
+
+    def on_validation_epoch_start(self) -> None:
+        self.sums = torch.zeros(3, dtype=torch.float64, device=self.device)
+
+    def validation_step(self, views: Views | VideoError, index: int) -> None:
+        if isinstance(views, VideoError):
+            raise views
+        record = self.training_data.val_records[self._share()[index]]
+        self._tell(f"{record.id}: {note}" for note in views.notes)
+        try:
+            found = mean_scores(
+                self.network, views.inputs, self.section.loss, kept_features=self.training_data.kept_features
+            )
+        except ModelError as error:
+            raise _diverged(
+                "the scores of a validation video are no finite numbers", self.global_step
+            ) from error
+        loss = self._log_loss(found.all, record.labels)
+        correct = int(found.all.argmax()) in record.labels
+        self.sums += torch.tensor([correct, loss, 1.0]).to(self.sums)
+
+    def on_validation_epoch_end(self) -> None:
+        correct, loss, count = self.trainer.strategy.reduce(self.sums, reduce_op="sum").tolist()
+        self.latest = ValidationResult(self.global_step, accuracy=correct / count, loss=loss / count)
+        self.log_dict({"val_accuracy": correct / count, "val_loss": loss / count}, rank_zero_only=True)
+
+    def on_train_epoch_end(self) -> None:
+        """After each round: weigh the network, and keep it if it is the best yet."""
+        if self.training_data.val is None:
+            self.latest = ValidationResult(self.global_step)
+        if self.latest.beats(self.best):
+            self.best = self.latest
+            if self.trainer.is_global_zero:
+                self.keep(self.best)
+
+    def train_dataloader(self) -> DataLoader[Batch | VideoError]:
+        """The videos of the current round."""
+        order = TrainingOrder(
+            self.training_data.num_videos,
+            self.section.batch_size,
+            self.rounds[min(self.trainer.current_epoch, len(self.rounds) - 1)],
+            self.section.seed,
+            accumulate=self.section.accumulate,
+            device=self.trainer.global_rank,
+            num_devices=self.trainer.world_size,
+        )
+        return DataLoader(
+            self.training_data.train,
+            batch_size=order.part_size,
+            sampler=order,
+            num_workers=self.training_data.workers,
+            collate_fn=collate,
+        )
+
+    def val_dataloader(self) -> DataLoader[Any] | list[Any]:
+        if self.training_data.val is None:
+            return []
+        return DataLoader(
+            self.training_data.val,
+            batch_size=None,
+            sampler=self._share(),
+            num_workers=self.training_data.workers,
+        )
+
+    def configure_optimizers(self) -> Any:
+        trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        optimizer = build_optimizer(self.section, trained)
+        schedule = build_schedule(self.section, optimizer, self.iterations)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        best = self.best
+        checkpoint["best"] = None if best is None else [best.iterations, best.accuracy, best.loss]
+        checkpoint["identity"] = self.training_data.identity
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        before, now = checkpoint["identity"], self.training_data.identity
+        differing = [name for name in now if before[name] != now[name]]
+        if differing:
+            raise DataError(
+                f"the {' and '.join(differing)} are not those that this run began with; "
+                "put them back as they were, or begin another run"
+            )
+        self.best = None if checkpoint["best"] is None else ValidationResult(*checkpoint["best"])
+
+    def _loss(self, out: Output, truth: Float[Tensor, "B A"]) -> Tensor:
+        """The cross-entropies of what learns by itself, summed; of a network with steps the steps' mean.
+
+        *Reading* of branch selection: the mean square of the gate's raw scores can be a penalty.
+        """
+        first = 0 if self.section.steps == "all" else -1
+        losses = [self._cross_entropy(logits[:, first:], truth) for logits in out.learnt_logits]
+        if self.section.gate_penalty and isinstance(out, BranchesOutput) and out.joined.selection is not None:
+            losses.append(self.section.gate_penalty * out.joined.selection[:, first:].square().mean())
+        return torch.stack(losses).sum()
+
+    def _cross_entropy(self, logits: Float[Tensor, "B T A"], truth: Float[Tensor, "B A"]) -> Tensor:
+        """The mean over all steps of all videos.
+
+        *Reading* of a video of several classes: they share its target evenly; or, with ``train.loss``
+        sigmoid, each class is a question of its own, and the mean over them counts.
+        """
+        flat, smoothing = logits.flatten(0, 1), self.section.label_smoothing
+        wanted = truth.repeat_interleave(logits.shape[1], dim=0)
+        if self.section.loss == "sigmoid":
+            return F.binary_cross_entropy_with_logits(flat, wanted * (1 - smoothing) + smoothing / 2)
+        return F.cross_entropy(flat, wanted / wanted.sum(1, keepdim=True), label_smoothing=smoothing)
+
+    def _log_loss(self, scores: Float[Tensor, " A"], labels: tuple[int, ...]) -> float:
+        """The loss without smoothing, of scores that may be averages of several views."""
+        own = torch.zeros_like(scores)
+        own[list(labels)] = 1
+        if self.section.loss == "sigmoid":
+            return float(F.binary_cross_entropy(scores, own))
+        return float(-(scores.clamp_min(1e-12).log() * own).sum() / len(labels))
+
+    def _refuse_broken_weights(self) -> None:
+        """The last step of a round may have broken them, and no loss comes after it to tell."""
+        if not all(bool(torch.isfinite(parameter).all()) for parameter in self.network.parameters()):
+            raise _diverged("the weights are no finite numbers", self.global_step)
+
+    def _tell(self, notes: Iterable[str]) -> None:
+        """Say each note on a file once."""
+        for note in notes:
+            if note not in self.told:
+                self.told.add(note)
+                logger.info(note)
+
+    def _share(self) -> range:
+        """This device's part of the validation videos."""
+        return range(self.trainer.global_rank, len(self.training_data.val_records), self.trainer.world_size)
+
+
+def _diverged(what: str, iteration: int) -> TrainingError:
+    return TrainingError(
+        f"{what} at iteration {iteration}; the last checkpoint is from before. "
+        "Lower train.learning_rate, or set train.clip_gradient_norm"
+    )
+
+
+# How long training lasts, where it is checkpointed, and how the learning rate goes.
+
+
+def num_iterations(section: TrainSection, num_videos: int) -> int:
+    """Optimizer steps of the whole training."""
+    if section.iterations is not None:
+        return section.iterations
+    assert section.epochs is not None, "a recipe has iterations or epochs"
+    return max(1, math.ceil(section.epochs * num_videos / section.batch_size))
+
+
+def rounds(iterations: int, checkpoint_every: int) -> list[range]:
+    """The training cut into rounds; each ends with a validation and a checkpoint."""
+    starts = range(0, iterations, checkpoint_every)
+    return [range(start, min(start + checkpoint_every, iterations)) for start in starts]
+
+
+def build_optimizer(section: TrainSection, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
+    """SGD with momentum, as in the paper, or AdamW."""
+    if section.optimizer == "sgd":
+        return torch.optim.SGD(
+            parameters,
+            lr=section.learning_rate,
+            momentum=section.momentum,
+            weight_decay=section.weight_decay,
+        )
+    return torch.optim.AdamW(
+        parameters, lr=section.learning_rate, weight_decay=section.weight_decay, fused=True
+    )
+
+
+def build_schedule(section: TrainSection, optimizer: torch.optim.Optimizer, iterations: int) -> LRScheduler:
+    """The learning rate, iteration by iteration."""
+    if section.schedule == "step":
+        return StepLR(optimizer, step_size=section.step_iterations, gamma=0.1)
+    if section.schedule == "onecycle":
+        # PyTorch would cycle the momentum too; with SGD the recipe's own momentum holds.
+        return OneCycleLR(
+            optimizer,
+            max_lr=section.learning_rate,
+            total_steps=iterations + 1,
+            cycle_momentum=section.optimizer == "adamw",
+        )
+    return ConstantLR(optimizer, factor=1.0)

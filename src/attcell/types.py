@@ -1,0 +1,171 @@
+"""The records that travel between the stages: what a video is, and what was found in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from attcell._checks import whole_number
+
+
+@dataclass(frozen=True)
+class VideoRecord:
+    """One video of a data set.
+
+    Attributes:
+        id: the video's name inside its data set, with forward slashes (``wave/alice.mp4``); unique there. A
+            part of a folder of frames adds its first frame and their number (``wave/alice 12 163``).
+        path: where the file lies, or the folder of frames.
+        labels: its classes, counted from 0, in rising order; none for a video of none of the classes.
+        group: videos of one group show the same people or scene, so that one of them tells of the others; ""
+            where nothing is known. Held-out videos are drawn by whole groups.
+        frames: the part of a folder of frames that is the video, counted from 0; all of it if None.
+    """
+
+    id: str
+    path: Path
+    labels: tuple[int, ...]
+    group: str = ""
+    frames: range | None = None
+
+    @property
+    def label(self) -> int:
+        """The class of a video that has just one."""
+        (label,) = self.labels
+        return label
+
+    def part(self, frames: range) -> VideoRecord:
+        """The record of a part of this folder of frames."""
+        return replace(self, id=f"{self.id} {frames.start} {len(frames)}", frames=frames)
+
+    def whole(self) -> VideoRecord:
+        """The record of the whole folder of frames, or of the file."""
+        if self.frames is None:
+            return self
+        name = self.id.removesuffix(f" {self.frames.start} {len(self.frames)}")
+        return replace(self, id=name, frames=None)
+
+
+@dataclass(frozen=True)
+class ActionInstance:
+    """A true action in time: class ``label`` during [start_seconds, end_seconds) of a video."""
+
+    video_id: str
+    label: str
+    start_seconds: float
+    end_seconds: float
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A found action in time: class ``label`` during [start_seconds, end_seconds), surer with a higher score.
+
+    ``video_id`` names the video where detections of several are held together; else it is empty.
+    """
+
+    label: str
+    start_seconds: float
+    end_seconds: float
+    score: float
+    video_id: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """What a network says of a video moment by moment: T samples, one every few frames.
+
+    Attributes:
+        seconds: (T, 2) start and end of the part of the video that each sample stands for; the parts touch.
+        temporal_scores: (T,) raw scores k of Eq. 7; all alike in a network without temporal attention.
+        class_scores: (T, A) the network's own classifier on each sample's f_att^t of Eq. 6, as probabilities.
+        separate_scores: (T, A) those of the separate segment classifier; None where the model has none.
+        spatial_attention: stream name -> (T, K, K) float16, α of Eq. 4; each map sums to 1.
+    """
+
+    seconds: np.ndarray
+    temporal_scores: np.ndarray
+    class_scores: np.ndarray
+    separate_scores: np.ndarray | None
+    spatial_attention: dict[str, np.ndarray] = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a model says of one video, and where and when it looked.
+
+    Attributes:
+        video: the path or name that was given.
+        labels: the A classes.
+        scores: (A,) probabilities that sum to 1; of a network that learnt each class by itself
+            (``train.loss`` sigmoid) one probability for each.
+        duration_seconds: from the first frame's presentation to the end of the last.
+        segments_seconds: (T, 2) start and end of each segment, in the video's own presentation time.
+        frame_seconds: (T,) presentation time of the frame that stands for each segment.
+        temporal_scores: (T,) raw scores k of Eq. 7, before the softmax.
+        temporal_attention: (T,) β of Eq. 7; sums to 1.
+        spatial_attention: stream name -> (T, K, K) α of Eq. 4; each map sums to 1.
+        attended_area: left, top, right, bottom of the part of the frame that the network saw, as fractions
+            of the frame's width and height; the attention maps cover just this area.
+        frames: (T, H, W, 3) uint8, the segments' frames scaled down for pictures.
+        notes: what the reader should know, such as damage in the file.
+        flow: (T, 2, h, w) float32, for each segment the mean of the fields that a flow stream saw, in pixels
+            a frame; it covers the whole frame. None without a flow stream.
+        temporal_attention_by_stream: stream name -> (T,) the β of each stream's own network in late fusion;
+            empty where one β serves all streams.
+        stream_weights: stream name -> how much it counts, 1 in all: its network in late fusion, its branch in
+            TAN and its rivals; else empty.
+        gates: of TAN, branch -> (T, T): how much its step i counts for the other branch's step j; each column
+            sums to 1. Else empty.
+        track: the same moment by moment, where actions were looked for in time; else None. Then the segments
+            above are a few of its samples, to be shown.
+        detections: the actions found in time, best first; None where none were looked for.
+    """
+
+    video: str
+    labels: tuple[str, ...]
+    scores: np.ndarray
+    duration_seconds: float
+    segments_seconds: np.ndarray
+    frame_seconds: np.ndarray
+    temporal_scores: np.ndarray
+    temporal_attention: np.ndarray
+    spatial_attention: dict[str, np.ndarray]
+    attended_area: tuple[float, float, float, float]
+    frames: np.ndarray = field(repr=False)
+    notes: tuple[str, ...] = ()
+    flow: np.ndarray | None = field(default=None, repr=False)
+    temporal_attention_by_stream: dict[str, np.ndarray] = field(default_factory=dict)
+    stream_weights: dict[str, float] = field(default_factory=dict)
+    gates: dict[str, np.ndarray] = field(default_factory=dict)
+    track: Track | None = field(default=None, repr=False)
+    detections: tuple[Detection, ...] | None = None
+
+    def top(self, count: int = 5) -> list[tuple[str, float]]:
+        """The ``count`` best classes with their probabilities, best first."""
+        best = np.argsort(-self.scores, kind="stable")[: whole_number(count, "count", least=0)]
+        return [(self.labels[i], float(self.scores[i])) for i in best]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but pictures and what was found in time, in plain types that ``json.dumps`` takes."""
+        return {
+            "video": self.video,
+            "top": [{"label": label, "score": score} for label, score in self.top()],
+            "labels": list(self.labels),
+            "scores": self.scores.tolist(),
+            "duration_seconds": self.duration_seconds,
+            "segments_seconds": self.segments_seconds.tolist(),
+            "frame_seconds": self.frame_seconds.tolist(),
+            "temporal_scores": self.temporal_scores.tolist(),
+            "temporal_attention": self.temporal_attention.tolist(),
+            "temporal_attention_by_stream": {
+                name: weights.tolist() for name, weights in self.temporal_attention_by_stream.items()
+            },
+            "stream_weights": dict(self.stream_weights),
+            "gates": {name: gates.tolist() for name, gates in self.gates.items()},
+            "spatial_attention": {name: maps.tolist() for name, maps in self.spatial_attention.items()},
+            "attended_area": list(self.attended_area),
+            "notes": list(self.notes),
+        }

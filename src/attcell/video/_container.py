@@ -1,0 +1,120 @@
+"""Opening a video file: the container and its video stream, or one clear VideoError."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.sidedata.sidedata import Type as SideDataType
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+
+from attcell.errors import VideoError
+
+_TEXT_CODECS = frozenset({"ansi", "bintext", "xbin", "idf"})  # FFmpeg would draw a text file as a picture
+
+# Workers are forks. A decoder that an error's traceback kept alive has threads in the parent alone; a
+# garbage
+# collector that freed it in the fork would wait for them for ever. So a fork leaves alone what it inherits.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=gc.freeze)
+
+
+@contextmanager
+def opened(path: Path, stream: int | None) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The open container and its video stream, or one clear VideoError."""
+    _check_file(path)
+    try:
+        container = av.open(f"file:{path}")  # the prefix, for a colon in a name would read as a protocol
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise VideoError(_why_not_a_video(path, getattr(error, "strerror", None) or str(error))) from None
+    with container:
+        yield container, _video_stream(path, container, stream)
+
+
+def _check_file(path: Path) -> None:
+    if not path.exists():
+        raise VideoError(f"{path}: there is no such file")
+    if path.stat().st_size == 0:
+        raise VideoError(f"{path}: the file is empty (0 bytes); get it again, or leave it out")
+
+
+def _why_not_a_video(path: Path, reason: str) -> str:
+    try:
+        with path.open("rb") as file:
+            head = file.read(12)
+    except OSError:
+        return f"{path}: cannot be read ({reason}); check its permissions"
+    if head[4:8] == b"ftyp":
+        return (
+            f"{path}: an MP4 file without a readable index ({reason}): it was probably cut off while it was "
+            "copied or recorded. Get it again, or leave it out."
+        )
+    return f"{path}: not a video that FFmpeg can read ({reason}). Get it again, or leave it out."
+
+
+def _video_stream(path: Path, container: InputContainer, index: int | None) -> VideoStream:
+    videos = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+    if index is not None:
+        named = [s for s in videos if s.index == index]
+        if not named:
+            allowed = ", ".join(str(s.index) for s in videos) or "none"
+            raise VideoError(f"{path}: stream {index} is not a video stream; video streams: {allowed}")
+        return named[0]
+    videos = [s for s in videos if s.codec_context.name not in _TEXT_CODECS]
+    if not videos:
+        kinds = ", ".join(sorted({s.type for s in container.streams if s.type != "video"}))
+        found = f"only {kinds}" if kinds else "only text or a cover picture"
+        raise VideoError(f"{path}: there is no video in this file, FFmpeg finds {found}. Leave it out.")
+    best = container.streams.best("video")
+    return next((s for s in videos if s is best), videos[0])
+
+
+# A decoded frame as the picture that is to be shown: RGB, rotated and mirrored as the file asks.
+
+
+def to_rgb(frame: VideoFrame, size: tuple[int, int], reformatter: VideoReformatter) -> np.ndarray:
+    """The frame as it is to be shown, (H, W, 3) uint8, brought to ``size`` (width, height)."""
+    orientation = _orientation(frame)
+    width, height = size[::-1] if _is_transposed(orientation) else size
+    image = reformatter.reformat(frame, width, height, "rgb24").to_ndarray()
+    if _is_transposed(orientation):
+        image = image.transpose(1, 0, 2)
+    # The shown picture's x grows with the stored x (a) or y (c), its y with b or d; a minus runs backwards.
+    a, b, c, d = orientation
+    image = image[:: -1 if b + d < 0 else 1, :: -1 if a + c < 0 else 1]
+    return np.ascontiguousarray(image)
+
+
+def shown_size(frame: VideoFrame) -> tuple[int, int]:
+    """Width and height of the frame as it is to be shown."""
+    size = (frame.width, frame.height)
+    return size[::-1] if _is_transposed(_orientation(frame)) else size
+
+
+def _orientation(frame: VideoFrame) -> tuple[int, int, int, int]:
+    """Signs a, b, c, d of the file's display matrix: shown x = a·x + c·y, shown y = b·x + d·y."""
+    side_data: Any = frame.side_data  # PyAV's type stub names other keys than the ones it takes
+    stored = side_data.get(SideDataType.DISPLAYMATRIX)
+    if stored is None:
+        return (1, 0, 0, 1)
+    a, b, c, d = np.frombuffer(bytes(stored), dtype=np.int32)[[0, 1, 3, 4]].tolist()
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        return (0, _sign(b), _sign(c), 0)
+    return (_sign(a), 0, 0, _sign(d))
+
+
+def _sign(value: int) -> int:
+    return -1 if value < 0 else 1
+
+
+def _is_transposed(orientation: tuple[int, int, int, int]) -> bool:
+    return orientation[0] == 0

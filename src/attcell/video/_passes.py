@@ -1,0 +1,259 @@
+"""One pass over a video file: its packets, decoded from the first to the last; all frames of any video."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+
+from attcell.errors import CallError
+from attcell.video._container import opened, shown_size, to_rgb
+from attcell.video._skip_frames import Timetable, may_skip, read_timetable
+from attcell.video.frame_folder import open_frames
+from attcell.video.info import DecodedPass, Size, VideoInfo
+
+Picture = Callable[[], np.ndarray]  # gives a frame as RGB (H, W, 3) uint8
+
+_MAX_THREADS = 16  # FFmpeg's own bound; it would take one more than there are cores, which is slower
+_SOME_RATE = 25.0  # frames a second, where a file gives neither times nor a rate
+
+
+def decode_all(
+    path: Path,
+    stream: int | None,
+    plan: Callable[[int], Collection[int]],
+    threads: str,
+    size: Callable[[int, int], Size] | None = None,
+) -> DecodedPass:
+    """Decode the whole file on many threads ("AUTO") or on one ("NONE"), keeping the wanted frames as RGB.
+
+    ``plan`` gets the number of frames in an MP4's index (0 for other files) and gives the wanted ones.
+    ``size`` gets the width and height of the frames as shown, and says at which they are kept.
+    """
+    with opened(path, stream) as (container, video):
+        return _every_frame_decoded(container, video, plan(_indexed(container, video)), threads, size)
+
+
+def decode_wanted(
+    path: Path,
+    stream: int | None,
+    plan: Callable[[int], Collection[int]],
+    size: Callable[[int, int], Size] | None = None,
+) -> DecodedPass:
+    """As :func:`decode_all` on many threads, but pass over frames that need not be decoded.
+
+    Should anything not be as the file's index promises, the file is decoded in full.
+    """
+    with opened(path, stream) as (container, video):
+        wanted = plan(_indexed(container, video))
+        if not (_indexed(container, video) and may_skip(video, wanted)):
+            return _every_frame_decoded(container, video, wanted, "AUTO", size)
+        table = read_timetable(container, video, wanted)
+        decoded = None if table is None else _needed_frames_decoded(container, video, table, size)
+    return decoded or decode_all(path, stream, plan, "AUTO", size)
+
+
+def _indexed(container: InputContainer, video: VideoStream) -> int:
+    """The number of frames in an MP4's index; 0 for other files, whose headers are guesses."""
+    return video.frames if "mp4" in container.format.name else 0
+
+
+def _every_frame_decoded(
+    container: InputContainer,
+    video: VideoStream,
+    wanted: Collection[int],
+    threads: str,
+    size: Callable[[int, int], Size] | None,
+) -> DecodedPass:
+    decoded = _prepared(container, video, threads)
+    reformatter = VideoReformatter()  # one for all: setting up a conversion costs as much as doing it
+    for index, frame in enumerate(_shown_frames(container, video, decoded, size)):
+        if index in wanted:
+            decoded.images[index] = to_rgb(frame, decoded.kept_size, reformatter)
+    return decoded
+
+
+def _needed_frames_decoded(
+    container: InputContainer,
+    video: VideoStream,
+    table: Timetable,
+    size: Callable[[int, int], Size] | None,
+) -> DecodedPass | None:
+    """None where something is damaged, missing or of another size."""
+    decoded = _prepared(container, video, "AUTO")
+    reformatter = VideoReformatter()
+    for frame in _shown_frames(container, video, decoded, size, table):
+        if frame.pts in table.wanted:
+            decoded.images[table.wanted[frame.pts]] = to_rgb(frame, decoded.kept_size, reformatter)
+    if decoded.is_damaged or decoded.other_sizes or len(decoded.images) < len(table.wanted):
+        return None
+    decoded.pts, decoded.dts = list(table.pts), [None] * len(table.pts)
+    decoded.last_ticks = table.last_ticks
+    return decoded
+
+
+class EveryFrame:
+    """All frames of a video file, or of a folder of frames, as RGB, one after another, in constant memory.
+
+    Iterate it once; then ``info`` tells what the video held. One thread decodes, so that a damaged
+    file gives the same frames on every machine.
+
+    Args:
+        path: a video file, or a folder of frames.
+        size: (width, height) of the frames as shown -> the size to give them at; as they are if None.
+        frames: which frames of a folder, counted from 0, are the video; all if None.
+
+    Raises:
+        CallError: ``frames`` of a file.
+        VideoError: on iteration, the file is missing, empty or not a video, or the folder is none of frames;
+            from ``info``, nothing decoded.
+    """
+
+    def __init__(
+        self, path: Path, size: Callable[[int, int], Size] | None = None, frames: range | None = None
+    ) -> None:
+        if not path.is_dir():
+            refuse_window(path, frames)
+        self.path = path
+        self._frames = frames
+        self._size = size
+        self._decoded: DecodedPass | None = None
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for picture in self.pictures():
+            yield picture()
+
+    def pictures(self) -> Iterator[Picture]:
+        """The same, each frame converted only when it is called: most of the cost is in that."""
+        if self.path.is_dir():
+            folder = open_frames(self.path, self._frames)
+            self._decoded = pictures = folder.new_pass()
+            for image in folder.frames(pictures, self._size):
+                yield partial(np.asarray, image)
+            return
+        with opened(self.path, None) as (container, video):
+            self._decoded = decoded = _prepared(container, video, "NONE")
+            reformatter = VideoReformatter()
+            for frame in _shown_frames(container, video, decoded, self._size):
+                yield partial(to_rgb, frame, decoded.kept_size, reformatter)
+
+    @property
+    def info(self) -> VideoInfo:
+        """What was decoded so far: of the whole video once all frames were taken."""
+        assert self._decoded is not None, "iterate first"
+        return self._decoded.info(self.path)
+
+
+def _prepared(container: InputContainer, video: VideoStream, threads: str) -> DecodedPass:
+    """Set the decoder up, and note what the header says."""
+    video.thread_type = threads
+    video.codec_context.thread_count = min(os.cpu_count() or 1, _MAX_THREADS)
+    ticks = video.time_base
+    rate = video.average_rate or video.guessed_rate or _SOME_RATE
+    assert ticks is not None  # FFmpeg gives every stream one
+    decoded = DecodedPass((ticks.numerator, ticks.denominator), float(rate), video.frames)
+    if container.format.name.startswith("matroska") and container.duration:
+        decoded.header_end = ((container.start_time or 0) + container.duration) / av.time_base
+    return decoded
+
+
+def _shown_frames(
+    container: InputContainer,
+    video: VideoStream,
+    decoded: DecodedPass,
+    size: Callable[[int, int], Size] | None,
+    table: Timetable | None = None,
+) -> Iterator[VideoFrame]:
+    """The frames to keep, in the order they are shown; what they tell is noted in ``decoded``."""
+    for frame in _whole_frames(container, video, decoded, table):
+        stored_size = (frame.width, frame.height)
+        if not decoded.pts:
+            decoded.stored_size, decoded.shown_size = stored_size, shown_size(frame)
+            decoded.kept_size = size(*decoded.shown_size) if size else decoded.shown_size
+        elif stored_size != decoded.stored_size:
+            decoded.other_sizes.add(stored_size)
+        decoded.pts.append(frame.pts)
+        decoded.dts.append(frame.dts)
+        decoded.last_ticks = frame.duration
+        decoded.num_flagged += frame.is_corrupt
+        yield frame
+
+
+def _whole_frames(
+    container: InputContainer, video: VideoStream, decoded: DecodedPass, table: Timetable | None
+) -> Iterator[VideoFrame]:
+    """The frames to keep, in the order they are shown; damage is counted in ``decoded``."""
+    is_broken = False
+    for packet in _packets(container, video, decoded):
+        if table is not None and packet is not None:
+            table.prepare(video, packet)
+        try:
+            frames = video.decode(packet)
+        except av.FFmpegError:
+            decoded.num_refused += 1
+            is_broken = bool(decoded.pts)
+            continue
+        for frame in frames:
+            is_broken = is_broken and not frame.key_frame
+            if not is_broken:
+                yield frame
+
+
+def _packets(
+    container: InputContainer, video: VideoStream, decoded: DecodedPass
+) -> Iterator[av.Packet | None]:
+    """The stream's packets, then None to flush the decoder."""
+    packets = container.demux(video)
+    while True:
+        try:
+            packet = next(packets, None)
+        except av.FFmpegError as error:
+            decoded.cut_off = error.strerror or str(error)
+            packet = None
+        if packet is None:
+            break
+        if (
+            not packet.size
+        ):  # an AVI's repeated frame, or PyAV's flush: the decoder would take both for the end
+            continue
+        decoded.num_packets += not packet.is_discard
+        if packet.is_corrupt:
+            decoded.cut_off = decoded.cut_off or "a packet is incomplete"
+        yield packet
+    yield None
+
+
+def promised_frames(path: Path, *, stream: int | None = None, frames: range | None = None) -> int:
+    """How many frames a video's packets promise, without decoding: a quick look whether it can be opened.
+
+    Of a folder of frames it is the number of its pictures, or of those in the window ``frames``.
+
+    Raises:
+        VideoError: the file is missing, empty or not a video; the folder is none of frames, or has a gap.
+        CallError: ``frames`` of a file.
+    """
+    if path.is_dir():
+        return len(open_frames(path, frames).names)
+    refuse_window(path, frames)
+    with opened(path, stream) as (container, video):
+        counted = DecodedPass((1, 1), _SOME_RATE, 0)
+        for _ in _packets(container, video, counted):
+            pass
+        return counted.num_packets
+
+
+def refuse_window(path: Path, frames: range | None) -> None:
+    """Raise a CallError for a window of a video file: it would have to be decoded from its beginning."""
+    if frames is not None:
+        raise CallError(
+            f"{path}: {len(frames)} frames from frame {frames.start} on were asked for; a part of the frames "
+            "can be had of a folder of frames alone"
+        )

@@ -1,0 +1,240 @@
+"""The flow around the instants of a video, as codes: computed from its frames, or read from a store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import functional as transforms
+
+from attcell.errors import DataError, VideoError
+from attcell.flow import dequantize, quantize
+from attcell.video.flow_files import FlowFiles, holds_flow, open_flow
+from attcell.video.frame_folder import open_frames
+from attcell.video.optical_flow import PAIRS_AT_ONCE, flow_codes, flow_method
+
+NO_MOTION = 128
+
+
+@dataclass(frozen=True)
+class FlowSpec:
+    """What the flow stream gets of a segment, and where flow comes from.
+
+    Attributes:
+        fields: consecutive fields, F.
+        method: one of :data:`attcell.video.optical_flow.METHODS`.
+        bound: flow of this many pixels or more has the code 0 or 255.
+        store: a folder that ``attcell extract flow`` or another tool filled; if None, flow is computed from
+            the resized frames.
+        short_side: flow is computed from frames scaled down to this; None leaves them as they are.
+        form: ``stack``, or ``picture``: one field in three channels.
+    """
+
+    fields: int = 10
+    method: str = "fast"
+    bound: float = 20.0
+    store: Path | None = None
+    short_side: int | None = None
+    form: str = "stack"
+
+
+class FlowSource(Protocol):
+    """Where the flow of one video comes from."""
+
+    def codes(self, pairs: np.ndarray, rows: np.ndarray, pictures: Tensor) -> Tensor:
+        """Codes (P, 2, H, W) uint8 between pairs of frames.
+
+        Args:
+            pairs: (P, 2) indices of frames in the video; a pair of twice the same frame has no motion.
+            rows: (P, 2) the same as rows of ``pictures``.
+            pictures: (N, 3, H, W) uint8, the resized frames.
+
+        Raises:
+            VideoError: flow on disk that does not belong to the video.
+        """
+
+
+@dataclass(frozen=True)
+class ComputedFlow:
+    """Flow computed from the resized frames, or from smaller ones, measured in pixels of the size it gets."""
+
+    method: str
+    bound: float
+    short_side: int | None = None
+    device: str = "cpu"
+    compiled: bool = False
+
+    def codes(self, pairs: np.ndarray, rows: np.ndarray, pictures: Tensor) -> Tensor:
+        method = flow_method(self.method, self.device, compiled=self.compiled)
+        found = _no_motion(len(pairs), pictures)
+        moving = pairs[:, 0] != pairs[:, 1]
+        seen = self._scaled_down(pictures)
+        bound = self.bound * seen.shape[-1] / pictures.shape[-1]  # smaller flow, and as many codes for it
+        codes = flow_codes(seen, rows[moving], method, bound, PAIRS_AT_ONCE[self.device])
+        found[torch.from_numpy(moving)] = _at_size(codes, found.shape[-2:], bound, self.bound)
+        return found
+
+    def _scaled_down(self, pictures: Tensor) -> Tensor:
+        height, width = pictures.shape[-2:]
+        scale = 1.0 if self.short_side is None else self.short_side / min(height, width)
+        if scale >= 1:
+            return pictures
+        return transforms.resize(pictures, [round(height * scale), round(width * scale)], antialias=True)
+
+
+@dataclass(frozen=True)
+class StoredFlow:
+    """Flow read from disk, measured in pixels of the size that it gets here.
+
+    Attributes:
+        files: the flow on disk.
+        bound: of its codes.
+        first: the field on disk that goes out from the video's first frame.
+    """
+
+    files: FlowFiles
+    bound: float
+    first: int = 0
+
+    def codes(self, pairs: np.ndarray, rows: np.ndarray, pictures: Tensor) -> Tensor:
+        moving = pairs[:, 0] != pairs[:, 1]
+        fields = pairs[moving, 0] + self.first
+        last = int(fields.max(initial=-1))
+        if last >= self.files.num_fields:
+            raise VideoError(
+                f"{self.files.path} has {self.files.num_fields} flow fields, and the video needs field "
+                f"{last}, counted from 0; it is the flow of another video, or was cut off. Compute it again"
+            )
+        found = _no_motion(len(pairs), pictures)
+        try:
+            stored = self.files.read(fields.tolist())
+        except DataError as error:
+            raise VideoError(str(error)) from error
+        if len(stored):
+            found[torch.from_numpy(moving)] = _at_size(stored, found.shape[-2:], self.bound, self.bound)
+        return found
+
+
+def flow_files_of(store: Path, video: Path) -> FlowFiles:
+    """A video's flow in a store: the folder or the ZIP file that has the video's own place and name.
+
+    ``videos/train/wave/a.mp4`` is looked for as ``STORE/videos/train/wave/a``, then without its first
+    folders, so that a store may hold one split or all of them. A folder of frames keeps its whole name, and
+    may have its flow beside the frames.
+
+    Raises:
+        DataError: it is not there, or is not complete.
+        VideoError: a folder of frames that cannot be read.
+    """
+    is_folder = video.is_dir()
+    parts = (video.absolute() if is_folder else video.absolute().with_suffix("")).parts[1:]
+    for first in range(len(parts)):
+        folder = store.joinpath(*parts[first:])
+        places = [place for place in (folder, folder.with_name(f"{folder.name}.zip")) if place.exists()]
+        if is_folder and folder in places and folder.samefile(video) and not holds_flow(folder):
+            places.remove(folder)  # the frames alone
+        if len(places) == 2:
+            raise DataError(f"{places[0]} and {places[1]} are both flow of {video}; remove one of them")
+        if places:
+            files = open_flow(places[0])
+            if is_folder:
+                _refuse_other_count(files, video)
+            return files
+    raise DataError(
+        f"{store} holds no flow of {video}: neither a folder {parts[-1]} nor {parts[-1]}.zip in the place "
+        "that the video has; compute it with: attcell extract flow"
+    )
+
+
+def check_store(spec: FlowSpec, video: Path, digest: str) -> FlowFiles:
+    """A video's flow in a store; refused if it is not there, by another recipe, or of another file.
+
+    Flow beside the frames of a folder was made from what these were made from, so that says nothing.
+
+    Args:
+        spec: the store, and by what recipe its flow should be.
+        video: whose flow.
+        digest: of the video's content, as :func:`attcell.data.feature_store.content_digest` gives it.
+
+    Raises:
+        DataError: which, and in what it differs.
+        VideoError: a folder of frames that cannot be read.
+    """
+    assert spec.store is not None, "there is a store"
+    files = flow_files_of(spec.store, video)
+    is_beside = video.is_dir() and files.path.samefile(video)
+    if not is_beside and files.description is not None and files.description.get("source") != digest:
+        raise DataError(f"{files.path} is the flow of another file than {video}; compute it again")
+    _refuse_other_recipe(files, spec)
+    return files
+
+
+def source_of(
+    spec: FlowSpec,
+    video: Path | None = None,
+    frames: range | None = None,
+    *,
+    device: str = "cpu",
+    compiled: bool = False,
+) -> FlowSource:
+    """Where a video's flow comes from: the store, or its frames where there is none or no video is named.
+
+    ``frames`` are the part of a folder of frames that is the video; the store has the flow of all.
+
+    Raises:
+        VideoError: the store lacks it, or has it by another recipe.
+    """
+    if spec.store is None or video is None:
+        return ComputedFlow(spec.method, spec.bound, spec.short_side, device, compiled)
+    try:
+        files = flow_files_of(spec.store, video)
+        _refuse_other_recipe(files, spec)
+    except DataError as error:
+        raise VideoError(str(error)) from error
+    return StoredFlow(files, spec.bound, 0 if frames is None else frames.start)
+
+
+def _refuse_other_count(files: FlowFiles, folder: Path) -> None:
+    """Where a folder's frames do not all decode, those that do have other numbers than the flow."""
+    num_frames = len(open_frames(folder).names)
+    if files.num_fields < num_frames - 1:
+        raise DataError(
+            f"{files.path} has {files.num_fields} flow fields, and {folder} has {num_frames} frames, which "
+            f"need {num_frames - 1}; compute the flow again from whole frames"
+        )
+
+
+def _refuse_other_recipe(files: FlowFiles, spec: FlowSpec) -> None:
+    made_by = files.description
+    if made_by is None:  # another tool's, which does not say
+        return
+    wanted: dict[str, object] = {"method": spec.method, "bound": spec.bound}
+    if spec.short_side is not None:
+        wanted["short_side"] = spec.short_side
+    differing = [
+        f"{key} {made_by.get(key)!r}, not {value!r}"
+        for key, value in wanted.items()
+        if made_by.get(key) != value
+    ]
+    if differing:
+        raise DataError(
+            f"{files.path} was made by another recipe: {', '.join(differing)}. Set flow.method, "
+            "flow.bound and flow.short_side to what it was made by, or compute it again"
+        )
+
+
+def _no_motion(num_pairs: int, pictures: Tensor) -> Tensor:
+    return torch.full((num_pairs, 2, *pictures.shape[-2:]), NO_MOTION, dtype=torch.uint8)
+
+
+def _at_size(codes: Tensor, size: torch.Size, bound: float, new_bound: float) -> Tensor:
+    """Codes at another size; the flow grows and shrinks with the picture that it is measured in."""
+    height, width = codes.shape[-2:]
+    if (height, width) == tuple(size):
+        return codes
+    flow = transforms.resize(dequantize(codes, bound), list(size), antialias=True)
+    return quantize(flow * flow.new_tensor([size[1] / width, size[0] / height]).view(2, 1, 1), new_bound)

@@ -1,0 +1,65 @@
+"""What a recipe's sections ask of each other: data sets, losses, weights."""
+
+from __future__ import annotations
+
+import pytest
+
+from attcell.config.recipe import check_recipe, load_recipe
+from tests.small_recipes import SMALL, refusal, write_small
+
+
+@pytest.fixture
+def path(tmp_path):
+    return write_small(tmp_path)
+
+
+OF_A_SET = {"data": {"dataset": "ucf101", "root": "videos"}, "train": {"epochs": 2}}
+
+
+class TestDataSet:
+    def test_a_data_set_takes_the_place_of_sources(self):
+        data = check_recipe(OF_A_SET, source="here").data
+        assert (data.dataset, data.split, data.train) == ("ucf101", 1, None)
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"root": None}, "dataset ucf101 needs root, the folder where its videos lie"),
+            ({"train": "x"}, "dataset ucf101 has its own lists; leave train, val and test out"),
+            ({"dataset": None}, "give train, a folder per class or a list file; or dataset and root"),
+            ({"dataset": None, "train": "x", "split": 2}, "annotations, split and splits are for a dataset"),
+            ({"dataset": "ucf"}, "data.dataset: Input should be 'ucf101', 'hmdb51'"),
+        ],
+    )
+    def test_what_does_not_go_together_is_refused(self, change, message):
+        assert message in refusal({**OF_A_SET, "data": {**OF_A_SET["data"], **change}})
+
+
+@pytest.mark.parametrize(
+    "model",
+    [{"streams": {"frame": {}, "flow": {}}, "fusion": "late"}, {"kind": "cnn", "streams": {"frame": {}}}],
+)
+def test_a_sigmoid_is_for_networks_of_one_score(model):
+    message = refusal({**SMALL, "model": model, "train": {"epochs": 2, "loss": "sigmoid"}})
+    assert "train.loss=sigmoid is for one STAN, SAN or average" in message
+
+
+def test_the_models_weights_are_those_of_every_stream_that_names_none():
+    streams = {"frame": {"backbone": "small"}, "flow": {"backbone": "small", "weights": "none"}}
+    recipe = check_recipe({**SMALL, "model": {"weights": "w.safetensors", "streams": streams}}, source="here")
+    assert {name: of.weights for name, of in recipe.model.streams.items()} == {
+        "frame": "w.safetensors",
+        "flow": "none",
+    }
+    assert (
+        check_recipe({**SMALL, "model": {"weights": "none"}}, "here").model.streams["frame"].weights == "none"
+    )
+    message = refusal({**SMALL, "model": {"weights": 3}})
+    assert "model: weights is pretrained, none, a file or a model folder, for every stream alike" in message
+
+
+def test_the_models_weights_may_be_overridden(path):
+    assert (
+        load_recipe(path, ["model.weights=w=1.safetensors"]).model.streams["frame"].weights
+        == "w=1.safetensors"
+    )

@@ -1,0 +1,226 @@
+"""A data set's flow: complete, resumable, refused where it was made otherwise."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from attcell.data.sources import read_source
+from attcell.errors import CallError, DataError
+from attcell.flow import dequantize, tvl1
+from attcell.inference import extract_flow as module
+from attcell.inference.extract_flow import FlowRecipe, extract_flow
+from attcell.video.flow_files import open_flow
+from attcell.video.optical_flow import flow_method, grey
+from tests.small_models import LABELS
+from tests.video.conftest import write_video
+
+FAST = FlowRecipe("fast")
+
+
+@pytest.fixture
+def videos(folder, tmp_path):
+    """The session's folder, in a copy that a test may change."""
+    return shutil.copytree(folder, tmp_path / "videos")
+
+
+def places(out):
+    return sorted(path.relative_to(out).as_posix() for path in out.glob("*/*"))
+
+
+def test_every_video_gets_its_flow(videos, tmp_path):
+    outcome = extract_flow(read_source(videos), tmp_path / "flow", FAST)
+    assert (outcome.num_written, outcome.num_kept, outcome.failed, outcome.notes) == (6, 0, {}, [])
+    assert places(tmp_path / "flow") == [f"{label}/{number}" for label in LABELS for number in range(2)]
+    found = open_flow(tmp_path / "flow" / "sit" / "1")
+    assert found.num_fields == 11
+    assert found.description["method"] == "fast"
+    assert found.description["settings"]["scale_step"] == 0.5
+    assert found.description["num_frames"] == 12
+    assert found.description["frames_a_second"] == pytest.approx(25)
+    assert len(list(found.path.glob("img_*.jpg"))) == 12
+
+
+def test_raft_makes_a_store_too(tmp_path, monkeypatch):
+    from torchvision.models import optical_flow
+
+    untrained = optical_flow.raft_small(weights=None)
+    monkeypatch.setattr(optical_flow, "raft_small", lambda weights: untrained)
+    flow_method.cache_clear()
+    video = tmp_path / "videos" / "a" / "moving.mp4"
+    video.parent.mkdir(parents=True)
+    write_video(video, 3)
+    outcome = extract_flow(read_source(tmp_path / "videos"), tmp_path / "flow", FlowRecipe("raft"))
+    flow_method.cache_clear()
+    assert (outcome.num_written, outcome.failed) == (1, {})
+    found = open_flow(tmp_path / "flow" / "a" / "moving")
+    assert (found.num_fields, found.description["method"]) == (2, "raft")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda place: (place / "flow_x_00003.jpg").unlink(), "flow is missing: flow_x_00003"),
+        (
+            lambda place: [path.unlink() for path in place.glob("flow_?_00011.jpg")],
+            "flow.json promises 11 fields, and 10 are there",
+        ),
+        (
+            lambda place: (place / "img_00004.jpg").unlink(),
+            "flow.json promises 12 frames, and 11 are there",
+        ),
+        (lambda place: (place / "flow_y_00002.jpg").write_bytes(b""), "flow_y_00002.jpg is empty"),
+    ],
+)
+def test_gaps_are_named_and_mended_only_when_asked(videos, tmp_path, damage, message):
+    listing = read_source(videos)
+    extract_flow(listing, tmp_path / "flow", FAST)
+    place = tmp_path / "flow" / "sit" / "1"
+    damage(place)
+    with pytest.raises(DataError, match=rf"sit/1: {message}; compute it again, with --rebuild$"):
+        extract_flow(listing, tmp_path / "flow", FAST)
+    outcome = extract_flow(listing, tmp_path / "flow", FAST, rebuild=True)
+    assert (outcome.num_written, outcome.num_kept) == (1, 5)
+    assert open_flow(place).num_fields == 11
+
+
+def test_the_flow_is_that_of_the_frames(tmp_path):
+    still = tmp_path / "videos" / "a" / "still.mp4"
+    still.parent.mkdir(parents=True)
+    write_video(still, 3)
+    extract_flow(read_source(tmp_path / "videos"), tmp_path / "flow", FAST)
+    found = open_flow(tmp_path / "flow" / "a" / "still")
+    pictures = [
+        grey(
+            torch.from_numpy(
+                np.array(Image.open(tmp_path / "flow" / "a" / "still" / f"img_0000{n}.jpg"))
+            ).movedim(-1, 0)
+        )
+        for n in (1, 2, 3)
+    ]
+    expected = tvl1(torch.stack(pictures[:2]), torch.stack(pictures[1:]), "fast")
+    assert (dequantize(found.read([0, 1])) - expected).abs().max() < 0.3
+
+
+def test_what_is_there_is_kept_and_only_the_rest_computed(videos, tmp_path, monkeypatch):
+    out = tmp_path / "flow"
+    extract_flow(read_source(videos), out, FAST)
+    shutil.rmtree(out / "run" / "0")
+    kept = {path: path.stat().st_mtime_ns for path in out.rglob("*.jpg")}
+    outcome = extract_flow(read_source(videos), out, FAST)
+    assert (outcome.num_written, outcome.num_kept) == (1, 5)
+    assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
+
+
+def test_shards_make_a_whole(videos, tmp_path):
+    listing, out = read_source(videos), tmp_path / "flow"
+    assert [extract_flow(listing, out, FAST, shard=(i, 4)).num_written for i in (1, 2, 3, 4)] == [2, 2, 1, 1]
+    assert extract_flow(listing, out, FAST).num_kept == 6
+
+
+def test_several_processes_make_the_same(videos, tmp_path):
+    listing = read_source(videos)
+    extract_flow(listing, tmp_path / "one", FAST, form="zip")
+    extract_flow(listing, tmp_path / "two", FAST, form="zip", workers=2)
+    assert places(tmp_path / "one") == places(tmp_path / "two")
+    for place in places(tmp_path / "one"):
+        one, two = (open_flow(tmp_path / name / place) for name in ("one", "two"))
+        assert one.description == two.description
+        assert torch.equal(one.read(list(range(9))), two.read(list(range(9))))
+
+
+@pytest.mark.parametrize(
+    ("other", "difference"),
+    [
+        (FlowRecipe("fast", bound=32), "bound 20.0 instead of 32"),
+        (FlowRecipe("fast", short_side=20), "short_side 256 instead of 20"),
+        (FlowRecipe("fast", frames=False), "frames True instead of False"),
+        (FlowRecipe("paper"), "method 'fast' instead of 'paper'"),
+    ],
+)
+def test_a_store_of_another_recipe_is_refused(videos, tmp_path, other, difference):
+    listing, out = read_source(videos), tmp_path / "flow"
+    extract_flow(listing, out, FAST)
+    with pytest.raises(DataError, match=rf"run/0 was made otherwise .*{difference}.*--rebuild"):
+        extract_flow(listing, out, other)
+    assert extract_flow(listing, out, other, rebuild=True, shard=(1, 6)).num_written == 1
+    assert extract_flow(listing, out, other, shard=(1, 6)).num_kept == 1
+
+
+def test_a_video_that_has_changed_is_refused(videos, tmp_path):
+    out = tmp_path / "flow"
+    extract_flow(read_source(videos), out, FAST)
+    write_video(videos / "run" / "0.mp4", 5)
+    with pytest.raises(DataError, match=r"source '.*' instead of"):
+        extract_flow(read_source(videos), out, FAST)
+    assert extract_flow(read_source(videos), out, FAST, rebuild=True).num_written == 1
+    assert open_flow(out / "run" / "0").num_fields == 4
+
+
+def test_a_folder_of_another_tool_is_not_overwritten(videos, tmp_path):
+    (tmp_path / "flow" / "run" / "0").mkdir(parents=True)
+    with pytest.raises(DataError, match=r"was made otherwise \(no flow.json in it\)"):
+        extract_flow(read_source(videos), tmp_path / "flow", FAST)
+
+
+def test_videos_without_flow_are_counted(videos, tmp_path):
+    write_video(videos / "run" / "0.mp4", 1)
+    (videos / "sit" / "0.mp4").write_bytes(b"no video")
+    outcome = extract_flow(read_source(videos), tmp_path / "flow", FAST)
+    assert outcome.num_written == 4
+    assert sorted(outcome.failed) == ["run/0.mp4", "sit/0.mp4"]
+    assert "the video has 1 frame; flow needs at least 2" in outcome.failed["run/0.mp4"]
+    assert "not a video" in outcome.failed["sit/0.mp4"]
+    assert not (tmp_path / "flow" / "run" / "0").exists()
+    assert not list((tmp_path / "flow").rglob("*.tmp*"))
+
+
+def test_two_videos_of_one_name_are_refused(videos, tmp_path):
+    shutil.copy(videos / "run" / "0.mp4", videos / "run" / "0.mkv")
+    with pytest.raises(CallError, match=r"run/0.mkv and run/0.mp4 would both become"):
+        extract_flow(read_source(videos), tmp_path / "flow", FAST)
+
+
+def test_a_full_disk_leaves_nothing_half_written(videos, tmp_path, monkeypatch):
+    written = []
+
+    def full(target, kind, number, picture):
+        written.append(kind)
+        if len(written) > 40:
+            raise OSError(28, "No space left on device")
+        target.write(f"{kind}_{number:05d}.jpg", b"")
+
+    monkeypatch.setattr(module, "write_picture", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        extract_flow(read_source(videos), tmp_path / "flow", FAST)
+    assert places(tmp_path / "flow") == ["run/0"]
+    assert not list((tmp_path / "flow").rglob("*.tmp*"))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"method": "brox"}, "flow method is 'brox'; allowed: paper, fast, dis, raft"),
+        ({"bound": 0}, "bound is 0; allowed"),
+        ({"bound": float("inf")}, "bound is inf; allowed"),
+        ({"short_side": 0}, "short side is 0; allowed"),
+    ],
+)
+def test_a_recipe_that_cannot_work_is_refused(values, message):
+    with pytest.raises(CallError, match=message):
+        FlowRecipe(**values)
+
+
+def test_frames_are_scaled_down_never_up():
+    assert FlowRecipe(short_side=256).size(1280, 720) == (455, 256)
+    assert FlowRecipe(short_side=256).size(180, 144) == (180, 144)
+    assert FlowRecipe(short_side=1).size(3, 900) == (1, 300)
+
+
+def test_the_description_is_plain_json():
+    assert json.loads(json.dumps(FAST.described())) == FAST.described()

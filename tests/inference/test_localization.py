@@ -1,0 +1,84 @@
+"""Attention against the truth of generated videos."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from attcell.data.truth import BoxedVideo
+from attcell.inference.localization import action_boxes, attention_figures, streams_of
+from attcell.types import Prediction
+
+
+def prediction(peaks: list[tuple[int, int]], scores: list[float]) -> Prediction:
+    """T = 4 segments of 1 s, 2×2 regions, with the strongest region of each."""
+    maps = np.full((4, 2, 2), 0.1)
+    for segment, (row, column) in enumerate(peaks):
+        maps[segment, row, column] = 0.7
+    return Prediction(
+        video="a.mp4",
+        labels=("a",),
+        scores=np.ones(1),
+        duration_seconds=4.0,
+        segments_seconds=np.array([[t, t + 1.0] for t in range(4)]),
+        frame_seconds=np.arange(4) + 0.5,
+        temporal_scores=np.array(scores),
+        temporal_attention=np.full(4, 0.25),
+        spatial_attention={"frame": maps},
+        attended_area=(0.0, 0.0, 1.0, 1.0),
+        frames=np.zeros((4, 2, 2, 3), dtype=np.uint8),
+    )
+
+
+def truth(action: list[bool]) -> BoxedVideo:
+    """40 frames at 10 a second; the actor stands in the upper right quarter while it acts."""
+    frames = np.repeat(action, 10)
+    boxes = np.where(frames[:, None], [0.5, 0.0, 1.0, 0.5], np.nan)
+    return BoxedVideo(10.0, boxes[:, None], frames)
+
+
+def test_hits_chance_and_ranking():
+    found = prediction([(0, 0), (0, 1), (1, 1), (0, 1)], [0.0, 3.0, 1.0, 2.0])
+    figures = attention_figures([(found, truth([False, True, True, False]))])
+    assert figures.num_segments == 2
+    assert figures.pointing == 0.5
+    assert figures.pointing_chance == 0.25
+    assert figures.auc == 0.75
+    assert figures.num_videos == 1
+
+
+def test_a_video_that_is_all_action_ranks_nothing_and_still_points():
+    found = prediction([(0, 1)] * 4, [0.0] * 4)
+    figures = attention_figures([(found, truth([True] * 4)), (found, truth([False] * 4))])
+    assert (figures.pointing, figures.num_segments) == (1.0, 4)
+    assert np.isnan(figures.auc)
+    assert figures.num_videos == 0
+
+
+def test_a_frame_past_the_last_is_the_last():
+    found = prediction([(0, 1)] * 4, [0.0, 0.0, 0.0, 1.0])
+    late = BoxedVideo(10.0, truth([False, False, False, True]).boxes[:35], np.arange(35) >= 30)
+    assert attention_figures([(found, late)]).auc == pytest.approx(1.0)
+
+
+def test_mass_of_each_stream_and_of_their_mean():
+    found = prediction([(0, 1)] * 4, [0.0] * 4)
+    maps = found.spatial_attention["frame"]
+    found = replace(found, spatial_attention={"frame": maps, "flow": np.full((4, 2, 2), 0.25)})
+    pairs = [(found, truth([True] * 4))]
+    assert streams_of(pairs) == ["frame", "flow", "mean"]
+    masses = [attention_figures(pairs, name).mass for name in streams_of(pairs)]
+    assert masses == pytest.approx([0.7, 0.25, 0.475])
+    assert attention_figures(pairs, "flow").mass_chance == pytest.approx(0.25)
+
+
+def test_times_count_from_the_videos_own_start():
+    found = prediction([(0, 1)] * 4, [0.0] * 4)
+    late = replace(
+        found, segments_seconds=found.segments_seconds + 100, frame_seconds=found.frame_seconds + 100
+    )
+    boxes = action_boxes(late, truth([False, True, True, False]))[:, 0]
+    acting = [0.5, 0.0, 1.0, 0.5]
+    np.testing.assert_array_equal(boxes, [[np.nan] * 4, acting, acting, [np.nan] * 4])

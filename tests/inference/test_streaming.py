@@ -1,0 +1,150 @@
+"""A model on a video moment by moment is the network on all samples at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from attcell.data.listing import Listing
+from attcell.errors import CallError, ModelError, VideoError
+from attcell.inference.detect import detect_video, follow_video
+from attcell.inference.extract_flow import FlowRecipe, extract_flow
+from attcell.inference.predict import predict_video
+from attcell.inference.rules import RuleChoice
+from attcell.inference.run import run_pictures
+from attcell.inference.streaming import SAMPLES_AT_ONCE, StreamingPass
+from attcell.models.build import input_spec
+from attcell.types import VideoRecord
+from attcell.video.flow_source import source_of
+from attcell.video.modalities import read_sampled_frames, resize_frames
+from attcell.video.transforms import centre_crop, centre_size
+from tests.moving import moving_frames, write_frames, write_pictures
+from tests.small_models import random_model, recipe_of
+
+STREAMS = {
+    name: {"backbone": "small3d" if name == "clip" else "small", "weights": "none", "conv6_channels": 8}
+    for name in ("frame", "flow", "clip")
+}
+MOTION = {"flow": {"method": "fast", "fields": 2}, "clip": {"frames": 8}}
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    return write_frames(tmp_path_factory.mktemp("long") / "a.avi", moving_frames(101))
+
+
+def at_once(model, path, every):
+    """All samples through the network in one call."""
+    spec = input_spec(model.recipe).computing_flow()
+    sampled_frames, _ = read_sampled_frames(path, spec, lambda num: np.arange(0, num, every))
+    size = centre_size(sampled_frames.size, spec.frame)
+    resized_frames = resize_frames(sampled_frames, spec, size, source_of(spec.flow))
+    return run_pictures(model.network, resized_frames.view(spec, centre_crop(size, spec.frame)))
+
+
+@pytest.mark.parametrize(
+    ("streams", "fusion"),
+    [(("frame",), "early"), (("frame", "flow", "clip"), "early"), (("frame", "flow"), "late")],
+)
+def test_the_track_is_the_network_at_once(folder, video, streams, fusion, one_thread):
+    chosen = {name: STREAMS[name] for name in streams}
+    recipe = recipe_of(
+        folder, model={"streams": chosen, "fusion": fusion if len(streams) > 1 else "early"}, **MOTION
+    )
+    model = random_model(recipe)
+    found, out = follow_video(model, video, every=3), at_once(model, video, 3)
+    track = found.track
+    assert track is not None
+    assert len(track.seconds) == 34 > SAMPLES_AT_ONCE
+    np.testing.assert_allclose(track.temporal_scores, out.temporal_scores[0], atol=1e-4)
+    np.testing.assert_allclose(found.scores, out.logits[0].softmax(-1), atol=1e-5)
+    for name in streams:
+        np.testing.assert_allclose(track.spatial_attention[name], out.spatial_attention[name][0], atol=1e-3)
+    assert track.class_scores.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert (found.flow is not None) == ("flow" in streams)
+
+
+def test_times_and_the_few_segments_that_are_shown(model, video):
+    found = follow_video(model, video, every=2)
+    track = found.track
+    assert track is not None
+    np.testing.assert_allclose(track.seconds[:, 0], np.arange(0, 101, 2) / 25)
+    np.testing.assert_allclose(track.seconds[:, 1], [*np.arange(2, 101, 2) / 25, 101 / 25])
+    assert 12 <= len(found.frames) <= 24
+    np.testing.assert_allclose(found.segments_seconds[1:, 0], found.segments_seconds[:-1, 1])
+    assert found.segments_seconds[0, 0] == 0
+    assert found.segments_seconds[-1, 1] == pytest.approx(found.duration_seconds)
+    assert found.temporal_attention.sum() == pytest.approx(1)
+    inside = (found.frame_seconds >= found.segments_seconds[:, 0]) & (
+        found.frame_seconds < found.segments_seconds[:, 1]
+    )
+    assert inside.all()
+
+
+def test_a_video_of_one_frame_is_what_predict_says(model, tmp_path):
+    video = write_frames(tmp_path / "a.avi", moving_frames(1))
+    found, plain = follow_video(model, video), predict_video(model, video, 1)
+    assert (found.labels, found.attended_area) == (plain.labels, plain.attended_area)
+    assert found.duration_seconds == plain.duration_seconds
+    for name in ("scores", "frames", "segments_seconds", "frame_seconds", "temporal_attention"):
+        np.testing.assert_allclose(getattr(found, name), getattr(plain, name), atol=1e-5)
+    attention = found.spatial_attention["frame"], plain.spatial_attention["frame"]
+    np.testing.assert_allclose(*attention, atol=1e-3)  # kept in 16 bits
+
+
+def test_a_folder_of_frames(model, tmp_path):
+    folder = write_pictures(tmp_path / "frames", moving_frames(20))
+    found = follow_video(model, folder, every=5)
+    assert found.track is not None
+    assert len(found.track.seconds) == 4
+
+
+def test_progress_tells_frames(model, video):
+    told: list[int] = []
+    follow_video(model, video, every=5, progress=told.append)
+    assert told == [76, 101]
+
+
+def test_what_cannot_be_watched_is_told(model, video, folder, tmp_path):
+    (tmp_path / "empty.mp4").touch()
+    with pytest.raises(VideoError, match="the file is empty"):
+        detect_video(model, tmp_path / "empty.mp4", RuleChoice())
+    with pytest.raises(CallError, match="rule paper needs a segment classifier, and this model has none"):
+        detect_video(model, video, RuleChoice("paper"))
+    for parameter in model.network.classifier.parameters():
+        parameter.data.fill_(torch.nan)
+    with pytest.raises(ModelError, match="the network's scores are not finite numbers"):
+        detect_video(model, video, RuleChoice())
+    backwards = random_model(recipe_of(folder, model={"lstm_bidirectional": True}))
+    with pytest.raises(CallError, match="also runs from the end of the video to its beginning"):
+        StreamingPass(backwards, video, 5)
+
+
+def test_the_default_does_not_depend_on_the_bias_of_attcell(model, video):
+    before = detect_video(model, video, RuleChoice(threshold=0.15), 2)
+    model.network.temporal.attention.score.bias.data -= 3
+    after = detect_video(model, video, RuleChoice(threshold=0.15), 2)
+    assert before.detections
+    assert after.detections is not None
+    for one, other in zip(before.detections, after.detections, strict=True):
+        assert replace(one, score=0.0) == replace(other, score=0.0)
+        assert one.score == pytest.approx(other.score, rel=1e-3)
+
+
+def test_flow_is_taken_from_the_store_where_that_is_asked(folder, video, tmp_path, one_thread):
+    chosen = {name: STREAMS[name] for name in ("frame", "flow")}
+    store = tmp_path / "flow"
+    motion = {"flow": {"method": "dis", "fields": 2, "store": str(store)}}
+    model = random_model(recipe_of(folder, model={"streams": chosen}, **motion))
+    with pytest.raises(VideoError, match="holds no flow of"):
+        follow_video(model, video, stored_flow=True)
+    listing = Listing((VideoRecord(video.name, video, (0,)),), ("one",))
+    extract_flow(listing, store, FlowRecipe("dis", 20.0, 1000, False))
+    stored, computed = follow_video(model, video, stored_flow=True), follow_video(model, video)
+    assert stored.track is not None
+    assert computed.track is not None
+    np.testing.assert_allclose(stored.scores, computed.scores, atol=0.05)  # flow of resized frames, and JPEG
+    assert not np.array_equal(stored.track.temporal_scores, computed.track.temporal_scores)

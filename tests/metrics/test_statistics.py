@@ -1,0 +1,82 @@
+"""Paired tests: p values that can be counted on paper, and SciPy's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest, permutation_test
+
+from attcell.metrics.statistics import holm, mcnemar, sign_flip
+
+
+@pytest.mark.parametrize(
+    ("differences", "p"),
+    [
+        ([1], 1),  # both signs are as far from 0
+        ([0, 0], 1),
+        ([1, -1], 1),
+        ([1, 1, 1], 2 / 8),  # all signs alike, either way
+        ([-3, -2, -1], 2 / 8),
+        ([3, 2, -1], 4 / 8),  # sums 6 and 4, either way
+        ([3, 2, 0], 4 / 8),  # a 0 counts twice
+        ([0.1] * 9, 2 / 2**9),
+        ([5, 1, 1, 1, 1, 1, 1, 1, 1, 1], 2 / 2**10),
+    ],
+)
+def test_sign_flips_that_can_be_counted(differences, p):
+    assert sign_flip(np.array(differences, dtype=float)) == p
+    assert sign_flip(-np.array(differences, dtype=float)) == p
+
+
+@given(st.lists(st.integers(-4, 4), min_size=2, max_size=9))
+def test_sign_flips_are_scipys(differences):
+    values = np.array(differences, dtype=float)
+    expected = permutation_test((values,), np.sum, permutation_type="samples", n_resamples=np.inf).pvalue
+    assert sign_flip(values) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("plain", "adjusted"),
+    [
+        ([], []),
+        ([0.04], [0.04]),
+        ([0.01, 0.04, 0.03], [0.03, 0.06, 0.06]),  # 3 × .01; 2 × .03; 1 × .04, but no less than before
+        ([0.04, 0.01, 0.02, 0.03], [0.06, 0.04, 0.06, 0.06]),
+        ([0.01, 0.01], [0.02, 0.02]),
+        ([0.5, 0.6], [1, 1]),
+    ],
+)
+def test_holms_correction(plain, adjusted):
+    assert holm(plain) == pytest.approx(adjusted)
+
+
+@given(st.lists(st.floats(0, 1), max_size=6))
+def test_a_corrected_p_is_no_smaller_and_keeps_the_order(plain):
+    adjusted = holm(plain)
+    assert all(p <= q <= min(1, len(plain) * p) for p, q in zip(plain, adjusted, strict=True))
+    ranked = [adjusted[place] for place in np.argsort(plain, kind="stable")]
+    assert ranked == sorted(ranked)
+
+
+@pytest.mark.parametrize(
+    ("right", "rival_right", "expected"),
+    [
+        ("11111", "00000", (5, 0, 2 / 2**5)),
+        ("0000000111", "1111111010", (2, 7, 2 * (1 + 9 + 36) / 2**9)),
+        ("1100", "1100", (0, 0, 1)),
+        ("1001", "0101", (1, 1, 1)),
+    ],
+)
+def test_mcnemar_on_paper(right, rival_right, expected):
+    found = mcnemar(*(np.array([c == "1" for c in text]) for text in (right, rival_right)))
+    assert found == expected
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=40))
+def test_mcnemar_is_scipys_binomial_test(pairs):
+    right, rival_right = np.array(pairs).T
+    only, rival_only, p = mcnemar(right, rival_right)
+    differing = only + rival_only
+    assert p == pytest.approx(binomtest(only, differing).pvalue if differing else 1)

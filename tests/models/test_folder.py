@@ -1,0 +1,188 @@
+"""Models on disk: written whole, read back the same, refused when they do not hold together."""
+
+from __future__ import annotations
+
+import errno
+import json
+import stat
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import attcell
+from attcell.errors import CallError, ModelError
+from attcell.models.folder import SavedModel, load_model, save_model
+from tests.small_models import LABELS, random_model
+
+
+def save(model: SavedModel, folder: Path) -> Path:
+    save_model(folder, model.network, model.labels, model.recipe, model.training)
+    return folder
+
+
+@pytest.fixture
+def saved(model, tmp_path) -> Path:
+    return save(model, tmp_path / "run" / "model")
+
+
+def edit(folder: Path, **changes: object) -> None:
+    """Change keys of config.json; None takes a key away."""
+    path = folder / "config.json"
+    config = {**json.loads(path.read_text()), **changes}
+    path.write_text(json.dumps({key: value for key, value in config.items() if value is not None}))
+
+
+def refusal(folder: Path) -> str:
+    with pytest.raises(ModelError) as caught:
+        load_model(folder)
+    assert str(folder) in str(caught.value)
+    assert "copy the model anew" in str(caught.value).lower()
+    return str(caught.value)
+
+
+def test_a_model_is_read_back_as_it_was(model, saved):
+    found = load_model(saved)
+    assert found.labels == LABELS
+    assert found.recipe == model.recipe
+    assert found.training == {"note": "random"}
+    assert not found.network.training
+    expected = model.network.state_dict()
+    assert found.network.state_dict().keys() == expected.keys()
+    assert all(torch.equal(value, expected[key]) for key, value in found.network.state_dict().items())
+    assert json.loads((saved / "config.json").read_text())["attcell"] == attcell.__version__
+    assert sorted(path.name for path in saved.iterdir()) == ["config.json", "model.safetensors"]
+
+
+def test_others_may_read_what_was_written(saved):
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in saved.iterdir()}
+    assert modes == {stat.S_IMODE(saved.stat().st_mode) & 0o666}
+
+
+def test_saving_again_replaces_the_model_and_leaves_other_files(recipe, saved):
+    (saved / "README.md").write_text("mine")
+    other = random_model(recipe, seed=1)
+    save(other, saved)
+    assert (saved / "README.md").read_text() == "mine"
+    found = load_model(saved).network.state_dict()
+    assert all(torch.equal(value, found[key]) for key, value in other.network.state_dict().items())
+    assert len(list(saved.iterdir())) == 3
+
+
+@pytest.mark.parametrize("call", ["write_bytes", "write_text"])
+def test_a_full_disk_leaves_the_old_model(recipe, model, saved, monkeypatch, call):
+    write = getattr(Path, call)
+
+    def full(path: Path, content: bytes | str, **options: object) -> None:
+        write(path, content[:20], **options)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, call, full)
+    with pytest.raises(OSError, match="No space left on device"):
+        save(random_model(recipe, seed=1), saved)
+    monkeypatch.undo()
+    assert len(list(saved.iterdir())) == 2
+    found = load_model(saved).network.state_dict()
+    assert all(torch.equal(value, found[key]) for key, value in model.network.state_dict().items())
+
+
+def test_files_of_two_trainings_are_not_mixed(recipe, saved, tmp_path):
+    other = save(random_model(recipe, seed=1), tmp_path / "other")
+    (other / "model.safetensors").replace(saved / "model.safetensors")
+    message = refusal(saved)
+    assert "config.json beside it are not of one training: the weights are " in message
+    assert "config.json belongs to " in message
+
+
+def test_a_model_that_is_not_there(saved, tmp_path):
+    for name in ("config.json", "model.safetensors"):
+        (saved / name).rename(tmp_path / "kept")
+        message = f"no model at {saved}: a model folder holds config.json and model.safetensors"
+        with pytest.raises(CallError, match=message):
+            load_model(saved)
+        (tmp_path / "kept").rename(saved / name)
+    for place in (tmp_path, tmp_path / "none", saved / "config.json"):
+        with pytest.raises(CallError, match=f"no model at {place}: a model folder holds"):
+            load_model(place)
+
+
+@pytest.mark.parametrize("version", [0, 2, "1", None])
+def test_another_format_is_named(saved, version):
+    edit(saved, format=version)
+    expected = (
+        f"has model format {version!r}, and attcell {attcell.__version__} reads format 1; use the attcell"
+    )
+    with pytest.raises(ModelError, match=expected):
+        load_model(saved)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"{", "is not JSON (Expecting property name"),
+        (b"", "is not JSON (Expecting value"),
+        (b"\xff\xfe\x00", "is not JSON ('utf-8' codec"),
+    ],
+)
+def test_a_config_that_is_not_json(saved, content, message):
+    (saved / "config.json").write_bytes(content)
+    assert f"config.json {message}" in refusal(saved)
+
+
+def test_a_config_that_is_a_list(saved):
+    (saved / "config.json").write_text("[1]")
+    with pytest.raises(ModelError, match=r"config.json has model format None"):
+        load_model(saved)
+
+
+@pytest.mark.parametrize("labels", [None, "abc", {"a": 1, "b": 2, "c": 3}, [1, 2, 3], ["a", "a", "b"], []])
+def test_labels_must_be_names(saved, labels):
+    edit(saved, labels=labels)
+    assert f"config.json: labels must be a list of different names, not {labels!r}" in refusal(saved)
+
+
+@pytest.mark.parametrize("key", ["recipe", "training"])
+def test_parts_that_are_missing_or_wrong(saved, key):
+    edit(saved, **{key: 5})
+    assert f"config.json: {key} is missing or of a wrong type" in refusal(saved)
+    edit(saved, **{key: None})
+    assert f"config.json: {key} is missing or of a wrong type" in refusal(saved)
+
+
+def test_a_recipe_that_is_wrong(model, saved):
+    edit(saved, recipe={**model.recipe.model_dump(mode="json"), "modle": {}})
+    message = refusal(saved)
+    assert "modle: unknown key; did you mean 'model'?" in message
+    assert message.endswith("config.json is damaged; copy the model anew")
+
+
+def test_a_backbone_that_is_unknown(model, saved):
+    recipe = model.recipe.model_dump(mode="json")
+    recipe["model"]["streams"]["frame"]["backbone"] = "smal"
+    edit(saved, recipe=recipe)
+    assert "unknown backbone 'smal'; did you mean 'small'?" in refusal(saved)
+
+
+def test_weights_of_another_shape(saved):
+    edit(saved, labels=["a", "b"])
+    message = "2 shapes differ, first classifier.weight is (3, 8), not (2, 8)"
+    assert f"model.safetensors and config.json beside it are not of one training: {message}" in refusal(saved)
+
+
+def test_weights_of_another_network(saved):
+    path = saved / "model.safetensors"
+    state = load_file(path)
+    del state["classifier.bias"]
+    save_file({**state, "other": torch.zeros(1)}, path)
+    assert "it lacks 1 keys, first classifier.bias; it has 1 other keys, first other" in refusal(saved)
+
+
+def test_weights_that_are_no_safetensors(saved):
+    path = saved / "model.safetensors"
+    whole = path.read_bytes()
+    torch.save({}, path)
+    contents = [path.read_bytes(), b"", whole[: len(whole) // 2]]
+    for content in contents:
+        path.write_bytes(content)
+        assert "model.safetensors is not a safetensors file (" in refusal(saved)

@@ -1,0 +1,104 @@
+"""A stream that begins as another model's, with its input made otherwise."""
+
+from __future__ import annotations
+
+import pytest
+
+from attcell.errors import ModelError
+from attcell.models.folder import save_model
+from attcell.models.warm_start import other_inputs
+from attcell.train.run import train
+from tests.small_models import random_model, recipe_of
+
+SMALL = {"weights": "none", "conv6_channels": 4}
+STREAMS = {
+    "frame": {"backbone": "small", **SMALL},
+    "flow": {"backbone": "small", **SMALL},
+    "clip": {"backbone": "small3d", **SMALL},
+}
+
+
+@pytest.fixture
+def begun(tmp_path):
+    model = random_model(recipe_of(tmp_path, model={"streams": STREAMS}, clip={"frames": 8}))
+    save_model(tmp_path / "model", model.network, model.labels, model.recipe, model.training)
+    return tmp_path / "model"
+
+
+def recipe(begun, key, **sections):
+    streams = {name: {**stream, key: str(begun)} for name, stream in STREAMS.items()}
+    return recipe_of(begun.parent, model={"streams": streams}, **{"clip": {"frames": 8}, **sections})
+
+
+@pytest.mark.parametrize("key", ["init_from", "weights"])
+def test_input_made_alike_is_not_spoken_of(begun, key):
+    assert list(other_inputs(recipe(begun, key))) == []
+
+
+@pytest.mark.parametrize("key", ["init_from", "weights"])
+def test_each_stream_names_what_differs(begun, key):
+    changed = recipe(begun, key, flow={"bound": 10.0, "deviation": 5.0}, clip={"frames": 16})
+    flow, clip = other_inputs(changed)
+    assert flow == (
+        f"warning: the flow stream begins as that of {begun}, which was trained with flow.bound 20.0 instead "
+        "of 10.0, flow.deviation 10.0 instead of 5.0; it will see other numbers. Set them alike unless this "
+        "is meant"
+    )
+    assert "clip.frames 8 instead of 16" in clip
+
+
+@pytest.mark.parametrize("form", ["stack", "picture"])
+def test_a_flow_picture_is_scaled_by_the_colours(tmp_path, form):
+    flow, streams = {"fields": 1, "form": form, "deviation": 10.0}, {"flow": STREAMS["flow"]}
+    model = random_model(recipe_of(tmp_path, model={"streams": streams}, flow=flow))
+    save_model(tmp_path / "model", model.network, model.labels, model.recipe, model.training)
+    changed = recipe_of(
+        tmp_path,
+        model={"streams": {"flow": {**STREAMS["flow"], "init_from": str(tmp_path / "model")}}},
+        flow={**flow, "deviation": 5.0},
+        input={"size": 30, "short_side": 36, "mean": [0.5, 0.5, 0.5]},
+    )
+    (said,) = other_inputs(changed)
+    assert "trained with input.size 32 instead of 30, " in said
+    assert ("input.mean" in said) is (form == "picture")
+    assert ("flow.deviation" in said) is (form == "stack")
+
+
+def test_of_a_frame_stream_only_the_colours_are_compared(tmp_path):
+    model = random_model(recipe_of(tmp_path, model={"streams": {"frame": STREAMS["frame"]}}))
+    save_model(tmp_path / "model", model.network, model.labels, model.recipe, model.training)
+    streams = {name: {**stream, "weights": str(tmp_path / "model")} for name, stream in STREAMS.items()}
+    other = {"size": 32, "short_side": 36, "mean": [0.5, 0.5, 0.5]}
+    sections = {"model": {"streams": streams}, "clip": {"frames": 8}, "flow": {"bound": 10.0}}
+    assert list(other_inputs(recipe_of(tmp_path, **sections))) == []
+    frame, clip = other_inputs(recipe_of(tmp_path, **sections, input=other))
+    assert "the frame stream" in frame
+    assert "the clip stream" in clip
+    assert "clip.frames" not in clip
+
+
+def test_other_colours_concern_frames_and_clips(begun):
+    changed = recipe(begun, "init_from", input={"size": 32, "short_side": 36, "mean": [0.5, 0.5, 0.5]})
+    frame, clip = other_inputs(changed)
+    assert all(
+        "input.mean (0.485, 0.456, 0.406) instead of (0.5, 0.5, 0.5)" in line for line in (frame, clip)
+    )
+
+
+def test_a_damaged_description_is_named(begun):
+    (begun / "config.json").write_text("{")
+    with pytest.raises(ModelError, match=r"config\.json is not JSON"):
+        list(other_inputs(recipe(begun, "init_from")))
+
+
+def test_other_weights_have_no_recipe(tmp_path):
+    assert list(other_inputs(recipe_of(tmp_path, model={"streams": STREAMS}))) == []
+
+
+def test_training_says_so(folder, tmp_path, capsys):
+    frame = {"frame": STREAMS["frame"]}
+    train(recipe_of(folder, model={"streams": frame}, train={"iterations": 1}), tmp_path / "one")
+    begun = {"frame": {**frame["frame"], "init_from": str(tmp_path / "one" / "model")}}
+    other = {"size": 32, "short_side": 36, "mean": [0.5, 0.5, 0.5]}
+    train(recipe_of(folder, model={"streams": begun}, input=other, train={"iterations": 1}), tmp_path / "two")
+    assert "warning: the frame stream begins as that of" in capsys.readouterr().err

@@ -1,0 +1,98 @@
+"""A video that comes part by part gives what it gives at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from attcell.errors import CallError
+from attcell.nn import LinearSVM, Stream, SVMNetwork, san
+from attcell.nn.attention import TemporalAttention
+from attcell.nn.streaming import Part, Streamer, streamer
+from tests.nn.networks import passing_backbone, random_maps, small_late, small_stan
+
+TWO = {"frame": 2, "flow": 3}
+SIZES = st.lists(st.integers(1, 5), min_size=1, max_size=5)
+
+
+def seen(watching: Streamer, maps: dict[str, Tensor], sizes: Sequence[int]) -> list[Part]:
+    """Look at one video in parts of these sizes."""
+    parts = zip(*(whole.split(list(sizes), dim=1) for whole in maps.values()), strict=True)
+    return [watching.look(dict(zip(maps, part, strict=True))) for part in parts]
+
+
+@settings(max_examples=30, deadline=None)
+@given(SIZES)
+def test_stan_in_parts_is_stan_at_once(sizes: list[int]) -> None:
+    network = small_stan(TWO)
+    maps = random_maps(TWO, videos=1, segments=sum(sizes))
+    whole = network.attend(maps)
+    watching = streamer(network)
+    parts = seen(watching, maps, sizes)
+    torch.testing.assert_close(torch.cat([part.temporal_scores for part in parts]), whole.temporal_scores[0])
+    torch.testing.assert_close(torch.cat([part.segments for part in parts]), whole.segments[0])
+    for name in TWO:
+        together = torch.cat([part.spatial_attention[name] for part in parts])
+        torch.testing.assert_close(together, whole.spatial_attention[name][0])
+    torch.testing.assert_close(watching.logits(), whole.logits[0], atol=1e-10, rtol=1e-10)
+    own = torch.cat([part.logits for part in parts])
+    torch.testing.assert_close(own, network.classifier(whole.segments[0]))
+
+
+@settings(max_examples=20, deadline=None)
+@given(SIZES)
+def test_late_fusion_in_parts_is_late_fusion_at_once(sizes: list[int]) -> None:
+    network = small_late(TWO)
+    network.set_weights(torch.tensor([0.3, 0.7], dtype=torch.float64))
+    maps = random_maps(TWO, videos=1, segments=sum(sizes))
+    whole = network.attend(maps)
+    watching = streamer(network)
+    parts = seen(watching, maps, sizes)
+    torch.testing.assert_close(torch.cat([part.temporal_scores for part in parts]), whole.temporal_scores[0])
+    torch.testing.assert_close(watching.logits(), whole.logits[0], atol=1e-10, rtol=1e-10)
+    every = torch.cat([part.logits for part in parts]).exp()
+    expected = sum(
+        weight * network.network(name).classifier(whole.streams[name].segments[0]).softmax(-1)
+        for name, weight in zip(TWO, (0.3, 0.7), strict=True)
+    )
+    torch.testing.assert_close(every, expected)
+
+
+def test_san_averages_what_it_saw() -> None:
+    streams = {name: Stream(passing_backbone(width), 5) for name, width in TWO.items()}
+    network = san(streams, 3, dropout=0.0).double()
+    maps = random_maps(TWO, videos=1, segments=7)
+    watching = streamer(network)
+    parts = seen(watching, maps, [3, 4])
+    assert all(part.temporal_scores.eq(0).all() for part in parts)
+    torch.testing.assert_close(watching.logits(), network.attend(maps).logits[0])
+
+
+@pytest.mark.parametrize("shift", [-300.0, 300.0])
+def test_large_scores_do_not_overflow(shift: float) -> None:
+    network = small_stan(TWO)
+    maps = random_maps(TWO, videos=1, segments=6)
+    expected = network.attend(maps).logits[0]
+    network.temporal.attention.score.bias.data += shift
+    watching = streamer(network)
+    seen(watching, maps, [1, 2, 3])
+    torch.testing.assert_close(watching.logits(), expected)
+
+
+def test_an_lstm_that_runs_backwards_is_refused() -> None:
+    network = small_stan(TWO)
+    network.temporal = TemporalAttention(10, 6, bidirectional=True).double()
+    with pytest.raises(CallError, match=r"also runs from the end .*; train one with model.lstm_bidir"):
+        streamer(network)
+
+
+def test_a_network_without_segments_of_its_own_is_refused() -> None:
+    network = SVMNetwork(small_stan(TWO), LinearSVM(10, 3))
+    said = r"a SVMNetwork says nothing of the moments .*; detect with a model of kind stan"
+    with pytest.raises(CallError, match=said):
+        streamer(network)

@@ -1,0 +1,111 @@
+"""Videos as bytes that browsers play."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from attcell.report.page.media import playable, share_of
+from attcell.video.decode import count_frames
+from tests.damage import damage
+from tests.moving import moving_frames, write_pictures
+from tests.video.conftest import write_video
+
+
+def decoded(content: bytes, tmp_path: Path):
+    path = tmp_path / "found.mp4"
+    path.write_bytes(content)
+    return count_frames(path)
+
+
+def codec_of(path: Path) -> tuple[str, str]:
+    with av.open(str(path)) as container:
+        context = container.streams.video[0].codec_context
+        return context.name, str(context.pix_fmt)
+
+
+def test_a_small_file_that_browsers_play_is_taken_as_it_is(tmp_path):
+    path = write_video(tmp_path / "a.mp4", 20, options={"bf": "0"})
+    found = playable(path)
+    assert found is not None
+    assert (found.mime, found.content) == ("video/mp4", path.read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.avi", {"codec": "mpeg4"}),
+        ("a.mpg", {"codec": "mpeg2video"}),
+        ("a.mkv", {}),
+        ("ten_bits.mp4", {"pix_fmt": "yuv420p10le"}),
+        ("444.mp4", {"pix_fmt": "yuv444p"}),
+        ("odd.avi", {"codec": "ffv1", "size": (63, 47)}),
+    ],
+)
+def test_others_are_encoded_with_the_same_times(tmp_path, name, options):
+    path = write_video(tmp_path / name, 20, **options)
+    found = playable(path)
+    assert found is not None
+    assert found.mime == "video/mp4"
+    before, after = count_frames(path), decoded(found.content, tmp_path)
+    np.testing.assert_allclose(after.frame_seconds, before.frame_seconds - before.frame_seconds[0], atol=1e-3)
+    assert codec_of(tmp_path / "found.mp4") == ("h264", "yuv420p")
+    assert abs(after.width - before.width) <= 1
+    assert abs(after.height - before.height) <= 1
+
+
+def test_times_that_vary_and_do_not_start_at_0_are_kept(tmp_path):
+    ticks = [50, 51, 55, 56, 70, 71]
+    path = write_video(tmp_path / "a.mkv", 6, ticks=ticks, time_base=Fraction(1, 25))
+    found = playable(path)
+    assert found is not None
+    after = decoded(found.content, tmp_path)
+    np.testing.assert_allclose(after.frame_seconds, (np.array(ticks) - 50) / 25, atol=1e-3)
+
+
+def test_a_large_picture_gets_smaller(tmp_path):
+    found = playable(write_video(tmp_path / "a.avi", 3, size=(1280, 720), codec="mpeg4"))
+    assert found is not None
+    after = decoded(found.content, tmp_path)
+    assert (after.width, after.height) == (480, 270)
+
+
+def test_what_decodes_of_a_damaged_file_is_encoded(tmp_path):
+    path = damage(write_video(tmp_path / "a.mp4", 20, options={"g": "5", "bf": "0", "sc_threshold": "0"}))
+    found = playable(path)
+    assert found is not None
+    assert decoded(found.content, tmp_path).num_frames == count_frames(path).num_frames < 20
+
+
+def test_a_folder_of_frames(tmp_path):
+    found = playable(write_pictures(tmp_path / "frames", moving_frames(12)))
+    assert found is not None
+    assert decoded(found.content, tmp_path).num_frames == 12
+
+
+def test_a_long_video_gets_fewer_and_smaller_pictures(tmp_path):
+    ticks = list(range(0, 700 * 25, 25))  # one frame a second, 700 seconds
+    path = write_video(tmp_path / "a.mkv", 700, size=(640, 480), ticks=ticks, time_base=Fraction(1, 25))
+    found = playable(path)
+    assert found is not None
+    after = decoded(found.content, tmp_path)
+    assert (after.width, after.height) == (320, 240)
+    assert after.frame_seconds[-1] == pytest.approx(699, abs=0.01)
+
+
+def test_of_many_videos_each_takes_less(tmp_path):
+    path = write_video(tmp_path / "a.mp4", 20, options={"bf": "0"})
+    assert share_of(1) > share_of(10) > share_of(10_000) > 0
+    found = playable(path, path.stat().st_size - 1)
+    assert found is not None
+    assert found.content != path.read_bytes()
+
+
+def test_what_cannot_be_read_is_none(tmp_path):
+    (tmp_path / "empty.mp4").touch()
+    assert playable(tmp_path / "empty.mp4") is None
+    assert playable(tmp_path / "none.mp4") is None

@@ -1,0 +1,157 @@
+"""Files of scores: written and read alike, and what is wrong in them is named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from attcell.errors import CallError, DataError
+from attcell.results.scores import SUFFIXES, Scores, read_scores, write_scores
+from tests.results.some_scores import assert_same, names, some
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_what_is_written_is_read(tmp_path: Path, suffix: str) -> None:
+    for number, found in enumerate([some(), some(truth=(None, None))]):
+        path = tmp_path / f"{number}{suffix}"
+        write_scores(path, found, {})
+        assert_same(read_scores(path), found)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_an_unread_video_is_not_a_number(tmp_path: Path, suffix: str) -> None:
+    found = some(scores=np.array([[np.nan] * 3, [0.7, 0.1, 0.2]]))
+    write_scores(tmp_path / f"s{suffix}", found, {"unread": {"a b.avi": "torn"}})
+    read = read_scores(tmp_path / f"s{suffix}")
+    assert dict(zip(read.videos, read.truth, strict=True)) == {"a b.avi": ("wave",), "ü.mp4": ("run",)}
+    assert np.isnan(read.scores[read.videos.index("a b.avi")]).all()
+
+
+@given(st.data())
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_names_and_numbers_survive(tmp_path: Path, data: st.DataObject) -> None:
+    labels = tuple(data.draw(st.lists(names, min_size=1, max_size=4, unique=True)))
+    videos = tuple(data.draw(st.lists(names, min_size=1, max_size=4, unique=True)))
+    shape = (len(videos), len(labels))
+    scores = data.draw(arrays(float, shape, elements=st.floats(-1e6, 1e6)))
+    truth = tuple((data.draw(st.sampled_from(labels)),) for _ in videos)
+    for suffix in (".json", ".csv"):
+        write_scores(tmp_path / f"s{suffix}", Scores("x", labels, videos, scores, truth), {})
+        assert_same(read_scores(tmp_path / f"s{suffix}"), Scores("x", labels, videos, scores, truth))
+
+
+def test_a_csv_without_classes_of_the_videos(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("\ufeffvideo,run,wave\r\na,0.25,0.75\r\n\r\n", encoding="utf-8")
+    found = read_scores(tmp_path / "s.csv")
+    assert (found.labels, found.videos, found.truth) == (("run", "wave"), ("a",), (None,))
+    with pytest.raises(DataError, match=r"s\.csv does not say the class of a; add it"):
+        found.true_classes()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("s.json", "{", r"s\.json is not JSON"),
+        ("s.json", "[]", r"s\.json is no scores\.json .*: it needs labels"),
+        ("s.json", '{"format": 9}', "has scores format 9, and this attcell reads 1"),
+        ("s.json", '{"labels": ["a"], "videos": {"v": {"scores": [1, 2]}}}', "v has 2 scores, and"),
+        ("s.json", '{"labels": ["a"], "videos": {"v": {"scores": ["x"]}}}', r"s\.json is no scores\.json"),
+        ("s.json", '{"labels": ["a"], "videos": {}}', "holds no scores"),
+        ("s.json", '{"labels": ["a"], "videos": {"v": {"scores": [1], "label": "b"}}}', "v is of class 'b'"),
+        ("s.json", '{"labels": ["a"], "videos": {"v": {"scores": [Infinity]}}}', "v has a score without end"),
+        ("s.json", '{"labels": ["a", "b"], "videos": {"v": {"scores": [1, null]}}}', "v lacks some"),
+        ("s.json", '{"labels": "ab", "videos": {"v": {"scores": [1, 2]}}}', "the labels are no list"),
+        ("s.json", '{"labels": [1], "videos": {"v": {"scores": [1]}}}', "the labels are no list of names"),
+        ("s.json", '{"labels": ["a"], "videos": {"v": {"scores": [1]}, "v": {}}}', "v is there"),
+        ("s.json", '{"labels": ["a"], "videos": {"v": {"scores": [1]}}, "unread": ["v"]}', "v is unread and"),
+        ("s.json", '{"labels": ["a"], "videos": {"\\ud800": {"scores": [1]}}}', "is no text that can be"),
+        pytest.param("s.json", "[" * 10**5, r"s\.json is not JSON", id="deep"),
+        ("s.json", '{"labels": ["a"], "videos": {"v": {"scores": [1], "labels": ["b"]}}}', "v is of class"),
+        ("s.json", '{"labels": ["a"], "videos": {"v": {"scores": [1], "labels": ["a", "a"]}}}', "'a' twice"),
+        ("s.json", '{"labels": ["a"], "videos": {"v": {"scores": [1], "labels": "a", "label": "a"}}}', "kee"),
+        ("s.json", '{"labels": ["a"], "videos": {"v": {"scores": [1], "labels": [0]}}}', r"v is of \[0\],"),
+        ("s.json", '{"labels": ["a"], "videos": {"v": {"scores": [1], "label": 0}}}', "v is of 0, neither a"),
+        ("s.csv", "video,labels,a,b\nv,a|c,1,2\n", "v is of class 'c', none of the 2 labels"),
+        ("s.csv", "video,labels,a,b\nv,a||b,1,2\n", "v is of class '', none of the 2 labels"),
+        ("s.csv", "video,labels,a,b\nv,b|b,1,2\n", "v is of class 'b' twice; leave one of them out"),
+        ("s.csv", "video,labels,a|b,c\nv,c,1,2\n", r"s\.csv:1: the class 'a\|b' cannot stand in a CSV's"),
+        ("s.csv", "video,labels\nv,a\n", r"s\.csv:1: the header must be"),
+        ("s.csv", "video,a,b\nv,1,\n", "v lacks some of its scores; give all of them, or none for a video"),
+        ("s.csv", "name,a\n", r"s\.csv:1: the header must be video,label,CLASS,CLASS,… and is name,a"),
+        ("s.csv", "", r"s\.csv:1: the header must be"),
+        ("s.csv", "video,a,b\nv,1\n", r"s\.csv:2: 2 columns, and the header has 3"),
+        ("s.csv", "video,a\nv,1\nv,2\n", r"s\.csv:3: v was there before"),
+        ("s.csv", "video,a\nv,one\n", r"s\.csv:2: .* 'one'; scores are numbers"),
+        ("s.csv", "video,a,a\nv,1,2\n", "two labels are alike"),
+        ("s.npz", "no zip", r"s\.npz is no \.npz of scores"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named(tmp_path: Path, name: str, text: str, message: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=message):
+        read_scores(tmp_path / name)
+
+
+def test_numpy_is_not_unpickled(tmp_path: Path) -> None:
+    np.savez(
+        tmp_path / "s.npz", scores=np.array([[object()]]), videos=np.array(["v"]), labels=np.array(["a"])
+    )
+    with pytest.raises(DataError, match="without pickled objects"):
+        read_scores(tmp_path / "s.npz")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"scores": np.array([[1 + 2j]])}, "scores are complex128, not real numbers"),
+        ({"videos": np.array([7])}, r"names are int64 \(1,\), not a row of text"),
+        ({"labels": np.array("a")}, r"names are <U1 \(\), not a row of text"),
+        ({"labels": np.array([b"\xff"])}, "utf-8"),
+        ({"truth": np.array([[1, 0]])}, r"truth is \(1, 2\), for 1 labels"),
+        ({"truth": np.array([[2]])}, r"truth is int64 \(1, 1\), and not of 0 and 1"),
+        ({"truth": np.array([["a"]])}, r"truth is <U1 \(1, 1\), and not of 0 and 1"),
+        ({"truth": np.array([0])}, r"names are int64 \(1,\), not a row of text"),
+    ],
+)
+def test_numpy_of_other_types(tmp_path: Path, changed: dict[str, np.ndarray], message: str) -> None:
+    content = {"scores": np.array([[0.5]]), "videos": np.array(["v"]), "labels": np.array(["a"])}
+    np.savez(tmp_path / "s.npz", **{**content, **changed})
+    with pytest.raises(DataError, match=message):
+        read_scores(tmp_path / "s.npz")
+
+
+def test_names_in_bytes_are_text(tmp_path: Path) -> None:
+    names = np.array(["ü".encode(), b"w"])
+    np.savez(tmp_path / "s.npz", scores=np.eye(2, dtype=np.float32), videos=names, labels=names, truth=names)
+    found = read_scores(tmp_path / "s.npz")
+    assert found.videos == found.labels == ("ü", "w")
+    assert found.truth == (("ü",), ("w",))
+
+
+def test_numpy_of_other_shapes(tmp_path: Path) -> None:
+    np.savez(tmp_path / "s.npz", scores=np.ones((2, 3)), videos=np.array(["v"]), labels=np.array(["a"]))
+    with pytest.raises(DataError, match=r"scores are \(2, 3\) and truth 1, for 1 videos and 1 labels"):
+        read_scores(tmp_path / "s.npz")
+    np.savez(tmp_path / "s.npz", scores=np.ones((2, 1)), videos=np.array(["v", "v"]), labels=np.array(["a"]))
+    with pytest.raises(DataError, match="v is there twice"):
+        read_scores(tmp_path / "s.npz")
+
+
+def test_other_endings_and_no_file(tmp_path: Path) -> None:
+    with pytest.raises(CallError, match=r"s\.txt: scores are read from \.json, \.csv, \.npz; give one"):
+        read_scores(tmp_path / "s.txt")
+    with pytest.raises(CallError, match=r"no scores at .*s\.csv"):
+        read_scores(tmp_path / "s.csv")
+    with pytest.raises(CallError, match=r"s\.npy: scores are written to"):
+        write_scores(tmp_path / "s.npy", some(), {})
+
+
+def test_json_says_more(tmp_path: Path) -> None:
+    write_scores(tmp_path / "s.json", some(), {"protocol": {"crops": 10}})
+    assert json.loads((tmp_path / "s.json").read_text())["protocol"] == {"crops": 10}

@@ -1,0 +1,73 @@
+"""Planning a video."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attcell.errors import CallError
+from attcell.synth.scene import FPS, KINDS, SIZE, SPLITS, VideoPlan, plan_video, ring
+
+
+def plan(kind: str, label: int = 0, seed: int = 0, split: str = "train", number: int = 0) -> VideoPlan:
+    return plan_video(kind, label, seed=seed, split=split, number=number, num_classes=6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 5), st.integers(0, 2**31), st.sampled_from(SPLITS), st.integers(0, 999))
+def test_untrimmed_recipe(label: int, seed: int, split: str, number: int) -> None:
+    video = plan("untrimmed", label, seed, split, number)
+    seconds = video.num_frames / FPS
+    assert 10 <= seconds <= 16
+    roles = {figure.role: figure for figure in video.figures}
+    assert set(roles) == {"actor", "stand-in", "grey"}
+    for figure in video.figures:
+        edges = np.ravel(figure.intervals) * FPS
+        assert len(figure.intervals) in (1, 2)
+        assert edges[0] >= 0
+        assert edges[-1] <= video.num_frames
+        assert (np.diff(edges) > 0).all()
+        np.testing.assert_allclose(edges, np.round(edges), atol=1e-9)
+        assert 0 < figure.feet[0] < SIZE
+    acted = sum(end - start for start, end in video.actor.intervals) / seconds
+    assert 0.24 <= acted <= 0.31
+    motion = ring(6)[label].name.split("_")[0]
+    assert video.actor.motion == motion
+    assert roles["stand-in"].motion is None
+    assert roles["grey"].motion not in (None, motion)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 5), st.integers(0, 2**31))
+def test_trimmed_recipe(label: int, seed: int) -> None:
+    video = plan("trimmed", label, seed)
+    seconds = video.num_frames / FPS
+    assert 3 <= seconds <= 4
+    assert video.actor.intervals == ((0.0, seconds),)
+    assert all(figure.motion is None for figure in video.figures if figure.role != "actor")
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 5), st.integers(0, 2**31))
+def test_beside_a_path_stands_another_appearance(label: int, seed: int) -> None:
+    """Else any colour in a frame would tell as much as that of the figure that acts."""
+    video = plan_video("trimmed", label, seed=seed, split="train", number=0, num_classes=6, motions="paths")
+    assert sorted(figure.role for figure in video.figures) == ["actor", "stand-in"]
+    assert video.actor.motion == ring(6, "paths")[label].motion
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_plan_follows_from_its_arguments_and_changes_with_each(kind: str) -> None:
+    first = plan(kind)
+    assert plan(kind) == first
+    for other in (plan(kind, label=1), plan(kind, seed=1), plan(kind, split="test"), plan(kind, number=1)):
+        assert other != first
+
+
+def test_unknown_kind_and_split_are_refused() -> None:
+    with pytest.raises(CallError, match=r"^unknown kind of generated video 'long'; .* trimmed, untrimmed$"):
+        plan("long")
+    with pytest.raises(CallError, match=r"^unknown split 'dev'; choose one of train, val, test$"):
+        plan("trimmed", split="dev")

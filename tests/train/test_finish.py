@@ -1,0 +1,105 @@
+"""The weights of late fusion come from the validation videos."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from attcell.data.datasets import Views
+from attcell.errors import VideoError
+from attcell.inference.run import mean_scores
+from attcell.metrics.fusion import fusion_weights
+from attcell.nn import LateFusion
+from attcell.train.finish import tune_fusion
+from attcell.train.prepare import TrainingData
+from attcell.types import VideoRecord
+from tests.nn.networks import random_maps, small_late
+
+CHANNELS = {"frame": 2, "flow": 3}
+
+
+def training_data_of(views: Sequence[Views | VideoError] | None, labels: Sequence[int] = ()) -> TrainingData:
+    """Feature maps that are validated on, and nothing to train on."""
+    records = tuple(
+        VideoRecord(f"{n}.mp4", Path(f"{n}.mp4"), (int(label),)) for n, label in enumerate(labels)
+    )
+    return TrainingData([], 0, views, records, kept_features=True, identity={}, workers=0)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def network() -> LateFusion:
+    network = small_late(CHANNELS)
+    for name in CHANNELS:
+        network.network(name).dropout.p = 0.9
+    return network.train()
+
+
+@pytest.fixture
+def views() -> list[Views]:
+    """Twelve videos in two views each."""
+    return [Views(random_maps(CHANNELS, videos=2, segments=3, seed=seed)) for seed in range(12)]
+
+
+def stream_scores(network: LateFusion, views: Sequence[Views]) -> np.ndarray:
+    """(M, N, A): each stream's probabilities, averaged over the views, without dropout."""
+    network.eval()
+    with torch.no_grad():
+        outputs = [network(one.inputs).streams for one in views]
+    found = [[out[name].logits.softmax(-1).mean(0).tolist() for out in outputs] for name in CHANNELS]
+    return np.array(found)
+
+
+def test_each_streams_probabilities_are_averaged_over_the_views(network, views):
+    expected = stream_scores(network, views[:1])[:, 0]
+    with torch.no_grad():
+        found = mean_scores(network, views[0].inputs, "softmax", kept_features=True).by_stream
+    np.testing.assert_allclose(torch.stack(list(found.values())), expected, atol=1e-12)
+    assert list(found) == list(CHANNELS)
+
+
+def undecided(network: LateFusion, views: Sequence[Views]) -> None:
+    """Move each network's bias so that no class is its favourite for all videos."""
+    logits = [network.eval()(one.inputs).streams for one in views]
+    for name in CHANNELS:
+        mean = torch.stack([out[name].logits.detach().mean(0) for out in logits]).mean(0)
+        network.network(name).classifier.bias.data.sub_(mean)
+
+
+@pytest.mark.parametrize("right", [0, 1])
+def test_the_stream_that_knows_counts_most(network, views, right, capsys):
+    undecided(network, views)
+    scores = stream_scores(network, views)
+    labels = scores[right].argmax(axis=1)
+    assert len(set(labels)) > 1
+    network.train()
+    accuracy, loss = tune_fusion(network, training_data_of(views, labels))
+    expected = fusion_weights(scores, np.eye(scores.shape[-1], dtype=bool)[labels])
+    fused = np.einsum("m,mna->na", expected, scores)
+    assert accuracy == np.mean(fused.argmax(1) == labels)
+    assert loss == pytest.approx(
+        np.mean([-np.log(row[label]) for row, label in zip(fused, labels, strict=True)])
+    )
+    assert network.weights.tolist() == expected.tolist()
+    assert expected[right] > 0.5
+    assert not network.training
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"late fusion: frame counts {expected[0]:.2f}, flow counts {expected[1]:.2f}"
+    )
+
+
+def test_without_validation_videos_all_count_alike_and_it_is_said(network, capsys):
+    assert tune_fusion(network, training_data_of(None)) is None
+    assert network.weights.tolist() == [0.5, 0.5]
+    assert capsys.readouterr().err == (
+        "late fusion: no validation videos to weigh the streams by, so all count alike\n"
+    )
+
+
+def test_a_validation_video_that_cannot_be_read_any_more_stops_it(network, views):
+    with pytest.raises(VideoError, match="gone"):
+        tune_fusion(network, training_data_of([views[0], VideoError("gone")], [0, 1]))
+    assert network.weights.tolist() == [0.5, 0.5]

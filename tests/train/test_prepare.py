@@ -1,0 +1,119 @@
+"""What a training draws from."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from attcell.data.datasets import KeptViews, PlannedViews, TrainingFeatures, TrainingVideos
+from attcell.errors import CallError, DataError
+from attcell.models.build import Listings, build_network, read_listings
+from attcell.nn.streams import Standardise
+from attcell.train.prepare import gather_training_data
+from tests.small_models import FROZEN, LABELS, recipe_of
+
+CPU = torch.device("cpu")
+
+
+def test_a_validation_source_has_the_training_sources_classes(folder, tmp_path):
+    (tmp_path / "val" / "wave").mkdir(parents=True)
+    shutil.copy(folder / "wave" / "0.mp4", tmp_path / "val" / "wave")
+    listings = read_listings(recipe_of(folder, data={"val": tmp_path / "val"}))
+    assert listings.labels == LABELS
+    assert len(listings.train) == 6
+    assert [record.label for record in listings.val] == [2]
+    shutil.copytree(tmp_path / "val" / "wave", tmp_path / "val" / "wve")
+    with pytest.raises(DataError, match=r"unknown class folders: 'wve' \(did you mean 'wave'\?\)"):
+        read_listings(recipe_of(folder, data={"val": tmp_path / "val"}))
+
+
+def test_a_fraction_is_held_out_by_the_seed(folder):
+    held = set()
+    for seed in range(8):
+        recipe = recipe_of(folder, data={"val_fraction": 0.5}, train={"seed": seed})
+        held.add(tuple(record.id for record in read_listings(recipe).val))
+    assert len(held) > 1
+    assert all(len(ids) == 3 for ids in held)
+
+
+def test_a_fraction_that_holds_out_nothing_is_refused(folder):
+    message = r"data.val_fraction 0.1 of .* is not one video of any class; raise it, or set it to 0"
+    with pytest.raises(DataError, match=message):
+        read_listings(recipe_of(folder, data={"val_fraction": 0.1}))
+
+
+def test_sources_that_are_not_there(tmp_path):
+    with pytest.raises(CallError, match="none: no such file or folder"):
+        read_listings(recipe_of(tmp_path / "none"))
+
+
+def gathered(recipe, listings=None):
+    network = build_network(recipe, len(LABELS), load_weights=False)
+    return network, gather_training_data(recipe, listings or read_listings(recipe), network, CPU)
+
+
+def test_videos_are_decoded_as_the_training_goes(folder):
+    _, training_data = gathered(recipe_of(folder, data={"val": folder, "workers": 1}))
+    assert isinstance(training_data.train, TrainingVideos)
+    assert isinstance(training_data.val, PlannedViews)
+    assert (training_data.num_videos, training_data.workers, training_data.kept_features) == (6, 1, False)
+    assert [record.label for record in training_data.val_records] == [0, 0, 1, 1, 2, 2]
+    assert training_data.train[0, 0].inputs["frame"].shape == (2, 3, 32, 32)
+    assert training_data.val[0].inputs["frame"].shape == (1, 3, 3, 32, 32)
+
+
+def test_without_validation_videos(folder):
+    _, training_data = gathered(recipe_of(folder))
+    assert training_data.val is None
+    assert training_data.val_records == ()
+
+
+def kept_recipe(folder: Path, cache: Path, **stream: object):
+    streams = {"frame": {**FROZEN["streams"]["frame"], **stream}}
+    return recipe_of(
+        folder, data={"val": folder}, model={"streams": streams}, cache={"folder": cache, "positions": 2}
+    )
+
+
+def test_kept_features_have_their_views(folder, tmp_path):
+    network, training_data = gathered(kept_recipe(folder, tmp_path))
+    assert isinstance(training_data.train, TrainingFeatures)
+    assert isinstance(training_data.val, KeptViews)
+    assert training_data.kept_features
+    assert training_data.workers == 0
+    assert training_data.train[0, 0].inputs["frame"].shape == (2, 128, 2, 2)
+    assert training_data.val[0].inputs["frame"].shape == (1, 3, 128, 2, 2)
+    assert isinstance(network.stream("frame").standardise, torch.nn.Identity)
+
+
+def test_standardised_features_have_mean_0_and_deviation_1_over_the_training_videos(folder, tmp_path):
+    torch.manual_seed(0)
+    recipe = kept_recipe(folder, tmp_path, standardise=True)
+    network, training_data = gathered(recipe)
+    standardise = network.stream("frame").standardise
+    assert isinstance(standardise, Standardise)
+    listings = read_listings(recipe)
+    store = training_data.train.stores["frame"]
+    maps = torch.cat([store.read(record)[0].float().flatten(0, 1) for record in listings.train])
+    rows = standardise(maps).double().movedim(1, 0).flatten(1)
+    assert float(rows.mean(1).abs().max()) < 1e-3
+    spread = rows.std(1, correction=0)
+    assert torch.all(((spread - 1).abs() < 1e-2) | (spread == 0))
+    assert torch.any(spread > 0)
+
+
+def test_all_videos_that_cannot_be_read_are_named_before_the_training(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "data")
+    for number in range(12):
+        (tmp_path / "data" / "run" / f"empty{number}.mp4").touch()
+    recipe = kept_recipe(tmp_path / "data", tmp_path / "cache")
+    with pytest.raises(DataError) as caught:
+        gathered(recipe, Listings(read_listings(recipe).train, (), LABELS))
+    lines = str(caught.value).splitlines()
+    assert lines[0].startswith("12 videos cannot be read; `attcell data check` names them all.")
+    assert len(lines) == 12
+    assert lines[1].startswith(f"  {tmp_path}/data/run/empty0.mp4: the file is empty")
+    assert lines[-1] == "  and 2 more"

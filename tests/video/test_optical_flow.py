@@ -1,0 +1,167 @@
+"""From frames to flow."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import numpy as np
+import pytest
+import torch
+
+from attcell.errors import CallError, ModelError
+from attcell.flow import tvl1
+from attcell.video.optical_flow import (
+    METHODS,
+    Method,
+    flow_codes,
+    flow_fields,
+    flow_method,
+    grey,
+    worth_compiling,
+)
+from tests.flow.conftest import known_pair
+
+
+def coloured(picture: torch.Tensor) -> np.ndarray:
+    return np.repeat(picture.round().clamp(0, 255).byte().numpy()[..., None], 3, axis=-1)
+
+
+@pytest.mark.parametrize("pairs_at_once", [1, 2, 3, 16])
+@pytest.mark.parametrize("num_frames", [0, 1, 2, 5, 6])
+def test_a_field_for_each_two_frames_whatever_the_batches(num_frames, pairs_at_once):
+    def difference(previous, following):
+        return (following.float() - previous.float())[:, None].expand(-1, 2, -1, -1)
+
+    frames = [np.full((4, 5, 3), 10 * number**2, np.uint8) for number in range(num_frames)]
+    fields = list(flow_fields(iter(frames), Method(grey, difference), pairs_at_once))
+    assert [field[0, 0, 0].item() for field in fields] == [
+        10 * (2 * number + 1) for number in range(max(0, num_frames - 1))
+    ]
+
+
+def test_frames_are_taken_only_when_they_are_needed():
+    taken = []
+
+    def frames():
+        for number in range(100):
+            taken.append(number)
+            yield np.zeros((4, 4, 3), np.uint8)
+
+    still = Method(grey, lambda previous, following: torch.zeros(len(previous), 2, 4, 4))
+    fields = flow_fields(frames(), still, 8)
+    next(fields)
+    assert len(taken) == 8
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name != "raft"])
+def test_each_method_finds_known_motion(name):
+    if name == "dis":
+        pytest.importorskip("cv2")
+    pair = known_pair(96, 128, shift=(2.0, -1.0))
+    frames = [coloured(pair.previous), coloured(pair.following)]
+    (field,) = flow_fields(frames, flow_method(name))
+    assert field.dtype == torch.float32
+    assert pair.error(field) < 0.3
+
+
+def test_tvl1_methods_are_the_presets():
+    pair = known_pair(32, 40, shift=(1.0, 0.0))
+    previous, following = (
+        torch.from_numpy(coloured(picture)).permute(2, 0, 1)[None]
+        for picture in (pair.previous, pair.following)
+    )
+    method = flow_method("fast")
+    torch.testing.assert_close(
+        method.between(method.prepare(previous), method.prepare(following)),
+        tvl1(grey(previous), grey(following), "fast"),
+    )
+
+
+def test_codes_between_any_pairs():
+    pictures = torch.arange(5, dtype=torch.uint8).view(5, 1, 1, 1).expand(5, 3, 4, 6)
+
+    def difference(previous, following):
+        return (following.float() - previous.float())[:, None].expand(-1, 2, -1, -1)
+
+    pairs = np.array([[0, 1], [3, 1], [2, 2], [0, 4]])
+    codes = flow_codes(pictures, pairs, Method(grey, difference), bound=127.5, pairs_at_once=3)
+    assert (codes.shape, codes.dtype) == ((4, 2, 4, 6), torch.uint8)
+    assert codes[:, 0, 0, 0].tolist() == [129, 126, 128, 132]
+    assert flow_codes(pictures, pairs[:0], Method(grey, difference), 20).shape == (0, 2, 4, 6)
+
+
+def test_grey_weighs_colours_as_opencv():
+    image = np.random.default_rng(0).integers(0, 256, (6, 7, 3), dtype=np.uint8)
+    cv2 = pytest.importorskip("cv2")
+    expected = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    found = grey(torch.from_numpy(image).permute(2, 0, 1))
+    assert np.abs(found.numpy().astype(int) - expected).max() <= 1
+
+
+def test_raft_takes_pictures_of_any_size(monkeypatch):
+    from torchvision.models import optical_flow
+
+    untrained = optical_flow.raft_small(weights=None)
+    monkeypatch.setattr(optical_flow, "raft_small", lambda weights: untrained)
+    flow_method.cache_clear()
+    method = flow_method("raft")
+    pictures = torch.randint(0, 256, (3, 3, 30, 141), dtype=torch.uint8)
+    found = method.between(method.prepare(pictures[:2]), method.prepare(pictures[1:]))
+    assert (found.shape, found.dtype) == ((2, 2, 30, 141), torch.float32)
+    flow_method.cache_clear()
+
+
+def test_raft_without_a_network_says_what_else_there_is(monkeypatch):
+    from torchvision.models import optical_flow
+
+    def refuse(weights):
+        raise OSError("no route")
+
+    monkeypatch.setattr(optical_flow, "raft_small", refuse)
+    flow_method.cache_clear()
+    with pytest.raises(
+        ModelError, match=r"RAFT could not be downloaded \(no route\); choose paper, fast or dis"
+    ):
+        flow_method("raft")
+
+
+def test_an_unknown_method_is_refused():
+    with pytest.raises(CallError, match="flow method is 'farneback'; allowed: paper, fast, dis, raft"):
+        flow_method("farneback")
+
+
+@pytest.mark.parametrize(
+    ("installed", "device", "num_videos", "worth"),
+    [
+        ({"g++", "gcc"}, "cpu", 20, True),
+        ({"g++", "gcc"}, "cpu", 19, False),
+        ({"clang++"}, "cpu", 20, True),
+        ({"gcc"}, "cpu", 20, False),
+        (set(), "cpu", 1000, False),
+        ({"gcc"}, "cuda", 20, True),
+        (set(), "cuda", 1000, False),
+    ],
+)
+def test_compiling_is_worth_it_for_many_videos_where_it_can_be_done(
+    installed, device, num_videos, worth, monkeypatch
+):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)  # and yet flow may be computed on the CPU
+    monkeypatch.setattr("shutil.which", lambda name: name if name in installed else None)
+    assert worth_compiling(num_videos, device) is worth
+
+
+def test_dis_without_opencv_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    flow_method.cache_clear()
+    with pytest.raises(CallError, match=r"pip install 'attcell\[opencv\]'"):
+        flow_method("dis")
+
+
+@pytest.mark.parametrize("size", [(1, 1), (64, 1), (3, 40), (13, 5)])
+def test_dis_takes_the_smallest_pictures(size):
+    pictures = torch.randint(0, 256, (2, 3, *size), dtype=torch.uint8)
+    method = flow_method("dis")
+    prepared = method.prepare(pictures)
+    found = method.between(prepared[:1], prepared[1:])
+    assert found.shape == (1, 2, *size)
+    assert found.isfinite().all()
