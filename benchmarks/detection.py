@@ -34,7 +34,7 @@ from attcell.models.folder import load_model
 from attcell.research.demo import TRIMMED, attention_recipe, backbone_recipe
 from attcell.synth.truth import read_truth
 from attcell.synth.write import write_dataset
-from attcell.train.run import train
+from attcell.training.run import train
 from benchmarks.detection_rows import Found, found_by_rules, network_rows, read_found, table
 from benchmarks.machine import machine
 

@@ -36,7 +36,7 @@ from attcell.inference.model import load
 from attcell.inference.run import best_device
 from attcell.research.demo import BACKBONES, INPUT, TRIMMED, attention_recipe, backbone_recipe
 from attcell.synth.write import write_dataset
-from attcell.train.run import train
+from attcell.training.run import train
 from benchmarks.machine import machine
 from benchmarks.untrimmed import spread
 

@@ -19,8 +19,8 @@ from attcell.inference.run import run_views
 from attcell.models.build import build_network
 from attcell.nn import Network
 from attcell.nn.streams import Standardise
-from attcell.train.learner import Learner, num_iterations
-from attcell.train.prepare import TrainingData
+from attcell.training.learner import Learner, num_iterations
+from attcell.training.prepare import TrainingData
 from attcell.types import VideoRecord
 
 NUM_SEGMENTS = 5

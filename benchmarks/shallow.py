@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 from sklearn.svm import LinearSVC
 
-from attcell.train.svm_fit import CHOICES
+from attcell.training.svm_fit import CHOICES
 from benchmarks.nested import Fold, Weighed, best, leave_one_out
 
 

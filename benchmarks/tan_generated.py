@@ -35,7 +35,7 @@ from attcell.config.recipe import check_recipe
 from attcell.inference.evaluate import evaluate_model, listing_of
 from attcell.inference.model import load
 from attcell.synth.write import write_dataset
-from attcell.train.run import train
+from attcell.training.run import train
 from benchmarks.machine import machine
 from benchmarks.untrimmed import spread
 

@@ -30,7 +30,7 @@ from attcell.inference.run import best_device
 from attcell.research.demo import TRIMMED, attention_recipe, backbone_recipe
 from attcell.synth.truth import read_truth
 from attcell.synth.write import write_dataset
-from attcell.train.run import train
+from attcell.training.run import train
 from benchmarks.machine import machine
 
 NAMES = {"average": "average pooling", "san": "SAN", "stan": "STAN"}

@@ -12,7 +12,7 @@ import attcell
 ROOT = Path(attcell.__file__).parent
 ROWS = [
     "errors", "_checks", "types", "_files", "_log", "_parallel", "nn", "flow", "metrics", "video", "synth",
-    "data", "config", "models", "results", "inference", "train", "report", "research", "cli",
+    "data", "config", "models", "results", "inference", "training", "report", "research", "cli",
 ]  # fmt: skip
 PURE = ("nn", "flow", "metrics")  # tensors and arrays only
 BESIDE = {"metrics": {"types"}}  # what a pure row may import besides

@@ -8,7 +8,7 @@ import resource
 import pytest
 import torch
 
-from attcell.flow.tvl1 import keep_freed_memory
+from attcell.flow._tvl1 import keep_freed_memory
 
 ROUNDS, BLOCKS, NUMBERS = 20, 8, 2**18  # a megabyte each
 PAGE = resource.getpagesize()

@@ -23,7 +23,7 @@ from attcell.inference.extract import feature_store
 from attcell.inference.extract_flow import FlowRecipe, extract_flow
 from attcell.inference.predict import predict_video
 from attcell.models.build import build_network, input_spec, read_listings
-from attcell.train.prepare import gather_training_data
+from attcell.training.prepare import gather_training_data
 from attcell.video.flow_files import DESCRIPTION
 from attcell.video.flow_source import FlowSpec, source_of
 from attcell.video.sampling import ViewPlan

@@ -18,7 +18,7 @@ from attcell.inference.extract import extract_features, feature_store, unfit_flo
 from attcell.inference.extract_flow import FlowRecipe, extract_flow
 from attcell.inference.predict import predict_video
 from attcell.models.build import build_network, input_spec, read_listings
-from attcell.train.prepare import gather_training_data
+from attcell.training.prepare import gather_training_data
 from attcell.types import VideoRecord
 from attcell.video.flow_files import DESCRIPTION, open_flow
 from attcell.video.flow_source import FlowSpec, check_store, flow_files_of, source_of

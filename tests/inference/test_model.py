@@ -23,8 +23,8 @@ def test_the_package_gives_it_when_it_is_asked_for():
     assert attcell.load is load
     assert attcell.Model is Model
     assert attcell.nn.AttCell(3)
-    with pytest.raises(AttributeError, match="module 'attcell' has no attribute 'train'"):
-        _ = attcell.train
+    with pytest.raises(AttributeError, match="module 'attcell' has no attribute 'trian'"):
+        _ = attcell.trian
 
 
 def test_saving_and_loading_as_hugging_face_does(model, record, tmp_path):

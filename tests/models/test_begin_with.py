@@ -12,7 +12,7 @@ from attcell.errors import CallError, ModelError
 from attcell.models.build import build_network
 from attcell.models.folder import load_model, save_model
 from attcell.nn import Network
-from attcell.train.run import train
+from attcell.training.run import train
 from tests.small_models import random_model, recipe_of
 
 FRAME = {"backbone": "small", "weights": "none", "conv6_channels": 8}

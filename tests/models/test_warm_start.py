@@ -7,7 +7,7 @@ import pytest
 from attcell.errors import ModelError
 from attcell.models.folder import save_model
 from attcell.models.warm_start import other_inputs
-from attcell.train.run import train
+from attcell.training.run import train
 from tests.small_models import random_model, recipe_of
 
 SMALL = {"weights": "none", "conv6_channels": 4}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
-from attcell.nn.explain import grad_cam
+from attcell.nn.explain import Curve, grad_cam
 from tests.nn.networks import random_maps, small_stan
 
 CHANNELS = {"frame": 3, "flow": 2}
@@ -36,3 +37,11 @@ def test_the_network_is_left_as_it_was() -> None:
     grad_cam(network, maps, 0)
     assert all(parameter.grad is None for parameter in network.parameters())
     assert not network.training
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "area"), [(np.full(11, 0.25), 0.25), ([0.0, 1.0], 0.5), ([1.0, 0.0, 0.0], 0.25)]
+)
+def test_the_area_under_a_curve_is_its_mean_height(probabilities, area):
+    curve = Curve("regions", "deletion", "attention", np.array(probabilities))
+    assert curve.area == pytest.approx(area)

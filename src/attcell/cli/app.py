@@ -127,7 +127,7 @@ def train(
 
     resolved = load_recipe(recipe, overrides or [])
     run_folder = out or Path("runs") / recipe.stem
-    from attcell.train.run import train as run_training
+    from attcell.training.run import train as run_training
 
     outcome = run_training(resolved, run_folder, resume=resume)
     best = outcome.best

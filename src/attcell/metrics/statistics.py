@@ -7,7 +7,6 @@ from itertools import product
 from math import comb
 
 import numpy as np
-from jaxtyping import Float
 
 
 def mcnemar(right: np.ndarray, rival_right: np.ndarray) -> tuple[int, int, float]:
@@ -37,14 +36,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
         adjusted[place] = highest
     return adjusted
-
-
-# Curves of a figure along an even scale.
-
-
-def area_under(values: Float[np.ndarray, " N"]) -> float:
-    """The area under evenly spaced values, by trapezoids, on a scale of length 1: their mean height."""
-    return float(np.trapezoid(values) / (len(values) - 1))
 
 
 def mean_and_deviation(values: Sequence[float]) -> str:

@@ -33,8 +33,8 @@ from attcell.report.figures.paper import attention_strip
 from attcell.report.page.page import write_report
 from attcell.synth.truth import read_truth
 from attcell.synth.write import write_dataset
-from attcell.train.prepare import gather_training_data
-from attcell.train.run import train
+from attcell.training.prepare import gather_training_data
+from attcell.training.run import train
 from attcell.types import Prediction
 
 # Of each class. The two kinds have seeds of their own, for equal seeds share their backgrounds.

@@ -27,7 +27,7 @@ from attcell.models.folder import load_model
 from attcell.models.warm_start import refuse_other_split
 from attcell.research.networks import ALL_STREAMS
 from attcell.results.runs import read_run
-from attcell.train.run import RECIPE_FILE, refuse_another_recipe, train
+from attcell.training.run import RECIPE_FILE, refuse_another_recipe, train
 from attcell.types import VideoRecord
 
 

@@ -11,7 +11,7 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 
 from attcell.errors import CallError, ModelError
-from attcell.train.vlad import fit_vlad, sample_descriptors
+from attcell.training.vlad import fit_vlad, sample_descriptors
 
 
 def clusters(num=200, channels=6, centres=4, seed=0):

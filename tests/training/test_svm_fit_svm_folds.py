@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attcell.train.svm_fit import make_folds
+from attcell.training.svm_fit import make_folds
 
 
 def one_hot(labels, num_classes=None):

@@ -12,7 +12,7 @@ from attcell.inference.run import mean_scores
 from attcell.metrics.fusion import fusion_weights
 from attcell.metrics.recognition import hit_rate, truth_matrix
 from attcell.nn import LateFusion
-from attcell.train.prepare import TrainingData
+from attcell.training.prepare import TrainingData
 
 
 def tune_fusion(network: LateFusion, training_data: TrainingData) -> tuple[float, float] | None:

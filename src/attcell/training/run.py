@@ -34,11 +34,11 @@ from attcell.models.build import Listings, build_network, read_listings
 from attcell.models.folder import load_model, save_model
 from attcell.models.warm_start import other_inputs, refuse_other_shapes, refuse_other_split
 from attcell.nn import LateFusion, Pooled, SVMNetwork
-from attcell.train.callbacks import Interruption, TrainingProgress
-from attcell.train.finish import tune_fusion
-from attcell.train.learner import Learner, ValidationResult, num_iterations
-from attcell.train.prepare import TrainingData, gather_training_data
-from attcell.train.svm import train_svm
+from attcell.training.callbacks import Interruption, TrainingProgress
+from attcell.training.finish import tune_fusion
+from attcell.training.learner import Learner, ValidationResult, num_iterations
+from attcell.training.prepare import TrainingData, gather_training_data
+from attcell.training.svm import train_svm
 
 RECIPE_FILE = "recipe.yaml"
 CHECKPOINT = Path("checkpoints") / "last.ckpt"

@@ -10,9 +10,9 @@ import torch
 
 from attcell.errors import TrainingError, VideoError
 from attcell.models.build import build_network, read_listings
-from attcell.train.learner import Learner, ValidationResult
-from attcell.train.prepare import gather_training_data
-from attcell.train.run import _quiet_lightning
+from attcell.training.learner import Learner, ValidationResult
+from attcell.training.prepare import gather_training_data
+from attcell.training.run import _quiet_lightning
 from tests.small_models import LABELS, recipe_of
 
 

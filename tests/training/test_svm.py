@@ -10,7 +10,7 @@ from attcell.errors import CallError, DataError
 from attcell.inference.evaluate import evaluate_model, listing_of
 from attcell.models.folder import load_model
 from attcell.nn import STAN, Pooled, SVMNetwork
-from attcell.train.run import train
+from attcell.training.run import train
 from tests.small_models import recipe_of
 
 SMALL = {"backbone": "small", "weights": "none", "train_from": "none"}

@@ -14,9 +14,9 @@ from attcell.inference.predict import predict_video
 from attcell.models.build import build_network, read_listings
 from attcell.models.folder import save_model
 from attcell.nn import TAN
-from attcell.train.learner import Learner
-from attcell.train.prepare import gather_training_data
-from attcell.train.run import train
+from attcell.training.learner import Learner
+from attcell.training.prepare import gather_training_data
+from attcell.training.run import train
 from tests.small_models import random_model, recipe_of
 
 NONE = {"backbone": "small", "weights": "none"}

@@ -25,8 +25,8 @@ from attcell.nn import (
     build_backbone,
     build_pooling,
 )
-from attcell.train.svm_fit import choose_and_fit
-from attcell.train.vlad import fit_vlad, sample_descriptors
+from attcell.training.svm_fit import choose_and_fit
+from attcell.training.vlad import fit_vlad, sample_descriptors
 from tests.small_models import LABELS, random_model
 
 CPU = torch.device("cpu")

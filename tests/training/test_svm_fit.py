@@ -12,7 +12,7 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 from sklearn.svm import LinearSVC
 
 from attcell.errors import CallError, ModelError
-from attcell.train.svm_fit import CHOICES, InnerFigure, SVMChoice, choose_and_fit, fit_svm, make_folds
+from attcell.training.svm_fit import CHOICES, InnerFigure, SVMChoice, choose_and_fit, fit_svm, make_folds
 
 LONG_AND_SHORT = [SVMChoice(False, 0.01), SVMChoice(False, 1.0), SVMChoice(True, 10.0)]
 
@@ -198,7 +198,7 @@ def test_videos_that_can_be_told_apart_without_a_mistake_come_to_an_end(capsys):
 
 
 def test_a_solver_that_was_stopped_is_named(monkeypatch, capsys):
-    monkeypatch.setattr("attcell.train.svm_fit.MOST_STEPS", 2)
+    monkeypatch.setattr("attcell.training.svm_fit.MOST_STEPS", 2)
     rows, labels = videos(spread=3.0)
     truth = np.column_stack([one_hot(labels), np.zeros(30, bool)])
     fit_svm(rows, truth, CHOICES[3], 0)

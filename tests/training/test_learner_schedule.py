@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attcell.config.schema import TrainSection
-from attcell.train.learner import build_optimizer, build_schedule, num_iterations, rounds
+from attcell.training.learner import build_optimizer, build_schedule, num_iterations, rounds
 
 
 def section(**values: object) -> TrainSection:

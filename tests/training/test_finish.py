@@ -14,8 +14,8 @@ from attcell.errors import VideoError
 from attcell.inference.run import mean_scores
 from attcell.metrics.fusion import fusion_weights
 from attcell.nn import LateFusion
-from attcell.train.finish import tune_fusion
-from attcell.train.prepare import TrainingData
+from attcell.training.finish import tune_fusion
+from attcell.training.prepare import TrainingData
 from attcell.types import VideoRecord
 from tests.nn.networks import random_maps, small_late
 

@@ -22,7 +22,7 @@ from attcell.errors import DataError, ModelError, TrainingError, VideoError
 from attcell.inference.run import attend_kept, mean_scores
 from attcell.metrics.recognition import truth_matrix
 from attcell.nn import BranchesOutput, Network, Output
-from attcell.train.prepare import TrainingData
+from attcell.training.prepare import TrainingData
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def fit_vlad(
     """Fit a PCA without whitening, and k-means in its dimensions.
 
     Where an SVM on it is validated, it is fitted anew without the videos that are left out (``refitted`` of
-    :func:`attcell.train.svm_fit.choose_and_fit`).
+    :func:`attcell.training.svm_fit.choose_and_fit`).
 
     Args:
         descriptors: local descriptors of training videos alone.

@@ -70,7 +70,7 @@ def choose_and_fit(
     """Choose among :data:`CHOICES` by cross-validation, and fit the chosen SVM to all these videos.
 
     Whole groups are left out where they are known, else videos of all classes alike (see
-    :func:`attcell.train.svm_fit.make_folds`). Of equal choices the first is taken; without validation the
+    :func:`attcell.training.svm_fit.make_folds`). Of equal choices the first is taken; without validation the
     first of all, and that is said. A class that no training video has gets the constant margin −1, one that
     all have +1.
 

@@ -12,7 +12,7 @@ from attcell.data.datasets import KeptViews, PlannedViews, TrainingFeatures, Tra
 from attcell.errors import CallError, DataError
 from attcell.models.build import Listings, build_network, read_listings
 from attcell.nn.streams import Standardise
-from attcell.train.prepare import gather_training_data
+from attcell.training.prepare import gather_training_data
 from tests.small_models import FROZEN, LABELS, recipe_of
 
 CPU = torch.device("cpu")

@@ -1,7 +1,7 @@
 """A linear SVM on what a network makes of videos: the pooled rivals of STAN's Table I, and SAN's and STAN's
 own representation.
 
-The SVM's settings are chosen on training videos alone (:func:`attcell.train.svm_fit.choose_and_fit`).
+The SVM's settings are chosen on training videos alone (:func:`attcell.training.svm_fit.choose_and_fit`).
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from attcell.metrics.recognition import truth_matrix
 from attcell.models.build import Listings, input_spec, training_plan
 from attcell.nn import Pooled, SVMNetwork
 from attcell.nn.streams import feature_maps
-from attcell.train.svm_fit import Represent, choose_and_fit
-from attcell.train.vlad import MOST_DESCRIPTORS, fit_vlad, sample_descriptors
+from attcell.training.svm_fit import Represent, choose_and_fit
+from attcell.training.vlad import MOST_DESCRIPTORS, fit_vlad, sample_descriptors
 
 
 def train_svm(network: SVMNetwork, recipe: Recipe, listings: Listings, device: torch.device) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from attcell.errors import CallError
-from attcell.train.run import train
+from attcell.training.run import train
 
 
 def test_what_is_no_recipe_is_refused(tmp_path):
