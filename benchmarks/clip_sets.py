@@ -10,7 +10,7 @@ import av
 import numpy as np
 
 from attcell._files import written_whole
-from attcell.types import VideoRecord
+from attcell.types import Size, VideoRecord
 from attcell.video._passes import EveryFrame
 
 WEIGHTS = "squeezenet1_0_imagenet.safetensors"
@@ -110,10 +110,10 @@ def middle_of(video: Path, out: Path, side: int) -> Path:
     return out
 
 
-def _size(video: Path) -> tuple[int, int]:
+def _size(video: Path) -> Size:
     with av.open(str(video)) as container:
         stream = container.streams.video[0]
-        return stream.width, stream.height
+        return Size(stream.width, stream.height)
 
 
 CLIP_SETS = {"weizmann": weizmann, "ut": ut_interaction, "ut_fixed_scale": ut_fixed_scale}

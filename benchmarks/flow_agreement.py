@@ -22,6 +22,7 @@ import torch
 
 from attcell._files import write_text
 from attcell.flow import PRESETS, quantize, tvl1
+from attcell.types import Size
 from attcell.video.decode import read_frames
 from attcell.video.optical_flow import grey
 from benchmarks.clip_sets import data_folder
@@ -95,9 +96,9 @@ def _pair(path: Path, number: int) -> tuple[np.ndarray, np.ndarray]:
         first = int(rng.integers(num_frames - 1))
         return np.array([first, first + 1])
 
-    def small(width: int, height: int) -> tuple[int, int]:
-        scale = min(1.0, 256 / min(width, height))
-        return round(width * scale), round(height * scale)
+    def small(shown: Size) -> Size:
+        scale = min(1.0, 256 / min(shown))
+        return Size(round(shown.width * scale), round(shown.height * scale))
 
     images = read_frames(path, two, size=small).images
     first, second = grey(torch.from_numpy(np.stack(images)).movedim(-1, 1)).numpy()

@@ -4,11 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from attcell._checks import whole_number
+
+
+class Size(NamedTuple):
+    """Width and height of a picture, in pixels. The shape of an array or a tensor has them the other way."""
+
+    width: int
+    height: int
+
+    @classmethod
+    def of_image(cls, image: np.ndarray) -> Size:
+        """The size of a picture (H, W, ...)."""
+        height, width = image.shape[:2]
+        return cls(width, height)
+
+    @property
+    def turned(self) -> Size:
+        """The size after a quarter turn."""
+        return Size(self.height, self.width)
 
 
 @dataclass(frozen=True)

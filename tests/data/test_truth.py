@@ -11,6 +11,7 @@ from scipy.io import savemat
 from attcell.data.truth import generated_boxes, read_boxes, video_named
 from attcell.errors import CallError, DataError
 from attcell.synth.truth import Truth, VideoTruth, write_truth
+from attcell.types import Size
 
 MINE = {
     "format": 1,
@@ -67,7 +68,7 @@ def test_ucf101_24(tmp_path):
 def test_generated_boxes_are_those_of_the_action(tmp_path):
     boxes = np.tile([50.0, 0.0, 100.0, 25.0], (4, 1))
     video = VideoTruth("a", 4, (), boxes, np.array([False, True, True, False]))
-    truth = Truth("untrimmed", 0, (100, 50), 10.0, ("a",), {"test/a/000.mp4": video})
+    truth = Truth("untrimmed", 0, Size(100, 50), 10.0, ("a",), {"test/a/000.mp4": video})
     found = generated_boxes(truth)["test/a/000.mp4"]
     np.testing.assert_allclose(found.boxes[1], [[0.5, 0, 1, 0.5]])
     assert np.isnan(found.boxes[[0, 3]]).all()

@@ -12,7 +12,7 @@ from attcell.data.truth import DetectionTruth, read_detection_truth
 from attcell.errors import CallError, DataError
 from attcell.results.detections import DetectionFile, matched
 from attcell.synth.truth import Truth, VideoTruth, write_truth
-from attcell.types import ActionInstance, Detection
+from attcell.types import ActionInstance, Detection, Size
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_a_generated_set(tmp_path):
     video = VideoTruth("run", 24, ((0.5, 1.0),), np.full((24, 4), np.nan), np.zeros(24, bool))
     names = ("test/run/000.mp4", "train/run/000.mp4")
     write_truth(
-        Truth("joined", 0, (8, 8), 12.0, ("run",), dict.fromkeys(names, video)), tmp_path / "truth.json"
+        Truth("joined", 0, Size(8, 8), 12.0, ("run",), dict.fromkeys(names, video)), tmp_path / "truth.json"
     )
     for source in (tmp_path, tmp_path / "truth.json"):
         truth = read_detection_truth(source)

@@ -15,6 +15,7 @@ from attcell.errors import CallError, DataError
 from attcell.flow import dequantize, tvl1
 from attcell.inference import extract_flow as module
 from attcell.inference.extract_flow import FlowRecipe, extract_flow
+from attcell.types import Size
 from attcell.video.flow_files import open_flow
 from attcell.video.optical_flow import flow_method, grey
 from tests.small_models import LABELS
@@ -217,9 +218,9 @@ def test_a_recipe_that_cannot_work_is_refused(values, message):
 
 
 def test_frames_are_scaled_down_never_up():
-    assert FlowRecipe(short_side=256).size(1280, 720) == (455, 256)
-    assert FlowRecipe(short_side=256).size(180, 144) == (180, 144)
-    assert FlowRecipe(short_side=1).size(3, 900) == (1, 300)
+    assert FlowRecipe(short_side=256).size(Size(1280, 720)) == (455, 256)
+    assert FlowRecipe(short_side=256).size(Size(180, 144)) == (180, 144)
+    assert FlowRecipe(short_side=1).size(Size(3, 900)) == (1, 300)
 
 
 def test_the_description_is_plain_json():

@@ -14,7 +14,7 @@ from attcell.inference.run import run_pictures
 from attcell.models.build import build_network, input_spec
 from attcell.models.folder import SavedModel
 from attcell.nn import LateFusion
-from attcell.types import VideoRecord
+from attcell.types import Size, VideoRecord
 from attcell.video.decode import read_frames
 from attcell.video.sampling import ViewPlan, centre_frames
 from attcell.video.transforms import FrameSpec, attended_area
@@ -41,7 +41,7 @@ def test_every_part_of_a_prediction(model, record):
     )
     assert found.frame_seconds.tolist() == pytest.approx([1 / 25, 4 / 25, 7 / 25, 10 / 25])
     assert found.duration_seconds == pytest.approx(12 / 25)
-    assert found.attended_area == attended_area(36, 48, spec)
+    assert found.attended_area == attended_area(Size(48, 36), spec)
     assert found.notes == ()
     assert found.frames.shape == (4, 36, 48, 3)
     assert found.frames.dtype == np.uint8

@@ -10,7 +10,7 @@ import pytest
 
 from attcell.errors import CallError, DataError
 from attcell.synth.truth import Truth, VideoTruth, read_truth, write_truth
-from attcell.types import ActionInstance
+from attcell.types import ActionInstance, Size
 
 NAME = "test/wave_red/000.mp4"
 
@@ -18,14 +18,14 @@ NAME = "test/wave_red/000.mp4"
 def small() -> Truth:
     boxes = np.array([[1.0, 2.0, 3.5, 4.25], [np.nan] * 4])
     video = VideoTruth("wave_red", 2, ((0.0, 0.5),), boxes, np.array([True, False]))
-    return Truth("untrimmed", 4, (112, 112), 12.0, ("wave_red",), {NAME: video})
+    return Truth("untrimmed", 4, Size(112, 112), 12.0, ("wave_red",), {NAME: video})
 
 
 def test_round_trip(tmp_path: Path) -> None:
     write_truth(small(), tmp_path / "truth.json")
     for path in (tmp_path, tmp_path / "truth.json", str(tmp_path)):
         back = read_truth(path)
-        assert (back.kind, back.seed, back.size, back.fps) == ("untrimmed", 4, (112, 112), 12.0)
+        assert (back.kind, back.seed, back.size, back.fps) == ("untrimmed", 4, Size(112, 112), 12.0)
         assert back.labels == ("wave_red",)
         video = back.videos[NAME]
         assert (video.label, video.num_frames, video.intervals) == ("wave_red", 2, ((0.0, 0.5),))

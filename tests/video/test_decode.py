@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pytest
 
+from attcell.types import Size
 from attcell.video import _passes as passes
 from attcell.video.decode import count_frames, read_frames
 
@@ -33,7 +34,7 @@ def test_the_wanted_frames_come_in_the_order_asked(make_video, numbers_of, name,
     decoded = read_frames(path, lambda num_frames: wanted)
     width, height = options.get("size", (64, 48))
     assert decoded.info.num_frames == 20
-    assert (decoded.info.width, decoded.info.height) == (width, height)
+    assert decoded.info.size == (width, height)
     assert decoded.info.notes == ()
     assert not decoded.info.is_damaged
     assert decoded.indices.tolist() == wanted.tolist()
@@ -58,9 +59,11 @@ def test_only_wanted_frames_are_converted(make_video, monkeypatch):
 
 def test_frames_are_kept_at_the_size_asked_for(make_video, numbers_of):
     path = make_video("a.mp4")
-    read = read_frames(path, lambda num_frames: np.array([3, 7]), size=lambda width, height: (width // 2, 10))
+    read = read_frames(
+        path, lambda num_frames: np.array([3, 7]), size=lambda shown: Size(shown.width // 2, 10)
+    )
     assert [image.shape for image in read.images] == [(10, 32, 3)] * 2
-    assert (read.info.width, read.info.height) == (64, 48)
+    assert read.info.size == (64, 48)
     assert numbers_of(read.images) == [3, 7]
 
 
@@ -158,10 +161,10 @@ def test_rotation_and_mirroring_are_applied(tmp_path, matrix, expected):
     path.write_bytes(data)
     decoded = read_frames(path, lambda num_frames: np.array([0]))
     turned = expected(plain)
-    assert (decoded.info.height, decoded.info.width) == turned.shape[:2]
+    assert decoded.info.size == Size.of_image(turned)
     np.testing.assert_array_equal(decoded.images[0], turned)
     halved = read_frames(
-        path, lambda num_frames: np.array([0]), size=lambda width, height: (width // 2, height // 2)
+        path, lambda num_frames: np.array([0]), size=lambda shown: Size(shown.width // 2, shown.height // 2)
     )
     assert halved.images[0].shape == (turned.shape[0] // 2, turned.shape[1] // 2, 3)
     assert np.abs(halved.images[0].astype(float) - turned[::2, ::2]).mean() < 8

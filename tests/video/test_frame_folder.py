@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from attcell.errors import CallError, VideoError
+from attcell.types import Size
 from attcell.video._passes import EveryFrame, promised_frames
 from attcell.video.decode import count_frames, read_frames
 from attcell.video.frame_folder import NO_TIMES, is_frame_name
@@ -32,7 +33,7 @@ def test_the_frames_are_those_of_a_lossless_video(tmp_path, pattern, first):
     assert all(image.flags.writeable and image.flags.c_contiguous for image in found.images)
     for info in (found.info, count_frames(folder)):
         assert info.num_frames == expected.info.num_frames == promised_frames(folder) == 12
-        assert (info.width, info.height) == (48, 36)
+        assert info.size == (48, 36)
         np.testing.assert_allclose(info.frame_seconds, expected.info.frame_seconds)
         assert info.end_seconds == pytest.approx(expected.info.end_seconds)
         assert info.notes == (NO_TIMES,)
@@ -44,12 +45,12 @@ def test_frames_are_scaled_as_those_of_a_video(tmp_path):
     folder = write_pictures(tmp_path / "clip", frames)
     video = write_frames(tmp_path / "clip.avi", frames)
     read = [
-        np.stack(read_frames(path, np.arange, size=lambda width, height: (width // 3, 90)).images)
+        np.stack(read_frames(path, np.arange, size=lambda shown: Size(shown.width // 3, 90)).images)
         for path in (folder, video)
     ]
     assert read[0].shape == (3, 90, 133, 3)
     np.testing.assert_array_equal(read[0], read[1])
-    every = EveryFrame(folder, lambda width, height: (width // 3, 90))
+    every = EveryFrame(folder, lambda shown: Size(shown.width // 3, 90))
     np.testing.assert_array_equal(np.stack(list(every)), read[0])
 
 

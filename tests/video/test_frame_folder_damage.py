@@ -60,7 +60,7 @@ class TestDamage:
     def test_a_first_picture_without_a_header(self, folder):
         (folder / "img_00001.png").write_bytes(b"")
         found = read_frames(folder, lambda num_frames: np.array([0]))
-        assert (found.info.num_frames, found.info.width) == (11, 48)
+        assert (found.info.num_frames, found.info.size.width) == (11, 48)
         np.testing.assert_array_equal(found.images[0], FRAMES[1])
 
     def test_other_formats_under_these_names_are_not_opened(self, folder):

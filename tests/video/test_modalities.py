@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attcell.flow import dequantize
+from attcell.types import Size
 from attcell.video.flow_source import FlowSpec, source_of
 from attcell.video.modalities import STREAMS, InputSpec, read_sampled_frames, resize_frames, window
 from attcell.video.transforms import Crop, FrameSpec
@@ -72,13 +73,13 @@ def test_only_the_frames_that_are_needed_are_kept(make_video):
     everything, _ = read_sampled_frames(path, ALL, choose)
     assert sorted(everything.images) == [2, 3, 4, 5, 18, 19, 20, 21]
     assert everything.frame_indices.tolist() == [4, 20]
-    assert everything.size == (48, 64)
+    assert everything.size == Size(64, 48)
 
 
 def test_each_stream_sees_the_same_instants(make_video):
     sampled_frames, _ = read_sampled_frames(make_video("a.mp4", 24), ALL, lambda num: np.array([4, 20, 23]))
     flow = NumberedFlow()
-    resized_frames = resize_frames(sampled_frames, ALL, (24, 24), flow)
+    resized_frames = resize_frames(sampled_frames, ALL, Size(24, 24), flow)
     view = resized_frames.view(ALL, Crop(3, 5))
     assert list(view) == list(STREAMS)
     assert all(pictures.dtype == torch.uint8 for pictures in view.values())
@@ -95,7 +96,7 @@ def test_each_stream_sees_the_same_instants(make_video):
 
 def test_a_mirror_turns_pictures_and_negates_the_flow_along_x(make_video):
     sampled_frames, _ = read_sampled_frames(make_video("a.mp4", 24), ALL, lambda num: np.array([4, 20]))
-    resized_frames = resize_frames(sampled_frames, ALL, (24, 24), NumberedFlow())
+    resized_frames = resize_frames(sampled_frames, ALL, Size(24, 24), NumberedFlow())
     resized_frames.pictures.copy_(torch.randint(0, 256, resized_frames.pictures.shape))
     resized_frames.codes.copy_(torch.randint(1, 256, resized_frames.codes.shape))
     plain, mirrored = (
@@ -112,7 +113,7 @@ def test_a_mirror_turns_pictures_and_negates_the_flow_along_x(make_video):
 def test_one_field_as_a_picture_has_its_quadratic_mean(make_video):
     spec = replace(ALL, streams=("flow",), flow=replace(ALL.flow, fields=1, form="picture"))
     sampled_frames, _ = read_sampled_frames(make_video("a.mp4", 24), spec, lambda num: np.array([4, 20]))
-    resized_frames = resize_frames(sampled_frames, spec, (24, 24), NumberedFlow())
+    resized_frames = resize_frames(sampled_frames, spec, Size(24, 24), NumberedFlow())
     for mirrored in (False, True):
         crop = replace(Crop(3, 5), mirrored=mirrored)
         found = resized_frames.view(spec, crop)["flow"]
@@ -126,7 +127,7 @@ def test_one_field_as_a_picture_has_its_quadratic_mean(make_video):
 
 def test_the_mean_flow_is_that_of_the_fields_around_an_instant(make_video):
     sampled_frames, _ = read_sampled_frames(make_video("a.mp4", 24), ALL, lambda num: np.array([4]))
-    found = resize_frames(sampled_frames, ALL, (24, 24), NumberedFlow()).mean_flow()
+    found = resize_frames(sampled_frames, ALL, Size(24, 24), NumberedFlow()).mean_flow()
     codes = torch.tensor([[30, 40], [40, 50]], dtype=torch.uint8)
     assert found.shape == (1, 2, 24, 24)
     torch.testing.assert_close(found[0, :, 7, 7], dequantize(codes, 20.0).mean(0))
@@ -136,7 +137,7 @@ def test_the_mean_flow_is_that_of_the_fields_around_an_instant(make_video):
 def test_a_video_shorter_than_a_window_stands_still_at_its_end(make_video, num_frames):
     spec = InputSpec(STREAMS, SQUARE, FlowSpec(fields=3), clip_frames=4)
     sampled_frames, _ = read_sampled_frames(make_video("a.mp4", num_frames), spec, lambda num: np.array([0]))
-    view = resize_frames(sampled_frames, spec, (24, 24), source_of(spec.flow)).view(spec, Crop(0, 0))
+    view = resize_frames(sampled_frames, spec, Size(24, 24), source_of(spec.flow)).view(spec, Crop(0, 0))
     assert view["flow"].shape == (1, 6, 16, 16)
     assert (view["flow"][:, -2:] == 128).all()
     assert view["clip"].shape == (1, 3, 4, 16, 16)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from attcell.errors import VideoError
+from attcell.types import Size
 from attcell.video._passes import EveryFrame
 from attcell.video.decode import count_frames, read_frames
 from tests.damage import damage
@@ -22,9 +23,9 @@ def test_every_frame_is_what_reading_gives(make_video, numbers_of):
 
 
 def test_frames_come_at_the_size_asked_for(make_video):
-    frames = EveryFrame(make_video("a.mp4", 3), lambda width, height: (width // 2, height // 2))
+    frames = EveryFrame(make_video("a.mp4", 3), lambda shown: Size(shown.width // 2, shown.height // 2))
     assert [frame.shape for frame in frames] == [(24, 32, 3)] * 3
-    assert (frames.info.width, frames.info.height) == (64, 48)
+    assert frames.info.size == (64, 48)
 
 
 def test_damage_is_noted(make_video):

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attcell.errors import CallError, VideoError
+from attcell.types import Size
 from attcell.video.info import VideoInfo
 from attcell.video.sampling import centre_frames, fixed_frames, random_frames, segment_edges, segment_seconds
 
@@ -59,7 +60,7 @@ def test_random_frames_are_even_and_seeded():
 @given(st.lists(st.floats(0.001, 2), min_size=1, max_size=40), NUM_SEGMENTS, st.floats(-5, 5))
 def test_segments_touch_and_cover_the_video(steps, num_segments, start):
     times = start + np.cumsum([0.0, *steps])
-    info = VideoInfo(len(steps), times[:-1], float(times[-1]), 64, 48)
+    info = VideoInfo(len(steps), times[:-1], float(times[-1]), Size(64, 48))
     seconds = segment_seconds(info, num_segments)
     assert seconds.shape == (num_segments, 2)
     assert seconds[0, 0] == info.frame_seconds[0]

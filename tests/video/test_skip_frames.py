@@ -43,7 +43,7 @@ def _everything(path: Path, wanted: np.ndarray, monkeypatch) -> decode.DecodedFr
 def _assert_same(found: decode.DecodedFrames, expected: decode.DecodedFrames) -> None:
     np.testing.assert_array_equal(np.stack(found.images), np.stack(expected.images))
     assert found.info.frame_seconds.tolist() == expected.info.frame_seconds.tolist()
-    for name in ("num_frames", "end_seconds", "width", "height", "notes", "is_damaged"):
+    for name in ("num_frames", "end_seconds", "size", "notes", "is_damaged"):
         assert getattr(found.info, name) == getattr(expected.info, name), name
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from attcell.errors import CallError
+from attcell.types import Size
 from attcell.video.transforms import (
     Crop,
     FrameSpec,
@@ -32,7 +33,7 @@ def ramp(height=60, width=90, num_frames=3) -> list[np.ndarray]:
     return list(images)
 
 
-def cut(images: list[np.ndarray], spec: FrameSpec, size: tuple[int, int], crop: Crop) -> torch.Tensor:
+def cut(images: list[np.ndarray], spec: FrameSpec, size: Size, crop: Crop) -> torch.Tensor:
     return crop.cut(resized(images, size), spec.size)
 
 
@@ -41,7 +42,7 @@ def cut(images: list[np.ndarray], spec: FrameSpec, size: tuple[int, int], crop: 
 def test_every_crop_is_a_square_inside_the_resized_frame(resize, height, width):
     spec = FrameSpec(size=32, short_side=40, resize=resize)
     images = ramp(height, width)
-    centre, source = centre_size((height, width), spec), crop_source_size((height, width), spec)
+    centre, source = centre_size(Size(width, height), spec), crop_source_size(Size(width, height), spec)
     assert cut(images, spec, centre, centre_crop(centre, spec)).shape == (3, 3, 32, 32)
     rng = np.random.default_rng(0)
     crops = [*ten_crops(source, spec), *(random_crop(source, spec, rng) for _ in range(20))]
@@ -54,10 +55,10 @@ def test_every_crop_is_a_square_inside_the_resized_frame(resize, height, width):
 @pytest.mark.parametrize(("height", "width"), [(60, 90), (90, 60), (33, 61)])
 def test_the_centre_view_shows_the_attended_area(resize, height, width):
     spec = FrameSpec(size=32, short_side=40, resize=resize)
-    left, top, right, bottom = attended_area(height, width, spec)
+    left, top, right, bottom = attended_area(Size(width, height), spec)
     assert 0 <= left < right <= 1
     assert 0 <= top < bottom <= 1
-    size = centre_size((height, width), spec)
+    size = centre_size(Size(width, height), spec)
     view = cut(ramp(height, width), spec, size, centre_crop(size, spec))[0].float()
     across = left + (right - left) * (np.arange(32) + 0.5) / 32  # pixel centres as fractions of the frame
     down = top + (bottom - top) * (np.arange(32) + 0.5) / 32
@@ -69,12 +70,12 @@ def test_the_centre_view_shows_the_attended_area(resize, height, width):
 
 
 def test_squash_attends_to_everything_and_short_to_the_middle():
-    assert attended_area(60, 90, FrameSpec(resize="squash")) == (0, 0, 1, 1)
-    assert attended_area(100, 200, FrameSpec(size=50, short_side=100)) == (0.375, 0.25, 0.625, 0.75)
+    assert attended_area(Size(90, 60), FrameSpec(resize="squash")) == (0, 0, 1, 1)
+    assert attended_area(Size(200, 100), FrameSpec(size=50, short_side=100)) == (0.375, 0.25, 0.625, 0.75)
 
 
 def test_ten_crops_are_corners_centre_and_their_mirror_images():
-    size = crop_source_size((60, 90), SPEC)
+    size = crop_source_size(Size(90, 60), SPEC)
     crops = ten_crops(size, SPEC)
     assert [(crop.top, crop.left) for crop in crops[:5]] == [(0, 0), (0, 28), (8, 0), (8, 28), (4, 14)]
     assert not any(crop.mirrored for crop in crops[:5])
@@ -83,11 +84,11 @@ def test_ten_crops_are_corners_centre_and_their_mirror_images():
 
 
 def test_random_crops_take_every_place_and_either_side():
-    size = (34, 35)
+    size = Size(35, 34)
     rng = np.random.default_rng(0)
     drawn = {random_crop(size, SPEC, rng) for _ in range(400)}
     assert drawn == {Crop(top, left, m) for top in range(3) for left in range(4) for m in (False, True)}
-    again = [random_crop((60, 90), SPEC, np.random.default_rng(3)) for _ in range(2)]
+    again = [random_crop(Size(90, 60), SPEC, np.random.default_rng(3)) for _ in range(2)]
     assert again[0] == again[1]
 
 
@@ -97,9 +98,9 @@ def test_bad_input_is_refused():
     with pytest.raises(CallError, match="size is 300 and short_side is 256"):
         FrameSpec(size=300)
     with pytest.raises(CallError, match="all frames of a video must share one shape"):
-        resized([np.zeros((4, 4, 3), np.uint8), np.zeros((5, 4, 3), np.uint8)], (40, 40))
+        resized([np.zeros((4, 4, 3), np.uint8), np.zeros((5, 4, 3), np.uint8)], Size(40, 40))
     with pytest.raises(CallError, match="must share one shape"):
-        resized([], (40, 40))
+        resized([], Size(40, 40))
 
 
 @pytest.mark.parametrize(
@@ -107,9 +108,9 @@ def test_bad_input_is_refused():
     [((1280, 720), (427, 240)), ((720, 1280), (240, 427)), ((320, 240), (320, 240)), ((90, 60), (90, 60))],
 )
 def test_large_frames_are_kept_small(shown_at, kept_at):
-    assert kept_size(*shown_at, SPEC) == kept_at
+    assert kept_size(Size(*shown_at), SPEC) == kept_at
 
 
 def test_frames_are_kept_as_large_as_crops_need_them():
-    assert kept_size(1280, 720, FrameSpec(size=224, short_side=256)) == (455, 256)
-    assert kept_size(1280, 720, FrameSpec(size=224, short_side=800)) == (1280, 720)
+    assert kept_size(Size(1280, 720), FrameSpec(size=224, short_side=256)) == (455, 256)
+    assert kept_size(Size(1280, 720), FrameSpec(size=224, short_side=800)) == (1280, 720)

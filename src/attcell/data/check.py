@@ -204,7 +204,7 @@ def _checked(record: VideoRecord) -> CheckedVideo:
         info = count_frames(record.path, frames=record.frames)
     except VideoError as error:
         return CheckedVideo(record.id, record.labels, error=str(error))
-    size = f"{info.width}x{info.height}"
+    size = f"{info.size.width}x{info.size.height}"
     return CheckedVideo(
         record.id, record.labels, info.num_frames, info.duration_seconds, size, info.notes, info.is_damaged
     )

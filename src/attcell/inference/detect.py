@@ -75,7 +75,7 @@ def follow_video(
         spatial_attention={
             name: maps[shown].astype(np.float32) for name, maps in track.spatial_attention.items()
         },
-        attended_area=attended_area(info.height, info.width, watch.frame),
+        attended_area=attended_area(info.size, watch.frame),
         frames=np.stack([keyframe.picture for keyframe in keyframes.all]),
         flow=np.stack(flows) if flows else None,
         notes=info.notes,

@@ -19,7 +19,7 @@ from attcell.data.listing import Listing
 from attcell.errors import CallError, DataError, VideoError
 from attcell.flow import PRESETS, quantize
 from attcell.inference.extract import DECODING_VERSION
-from attcell.types import VideoRecord
+from attcell.types import Size, VideoRecord
 from attcell.video._passes import EveryFrame
 from attcell.video.flow_files import (
     DESCRIPTION,
@@ -196,10 +196,10 @@ class FlowRecipe:
         settings = asdict(PRESETS[self.method]) if self.method in PRESETS else {}
         return {"format": FORMAT, "decoding": DECODING_VERSION, **asdict(self), "settings": settings}
 
-    def size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height at which the flow is computed."""
-        scale = min(1.0, self.short_side / min(width, height))
-        return max(1, round(width * scale)), max(1, round(height * scale))
+    def size(self, shown: Size) -> Size:
+        """The size at which the flow of frames of the size ``shown`` is computed."""
+        scale = min(1.0, self.short_side / min(shown))
+        return Size(max(1, round(shown.width * scale)), max(1, round(shown.height * scale)))
 
 
 @dataclass(frozen=True)

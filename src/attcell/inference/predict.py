@@ -62,7 +62,7 @@ def predict_video(model: SavedModel, path: Path, num_segments: int | None = None
         stream_weights=out.stream_weights,
         gates={name: _numpy(gates[0]) for name, gates in out.gates.items()},
         spatial_attention={name: _numpy(maps[0]) for name, maps in out.spatial_attention.items()},
-        attended_area=attended_area(info.height, info.width, spec.frame),
+        attended_area=attended_area(info.size, spec.frame),
         frames=np.stack(
             [small_picture(sampled_frames.images[index]) for index in sampled_frames.frame_indices.tolist()]
         ),
@@ -76,7 +76,7 @@ def small_flow(resized_frames: ResizedFrames) -> np.ndarray:
     flow = resized_frames.mean_flow()
     scale = PICTURE_SIDE / max(resized_frames.size)
     if scale < 1:
-        size = [max(1, round(side * scale)) for side in resized_frames.size]
+        size = [max(1, round(side * scale)) for side in flow.shape[-2:]]
         flow = transforms.resize(flow, size, antialias=True)
     return flow.numpy()
 

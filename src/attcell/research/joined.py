@@ -22,9 +22,8 @@ from attcell.data.sources import read_source
 from attcell.errors import CallError, DataError, VideoError, first_lines
 from attcell.synth.truth import FILE_NAME, FORMAT, Truth, VideoTruth, write_truth
 from attcell.synth.write import check_finished, claim, clear_left_overs, write_mp4
-from attcell.types import VideoRecord
+from attcell.types import Size, VideoRecord
 from attcell.video.decode import count_frames, read_frames
-from attcell.video.info import Size
 
 MOST_CLIPS = 40  # of one video, however short they are
 
@@ -198,7 +197,7 @@ def _read_clips(source: Listing, progress: Progress) -> tuple[list[Clip], Size, 
             continue
         clips.append(Clip(record.path, source.labels[record.label], _person(record), info.num_frames))
         rates.append(info.num_frames / info.duration_seconds)
-        sizes.append((info.width - info.width % 2, info.height - info.height % 2))  # H.264 wants even sides
+        sizes.append(Size(*(side - side % 2 for side in info.size)))  # H.264 wants even sides
     if bad:
         raise DataError("\n".join([f"{len(bad)} clips cannot be read:", *first_lines(bad)]))
     if max(rates) > 1.02 * min(rates):
@@ -230,7 +229,7 @@ def _planned(
 
 def _frames(clips: Sequence[Clip], size: Size) -> np.ndarray:
     """(N, H, W, 3) uint8, all of one size."""
-    parts = [read_frames(clip.path, np.arange, size=lambda width, height: size).images for clip in clips]
+    parts = [read_frames(clip.path, np.arange, size=lambda shown: size).images for clip in clips]
     return np.stack([image for images in parts for image in images])
 
 

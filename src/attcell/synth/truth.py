@@ -13,7 +13,7 @@ import numpy as np
 from attcell._checks import path_of
 from attcell._files import write_text
 from attcell.errors import DataError
-from attcell.types import ActionInstance
+from attcell.types import ActionInstance, Size
 
 FORMAT = 1
 FILE_NAME = "truth.json"
@@ -44,7 +44,7 @@ class Truth:
 
     kind: str
     seed: int
-    size: tuple[int, int]
+    size: Size
     fps: float
     labels: tuple[str, ...]
     videos: Mapping[str, VideoTruth]
@@ -107,7 +107,7 @@ def read_truth(path: str | Path) -> Truth:
         return Truth(
             kind=str(content["kind"]),
             seed=int(content["seed"]),
-            size=(int(content["size"][0]), int(content["size"][1])),
+            size=Size(int(content["size"][0]), int(content["size"][1])),
             fps=float(content["fps"]),
             labels=tuple(str(label) for label in content["labels"]),
             videos={str(name): _video(name, entry) for name, entry in content["videos"].items()},

@@ -19,6 +19,7 @@ from attcell.errors import CallError, DataError
 from attcell.synth.render import RenderedVideo, render
 from attcell.synth.scene import FPS, KINDS, SIZE, SPLITS, plan_video, ring
 from attcell.synth.truth import FILE_NAME, FORMAT, Truth, VideoTruth, read_truth, write_truth
+from attcell.types import Size
 
 DEFAULT_VIDEOS: Mapping[str, int] = {"train": 30, "val": 5, "test": 20}  # of each class
 # With its look-ahead, x264 now and then gives other bytes for the same frames.
@@ -131,7 +132,7 @@ def write_dataset(
         truths[job.name] = truth
         if progress is not None:
             progress(len(truths), len(jobs))
-    write_truth(Truth(kind, seed, (SIZE, SIZE), FPS, tuple(sorted(labels)), truths), out / FILE_NAME)
+    write_truth(Truth(kind, seed, Size(SIZE, SIZE), FPS, tuple(sorted(labels)), truths), out / FILE_NAME)
     return out
 
 

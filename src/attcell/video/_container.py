@@ -18,6 +18,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from attcell.errors import VideoError
+from attcell.types import Size
 
 _TEXT_CODECS = frozenset({"ansi", "bintext", "xbin", "idf"})  # FFmpeg would draw a text file as a picture
 
@@ -81,10 +82,10 @@ def _video_stream(path: Path, container: InputContainer, index: int | None) -> V
 # A decoded frame as the picture that is to be shown: RGB, rotated and mirrored as the file asks.
 
 
-def to_rgb(frame: VideoFrame, size: tuple[int, int], reformatter: VideoReformatter) -> np.ndarray:
-    """The frame as it is to be shown, (H, W, 3) uint8, brought to ``size`` (width, height)."""
+def to_rgb(frame: VideoFrame, size: Size, reformatter: VideoReformatter) -> np.ndarray:
+    """The frame as it is to be shown, (H, W, 3) uint8, brought to ``size``."""
     orientation = _orientation(frame)
-    width, height = size[::-1] if _is_transposed(orientation) else size
+    width, height = size.turned if _is_transposed(orientation) else size
     image = reformatter.reformat(frame, width, height, "rgb24").to_ndarray()
     if _is_transposed(orientation):
         image = image.transpose(1, 0, 2)
@@ -94,10 +95,10 @@ def to_rgb(frame: VideoFrame, size: tuple[int, int], reformatter: VideoReformatt
     return np.ascontiguousarray(image)
 
 
-def shown_size(frame: VideoFrame) -> tuple[int, int]:
-    """Width and height of the frame as it is to be shown."""
-    size = (frame.width, frame.height)
-    return size[::-1] if _is_transposed(_orientation(frame)) else size
+def shown_size(frame: VideoFrame) -> Size:
+    """The size of the frame as it is to be shown."""
+    size = Size(frame.width, frame.height)
+    return size.turned if _is_transposed(_orientation(frame)) else size
 
 
 def _orientation(frame: VideoFrame) -> tuple[int, int, int, int]:

@@ -15,10 +15,11 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from attcell.errors import CallError
+from attcell.types import Size
 from attcell.video._container import opened, shown_size, to_rgb
 from attcell.video._skip_frames import Timetable, may_skip, read_timetable
 from attcell.video.frame_folder import open_frames
-from attcell.video.info import DecodedPass, Size, VideoInfo
+from attcell.video.info import DecodedPass, VideoInfo
 
 Picture = Callable[[], np.ndarray]  # gives a frame as RGB (H, W, 3) uint8
 
@@ -31,12 +32,12 @@ def decode_all(
     stream: int | None,
     plan: Callable[[int], Collection[int]],
     threads: str,
-    size: Callable[[int, int], Size] | None = None,
+    size: Callable[[Size], Size] | None = None,
 ) -> DecodedPass:
     """Decode the whole file on many threads ("AUTO") or on one ("NONE"), keeping the wanted frames as RGB.
 
     ``plan`` gets the number of frames in an MP4's index (0 for other files) and gives the wanted ones.
-    ``size`` gets the width and height of the frames as shown, and says at which they are kept.
+    ``size`` gets the size of the frames as shown, and says at which they are kept.
     """
     with opened(path, stream) as (container, video):
         return _every_frame_decoded(container, video, plan(_indexed(container, video)), threads, size)
@@ -46,7 +47,7 @@ def decode_wanted(
     path: Path,
     stream: int | None,
     plan: Callable[[int], Collection[int]],
-    size: Callable[[int, int], Size] | None = None,
+    size: Callable[[Size], Size] | None = None,
 ) -> DecodedPass:
     """As :func:`decode_all` on many threads, but pass over frames that need not be decoded.
 
@@ -71,7 +72,7 @@ def _every_frame_decoded(
     video: VideoStream,
     wanted: Collection[int],
     threads: str,
-    size: Callable[[int, int], Size] | None,
+    size: Callable[[Size], Size] | None,
 ) -> DecodedPass:
     decoded = _prepared(container, video, threads)
     reformatter = VideoReformatter()  # one for all: setting up a conversion costs as much as doing it
@@ -85,7 +86,7 @@ def _needed_frames_decoded(
     container: InputContainer,
     video: VideoStream,
     table: Timetable,
-    size: Callable[[int, int], Size] | None,
+    size: Callable[[Size], Size] | None,
 ) -> DecodedPass | None:
     """None where something is damaged, missing or of another size."""
     decoded = _prepared(container, video, "AUTO")
@@ -108,7 +109,7 @@ class EveryFrame:
 
     Args:
         path: a video file, or a folder of frames.
-        size: (width, height) of the frames as shown -> the size to give them at; as they are if None.
+        size: the size of the frames as shown -> the one to give them at; as they are if None.
         frames: which frames of a folder, counted from 0, are the video; all if None.
 
     Raises:
@@ -118,7 +119,7 @@ class EveryFrame:
     """
 
     def __init__(
-        self, path: Path, size: Callable[[int, int], Size] | None = None, frames: range | None = None
+        self, path: Path, size: Callable[[Size], Size] | None = None, frames: range | None = None
     ) -> None:
         if not path.is_dir():
             refuse_window(path, frames)
@@ -169,15 +170,15 @@ def _shown_frames(
     container: InputContainer,
     video: VideoStream,
     decoded: DecodedPass,
-    size: Callable[[int, int], Size] | None,
+    size: Callable[[Size], Size] | None,
     table: Timetable | None = None,
 ) -> Iterator[VideoFrame]:
     """The frames to keep, in the order they are shown; what they tell is noted in ``decoded``."""
     for frame in _whole_frames(container, video, decoded, table):
-        stored_size = (frame.width, frame.height)
+        stored_size = Size(frame.width, frame.height)
         if not decoded.pts:
             decoded.stored_size, decoded.shown_size = stored_size, shown_size(frame)
-            decoded.kept_size = size(*decoded.shown_size) if size else decoded.shown_size
+            decoded.kept_size = size(decoded.shown_size) if size else decoded.shown_size
         elif stored_size != decoded.stored_size:
             decoded.other_sizes.add(stored_size)
         decoded.pts.append(frame.pts)

@@ -30,9 +30,10 @@ from pathlib import Path
 import numpy as np
 
 from attcell.errors import VideoError
+from attcell.types import Size
 from attcell.video._passes import decode_all, decode_wanted, promised_frames, refuse_window
 from attcell.video.frame_folder import FrameFolder, open_frames
-from attcell.video.info import DecodedPass, Size, VideoInfo
+from attcell.video.info import DecodedPass, VideoInfo
 
 __all__ = ["DecodedFrames", "VideoInfo", "count_frames", "promised_frames", "read_frames"]
 
@@ -80,7 +81,7 @@ def read_frames(
     path: Path | str,
     choose: Callable[[int], np.ndarray],
     *,
-    size: Callable[[int, int], Size] | None = None,
+    size: Callable[[Size], Size] | None = None,
     stream: int | None = None,
     frames: range | None = None,
 ) -> DecodedFrames:
@@ -95,8 +96,8 @@ def read_frames(
     Args:
         path: a video file, or a folder of frames.
         choose: number of frames N -> the wanted indices (n,), each in [0, N), in any order, repeats allowed.
-        size: (width, height) of the frames as shown -> the (width, height) to keep them at; as they are if
-            None. Scaling while decoding is what keeps the memory of a large video small.
+        size: the size of the frames as shown -> the one to keep them at; as they are if None. Scaling while
+            decoding is what keeps the memory of a large video small.
         stream: index of the stream inside a file; the best video stream if None.
         frames: which frames of a folder, counted from 0, are the video; all if None.
 
@@ -121,7 +122,7 @@ def read_frames(
 
 
 def _chosen_frames(
-    path: Path, choice: _Choice, size: Callable[[int, int], Size] | None, stream: int | None
+    path: Path, choice: _Choice, size: Callable[[Size], Size] | None, stream: int | None
 ) -> DecodedPass:
     threads = "AUTO"
 
@@ -138,7 +139,7 @@ def _chosen_frames(
 
 
 def _chosen_pictures(
-    folder: FrameFolder, choice: _Choice, size: Callable[[int, int], Size] | None
+    folder: FrameFolder, choice: _Choice, size: Callable[[Size], Size] | None
 ) -> DecodedPass:
     decoded = folder.decode_wanted(choice(len(folder.names)), size)
     while len(decoded.pts) != choice.num_frames:

@@ -21,8 +21,9 @@ from av.video.reformatter import VideoReformatter
 from PIL import Image
 
 from attcell.errors import VideoError
+from attcell.types import Size
 from attcell.video._container import to_rgb
-from attcell.video.info import DecodedPass, Size, VideoInfo
+from attcell.video.info import NO_SIZE, DecodedPass, VideoInfo
 
 FRAMES_A_SECOND = 25
 NO_TIMES = f"a folder of frames tells no times: {FRAMES_A_SECOND} frames a second are taken"
@@ -52,12 +53,12 @@ class DecodedPictures(DecodedPass):
         self.lost.append(name)
         self.num_refused += 1
 
-    def note_size(self, shown: Size, size: Callable[[int, int], Size] | None) -> None:
-        """Note the width and height of a picture. The first one's is that of all; ``size`` says at which
-        they are kept."""
-        if self.stored_size == (0, 0):
+    def note_size(self, shown: Size, size: Callable[[Size], Size] | None) -> None:
+        """Note the size of a picture. The first one's is that of all; ``size`` says at which they are
+        kept."""
+        if self.stored_size == NO_SIZE:
             self.stored_size = self.shown_size = shown
-            self.kept_size = size(*shown) if size else shown
+            self.kept_size = size(shown) if size else shown
         elif shown != self.stored_size:
             self.other_sizes.add(shown)
 
@@ -93,16 +94,16 @@ class FrameFolder:
         return DecodedPictures(ticks, FRAMES_A_SECOND, 0, num_packets=len(self.names), last_ticks=1)
 
     def decode_wanted(
-        self, wanted: Collection[int], size: Callable[[int, int], Size] | None = None
+        self, wanted: Collection[int], size: Callable[[Size], Size] | None = None
     ) -> DecodedPictures:
         """Decode the wanted pictures alone. The result has N frames only if nothing was seen to be damaged.
 
-        ``size`` gets the width and height of the first picture, and says at which all are kept.
+        ``size`` gets the size of the first picture, and says at which all are kept.
         """
         decoded, reformatter = self.new_pass(), VideoReformatter()
         try:
             with _opened(self.path / self.names[0]) as picture:  # reads its header alone
-                decoded.note_size(picture.size, size)
+                decoded.note_size(Size(*picture.size), size)
         except _UNDECODABLE:
             decoded.lose(self.names[0])
         else:
@@ -114,7 +115,7 @@ class FrameFolder:
         return decoded
 
     def decode_all(
-        self, wanted: Collection[int], size: Callable[[int, int], Size] | None = None
+        self, wanted: Collection[int], size: Callable[[Size], Size] | None = None
     ) -> DecodedPictures:
         """Decode every picture, and keep the wanted ones, counted among those that decode."""
         decoded, reformatter = self.new_pass(), VideoReformatter()
@@ -124,23 +125,21 @@ class FrameFolder:
         return decoded
 
     def frames(
-        self, decoded: DecodedPictures, size: Callable[[int, int], Size] | None = None
+        self, decoded: DecodedPictures, size: Callable[[Size], Size] | None = None
     ) -> Iterator[np.ndarray]:
         """All that decodes as RGB, one after another; what it tells is noted in ``decoded``, a new pass."""
         reformatter = VideoReformatter()
         for image in self._every(decoded, size):
             yield _brought_to(decoded.kept_size, image, reformatter)
 
-    def _every(
-        self, decoded: DecodedPictures, size: Callable[[int, int], Size] | None
-    ) -> Iterator[np.ndarray]:
+    def _every(self, decoded: DecodedPictures, size: Callable[[Size], Size] | None) -> Iterator[np.ndarray]:
         for place, image in self._decodable(decoded, range(len(self.names)), size):
             decoded.pts.append(self.first + place)
             decoded.dts.append(None)
             yield image
 
     def _decodable(
-        self, decoded: DecodedPictures, places: Iterable[int], size: Callable[[int, int], Size] | None
+        self, decoded: DecodedPictures, places: Iterable[int], size: Callable[[Size], Size] | None
     ) -> Iterator[tuple[int, np.ndarray]]:
         """Of the pictures at these places those that decode, (H, W, 3) of their own sizes."""
         for place in places:
@@ -150,7 +149,7 @@ class FrameFolder:
             except _UNDECODABLE:
                 decoded.lose(self.names[place])
                 continue
-            decoded.note_size(_size_of(image), size)
+            decoded.note_size(Size.of_image(image), size)
             yield place, image
 
 
@@ -218,13 +217,8 @@ def _opened(path: Path) -> Image.Image:
     return Image.open(path, formats=("JPEG", "PNG"))
 
 
-def _size_of(image: np.ndarray) -> Size:
-    height, width = image.shape[:2]
-    return width, height
-
-
 def _brought_to(size: Size, image: np.ndarray, reformatter: VideoReformatter) -> np.ndarray:
-    """An image at another width and height, scaled as the frames of a video file are."""
-    if _size_of(image) == size:
+    """An image at another size, scaled as the frames of a video file are."""
+    if Size.of_image(image) == size:
         return image
     return to_rgb(VideoFrame.from_ndarray(image, format="rgb24"), size, reformatter)

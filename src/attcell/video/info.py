@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from attcell.errors import VideoError
+from attcell.types import Size
 
-Size = tuple[int, int]  # width and height, in pixels
+NO_SIZE = Size(0, 0)  # until a frame has come
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,8 +22,7 @@ class VideoInfo:
         num_frames: N >= 1, the frames that decode.
         frame_seconds: (N,) float64, presentation time of each frame, increasing; the first need not be 0.
         end_seconds: when the last frame ends.
-        width: of the frames as shown, after rotation.
-        height: of the frames as shown, after rotation.
+        size: of the frames as shown, after rotation.
         notes: what the reader should know, such as damage.
         is_damaged: part of the file does not decode.
     """
@@ -30,8 +30,7 @@ class VideoInfo:
     num_frames: int
     frame_seconds: np.ndarray
     end_seconds: float
-    width: int
-    height: int
+    size: Size
     notes: tuple[str, ...] = ()
     is_damaged: bool = False
 
@@ -54,9 +53,9 @@ class DecodedPass:
     dts: list[int | None] = field(default_factory=list)
     last_ticks: int = 0
     images: dict[int, np.ndarray] = field(default_factory=dict)
-    stored_size: Size = (0, 0)  # of the first frame, before rotation
-    shown_size: Size = (0, 0)
-    kept_size: Size = (0, 0)  # of the images
+    stored_size: Size = NO_SIZE  # of the first frame, before rotation
+    shown_size: Size = NO_SIZE
+    kept_size: Size = NO_SIZE  # of the images
     num_refused: int = 0
     num_flagged: int = 0
     cut_off: str = ""
@@ -83,7 +82,7 @@ class DecodedPass:
                 f"the header promises {self.header_end:.1f} seconds, the video ends at {end:.1f}: "
                 "the file may be cut off"
             )
-        return VideoInfo(len(self.pts), seconds, end, *self.shown_size, tuple(notes), self.is_damaged)
+        return VideoInfo(len(self.pts), seconds, end, self.shown_size, tuple(notes), self.is_damaged)
 
     def _notes(self) -> list[str]:
         notes = []

@@ -18,11 +18,12 @@ from torch import Tensor
 
 from attcell.errors import VideoError
 from attcell.flow import dequantize, flow_picture, flow_stack, mirrored_codes
+from attcell.types import Size
 from attcell.video._passes import EveryFrame, Picture
 from attcell.video.decode import read_frames
 from attcell.video.flow_source import FlowSource, FlowSpec, source_of
 from attcell.video.info import VideoInfo
-from attcell.video.transforms import Crop, FrameSpec, Size, kept_size, resized
+from attcell.video.transforms import Crop, FrameSpec, kept_size, resized
 
 STREAMS = ("frame", "flow", "clip")
 
@@ -90,9 +91,8 @@ class SampledFrames:
 
     @property
     def size(self) -> Size:
-        """Height and width of the images."""
-        height, width = next(iter(self.images.values())).shape[:2]
-        return height, width
+        """Of the images."""
+        return Size.of_image(next(iter(self.images.values())))
 
 
 def read_sampled_frames(
@@ -116,9 +116,7 @@ def read_sampled_frames(
         frame_indices = choose(num_frames)
         return frames_around(frame_indices, num_frames, spec)
 
-    decoded = read_frames(
-        path, needed, size=lambda width, height: kept_size(width, height, spec.frame), frames=frames
-    )
+    decoded = read_frames(path, needed, size=lambda shown: kept_size(shown, spec.frame), frames=frames)
     if decoded.info.is_damaged and spec.needs_store and path.is_dir():
         raise VideoError(
             f"{path}: {decoded.info.notes[0]}, so that frames have other numbers than their flow on disk; "
@@ -156,8 +154,8 @@ class ResizedFrames:
 
     @property
     def size(self) -> Size:
-        """Height and width."""
-        return self.pictures.shape[-2], self.pictures.shape[-1]
+        """Of the pictures."""
+        return Size(self.pictures.shape[-1], self.pictures.shape[-2])
 
     def view(self, spec: InputSpec, crop: Crop) -> dict[str, Tensor]:
         """Stream → uint8: frame (n, 3, S, S), flow (n, 2·F or 3, S, S), clip (n, 3, L, S, S)."""
@@ -199,7 +197,7 @@ def resize_frames(
     num_frames = sampled_frames.num_frames
     order = sorted(sampled_frames.images)
     pictures = resized([sampled_frames.images[index] for index in order], size)
-    codes = torch.empty(0, 2, *size, dtype=torch.uint8)
+    codes = torch.empty(0, 2, size.height, size.width, dtype=torch.uint8)
     fields = clips = torch.empty(0, 0, dtype=torch.int64)
     if "flow" in spec.streams:
         around = window(sampled_frames.frame_indices, num_frames, spec.flow.fields + 1)
@@ -256,7 +254,7 @@ class DenseSampling:
         self._spec = spec
         self._every = every
         self._at_once = at_once
-        self._frames = EveryFrame(path, lambda width, height: kept_size(width, height, spec.frame), frames)
+        self._frames = EveryFrame(path, lambda shown: kept_size(shown, spec.frame), frames)
 
     @property
     def info(self) -> VideoInfo:

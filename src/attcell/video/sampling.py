@@ -17,11 +17,11 @@ from typing import Literal
 import numpy as np
 
 from attcell.errors import CallError, VideoError
+from attcell.types import Size
 from attcell.video.info import VideoInfo
 from attcell.video.transforms import (
     Crop,
     FrameSpec,
-    Size,
     centre_crop,
     centre_size,
     crop_source_size,
@@ -122,7 +122,7 @@ class ViewPlan:
         return np.concatenate([fixed_frames(num_frames, num_segments, place, self.short) for place in places])
 
     def resized_size(self, shown: Size, spec: FrameSpec) -> Size:
-        """The height and width that frames of the size ``shown`` get before they are cropped."""
+        """The size that frames of the size ``shown`` get before they are cropped."""
         return crop_source_size(shown, spec) if self.num_crops == 10 else centre_size(shown, spec)
 
     def crops(self, size: Size, spec: FrameSpec) -> list[Crop]:

@@ -17,10 +17,9 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
 from attcell.errors import CallError
+from attcell.types import Size
 
 _SHORT_SIDE_TO_SHOW = 240  # a report shows what the views were cut from, however small the network's input
-
-Size = tuple[int, int]  # height and width, in pixels
 
 
 @dataclass(frozen=True)
@@ -62,55 +61,52 @@ class Crop:
         return pictures[..., self.top : self.top + size, self.left : self.left + size]
 
 
-def kept_size(width: int, height: int, spec: FrameSpec) -> tuple[int, int]:
-    """Width and height at which to keep decoded frames: no larger than views and reports need them."""
+def kept_size(shown: Size, spec: FrameSpec) -> Size:
+    """The size at which to keep decoded frames: no larger than views and reports need them."""
     short_side = max(spec.short_side, _SHORT_SIDE_TO_SHOW)
-    if min(width, height) <= short_side:
-        return width, height
-    new_height, new_width = _with_short_side((height, width), short_side)
-    return new_width, new_height
+    return shown if min(shown) <= short_side else _with_short_side(shown, short_side)
 
 
 def centre_size(shown: Size, spec: FrameSpec) -> Size:
     """The size that frames of the size ``shown`` get before their centre is cut."""
-    return (spec.size, spec.size) if spec.resize == "squash" else crop_source_size(shown, spec)
+    return Size(spec.size, spec.size) if spec.resize == "squash" else crop_source_size(shown, spec)
 
 
 def crop_source_size(shown: Size, spec: FrameSpec) -> Size:
     """The size that frames of the size ``shown`` get before corners or random squares are cut."""
     if spec.resize == "squash":
-        return spec.short_side, spec.short_side
+        return Size(spec.short_side, spec.short_side)
     return _with_short_side(shown, spec.short_side)
 
 
 def centre_crop(resized: Size, spec: FrameSpec) -> Crop:
     """The middle."""
-    return Crop((resized[0] - spec.size) // 2, (resized[1] - spec.size) // 2)
+    return Crop((resized.height - spec.size) // 2, (resized.width - spec.size) // 2)
 
 
 def ten_crops(resized: Size, spec: FrameSpec) -> list[Crop]:
     """The corners (top left, top right, bottom left, bottom right), the centre, and their mirror images."""
-    bottom, right = resized[0] - spec.size, resized[1] - spec.size
+    bottom, right = resized.height - spec.size, resized.width - spec.size
     corners = [Crop(0, 0), Crop(0, right), Crop(bottom, 0), Crop(bottom, right), centre_crop(resized, spec)]
     return corners + [Crop(corner.top, corner.left, mirrored=True) for corner in corners]
 
 
 def random_crop(resized: Size, spec: FrameSpec, rng: np.random.Generator) -> Crop:
     """Any place, and a coin for the mirror image."""
-    top = int(rng.integers(resized[0] - spec.size + 1))
-    left = int(rng.integers(resized[1] - spec.size + 1))
+    top = int(rng.integers(resized.height - spec.size + 1))
+    left = int(rng.integers(resized.width - spec.size + 1))
     return Crop(top, left, mirrored=bool(rng.random() < 0.5))
 
 
-def attended_area(height: int, width: int, spec: FrameSpec) -> tuple[float, float, float, float]:
+def attended_area(shown: Size, spec: FrameSpec) -> tuple[float, float, float, float]:
     """Left, top, right, bottom of what the centre crop shows, as fractions of a frame's width and height."""
-    new_height, new_width = centre_size((height, width), spec)
-    crop = centre_crop((new_height, new_width), spec)
+    size = centre_size(shown, spec)
+    crop = centre_crop(size, spec)
     return (
-        crop.left / new_width,
-        crop.top / new_height,
-        (crop.left + spec.size) / new_width,
-        (crop.top + spec.size) / new_height,
+        crop.left / size.width,
+        crop.top / size.height,
+        (crop.left + spec.size) / size.width,
+        (crop.top + spec.size) / size.height,
     )
 
 
@@ -126,9 +122,9 @@ def resized(images: Sequence[np.ndarray], size: Size) -> Tensor:
     if len(shapes) != 1 or len(shapes[0]) != 3 or shapes[0][2] != 3:
         raise CallError(f"images have shapes {shapes}; all frames of a video must share one shape (H, W, 3)")
     frames = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
-    return transforms.resize(frames, list(size), antialias=True)
+    return transforms.resize(frames, [size.height, size.width], antialias=True)
 
 
 def _with_short_side(shown: Size, short_side: int) -> Size:
     scale = short_side / min(shown)
-    return max(short_side, round(shown[0] * scale)), max(short_side, round(shown[1] * scale))
+    return Size(max(short_side, round(shown.width * scale)), max(short_side, round(shown.height * scale)))

@@ -54,8 +54,8 @@ def test_others_are_encoded_with_the_same_times(tmp_path, name, options):
     before, after = count_frames(path), decoded(found.content, tmp_path)
     np.testing.assert_allclose(after.frame_seconds, before.frame_seconds - before.frame_seconds[0], atol=1e-3)
     assert codec_of(tmp_path / "found.mp4") == ("h264", "yuv420p")
-    assert abs(after.width - before.width) <= 1
-    assert abs(after.height - before.height) <= 1
+    assert abs(after.size.width - before.size.width) <= 1
+    assert abs(after.size.height - before.size.height) <= 1
 
 
 def test_times_that_vary_and_do_not_start_at_0_are_kept(tmp_path):
@@ -71,7 +71,7 @@ def test_a_large_picture_gets_smaller(tmp_path):
     found = playable(write_video(tmp_path / "a.avi", 3, size=(1280, 720), codec="mpeg4"))
     assert found is not None
     after = decoded(found.content, tmp_path)
-    assert (after.width, after.height) == (480, 270)
+    assert after.size == (480, 270)
 
 
 def test_what_decodes_of_a_damaged_file_is_encoded(tmp_path):
@@ -93,7 +93,7 @@ def test_a_long_video_gets_fewer_and_smaller_pictures(tmp_path):
     found = playable(path)
     assert found is not None
     after = decoded(found.content, tmp_path)
-    assert (after.width, after.height) == (320, 240)
+    assert after.size == (320, 240)
     assert after.frame_seconds[-1] == pytest.approx(699, abs=0.01)
 
 

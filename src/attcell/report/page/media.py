@@ -18,11 +18,11 @@ from PIL import Image
 from attcell._log import track
 from attcell.errors import VideoError
 from attcell.report.overlay import RAMP, SHADE, Layer, heat_levels
-from attcell.types import Prediction
+from attcell.types import Prediction, Size
 from attcell.video._container import opened
 from attcell.video._passes import EveryFrame
 from attcell.video.decode import count_frames
-from attcell.video.info import Size, VideoInfo
+from attcell.video.info import VideoInfo
 
 LARGEST_AS_IT_IS = 12 * 2**20  # bytes of a file that is taken as it is
 LARGEST = 40 * 2**20  # bytes that the videos of a page should take together, at most
@@ -85,11 +85,11 @@ def _encoded(path: Path, info: VideoInfo, most: int) -> Playable:
     rate = info.num_frames / max(info.duration_seconds, 1e-3)
     step = max(1, round(rate / _LONG_RATE)) if is_long else 1
     bits = min(_MOST_BITS, int(8 * most / max(info.duration_seconds, 1)))
-    size = _even_size((info.width, info.height), _LONG_SIDE if is_long else LONGEST_SIDE)
+    size = _even_size(info.size, _LONG_SIDE if is_long else LONGEST_SIDE)
     ticks = np.round((info.frame_seconds - info.frame_seconds[0]) * _TICKS).astype(np.int64)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "video.mp4"
-        frames = enumerate(EveryFrame(path, lambda width, height: size))
+        frames = enumerate(EveryFrame(path, lambda shown: size))
         with av.open(str(file), "w", options={"movflags": "faststart"}) as container:
             stream = container.add_stream(
                 "libx264",
@@ -117,10 +117,10 @@ def _encoded(path: Path, info: VideoInfo, most: int) -> Playable:
 
 
 def _even_size(size: Size, longest: int) -> Size:
-    """Width and height with a long side of at most ``longest``, both even, as H.264 wants them."""
+    """The size scaled to a long side of at most ``longest``, with even sides, as H.264 wants them."""
     scale = min(1.0, longest / max(size))
     width, height = (max(2, 2 * round(side * scale / 2)) for side in size)
-    return width, height
+    return Size(width, height)
 
 
 # Pictures as text that a page can hold in itself.

@@ -24,7 +24,7 @@ from attcell.report.page.timeline import (
     found_views,
     track_curve,
 )
-from attcell.types import Prediction
+from attcell.types import Prediction, Size
 
 FRAME_LONGEST = 320
 THUMB_LONGEST = 120
@@ -112,7 +112,7 @@ class VideoView:
     segments: list[SegmentView]
     strongest: int
     area: tuple[float, float, float, float]
-    size: tuple[int, int]
+    size: Size
     curve: Curve
     networks: list[str]
     peaks: str
@@ -160,7 +160,7 @@ def video_view(prediction: Prediction, name: str, most_bytes: int = LARGEST) -> 
         segments=[_segment_view(prediction, axis, layers, t) for t in range(len(prediction.frames))],
         strongest=int(np.argmax(prediction.temporal_attention)),
         area=(left, top, right - left, bottom - top),
-        size=fitted(prediction.frames[0], FRAME_LONGEST).size,
+        size=Size(*fitted(prediction.frames[0], FRAME_LONGEST).size),
         curve=_curve(prediction, axis),
         networks=_network_names(prediction),
         peaks=_peak_words(prediction),
