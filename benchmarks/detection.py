@@ -30,7 +30,7 @@ from attcell._files import write_text
 from attcell._log import logger
 from attcell.config.recipe import Recipe, check_recipe
 from attcell.inference.calibrate import calibrate_model
-from attcell.models.folder import load_model
+from attcell.inference.model import Model
 from attcell.research.demo import TRIMMED, attention_recipe, backbone_recipe
 from attcell.synth.truth import read_truth
 from attcell.synth.write import write_dataset
@@ -131,10 +131,10 @@ def watch(folder: Path, kind: str, videos: Path, learn_every: int = EVERY) -> No
     result, model = folder / f"{kind}.json", folder / kind / "model"
     if result.exists():
         return
-    saved = load_model(model)
+    saved = Model.from_folder(model)
     if saved.calibration is None:
         calibrate_model(saved, model, None, None, learn_every)
-        saved = load_model(model)
+        saved = Model.from_folder(model)
     paths = sorted((videos / "test").glob("*/*.mp4"))
     names = [path.relative_to(videos).as_posix() for path in paths]
     write_text(result, found_by_rules(saved, dict(zip(names, paths, strict=True)), EVERY))

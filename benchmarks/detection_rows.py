@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from attcell.inference.detect import follow_video
+from attcell.inference.model import Model
 from attcell.inference.rules import RuleChoice, find
 from attcell.metrics import detection_map
 from attcell.metrics.detection import PROTOCOLS
-from attcell.models.folder import SavedModel
 from attcell.types import ActionInstance, Detection, Prediction
 from benchmarks.untrimmed import spread
 
@@ -51,7 +51,7 @@ class Found:
     guess: dict[str, str]
 
 
-def found_by_rules(model: SavedModel, videos: Mapping[str, Path], every: int) -> str:
+def found_by_rules(model: Model, videos: Mapping[str, Path], every: int) -> str:
     """Watch each video once and find actions by every rule, as JSON."""
     by_rule: dict[str, list[Detection]] = {name: [] for name in CHOICES}
     guess, durations = {}, {}
@@ -64,7 +64,7 @@ def found_by_rules(model: SavedModel, videos: Mapping[str, Path], every: int) ->
     return json.dumps({"detections": rows, "guess": guess, "durations": durations}) + "\n"
 
 
-def _named(name: str, watched: Prediction, choice: RuleChoice, model: SavedModel) -> list[Detection]:
+def _named(name: str, watched: Prediction, choice: RuleChoice, model: Model) -> list[Detection]:
     return [
         Detection(of.label, of.start_seconds, of.end_seconds, of.score, name)
         for of in find(watched, choice, model.calibration)

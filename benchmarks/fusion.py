@@ -31,7 +31,6 @@ import torch
 from attcell._files import write_text
 from attcell._log import logger, track
 from attcell.config.recipe import check_recipe
-from attcell.inference.evaluate import evaluate_model, listing_of
 from attcell.inference.model import load
 from attcell.inference.run import best_device
 from attcell.research.demo import BACKBONES, INPUT, TRIMMED, attention_recipe, backbone_recipe
@@ -132,9 +131,8 @@ def _measure(fused: Fused, folder: Path, seed: int) -> None:
     values = attention_recipe(folder / "untrimmed", backbones, features)
     values["model"]["fusion"], values["train"]["seed"] = fused.fusion, seed
     values["cache"]["positions"], values["train"]["epochs"] = 2, 24
-    saved = load(_train(values, _result(folder, fused).with_name("run"))).saved
-    device = best_device()
-    evaluation = evaluate_model(saved, listing_of(saved, "test"), cache_folder=features, device=device)
+    model = load(_train(values, _result(folder, fused).with_name("run"))).to(best_device())
+    evaluation = model.evaluate(cache=features)
     row = {"network": fused.name, "seed": seed, **evaluation.figures()}
     write_text(result, json.dumps(row) + "\n")
 

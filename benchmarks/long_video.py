@@ -29,10 +29,10 @@ from attcell._log import logger, track
 from attcell.config.recipe import check_recipe
 from attcell.inference import detect as detecting
 from attcell.inference import streaming as watching
+from attcell.inference.model import Model
 from attcell.inference.predict import predict_video
 from attcell.inference.rules import RuleChoice
 from attcell.models.build import build_network
-from attcell.models.folder import load_model, save_model
 from attcell.nn import streaming as nn_streaming
 from attcell.report.page.page import write_report
 from attcell.types import Prediction
@@ -101,7 +101,7 @@ def write_model(folder: Path) -> None:
     recipe = check_recipe(values, source="benchmark")
     torch.manual_seed(0)
     network = build_network(recipe, CLASSES, load_weights=True)
-    save_model(folder, network, tuple(f"class {n}" for n in range(CLASSES)), recipe, {})
+    Model(network, tuple(f"class {n}" for n in range(CLASSES)), recipe).save_pretrained(folder)
 
 
 def write_video(path: Path, minutes: int) -> Path:
@@ -122,7 +122,7 @@ def write_video(path: Path, minutes: int) -> Path:
 
 def run_one(video: Path, model: Path, *, with_page: bool) -> dict[str, Any]:
     """Detect, with the seconds of each stage; then write the page, if that is wanted."""
-    saved = load_model(model)
+    saved = Model.from_folder(model)
     spent: dict[str, list[float]] = {
         "network": [],
         "attention and classes": [],
@@ -165,7 +165,7 @@ def written_page(found: Prediction, file: Path) -> dict[str, Any]:
 
 def run_predict(video: Path, model: Path) -> dict[str, Any]:
     """Predict, which looks at 25 segments whatever the length."""
-    saved = load_model(model)
+    saved = Model.from_folder(model)
     start = time.perf_counter()
     predict_video(saved, video)
     seconds = time.perf_counter() - start

@@ -22,9 +22,9 @@ import torch
 
 from attcell.config.recipe import check_recipe
 from attcell.inference import predict as predicting
+from attcell.inference.model import Model
 from attcell.inference.run import best_device
 from attcell.models.build import build_network, evaluation_plan, input_spec
-from attcell.models.folder import SavedModel
 from attcell.video.flow_source import source_of
 from attcell.video.modalities import read_sampled_frames, resize_frames
 from attcell.video.transforms import centre_crop
@@ -56,13 +56,13 @@ def main() -> None:
     _show(times, video, options.repeats)
 
 
-def _model() -> SavedModel:
+def _model() -> Model:
     recipe = check_recipe({"data": {"train": "."}, "train": {"iterations": 1}}, source="benchmark")
     network = build_network(recipe, 101, load_weights=False).eval().to(best_device())
-    return SavedModel(network, tuple(str(n) for n in range(101)), recipe, {})
+    return Model(network, tuple(str(n) for n in range(101)), recipe, {})
 
 
-def _pictures(model: SavedModel, video: Path) -> torch.Tensor:
+def _pictures(model: Model, video: Path) -> torch.Tensor:
     plan = evaluation_plan(model.recipe)
     spec = input_spec(model.recipe)
     sampled_frames, _ = read_sampled_frames(video, spec, plan.frame_indices)
@@ -75,7 +75,7 @@ def _pictures(model: SavedModel, video: Path) -> torch.Tensor:
 
 
 @contextmanager
-def _measured(times: dict[str, list[float]], model: SavedModel) -> Any:
+def _measured(times: dict[str, list[float]], model: Model) -> Any:
     """Within this, each stage of ``predict_video`` adds its time, summed over its calls, to ``times``."""
     sums: dict[str, list[float]] = defaultdict(list)
     network = model.network

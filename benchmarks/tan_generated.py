@@ -32,7 +32,6 @@ import torch
 from attcell._files import write_text
 from attcell._log import logger, track
 from attcell.config.recipe import check_recipe
-from attcell.inference.evaluate import evaluate_model, listing_of
 from attcell.inference.model import load
 from attcell.synth.write import write_dataset
 from attcell.training.run import train
@@ -142,8 +141,7 @@ def _measure(run: Run, folder: Path, seed: int) -> None:
         trained = train(recipe, run_folder, resume=(run_folder / "recipe.yaml").exists()).model_folder
         row: dict[str, Any] = {"network": run.name, "seed": seed}
         if run.videos == "target":
-            saved = load(trained).saved
-            row |= evaluate_model(saved, listing_of(saved, "test"), device=torch.device("cpu")).figures()
+            row |= load(trained).evaluate().figures()
     write_text(_result(folder, run), json.dumps(row) + "\n")
 
 

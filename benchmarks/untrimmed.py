@@ -70,7 +70,7 @@ def run(out: Path, kind: str, seed: int) -> dict[str, object]:
     values["cache"]["positions"] = 2
     trained = _train(values, seed, folder / kind)
     model = load(trained).to(best_device())
-    evaluation = evaluate_model(model.saved, listing_of(model.saved, "test"), device=best_device())
+    evaluation = evaluate_model(model, listing_of(model, "test"), device=best_device())
     truth = generated_boxes(read_truth(videos))
     found = [
         (model.predict(videos / name), video) for name, video in truth.items() if name.startswith("test/")

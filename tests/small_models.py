@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from attcell.config.recipe import Recipe, check_recipe
+from attcell.inference.model import Model
 from attcell.models.build import build_network
-from attcell.models.folder import SavedModel
 from attcell.types import VideoRecord
 from tests.video.conftest import write_video
 
@@ -39,13 +39,13 @@ FROZEN = {
 }
 
 
-def random_model(recipe: Recipe, seed: int = 0) -> SavedModel:
+def random_model(recipe: Recipe, seed: int = 0) -> Model:
     """Weights drawn at random, also where a network starts at zero."""
     network = build_network(recipe, len(LABELS), load_weights=False)
     generator = torch.Generator().manual_seed(seed)
     for parameter in network.parameters():
         parameter.data = torch.randn(parameter.shape, generator=generator) * 0.2
-    return SavedModel(network.eval(), LABELS, recipe, {"note": "random"})
+    return Model(network.eval(), LABELS, recipe, {"note": "random"})
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +65,7 @@ def recipe(folder: Path) -> Recipe:
 
 
 @pytest.fixture
-def model(recipe: Recipe) -> SavedModel:
+def model(recipe: Recipe) -> Model:
     return random_model(recipe)
 
 

@@ -14,8 +14,8 @@ import yaml
 
 from attcell.cli.app import main
 from attcell.config.recipe import check_recipe
+from attcell.inference.model import Model
 from attcell.models.build import build_network
-from attcell.models.folder import save_model
 from attcell.synth.write import write_dataset
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -62,7 +62,7 @@ def model(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for parameter in network.parameters():
         parameter.data = torch.randn(parameter.shape, generator=generator) * 0.1
     folder = tmp_path_factory.mktemp("run") / "model"
-    save_model(folder, network, labels, recipe, {})
+    Model(network, labels, recipe).save_pretrained(folder)
     return folder
 
 

@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 
 from attcell.config.recipe import check_recipe
+from attcell.inference.model import Model
 from attcell.models.build import build_network
-from attcell.models.folder import save_model
 from attcell.video.flow_files import open_flow
 from tests.end_to_end.conftest import Run, recipe_values
 from tests.moving import moving_frames, write_frames
@@ -43,7 +43,7 @@ def model(request, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for parameter in network.parameters():
         parameter.data = torch.randn(parameter.shape, generator=generator) * 0.1
     folder = tmp_path_factory.mktemp("streams") / "model"
-    save_model(folder, network, ("run", "sit", "wave"), recipe, {})
+    Model(network, ("run", "sit", "wave"), recipe).save_pretrained(folder)
     return folder
 
 

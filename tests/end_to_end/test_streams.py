@@ -13,7 +13,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from attcell.models.folder import load_model
+from attcell.inference.model import Model
 from attcell.nn import LateFusion
 from attcell.synth.write import write_dataset
 from tests.end_to_end.conftest import Run, recipe_values
@@ -89,7 +89,7 @@ def test_frame_and_flow_in_early_fusion(attcell: Run, make_recipe, video, tmp_pa
 def test_three_streams_in_late_fusion(attcell: Run, make_recipe, video, tmp_path):
     done = attcell("train", make_recipe("clip", "frame", "flow", fusion="late"), "--out", "run")
     said = re.search(r"late fusion: clip counts (\S+), frame counts (\S+), flow counts (\S+)\n", done.stderr)
-    network = load_model(tmp_path / "run" / "model").network
+    network = Model.from_folder(tmp_path / "run" / "model").network
     assert isinstance(network, LateFusion)
     assert [float(weight) for weight in said.groups()] == pytest.approx(network.weights.tolist(), abs=0.005)
     assert float(network.weights.sum()) == pytest.approx(1)
@@ -111,7 +111,7 @@ def test_late_fusion_without_validation_videos_says_so(attcell: Run, make_recipe
     recipe = make_recipe("frame", "clip", fusion="late")
     done = attcell("train", recipe, "data.val=null", "train.iterations=1", "--out", "run")
     assert "late fusion: no validation videos to weigh the streams by, so all count alike\n" in done.stderr
-    assert load_model(tmp_path / "run" / "model").network.weights.tolist() == [0.5, 0.5]
+    assert Model.from_folder(tmp_path / "run" / "model").network.weights.tolist() == [0.5, 0.5]
 
 
 def test_a_finished_late_fusion_resumes_to_the_same_model(attcell: Run, make_recipe, tmp_path):
@@ -156,7 +156,7 @@ def test_flow_from_a_store(attcell: Run, make_recipe, few, video, tmp_path):
         )
     recipe = make_recipe("frame", "flow")
     attcell("train", recipe, "flow.store=store", "--out", "run")
-    assert load_model(tmp_path / "run" / "model").recipe.flow.store == tmp_path / "store"
+    assert Model.from_folder(tmp_path / "run" / "model").recipe.flow.store == tmp_path / "store"
     attcell("test", "run/model", "--out", "a")
     stored = json.loads((tmp_path / "a" / "scores.json").read_text())
     name = "/".join(video.parts[-2:])

@@ -16,9 +16,10 @@ from attcell.inference.calibrate import (
     calibrate_model,
     fit_classifier,
 )
+from attcell.inference.calibration import CALIBRATION_FILE, Calibration
 from attcell.inference.detect import detect_video
+from attcell.inference.model import Model
 from attcell.inference.rules import RULES, ActivationRule, GroupRule, RuleChoice, rule_of, words
-from attcell.models.folder import FILE_NAME, Calibration, load_model, save_model
 from attcell.types import VideoRecord
 from tests.small_models import LABELS, random_model, recipe_of
 
@@ -61,16 +62,16 @@ def test_the_threshold_is_where_own_classes_stand_out():
 @pytest.fixture
 def kept(folder, recipe, tmp_path):
     model = random_model(recipe)
-    save_model(tmp_path / "model", model.network, LABELS, recipe, {})
+    Model(model.network, LABELS, recipe).save_pretrained(tmp_path / "model")
     return tmp_path / "model"
 
 
 def test_it_is_kept_beside_the_model_and_used(kept, folder, record):
-    model = load_model(kept)
+    model = Model.from_folder(kept)
     assert model.calibration is None
     found = calibrate_model(model, kept, None, None, 3)
     assert found.num_videos == 6
-    loaded = load_model(kept)
+    loaded = Model.from_folder(kept)
     again = loaded.calibration
     assert again is not None
     torch.testing.assert_close(again.weight, found.weight)
@@ -90,22 +91,22 @@ def test_it_is_kept_beside_the_model_and_used(kept, folder, record):
 
 
 def test_a_new_model_in_the_folder_takes_it_away_and_a_foreign_one_is_refused(kept, recipe, folder):
-    model = load_model(kept)
+    model = Model.from_folder(kept)
     calibrate_model(model, kept, None, None, 3)
-    content = (kept / FILE_NAME).read_bytes()
+    content = (kept / CALIBRATION_FILE).read_bytes()
     other = random_model(recipe, seed=1)
-    save_model(kept, other.network, LABELS, recipe, {})
-    assert load_model(kept).calibration is None
-    (kept / FILE_NAME).write_bytes(content)
+    Model(other.network, LABELS, recipe).save_pretrained(kept)
+    assert Model.from_folder(kept).calibration is None
+    (kept / CALIBRATION_FILE).write_bytes(content)
     path = next(folder.rglob("*.mp4"))
     with pytest.raises(ModelError, match=r"belongs to another model; run attcell calibrate .* again"):
-        detect_video(load_model(kept), path, RuleChoice())
-    (kept / FILE_NAME).write_bytes(content[: len(content) // 2])
-    damaged = load_model(kept)
+        detect_video(Model.from_folder(kept), path, RuleChoice())
+    (kept / CALIBRATION_FILE).write_bytes(content[: len(content) // 2])
+    damaged = Model.from_folder(kept)
     with pytest.raises(ModelError, match=r"is damaged \(.*\); run attcell calibrate .* again"):
         detect_video(damaged, path, RuleChoice())
     calibrate_model(damaged, kept, None, None, 3)  # as the message says
-    assert load_model(kept).calibration is not None
+    assert Model.from_folder(kept).calibration is not None
 
 
 def test_a_training_video_of_which_nothing_decodes_is_told(model, tmp_path):
@@ -117,12 +118,10 @@ def test_a_training_video_of_which_nothing_decodes_is_told(model, tmp_path):
 
 
 def test_saving_a_model_anew_keeps_what_it_learnt(kept, tmp_path):
-    calibrate_model(load_model(kept), kept, None, None, 3)
-    model = load_model(kept)
-    save_model(
-        tmp_path / "copy", model.network, model.labels, model.recipe, model.training, model.calibration
-    )
-    assert load_model(tmp_path / "copy").calibration is not None
+    calibrate_model(Model.from_folder(kept), kept, None, None, 3)
+    model = Model.from_folder(kept)
+    model.save_pretrained(tmp_path / "copy")
+    assert Model.from_folder(tmp_path / "copy").calibration is not None
 
 
 def test_what_it_cannot_learn_from_is_told(model, folder, tmp_path):

@@ -43,7 +43,7 @@ def mixed(folder, tmp_path) -> Listing:
 
 
 def test_scores_are_the_predictions_and_unread_videos_are_counted(model, mixed):
-    found = evaluate_model(model, mixed, device=CPU)
+    found = evaluate_model(model, mixed)
     assert found.labels == LABELS
     assert [record.id for record in found.records] == [record.id for record in mixed.records]
     assert found.scores.shape == (6, 3)
@@ -74,7 +74,7 @@ def test_scores_are_the_predictions_and_unread_videos_are_counted(model, mixed):
 
 
 def test_what_is_written_gives_the_figures(model, mixed, tmp_path):
-    found = evaluate_model(model, mixed, num_segments=5, device=CPU)
+    found = evaluate_model(model, mixed, num_segments=5)
     found.write_scores(tmp_path / "out" / "scores.json")
     content = json.loads((tmp_path / "out" / "scores.json").read_text())
     assert content["figures"] == found.figures()
@@ -94,8 +94,8 @@ def test_ten_crops_are_averaged(folder, tmp_path):
     frames[:, 4:20, 2:20] = (250, 40, 90)
     write_mp4(tmp_path / "a.mp4", frames)
     listing = Listing((VideoRecord("a.mp4", tmp_path / "a.mp4", (0,)),), LABELS)
-    one = evaluate_model(model, listing, device=CPU)
-    ten = evaluate_model(model, listing, num_crops=10, device=CPU)
+    one = evaluate_model(model, listing)
+    ten = evaluate_model(model, listing, num_crops=10)
     assert ten.protocol["crops"] == 10
     views = ten_views(list(read_frames(tmp_path / "a.mp4", lambda _: np.array([1, 3, 5])).images), SPEC)
     with torch.inference_mode():
@@ -108,9 +108,9 @@ def test_ten_crops_are_averaged(folder, tmp_path):
 
 def test_kept_features_give_the_same_scores_and_count_the_same_videos(folder, mixed, tmp_path):
     model = random_model(recipe_of(folder, model=FROZEN))
-    plain = evaluate_model(model, mixed, device=CPU)
+    plain = evaluate_model(model, mixed)
     for _ in range(2):
-        kept = evaluate_model(model, mixed, cache_folder=tmp_path / "cache", device=CPU)
+        kept = evaluate_model(model, mixed, cache_folder=tmp_path / "cache")
         np.testing.assert_allclose(kept.scores, plain.scores, atol=2e-3)
         assert kept.unread == plain.unread
         assert kept.notes == plain.notes
@@ -121,25 +121,25 @@ def test_a_trained_backbones_features_are_not_kept(model, mixed, tmp_path):
     with pytest.raises(
         CallError, match=r"this model's backbone was trained \(frame\): its features serve no other"
     ):
-        evaluate_model(model, mixed, cache_folder=tmp_path / "cache", device=CPU)
+        evaluate_model(model, mixed, cache_folder=tmp_path / "cache")
 
 
 def test_no_segments_are_refused(model, mixed):
     with pytest.raises(CallError, match="segments is 0; give a whole number, at least 1"):
-        evaluate_model(model, mixed, num_segments=0, device=CPU)
+        evaluate_model(model, mixed, num_segments=0)
 
 
 @pytest.mark.parametrize(("crops", "said"), [(3, "3"), (True, "True"), ("10", "'10'")])
 def test_other_crops_than_one_or_ten_are_refused(model, mixed, crops, said):
     with pytest.raises(CallError, match=f"num_crops is {said}; allowed: 1 or 10"):
-        evaluate_model(model, mixed, num_crops=crops, device=CPU)
+        evaluate_model(model, mixed, num_crops=crops)
 
 
 def test_scores_that_are_no_numbers_are_an_error_and_no_unread_video(model, mixed):
     with torch.no_grad():
         model.network.classifier.weight.fill_(float("nan"))
     with pytest.raises(ModelError, match="scores are not finite numbers"):
-        evaluate_model(model, mixed, device=CPU)
+        evaluate_model(model, mixed)
 
 
 def test_top5_is_given_for_six_classes():
@@ -172,9 +172,11 @@ def test_figures_of_videos_of_several_classes_or_none():
 def test_scores_of_several_classes_are_written_with_the_run(tmp_path):
     records = tuple(VideoRecord(str(number), Path("x"), own) for number, own in enumerate([(0, 1), ()]))
     run = {"name": "mine", "dataset": "ccv", "split": 1, "seed": 3}
-    found = Evaluation(("a", "b"), records, np.eye(2), {}, (), {}, {}, run, multi_label=True)
-    published = PublishedSection(figure="mAP", value=None, source="a paper", row="a row")
-    found.write_scores(tmp_path / "scores.json", [published])
+    published = (PublishedSection(figure="mAP", value=None, source="a paper", row="a row"),)
+    found = Evaluation(
+        ("a", "b"), records, np.eye(2), {}, (), {}, {}, run, multi_label=True, published=published
+    )
+    found.write_scores(tmp_path / "scores.json")
     content = json.loads((tmp_path / "scores.json").read_text())
     assert content["run"] == run
     assert content["published"] == [{"figure": "mAP", "value": None, "source": "a paper", "row": "a row"}]
@@ -235,9 +237,9 @@ def test_the_protocol_says_how_motion_is_made(tmp_path):
     }
     recipe = recipe_of(tmp_path, model={"streams": streams}, flow={"bound": 15.0}, clip={"frames": 8})
     nothing = Listing((VideoRecord(path=tmp_path / "no.mp4", labels=(0,), id="no.mp4"),), LABELS)
-    found = evaluate_model(random_model(recipe), nothing, device=CPU).protocol
+    found = evaluate_model(random_model(recipe), nothing).protocol
     assert found["flow"] == "fast computed from the resized frames, 10 fields, bound 15"
     assert found["clip_frames"] == "8"
     stored = recipe.model_copy(update={"flow": recipe.flow.model_copy(update={"store": tmp_path})})
-    found = evaluate_model(random_model(stored), nothing, device=CPU).protocol
+    found = evaluate_model(random_model(stored), nothing).protocol
     assert found["flow"] == "fast from a store, 10 fields, bound 15"

@@ -102,7 +102,7 @@ def test_training_samples_are_the_same_too(moving, exact):
 def test_a_test_gives_the_same_scores_and_they_are_the_predictions(moving, exact):
     listing = read_source(moving, labels=LABELS)
     computed, stored = (
-        evaluate_model(random_model(recipe(moving, place)), listing, device=CPU) for place in (None, exact)
+        evaluate_model(random_model(recipe(moving, place)), listing) for place in (None, exact)
     )
     np.testing.assert_array_equal(computed.scores, stored.scores)
     predicted = predict_video(random_model(recipe(moving, exact)), listing.records[1].path)
@@ -215,7 +215,7 @@ def test_one_flow_of_two_videos_is_refused(moving, exact, tmp_path):
     flat = tmp_path / "flat"
     shutil.copytree(exact / "run" / "0", flat / "0")
     (flat / "0" / DESCRIPTION).unlink()
-    found = evaluate_model(random_model(recipe(moving, flat)), read_source(moving), device=CPU)
+    found = evaluate_model(random_model(recipe(moving, flat)), read_source(moving))
     assert list(found.unread) == ["sit/0.avi", "wave/0.avi"]
     message = f"{flat / '0'} would be the flow of both {moving / 'run' / '0.avi'} and "
     assert message in found.unread["sit/0.avi"]
@@ -224,7 +224,7 @@ def test_one_flow_of_two_videos_is_refused(moving, exact, tmp_path):
 def test_flow_of_frames_of_several_sizes_is_named(moving, store):
     for axis in "xy":
         Image.new("L", (20, 20)).save(store / "run" / "0" / f"flow_{axis}_00003.jpg")
-    found = evaluate_model(random_model(recipe(moving, store)), read_source(moving), device=CPU)
+    found = evaluate_model(random_model(recipe(moving, store)), read_source(moving))
     assert list(found.unread) == ["run/0.avi"]
     assert found.unread["run/0.avi"].endswith(
         "run/0 holds flow of several sizes (height, width): [(20, 20), (36, 48)]; compute it again"

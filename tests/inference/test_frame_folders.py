@@ -181,7 +181,7 @@ class TestKeptFeatures:
         whole = listing.records[0]
         records = [whole, whole.part(range(2, 6)), listing.records[1]]
         (records[2].path / "img_00004.png").unlink()
-        failed = extract_features(stores, network, records, inputs, plan, workers=0, device=CPU)
+        failed = extract_features(stores, network, records, inputs, plan, workers=0)
         assert list(failed) == ["sit/v1.2"]
         assert [stores["frame"].holds(record) for record in records] == [True, True, False]
         maps = [stores["frame"].read(record)[0] for record in records[:2]]
@@ -199,7 +199,7 @@ class TestKeptFeatures:
         store = feature_store(tmp_path / "cache", "flow", network.stream("flow"), inputs, plan)
         whole = listing.records[0]
         records = [whole, whole.part(range(2, 6))]
-        assert extract_features({"flow": store}, network, records, inputs, plan, workers=0, device=CPU) == {}
+        assert extract_features({"flow": store}, network, records, inputs, plan, workers=0) == {}
         assert len(list(store.folder.glob("*.safetensors"))) == 2
         extract_flow(
             listing, tmp_path / "flow", FlowRecipe("fast", short_side=20, frames=False), rebuild=True
@@ -260,7 +260,7 @@ def test_a_folder_is_predicted_as_its_lossless_video(tmp_path):
 def test_a_test_counts_folders_that_cannot_be_read(root, listing):
     model = random_model(recipe_of(root))
     (listing.records[0].path / "img_00005.png").unlink()
-    found = evaluate_model(model, listing, device=CPU)
+    found = evaluate_model(model, listing)
     assert list(found.unread) == ["run/v1.2"]
     assert np.isnan(found.scores[0]).all()
     assert np.isfinite(found.scores[1:]).all()

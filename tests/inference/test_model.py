@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from huggingface_hub.errors import LocalEntryNotFoundError
 
 import attcell
+from attcell.data.sources import read_source
 from attcell.errors import CallError, ModelError, VideoError
+from attcell.inference.evaluate import evaluate_model
 from attcell.inference.model import Model, load
-from attcell.models.folder import save_model
 
 
 @pytest.fixture
 def folder_of_model(model, tmp_path):
-    save_model(tmp_path / "model", model.network, model.labels, model.recipe, model.training)
+    model.save_pretrained(tmp_path / "model")
     return tmp_path / "model"
 
 
@@ -28,31 +32,27 @@ def test_the_package_gives_it_when_it_is_asked_for():
 
 
 def test_saving_and_loading_as_hugging_face_does(model, record, tmp_path):
-    first = Model(model)
-    first.save_pretrained(tmp_path / "shared")
-    first.save_pretrained(tmp_path / "shared")
+    model.save_pretrained(tmp_path / "shared")
+    model.save_pretrained(tmp_path / "shared")
     assert {"config.json", "model.safetensors"} <= {path.name for path in (tmp_path / "shared").iterdir()}
-    expected = first.predict(record.path).to_dict()
+    expected = model.predict(record.path).to_dict()
     for second in (Model.from_pretrained(tmp_path / "shared"), load(tmp_path / "shared")):
         assert second.labels == model.labels
-        assert second.saved.recipe == model.recipe
+        assert second.recipe == model.recipe
         assert second.predict(record.path).to_dict() == expected
 
 
 def test_another_device_gives_the_same_model(model):
-    one = Model(model)
-    assert one.to("cpu") is one
+    assert model.to("cpu") is model
 
 
 def test_prediction_of_a_missing_video(model, tmp_path):
     with pytest.raises(VideoError, match=r"none.mp4: there is no such file"):
-        Model(model).predict(tmp_path / "none.mp4")
+        model.predict(tmp_path / "none.mp4")
 
 
 def test_a_path_that_is_no_model_never_goes_to_the_network(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "attcell.inference.model.snapshot_download", lambda *_: pytest.fail("the network was asked")
-    )
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_: pytest.fail("the network was asked"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a" / "b").mkdir(parents=True)
     for name in (tmp_path / "none", "./a", "none", "a/b", "a/b/c", "../x"):
@@ -64,7 +64,7 @@ def test_an_id_that_the_hub_does_not_give(tmp_path, monkeypatch, capsys):
     def offline(*_: object, **__: object) -> None:
         raise LocalEntryNotFoundError("no connection")
 
-    monkeypatch.setattr("attcell.inference.model.snapshot_download", offline)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", offline)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(
         CallError, match=r"no model folder at runs/typo, and the Hugging Face hub gives none by "
@@ -80,13 +80,58 @@ def test_an_id_is_fetched_whole_and_nothing_else(folder_of_model, monkeypatch, r
         asked.update(options, id=model_id)
         return str(folder_of_model)
 
-    monkeypatch.setattr("attcell.inference.model.snapshot_download", fetch)
-    monkeypatch.setattr(
-        "huggingface_hub.hub_mixin.hf_hub_download", lambda **_: folder_of_model / "config.json"
-    )
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
     assert load("someone/stan").predict(record.path).scores.shape == (3,)
     assert asked["id"] == "someone/stan"
     assert asked["allow_patterns"] == ["config.json", "model.safetensors", "detection.safetensors"]
+
+
+def test_what_the_hub_is_not_asked_with(folder_of_model):
+    with pytest.raises(CallError, match="unknown option revison; allowed: revision, cache_dir"):
+        Model.from_pretrained(folder_of_model, revison="main")
+
+
+def test_it_is_uploaded_with_a_card_where_there_is_none(model, monkeypatch):
+    uploaded = []
+
+    class Hub:
+        def __init__(self, token: str | None) -> None:
+            assert token == "secret"
+
+        def create_repo(self, repo_id: str, **_: object) -> SimpleNamespace:
+            return SimpleNamespace(repo_id=repo_id)
+
+        def file_exists(self, repo_id: str, _: str) -> bool:
+            return repo_id == "someone/known"
+
+        def upload_folder(self, repo_id: str, folder_path: str) -> str:
+            uploaded.append({path.name: path.read_bytes() for path in Path(folder_path).iterdir()})
+            return f"https://huggingface.co/{repo_id}"
+
+    monkeypatch.setattr("huggingface_hub.HfApi", Hub)
+    assert model.push_to_hub("someone/new", token="secret") == "https://huggingface.co/someone/new"
+    model.push_to_hub("someone/known", token="secret")
+    assert [sorted(files) for files in uploaded] == [
+        ["README.md", "config.json", "model.safetensors"],
+        ["config.json", "model.safetensors"],
+    ]
+    assert b"attcell.load('someone/new')" in uploaded[0]["README.md"]
+
+
+def test_it_tests_itself_as_the_command_does(model, folder):
+    found = model.evaluate(folder, segments=2)
+    expected = evaluate_model(model, read_source(folder), num_segments=2)
+    np.testing.assert_array_equal(found.scores, expected.scores)
+    assert found.run["dataset"] == str(folder)
+    assert found.protocol == expected.protocol
+    with pytest.raises(CallError, match="the model's recipe names no test videos; name a source"):
+        model.evaluate()
+
+
+def test_detection_gives_its_track_too(model, record):
+    detections, track = model.detect(record.path, every=2, threshold=0.1, return_track=True)
+    assert detections == model.detect(record.path, every=2, threshold=0.1)
+    assert track.class_scores.shape == (len(track.seconds), 3)
 
 
 def test_weights_that_are_no_numbers_give_no_answer(model, record):
@@ -95,11 +140,11 @@ def test_weights_that_are_no_numbers_give_no_answer(model, record):
     with pytest.raises(
         ModelError, match="scores are not finite numbers: its weights are broken; train it again"
     ):
-        Model(model).predict(record.path)
+        model.predict(record.path)
 
 
 def test_the_prediction_of_a_text_path(model, record):
-    found = Model(model).predict(str(record.path), segments=2)
+    found = model.predict(str(record.path), segments=2)
     assert found.video == str(record.path)
     assert np.isclose(found.scores.sum(), 1)
 
@@ -110,7 +155,7 @@ def test_the_prediction_of_a_text_path(model, record):
 def test_what_is_no_path_is_refused(model, value, said):
     for name, example, call in (
         ("model", "runs/mine/model", load),
-        ("video", "clip.mp4", Model(model).predict),
+        ("video", "clip.mp4", model.predict),
     ):
         with pytest.raises(CallError) as caught:
             call(value)
@@ -122,12 +167,12 @@ def test_what_is_no_path_is_refused(model, value, said):
 )
 def test_segments_that_are_no_whole_number_are_refused(model, record, value, said):
     with pytest.raises(CallError) as caught:
-        Model(model).predict(record.path, segments=value)
+        model.predict(record.path, segments=value)
     assert str(caught.value) == f"segments is {said}; give a whole number, at least 1"
 
 
 def test_numpys_whole_numbers_are_segments_too(model, record):
-    assert Model(model).predict(record.path, segments=np.int64(2)).frame_seconds.shape == (2,)
+    assert model.predict(record.path, segments=np.int64(2)).frame_seconds.shape == (2,)
 
 
 def test_what_is_no_device_is_refused(model, monkeypatch):
@@ -138,5 +183,5 @@ def test_what_is_no_device_is_refused(model, monkeypatch):
         ("cuda", "device is 'cuda', and PyTorch finds no GPU; give \"cpu\""),
     ):
         with pytest.raises(CallError) as caught:
-            Model(model).to(value)
+            model.to(value)
         assert str(caught.value) == message

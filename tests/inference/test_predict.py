@@ -9,10 +9,10 @@ import torch
 from attcell.data.datasets import PlannedViews
 from attcell.errors import CallError, VideoError
 from attcell.inference import extract
+from attcell.inference.model import Model
 from attcell.inference.predict import predict_video
 from attcell.inference.run import run_pictures
 from attcell.models.build import build_network, input_spec
-from attcell.models.folder import SavedModel
 from attcell.nn import LateFusion
 from attcell.types import Size, VideoRecord
 from attcell.video.decode import read_frames
@@ -162,7 +162,7 @@ def test_real_clips_through_real_weights(real_data):
     recipe = recipe_of(real_data, model={"streams": {"frame": frame}}, input={"size": 224, "short_side": 256})
     torch.manual_seed(0)
     network = build_network(recipe, 10, load_weights=True)
-    model = SavedModel(network.eval(), tuple("abcdefghij"), recipe, {})
+    model = Model(network.eval(), tuple("abcdefghij"), recipe, {})
     paths = [sorted((real_data / "weizmann" / name).glob("*.avi"))[0] for name in ("jack", "walk")]
     found = [predict_video(model, path) for path in paths]
     for one in found:

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from attcell.errors import CallError, ModelError
+from attcell.inference.model import Model
 from attcell.models.build import build_network
-from attcell.models.folder import load_model, save_model
 from attcell.nn import Network
 from attcell.training.run import train
 from tests.small_models import random_model, recipe_of
@@ -28,7 +28,7 @@ def recipe(folder: Path, streams: dict[str, Any], **sections: dict[str, Any]):
 def saved(folder: Path, place: Path, streams: dict[str, Any], **sections: dict[str, Any]) -> Path:
     """A model folder with weights drawn at random."""
     model = random_model(recipe(folder, streams, **sections), seed=len(str(place)))
-    save_model(place, model.network, model.labels, model.recipe, model.training)
+    model.save_pretrained(place)
     return place
 
 
@@ -48,11 +48,11 @@ def test_trained_streams_are_joined_and_trained_on(folder, tmp_path, fusion, mon
         "clip": {**CLIP, "init_from": "clip/model"},
     }
     joined = recipe(folder, streams, train=rate, model={"fusion": fusion})
-    first = {name: load_model(tmp_path / name / "model").network for name in streams}
+    first = {name: Model.from_folder(tmp_path / name / "model").network for name in streams}
     begun = build_network(joined, 3, load_weights=True)
     assert all(same(begun, first[name], name) for name in streams)
     outcome = train(joined, tmp_path / "joined")
-    after = load_model(outcome.model_folder)
+    after = Model.from_folder(outcome.model_folder)
     assert after.recipe.model.streams["clip"].init_from == tmp_path / "clip" / "model"
     assert not same(after.network, first["clip"], "clip")
     frozen = after.network.stream("frame").backbone.state_dict()
@@ -66,14 +66,14 @@ def test_a_joined_model_is_loaded_without_what_it_began_with(folder, tmp_path):
     streams = {"frame": {**FRAME, "init_from": str(begun)}, "clip": CLIP}
     joined = saved(folder, tmp_path / "two", streams)
     (begun / "model.safetensors").unlink()
-    assert list(load_model(joined).recipe.model.streams) == ["frame", "clip"]
+    assert list(Model.from_folder(joined).recipe.model.streams) == ["frame", "clip"]
 
 
 @pytest.mark.parametrize("fusion", ["early", "late"])
 def test_a_stream_comes_out_of_any_model_that_has_it(folder, tmp_path, fusion):
     both = saved(folder, tmp_path / "both", {"flow": FLOW, "frame": FRAME}, model={"fusion": fusion})
     begun = build_network(recipe(folder, {"flow": {**FLOW, "init_from": str(both)}}), 7, load_weights=True)
-    assert same(begun, load_model(both).network, "flow")
+    assert same(begun, Model.from_folder(both).network, "flow")
 
 
 def test_what_was_measured_for_standardising_comes_along(folder, tmp_path):
@@ -81,7 +81,7 @@ def test_what_was_measured_for_standardising_comes_along(folder, tmp_path):
     cache = {"folder": str(tmp_path / "cache")}
     model = random_model(recipe(folder, {"frame": stream}, cache=cache))
     model.network.stream("frame").standardise.fit(torch.full((128,), 2.0), torch.full((128,), 3.0))
-    save_model(tmp_path / "one", model.network, model.labels, model.recipe, {})
+    model.save_pretrained(tmp_path / "one")
     streams = {"frame": {**stream, "init_from": str(tmp_path / "one")}}
     begun = build_network(recipe(folder, streams), 3, load_weights=True)
     assert begun.stream("frame").standardise.mean[5] == 2
@@ -116,7 +116,7 @@ def test_averaging_has_no_attention_to_begin_with(folder, tmp_path):
     with pytest.raises(ModelError, match=r"it lacks 2 keys, first attention\.score\.bias\. Give"):
         build_network(recipe(folder, streams), 3, load_weights=True)
     same_kind = recipe(folder, streams, model={"kind": "average"})
-    assert same(build_network(same_kind, 3, load_weights=True), load_model(begun).network, "frame")
+    assert same(build_network(same_kind, 3, load_weights=True), Model.from_folder(begun).network, "frame")
 
 
 def test_flow_of_another_number_of_fields_is_refused(folder, tmp_path):

@@ -13,12 +13,12 @@ from safetensors.torch import load_file, save_file
 
 import attcell
 from attcell.errors import CallError, ModelError
-from attcell.models.folder import SavedModel, load_model, save_model
+from attcell.inference.model import Model
 from tests.small_models import LABELS, random_model
 
 
-def save(model: SavedModel, folder: Path) -> Path:
-    save_model(folder, model.network, model.labels, model.recipe, model.training)
+def save(model: Model, folder: Path) -> Path:
+    model.save_pretrained(folder)
     return folder
 
 
@@ -36,14 +36,14 @@ def edit(folder: Path, **changes: object) -> None:
 
 def refusal(folder: Path) -> str:
     with pytest.raises(ModelError) as caught:
-        load_model(folder)
+        Model.from_folder(folder)
     assert str(folder) in str(caught.value)
     assert "copy the model anew" in str(caught.value).lower()
     return str(caught.value)
 
 
 def test_a_model_is_read_back_as_it_was(model, saved):
-    found = load_model(saved)
+    found = Model.from_folder(saved)
     assert found.labels == LABELS
     assert found.recipe == model.recipe
     assert found.training == {"note": "random"}
@@ -65,7 +65,7 @@ def test_saving_again_replaces_the_model_and_leaves_other_files(recipe, saved):
     other = random_model(recipe, seed=1)
     save(other, saved)
     assert (saved / "README.md").read_text() == "mine"
-    found = load_model(saved).network.state_dict()
+    found = Model.from_folder(saved).network.state_dict()
     assert all(torch.equal(value, found[key]) for key, value in other.network.state_dict().items())
     assert len(list(saved.iterdir())) == 3
 
@@ -83,7 +83,7 @@ def test_a_full_disk_leaves_the_old_model(recipe, model, saved, monkeypatch, cal
         save(random_model(recipe, seed=1), saved)
     monkeypatch.undo()
     assert len(list(saved.iterdir())) == 2
-    found = load_model(saved).network.state_dict()
+    found = Model.from_folder(saved).network.state_dict()
     assert all(torch.equal(value, found[key]) for key, value in model.network.state_dict().items())
 
 
@@ -100,21 +100,22 @@ def test_a_model_that_is_not_there(saved, tmp_path):
         (saved / name).rename(tmp_path / "kept")
         message = f"no model at {saved}: a model folder holds config.json and model.safetensors"
         with pytest.raises(CallError, match=message):
-            load_model(saved)
+            Model.from_folder(saved)
         (tmp_path / "kept").rename(saved / name)
     for place in (tmp_path, tmp_path / "none", saved / "config.json"):
         with pytest.raises(CallError, match=f"no model at {place}: a model folder holds"):
-            load_model(place)
+            Model.from_folder(place)
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None])
+@pytest.mark.parametrize("version", [0, 1, 3, "2", None])
 def test_another_format_is_named(saved, version):
     edit(saved, format=version)
     expected = (
-        f"has model format {version!r}, and attcell {attcell.__version__} reads format 1; use the attcell"
+        f"has model format {version!r}, and attcell {attcell.__version__} reads format 2; train the model "
+        "again with attcell train, or use the attcell that wrote it"
     )
     with pytest.raises(ModelError, match=expected):
-        load_model(saved)
+        Model.from_folder(saved)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +134,7 @@ def test_a_config_that_is_not_json(saved, content, message):
 def test_a_config_that_is_a_list(saved):
     (saved / "config.json").write_text("[1]")
     with pytest.raises(ModelError, match=r"config.json has model format None"):
-        load_model(saved)
+        Model.from_folder(saved)
 
 
 @pytest.mark.parametrize("labels", [None, "abc", {"a": 1, "b": 2, "c": 3}, [1, 2, 3], ["a", "a", "b"], []])

@@ -11,7 +11,6 @@ from attcell.inference.evaluate import evaluate_model, listing_of
 from attcell.inference.model import load
 from attcell.inference.predict import predict_video
 from attcell.models.build import build_network, read_listings
-from attcell.models.folder import save_model
 from attcell.models.warm_start import refuse_other_shapes
 from attcell.training.learner import Learner
 from attcell.training.prepare import gather_training_data
@@ -33,7 +32,7 @@ def recipe_for(folder, kind, model=None, **sections):
 
 def saved(folder, place, kind, model=None):
     made = random_model(recipe_for(folder, kind, model))
-    save_model(place, made.network, made.labels, made.recipe, made.training)
+    made.save_pretrained(place)
     return made.network
 
 
@@ -280,7 +279,7 @@ def test_the_weights_of_late_fusion_belong_to_the_classes(folder, tmp_path):
     values = {"kind": "san", "fusion": "late", "streams": {"frame": small, "flow": small}}
     made = random_model(recipe_of(folder, model=values))
     made.network.set_weights(torch.tensor([0.8, 0.2]))
-    save_model(tmp_path / "model", made.network, made.labels, made.recipe, made.training)
+    made.save_pretrained(tmp_path / "model")
     recipe = recipe_of(folder, model={**values, "init_from": str(tmp_path / "model")})
     network = build_network(recipe, 5, load_weights=True)
     assert network.weights.tolist() == [0.5, 0.5]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from attcell.errors import ModelError
-from attcell.models.folder import save_model
 from attcell.models.warm_start import other_inputs
 from attcell.training.run import train
 from tests.small_models import random_model, recipe_of
@@ -21,7 +20,7 @@ STREAMS = {
 @pytest.fixture
 def begun(tmp_path):
     model = random_model(recipe_of(tmp_path, model={"streams": STREAMS}, clip={"frames": 8}))
-    save_model(tmp_path / "model", model.network, model.labels, model.recipe, model.training)
+    model.save_pretrained(tmp_path / "model")
     return tmp_path / "model"
 
 
@@ -51,7 +50,7 @@ def test_each_stream_names_what_differs(begun, key):
 def test_a_flow_picture_is_scaled_by_the_colours(tmp_path, form):
     flow, streams = {"fields": 1, "form": form, "deviation": 10.0}, {"flow": STREAMS["flow"]}
     model = random_model(recipe_of(tmp_path, model={"streams": streams}, flow=flow))
-    save_model(tmp_path / "model", model.network, model.labels, model.recipe, model.training)
+    model.save_pretrained(tmp_path / "model")
     changed = recipe_of(
         tmp_path,
         model={"streams": {"flow": {**STREAMS["flow"], "init_from": str(tmp_path / "model")}}},
@@ -66,7 +65,7 @@ def test_a_flow_picture_is_scaled_by_the_colours(tmp_path, form):
 
 def test_of_a_frame_stream_only_the_colours_are_compared(tmp_path):
     model = random_model(recipe_of(tmp_path, model={"streams": {"frame": STREAMS["frame"]}}))
-    save_model(tmp_path / "model", model.network, model.labels, model.recipe, model.training)
+    model.save_pretrained(tmp_path / "model")
     streams = {name: {**stream, "weights": str(tmp_path / "model")} for name, stream in STREAMS.items()}
     other = {"size": 32, "short_side": 36, "mean": [0.5, 0.5, 0.5]}
     sections = {"model": {"streams": streams}, "clip": {"frames": 8}, "flow": {"bound": 10.0}}

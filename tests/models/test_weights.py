@@ -9,7 +9,6 @@ import torch
 from safetensors.torch import save, save_file
 
 from attcell.errors import CallError, ModelError
-from attcell.models.folder import save_model
 from attcell.models.weights import load_backbone_weights, misfit, state_digest
 from attcell.nn import Backbone, build_backbone
 from attcell.nn.backbones.image import cross_modality, inflated
@@ -180,7 +179,7 @@ def test_a_file_that_is_not_there(tmp_path):
 
 
 def test_the_backbone_of_a_model_loads(model, tmp_path):
-    save_model(tmp_path / "model", model.network, model.labels, model.recipe, model.training)
+    model.save_pretrained(tmp_path / "model")
     backbone = small(2)
     load_backbone_weights(backbone, str(tmp_path / "model"))
     expected = model.network.stream("frame").backbone.state_dict()
@@ -190,7 +189,7 @@ def test_the_backbone_of_a_model_loads(model, tmp_path):
 
 
 def test_flow_and_clips_may_begin_as_a_models_frame_stream(model, tmp_path):
-    save_model(tmp_path / "model", model.network, model.labels, model.recipe, model.training)
+    model.save_pretrained(tmp_path / "model")
     pictures = model.network.stream("frame").backbone.named_as_published.state_dict()
     first = "block1.0.weight"
     flow, clips = build_backbone("small", in_channels=20), build_backbone("small3d")
@@ -207,7 +206,7 @@ def test_flow_and_clips_may_begin_as_a_models_frame_stream(model, tmp_path):
 def test_a_model_with_neither_the_stream_nor_a_frame_stream_is_refused(folder, tmp_path):
     streams = {"flow": {"backbone": "small", "weights": "none", "conv6_channels": 8}}
     model = random_model(recipe_of(folder, model={"streams": streams}))
-    save_model(tmp_path / "model", model.network, model.labels, model.recipe, model.training)
+    model.save_pretrained(tmp_path / "model")
     with pytest.raises(
         ModelError, match=r"model has no clip and no frame stream; give one that has, or weig"
     ):
@@ -218,7 +217,7 @@ def test_the_backbone_of_a_model_with_a_timm_backbone_loads(folder, tmp_path):
     name = "timm/mobilenetv3_small_050"
     streams = {"frame": {"backbone": name, "weights": "none", "conv6_channels": 8}}
     model = random_model(recipe_of(folder, model={"streams": streams}))
-    save_model(tmp_path / "model", model.network, model.labels, model.recipe, model.training)
+    model.save_pretrained(tmp_path / "model")
     backbone = build_backbone(name)
     load_backbone_weights(backbone, str(tmp_path / "model"))
     assert state_digest(backbone) == state_digest(model.network.stream("frame").backbone)

@@ -42,14 +42,14 @@ def test_the_figures_come_with_their_protocol():
 
 def test_published_figures_stand_beside_ours():
     records = tuple(VideoRecord(f"{place}.mp4", Path("x"), (place,)) for place in range(2))
-    evaluation = Evaluation(("run", "sit"), records, np.eye(2), {}, (), {"videos": 2})
     paper = {"source": "a paper, Table 4", "row": "TAN"}
-    published = [
+    published = (
         PublishedSection(figure="top1", value=92.1, **paper),
         PublishedSection(figure="top1", value=None, **paper),
         PublishedSection(figure="mAP", value=50, **paper),
-    ]
-    assert evaluation_lines(evaluation, published)[2:5] == [
+    )
+    evaluation = Evaluation(("run", "sit"), records, np.eye(2), {}, (), {"videos": 2}, published=published)
+    assert evaluation_lines(evaluation)[2:5] == [
         "published top1: 92.1 % (a paper, Table 4, TAN), ours +7.9 points",
         "published top1: a number that we do not have (a paper, Table 4, TAN)",
         "published mAP: 50.0 % (a paper, Table 4, TAN)",

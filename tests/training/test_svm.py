@@ -8,7 +8,7 @@ import torch
 
 from attcell.errors import CallError, DataError
 from attcell.inference.evaluate import evaluate_model, listing_of
-from attcell.models.folder import load_model
+from attcell.inference.model import Model
 from attcell.nn import STAN, Pooled, SVMNetwork
 from attcell.training.run import train
 from tests.small_models import recipe_of
@@ -36,10 +36,10 @@ def test_kept_and_decoded_features_give_the_same_svm(folder, tmp_path, model):
     found = []
     for place, cache in (("decoded", None), ("kept", tmp_path / "features")):
         outcome = train(pooled_recipe(folder, cache, **model), tmp_path / place)
-        saved = load_model(outcome.model_folder)
+        saved = Model.from_folder(outcome.model_folder)
         assert isinstance(saved.network, SVMNetwork)
         assert isinstance(saved.network.body, Pooled)
-        tested = evaluate_model(saved, listing_of(saved, "test"), device=CPU)
+        tested = evaluate_model(saved, listing_of(saved, "test"))
         assert tested.protocol["scores"] == "margin, averaged over crops"
         assert tested.protocol["network"].endswith("pooled over regions and segments, linear SVM")
         found.append(tested.scores)
@@ -49,14 +49,14 @@ def test_kept_and_decoded_features_give_the_same_svm(folder, tmp_path, model):
 def test_a_svm_takes_the_place_of_a_trained_classifier(folder, tmp_path):
     recipe = recipe_of(folder, data={"test": folder}, model={"classifier": "svm"})
     outcome = train(recipe, tmp_path / "run")
-    saved = load_model(outcome.model_folder)
+    saved = Model.from_folder(outcome.model_folder)
     assert isinstance(saved.network, SVMNetwork)
     assert isinstance(saved.network.body, STAN)
     assert saved.network.svm.weight.any()
     assert saved.recipe.model.classifier == "svm"
-    scores = evaluate_model(saved, listing_of(saved, "test"), device=CPU).scores
+    scores = evaluate_model(saved, listing_of(saved, "test")).scores
     assert not np.allclose(scores.sum(axis=1), 1)  # margins are no probabilities
-    again = load_model(train(recipe, tmp_path / "run", resume=True).model_folder)
+    again = Model.from_folder(train(recipe, tmp_path / "run", resume=True).model_folder)
     assert torch.equal(again.network.svm.weight, saved.network.svm.weight)
 
 
@@ -66,7 +66,7 @@ def test_a_stan_begins_with_one_that_has_an_svm(folder, tmp_path):
         recipe_of(folder, model={"init_from": first}, train={"iterations": 1, "learning_rate": 1e-12}),
         tmp_path / "second",
     ).model_folder
-    ours, theirs = load_model(second).network, load_model(first).network.body
+    ours, theirs = Model.from_folder(second).network, Model.from_folder(first).network.body
     assert torch.allclose(ours.stream("frame").conv6.weight, theirs.stream("frame").conv6.weight, atol=1e-6)
 
 

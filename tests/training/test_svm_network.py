@@ -11,10 +11,10 @@ from safetensors.torch import load_file
 
 from attcell.data.sources import read_source
 from attcell.inference.extract import extract_features, feature_store
+from attcell.inference.model import Model
 from attcell.inference.predict import predict_video
 from attcell.inference.run import mean_scores
 from attcell.models.build import build_network, evaluation_plan, input_spec
-from attcell.models.folder import SavedModel, save_model
 from attcell.nn import (
     VLAD,
     LinearSVM,
@@ -72,7 +72,7 @@ def fitted(kind, folder, recipe, tmp_path):
 def test_a_pooled_rival_is_fitted_and_predicts(kind, folder, recipe, tmp_path):
     network, maps, records = fitted(kind, folder, recipe, tmp_path)
     for record, one in zip(records, maps, strict=True):
-        prediction = predict_video(SavedModel(network, LABELS, recipe, {}), record.path)
+        prediction = predict_video(Model(network, LABELS, recipe, {}), record.path)
         with torch.inference_mode():
             kept = mean_scores(network, {"frame": one}, "softmax", kept_features=True)
         np.testing.assert_allclose(prediction.scores, kept.all, atol=1e-2)  # kept maps are rounded
@@ -85,11 +85,11 @@ def test_a_pooled_rival_is_fitted_and_predicts(kind, folder, recipe, tmp_path):
 
 def test_a_saved_rival_holds_all_that_it_knows(folder, recipe, tmp_path):
     network, _, records = fitted("vlad", folder, recipe, tmp_path)
-    save_model(tmp_path / "model", network, LABELS, recipe, {})
+    Model(network, LABELS, recipe).save_pretrained(tmp_path / "model")
     other = pooled_network("vlad")
     other.load_state_dict(load_file(tmp_path / "model" / "model.safetensors"))
     first, second = (
-        predict_video(SavedModel(one, LABELS, recipe, {}), records[0].path) for one in (network, other)
+        predict_video(Model(one, LABELS, recipe, {}), records[0].path) for one in (network, other)
     )
     np.testing.assert_array_equal(first.scores, second.scores)
 
@@ -101,7 +101,7 @@ def test_an_svm_on_stan_predicts_with_stans_attention(folder, recipe):
     svm = LinearSVM(8, len(LABELS))
     svm.fit(torch.zeros(8), torch.ones(8), False, torch.randn(3, 8), torch.zeros(3))
     path = folder / "wave" / "1.mp4"
-    found = predict_video(SavedModel(SVMNetwork(stan, svm).eval(), LABELS, recipe, {}), path)
+    found = predict_video(Model(SVMNetwork(stan, svm).eval(), LABELS, recipe, {}), path)
     expected = predict_video(model, path)
     np.testing.assert_array_equal(found.temporal_attention, expected.temporal_attention)
     np.testing.assert_array_equal(found.spatial_attention["frame"], expected.spatial_attention["frame"])

@@ -12,7 +12,6 @@ from attcell.inference.evaluate import evaluate_model, listing_of
 from attcell.inference.model import load
 from attcell.inference.predict import predict_video
 from attcell.models.build import build_network, read_listings
-from attcell.models.folder import save_model
 from attcell.nn import TAN
 from attcell.training.learner import Learner
 from attcell.training.prepare import gather_training_data
@@ -129,7 +128,7 @@ def test_it_trains_is_read_again_and_is_tested(folder, tmp_path, kept):
 
 def test_a_branch_may_begin_as_another_tans(tan, folder, tmp_path):
     """CNN and TAN from another data set: all is kept but the classifiers."""
-    save_model(tmp_path / "model", tan.network, tan.labels, tan.recipe, tan.training)
+    tan.save_pretrained(tmp_path / "model")
     begun = {**NONE, "init_from": str(tmp_path / "model")}
     network = build_network(
         tan_recipe(folder, {"streams": {"frame": begun, "flow": begun}}), 5, load_weights=True
@@ -143,7 +142,7 @@ def test_a_branch_may_begin_as_another_tans(tan, folder, tmp_path):
 
 
 def test_a_branchs_backbone_may_be_another_tans(tan, folder, tmp_path):
-    save_model(tmp_path / "model", tan.network, tan.labels, tan.recipe, tan.training)
+    tan.save_pretrained(tmp_path / "model")
     begun = {"backbone": "small", "weights": str(tmp_path / "model")}
     network = build_network(
         tan_recipe(folder, {"streams": {"frame": begun, "flow": begun}}), 3, load_weights=True

@@ -159,7 +159,6 @@ def test(
     """
     from attcell._files import check_output
     from attcell._log import logger
-    from attcell.inference.evaluate import evaluate_model, listing_of
     from attcell.inference.model import load
     from attcell.inference.run import best_device
     from attcell.report.figures.classes import confusion_picture
@@ -168,20 +167,19 @@ def test(
     beside = Path(model).absolute().parent if Path(model).is_dir() else Path()
     folder = out or beside / f"test-{split.value if data is None else data.stem}"
     check_output(folder, is_folder=True)
-    loaded = load(model)
-    listing = listing_of(loaded.saved, split.value, data, root)
-    evaluation = evaluate_model(
-        loaded.saved,
-        listing,
-        num_segments=segments,
-        num_crops=None if crops is None else crops.value,
-        cache_folder=cache,
-        device=best_device(),
-        tested=str(data) if data is not None else None if split is Split.test else f"{split.value} videos",
+    evaluation = (
+        load(model)
+        .to(best_device())
+        .evaluate(
+            data,
+            split=split.value,
+            root=root,
+            segments=segments,
+            crops=None if crops is None else crops.value,
+            cache=cache,
+        )
     )
-    is_protocol = data is None and split is Split.test and segments is None and crops is None
-    published = loaded.saved.recipe.published if is_protocol else ()
-    evaluation.write_scores(folder / "scores.json", published)
+    evaluation.write_scores(folder / "scores.json")
     written = [folder / "scores.json"]
     confusion = evaluation.confusion()
     if confusion is not None:
@@ -189,7 +187,7 @@ def test(
         confusion_picture(confusion, evaluation.labels, written[-1], f"{model} on {data or split.value}")
     for message in (*evaluation.unread.values(), *evaluation.notes):
         logger.info(f"attcell: {message}")
-    print("\n".join(evaluation_lines(evaluation, published)))
+    print("\n".join(evaluation_lines(evaluation)))
     print(f"written: {', '.join(map(str, written))}")
     if evaluation.unread:
         raise typer.Exit(1)
@@ -227,7 +225,7 @@ def predict(
     outputs.check(videos)
     boxes = outputs.known_boxes(videos)
     loaded = load(model).to(best_device())
-    outputs.check_kind(loaded.saved.recipe.model)
+    outputs.check_kind(loaded.recipe.model)
     with JsonResults(json_path, model, "predictions") as results:
         predictions, num_failed = predict_all(loaded, videos, segments, results, keep=outputs.are_drawn)
     outputs.draw(predictions, boxes)

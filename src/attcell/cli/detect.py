@@ -91,7 +91,7 @@ def detect(
         for number, video in enumerate(videos, 1):
             try:
                 title = f"{number}/{len(videos)} {video.name}"
-                found = detect_video(loaded.saved, video, choice, every, title)
+                found = detect_video(loaded, video, choice, every, title)
             except VideoError as error:
                 failed = True
                 results.fail(str(video), str(error))
@@ -108,7 +108,7 @@ def detect(
         write_report(
             shown,
             report,
-            {"model": model, "rule": words(choice, loaded.saved.calibration, len(loaded.labels))},
+            {"model": model, "rule": words(choice, loaded.calibration, len(loaded.labels))},
         )
         logger.info(f"report: {report}")
     elif report is not None:
@@ -139,7 +139,7 @@ def calibrate(
     if not model.is_dir():
         raise CallError(f"{model} is no model folder; give one, for what is learnt is written into it")
     loaded = load(model).to(best_device())
-    found = calibrate_model(loaded.saved, model, data, root, every)
+    found = calibrate_model(loaded, model, data, root, every)
     print(
         f"learnt from {found.num_videos} videos: an action is where relative attention × class score is "
         f"above {found.threshold:.2f}; without attention, where the class score is above "

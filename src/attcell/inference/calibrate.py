@@ -15,12 +15,13 @@ from sklearn.preprocessing import StandardScaler
 from attcell._log import track
 from attcell.data.sources import read_source
 from attcell.errors import CallError, DataError, VideoError
+from attcell.inference.calibration import Calibration, write_calibration
 from attcell.inference.extract import refuse_unread
+from attcell.inference.model import Model
 from attcell.inference.rules import attention_of
 from attcell.inference.run import as_scores
 from attcell.inference.streaming import VIDEO_FRAMES, StreamingPass
 from attcell.models.build import part_listing
-from attcell.models.folder import Calibration, SavedModel, write_calibration
 from attcell.models.weights import state_digest
 from attcell.types import VideoRecord
 
@@ -47,7 +48,7 @@ class StreamedVideo:
 
 
 def stream_samples(
-    model: SavedModel,
+    model: Model,
     record: VideoRecord,
     every: int,
     most: int = MOST_SAMPLES,
@@ -112,7 +113,7 @@ def best_threshold(videos: Sequence[StreamedVideo], *, attended: bool) -> float:
 
 
 def calibrate(
-    model: SavedModel, records: Sequence[VideoRecord], every: int, *, stored_flow: bool = False
+    model: Model, records: Sequence[VideoRecord], every: int, *, stored_flow: bool = False
 ) -> Calibration:
     """Fit the segment classifier and choose the thresholds, from videos and their labels alone.
 
@@ -151,7 +152,7 @@ def calibrate(
 
 
 def calibrate_model(
-    model: SavedModel, folder: Path, source: Path | None, root: Path | None, every: int
+    model: Model, folder: Path, source: Path | None, root: Path | None, every: int
 ) -> Calibration:
     """Calibrate a model on its training videos, and write what is learnt into its folder.
 

@@ -12,11 +12,11 @@ import numpy as np
 from attcell._checks import whole_number
 from attcell._log import progress_bar
 from attcell.errors import ModelError
+from attcell.inference.model import Model
 from attcell.inference.predict import small_flow, small_picture
 from attcell.inference.rules import RuleChoice, find, refuse_choice
 from attcell.inference.run import as_scores
 from attcell.inference.streaming import Growing, Keyframes, Seen, StreamingPass
-from attcell.models.folder import SavedModel
 from attcell.types import Prediction, Track
 from attcell.video._passes import promised_frames
 from attcell.video.transforms import attended_area
@@ -25,7 +25,7 @@ EVERY = 5  # frames from one sample to the next, as in the paper
 
 
 def follow_video(
-    model: SavedModel,
+    model: Model,
     path: Path,
     every: int = EVERY,
     num_frames: int = 0,
@@ -84,7 +84,7 @@ def follow_video(
 
 
 def detect_video(
-    model: SavedModel,
+    model: Model,
     path: Path,
     choice: RuleChoice,
     every: int | None = None,
@@ -122,7 +122,7 @@ def detect_video(
 class _Rows:
     """What is kept of every sample."""
 
-    def __init__(self, model: SavedModel) -> None:
+    def __init__(self, model: Model) -> None:
         self._model = model
         self._rows: defaultdict[str, Growing] = defaultdict(Growing)
         self._maps: defaultdict[str, Growing] = defaultdict(Growing)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -20,10 +19,10 @@ from attcell.data.listing import Listing
 from attcell.data.sources import read_source
 from attcell.errors import CallError, VideoError
 from attcell.inference.extract import filled_stores, unfit_flow
+from attcell.inference.model import Model
 from attcell.inference.run import VideoScores, mean_scores
 from attcell.metrics.recognition import confusion_matrix, recognition_figures, truth_matrix
 from attcell.models.build import evaluation_plan, input_spec, part_listing, read_listings
-from attcell.models.folder import SavedModel
 from attcell.results.scores import Scores, write_json_scores
 from attcell.types import VideoRecord
 from attcell.video.sampling import ViewPlan
@@ -43,6 +42,7 @@ class Evaluation:
         by_stream: stream → (N, A) scores of what it says by itself; empty where none does.
         run: which recipe, data set, split and seed.
         multi_label: a video may have several classes, or none.
+        published: a paper's figures by the same protocol, to be printed beside ours.
     """
 
     labels: tuple[str, ...]
@@ -54,6 +54,7 @@ class Evaluation:
     by_stream: dict[str, np.ndarray] = field(default_factory=dict)
     run: dict[str, Any] = field(default_factory=dict)
     multi_label: bool = False
+    published: tuple[PublishedSection, ...] = ()
 
     def figures(self) -> dict[str, float]:
         """Those of :func:`attcell.metrics.recognition.recognition_figures` in percent, and the first of them
@@ -76,20 +77,15 @@ class Evaluation:
         """(N, A) which classes each video has."""
         return truth_matrix([record.labels for record in self.records], len(self.labels))
 
-    def write_scores(self, path: Path, published: Sequence[PublishedSection] = ()) -> None:
-        """Write protocol, figures and every video's scores as JSON, whole or not at all.
-
-        Args:
-            path: the file.
-            published: a paper's figures by the same protocol, to be printed beside ours.
-        """
+    def write_scores(self, path: Path) -> None:
+        """Write protocol, figures and every video's scores as JSON, whole or not at all."""
         ids = tuple(record.id for record in self.records)
         truth = tuple(tuple(self.labels[one] for one in record.labels) for record in self.records)
         more = {
             "run": self.run,
             "protocol": self.protocol,
             "figures": self.figures(),
-            "published": [one.model_dump() for one in published],
+            "published": [one.model_dump() for one in self.published],
             "unread": self.unread,
             "notes": list(self.notes),
         }
@@ -97,25 +93,23 @@ class Evaluation:
 
 
 def evaluate_model(
-    model: SavedModel,
+    model: Model,
     listing: Listing,
     *,
     num_segments: int | None = None,
     num_crops: Literal[1, 10] | None = None,
     cache_folder: Path | None = None,
-    device: torch.device,
     tested: str | None = None,
 ) -> Evaluation:
     """Score every video of a listing.
 
     Args:
-        model: from :func:`attcell.models.folder.load_model`.
+        model: its network decides the device.
         listing: the videos, with the model's own classes.
         num_segments: T; by default the recipe's.
         num_crops: 1, or 10 whose scores are averaged; by default the recipe's.
         cache_folder: keep the backbone's feature maps there, or take those that are there. Only for a model
             whose backbone is frozen.
-        device: where the network runs.
         tested: what the listing is, where it is not what the recipe tests on; tables keep it apart.
 
     Raises:
@@ -128,7 +122,7 @@ def evaluate_model(
             f"this model sees the whole frame (squashed, short_side {spec.short_side} = size {spec.size}): "
             "ten crops would be one and its mirror image; test it with 1 crop"
         )
-    network = model.network.to(device)
+    network, device = model.network, model.device
     views, unread = _views_of(model, listing.records, plan, cache_folder, device)
     found: dict[str, VideoScores] = {}
     notes: list[str] = []
@@ -240,7 +234,7 @@ def _fields(flow: FlowSection) -> str:
 
 
 def _views_of(
-    model: SavedModel,
+    model: Model,
     records: tuple[VideoRecord, ...],
     plan: ViewPlan,
     cache_folder: Path | None,
@@ -263,7 +257,7 @@ def _views_of(
 
 
 def listing_of(
-    model: SavedModel,
+    model: Model,
     split: Literal["train", "val", "test"],
     source: str | Path | None = None,
     root: str | Path | None = None,

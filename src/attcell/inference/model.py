@@ -1,41 +1,81 @@
-"""A trained model as Python users hold it: load it, predict, share it."""
+"""A trained model: load it, predict, detect, evaluate, share it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack, overload
 
 import torch
-from huggingface_hub import ModelHubMixin, snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from attcell._checks import path_of, shown
 from attcell._log import logger
-from attcell.errors import CallError
-from attcell.inference.detect import detect_video
-from attcell.inference.predict import predict_video
-from attcell.inference.rules import RuleChoice
-from attcell.models.folder import FILE_NAME as CALIBRATION_FILE
-from attcell.models.folder import SavedModel, load_model, save_model
-from attcell.types import Detection, Prediction
+from attcell.config.recipe import Recipe
+from attcell.errors import CallError, ModelError
+from attcell.inference.calibration import CALIBRATION_FILE, Calibration, read_calibration, write_calibration
+from attcell.models.folder import read_config, read_network, write_folder
+from attcell.nn import STAN, LateFusion, Network
+from attcell.types import Detection, Prediction, Track
+
+if TYPE_CHECKING:
+    from attcell.inference.evaluate import Evaluation
+
+_HUB_OPTIONS = ("revision", "cache_dir", "force_download", "local_files_only", "token")
 
 
-class Model(ModelHubMixin):
-    """A network with its classes and its recipe.
-
-    Has ``save_pretrained``, ``from_pretrained`` and ``push_to_hub``, as Hugging Face's models have.
+class Thresholds(TypedDict, total=False):
+    """A detection rule's numbers, in place of its own.
 
     Attributes:
-        saved: the network in test mode, the classes and the recipe.
+        threshold: of the rules relative, classes and stpn.
+        attention_threshold: of paper and sigmoid.
+        class_threshold: the same.
+        length_normalised: a found action scores a mean, not a sum.
     """
 
-    def __init__(self, saved: SavedModel) -> None:
-        self.saved = saved
+    threshold: float | None
+    attention_threshold: float | None
+    class_threshold: float | None
+    length_normalised: bool
+
+
+class Model:
+    """A network with its classes and the recipe it was made by.
+
+    Attributes:
+        network: in test mode, where it was loaded. Its device is the model's.
+        labels: the A classes, in the order of the scores.
+        recipe: with the preprocessing, the segments and the network's shape.
+        training: what is worth knowing of the training, in plain types.
+        calibration: what detection in time learnt from the training videos, if it did.
+        calibration_fault: what is wrong with its file, which matters to detection alone.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        labels: tuple[str, ...],
+        recipe: Recipe,
+        training: dict[str, Any] | None = None,
+        calibration: Calibration | None = None,
+        calibration_fault: str = "",
+    ) -> None:
+        self.network = network
+        self.labels = labels
+        self.recipe = recipe
+        self.training = training or {}
+        self.calibration = calibration
+        self.calibration_fault = calibration_fault
+
+    def __repr__(self) -> str:
+        section = self.recipe.model
+        return f"Model({section.kind} of {', '.join(section.streams)}, {len(self.labels)} classes)"
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """The classes, in the order of the scores."""
-        return self.saved.labels
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self.network.parameters()).device
 
     def predict(self, video: str | Path, *, segments: int | None = None) -> Prediction:
         """Predict the class of a video, with the attention over its regions and segments.
@@ -48,7 +88,31 @@ class Model(ModelHubMixin):
             CallError: ``video`` is no path, or ``segments`` no whole number from 1 on.
             VideoError: the file cannot be read.
         """
-        return predict_video(self.saved, path_of(video, "video", "clip.mp4"), segments)
+        from attcell.inference.predict import predict_video
+
+        return predict_video(self, path_of(video, "video", "clip.mp4"), segments)
+
+    @overload
+    def detect(
+        self,
+        video: str | Path,
+        *,
+        rule: str = ...,
+        every: int | None = ...,
+        return_track: Literal[False] = ...,
+        **thresholds: Unpack[Thresholds],
+    ) -> list[Detection]: ...
+
+    @overload
+    def detect(
+        self,
+        video: str | Path,
+        *,
+        rule: str = ...,
+        every: int | None = ...,
+        return_track: Literal[True],
+        **thresholds: Unpack[Thresholds],
+    ) -> tuple[list[Detection], Track]: ...
 
     def detect(
         self,
@@ -56,11 +120,9 @@ class Model(ModelHubMixin):
         *,
         rule: str = "relative",
         every: int | None = None,
-        threshold: float | None = None,
-        attention_threshold: float | None = None,
-        class_threshold: float | None = None,
-        length_normalised: bool = False,
-    ) -> list[Detection]:
+        return_track: bool = False,
+        **thresholds: Unpack[Thresholds],
+    ) -> list[Detection] | tuple[list[Detection], Track]:
         """Find actions in time in a video of any length, best first.
 
         Args:
@@ -68,20 +130,58 @@ class Model(ModelHubMixin):
             rule: relative, paper, sigmoid, classes or stpn
                 (:class:`~attcell.inference.rules.RuleChoice` says what they are).
             every: frames from one sample to the next; by default what the model was calibrated with, or 5.
-            threshold: of relative, classes and stpn, in place of the rule's own.
-            attention_threshold: of paper and sigmoid, in place of the rule's own.
-            class_threshold: the same.
-            length_normalised: a found action scores a mean, not a sum.
+            return_track: return also what the network says sample by sample, in which they were found.
+            thresholds: those of :class:`Thresholds`.
 
         Raises:
             CallError: a rule or a number that is not allowed, or a model that cannot detect.
             VideoError: the file cannot be read.
         """
-        choice = RuleChoice(rule, threshold, attention_threshold, class_threshold, length_normalised)
-        path = path_of(video, "video", "long.mp4")
-        return list(detect_video(self.saved, path, choice, every).detections or ())
+        from attcell.inference.detect import detect_video
+        from attcell.inference.rules import RuleChoice
 
-    def to(self, device: str | torch.device) -> Model:
+        path = path_of(video, "video", "long.mp4")
+        found = detect_video(self, path, RuleChoice(rule, **thresholds), every)
+        assert found.track is not None, "actions were looked for in it"
+        detections = list(found.detections or ())
+        return (detections, found.track) if return_track else detections
+
+    def evaluate(
+        self,
+        data: str | Path | None = None,
+        *,
+        split: Literal["train", "val", "test"] = "test",
+        root: str | Path | None = None,
+        segments: int | None = None,
+        crops: Literal[1, 10] | None = None,
+        cache: str | Path | None = None,
+    ) -> Evaluation:
+        """Score every video of a data set, as ``attcell test`` does: figures with their protocol.
+
+        Args:
+            data: a folder per class or a list, with the model's classes; by default the recipe's own.
+            split: which of the recipe's sources, where ``data`` is not given.
+            root: what a list's paths are relative to.
+            segments: T; by default the recipe's.
+            crops: 1, or 10 whose scores are averaged; by default the recipe's.
+            cache: keep a frozen backbone's feature maps in this folder, or take those that are there.
+
+        Raises:
+            CallError: an argument that is not allowed, or a recipe that names no such videos.
+            DataError: a source that is not right, or holds a class that the model does not know.
+        """
+        from attcell.inference.evaluate import evaluate_model, listing_of
+
+        folder = None if cache is None else path_of(cache, "cache", "features")
+        listing = listing_of(self, split, data, root)
+        tested = str(data) if data is not None else None if split == "test" else f"{split} videos"
+        found = evaluate_model(
+            self, listing, num_segments=segments, num_crops=crops, cache_folder=folder, tested=tested
+        )
+        is_protocol = tested is None and segments is None and crops is None
+        return replace(found, published=self.recipe.published) if is_protocol else found
+
+    def to(self, device: str | torch.device) -> Self:
         """Move the network to a device, and return the model.
 
         Raises:
@@ -93,30 +193,79 @@ class Model(ModelHubMixin):
             raise CallError(f'device is {shown(device)}; give one such as "cpu" or "cuda"') from error
         if place.type == "cuda" and not torch.cuda.is_available():
             raise CallError(f'device is {shown(device)}, and PyTorch finds no GPU; give "cpu"')
-        self.saved.network.to(place)
+        self.network.to(place)
         return self
 
-    def _save_pretrained(self, save_directory: Path) -> None:
-        saved = self.saved
-        save_model(
-            Path(save_directory),
-            saved.network,
-            saved.labels,
-            saved.recipe,
-            saved.training,
-            saved.calibration,
-        )
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write the model folder: config.json, model.safetensors, and detection.safetensors where there is a
+        calibration. Each is whole or not at all; that of an earlier model's calibration does not stay.
+        """
+        folder = path_of(folder, "folder", "runs/mine/model")
+        digest = write_folder(folder, self.network, self.labels, self.recipe, self.training)
+        if self.calibration is None:
+            (folder / CALIBRATION_FILE).unlink(missing_ok=True)
+        else:
+            write_calibration(folder, self.calibration, digest)
 
     @classmethod
-    def _from_pretrained(cls, *, model_id: str, **options: Any) -> Model:
-        if Path(model_id).is_dir():
-            return cls(load_model(Path(model_id)))
-        wanted = ("revision", "cache_dir", "force_download", "local_files_only", "token")
-        files = ["config.json", "model.safetensors", CALIBRATION_FILE]
-        folder = snapshot_download(
-            model_id, allow_patterns=files, **{key: options[key] for key in wanted if key in options}
-        )
-        return cls(load_model(Path(folder)))
+    def from_folder(cls, folder: str | Path) -> Self:
+        """Read a model folder.
+
+        Raises:
+            CallError: no model folder there.
+            ModelError: another format, or files that do not belong together.
+        """
+        folder = path_of(folder, "folder", "runs/mine/model")
+        config = read_config(folder)
+        network, labels = read_network(folder, config), config["labels"]
+        calibration, fault = None, ""
+        if isinstance(network, STAN | LateFusion):
+            try:
+                calibration = read_calibration(folder, str(config.get("weights")), (len(labels), network.dim))
+            except ModelError as error:
+                fault = str(error)
+        return cls(network, labels, config["recipe"], config["training"], calibration, fault)
+
+    @classmethod
+    def from_pretrained(cls, model: str | Path, **options: Any) -> Self:
+        """Load a model from a model folder, or from the Hugging Face hub by its id.
+
+        Args:
+            model: a folder with config.json and model.safetensors, or an id such as ``someone/stan-ucf101``.
+            options: of the hub: ``revision``, ``cache_dir``, ``force_download``, ``local_files_only`` and
+                ``token``.
+
+        Raises:
+            CallError: neither a model folder nor an id that can be reached, or no path at all.
+            ModelError: a model of another format, or damaged.
+        """
+        folder, name = path_of(model, "model", "runs/mine/model"), str(model)
+        for option in options:
+            if option not in _HUB_OPTIONS:
+                raise CallError(f"unknown option {option}; allowed: {', '.join(_HUB_OPTIONS)}")
+        is_id = name.count("/") == 1 and not name.startswith((".", "/", "~"))
+        if folder.exists() or not is_id:
+            return cls.from_folder(folder)
+        logger.info(f"no folder {name} here; asking the Hugging Face hub")
+        return cls.from_folder(_downloaded(name, options))
+
+    def push_to_hub(self, repo_id: str, *, private: bool | None = None, token: str | None = None) -> str:
+        """Upload the model to the Hugging Face hub, and return its address there.
+
+        Args:
+            repo_id: an id such as ``someone/stan-ucf101``; the repository is made where there is none.
+            private: of a new repository.
+            token: by default that of ``hf auth login``.
+        """
+        from huggingface_hub import HfApi
+
+        api = HfApi(token=token)
+        name = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
+        with TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            if not api.file_exists(name, "README.md"):
+                (Path(folder) / "README.md").write_text(_card(self, name), encoding="utf-8")
+            return str(api.upload_folder(repo_id=name, folder_path=folder))
 
 
 def load(model: str | Path) -> Model:
@@ -129,14 +278,29 @@ def load(model: str | Path) -> Model:
         CallError: neither a model folder nor an id that can be reached, or no path at all.
         ModelError: a model of another format, or damaged.
     """
-    folder, name = path_of(model, "model", "runs/mine/model"), str(model)
-    is_id = name.count("/") == 1 and not name.startswith((".", "/", "~"))
-    if folder.exists() or not is_id:
-        return Model(load_model(folder))
-    logger.info(f"no folder {name} here; asking the Hugging Face hub")
+    return Model.from_pretrained(model)
+
+
+def _downloaded(name: str, options: dict[str, Any]) -> Path:
+    """The folder with a model's files from the Hugging Face hub."""
+    import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    files = ["config.json", "model.safetensors", CALIBRATION_FILE]
     try:
-        return Model._from_pretrained(model_id=name)  # the public one asks for config.json alone before
+        return Path(huggingface_hub.snapshot_download(name, allow_patterns=files, **options))
     except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise CallError(
             f"no model folder at {name}, and the Hugging Face hub gives none by this id ({error})"
         ) from error
+
+
+def _card(model: Model, name: str) -> str:
+    """The page that the hub shows of a model."""
+    return (
+        "---\nlibrary_name: attcell\ntags:\n- video-classification\n---\n\n"
+        f"A {model.recipe.model.kind} network of {', '.join(model.recipe.model.streams)} for "
+        f"{len(model.labels)} classes. It shows where and when the evidence of a video is.\n\n"
+        f"```python\nimport attcell\n\nmodel = attcell.load({name!r})\n"
+        'prediction = model.predict("clip.mp4")\n```\n'
+    )

@@ -9,9 +9,9 @@ import torch
 from torchvision.transforms.v2 import functional as transforms
 
 from attcell.errors import CallError
+from attcell.inference.model import Model
 from attcell.inference.run import as_scores, refuse_not_finite, run_pictures
 from attcell.models.build import evaluation_plan, input_spec
-from attcell.models.folder import SavedModel
 from attcell.types import Prediction
 from attcell.video.flow_source import source_of
 from attcell.video.modalities import ResizedFrames, read_sampled_frames, resize_frames
@@ -21,7 +21,7 @@ from attcell.video.transforms import attended_area, centre_crop
 PICTURE_SIDE = 320  # pixels of the long side of the frames that a report shows
 
 
-def predict_video(model: SavedModel, path: Path, num_segments: int | None = None) -> Prediction:
+def predict_video(model: Model, path: Path, num_segments: int | None = None) -> Prediction:
     """Predict the class of one video, and say where and when the network looked.
 
     Args:

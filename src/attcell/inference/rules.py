@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 
 from attcell._checks import shown
 from attcell.errors import CallError
-from attcell.models.folder import Calibration
+from attcell.inference.calibration import Calibration
 from attcell.types import Detection, Prediction, Track
 
 Attention = Literal["relative", "raw", "sigmoid", "none"]

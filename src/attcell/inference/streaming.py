@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from attcell.inference.model import Model
 from attcell.inference.run import refuse_not_finite
 from attcell.models.build import input_spec
-from attcell.models.folder import SavedModel
 from attcell.nn.streaming import Part, streamer
 from attcell.nn.streams import feature_maps
 from attcell.video.flow_source import source_of
@@ -53,7 +53,7 @@ class StreamingPass:
 
     def __init__(
         self,
-        model: SavedModel,
+        model: Model,
         path: Path,
         every: int,
         num_frames: int = 0,

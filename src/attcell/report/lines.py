@@ -40,12 +40,13 @@ def detection_lines(prediction: Prediction, most: int = 10) -> list[str]:
     return [*lines, f"  and {hidden} more of lower scores"] if hidden else lines
 
 
-def evaluation_lines(evaluation: Evaluation, published: Sequence[PublishedSection] = ()) -> list[str]:
+def evaluation_lines(evaluation: Evaluation) -> list[str]:
     """The figures of a test, the paper's beside them, and the protocol that made ours."""
     found = evaluation.figures()
     figures = [f"{name.replace('_', ' '):20} {value:6.2f} %" for name, value in found.items()]
     protocol = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in evaluation.protocol.items())
-    return [*figures, *(_published_line(one, found) for one in published), f"protocol: {protocol}"]
+    published = (_published_line(one, found) for one in evaluation.published)
+    return [*figures, *published, f"protocol: {protocol}"]
 
 
 def _published_line(published: PublishedSection, found: dict[str, float]) -> str:

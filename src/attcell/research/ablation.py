@@ -10,8 +10,8 @@ from attcell._log import track
 from attcell.config.recipe import Recipe, check_recipe
 from attcell.errors import CallError
 from attcell.inference.evaluate import Evaluation, evaluate_model, listing_of
+from attcell.inference.model import Model
 from attcell.inference.run import best_device
-from attcell.models.folder import load_model
 from attcell.nn.backbones.registry import backbone_taps
 from attcell.research.protocol import PlannedRun
 
@@ -44,12 +44,10 @@ def segment_counts(runs: Sequence[PlannedRun], counts: Sequence[int]) -> dict[in
     """T → the test of every run with so many segments (Fig. 5). The runs must have been trained."""
     found: dict[int, list[Evaluation]] = {count: [] for count in counts}
     for run in track(runs, len(runs), "numbers of segments"):
-        saved = load_model(run.folder / "model")
+        saved = Model.from_folder(run.folder / "model").to(best_device())
         listing, cache = listing_of(saved, "test"), run.recipe.cache.folder
         for count in counts:
-            test = evaluate_model(
-                saved, listing, num_segments=count, cache_folder=cache, device=best_device()
-            )
+            test = evaluate_model(saved, listing, num_segments=count, cache_folder=cache)
             found[count].append(test)
     return found
 

@@ -22,7 +22,7 @@ from attcell._parallel import one_thread
 from attcell.config.recipe import check_recipe
 from attcell.data.truth import generated_boxes
 from attcell.inference.detect import detect_video
-from attcell.inference.evaluate import Evaluation, evaluate_model, listing_of
+from attcell.inference.evaluate import Evaluation
 from attcell.inference.localization import attention_figures
 from attcell.inference.model import Model, load
 from attcell.inference.rules import RuleChoice
@@ -180,7 +180,7 @@ def _keep_features(values: dict[str, Any]) -> None:
 
 
 def _test(model: Model, folder: Path) -> Evaluation:
-    evaluation = evaluate_model(model.saved, listing_of(model.saved, "test"), device=best_device())
+    evaluation = model.evaluate()
     evaluation.write_scores(folder / "scores.json")
     confusion = evaluation.confusion()
     assert confusion is not None, "the demo's videos have one class each"
@@ -208,6 +208,6 @@ def _predict(model: Model, videos: Path, out: Path) -> Path:
     )
     attention_strip(found[0][0], out / "attention.png")
     first = [path for path in paths if path.stem == "000"]
-    watched = [detect_video(model.saved, path, RuleChoice()) for path in first]
+    watched = [detect_video(model, path, RuleChoice()) for path in first]
     write_report(watched, out / "report.html", {"model": str(out / "run" / "model")})
     return out / "report.html"

@@ -21,15 +21,16 @@ from attcell.data.feature_store import content_digest
 from attcell.data.truth import generated_boxes
 from attcell.errors import DataError, VideoError
 from attcell.inference.calibrate import calibrate
+from attcell.inference.calibration import Calibration, write_calibration
 from attcell.inference.detect import EVERY, follow_video
 from attcell.inference.evaluate import listing_of
 from attcell.inference.extract import filled_stores
 from attcell.inference.localization import attention_figures
+from attcell.inference.model import Model
 from attcell.inference.rules import RuleChoice, find
 from attcell.inference.run import run_views
 from attcell.metrics import detection_map
 from attcell.models.build import evaluation_plan, input_spec, part_listing
-from attcell.models.folder import Calibration, SavedModel, load_model, write_calibration
 from attcell.models.weights import state_digest
 from attcell.nn import STAN
 from attcell.nn.explain import Curve, deletion_insertion
@@ -185,15 +186,15 @@ def _every_sample(prediction: Prediction) -> _EverySample:
     )
 
 
-def _calibrated(model: Path, num_videos: int) -> SavedModel:
-    saved = load_model(model)
+def _calibrated(model: Path, num_videos: int) -> Model:
+    saved = Model.from_folder(model)
     listing = part_listing(saved.recipe.data, "train", saved.labels)
     assert listing is not None, "the suite's recipes name their videos"
     some = [record for record in listing.records if int(record.path.stem) < num_videos]
     there = saved.calibration
     if there is None or (there.num_videos, there.every) != (len(some), EVERY):
         write_calibration(model, calibrate(saved, some, EVERY, stored_flow=True), state_digest(saved.network))
-        saved = load_model(model)
+        saved = Model.from_folder(model)
     return saved
 
 
@@ -209,7 +210,7 @@ def areas_of_curves(model: Path, num_videos: int) -> dict[str, float]:
         model: the model folder of a STAN.
         num_videos: test videos of each class.
     """
-    saved = load_model(model)
+    saved = Model.from_folder(model)
     saved.network.eval()
     areas: dict[str, list[float]] = {}
     for record in _first_of_each_class(listing_of(saved, "test").records, num_videos):
@@ -219,7 +220,7 @@ def areas_of_curves(model: Path, num_videos: int) -> dict[str, float]:
     return {name: 100 * float(np.mean(of)) for name, of in areas.items()}
 
 
-def _curves(saved: SavedModel, record: VideoRecord) -> Iterable[Curve]:
+def _curves(saved: Model, record: VideoRecord) -> Iterable[Curve]:
     plan, spec = evaluation_plan(saved.recipe, NUM_SEGMENTS), input_spec(saved.recipe)
     views = PlannedViews([record], spec, plan)[0]
     if isinstance(views, VideoError):
@@ -252,7 +253,7 @@ def shares_of_branches(name: str, model: Path) -> dict[str, float]:
     Returns:
         The mean over the test videos.
     """
-    saved = load_model(model)
+    saved = Model.from_folder(model)
     recipe, network = saved.recipe, saved.network.eval()
     assert recipe.cache.folder is not None, "the suite keeps features"
     records = listing_of(saved, "test").records

@@ -19,11 +19,10 @@ from attcell._parallel import process_pool
 from attcell.config.recipe import Recipe, check_recipe
 from attcell.data.known_sets import KNOWN_SETS, read_known_set
 from attcell.errors import CallError
-from attcell.inference.evaluate import evaluate_model, listing_of
 from attcell.inference.extract import filled_stores, refuse_unread
+from attcell.inference.model import Model
 from attcell.inference.run import best_device
 from attcell.models.build import build_network, evaluation_plan, part_listing, read_listings, training_plan
-from attcell.models.folder import load_model
 from attcell.models.warm_start import refuse_other_split
 from attcell.research.networks import ALL_STREAMS
 from attcell.results.runs import read_run
@@ -163,11 +162,8 @@ def _run_with_log(run: PlannedRun) -> None:
 def _run(run: PlannedRun) -> None:
     recipe = run.recipe
     outcome = train(recipe, run.folder, resume=(run.folder / RECIPE_FILE).exists())
-    saved = load_model(outcome.model_folder)
-    evaluation = evaluate_model(
-        saved, listing_of(saved, "test"), cache_folder=recipe.cache.folder, device=best_device()
-    )
-    evaluation.write_scores(run.scores, recipe.published)
+    saved = Model.from_folder(outcome.model_folder)
+    saved.to(best_device()).evaluate(cache=recipe.cache.folder).write_scores(run.scores)
 
 
 # Trainings and tests of a suite, and the accuracies that they came to.

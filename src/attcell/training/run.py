@@ -29,9 +29,9 @@ from attcell._log import logger
 from attcell.config.recipe import Recipe, load_recipe
 from attcell.config.schema import TrainSection
 from attcell.errors import CallError, TrainingError
+from attcell.inference.model import Model
 from attcell.inference.run import best_device
 from attcell.models.build import Listings, build_network, read_listings
-from attcell.models.folder import load_model, save_model
 from attcell.models.warm_start import other_inputs, refuse_other_shapes, refuse_other_split
 from attcell.nn import LateFusion, Pooled, SVMNetwork
 from attcell.training.callbacks import Interruption, TrainingProgress
@@ -99,7 +99,9 @@ def train(recipe: Recipe, run_folder: str | Path, *, resume: bool = False) -> Tr
     while_training = recipe.model_copy(update={"model": model})
 
     def keep(standing: ValidationResult) -> None:
-        save_model(model_folder, network, listings.labels, while_training, {"standing": asdict(standing)})
+        Model(network, listings.labels, while_training, {"standing": asdict(standing)}).save_pretrained(
+            model_folder
+        )
 
     learner = Learner(network, section, iterations, training_data, keep)
     interruption = Interruption()
@@ -121,7 +123,7 @@ def _train_pooled(
     """Pooled features: only their SVM is trained, on the training videos; val is not looked at."""
     train_svm(network, recipe, listings, _device(recipe.train))
     write_text(run_folder / RECIPE_FILE, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
-    save_model(run_folder / "model", network, listings.labels, recipe, {})
+    Model(network, listings.labels, recipe).save_pretrained(run_folder / "model")
     return TrainingOutcome(run_folder / "model", ValidationResult(0), 0)
 
 
@@ -129,11 +131,11 @@ def _classify_by_svm(
     model_folder: Path, network: SVMNetwork, recipe: Recipe, listings: Listings, best: ValidationResult
 ) -> ValidationResult:
     """Put an SVM in the place of the best network's classifier; how it stands on val is not looked at."""
-    found = load_model(model_folder).network
+    found = Model.from_folder(model_folder).network
     trained = found.body if isinstance(found, SVMNetwork) else found  # of a run that is gone on with
     network.body.load_state_dict(trained.state_dict())
     train_svm(network, recipe, listings, _device(recipe.train))
-    save_model(model_folder, network, listings.labels, recipe, {"standing": asdict(best)})
+    Model(network, listings.labels, recipe, {"standing": asdict(best)}).save_pretrained(model_folder)
     return replace(best, accuracy=None, loss=None)
 
 
@@ -141,11 +143,11 @@ def _weigh_streams(
     model_folder: Path, recipe: Recipe, training_data: TrainingData, best: ValidationResult
 ) -> ValidationResult:
     """Late fusion: weigh the streams of the best network, write it again, and say how it stands now."""
-    saved = load_model(model_folder)
+    saved = Model.from_folder(model_folder)
     assert isinstance(saved.network, LateFusion)
     figures = tune_fusion(saved.network.to(_device(recipe.train)), training_data)
     standing = best if figures is None else replace(best, accuracy=figures[0], loss=figures[1])
-    save_model(model_folder, saved.network, saved.labels, recipe, {"standing": asdict(standing)})
+    Model(saved.network, saved.labels, recipe, {"standing": asdict(standing)}).save_pretrained(model_folder)
     return standing
 
 
