@@ -7,12 +7,12 @@ clean message; whoever draws raises it or counts it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset, IterableDataset, Sampler, get_worker_info
 
 from attcell.data.feature_store import FeatureStore
 from attcell.errors import VideoError
@@ -20,6 +20,7 @@ from attcell.types import VideoRecord
 from attcell.video.frame_folder import NO_TIMES
 from attcell.video.modalities import InputSpec, read_sampled_frames, resize_frames
 from attcell.video.optical_flow import worth_compiling
+from attcell.video.parts import ViewParts
 from attcell.video.sampling import ShortPolicy, ViewPlan, random_frames
 from attcell.video.transforms import crop_source_size, random_crop
 
@@ -51,10 +52,24 @@ class Batch:  # not frozen: Lightning fills a copy when it moves a batch to its 
 
 @dataclass
 class Views:
-    """Fixed views of one video, stream name → (V, T, ...), and the notes on its file."""
+    """Fixed views of one video, or of some consecutive segments of it, as they come from a worker.
+
+    Attributes:
+        inputs: stream name → (V, t, ...); empty where the video cannot be read.
+        notes: on the video's file; with its last part.
+        video: which of the data set's records.
+        start: index of the first segment. 0 for a video of which parts came already means that it begins
+            again: what came of it is void.
+        is_last: no more of this video comes.
+        error: why the video cannot be read; what came of it is void.
+    """
 
     inputs: dict[str, Tensor]
     notes: tuple[str, ...] = ()
+    video: int = 0
+    start: int = 0
+    is_last: bool = True
+    error: VideoError | None = None
 
 
 def collate(samples: Sequence[Sample | VideoError]) -> Batch | VideoError:
@@ -145,6 +160,41 @@ class PlannedViews(Dataset[Views | VideoError]):
         return Views(inputs, _worth_saying(info.notes))
 
 
+class PlannedParts(IterableDataset[Views]):
+    """Videos as a plan sees them, part by part, so that a video of any length takes bounded memory.
+
+    With w workers the parts of w videos come in turn, those of one video in their order; so gather them by
+    ``Views.video``. ``DataLoader(PlannedParts(...), batch_size=None, num_workers=w)``.
+    """
+
+    def __init__(self, records: Sequence[VideoRecord], spec: InputSpec, plan: ViewPlan) -> None:
+        self.records = records
+        self.spec = spec
+        self.plan = plan
+
+    def __iter__(self) -> Iterator[Views]:
+        worker = get_worker_info()
+        first, step = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        for video in range(first, len(self.records), step):
+            yield from self._parts_of(video)
+
+    def _parts_of(self, video: int) -> Iterator[Views]:
+        record = self.records[video]
+        compiled = worth_compiling(len(self.records))
+        parts = ViewParts(record.path, self.spec, self.plan, record.frames, compiled=compiled)
+        waiting: Views | None = None  # only when the next one has come it is known not to be the last
+        try:
+            for part in parts:
+                if waiting is not None:
+                    yield waiting
+                waiting = Views(part.views, video=video, start=part.start, is_last=False)
+        except VideoError as error:
+            yield Views({}, video=video, error=error)
+            return
+        assert waiting is not None, "a video has at least one segment"
+        yield replace(waiting, notes=_worth_saying(parts.info.notes), is_last=True)
+
+
 class TrainingFeatures(Dataset[Sample]):
     """Kept feature maps for training: one of the kept positions a segment, a coin for the mirror image.
 
@@ -195,7 +245,7 @@ class KeptViews(Dataset[Views]):
     def __getitem__(self, index: int) -> Views:
         kept = {name: store.read(self.records[index]) for name, store in self.stores.items()}
         notes = next(iter(kept.values()))[1]
-        return Views({name: maps for name, (maps, _) in kept.items()}, notes)
+        return Views({name: maps for name, (maps, _) in kept.items()}, notes, index)
 
 
 def _worth_saying(notes: tuple[str, ...]) -> tuple[str, ...]:
