@@ -68,13 +68,13 @@ def tan(
     frame: np.ndarray, flow: np.ndarray, weights: Weights, cell: str, layers: int, asks: str = "other"
 ) -> dict[str, np.ndarray]:
     """Eq. 1-5 for one video of feature maps (T, F, K, K) a branch."""
-    h, s = remember(frame, below("frame.", weights), cell, layers)
-    g, t = remember(flow, below("flow.", weights), cell, layers)
+    h, s = remember(frame, below("branches.frame.", weights), cell, layers)
+    g, t = remember(flow, below("branches.flow.", weights), cell, layers)
     asking = {"other": (g, t, h, s), "own": (h, s, g, t)}[asks]
-    alpha = sharing_gate(h, s, *asking[:2], below("frame_gate.", weights))
-    beta = sharing_gate(g, t, *asking[2:], below("flow_gate.", weights))
-    frame_logits = gated_logits(alpha, h, below("frame_classifier.", weights))
-    flow_logits = gated_logits(beta, g, below("flow_classifier.", weights))
+    alpha = sharing_gate(h, s, *asking[:2], below("gates.frame.", weights))
+    beta = sharing_gate(g, t, *asking[2:], below("gates.flow.", weights))
+    frame_logits = gated_logits(alpha, h, below("classifiers.frame.", weights))
+    flow_logits = gated_logits(beta, g, below("classifiers.flow.", weights))
     return {
         "frame_gates": alpha,
         "flow_gates": beta,

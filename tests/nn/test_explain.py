@@ -24,7 +24,8 @@ def test_grad_cam_is_the_equation() -> None:
                 for step in (1e-6, -1e-6):
                     moved = features.clone()
                     moved[place] += step
-                    logits.append(network.look({**local, name: moved}).logits[0, 1])
+                    encoded = network.attention_pool({**local, name: moved})
+                    logits.append(network.decide([encoded]).logits[0, 1])
                 gradient[place] = (logits[0] - logits[1]) / 2e-6
             for t in range(2):
                 weights = [gradient[0, t, c].mean() for c in range(features.shape[2])]

@@ -23,7 +23,7 @@ SIZES = st.lists(st.integers(1, 5), min_size=1, max_size=5)
 def seen(watching: Streamer, maps: dict[str, Tensor], sizes: Sequence[int]) -> list[Part]:
     """Look at one video in parts of these sizes."""
     parts = zip(*(whole.split(list(sizes), dim=1) for whole in maps.values()), strict=True)
-    return [watching.look(dict(zip(maps, part, strict=True))) for part in parts]
+    return [watching.step(dict(zip(maps, part, strict=True))) for part in parts]
 
 
 @settings(max_examples=30, deadline=None)

@@ -82,10 +82,11 @@ def test_each_gates_column_sums_to_one(cell: str) -> None:
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_swapping_the_branches_and_their_weights_swaps_the_outputs(cell: str) -> None:
     network, maps = small_tan(cell), random_maps(CHANNELS)
-    swapped = TAN(network.flow, network.frame, 3, dropout=0.0).double()
-    for name in ("gate", "classifier"):
-        getattr(swapped, f"frame_{name}").load_state_dict(getattr(network, f"flow_{name}").state_dict())
-        getattr(swapped, f"flow_{name}").load_state_dict(getattr(network, f"frame_{name}").state_dict())
+    swapped = TAN(network.stream("flow"), network.stream("frame"), 3, dropout=0.0).double()
+    for name in ("gates", "classifiers"):
+        ours, theirs = getattr(swapped, name), getattr(network, name)
+        ours["frame"].load_state_dict(theirs["flow"].state_dict())
+        ours["flow"].load_state_dict(theirs["frame"].state_dict())
     out, other = network(maps), swapped({"frame": maps["flow"], "flow": maps["frame"]})
     for name in ("logits", "gates"):
         torch.testing.assert_close(getattr(out, f"frame_{name}"), getattr(other, f"flow_{name}"))
@@ -110,10 +111,12 @@ def test_own_gates_share_nothing() -> None:
 def test_only_the_last_step_counts_at_test() -> None:
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(2, 2, 4, 3, generator=generator)
-    gates = torch.full((2, 4, 4), 0.25)
-    out = TANOutput(*logits, gates, gates, gates, gates).logits
+    gates = dict.fromkeys(CHANNELS, torch.full((2, 4, 4), 0.25))
+    out = TANOutput.of(dict(zip(CHANNELS, logits, strict=True)), gates, gates).logits
     logits[:, :, :-1] = 0
-    torch.testing.assert_close(out, TANOutput(*logits, gates, gates, gates, gates).logits)
+    torch.testing.assert_close(
+        out, TANOutput.of(dict(zip(CHANNELS, logits, strict=True)), gates, gates).logits
+    )
 
 
 def test_the_attention_over_time_is_the_last_steps() -> None:

@@ -39,7 +39,7 @@ def test_a_recipe_says_which_network(folder, cell):
     for name in ("frame", "flow"):
         recurrent = network.stream(name).recurrent
         assert (recurrent.mode, recurrent.hidden_size, recurrent.num_layers) == (cell.upper(), 6, 2)
-    assert network.flow.backbone.in_channels == 3
+    assert network.stream("flow").backbone.in_channels == 3
     stacked = build_network(tan_recipe(folder, flow={"fields": 5}), 3, load_weights=True)
     assert stacked.flow.backbone.in_channels == 10
 

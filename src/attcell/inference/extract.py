@@ -25,7 +25,7 @@ from attcell.data.feature_store import DigestBook, FeatureStore, content_digest
 from attcell.errors import DataError, VideoError, first_lines
 from attcell.models.build import input_spec
 from attcell.models.weights import state_digest
-from attcell.nn import Branch, Network, PooledStream, Stream
+from attcell.nn import BackboneStream, Network
 from attcell.nn.streams import feature_maps
 from attcell.types import VideoRecord
 from attcell.video._passes import promised_frames
@@ -37,7 +37,7 @@ DECODING_VERSION = 2  # raise it when the same video would give other frames
 
 
 def feature_store(
-    folder: Path, name: str, stream: Stream | Branch | PooledStream, spec: InputSpec, plan: ViewPlan
+    folder: Path, name: str, stream: BackboneStream, spec: InputSpec, plan: ViewPlan
 ) -> FeatureStore:
     """The store of what a stream's backbone makes of these views."""
     flow = {**asdict(spec.flow), "store": spec.flow.store is not None}  # a store is named video by video

@@ -79,7 +79,7 @@ class StreamingPass:
             size = centre_size(sampled_frames.size, spec.frame)
             resized_frames = resize_frames(sampled_frames, spec, size, flow)
             view = resized_frames.view(spec, centre_crop(size, spec.frame))
-            part = self._streamer.look(
+            part = self._streamer.step(
                 {
                     name: feature_maps(self._network.stream(name), inputs[None], device)
                     for name, inputs in view.items()

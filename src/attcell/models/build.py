@@ -151,7 +151,8 @@ def evaluation_plan(
 def _join_branches(branches: dict[str, Branch], model: ModelSection, num_classes: int) -> Network:
     if model.kind in ("tan", "self_gates"):
         asks: Literal["own", "other"] = "own" if model.kind == "self_gates" else "other"
-        return TAN(branches["frame"], branches["flow"], num_classes, dropout=model.dropout, asks=asks)
+        (first, one), (second, other) = branches.items()
+        return TAN(one, other, num_classes, dropout=model.dropout, asks=asks, names=(first, second))
     rival = {
         "cnn": cnn,
         "two_stream": two_stream,

@@ -208,7 +208,7 @@ def state_of_stream(folder: Path, *streams: str) -> dict[str, Tensor]:
     state = _state_of(folder)
     for stream in streams:
         prefixes = ("streams", f"networks.{stream}.streams", "branches")
-        for prefix in (*(f"{place}.{stream}." for place in prefixes), f"{stream}."):
+        for prefix in (f"{place}.{stream}." for place in prefixes):
             found = {
                 key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)
             }

@@ -3,6 +3,7 @@
 from attcell.nn.attention import AttCell, SharingGate, UniformAttention, attended_sum
 from attcell.nn.backbones.registry import Backbone, build_backbone
 from attcell.nn.late_fusion import LateFusion
+from attcell.nn.network import Network
 from attcell.nn.outputs import (
     BranchesOutput,
     LateOutput,
@@ -34,8 +35,8 @@ from attcell.nn.rivals import (
     two_stream,
 )
 from attcell.nn.stan import STAN
-from attcell.nn.streams import Normalise, Stream
-from attcell.nn.svm import LinearSVM, Network, SVMNetwork
+from attcell.nn.streams import BackboneStream, Normalise, Stream
+from attcell.nn.svm import LinearSVM, SVMNetwork
 from attcell.nn.tan import TAN, Branch
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "AttCell",
     "Average",
     "Backbone",
+    "BackboneStream",
     "Branch",
     "BranchNetwork",
     "BranchesOutput",

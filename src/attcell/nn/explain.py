@@ -34,7 +34,7 @@ def grad_cam(
         for name, of_stream in maps.items()
     }
     with torch.backends.cudnn.flags(enabled=False):  # whose LSTM has no gradient outside training
-        logit = network.look(local).logits[:, label].sum()
+        logit = network.decide([network.attention_pool(local)]).logits[:, label].sum()
         gradients = torch.autograd.grad(logit, list(local.values()))
     return {
         name: (gradient.mean(dim=(-2, -1), keepdim=True) * features).sum(dim=2).relu().detach()

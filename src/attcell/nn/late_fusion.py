@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from attcell.errors import CallError
+from attcell.nn.network import Network
 from attcell.nn.outputs import LateOutput
-from attcell.nn.stan import STAN
+from attcell.nn.stan import STAN, STANEncoded
 from attcell.nn.streams import Stream
 
 
-class LateFusion(nn.Module):
+class LateFusion(Network[dict[str, STANEncoded], LateOutput]):
     """Networks of one stream each, whose probabilities are summed with weights.
 
     Args:
@@ -53,30 +54,37 @@ class LateFusion(nn.Module):
         """The network of a stream."""
         return cast(STAN, self.networks[name])
 
+    def stream_names(self) -> Iterable[str]:
+        return self.networks.keys()
+
     def stream(self, name: str) -> Stream:
-        """The stream of a modality."""
         return self.network(name).stream(name)
 
-    def feature_maps(
-        self, pictures: Mapping[str, Shaped[Tensor, "B T ..."]]
-    ) -> dict[str, Float[Tensor, "B T F _ _"]]:
-        """Each stream's backbone on its own input."""
-        return {name: self.stream(name).feature_maps(pictures[name]) for name in self.networks}
+    def encode(self, maps: Mapping[str, Float[Tensor, "B T F _ _"]]) -> dict[str, STANEncoded]:
+        """Stream → what its network makes of consecutive segments."""
+        return {name: self.network(name).encode({name: maps[name]}) for name in self.networks}
 
-    def attend(self, maps: Mapping[str, Float[Tensor, "B T F _ _"]]) -> LateOutput:
-        """From the backbones' feature maps to the summed probabilities."""
-        outputs = {name: self.network(name).attend({name: maps[name]}) for name in self.networks}
-        return LateOutput(self.joined([out.logits for out in outputs.values()]), outputs, self.weights)
+    def decide(self, parts: Sequence[Mapping[str, STANEncoded]]) -> LateOutput:
+        """What each network says, and the weighted sum of their probabilities."""
+        outputs = {name: self.network(name).decide([part[name] for part in parts]) for name in self.networks}
+        every = list(outputs.values())
+        return LateOutput(
+            logits=self.fuse([out.logits for out in every]),
+            temporal_scores=self.average([out.temporal_scores for out in every]),
+            temporal_attention=self.average([out.temporal_attention for out in every]),
+            spatial_attention={name: out.spatial_attention[name] for name, out in outputs.items()},
+            logits_by_stream={name: out.logits for name, out in outputs.items()},
+            temporal_attention_by_stream={name: out.temporal_attention for name, out in outputs.items()},
+            learnt_logits=tuple(out.logits[:, None] for out in every),  # each network learns by itself
+            weights=self.weights,
+            streams=outputs,
+        )
 
-    def joined(self, logits: Sequence[Float[Tensor, "N A"]]) -> Float[Tensor, "N A"]:
+    def fuse(self, logits: Sequence[Float[Tensor, "N A"]]) -> Float[Tensor, "N A"]:
         """The logarithm of the weighted sum of the networks' probabilities."""
-        parts = torch.stack([one.log_softmax(dim=-1) for one in logits])
-        return torch.logsumexp(parts + self.weights.log()[:, None, None], dim=0)
+        log_probabilities = torch.stack([one.log_softmax(dim=-1) for one in logits])
+        return torch.logsumexp(log_probabilities + self.weights.log()[:, None, None], dim=0)
 
-    def averaged(self, values: Sequence[Float[Tensor, "*shape"]]) -> Float[Tensor, "*shape"]:
+    def average(self, values: Sequence[Float[Tensor, "*shape"]]) -> Float[Tensor, "*shape"]:
         """What the networks say, averaged by their weights."""
         return torch.einsum("m,m...->...", self.weights.to(values[0]), torch.stack(list(values)))
-
-    def forward(self, pictures: Mapping[str, Shaped[Tensor, "B T ..."]]) -> LateOutput:
-        """Stream name → (B, T, ...) inputs, to everything that the networks compute."""
-        return self.attend(self.feature_maps(pictures))

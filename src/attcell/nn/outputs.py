@@ -1,143 +1,164 @@
-"""TODO."""
+"""What the networks give back: one record with the same fields for all, and what each network adds to it."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from attcell.errors import CallError
 
-@dataclass(frozen=True)
-class STANOutput:
-    """Everything that STAN computes on its way to the classes.
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """Everything that all networks say of videos; what a network does not have stays empty.
 
     Attributes:
         logits: class scores before the softmax.
+        temporal_scores: raw scores of the segments, before the softmax; zeros without temporal attention.
+        temporal_attention: their softmax, which sums to 1 over the segments; 1/T without temporal attention.
+        spatial_attention: stream → attention over the regions of every segment; each K×K map sums to 1.
+        logits_by_stream: stream → what it says by itself, where it says anything.
+        temporal_attention_by_stream: stream → its own temporal attention, where it has one.
+        gates: branch → TAN's sharing gates; [b, i, j] is the weight of its step i for the asking step j.
+        learnt_logits: the class scores whose losses are summed, step by step; by default the logits, as one
+            step.
+        weights: how much each of ``logits_by_stream`` counts, 1 in all; None where that cannot be said.
+    """
+
+    logits: Float[Tensor, "B A"]
+    temporal_scores: Float[Tensor, "B T"]
+    temporal_attention: Float[Tensor, "B T"]
+    spatial_attention: dict[str, Float[Tensor, "B T K K"]] = field(default_factory=dict)
+    logits_by_stream: dict[str, Float[Tensor, "B A"]] = field(default_factory=dict)
+    temporal_attention_by_stream: dict[str, Float[Tensor, "B T"]] = field(default_factory=dict)
+    gates: dict[str, Float[Tensor, "B T T"]] = field(default_factory=dict)
+    learnt_logits: tuple[Float[Tensor, "B _ A"], ...] = ()
+    weights: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if not self.learnt_logits:
+            object.__setattr__(self, "learnt_logits", (self.logits[:, None],))
+
+    @property
+    def stream_weights(self) -> dict[str, float]:
+        """Stream → how much it counts, 1 in all; empty where that cannot be said."""
+        if self.weights is None:
+            return {}
+        return dict(zip(self.logits_by_stream, self.weights.tolist(), strict=True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class STANOutput(Output):
+    """What STAN computes on its way to the classes.
+
+    Here ``temporal_scores`` are k of Eq. 7, ``temporal_attention`` is β, and ``spatial_attention`` is α of
+    Eq. 4.
+
+    Attributes:
         spatial_scores: stream → s of Eq. 4, before the softmax.
-        spatial_attention: stream → α of Eq. 4; each K×K map sums to 1.
-        temporal_scores: k of Eq. 7, before the softmax.
-        temporal_attention: β of Eq. 7; sums to 1 over the segments.
         segments: f_att^t of Eq. 6, the streams' attended descriptors side by side.
         video: f_att of Eq. 8.
     """
 
-    logits: Float[Tensor, "B A"]
     spatial_scores: dict[str, Float[Tensor, "B T K K"]]
-    spatial_attention: dict[str, Float[Tensor, "B T K K"]]
-    temporal_scores: Float[Tensor, "B T"]
-    temporal_attention: Float[Tensor, "B T"]
     segments: Float[Tensor, "B T MD"]
     video: Float[Tensor, "B MD"]
 
-    @property
-    def logits_by_stream(self) -> dict[str, Float[Tensor, "B A"]]:
-        """Empty: no stream says anything by itself."""
-        return {}
 
-    @property
-    def learnt_logits(self) -> tuple[Float[Tensor, "B 1 A"], ...]:
-        """The class scores whose losses are summed: the network's own."""
-        return (self.logits[:, None],)
+@dataclass(frozen=True, kw_only=True)
+class LateOutput(Output):
+    """What the networks of late fusion say together, and each by itself.
 
-    @property
-    def temporal_attention_by_stream(self) -> dict[str, Float[Tensor, "B T"]]:
-        """Empty: one β serves all streams. Late fusion has one for each."""
-        return {}
-
-    @property
-    def gates(self) -> dict[str, Float[Tensor, "B T T"]]:
-        """Empty: only TAN has sharing gates."""
-        return {}
-
-    @property
-    def stream_weights(self) -> dict[str, float]:
-        """Empty: one network looks at all streams. In late fusion each has one, with a weight."""
-        return {}
-
-
-def averaged_softmax(logits: Float[Tensor, "M B T A"]) -> Float[Tensor, "B A"]:
-    """The logarithm of the branches' and steps' softmax, averaged: its own softmax is this average."""
-    counted = logits.log_softmax(dim=-1)
-    return counted.logsumexp(dim=(0, 2)) - math.log(len(counted) * counted.shape[2])
-
-
-@dataclass(frozen=True)
-class TANOutput:
-    """Everything that TAN computes on its way to the classes.
+    Here ``logits`` is the logarithm of the weighted sum of the networks' probabilities, so that its softmax
+    is this sum; k and β of Eq. 7 are averaged over the networks by their weights, and β still sums to 1.
 
     Attributes:
-        frame_logits: the frame branch's class scores at every step.
-        flow_logits: the flow branch's.
-        frame_gates: α of Eq. 4; [b, i, j] is the weight of the frame branch's step i for the flow branch's
-            step j, and sums to 1 over i.
-        flow_gates: β of Eq. 4; [b, k, l] is the weight of the flow branch's step k for the frame branch's
-            step l, and sums to 1 over k.
-        frame_scores: e of Eq. 3, before the softmax.
-        flow_scores: f of Eq. 3, before the softmax.
-
-    At test the last step alone counts, so the gates of the last step are the attention over time.
+        streams: stream → what its network computed.
     """
 
-    frame_logits: Float[Tensor, "B T A"]
-    flow_logits: Float[Tensor, "B T A"]
-    frame_gates: Float[Tensor, "B T T"]
-    flow_gates: Float[Tensor, "B T T"]
-    frame_scores: Float[Tensor, "B T T"]
-    flow_scores: Float[Tensor, "B T T"]
+    streams: dict[str, STANOutput]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TANOutput(Output):
+    """What TAN computes on its way to the classes; :meth:`of` derives the common fields.
+
+    At test the last step alone counts, so the gates of the last step are the attention over time. With
+    branches named frame and flow the papers' names work too: ``frame_logits``, ``flow_gates`` and so on.
+
+    Attributes:
+        step_logits: branch → its class scores at every step.
+        step_scores: branch → e and f of Eq. 3, its gates before the softmax.
+    """
+
+    step_logits: dict[str, Float[Tensor, "B T A"]]
+    step_scores: dict[str, Float[Tensor, "B T T"]]
+
+    @classmethod
+    def of(
+        cls, step_logits: dict[str, Tensor], gates: dict[str, Tensor], step_scores: dict[str, Tensor]
+    ) -> TANOutput:
+        """The output of two branches from what each computed at every step.
+
+        *Reading* of ``logits``: the softmax of the last step is averaged over the branches.
+        """
+        last = {name: logits[:, -1:] for name, logits in step_logits.items()}
+        attention = {name: of_branch[:, :, -1] for name, of_branch in gates.items()}
+        return cls(
+            logits=averaged_softmax(torch.stack(list(last.values()))),
+            temporal_scores=_mean([scores[:, :, -1] for scores in step_scores.values()]),
+            temporal_attention=_mean(list(attention.values())),
+            logits_by_stream={name: logits[:, 0] for name, logits in last.items()},
+            temporal_attention_by_stream=attention,
+            gates=gates,
+            learnt_logits=tuple(step_logits.values()),
+            weights=_equal_weights(len(step_logits)),
+            step_logits=step_logits,
+            step_scores=step_scores,
+        )
 
     @property
-    def logits(self) -> Float[Tensor, "B A"]:
-        """What counts at test: their softmax is the last step's softmax, averaged over the branches
-        (*reading*)."""
-        return averaged_softmax(torch.stack([self.frame_logits[:, -1:], self.flow_logits[:, -1:]]))
+    def frame_logits(self) -> Float[Tensor, "B T A"]:
+        """The frame branch's class scores at every step."""
+        return self.step_logits["frame"]
 
     @property
-    def logits_by_stream(self) -> dict[str, Float[Tensor, "B A"]]:
-        """Branch → what it says by itself at the last step."""
-        return {"frame": self.frame_logits[:, -1], "flow": self.flow_logits[:, -1]}
+    def flow_logits(self) -> Float[Tensor, "B T A"]:
+        """The flow branch's class scores at every step."""
+        return self.step_logits["flow"]
 
     @property
-    def learnt_logits(self) -> tuple[Float[Tensor, "B T A"], ...]:
-        """The class scores whose losses are summed: each branch's."""
-        return self.frame_logits, self.flow_logits
+    def frame_gates(self) -> Float[Tensor, "B T T"]:
+        """α of Eq. 4; [b, i, j] is the weight of the frame branch's step i for the flow branch's step j, and
+        sums to 1 over i."""
+        return self.gates["frame"]
 
     @property
-    def gates(self) -> dict[str, Float[Tensor, "B T T"]]:
-        """Branch → the weights of its steps for the other's."""
-        return {"frame": self.frame_gates, "flow": self.flow_gates}
+    def flow_gates(self) -> Float[Tensor, "B T T"]:
+        """β of Eq. 4; [b, k, l] is the weight of the flow branch's step k for the frame branch's step l, and
+        sums to 1 over k."""
+        return self.gates["flow"]
 
     @property
-    def spatial_attention(self) -> dict[str, Float[Tensor, "B T K K"]]:
-        """Empty: TAN looks at all regions alike."""
-        return {}
+    def frame_scores(self) -> Float[Tensor, "B T T"]:
+        """e of Eq. 3, before the softmax."""
+        return self.step_scores["frame"]
 
     @property
-    def temporal_scores(self) -> Float[Tensor, "B T"]:
-        """The raw scores of the gates of the last step, averaged over the branches."""
-        return (self.frame_scores[:, :, -1] + self.flow_scores[:, :, -1]) / 2
-
-    @property
-    def temporal_attention(self) -> Float[Tensor, "B T"]:
-        """The gates of the last step, averaged over the branches; they sum to 1."""
-        return (self.frame_gates[:, :, -1] + self.flow_gates[:, :, -1]) / 2
-
-    @property
-    def temporal_attention_by_stream(self) -> dict[str, Float[Tensor, "B T"]]:
-        """Branch → the gates of the last step."""
-        return {name: gates[:, :, -1] for name, gates in self.gates.items()}
-
-    @property
-    def stream_weights(self) -> dict[str, float]:
-        """Branch → how much its classifier counts: both alike."""
-        return {"frame": 0.5, "flow": 0.5}
+    def flow_scores(self) -> Float[Tensor, "B T T"]:
+        """f of Eq. 3, before the softmax."""
+        return self.step_scores["flow"]
 
 
 @dataclass(frozen=True)
 class Joined:
-    """What a head says at every step.
+    """What a head of TAN's rivals says at every step.
 
     Attributes:
         alone: branch → what it says without the other.
@@ -150,133 +171,56 @@ class Joined:
     selection: Float[Tensor, "B T M"] | None = None
 
 
-@dataclass(frozen=True)
-class BranchesOutput:
-    """What a network of branches computes.
+@dataclass(frozen=True, kw_only=True)
+class BranchesOutput(Output):
+    """What a network of branches without sharing gates computes; :meth:`of` derives the common fields.
 
     Attributes:
         joined: the class scores of every step, of each branch and of all together.
-        spatial_attention: branch → its attention over the regions of every step; empty where there is none.
-        last_step_only: at test the last step alone counts, as in TAN; else all steps alike.
     """
 
     joined: Joined
-    spatial_attention: dict[str, Float[Tensor, "B T K K"]]
-    last_step_only: bool
 
-    @property
-    def logits(self) -> Float[Tensor, "B A"]:
-        """What counts at test."""
-        together = self.joined.together
-        every = list(self.joined.alone.values()) if together is None else [together]
-        return averaged_softmax(self._counted(torch.stack(every)))
+    @classmethod
+    def of(
+        cls, joined: Joined, spatial_attention: dict[str, Tensor], *, last_step_only: bool
+    ) -> BranchesOutput:
+        """The output from what a head says at every step.
 
-    @property
-    def logits_by_stream(self) -> dict[str, Float[Tensor, "B A"]]:
-        """Branch → what it says by itself."""
-        return {
-            name: averaged_softmax(self._counted(alone[None])) for name, alone in self.joined.alone.items()
-        }
-
-    @property
-    def learnt_logits(self) -> tuple[Float[Tensor, "B T A"], ...]:
-        """The class scores whose losses are summed: of all together, or else each branch's."""
-        together = self.joined.together
-        return tuple(self.joined.alone.values()) if together is None else (together,)
-
-    @property
-    def temporal_scores(self) -> Float[Tensor, "B T"]:
-        """Zeros: no attention over steps."""
-        return torch.zeros_like(next(iter(self.joined.alone.values()))[..., 0])
-
-    @property
-    def temporal_attention(self) -> Float[Tensor, "B T"]:
-        """1/T: no attention over steps."""
-        return self.temporal_scores.softmax(dim=-1)
-
-    @property
-    def temporal_attention_by_stream(self) -> dict[str, Float[Tensor, "B T"]]:
-        """Empty: no attention over steps."""
-        return {}
-
-    @property
-    def gates(self) -> dict[str, Float[Tensor, "B T T"]]:
-        """Empty: only TAN has sharing gates."""
-        return {}
-
-    @property
-    def stream_weights(self) -> dict[str, float]:
-        """Branch → how much it counts: both alike where softmaxes are averaged, or what the gate over
-        branches says of the last step, averaged over the batch; empty where it cannot be said."""
-        names = list(self.joined.alone)
-        if self.joined.selection is not None:
-            chosen = self.joined.selection[:, -1].softmax(dim=-1).mean(dim=0)
-            return dict(zip(names, chosen.tolist(), strict=True))
-        if self.joined.together is not None or len(names) == 1:
-            return {}
-        return {name: 1 / len(names) for name in names}
-
-    def _counted(self, logits: Float[Tensor, "M B T A"]) -> Float[Tensor, "M B _ A"]:
-        return logits[:, :, -1:] if self.last_step_only else logits
+        Args:
+            joined: what the head says.
+            spatial_attention: branch → its attention over the regions of every step; empty without one.
+            last_step_only: at test the last step alone counts, as in TAN; else all steps alike.
+        """
+        learnt = list(joined.alone.values()) if joined.together is None else [joined.together]
+        first = -1 if last_step_only else 0
+        nothing = torch.zeros_like(next(iter(joined.alone.values()))[..., 0])
+        return cls(
+            logits=averaged_softmax(torch.stack(learnt)[:, :, first:]),
+            temporal_scores=nothing,
+            temporal_attention=nothing.softmax(dim=-1),
+            spatial_attention=spatial_attention,
+            logits_by_stream={
+                name: averaged_softmax(alone[None, :, first:]) for name, alone in joined.alone.items()
+            },
+            learnt_logits=tuple(learnt),
+            weights=_branch_weights(joined),
+            joined=joined,
+        )
 
 
-@dataclass(frozen=True)
-class LateOutput:
-    """What the networks of late fusion say together, and each by itself.
+@dataclass(frozen=True, kw_only=True)
+class SVMOutput(Output):
+    """What an SVM says of a representation, with the attention of what made it.
+
+    Here ``logits`` are the margins. Their softmax orders a video's classes as they do, and is no probability.
+    A loss on them moves the body alone, because the SVM is fitted and not trained.
 
     Attributes:
-        logits: the logarithm of the weighted sum of the networks' probabilities, so that its softmax is this
-            sum.
-        streams: stream → what its network computed.
-        weights: how much each network counts.
+        video: the representations that the SVM classifies.
     """
 
-    logits: Float[Tensor, "B A"]
-    streams: dict[str, STANOutput]
-    weights: Float[Tensor, " M"]
-
-    @property
-    def logits_by_stream(self) -> dict[str, Float[Tensor, "B A"]]:
-        """Stream → what its network says by itself."""
-        return {name: out.logits for name, out in self.streams.items()}
-
-    @property
-    def learnt_logits(self) -> tuple[Float[Tensor, "B 1 A"], ...]:
-        """The class scores whose losses are summed: each network's, which learns for itself."""
-        return tuple(out.logits[:, None] for out in self.streams.values())
-
-    @property
-    def spatial_attention(self) -> dict[str, Float[Tensor, "B T K K"]]:
-        """Stream → α of Eq. 4."""
-        return {name: out.spatial_attention[name] for name, out in self.streams.items()}
-
-    @property
-    def temporal_scores(self) -> Float[Tensor, "B T"]:
-        """k of Eq. 7, averaged over the networks by their weights."""
-        return self._averaged([out.temporal_scores for out in self.streams.values()])
-
-    @property
-    def temporal_attention(self) -> Float[Tensor, "B T"]:
-        """β of Eq. 7, averaged over the networks by their weights; it still sums to 1."""
-        return self._averaged([out.temporal_attention for out in self.streams.values()])
-
-    @property
-    def temporal_attention_by_stream(self) -> dict[str, Float[Tensor, "B T"]]:
-        """Stream → the β of its own network."""
-        return {name: out.temporal_attention for name, out in self.streams.items()}
-
-    @property
-    def gates(self) -> dict[str, Float[Tensor, "B T T"]]:
-        """Empty: only TAN has sharing gates."""
-        return {}
-
-    @property
-    def stream_weights(self) -> dict[str, float]:
-        """Stream → how much its network counts; 1 in all."""
-        return dict(zip(self.streams, self.weights.tolist(), strict=True))
-
-    def _averaged(self, values: list[Tensor]) -> Tensor:
-        return torch.einsum("m,m...->...", self.weights.to(values[0]), torch.stack(values))
+    video: Float[Tensor, "B D"]
 
 
 @dataclass(frozen=True)
@@ -307,62 +251,32 @@ class PooledOutput:
         return self.temporal_scores.softmax(dim=-1)
 
 
-@dataclass(frozen=True)
-class SVMOutput:
-    """What an SVM says of a representation, and what that was made by.
-
-    Attributes:
-        logits: the margins. Their softmax orders a video's classes as they do, and is no probability.
-        body: what STAN or the pooling computed: representations, and attention where there is one.
-    """
-
-    logits: Float[Tensor, "B A"]
-    body: STANOutput | PooledOutput
-
-    @property
-    def video(self) -> Float[Tensor, "B D"]:
-        """The representations that the SVM looked at."""
-        return self.body.video
-
-    @property
-    def spatial_attention(self) -> dict[str, Float[Tensor, "B T K K"]]:
-        """Stream → α of Eq. 4; empty for pooled streams."""
-        return self.body.spatial_attention
-
-    @property
-    def temporal_scores(self) -> Float[Tensor, "B T"]:
-        """k of Eq. 7; zeros for pooled streams."""
-        return self.body.temporal_scores
-
-    @property
-    def temporal_attention(self) -> Float[Tensor, "B T"]:
-        """β of Eq. 7; 1/T for pooled streams."""
-        return self.body.temporal_attention
-
-    @property
-    def logits_by_stream(self) -> dict[str, Float[Tensor, "B A"]]:
-        """Empty: no stream says anything by itself."""
-        return {}
-
-    @property
-    def learnt_logits(self) -> tuple[Float[Tensor, "B 1 A"], ...]:
-        """The margins; a loss on them moves the body alone, for the SVM is fitted and not trained."""
-        return (self.logits[:, None],)
-
-    @property
-    def temporal_attention_by_stream(self) -> dict[str, Float[Tensor, "B T"]]:
-        """Empty: at most one β, for all streams."""
-        return {}
-
-    @property
-    def gates(self) -> dict[str, Float[Tensor, "B T T"]]:
-        """Empty: only TAN has sharing gates."""
-        return {}
-
-    @property
-    def stream_weights(self) -> dict[str, float]:
-        """Empty: one SVM looks at all streams."""
-        return {}
+def averaged_softmax(logits: Float[Tensor, "M B T A"]) -> Float[Tensor, "B A"]:
+    """The logarithm of the softmax averaged over branches and steps: its own softmax is this average."""
+    log_probabilities = logits.log_softmax(dim=-1)
+    return log_probabilities.logsumexp(dim=(0, 2)) - math.log(len(logits) * logits.shape[2])
 
 
-Output = STANOutput | LateOutput | TANOutput | BranchesOutput | SVMOutput
+def refuse_unequal_steps(branches: Mapping[str, Float[Tensor, "B _ *F"]]) -> None:
+    """Raise a CallError for branches (B, T, ...) with unequal numbers of steps."""
+    if len({of_branch.shape[1] for of_branch in branches.values()}) > 1:
+        found = " and ".join(f"the {name} branch has {of.shape[1]} steps" for name, of in branches.items())
+        raise CallError(f"{found}; give both equally many")
+
+
+def _mean(values: list[Tensor]) -> Tensor:
+    return sum(values[1:], values[0]) / len(values)
+
+
+def _equal_weights(num: int) -> Tensor:
+    return torch.full((num,), 1 / num, dtype=torch.float64, device="cpu")
+
+
+def _branch_weights(joined: Joined) -> Any:
+    """How much each branch counts: all alike where softmaxes are averaged, or what the gate over branches
+    says of the last step, averaged over the batch."""
+    if joined.selection is not None:
+        return joined.selection[:, -1].softmax(dim=-1).mean(dim=0)
+    if joined.together is not None or len(joined.alone) == 1:
+        return None
+    return _equal_weights(len(joined.alone))

@@ -5,7 +5,7 @@ They are the first four runs of its Table I. A linear SVM (:mod:`attcell.nn.svm`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -16,11 +16,25 @@ from torch.nn import functional as F
 
 from attcell.errors import CallError
 from attcell.nn.backbones.registry import Backbone
+from attcell.nn.network import Network
 from attcell.nn.outputs import PooledOutput
-from attcell.nn.streams import Normalise, maps_of_segments
+from attcell.nn.streams import BackboneStream, Normalise
 
 
-class PooledStream(nn.Module):
+@dataclass(frozen=True)
+class PooledPart:
+    """What a pooling makes of consecutive segments: numbers from which their representation follows.
+
+    Attributes:
+        values: one row a video.
+        num_segments: of these segments.
+    """
+
+    values: Float[Tensor, "B _"]
+    num_segments: int
+
+
+class PooledStream(BackboneStream):
     """One modality: backbone and pooling.
 
     Args:
@@ -31,35 +45,29 @@ class PooledStream(nn.Module):
 
     Attributes:
         dim: numbers of a representation.
-        standardise: nothing; a pooling takes the maps as they are, and the SVM standardises what comes out.
+
+    A pooling takes the maps as they are; the SVM standardises what comes out.
     """
 
     def __init__(self, backbone: Backbone, pooling: Pooling, *, normalise: Normalise | None = None) -> None:
-        super().__init__()
-        self.normalise = normalise
-        self.backbone = backbone
-        self.standardise = nn.Identity()
+        super().__init__(backbone, normalise=normalise)
         self.pooling = pooling
         self.dim = pooling.dim
 
-    def feature_maps(self, pictures: Shaped[Tensor, "B T C *L H W"]) -> Float[Tensor, "B T F K K"]:
-        """The backbone's feature map of every segment; ``pictures`` may be clips, (B, T, C, L, H, W)."""
-        return maps_of_segments(self.backbone, self.normalise, pictures)
-
-    def represent(self, maps: Float[Tensor, "B T F K K"]) -> Float[Tensor, "B D"]:
-        """The representation of each video.
+    def encode(self, maps: Float[Tensor, "B T F K K"]) -> PooledPart:
+        """What the pooling makes of consecutive segments.
 
         Raises:
             CallError: maps that the pooling is not made for.
         """
-        return self.pooling(maps)
+        return PooledPart(self.pooling.encode(maps), maps.shape[1])
 
-    def forward(self, pictures: Shaped[Tensor, "B T C *L H W"]) -> Float[Tensor, "B D"]:
-        """Pictures, or clips, of every segment to the representation of each video."""
-        return self.represent(self.feature_maps(pictures))
+    def forward(self, inputs: Shaped[Tensor, "B T C *L H W"]) -> Float[Tensor, "B D"]:
+        """The representation of each video, from every segment's picture or clip."""
+        return self.pooling(self.feature_maps(inputs))
 
 
-class Pooled(nn.Module):
+class Pooled(Network[dict[str, PooledPart], PooledOutput]):
     """The streams' representations side by side; :class:`attcell.nn.svm.SVMNetwork` makes classes of them.
 
     Args:
@@ -74,49 +82,78 @@ class Pooled(nn.Module):
         self.streams = nn.ModuleDict(streams)
         self.dim = sum(stream.dim for stream in streams.values())
 
+    def stream_names(self) -> Iterable[str]:
+        return self.streams.keys()
+
     def stream(self, name: str) -> PooledStream:
-        """The stream of a modality."""
         return cast(PooledStream, self.streams[name])
 
-    def feature_maps(
-        self, pictures: Mapping[str, Shaped[Tensor, "B T ..."]]
-    ) -> dict[str, Float[Tensor, "B T F _ _"]]:
-        """Each stream's backbone on its own input: the part that can be computed once and kept."""
-        return {name: self.stream(name).feature_maps(pictures[name]) for name in self.streams}
-
-    def attend(self, maps: Mapping[str, Float[Tensor, "B T F _ _"]]) -> PooledOutput:
-        """From the backbones' feature maps to the representations; named as in the other networks.
+    def encode(self, maps: Mapping[str, Float[Tensor, "B T F _ _"]]) -> dict[str, PooledPart]:
+        """Stream → what its pooling makes of consecutive segments.
 
         Raises:
             CallError: maps that a pooling is not made for.
         """
-        parts = [self.stream(name).represent(maps[name]) for name in self.streams]
-        return PooledOutput(torch.cat(parts, dim=-1), num_segments=maps[next(iter(self.streams))].shape[1])
+        return {name: self.stream(name).encode(maps[name]) for name in self.streams}
 
-    def forward(self, pictures: Mapping[str, Shaped[Tensor, "B T ..."]]) -> PooledOutput:
-        """Stream → (B, T, C, H, W) pictures or (B, T, C, L, H, W) clips, to the representations."""
-        return self.attend(self.feature_maps(pictures))
+    def decide(self, parts: Sequence[Mapping[str, PooledPart]]) -> PooledOutput:
+        """The representations of all segments."""
+        video = [self.stream(name).pooling.decide([part[name] for part in parts]) for name in self.streams]
+        first = next(iter(self.streams))
+        return PooledOutput(
+            torch.cat(video, dim=-1), num_segments=sum(part[first].num_segments for part in parts)
+        )
 
-
-# Four ways from a video's feature maps to one vector (STAN, Section V-B).
-#
-# A pooling takes maps (B, T, F, K, K) of T segments and gives (B, ``dim``).
 
 PoolingKind = Literal["fc6", "flat", "average", "vlad"]
 
 
-class Average(nn.Module):
+class Pooling(nn.Module):
+    """A way from a video's feature maps (B, T, F, K, K) to one vector (B, ``dim``) (STAN, Section V-B).
+
+    Like a network it encodes consecutive segments and decides on all of them. Unless a subclass says
+    otherwise, the representation of a video is the mean of those of its segments.
+    """
+
+    dim: int
+
+    def encode(self, maps: Float[Tensor, "B T F K K"]) -> Float[Tensor, "B _"]:
+        """What :meth:`decide` needs of consecutive segments; by default the mean of their representations.
+
+        Raises:
+            CallError: maps that the pooling is not made for.
+        """
+        raise NotImplementedError
+
+    def decide(self, parts: Sequence[PooledPart]) -> Float[Tensor, "B dim"]:
+        """The representation of each video from what :meth:`encode` gave for all of its segments."""
+        if len(parts) == 1:
+            return parts[0].values
+        total = sum(part.num_segments for part in parts)
+        weighted = [part.values * (part.num_segments / total) for part in parts]
+        return torch.stack(weighted).sum(dim=0)
+
+    def forward(self, maps: Float[Tensor, "B T F K K"]) -> Float[Tensor, "B dim"]:
+        """The representation of each video whose maps are all there.
+
+        Raises:
+            CallError: maps that the pooling is not made for.
+        """
+        return self.decide([PooledPart(self.encode(maps), maps.shape[1])])
+
+
+class Average(Pooling):
     """pool5_512+ave: the mean over regions and segments."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.dim = channels
 
-    def forward(self, maps: Float[Tensor, "B T F K K"]) -> Float[Tensor, "B dim"]:
+    def encode(self, maps: Float[Tensor, "B T F K K"]) -> Float[Tensor, "B dim"]:
         return maps.mean(dim=(1, 3, 4))
 
 
-class Flat(nn.Module):
+class Flat(Pooling):
     """pool5_25088: each segment's map as one long vector, averaged over segments.
 
     Args:
@@ -129,17 +166,12 @@ class Flat(nn.Module):
         self.side = side
         self.dim = channels * side**2
 
-    def forward(self, maps: Float[Tensor, "B T F K K"]) -> Float[Tensor, "B dim"]:
-        """Average the maps.
-
-        Raises:
-            CallError: maps of another side.
-        """
+    def encode(self, maps: Float[Tensor, "B T F K K"]) -> Float[Tensor, "B dim"]:
         _refuse_other_side("flat", self.side, maps)
         return maps.mean(dim=1).flatten(1)
 
 
-class FC6(nn.Module):
+class FC6(Pooling):
     """fc6: the first fully connected layer on each segment's map, its ReLU, averaged over segments.
 
     *Reading*, for SqueezeNet has no such layer: what follows its last map is a 1×1 convolution to ImageNet's
@@ -160,12 +192,7 @@ class FC6(nn.Module):
         self.published = published
         self.dim = layer.out_features if isinstance(layer, nn.Linear) else layer.out_channels
 
-    def forward(self, maps: Float[Tensor, "B T F K K"]) -> Float[Tensor, "B dim"]:
-        """Run the layer on each map, and average.
-
-        Raises:
-            CallError: maps of another side than the fully connected layer's.
-        """
+    def encode(self, maps: Float[Tensor, "B T F K K"]) -> Float[Tensor, "B dim"]:
         if self.side is not None:
             _refuse_other_side(f"fc6 of {self.name}", self.side, maps)
             return self.layer(maps.flatten(2)).relu().mean(dim=1)  # (F, K, K) in this order, as published
@@ -173,7 +200,7 @@ class FC6(nn.Module):
         return values.unflatten(0, maps.shape[:2]).mean(dim=1)
 
 
-class VLAD(nn.Module):
+class VLAD(Pooling):
     """pool5_512+VLAD: what the local descriptors of all regions and segments lack to their nearest centre.
 
     They are brought to fewer dimensions by a PCA; each centre then gets the sum of (descriptor − centre) over
@@ -217,8 +244,8 @@ class VLAD(nn.Module):
         for name, value in given.items():
             getattr(self, name).copy_(value)
 
-    def forward(self, maps: Float[Tensor, "B T F K K"]) -> Float[Tensor, "B dim"]:
-        """Encode each video.
+    def encode(self, maps: Float[Tensor, "B T F K K"]) -> Float[Tensor, "B dim"]:
+        """The sums of the segments' differences from their centres.
 
         Raises:
             CallError: nothing was fitted or loaded.
@@ -231,11 +258,12 @@ class VLAD(nn.Module):
         distances = self.centres.square().sum(dim=1) - 2 * local @ self.centres.T
         nearest = F.one_hot(distances.argmin(dim=-1), len(self.centres)).to(local)
         sums = nearest.transpose(1, 2) @ local - nearest.sum(dim=1)[..., None] * self.centres
-        roots = sums.sign() * sums.abs().sqrt()
-        return F.normalize(roots.flatten(1), dim=-1)
+        return sums.flatten(1)
 
-
-Pooling = FC6 | Flat | Average | VLAD
+    def decide(self, parts: Sequence[PooledPart]) -> Float[Tensor, "B dim"]:
+        """Add the sums of all segments, and bring the signed roots to length 1."""
+        sums = sum((part.values for part in parts[1:]), parts[0].values)
+        return F.normalize(sums.sign() * sums.abs().sqrt(), dim=-1)
 
 
 @dataclass(frozen=True)

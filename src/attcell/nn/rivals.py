@@ -5,18 +5,19 @@ TAN's rivals are our *readings*, for the paper's appendix is lost.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from attcell.nn.attention import RegionGate, UniformAttention, attended_sum
-from attcell.nn.outputs import BranchesOutput, Joined
+from attcell.nn.network import Network, along_time
+from attcell.nn.outputs import BranchesOutput, Joined, refuse_unequal_steps
 from attcell.nn.stan import STAN
 from attcell.nn.streams import Stream
-from attcell.nn.tan import Branch, refuse_unequal_steps
+from attcell.nn.tan import Branch, remember_all
 
 
 def san(streams: Mapping[str, Stream], num_classes: int, *, dropout: float = 0.5) -> STAN:
@@ -212,14 +213,11 @@ def _nothing(branch: Branch, rows: Float[Tensor, "B T N F"]) -> tuple[Tensor, Te
     return zeros, zeros, None
 
 
-# Branches without sharing gates: the frame of TAN's rivals and of the CNN that its training begins with.
-
-
-class BranchNetwork(nn.Module):
-    """Branches, what joins them, and where they look. :mod:`attcell.nn.rivals` puts them together.
+class BranchNetwork(Network[dict[str, Tensor], BranchesOutput]):
+    """Branches without sharing gates: TAN's rivals, and the CNN that its training begins with.
 
     Args:
-        branches: modality → its CNN and recurrent layers.
+        branches: stream → its CNN and recurrent layers.
         head: branch → outputs (B, T, H), to :class:`~attcell.nn.outputs.Joined`.
         regions: attention over the regions of each step; by default they are averaged.
         last_step_only: at test the last step alone counts.
@@ -239,30 +237,31 @@ class BranchNetwork(nn.Module):
         self.regions = regions
         self.last_step_only = last_step_only
 
+    def stream_names(self) -> Iterable[str]:
+        return self.branches.keys()
+
     def stream(self, name: str) -> Branch:
-        """The branch of a modality."""
         return cast(Branch, self.branches[name])
 
-    def feature_maps(
-        self, pictures: Mapping[str, Shaped[Tensor, "B T ..."]]
-    ) -> dict[str, Float[Tensor, "B T F _ _"]]:
-        """Each branch's CNN on its own input: the part that can be computed once and kept."""
-        return {name: self.stream(name).feature_maps(pictures[name]) for name in self.branches}
+    def encode(self, maps: Mapping[str, Float[Tensor, "B T F _ _"]]) -> dict[str, Tensor]:
+        """Branch → each step's features; with attention over regions, the maps themselves, since the weights
+        of a step's regions follow from all steps before it."""
+        if self.regions is not None:
+            return {name: maps[name] for name in self.branches}
+        return {name: self.stream(name).encode(maps[name]) for name in self.branches}
 
-    def attend(self, maps: Mapping[str, Float[Tensor, "B T F _ _"]]) -> BranchesOutput:
-        """From the CNNs' feature maps to the classes.
+    def decide(self, parts: Sequence[Mapping[str, Tensor]]) -> BranchesOutput:
+        """Recurrent layers over all steps, and the classes.
 
         Raises:
             CallError: the branches have unequal numbers of steps.
         """
         branches = {name: self.stream(name) for name in self.branches}
-        refuse_unequal_steps({name: maps[name] for name in branches})
+        attention: dict[str, Tensor] = {}
         if self.regions is None:
-            outputs, attention = {name: of.remember(maps[name])[0] for name, of in branches.items()}, {}
+            outputs = {name: memory[0] for name, memory in remember_all(branches, parts).items()}
         else:
+            maps = {name: along_time([part[name] for part in parts]) for name in branches}
+            refuse_unequal_steps(maps)
             outputs, attention = self.regions(branches, maps)
-        return BranchesOutput(self.head(outputs), attention, self.last_step_only)
-
-    def forward(self, pictures: Mapping[str, Shaped[Tensor, "B T ..."]]) -> BranchesOutput:
-        """Branch → pictures (B, T, C, H, W), T alike, to everything that the network computes."""
-        return self.attend(self.feature_maps(pictures))
+        return BranchesOutput.of(self.head(outputs), attention, last_step_only=self.last_step_only)

@@ -2,19 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import cast
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from attcell.nn.attention import TemporalAttention, attended_sum
+from attcell.nn.network import Network, along_time
 from attcell.nn.outputs import STANOutput
 from attcell.nn.streams import Stream
 
 
-class STAN(nn.Module):
+@dataclass(frozen=True)
+class STANEncoded:
+    """What STAN makes of consecutive segments, each by itself (Eq. 3-6).
+
+    Attributes:
+        spatial_scores: stream → s of Eq. 4, before the softmax.
+        spatial_attention: stream → α of Eq. 4; each K×K map sums to 1.
+        segments: f_att^t of Eq. 6, the streams' attended descriptors side by side.
+    """
+
+    spatial_scores: dict[str, Float[Tensor, "B T K K"]]
+    spatial_attention: dict[str, Float[Tensor, "B T K K"]]
+    segments: Float[Tensor, "B T MD"]
+
+    @classmethod
+    def joined(cls, parts: Sequence[STANEncoded]) -> STANEncoded:
+        """Consecutive parts as one."""
+        if len(parts) == 1:
+            return parts[0]
+        names = parts[0].spatial_scores
+        return cls(
+            {name: along_time([part.spatial_scores[name] for part in parts]) for name in names},
+            {name: along_time([part.spatial_attention[name] for part in parts]) for name in names},
+            along_time([part.segments for part in parts]),
+        )
+
+
+class STAN(Network[STANEncoded, STANOutput]):
     """The whole network, for any streams and any number of segments T.
 
     Args:
@@ -22,7 +51,7 @@ class STAN(nn.Module):
         num_classes: A.
         lstm_hidden: hidden states of the LSTM (the paper's 1,024).
         dropout: before the classifier. *Reading*: 0.5; the paper gives no number.
-        temporal: what looks at the segments; by default :class:`TemporalAttention`.
+        temporal: what weights the segments; by default :class:`~attcell.nn.attention.TemporalAttention`.
 
     Attributes:
         dim: numbers of f_att^t and f_att, the streams' D together.
@@ -44,36 +73,36 @@ class STAN(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(self.dim, num_classes)
 
+    def stream_names(self) -> Iterable[str]:
+        return self.streams.keys()
+
     def stream(self, name: str) -> Stream:
-        """The stream of a modality."""
         return cast(Stream, self.streams[name])
 
-    def feature_maps(
-        self, pictures: Mapping[str, Shaped[Tensor, "B T ..."]]
-    ) -> dict[str, Float[Tensor, "B T F _ _"]]:
-        """Each stream's backbone on its own input: the part that can be computed once and kept."""
-        return {name: self.stream(name).feature_maps(pictures[name]) for name in self.streams}
+    def encode(self, maps: Mapping[str, Float[Tensor, "B T F _ _"]]) -> STANEncoded:
+        """Spatial attention and attended descriptors of consecutive segments (Eq. 3-6)."""
+        return self.attention_pool({name: self.stream(name).descriptors(maps[name]) for name in self.streams})
 
-    def attend(self, maps: Mapping[str, Float[Tensor, "B T F _ _"]]) -> STANOutput:
-        """From the backbones' feature maps to the classes (Eq. 3-8)."""
-        return self.look({name: self.stream(name).descriptors(maps[name]) for name in self.streams})
-
-    def look(self, local: Mapping[str, Float[Tensor, "B T D _ _"]]) -> STANOutput:
-        """From the streams' local descriptors, conv6's, to the classes (Eq. 4-8)."""
-        looked = {name: self.stream(name).look(local[name]) for name in self.streams}
-        segments = torch.cat([output.segments for output in looked.values()], dim=-1)  # Eq. 6
-        scores, attention = self.temporal(segments)  # Eq. 7
-        video = attended_sum(attention, segments)  # Eq. 8: the segments, not the LSTM's outputs
-        return STANOutput(
-            logits=self.classifier(self.dropout(video)),
-            spatial_scores={name: output.scores for name, output in looked.items()},
-            spatial_attention={name: output.attention for name, output in looked.items()},
-            temporal_scores=scores,
-            temporal_attention=attention,
-            segments=segments,
-            video=video,
+    def attention_pool(self, local: Mapping[str, Float[Tensor, "B T D _ _"]]) -> STANEncoded:
+        """The same from the streams' local descriptors, conv6's (Eq. 4-6)."""
+        pooled = {name: self.stream(name).attention_pool(local[name]) for name in self.streams}
+        return STANEncoded(
+            {name: output.scores for name, output in pooled.items()},
+            {name: output.attention for name, output in pooled.items()},
+            torch.cat([output.segments for output in pooled.values()], dim=-1),  # Eq. 6
         )
 
-    def forward(self, pictures: Mapping[str, Shaped[Tensor, "B T ..."]]) -> STANOutput:
-        """Stream → (B, T, C, H, W) pictures or (B, T, C, L, H, W) clips, to everything that STAN computes."""
-        return self.attend(self.feature_maps(pictures))
+    def decide(self, parts: Sequence[STANEncoded]) -> STANOutput:
+        """Temporal attention over all segments, and the classes (Eq. 7-8)."""
+        encoded = STANEncoded.joined(parts)
+        scores, attention = self.temporal(encoded.segments)  # Eq. 7
+        video = attended_sum(attention, encoded.segments)  # Eq. 8: the segments, not the LSTM's outputs
+        return STANOutput(
+            logits=self.classifier(self.dropout(video)),
+            spatial_scores=encoded.spatial_scores,
+            spatial_attention=encoded.spatial_attention,
+            temporal_scores=scores,
+            temporal_attention=attention,
+            segments=encoded.segments,
+            video=video,
+        )

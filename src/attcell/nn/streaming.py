@@ -1,4 +1,6 @@
-"""A network on a video that comes part by part: what it says at once of the whole, in constant memory.
+"""A network on a video that comes part by part: what it says of each part and of the whole.
+
+Memory stays constant, however long the video is.
 
 The LSTM of Eq. 7 hands its memory from part to part, and the sum of Eq. 8 is kept together with the largest
 score and the sum of the weights so far, so that β is never needed before the end.
@@ -16,8 +18,8 @@ from torch import Tensor
 from attcell.errors import CallError
 from attcell.nn.attention import Memory, TemporalAttention
 from attcell.nn.late_fusion import LateFusion
-from attcell.nn.stan import STAN
-from attcell.nn.svm import Network
+from attcell.nn.network import Network
+from attcell.nn.stan import STAN, STANEncoded
 
 Maps = Mapping[str, Float[Tensor, "1 T F _ _"]]
 
@@ -40,7 +42,7 @@ class Part:
 
 
 class STANStreamer:
-    """Looks at one video, part by part, in order, with one STAN.
+    """One STAN on one video, part by part, in order.
 
     Raises:
         CallError: its LSTM also runs backwards.
@@ -60,17 +62,20 @@ class STANStreamer:
         self._video = torch.zeros(())  # f_att times this sum
 
     @torch.inference_mode()
-    def look(self, maps: Maps) -> Part:
-        """The next samples, as the feature maps of each stream's backbone."""
-        network = self._network
-        looked = {name: network.stream(name).attend(maps[name]) for name in network.streams}
-        segments = torch.cat([output.segments for output in looked.values()], dim=-1)  # Eq. 6
+    def step(self, maps: Maps) -> Part:
+        """What the network says of the next samples, from the feature maps of each stream's backbone."""
+        return self.step_encoded(self._network.encode(maps))
+
+    @torch.inference_mode()
+    def step_encoded(self, encoded: STANEncoded) -> Part:
+        """The same from what the network makes of the next samples, each by itself."""
+        network, segments = self._network, encoded.segments
         if isinstance(network.temporal, TemporalAttention):
             k, _, self._memory = network.temporal.go_on(segments, self._memory)  # Eq. 7
         else:
             k, _ = network.temporal(segments)
         self._add(k[0], segments[0])
-        attention = {name: output.attention[0] for name, output in looked.items()}
+        attention = {name: of[0] for name, of in encoded.spatial_attention.items()}
         return Part(k[0], network.classifier(segments[0]), segments[0], attention)
 
     @torch.inference_mode()
@@ -95,12 +100,17 @@ class LateFusionStreamer:
         self._streamers = {name: STANStreamer(network.network(name)) for name in network.networks}
 
     @torch.inference_mode()
-    def look(self, maps: Maps) -> Part:
-        """The next samples."""
-        parts = {name: one.look({name: maps[name]}) for name, one in self._streamers.items()}
+    def step(self, maps: Maps) -> Part:
+        """What the networks say of the next samples."""
+        return self.step_encoded(self._network.encode(maps))
+
+    @torch.inference_mode()
+    def step_encoded(self, encoded: Mapping[str, STANEncoded]) -> Part:
+        """The same from what each network makes of the next samples."""
+        parts = {name: one.step_encoded(encoded[name]) for name, one in self._streamers.items()}
         return Part(
-            self._network.averaged([part.temporal_scores for part in parts.values()]),
-            self._network.joined([part.logits for part in parts.values()]),
+            self._network.average([part.temporal_scores for part in parts.values()]),
+            self._network.fuse([part.logits for part in parts.values()]),
             torch.cat([part.segments for part in parts.values()], dim=-1),
             {name: part.spatial_attention[name] for name, part in parts.items()},
         )
@@ -108,7 +118,7 @@ class LateFusionStreamer:
     @torch.inference_mode()
     def logits(self) -> Float[Tensor, " A"]:
         """Class scores of all that was seen so far."""
-        return self._network.joined([one.logits()[None] for one in self._streamers.values()])[0]
+        return self._network.fuse([one.logits()[None] for one in self._streamers.values()])[0]
 
 
 Streamer = STANStreamer | LateFusionStreamer

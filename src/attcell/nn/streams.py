@@ -1,10 +1,9 @@
-"""One modality: backbone → conv6 → spatial attention (STAN Eq. 3-5)."""
+"""One modality: its backbone, with what goes before and behind it, and STAN's stream (Eq. 3-5)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Shaped
@@ -12,15 +11,6 @@ from torch import Tensor, nn
 
 from attcell.nn.attention import AttCell, attended_sum
 from attcell.nn.backbones.registry import Backbone
-
-
-@runtime_checkable
-class HasFeatureMaps(Protocol):
-    """A stream or a branch: what has a backbone."""
-
-    backbone: Backbone
-
-    def feature_maps(self, pictures: Tensor) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -83,8 +73,35 @@ class Normalise(nn.Module):
         return (pictures * scale).sub_(offset)
 
 
-class Stream(nn.Module):
-    """Local descriptors of one modality, and where to look among them.
+class BackboneStream(nn.Module):
+    """One modality's backbone, with what its input and its feature maps go through.
+
+    Streams of STAN, branches of TAN and pooled streams build on it.
+
+    Args:
+        backbone: pictures (N, C, H, W), or clips (N, C, L, H, W), to a feature map
+            (N, backbone.out_channels, K, K).
+        standardise: put a :class:`Standardise` behind the backbone.
+        normalise: what the backbone's input goes through first; by default nothing.
+    """
+
+    def __init__(
+        self, backbone: Backbone, *, standardise: bool = False, normalise: Normalise | None = None
+    ) -> None:
+        super().__init__()
+        self.normalise = normalise
+        self.backbone = backbone
+        self.standardise = Standardise(backbone.out_channels) if standardise else nn.Identity()
+
+    def feature_maps(self, inputs: Shaped[Tensor, "B T C *L H W"]) -> Float[Tensor, "B T F K K"]:
+        """The backbone's feature map of every segment's picture (C, H, W) or clip (C, L, H, W)."""
+        flat = inputs.flatten(0, 1)
+        maps: Tensor = self.backbone(flat if self.normalise is None else self.normalise(flat))
+        return maps.unflatten(0, inputs.shape[:2])
+
+
+class Stream(BackboneStream):
+    """A stream of STAN: local descriptors of one modality, and the attention over them.
 
     Args:
         backbone: pictures (N, C, H, W), or clips (N, C, L, H, W), to a feature map
@@ -92,7 +109,7 @@ class Stream(nn.Module):
         conv6_channels: filters of conv6, the D of the descriptors (the paper's 1,024).
         conv6_relu: put a ReLU behind conv6.
         standardise: put a :class:`Standardise` between the backbone and conv6.
-        attention: what looks at the K² descriptors, shared over segments; by default an AttCell.
+        attention: what weights the K² descriptors, shared over segments; by default an AttCell.
         normalise: what the backbone's input goes through first; by default nothing.
 
     *Reading* ``conv6_relu``: a ReLU follows conv6. It pads by 1, for the paper's K is 7 before and after it.
@@ -108,10 +125,7 @@ class Stream(nn.Module):
         attention: nn.Module | None = None,
         normalise: Normalise | None = None,
     ) -> None:
-        super().__init__()
-        self.normalise = normalise
-        self.backbone = backbone
-        self.standardise = Standardise(backbone.out_channels) if standardise else nn.Identity()
+        super().__init__(backbone, standardise=standardise, normalise=normalise)
         self.conv6 = nn.Conv2d(backbone.out_channels, conv6_channels, kernel_size=3, padding=1)
         nn.init.kaiming_normal_(self.conv6.weight, nonlinearity="relu")
         nn.init.zeros_(self.conv6.bias)  # type: ignore[arg-type]
@@ -119,21 +133,17 @@ class Stream(nn.Module):
         self.out_channels = conv6_channels
         self.activation = nn.ReLU() if conv6_relu else nn.Identity()
 
-    def feature_maps(self, pictures: Shaped[Tensor, "B T C *L H W"]) -> Float[Tensor, "B T F K K"]:
-        """The backbone's feature map of every segment; ``pictures`` may be clips, (B, T, C, L, H, W)."""
-        return maps_of_segments(self.backbone, self.normalise, pictures)
-
     def descriptors(self, maps: Float[Tensor, "B T F K K"]) -> Float[Tensor, "B T D K K"]:
         """conv6's feature map: the K² local descriptors f of every segment (Eq. 3)."""
         standardised = self.standardise(maps).flatten(0, 1)
         return self.activation(self.conv6(standardised)).unflatten(0, maps.shape[:2])
 
     def attend(self, maps: Float[Tensor, "B T F K K"]) -> StreamOutput:
-        """Look at the backbone's feature maps: conv6, then Eq. 4 and Eq. 5."""
-        return self.look(self.descriptors(maps))
+        """Attention and attended descriptors of the backbone's feature maps: conv6, then Eq. 4 and Eq. 5."""
+        return self.attention_pool(self.descriptors(maps))
 
-    def look(self, local: Float[Tensor, "B T D K K"]) -> StreamOutput:
-        """Look at conv6's local descriptors (Eq. 4 and Eq. 5)."""
+    def attention_pool(self, local: Float[Tensor, "B T D K K"]) -> StreamOutput:
+        """Attention over conv6's local descriptors, and their sum weighted by it (Eq. 4 and Eq. 5)."""
         rows = local.flatten(3).transpose(2, 3)  # (B, T, K², D)
         scores, attention = self.attention(rows)
         regions = local.shape[-2:]
@@ -143,25 +153,16 @@ class Stream(nn.Module):
             segments=attended_sum(attention, rows),
         )
 
-    def forward(self, pictures: Shaped[Tensor, "B T C *L H W"]) -> StreamOutput:
-        """Pictures, or clips, of every segment to attention and attended descriptors."""
-        return self.attend(self.feature_maps(pictures))
-
-
-def maps_of_segments(
-    backbone: Backbone, normalise: Normalise | None, pictures: Shaped[Tensor, "B T C *L H W"]
-) -> Float[Tensor, "B T F K K"]:
-    """A backbone's feature map of every segment's picture or clip."""
-    flat = pictures.flatten(0, 1)
-    maps: Tensor = backbone(flat if normalise is None else normalise(flat))
-    return maps.unflatten(0, pictures.shape[:2])
+    def forward(self, inputs: Shaped[Tensor, "B T C *L H W"]) -> StreamOutput:
+        """Attention and attended descriptors of every segment's picture or clip."""
+        return self.attend(self.feature_maps(inputs))
 
 
 BACKBONE_BATCH = 32
 
 
 @torch.inference_mode()
-def feature_maps(stream: HasFeatureMaps, views: Tensor, device: torch.device) -> Tensor:
+def feature_maps(stream: BackboneStream, views: Tensor, device: torch.device) -> Tensor:
     """(V, T, ...) views to (V, T, F, K, K) feature maps, a bounded number of pictures at a time."""
     frames_each = views.shape[3] if stream.backbone.takes == "clip" else 1
     parts = views.flatten(0, 1).split(max(1, BACKBONE_BATCH // frames_each))

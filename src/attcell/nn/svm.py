@@ -5,21 +5,20 @@ It is fitted elsewhere, by scikit-learn; here it only computes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from attcell.errors import CallError
-from attcell.nn.late_fusion import LateFusion
+from attcell.nn.network import Network
 from attcell.nn.outputs import SVMOutput
-from attcell.nn.pooled import Pooled, PooledStream
-from attcell.nn.rivals import BranchNetwork
-from attcell.nn.stan import STAN
+from attcell.nn.pooled import Pooled, PooledPart, PooledStream
+from attcell.nn.stan import STAN, STANEncoded
 from attcell.nn.streams import Stream
-from attcell.nn.tan import TAN
 
 
 class LinearSVM(nn.Module):
@@ -79,7 +78,7 @@ class LinearSVM(nn.Module):
         return inputs @ self.weight.T + self.bias
 
 
-class SVMNetwork(nn.Module):
+class SVMNetwork(Network[Any, SVMOutput]):
     """A linear SVM on the video representation of STAN, its f_att of Eq. 8, or of pooled streams.
 
     Args:
@@ -92,30 +91,27 @@ class SVMNetwork(nn.Module):
         self.body = body
         self.svm = svm
 
+    def stream_names(self) -> Iterable[str]:
+        return self.body.stream_names()
+
     def stream(self, name: str) -> Stream | PooledStream:
-        """The stream of a modality."""
         return self.body.stream(name)
 
-    def feature_maps(
-        self, pictures: Mapping[str, Shaped[Tensor, "B T ..."]]
-    ) -> dict[str, Float[Tensor, "B T F _ _"]]:
-        """Each stream's backbone on its own input: the part that can be computed once and kept."""
-        return self.body.feature_maps(pictures)
-
-    def attend(self, maps: Mapping[str, Float[Tensor, "B T F _ _"]]) -> SVMOutput:
-        """From the backbones' feature maps to the margins.
+    def encode(self, maps: Mapping[str, Float[Tensor, "B T F _ _"]]) -> STANEncoded | dict[str, PooledPart]:
+        """What the body makes of consecutive segments.
 
         Raises:
             CallError: maps that a pooling is not made for.
         """
-        out = self.body.attend(maps)
-        return SVMOutput(self.svm(out.video), out)
+        return self.body.encode(maps)
 
-    def forward(self, pictures: Mapping[str, Shaped[Tensor, "B T ..."]]) -> SVMOutput:
-        """Stream → (B, T, C, H, W) pictures or (B, T, C, L, H, W) clips, to everything that is computed."""
-        return self.attend(self.feature_maps(pictures))
-
-
-# The networks that are trained and tested alike, and what they give.
-
-Network = STAN | LateFusion | TAN | BranchNetwork | SVMNetwork
+    def decide(self, parts: Sequence[Any]) -> SVMOutput:
+        """The margins of the body's representation of all segments."""
+        out = self.body.decide(parts)
+        return SVMOutput(
+            logits=self.svm(out.video),
+            temporal_scores=out.temporal_scores,
+            temporal_attention=out.temporal_attention,
+            spatial_attention=out.spatial_attention,
+            video=out.video,
+        )

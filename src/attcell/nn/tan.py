@@ -1,22 +1,22 @@
-"""One branch of TAN: a CNN on every step's picture, and recurrent layers over the steps."""
+"""TAN: two branches, each a CNN and recurrent layers, whose steps tell each other where to look (Eq. 1-5)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, cast
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from attcell.errors import CallError
 from attcell.nn.attention import SharingGate
 from attcell.nn.backbones.registry import Backbone
-from attcell.nn.outputs import TANOutput
-from attcell.nn.streams import Normalise, Standardise, maps_of_segments
+from attcell.nn.network import Network, along_time
+from attcell.nn.outputs import TANOutput, refuse_unequal_steps
+from attcell.nn.streams import BackboneStream, Normalise
 
 
-class Branch(nn.Module):
+class Branch(BackboneStream):
     """A CNN, the mean over its regions, and recurrent layers: h and s of Eq. 1 for the frame branch, g and t.
 
     Args:
@@ -45,31 +45,27 @@ class Branch(nn.Module):
         standardise: bool = False,
         normalise: Normalise | None = None,
     ) -> None:
-        super().__init__()
-        self.normalise = normalise
-        self.backbone = backbone
-        self.standardise = Standardise(backbone.out_channels) if standardise else nn.Identity()
+        super().__init__(backbone, standardise=standardise, normalise=normalise)
         self.hidden = backbone.out_channels if cell == "none" else hidden
         kinds = {"gru": nn.GRU, "lstm": nn.LSTM}
         self.recurrent = (
             kinds[cell](backbone.out_channels, hidden, layers, batch_first=True) if cell in kinds else None
         )
 
-    def feature_maps(self, pictures: Shaped[Tensor, "B T C H W"]) -> Float[Tensor, "B T F K K"]:
-        """The backbone's feature map of every step."""
-        return maps_of_segments(self.backbone, self.normalise, pictures)
+    def encode(self, maps: Float[Tensor, "B T F K K"]) -> Float[Tensor, "B T F"]:
+        """Each step's features: its map's mean over the regions."""
+        return self.standardise(maps).mean(dim=(-2, -1))
 
     def remember(
-        self, maps: Float[Tensor, "B T F K K"]
+        self, features: Float[Tensor, "B T F"]
     ) -> tuple[Float[Tensor, "B T H"], Float[Tensor, "B T H"]]:
-        """The recurrent layers' outputs, and the last one's states, at every step."""
-        features = self.standardise(maps).mean(dim=(-2, -1))
+        """The recurrent layers' outputs, and the last one's states, at every step: h and s of Eq. 1."""
         if self.recurrent is None:
             return features, features
         if isinstance(self.recurrent, nn.GRU):
             outputs, _ = self.recurrent(features)
             return outputs, outputs
-        return self._outputs_and_cells(features)  # for PyTorch's LSTM gives only the last step's cell
+        return self._outputs_and_cells(features)  # PyTorch's LSTM gives only the last step's cell
 
     def step(
         self, features: Float[Tensor, "B F"], memory: Any = None
@@ -89,26 +85,35 @@ class Branch(nn.Module):
         return torch.stack(outputs, dim=1), torch.stack(cells, dim=1)
 
 
-def refuse_unequal_steps(maps: Mapping[str, Float[Tensor, "B T F _ _"]]) -> None:
-    """Raise a CallError for branches with unequal numbers of steps."""
-    if len({of_branch.shape[1] for of_branch in maps.values()}) > 1:
-        found = " and ".join(f"the {name} branch has {of.shape[1]} steps" for name, of in maps.items())
-        raise CallError(f"{found}; give both equally many")
-
-
-# TAN: two branches, frame and flow, whose steps tell each other where to look (Eq. 1-5).
-
-
-class TAN(nn.Module):
-    """The whole network, for any number of steps T.
+def remember_all(
+    branches: Mapping[str, Branch], parts: Sequence[Mapping[str, Float[Tensor, "B _ _"]]]
+) -> dict[str, tuple[Float[Tensor, "B T _"], Float[Tensor, "B T _"]]]:
+    """Branch → its recurrent layers' outputs and states at every step.
 
     Args:
-        frame: the branch that looks at frames.
-        flow: the branch that looks at flow.
+        branches: name → branch.
+        parts: branch → its features of consecutive steps, in order of time.
+
+    Raises:
+        CallError: the branches have unequal numbers of steps.
+    """
+    features = {name: along_time([part[name] for part in parts]) for name in branches}
+    refuse_unequal_steps(features)
+    return {name: branch.remember(features[name]) for name, branch in branches.items()}
+
+
+class TAN(Network[dict[str, Tensor], TANOutput]):
+    """Two branches whose steps tell each other which of their steps matter (TAN, Eq. 1-5), for any number of
+    steps T.
+
+    Args:
+        frame: the first branch; in the paper, of frames.
+        flow: the second branch; in the paper, of flow.
         num_classes: A.
         dropout: before each classifier. *Reading*: 0.5; the paper gives no number.
         asks: whose steps ask which steps of a branch matter: the ``other`` branch's, as in the paper, or
             its ``own``, which is attention inside each branch and shares nothing. A rival, and a *reading*.
+        names: the streams that the two branches take, which also name their outputs.
     """
 
     def __init__(
@@ -119,55 +124,50 @@ class TAN(nn.Module):
         *,
         dropout: float = 0.5,
         asks: Literal["other", "own"] = "other",
+        names: tuple[str, str] = ("frame", "flow"),
     ) -> None:
         super().__init__()
-        self.frame = frame
-        self.flow = flow
-        self.asks = asks
-        asking = {"other": (flow, frame), "own": (frame, flow)}[asks]
-        self.frame_gate = SharingGate(frame.hidden, asking[0].hidden)
-        self.flow_gate = SharingGate(flow.hidden, asking[1].hidden)
+        branches = dict(zip(names, (frame, flow), strict=True))
+        first, second = names
+        self.asking = {first: second, second: first} if asks == "other" else {name: name for name in names}
+        self.branches = nn.ModuleDict(branches)
+        self.gates = nn.ModuleDict(
+            {
+                name: SharingGate(branch.hidden, branches[self.asking[name]].hidden)
+                for name, branch in branches.items()
+            }
+        )
         self.dropout = nn.Dropout(dropout)
-        self.frame_classifier = nn.Linear(frame.hidden, num_classes)
-        self.flow_classifier = nn.Linear(flow.hidden, num_classes)
+        self.classifiers = nn.ModuleDict(
+            {name: nn.Linear(branch.hidden, num_classes) for name, branch in branches.items()}
+        )
+
+    def stream_names(self) -> Iterable[str]:
+        return self.branches.keys()
 
     def stream(self, name: str) -> Branch:
-        """The branch of a modality."""
-        return {"frame": self.frame, "flow": self.flow}[name]
+        return cast(Branch, self.branches[name])
 
-    def feature_maps(
-        self, pictures: Mapping[str, Shaped[Tensor, "B T ..."]]
-    ) -> dict[str, Float[Tensor, "B T F _ _"]]:
-        """Each branch's CNN on its own input: the part that can be computed once and kept."""
-        return {
-            "frame": self.frame.feature_maps(pictures["frame"]),
-            "flow": self.flow.feature_maps(pictures["flow"]),
-        }
+    def encode(self, maps: Mapping[str, Float[Tensor, "B T F _ _"]]) -> dict[str, Float[Tensor, "B T _"]]:
+        """Branch → each step's features."""
+        return {name: self.stream(name).encode(maps[name]) for name in self.branches}
 
-    def attend(self, maps: Mapping[str, Float[Tensor, "B T F _ _"]]) -> TANOutput:
-        """From the CNNs' feature maps to the classes (Eq. 1-5).
+    def decide(self, parts: Sequence[Mapping[str, Float[Tensor, "B _ _"]]]) -> TANOutput:
+        """Recurrent layers over all steps, sharing gates and the classes (Eq. 1-5).
 
         Raises:
             CallError: the branches have unequal numbers of steps.
         """
-        refuse_unequal_steps({"frame": maps["frame"], "flow": maps["flow"]})
-        h, s = self.frame.remember(maps["frame"])
-        g, t = self.flow.remember(maps["flow"])
-        of_frame, of_flow = ((g, t), (h, s)) if self.asks == "other" else ((h, s), (g, t))
-        frame_scores, alpha = self.frame_gate(h, s, *of_frame)
-        flow_scores, beta = self.flow_gate(g, t, *of_flow)
-        return TANOutput(
-            frame_logits=self.frame_classifier(self.dropout(_gated_sum(alpha, h))),
-            flow_logits=self.flow_classifier(self.dropout(_gated_sum(beta, g))),
-            frame_gates=alpha,
-            flow_gates=beta,
-            frame_scores=frame_scores,
-            flow_scores=flow_scores,
-        )
-
-    def forward(self, pictures: Mapping[str, Shaped[Tensor, "B T ..."]]) -> TANOutput:
-        """``frame`` and ``flow`` pictures (B, T, C, H, W), T alike, to everything that TAN computes."""
-        return self.attend(self.feature_maps(pictures))
+        memory = remember_all({name: self.stream(name) for name in self.branches}, parts)
+        gated = {
+            name: self.gates[name](*memory[name], *memory[asking]) for name, asking in self.asking.items()
+        }
+        gates = {name: weights for name, (_, weights) in gated.items()}
+        logits = {
+            name: self.classifiers[name](self.dropout(_gated_sum(weights, memory[name][0])))
+            for name, weights in gates.items()
+        }
+        return TANOutput.of(logits, gates, {name: scores for name, (scores, _) in gated.items()})
 
 
 def _gated_sum(gates: Float[Tensor, "B T T"], outputs: Float[Tensor, "B T H"]) -> Float[Tensor, "B T H"]:
