@@ -19,8 +19,9 @@ from attcell.inference.run import run_views
 from attcell.models.build import build_network
 from attcell.nn import Network
 from attcell.nn.streams import Standardise
-from attcell.training.learner import Learner, num_iterations
+from attcell.training.learner import Learner
 from attcell.training.prepare import TrainingData
+from attcell.training.schedule import num_iterations
 from attcell.types import VideoRecord
 
 NUM_SEGMENTS = 5
@@ -97,7 +98,7 @@ def trained_network(
         workers=0,
     )
     iterations = num_iterations(recipe.train, len(records))
-    learner = Learner(network, recipe.train, iterations, training_data, keep=lambda standing: None)
+    learner = Learner(network, recipe.train, iterations, training_data, keep=lambda result: None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
@@ -105,7 +106,7 @@ def trained_network(
             accelerator="cpu",
             precision="bf16-mixed",
             devices=1,
-            max_epochs=len(learner.rounds),
+            max_epochs=len(learner.periods),
             reload_dataloaders_every_n_epochs=1,
             use_distributed_sampler=False,
             limit_val_batches=0,

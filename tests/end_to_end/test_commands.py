@@ -171,7 +171,7 @@ class TestTrain:
         assert names == ["checkpoints", "logs", "model", "recipe.yaml"]
         saved = library.load(tmp_path / "run" / "model").saved
         assert load_recipe(tmp_path / "run" / "recipe.yaml") == saved.recipe
-        assert saved.training["standing"]["iterations"] == 1
+        assert saved.training["validation_result"]["iterations"] == 1
 
     def test_bf16_trains_on_the_cpu_and_its_model_predicts(self, attcell: Run, recipe, some):
         attcell("train", recipe, "train.iterations=2", "train.precision=bf16", "--out", "run")

@@ -129,7 +129,7 @@ def test_the_penalty_is_on_the_gates_raw_scores(folder, steps, first):
         network = random_model(recipe).network
         listings = read_listings(recipe)
         training_data = gather_training_data(recipe, listings, network, torch.device("cpu"))
-        learner = Learner(network, recipe.train, 2, training_data, lambda standing: None)
+        learner = Learner(network, recipe.train, 2, training_data, lambda result: None)
         generator = torch.Generator().manual_seed(0)
         inputs = {name: torch.rand(2, 4, 3, 32, 32, generator=generator) * 255 for name in BOTH}
         with torch.no_grad():

@@ -10,9 +10,10 @@ import torch
 
 from attcell.errors import TrainingError, VideoError
 from attcell.models.build import build_network, read_listings
-from attcell.training.learner import Learner, ValidationResult
+from attcell.training.fit import _quiet_lightning
+from attcell.training.learner import Learner
 from attcell.training.prepare import gather_training_data
-from attcell.training.run import _quiet_lightning
+from attcell.training.schedule import ValidationResult
 from tests.small_models import LABELS, recipe_of
 
 
@@ -48,7 +49,7 @@ class Harness:
     def fit(self) -> None:
         with _quiet_lightning():
             trainer = L.Trainer(
-                accelerator="cpu", max_epochs=len(self.learner.rounds), reload_dataloaders_every_n_epochs=1,
+                accelerator="cpu", max_epochs=len(self.learner.periods), reload_dataloaders_every_n_epochs=1,
                 logger=False, enable_checkpointing=False, enable_progress_bar=False,
                 enable_model_summary=False, num_sanity_val_steps=0, use_distributed_sampler=False,
                 limit_val_batches=0 if self.learner.training_data.val is None else 1.0,
@@ -69,7 +70,7 @@ def test_every_trained_parameter_moves_and_the_last_network_is_kept_without_vali
     assert harness.moved >= {
         key for key in harness.before if "attention.score.bias" not in key and "lstm" not in key
     }
-    assert [standing.iterations for standing in harness.kept] == [2, 3]
+    assert [result.iterations for result in harness.kept] == [2, 3]
     assert harness.learner.best == ValidationResult(3)
 
 
@@ -91,7 +92,7 @@ def test_only_layers_from_the_named_one_are_trained(folder):
 def test_validation_tells_accuracy_and_loss(folder):
     harness = Harness(recipe_of(folder, data={"val": folder}, train={"iterations": 1, "learning_rate": 1e-9}))
     harness.fit()
-    (standing,) = harness.kept
+    (result,) = harness.kept
     network = harness.network.eval()
     training_data = harness.learner.training_data
     with torch.no_grad():
@@ -99,8 +100,8 @@ def test_validation_tells_accuracy_and_loss(folder):
             [network(training_data.val[number].inputs).logits[0].softmax(-1) for number in range(6)]
         )
     labels = torch.tensor([record.label for record in training_data.val_records])
-    assert standing.accuracy == pytest.approx(float((scores.argmax(1) == labels).float().mean()))
-    assert standing.loss == pytest.approx(float(-scores[range(6), labels].log().mean()), rel=1e-4)
+    assert result.accuracy == pytest.approx(float((scores.argmax(1) == labels).float().mean()))
+    assert result.loss == pytest.approx(float(-scores[range(6), labels].log().mean()), rel=1e-4)
 
 
 def test_the_seed_decides(folder):

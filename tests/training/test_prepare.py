@@ -12,7 +12,7 @@ from attcell.data.datasets import KeptViews, PlannedViews, TrainingFeatures, Tra
 from attcell.errors import CallError, DataError
 from attcell.models.build import Listings, build_network, read_listings
 from attcell.nn.streams import Standardise
-from attcell.training.prepare import gather_training_data
+from attcell.training.prepare import fit_standardise, gather_training_data
 from tests.small_models import FROZEN, LABELS, recipe_of
 
 CPU = torch.device("cpu")
@@ -52,7 +52,9 @@ def test_sources_that_are_not_there(tmp_path):
 
 def gathered(recipe, listings=None):
     network = build_network(recipe, len(LABELS), load_weights=False)
-    return network, gather_training_data(recipe, listings or read_listings(recipe), network, CPU)
+    training_data = gather_training_data(recipe, listings or read_listings(recipe), network, CPU)
+    fit_standardise(network, training_data)
+    return network, training_data
 
 
 def test_videos_are_decoded_as_the_training_goes(folder):

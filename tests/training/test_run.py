@@ -1,11 +1,29 @@
-"""Calls that training refuses at once; what it does is seen in tests/end_to_end/test_training.py."""
+"""Calls that training refuses at once, and what its three steps hand on.
+
+What a training does from end to end is seen in tests/end_to_end/test_training.py.
+"""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
+import torch
 
 from attcell.errors import CallError
+from attcell.inference.model import load
+from attcell.nn import STAN, SVMNetwork
+from attcell.training.finish import finish
+from attcell.training.fit import fit
+from attcell.training.prepare import prepare
 from attcell.training.run import train
+from attcell.training.schedule import ValidationResult
+from tests.small_models import FROZEN, recipe_of
+
+
+def same(first, second):
+    return all(torch.equal(value, second.state_dict()[key]) for key, value in first.state_dict().items())
 
 
 def test_what_is_no_recipe_is_refused(tmp_path):
@@ -23,3 +41,59 @@ def test_a_run_folder_is_a_path_or_its_text(recipe, tmp_path):
         CallError, match=r'run_folder is None; give one path as text or Path, such as "runs/mine"'
     ):
         train(recipe, None)
+
+
+def test_features_computed_first_or_found_give_the_same_network(folder, tmp_path):
+    """Computing them puts the network in test mode, where dropout is off."""
+    recipe = recipe_of(
+        folder, model=FROZEN, cache={"folder": tmp_path / "cache"}, train={"learning_rate": 0.1}
+    )
+    computed, found = (load(train(recipe, tmp_path / name).model_folder).network for name in "ab")
+    assert same(computed, found)
+
+
+def test_preparing_writes_nothing_into_the_run_folder(folder, tmp_path):
+    prepared = prepare(recipe_of(folder), tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+    assert prepared.iterations == 2
+    assert repr(prepared) == (
+        f"PreparedTraining({tmp_path}/run: 6 training and 0 validation videos, 2 iterations)"
+    )
+
+
+def test_until_its_svm_is_fitted_a_run_has_no_model_but_the_best_weights(folder, tmp_path):
+    recipe = recipe_of(folder, model={"classifier": "svm"}, train={"learning_rate": 0.1})
+    prepared = prepare(recipe, tmp_path / "run")
+    assert prepared.recipe.model.classifier == "svm"
+    fitted = fit(prepared)
+    assert not (tmp_path / "run" / "model").exists()
+    best = fitted.best_network()
+    assert isinstance(best, SVMNetwork)
+    assert isinstance(prepared.network, SVMNetwork)
+    assert same(best.body, prepared.network.body), "without validation videos the last network is the best"
+    assert not best.svm.weight.any()
+    outcome = finish(fitted)
+    assert not prepared.network.svm.weight.any(), "what was prepared is left alone"
+    model = load(outcome.model_folder)
+    assert isinstance(model.network, SVMNetwork)
+    assert isinstance(model.network.body, STAN)
+    assert same(model.network.body, best.body)
+    assert model.network.svm.weight.any()
+    assert outcome.best == ValidationResult(2)
+
+
+def test_steps_and_outcome_are_shown_in_a_line(folder, tmp_path):
+    recipe = recipe_of(folder, data={"val": folder}, train={"iterations": 1})
+    fitted = fit(prepare(recipe, tmp_path / "run"))
+    outcome = finish(fitted)
+    accuracy = outcome.best.accuracy
+    assert repr(outcome) == (
+        f"TrainingOutcome({tmp_path}/run/model, iteration 1 of 1, val accuracy {accuracy:.3f})"
+    )
+    assert repr(fitted).startswith(f"FittedTraining({tmp_path}/run: ValidationResult(iterations=1, ")
+
+
+def test_lightning_is_imported_only_to_train():
+    code = "import sys, attcell.training.run, attcell.research.protocol; print('lightning' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "False"

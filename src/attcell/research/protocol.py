@@ -26,7 +26,8 @@ from attcell.models.build import build_network, evaluation_plan, part_listing, r
 from attcell.models.warm_start import refuse_other_split
 from attcell.research.networks import ALL_STREAMS
 from attcell.results.runs import read_run
-from attcell.training.run import RECIPE_FILE, refuse_another_recipe, train
+from attcell.training.run import train
+from attcell.training.run_folder import RECIPE_FILE, refuse_another_recipe
 from attcell.types import VideoRecord
 
 

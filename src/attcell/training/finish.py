@@ -1,6 +1,10 @@
-"""Late fusion after training: how much each stream's network counts, by the validation videos."""
+"""After the iterations: late fusion is weighed, an SVM is fitted, and the model is whole."""
 
 from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -8,11 +12,68 @@ from torch.utils.data import DataLoader
 
 from attcell._log import logger, track
 from attcell.errors import VideoError
+from attcell.inference.model import Model
 from attcell.inference.run import mean_scores
 from attcell.metrics.fusion import fusion_weights
 from attcell.metrics.recognition import hit_rate, truth_matrix
-from attcell.nn import LateFusion
-from attcell.training.prepare import TrainingData
+from attcell.nn import LateFusion, Network, SVMNetwork
+from attcell.training.prepare import TrainingData, is_first_process
+from attcell.training.run_folder import MODEL_FOLDER, write_recipe
+from attcell.training.schedule import ValidationResult
+from attcell.training.svm import fit_svm_of
+
+if TYPE_CHECKING:
+    from attcell.training.fit import FittedTraining
+
+
+@dataclass(frozen=True, repr=False)
+class TrainingOutcome:
+    """What came of a training.
+
+    Attributes:
+        model_folder: where the model is.
+        best: how it did on the validation videos, and after how many iterations. An SVM is not asked.
+        iterations: of the whole training; 0 where only an SVM was fitted.
+    """
+
+    model_folder: Path
+    best: ValidationResult
+    iterations: int
+
+    def __repr__(self) -> str:
+        told = f"{self.model_folder}, iteration {self.best.iterations} of {self.iterations}"
+        accuracy = self.best.accuracy
+        return f"TrainingOutcome({told}{'' if accuracy is None else f', val accuracy {accuracy:.3f}'})"
+
+
+def finish(fitted: FittedTraining) -> TrainingOutcome:
+    """Complete the best network by what no gradient teaches, and write it as the run's model.
+
+    Raises:
+        VideoError: a video that cannot be read any more.
+    """
+    prepared, best = fitted.prepared, fitted.best
+    model_folder = prepared.run_folder / MODEL_FOLDER
+
+    def save(network: Network, result: ValidationResult) -> None:
+        training = {} if prepared.data is None else {"validation_result": asdict(result)}
+        Model(network, prepared.listings.labels, prepared.recipe, training).save_pretrained(model_folder)
+
+    if isinstance(prepared.network, LateFusion) and is_first_process():
+        network = fitted.best_network().to(prepared.device)
+        assert isinstance(network, LateFusion) and prepared.data is not None, "as it was prepared"
+        figures = tune_fusion(network, prepared.data)
+        if figures is not None:
+            best = replace(best, accuracy=figures[0], loss=figures[1])
+        save(network, best)
+    if isinstance(prepared.network, SVMNetwork) and is_first_process():
+        network = fitted.best_network()
+        assert isinstance(network, SVMNetwork) and prepared.svm_videos is not None, "as it was prepared"
+        fit_svm_of(network, prepared.svm_videos, prepared.recipe, prepared.listings, prepared.device)
+        write_recipe(prepared.run_folder, prepared.recipe)
+        save(network, best)
+        best = ValidationResult(best.iterations)  # of the network that the SVM has been put on
+    return TrainingOutcome(model_folder, best, prepared.iterations)
 
 
 def tune_fusion(network: LateFusion, training_data: TrainingData) -> tuple[float, float] | None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import lightning as L
@@ -12,7 +10,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
-from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR, StepLR
 from torch.utils.data import DataLoader
 
 from attcell._log import logger
@@ -23,24 +20,7 @@ from attcell.inference.run import attend_kept, mean_scores
 from attcell.metrics.recognition import truth_matrix
 from attcell.nn import BranchesOutput, Network, Output
 from attcell.training.prepare import TrainingData
-
-
-@dataclass(frozen=True)
-class ValidationResult:
-    """How a network did on the validation set after some iterations (no figures without such a set).
-
-    A video of several classes is right if the best one is among them.
-    """
-
-    iterations: int
-    accuracy: float | None = None
-    loss: float | None = None
-
-    def beats(self, other: ValidationResult | None) -> bool:
-        """True if this network is the one to keep; without a validation set, the latest is."""
-        if other is None or None in (self.accuracy, self.loss, other.accuracy, other.loss):
-            return True
-        return (self.accuracy, -self.loss) > (other.accuracy, -other.loss)  # type: ignore[operator]
+from attcell.training.schedule import ValidationResult, build_optimizer, build_schedule, periods
 
 
 class Learner(L.LightningModule):
@@ -58,7 +38,7 @@ class Learner(L.LightningModule):
         self.network = network
         self.section = section
         self.iterations = iterations
-        self.rounds = rounds(iterations, section.checkpoint_every)
+        self.periods = periods(iterations, section.checkpoint_every)
         self.training_data = training_data
         self.keep = keep
         self.best: ValidationResult | None = None
@@ -116,7 +96,7 @@ class Learner(L.LightningModule):
         self.log_dict({"val_accuracy": correct / count, "val_loss": loss / count}, rank_zero_only=True)
 
     def on_train_epoch_end(self) -> None:
-        """After each round: weigh the network, and keep it if it is the best yet."""
+        """After each period: judge the network, and keep it if it is the best yet."""
         if self.training_data.val is None:
             self.latest = ValidationResult(self.global_step)
         if self.latest.beats(self.best):
@@ -125,11 +105,11 @@ class Learner(L.LightningModule):
                 self.keep(self.best)
 
     def train_dataloader(self) -> DataLoader[Batch | VideoError]:
-        """The videos of the current round."""
+        """The videos of the current period."""
         order = TrainingOrder(
             self.training_data.num_videos,
             self.section.batch_size,
-            self.rounds[min(self.trainer.current_epoch, len(self.rounds) - 1)],
+            self.periods[min(self.trainer.current_epoch, len(self.periods) - 1)],
             self.section.seed,
             accumulate=self.section.accumulate,
             device=self.trainer.global_rank,
@@ -206,7 +186,7 @@ class Learner(L.LightningModule):
         return float(-(scores.clamp_min(1e-12).log() * own).sum() / len(labels))
 
     def _refuse_broken_weights(self) -> None:
-        """The last step of a round may have broken them, and no loss comes after it to tell."""
+        """The last step of a period may have broken them, and no loss comes after it to tell."""
         if not all(bool(torch.isfinite(parameter).all()) for parameter in self.network.parameters()):
             raise _diverged("the weights are no finite numbers", self.global_step)
 
@@ -227,49 +207,3 @@ def _diverged(what: str, iteration: int) -> TrainingError:
         f"{what} at iteration {iteration}; the last checkpoint is from before. "
         "Lower train.learning_rate, or set train.clip_gradient_norm"
     )
-
-
-# How long training lasts, where it is checkpointed, and how the learning rate goes.
-
-
-def num_iterations(section: TrainSection, num_videos: int) -> int:
-    """Optimizer steps of the whole training."""
-    if section.iterations is not None:
-        return section.iterations
-    assert section.epochs is not None, "a recipe has iterations or epochs"
-    return max(1, math.ceil(section.epochs * num_videos / section.batch_size))
-
-
-def rounds(iterations: int, checkpoint_every: int) -> list[range]:
-    """The training cut into rounds; each ends with a validation and a checkpoint."""
-    starts = range(0, iterations, checkpoint_every)
-    return [range(start, min(start + checkpoint_every, iterations)) for start in starts]
-
-
-def build_optimizer(section: TrainSection, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
-    """SGD with momentum, as in the paper, or AdamW."""
-    if section.optimizer == "sgd":
-        return torch.optim.SGD(
-            parameters,
-            lr=section.learning_rate,
-            momentum=section.momentum,
-            weight_decay=section.weight_decay,
-        )
-    return torch.optim.AdamW(
-        parameters, lr=section.learning_rate, weight_decay=section.weight_decay, fused=True
-    )
-
-
-def build_schedule(section: TrainSection, optimizer: torch.optim.Optimizer, iterations: int) -> LRScheduler:
-    """The learning rate, iteration by iteration."""
-    if section.schedule == "step":
-        return StepLR(optimizer, step_size=section.step_iterations, gamma=0.1)
-    if section.schedule == "onecycle":
-        # PyTorch would cycle the momentum too; with SGD the recipe's own momentum holds.
-        return OneCycleLR(
-            optimizer,
-            max_lr=section.learning_rate,
-            total_steps=iterations + 1,
-            cycle_momentum=section.optimizer == "adamw",
-        )
-    return ConstantLR(optimizer, factor=1.0)

@@ -1,8 +1,9 @@
-"""What a training draws from: the listed videos, decoded as it goes or as kept feature maps."""
+"""Before a training: videos are listed, the network is built, features of frozen backbones are computed."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,26 @@ from typing import Any
 import torch
 from torch.utils.data import Dataset
 
+from attcell._log import logger
 from attcell.config.recipe import Recipe
+from attcell.config.schema import TrainSection
 from attcell.data.datasets import KeptViews, PlannedViews, TrainingFeatures, TrainingVideos
-from attcell.errors import DataError, first_lines
+from attcell.errors import CallError, DataError, first_lines
 from attcell.inference.extract import filled_stores, refuse_unopened, refuse_unread, unfit_flow
-from attcell.models.build import Listings, evaluation_plan, input_spec, training_plan
-from attcell.nn import Network
+from attcell.inference.run import best_device
+from attcell.models.build import (
+    Listings,
+    build_network,
+    evaluation_plan,
+    input_spec,
+    read_listings,
+    training_plan,
+)
+from attcell.models.warm_start import other_inputs, refuse_other_shapes, refuse_other_split
+from attcell.nn import Network, Pooled, SVMNetwork
 from attcell.nn.streams import Standardise, channel_figures
+from attcell.training.run_folder import CHECKPOINT, check_run_folder, with_absolute_paths
+from attcell.training.schedule import num_iterations
 from attcell.types import VideoRecord
 
 
@@ -43,21 +57,97 @@ class TrainingData:
     workers: int
 
 
+@dataclass(frozen=True, repr=False)
+class PreparedTraining:
+    """All that a training needs, checked. Nothing is written into the run folder yet.
+
+    Attributes:
+        recipe: with absolute paths.
+        run_folder: where everything will go.
+        listings: the training and validation videos, and the classes.
+        network: the whole network at its start; its SVM, where the recipe wants one, knows nothing yet.
+        data: what the iterations draw from; None for pooled features, of which only an SVM is fitted.
+        svm_videos: video index → fixed (V, T, ...) views of the training videos, for an SVM; None without.
+        iterations: optimizer steps of the whole training.
+        checkpoint: what to go on from; None to begin at the beginning.
+        device: where features are computed.
+    """
+
+    recipe: Recipe
+    run_folder: Path
+    listings: Listings
+    network: Network
+    data: TrainingData | None
+    svm_videos: Dataset[Any] | None
+    iterations: int
+    checkpoint: Path | None
+    device: torch.device
+
+    def __repr__(self) -> str:
+        videos = f"{len(self.listings.train)} training and {len(self.listings.val)} validation videos"
+        return f"PreparedTraining({self.run_folder}: {videos}, {self.iterations} iterations)"
+
+
+def prepare(recipe: Recipe, run_folder: Path, *, resume: bool = False) -> PreparedTraining:
+    """Check everything, build the network with its first weights, and compute the features that are kept.
+
+    Args:
+        recipe: the whole run.
+        run_folder: where it will go; new or empty, unless ``resume``.
+        resume: go on from the folder's last checkpoint.
+
+    Raises:
+        CallError, DataError, ModelError, TrainingError: as :func:`attcell.training.run.train`.
+    """
+    recipe = with_absolute_paths(recipe)
+    if is_first_process():
+        check_run_folder(run_folder, recipe, resume=resume)
+    torch.manual_seed(recipe.train.seed)
+    listings = read_listings(recipe)
+    refuse_other_shapes(recipe)
+    refuse_other_split(recipe)
+    network = build_network(recipe, len(listings.labels), load_weights=True)
+    for sentence in other_inputs(recipe) if is_first_process() else ():
+        logger.info(sentence)
+    device = _device(recipe.train)
+    data, iterations = None, 0
+    if not isinstance(network, SVMNetwork) or not isinstance(network.body, Pooled):
+        data = gather_training_data(recipe, listings, network, device)
+        fit_standardise(network, data)
+        iterations = num_iterations(recipe.train, data.num_videos)
+    svm_videos = None
+    if isinstance(network, SVMNetwork):
+        svm_videos = _svm_videos(recipe, listings.train, network, device)
+    checkpoint = run_folder / CHECKPOINT
+    return PreparedTraining(
+        recipe,
+        run_folder,
+        listings,
+        network,
+        data,
+        svm_videos,
+        iterations,
+        checkpoint if resume and checkpoint.is_file() else None,
+        device,
+    )
+
+
+def is_first_process() -> bool:
+    """False in a further process of a distributed training: the first one prepares and writes everything."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
 def gather_training_data(
     recipe: Recipe, listings: Listings, network: Network, device: torch.device
 ) -> TrainingData:
-    """Make the data sets. With a cache folder, compute the feature maps that it lacks, and fit the
-    standardised streams to those of the training videos.
+    """What a training draws from. With a cache folder, the feature maps that it lacks are computed, and the
+    network is moved to ``device`` for that.
 
     Raises:
         DataError: videos that cannot be read, or whose flow on disk is not theirs, by name.
     """
     folder = recipe.cache.folder
-    unfit = list(unfit_flow(recipe, (*listings.train, *listings.val)).values())
-    if unfit:
-        raise DataError(
-            "\n".join([f"{recipe.flow.store} does not fit {len(unfit)} videos:", *first_lines(unfit)])
-        )
+    _refuse_unfit_flow(recipe, (*listings.train, *listings.val))
     if folder is None:
         train, val = _decoded(recipe, listings)
     else:
@@ -71,6 +161,32 @@ def gather_training_data(
         identity=_identity(listings),
         workers=recipe.data.workers if folder is None else 0,
     )
+
+
+def fit_standardise(network: Network, data: TrainingData) -> None:
+    """Fit a network's standardised streams, in place, to the kept feature maps of the training videos."""
+    if not isinstance(data.train, TrainingFeatures):
+        return
+    for name, store in data.train.stores.items():
+        standardise = network.stream(name).standardise
+        if isinstance(standardise, Standardise):
+            maps = (store.read(record)[0].float() for record in data.train.records)
+            standardise.fit(*channel_figures(maps))
+
+
+def _device(section: TrainSection) -> torch.device:
+    """Where features are computed, before Lightning takes over."""
+    if section.accelerator == "gpu" and not torch.cuda.is_available():
+        raise CallError("train.accelerator is gpu, and PyTorch finds none; use cpu or auto")
+    return torch.device("cpu") if section.accelerator == "cpu" else best_device()
+
+
+def _refuse_unfit_flow(recipe: Recipe, records: tuple[VideoRecord, ...]) -> None:
+    unfit = list(unfit_flow(recipe, records).values())
+    if unfit:
+        raise DataError(
+            "\n".join([f"{recipe.flow.store} does not fit {len(unfit)} videos:", *first_lines(unfit)])
+        )
 
 
 def _decoded(recipe: Recipe, listings: Listings) -> tuple[Dataset[Any], Dataset[Any]]:
@@ -88,16 +204,28 @@ def _kept(
         folder, recipe, network, listings.val, evaluation_plan(recipe), device
     )
     refuse_unread([*unread.values(), *unread_val.values()])
-    for name, store in stores.items():
-        standardise = network.stream(name).standardise
-        if isinstance(standardise, Standardise):
-            maps = (store.read(record)[0].float() for record in listings.train)
-            standardise.fit(*channel_figures(maps))
     train = TrainingFeatures(listings.train, stores, recipe.cache.positions, recipe.train.seed)
     return train, KeptViews(listings.val, val_stores)
 
 
+def _svm_videos(
+    recipe: Recipe, records: tuple[VideoRecord, ...], network: SVMNetwork, device: torch.device
+) -> Dataset[Any]:
+    """The training videos in the views that are kept for training, as feature maps or decoded."""
+    if isinstance(network.body, Pooled):  # else they have been looked at for the iterations
+        _refuse_unfit_flow(recipe, records)
+    plan = training_plan(recipe)
+    if recipe.cache.folder is None:
+        if isinstance(network.body, Pooled):
+            refuse_unopened(records)
+        return PlannedViews(records, input_spec(recipe), plan)
+    stores, unread = filled_stores(recipe.cache.folder, recipe, network, records, plan, device)
+    refuse_unread(list(unread.values()))
+    return KeptViews(records, stores)
+
+
 def _identity(listings: Listings) -> dict[str, str]:
+    """The classes, and digests of the training and the validation videos with their labels."""
     parts = {"training videos": listings.train, "validation videos": listings.val}
     lists = {
         name: "\n".join(f"{r.id} {','.join(map(str, r.labels))}" for r in records)

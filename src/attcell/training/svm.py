@@ -18,38 +18,39 @@ from torch.utils.data import DataLoader, Dataset
 
 from attcell._log import logger, track
 from attcell.config.recipe import Recipe
-from attcell.data.datasets import KeptViews, PlannedViews
 from attcell.errors import VideoError
-from attcell.inference.extract import filled_stores, refuse_unopened, refuse_unread
 from attcell.metrics.recognition import truth_matrix
-from attcell.models.build import Listings, input_spec, training_plan
+from attcell.models.build import Listings
 from attcell.nn import Pooled, SVMNetwork
 from attcell.nn.streams import feature_maps
 from attcell.training.svm_fit import Represent, choose_and_fit
 from attcell.training.vlad import MOST_DESCRIPTORS, fit_vlad, sample_descriptors
 
 
-def train_svm(network: SVMNetwork, recipe: Recipe, listings: Listings, device: torch.device) -> None:
-    """Fit the network's SVM to what its body makes of the training videos; before, VLAD's centres are learnt.
+def fit_svm_of(
+    network: SVMNetwork, videos: Dataset[Any], recipe: Recipe, listings: Listings, device: torch.device
+) -> None:
+    """Fit a network's SVM, in place, to what its body makes of the training videos.
+
+    The centres of VLAD are learnt first, in place too.
 
     Args:
         network: whose body is trained, or is pooled features of pre-trained backbones.
+        videos: the training videos in fixed views, decoded or as kept feature maps.
         recipe: with ``model.classifier`` svm.
-        listings: its videos.
+        listings: the same training videos, and the classes.
         device: where the network runs.
 
     Raises:
-        DataError, VideoError: videos that cannot be read.
+        VideoError: a video that cannot be read any more.
     """
     network.to(device).eval()
-    if recipe.cache.folder is None:
-        refuse_unopened(listings.train)
-    videos = _TrainingMaps(network, recipe, listings, device)
+    maps = _TrainingMaps(network, videos, recipe, len(listings.train), device)
     body, names = network.body, recipe.model.streams
     is_vlad = isinstance(body, Pooled) and recipe.model.pooling == "vlad"
     poolings = [body.stream(name).pooling for name in names] if isinstance(body, Pooled) else []
-    refitted = _by_vlad(network, videos) if is_vlad else None
-    found = _representations(network, videos) if refitted is None else refitted(np.arange(len(videos)))
+    refitted = _by_vlad(network, maps) if is_vlad else None
+    found = _representations(network, maps) if refitted is None else refitted(np.arange(len(maps)))
     truth = truth_matrix([record.labels for record in listings.train], len(listings.labels))
     grouped = any(record.group for record in listings.train)
     groups = [record.group or record.id for record in listings.train] if grouped else []
@@ -71,18 +72,19 @@ class _TrainingMaps:
     """The feature maps of the training videos, in the views that are kept for training."""
 
     network: SVMNetwork
+    videos: Dataset[Any]
     recipe: Recipe
-    listings: Listings
+    num_videos: int
     device: torch.device
 
     def __len__(self) -> int:
-        return len(self.listings.train)
+        return self.num_videos
 
     def go_through(self, doing: str) -> Iterator[dict[str, Tensor]]:
         """Stream → (V, T, F, K, K) of one video after another."""
         kept = self.recipe.cache.folder is not None
         workers = 0 if kept else self.recipe.data.workers
-        loader = DataLoader(self._views(), batch_size=None, num_workers=workers)
+        loader = DataLoader(self.videos, batch_size=None, num_workers=workers)
         for seen in track(loader, len(self), doing):
             if isinstance(seen, VideoError):
                 raise seen
@@ -92,15 +94,6 @@ class _TrainingMaps:
                 else feature_maps(self.network.stream(name), of, self.device)
                 for name, of in seen.inputs.items()
             }
-
-    def _views(self) -> Dataset[Any]:
-        records, plan = self.listings.train, training_plan(self.recipe)
-        folder = self.recipe.cache.folder
-        if folder is None:
-            return PlannedViews(records, input_spec(self.recipe), plan)
-        stores, unread = filled_stores(folder, self.recipe, self.network, records, plan, self.device)
-        refuse_unread(list(unread.values()))
-        return KeptViews(records, stores)
 
 
 @torch.inference_mode()

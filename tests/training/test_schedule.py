@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attcell.config.schema import TrainSection
-from attcell.training.learner import build_optimizer, build_schedule, num_iterations, rounds
+from attcell.training.schedule import build_optimizer, build_schedule, num_iterations, periods
 
 
 def section(**values: object) -> TrainSection:
@@ -40,8 +40,8 @@ def test_epochs_cover_the_videos(epochs, num_videos, batch_size):
 
 
 @given(st.integers(1, 500), st.integers(1, 120))
-def test_rounds_are_all_iterations_in_order(iterations, every):
-    found = rounds(iterations, every)
+def test_periods_are_all_iterations_in_order(iterations, every):
+    found = periods(iterations, every)
     assert [number for one in found for number in one] == list(range(iterations))
     assert all(len(one) == every for one in found[:-1])
     assert 1 <= len(found[-1]) <= every

@@ -1,0 +1,229 @@
+"""The iterations themselves, by Lightning: they leave checkpoints, logs and the best network behind."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from threading import current_thread, main_thread
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.utilities.exceptions import SIGTERMException
+from safetensors.torch import load_file, save_file
+
+from attcell._files import written_whole
+from attcell._log import progress_bar
+from attcell.config.schema import TrainSection
+from attcell.errors import TrainingError
+from attcell.inference.model import Model
+from attcell.models.build import build_network
+from attcell.nn import Network, Pooled, SVMNetwork
+from attcell.training.learner import Learner
+from attcell.training.prepare import PreparedTraining, is_first_process
+from attcell.training.run_folder import BEST_WEIGHTS, MODEL_FOLDER, write_recipe
+from attcell.training.schedule import ValidationResult
+
+
+@dataclass(frozen=True, repr=False)
+class FittedTraining:
+    """A training whose iterations are done.
+
+    Attributes:
+        prepared: what it began with; its network has been trained, to the last iteration.
+        best: how the best network did on the validation videos.
+    """
+
+    prepared: PreparedTraining
+    best: ValidationResult
+
+    def __repr__(self) -> str:
+        return f"FittedTraining({self.prepared.run_folder}: {self.best})"
+
+    def best_network(self) -> Network:
+        """The best network, read from disk; its SVM, where the recipe wants one, is still to be fitted."""
+        prepared = self.prepared
+        if prepared.data is None:
+            return prepared.network
+        if not isinstance(prepared.network, SVMNetwork):
+            return Model.from_folder(prepared.run_folder / MODEL_FOLDER).network
+        network = build_network(prepared.recipe, len(prepared.listings.labels), load_weights=False)
+        assert isinstance(network, SVMNetwork), "as it was prepared"
+        network.body.load_state_dict(load_file(prepared.run_folder / BEST_WEIGHTS))
+        return network.eval()
+
+
+def fit(prepared: PreparedTraining) -> FittedTraining:
+    """Train the prepared network in place; the best one so far is always on disk.
+
+    Of pooled features there is nothing to train.
+
+    Raises:
+        VideoError: a video that cannot be read any more.
+        TrainingError: the loss is no longer a number, or the process was told to end.
+    """
+    data, network = prepared.data, prepared.network
+    if data is None:
+        return FittedTraining(prepared, ValidationResult(0))
+    learning = network.body if isinstance(network, SVMNetwork) else network  # an SVM comes at the end
+    assert not isinstance(learning, Pooled), "pooled features have no data for iterations"
+    learning.train()  # Lightning keeps the mode that it finds, and computing features left it in test mode
+    if is_first_process():  # only now, so that a recipe that is wrong leaves nothing behind
+        write_recipe(prepared.run_folder, prepared.recipe)
+    learner = Learner(learning, prepared.recipe.train, prepared.iterations, data, _keeper(prepared))
+    interruption = Interruption()
+    with _quiet_lightning(), interruption.listening():
+        trainer = _trainer(prepared.recipe.train, prepared.run_folder, learner, interruption)
+        _run(trainer, learner, prepared.checkpoint)
+    assert learner.best is not None, "a finished period has a validation result"
+    return FittedTraining(prepared, learner.best)
+
+
+def _keeper(prepared: PreparedTraining) -> Callable[[ValidationResult], None]:
+    """What writes the best network so far: a model, or weights that an SVM is still to be put on."""
+    network, folder = prepared.network, prepared.run_folder
+
+    def keep_model(result: ValidationResult) -> None:
+        labels, training = prepared.listings.labels, {"validation_result": asdict(result)}
+        Model(network, labels, prepared.recipe, training).save_pretrained(folder / MODEL_FOLDER)
+
+    def keep_weights(_: ValidationResult) -> None:
+        assert isinstance(network, SVMNetwork), "others are kept as they are"
+        state = {key: value.cpu().contiguous() for key, value in network.body.state_dict().items()}
+        with written_whole(folder / BEST_WEIGHTS) as file:
+            save_file(state, file)
+
+    return keep_weights if isinstance(network, SVMNetwork) else keep_model
+
+
+def _run(trainer: L.Trainer, learner: Learner, checkpoint: Path | None) -> None:
+    """Train; an interruption, which Lightning turns into the end of the process, comes out as what it is."""
+    try:
+        trainer.fit(learner, ckpt_path=checkpoint, weights_only=True)
+    except SIGTERMException:
+        error = TrainingError("terminated; go on from the last checkpoint with --resume")
+        error.exit_status = 143
+        raise error from None
+    except SystemExit:
+        raise KeyboardInterrupt from None
+
+
+def _trainer(
+    section: TrainSection, run_folder: Path, learner: Learner, interruption: Interruption
+) -> L.Trainer:
+    logs = run_folder / "logs"
+    return L.Trainer(
+        accelerator=section.accelerator,
+        devices=section.devices,
+        strategy="ddp" if section.devices > 1 else "auto",
+        precision="bf16-mixed" if section.precision == "bf16" else "32-true",
+        accumulate_grad_batches=section.accumulate,
+        gradient_clip_val=section.clip_gradient_norm,
+        max_epochs=len(learner.periods),
+        reload_dataloaders_every_n_epochs=1,
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+        limit_val_batches=0 if learner.training_data.val is None else 1.0,
+        log_every_n_steps=max(1, learner.iterations // 500),
+        logger=[CSVLogger(logs, name="csv"), TensorBoardLogger(logs, name="tensorboard")],
+        callbacks=[
+            ModelCheckpoint(
+                run_folder / "checkpoints",
+                filename="last",
+                save_on_train_epoch_end=True,
+                enable_version_counter=False,
+            ),
+            TrainingProgress(),
+            interruption,
+        ],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Keep Lightning's advice off the terminal; errors come through as exceptions."""
+    theirs = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [one.level for one in theirs]
+    for one in theirs:
+        one.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"lightning\..*")
+            warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+            yield
+    finally:
+        for one, level in zip(theirs, levels, strict=True):
+            one.setLevel(level)
+
+
+class Interruption(L.Callback):
+    """Ctrl-C during a training: KeyboardInterrupt comes before the next batch, and not in the middle of one.
+
+    Raised by the signal itself it could come in a destructor, where Python swallows it; and the processes
+    that decode, which a terminal signals too, would die of it.
+    """
+
+    def __init__(self) -> None:
+        self._asked = False
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Within this, SIGINT asks for the end (only the main thread can listen)."""
+        if current_thread() is not main_thread():
+            yield
+            return
+        before = signal.signal(signal.SIGINT, self._ask)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        self._end()
+
+    def on_validation_batch_start(self, *_: Any) -> None:
+        self._end()
+
+    def _ask(self, *_: Any) -> None:
+        self._asked = True
+
+    def _end(self) -> None:
+        if self._asked:
+            raise KeyboardInterrupt
+
+
+class TrainingProgress(L.Callback):
+    """One bar over the whole training, on the first process only: iterations, loss, accuracy, time left."""
+
+    def __init__(self) -> None:
+        self._open = ExitStack()
+
+    def on_train_start(self, trainer: L.Trainer, learner: Any) -> None:
+        if not trainer.is_global_zero:
+            return
+        self._bar = self._open.enter_context(progress_bar())
+        self._task = self._bar.add_task(
+            "training", total=learner.iterations, completed=trainer.global_step, note=""
+        )
+
+    def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
+        if not trainer.is_global_zero:
+            return
+        figures = {key: float(value) for key, value in trainer.callback_metrics.items()}
+        shown = {"train_loss": "loss", "val_accuracy": "validation accuracy"}
+        note = "  ".join(f"{name} {figures[key]:.3f}" for key, name in shown.items() if key in figures)
+        self._bar.update(self._task, completed=trainer.global_step, note=note)
+
+    def on_train_end(self, *_: Any) -> None:
+        self._open.close()
+
+    def on_exception(self, *_: Any) -> None:
+        self._open.close()

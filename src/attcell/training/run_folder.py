@@ -1,0 +1,89 @@
+"""The folder of a run: what lies where, and whether this recipe began it.
+
+It holds ``recipe.yaml`` (everything resolved), ``logs/`` (CSV and TensorBoard), ``checkpoints/last.ckpt`` to
+go on from, and ``model/``.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from attcell._files import check_output, write_text
+from attcell.config.recipe import Recipe, load_recipe
+from attcell.errors import CallError, TrainingError
+
+RECIPE_FILE = "recipe.yaml"
+CHECKPOINT = Path("checkpoints") / "last.ckpt"
+BEST_WEIGHTS = Path("checkpoints") / "best.safetensors"  # of a network that an SVM is still to be put on
+MODEL_FOLDER = "model"
+
+
+def check_run_folder(run_folder: Path, recipe: Recipe, *, resume: bool) -> None:
+    """Refuse a folder that is not new or empty, or, to resume, one that this recipe did not begin.
+
+    Raises:
+        CallError: something else is there, or nothing to resume.
+        TrainingError: the checkpoint to go on from is damaged.
+    """
+    check_output(run_folder, is_folder=True)
+    saved = run_folder / RECIPE_FILE
+    if saved.is_file():
+        if not resume:
+            raise CallError(f"{run_folder} holds a run already; go on with --resume, or choose another --out")
+        refuse_another_recipe(run_folder, recipe)
+        checkpoint = run_folder / CHECKPOINT
+        if checkpoint.is_file() and not zipfile.is_zipfile(checkpoint):  # as PyTorch writes them
+            raise TrainingError(f"{checkpoint} is damaged; bring it back, or delete it to begin again")
+        return
+    if run_folder.exists() and any(run_folder.iterdir()):
+        raise CallError(f"{run_folder} is not empty and is no run; choose another --out")
+    if resume:
+        raise CallError(f"{run_folder} holds no run to go on with; leave --resume out, or mend --out")
+
+
+def refuse_another_recipe(run_folder: Path, recipe: Recipe) -> None:
+    """Raise a CallError if another recipe began the run in a folder; the keys that differ are named."""
+    saved = run_folder / RECIPE_FILE
+    if not saved.is_file():
+        return
+    told = {"name": "", "published": ()}  # by which nothing is trained
+    before = load_recipe(saved).model_copy(update=told)
+    now = with_absolute_paths(recipe).model_copy(update=told)
+    if before != now:
+        differing = ", ".join(_differences(before.model_dump(mode="json"), now.model_dump(mode="json")))
+        raise CallError(
+            f"{run_folder} was started by another recipe; it differs in {differing}. "
+            "Resume with the same recipe and overrides, or choose another --out"
+        )
+
+
+def write_recipe(run_folder: Path, recipe: Recipe) -> None:
+    """Write the resolved recipe, by which a folder is known as this recipe's run."""
+    import yaml
+
+    write_text(run_folder / RECIPE_FILE, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
+
+
+def with_absolute_paths(recipe: Recipe) -> Recipe:
+    """The recipe with all its paths absolute, so that it means the same from any folder."""
+    values = recipe.model_dump()
+    streams = values["model"]["streams"].values()
+    for section in (values["data"], values["cache"], values["flow"], values["model"], *streams):
+        section.update({key: path.absolute() for key, path in section.items() if isinstance(path, Path)})
+    for stream in streams:
+        if stream["weights"] not in ("pretrained", "none"):
+            stream["weights"] = str(Path(stream["weights"]).absolute())
+    return Recipe.model_validate(values)
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any], before: str = "") -> list[str]:
+    """The keys in which two recipes differ, as in ``train.seed``."""
+    found: list[str] = []
+    for key, value in new.items():
+        if isinstance(value, dict) and isinstance(old.get(key), dict) and not before:
+            found += _differences(old[key], value, f"{key}.")
+        elif old.get(key) != value:
+            found.append(f"{before}{key}")
+    return found
