@@ -161,7 +161,7 @@ def test(
     from attcell._log import logger
     from attcell.inference.model import load
     from attcell.inference.run import best_device
-    from attcell.report.figures.classes import confusion_picture
+    from attcell.report.figures.charts import confusion_picture
     from attcell.report.lines import evaluation_lines
 
     beside = Path(model).absolute().parent if Path(model).is_dir() else Path()

@@ -113,9 +113,9 @@ def _run_and_tabulate(runs: Sequence[PlannedRun], out: Path, jobs: int) -> dict[
     """Do the runs, print and write their table, and return video → why it could not be read."""
     from attcell._files import write_text
     from attcell.research.protocol import run_protocol, unread_videos
+    from attcell.results.run_table import table_of
+    from attcell.results.run_table_text import as_csv, as_latex, as_markdown
     from attcell.results.runs import read_run
-    from attcell.results.table import table_of
-    from attcell.results.table_text import as_csv, as_latex, as_markdown
 
     unread = {video: why for run in run_protocol(runs, jobs) for video, why in unread_videos(run).items()}
     table = table_of([read_run(run.scores) for run in runs])
@@ -127,7 +127,7 @@ def _run_and_tabulate(runs: Sequence[PlannedRun], out: Path, jobs: int) -> dict[
 
 
 def _draw_segment_counts(runs: Sequence[PlannedRun], counts: Sequence[int], out: Path) -> None:
-    from attcell.report.figures.curves import segment_csv, segment_curve
+    from attcell.report.figures.charts import segment_csv, segment_curve
     from attcell.research.ablation import segment_counts
 
     tests = segment_counts(runs, sorted(set(counts)))
@@ -273,9 +273,9 @@ def table(
     Example: attcell table runs --format latex --out table.tex
     """
     from attcell._files import check_outputs, write_text
+    from attcell.results.run_table import table_of
+    from attcell.results.run_table_text import FORMATS
     from attcell.results.runs import find_runs, read_run
-    from attcell.results.table import table_of
-    from attcell.results.table_text import FORMATS
 
     paths = find_runs(places)
     if out is not None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -43,8 +43,9 @@ def fuse(
     Example: attcell score fuse tan.json mifs.csv --tune tan-val.json --tune mifs-val.csv --out fused.json
     """
     from attcell._files import check_outputs
-    from attcell.report.lines import AP_RULES, figure_line
+    from attcell.report.lines import main_metrics_line
     from attcell.results.fusion import aligned, as_probabilities, as_shares, fused, tuned
+    from attcell.results.recognition_metrics import AP_RULES, main_metrics
     from attcell.results.scores import SUFFIXES, read_scores, write_scores
 
     if len(files) < 2:
@@ -70,8 +71,8 @@ def fuse(
     rules = ""
     if out is None or None not in whole.truth:
         for path, one, share in zip(files, tested, shares, strict=True):
-            print(f"{figure_line(str(path), one)}, weight {share:.2f}")
-        print(figure_line("fused", whole))
+            print(f"{main_metrics_line(str(path), main_metrics(one))}, weight {share:.2f}")
+        print(main_metrics_line("fused", main_metrics(whole)))
         rules = "" if whole.has_one_class_each else f", {AP_RULES}"
     else:
         print(f"no figures: the files do not say the class of {whole.truth.count(None)} videos")
@@ -104,9 +105,9 @@ def recognition(
     Example: attcell score recognition tool.csv --truth stan.json --csv ap.csv
     """
     from attcell._files import check_outputs
-    from attcell.report.lines import publish
-    from attcell.report.scores import recognition_csv, recognition_report
+    from attcell.report.lines import recognition_lines
     from attcell.results.fusion import with_truth
+    from attcell.results.recognition_metrics import recognition_csv, recognition_result
     from attcell.results.scores import read_scores
 
     outputs = [Path(path) for path in (csv, json_path) if path not in (None, "-")]
@@ -115,9 +116,10 @@ def recognition(
     if truth is not None:
         known = read_scores(truth)
         found = [with_truth(one, known) for one in found]
-    reports = [recognition_report(one) for one in found]
+    results = [recognition_result(one) for one in found]
     is_complete = _say_unread(found, "counts as wrong and ranks last")
-    publish(reports, lambda: recognition_csv(reports), csv, json_path)
+    lines, contents = map(recognition_lines, results), [result.to_dict() for result in results]
+    _publish(lines, contents, recognition_csv(results), csv, json_path)
     if not is_complete:
         raise typer.Exit(1)
 
@@ -135,13 +137,11 @@ def classes(
 
     Example: attcell score classes tan.json --against two-stream.json --picture gain.png --csv gain.csv
     """
-    import numpy as np
-
-    from attcell._files import check_outputs, short_names
-    from attcell.metrics.recognition import class_accuracies
-    from attcell.report.figures.classes import per_class_csv, per_class_picture
+    from attcell._files import check_outputs, short_names, write_text
+    from attcell.report.figures.charts import per_class_picture
     from attcell.report.lines import class_lines
     from attcell.results.fusion import aligned
+    from attcell.results.recognition_metrics import class_accuracies_of
     from attcell.results.scores import read_scores
 
     inputs = [path for path in (file, against) if path is not None]
@@ -151,22 +151,40 @@ def classes(
         raise CallError(f"{picture}: the picture is a PNG; name a .png file")
     found = aligned([read_scores(path) for path in inputs])
     is_complete = _say_unread(found)
-    truth = found[0].true_classes()
-    counts = np.bincount(truth, minlength=len(found[0].labels))
-    own, *others = (class_accuracies(one.scores, truth) for one in found)
-    rival = others[0] if others else None
-    print("\n".join(class_lines(found[0].labels, counts, own, rival)))
+    accuracies = class_accuracies_of(*found)
+    print("\n".join(class_lines(accuracies)))
     unread = ", ".join(str(one.num_unread) for one in found)
-    print(f"protocol: {len(truth)} videos, unread {unread}; these count as wrong")
+    print(f"protocol: {len(found[0].videos)} videos, unread {unread}; these count as wrong")
     if csv is not None:
-        per_class_csv(found[0].labels, counts, own, csv, rival)
+        write_text(csv, accuracies.to_csv())
     if picture is not None:
         names = short_names([str(path.resolve()) for path in inputs])
-        per_class_picture(found[0].labels, own, picture, " against ".join(names), rival, names)
+        per_class_picture(accuracies, picture, " against ".join(names), names)
     if outputs:
         print(f"written: {', '.join(map(str, outputs))}")
     if not is_complete:
         raise typer.Exit(1)
+
+
+def _publish(
+    lines: Iterable[Sequence[str]],
+    contents: Sequence[Mapping[str, Any]],
+    csv_text: str,
+    csv: Path | None,
+    json_path: str | None,
+) -> None:
+    """Print what files came to, unless JSON goes to stdout, and write it as CSV and JSON if asked for."""
+    from attcell._files import write_json, write_text
+
+    if json_path != "-":
+        print("\n\n".join("\n".join(each) for each in lines))
+    if csv is not None:
+        write_text(csv, csv_text)
+    if json_path is not None:
+        write_json(json_path, {"files": contents})
+    written = [str(path) for path in (csv, json_path) if path is not None]
+    if written and json_path != "-":
+        print(f"written: {', '.join(written)}")
 
 
 def _say_unread(files: Sequence[Scores], meaning: str = "counts as wrong") -> bool:
@@ -290,35 +308,27 @@ def detection(
     from attcell._log import logger
     from attcell.data.annotations.thumos14 import read_class_numbers
     from attcell.data.truth import read_detection_truth
-    from attcell.metrics import detection_map
     from attcell.metrics.detection import PROTOCOLS
-    from attcell.report.lines import publish
-    from attcell.report.scores import DetectionReport, detection_csv
-    from attcell.results.detections import matched, read_detections
+    from attcell.report.lines import file_detection_lines
+    from attcell.results.detection_metrics import detection_csv, detection_result
+    from attcell.results.detections import read_detections
 
     bars = _thresholds(thresholds)
     outputs = [Path(path) for path in (csv, json_path) if path not in (None, "-")]
     check_outputs(outputs, [*files, *([truth] if truth.is_file() else [])])
     known = read_detection_truth(truth, subset).without(exclude or [])
     numbers = None if class_numbers is None else read_class_numbers(class_numbers)
-    reports = []
+    results = []
     for note in known.notes:
         logger.info(f"attcell: {note}")
+    protocols = [rule for rule in PROTOCOLS if protocol.value in (rule, "both")]
     for file in files:
-        found, faults = matched(read_detections(file, numbers), known)
-        for fault in faults:
+        results.append(detection_result(read_detections(file, numbers), known, bars, protocols))
+        for fault in results[-1].faults:
             logger.info(f"attcell: {file}: {fault}")
-        figures = [
-            detection_map(known.actions, found, bars, rule, ambiguous=known.ambiguous, labels=known.labels)
-            for rule in PROTOCOLS
-            if protocol.value in (rule, "both")
-        ]
-        num_empty = len(known.durations.keys() - {of.video_id for of in found})
-        reports.append(
-            DetectionReport(str(file), known, tuple(figures), len(found), num_empty, tuple(faults))
-        )
-    publish(reports, lambda: detection_csv(reports), csv, json_path)
-    if any(report.faults for report in reports):
+    lines, contents = map(file_detection_lines, results), [result.to_dict() for result in results]
+    _publish(lines, contents, detection_csv(results), csv, json_path)
+    if any(result.faults for result in results):
         raise typer.Exit(1)
 
 

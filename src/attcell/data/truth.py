@@ -134,7 +134,7 @@ def video_named(video: str, names: Iterable[str]) -> str | None:
 
 # True actions in time, to judge detections by: THUMOS14, ActivityNet, or a generated set.
 
-_SLACK_SECONDS = 0.1  # containers' lengths and annotations' differ by a frame or two
+SLACK_SECONDS = 0.1  # containers' lengths and annotations' differ by a frame or two
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from attcell.inference.model import Model
 from attcell.inference.run import VideoScores, mean_scores
 from attcell.metrics.recognition import confusion_matrix, recognition_figures, truth_matrix
 from attcell.models.build import evaluation_plan, input_spec, part_listing, read_listings
-from attcell.results.scores import Scores, write_json_scores
+from attcell.results.scores import Scores, write_scores
 from attcell.types import VideoRecord
 from attcell.video.sampling import ViewPlan
 
@@ -89,7 +89,7 @@ class Evaluation:
             "unread": self.unread,
             "notes": list(self.notes),
         }
-        write_json_scores(path, Scores(str(path), self.labels, ids, self.scores, truth), more)
+        write_scores(path, Scores(str(path), self.labels, ids, self.scores, truth), more)
 
 
 def evaluate_model(

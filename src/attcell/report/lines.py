@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attcell._files import write_json, write_text
-from attcell.config.schema import PublishedSection
-from attcell.inference.evaluate import Evaluation
-from attcell.inference.localization import AttentionFigures
-from attcell.metrics.recognition import by_gain, mean_class_accuracy, top_k_accuracy
 from attcell.report.page.timeline import clock, worth_showing
-from attcell.results.scores import Scores
+from attcell.results.detection_metrics import DetectionResult, means
+from attcell.results.recognition_metrics import ClassAccuracies, MainMetrics, RecognitionResult
 from attcell.types import Prediction
+
+if TYPE_CHECKING:
+    from attcell.config.schema import PublishedSection
+    from attcell.inference.evaluate import Evaluation
+    from attcell.inference.localization import AttentionFigures
+    from attcell.metrics.detection import DetectionFigures
 
 
 def prediction_line(prediction: Prediction) -> str:
@@ -56,77 +57,73 @@ def _published_line(published: PublishedSection, found: dict[str, float]) -> str
     return f"published {published.figure}: {value} ({published.source}, {published.row}){beside}"
 
 
-# What ``attcell score`` prints, line by line. It needs no model, and so imports nothing heavy.
-
-AP_RULES = "AP not interpolated, ties count together, unread videos last"
+# What attcell score prints: it needs no model, so nothing heavy is imported here.
 
 
-class FileReport(Protocol):
-    """The figures of one file."""
-
-    def lines(self) -> list[str]:
-        """For people."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """For programs."""
-
-
-def publish(
-    reports: Sequence[FileReport], as_csv: Callable[[], str], csv: Path | None, json_path: str | None
-) -> None:
-    """Print the figures of files, unless JSON goes to stdout, and write them as CSV and JSON if asked for."""
-    if json_path != "-":
-        print("\n\n".join("\n".join(report.lines()) for report in reports))
-    if csv is not None:
-        write_text(csv, as_csv())
-    if json_path is not None:
-        write_json(json_path, {"files": [report.to_dict() for report in reports]})
-    written = [str(path) for path in (csv, json_path) if path is not None]
-    if written and json_path != "-":
-        print(f"written: {', '.join(written)}")
+def main_metrics_line(name: str, found: MainMetrics) -> str:
+    """Accuracy where each video has one class, else mAP."""
+    metrics = [f"{key.replace('_', ' ')} {value:.2f} %" for key, value in found.percent.items()]
+    if not metrics:
+        return f"{name}: no mAP, for no video is of any of the {found.num_classes} classes"
+    counted = f" over {found.num_present} of {found.num_classes} classes" if "mAP" in found.percent else ""
+    return f"{name}: {', '.join(metrics)}{counted}"
 
 
-def figure_line(name: str, found: Scores) -> str:
-    """Accuracy where each video has one class, else mAP.
-
-    Raises:
-        DataError: a video whose classes the file does not say.
-    """
-    if found.has_one_class_each:
-        return accuracy_line(name, found.scores, found.true_classes())
-    from attcell.metrics.recognition import mean_average_precision
-
-    mean, number = mean_average_precision(found.scores, found.truth_matrix())
-    if number == 0:
-        return f"{name}: no mAP, for no video is of any of the {len(found.labels)} classes"
-    return f"{name}: mAP {100 * mean:.2f} % over {number} of {len(found.labels)} classes"
-
-
-def accuracy_line(name: str, scores: np.ndarray, truth: np.ndarray) -> str:
-    """Top-1 and mean class accuracy of (N, A) scores."""
-    top1, mean = top_k_accuracy(scores, truth, 1), mean_class_accuracy(scores, truth)
-    return f"{name}: top1 {100 * top1:.2f} %, mean class accuracy {100 * mean:.2f} %"
+def recognition_lines(found: RecognitionResult) -> list[str]:
+    """The metrics, the AP of each class that has positives, best first, and the protocol."""
+    metrics = ", ".join(f"{name.replace('_', ' ')} {value:.2f} %" for name, value in found.figures.items())
+    width = max(len(label) for label in found.labels)
+    per_class = [
+        f"{found.labels[place]:{width}} AP {found.average_precisions[place]:6.2f} % of "
+        f"{int(found.positives[place])} positives"
+        for place in found.order
+        if found.positives[place]
+    ]
+    counted = f"{found.num_videos} videos, unread {len(found.unread)}"
+    protocol = ", ".join([counted, *found.protocol.values()])
+    return [f"{found.source}: {metrics}", *per_class, f"protocol: {protocol}"]
 
 
-def class_lines(
-    labels: Sequence[str], counts: np.ndarray, accuracies: np.ndarray, rival: np.ndarray | None = None
-) -> list[str]:
+def class_lines(found: ClassAccuracies) -> list[str]:
     """A line for each class that has videos, best first: its accuracy, and the gain over a rival's."""
-    gains = accuracies if rival is None else accuracies - rival
-    width = max(len(label) for label in labels)
+
+    def against(gain: float, rival: float) -> str:
+        return "" if found.rival is None else f", {gain:+.2f} against {rival:.2f} %"
+
+    width = max(len(label) for label in found.labels)
     lines = []
-    for place in by_gain(gains):
-        if np.isnan(accuracies[place]):
-            continue
-        gain = "" if rival is None else f", {gains[place]:+.2f} against {rival[place]:.2f} %"
+    for place in found.present:
+        gain = against(found.gains[place], np.nan if found.rival is None else found.rival[place])
+        share = f"{found.own[place]:6.2f} % of {int(found.counts[place])} videos"
+        lines.append(f"{found.labels[place]:{width}} {share}{gain}")
+    own, gained, rival = found.means
+    return [*lines, f"mean of {len(lines)} classes: {own:.2f} %{against(gained, rival)}"]
+
+
+def file_detection_lines(found: DetectionResult) -> list[str]:
+    """A table of AP for each protocol, with the protocol in words below it."""
+    lines = [f"{found.source}: {found.num_detections} detections"]
+    if not found.num_detections:
+        lines[0] += "; with none, mAP is 0"
+    for figures in found.figures:
+        lines += ["", *_precision_table(figures), found.protocol(figures)]
+    return lines
+
+
+def _precision_table(figures: DetectionFigures) -> list[str]:
+    width = max(len("activitynet, AP %"), *(len(label) for label in figures.labels))
+    lines = [f"{figures.protocol + ', AP %':{width}} " + "".join(f"{bar:>7g}" for bar in figures.thresholds)]
+    for number, label in enumerate(figures.labels):
+        values = figures.average_precision[number]
+        cells = ["      –" if np.isnan(value) else f"{100 * value:7.1f}" for value in values]
+        lines.append(f"{label:{width}} " + "".join(cells))
+    lines.append(f"{'mAP':{width}} " + "".join(f"{100 * value:7.1f}" for value in figures.mean_ap))
+    found = means(figures)
+    if found:
         lines.append(
-            f"{labels[place]:{width}} {accuracies[place]:6.2f} % of {int(counts[place])} videos{gain}"
+            "mean mAP: " + ", ".join(f"{100 * value:.1f} at {name}" for name, value in found.items())
         )
-    gain = "" if rival is None else f", {np.nanmean(gains):+.2f} against {np.nanmean(rival):.2f} %"
-    return [*lines, f"mean of {len(lines)} classes: {np.nanmean(accuracies):.2f} %{gain}"]
-
-
-# What ``attcell score attention`` prints.
+    return lines
 
 
 def attention_lines(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +13,7 @@ from attcell._files import write_text
 from attcell.metrics.statistics import mean_and_deviation
 from attcell.report.figures.style import ACCENT, FAINT, INK, SOFT, new_figure, save, text_style
 from attcell.research.claims import Claim, Figures, Verdict, judge
-from attcell.results.table_text import in_markdown, markdown_table
+from attcell.results.tables import csv_table, in_markdown, markdown_table
 
 
 def write_outcome(
@@ -87,29 +85,25 @@ def as_markdown(title: str, setting: str, verdicts: Sequence[Verdict], figures: 
 
 def as_csv(verdicts: Sequence[Verdict]) -> str:
     """A row a claim, with means and deviations apart."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    columns = ("ours", "rival", "difference")
-    writer.writerow(
-        ["claim", "where", "ours", "rival"]
-        + [f"{column}_{part}" for column in columns for part in ("mean", "deviation")]
-        + ["by_seed", "p", "rule", "expected", "outcome"]
-    )
-    for verdict in verdicts:
-        claim = verdict.claim
-        numbers = [
-            number for values in (verdict.values, verdict.rivals, verdict.gaps) for number in _numbers(values)
-        ]
-        writer.writerow(
-            [
-                *(claim.said, claim.source, claim.better, verdict.worse),
-                *numbers,
-                " ".join(f"{gap:.4f}" for gap in verdict.gaps),
-                "" if verdict.p is None else f"{verdict.p:.4g}",
-                *(claim.rule, "yes" if claim.is_expected else "no", verdict.outcome),
-            ]
-        )
-    return text.getvalue()
+    parts = [
+        f"{column}_{part}" for column in ("ours", "rival", "difference") for part in ("mean", "deviation")
+    ]
+    head = ["claim", "where", "ours", "rival", *parts, "by_seed", "p", "rule", "expected", "outcome"]
+    return csv_table(head, map(_csv_row, verdicts))
+
+
+def _csv_row(verdict: Verdict) -> list[str]:
+    claim = verdict.claim
+    numbers = [
+        number for values in (verdict.values, verdict.rivals, verdict.gaps) for number in _numbers(values)
+    ]
+    return [
+        *(claim.said, claim.source, claim.better, verdict.worse),
+        *numbers,
+        " ".join(f"{gap:.4f}" for gap in verdict.gaps),
+        "" if verdict.p is None else f"{verdict.p:.4g}",
+        *(claim.rule, "yes" if claim.is_expected else "no", verdict.outcome),
+    ]
 
 
 def _cells(verdict: Verdict) -> Sequence[str]:

@@ -28,7 +28,7 @@ from attcell.inference.model import Model, load
 from attcell.inference.rules import RuleChoice
 from attcell.inference.run import best_device
 from attcell.models.build import build_network, read_listings
-from attcell.report.figures.classes import confusion_picture
+from attcell.report.figures.charts import confusion_picture
 from attcell.report.figures.paper import attention_strip
 from attcell.report.page.page import write_report
 from attcell.synth.truth import read_truth

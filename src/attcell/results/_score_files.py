@@ -1,6 +1,6 @@
-"""What is in a file of scores, by its kind: JSON, CSV or NumPy.
+"""What stands in a file of scores, read and written by its form: JSON, CSV or NumPy.
 
-:mod:`attcell.results.scores` says the forms.
+:mod:`attcell.results.scores` describes the forms, and is what others import.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from attcell.errors import DataError
+from attcell.results.tables import csv_table
 
 SCORES_FORMAT = 1
 BETWEEN = "|"  # parts the classes of a video in a CSV; alone it says that the video has none
@@ -31,17 +33,36 @@ class Table:
     truth: dict[str, Truth]
 
 
+def load_json(path: Path) -> Any:
+    """What stands in a file of JSON, of the format of scores.json if it is an object.
+
+    Raises:
+        DataError: it is no JSON, names something twice, or has another format.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_without_doubles)
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DataError(f"{path} is not JSON ({error}); copy it anew") from error
+    except ValueError as error:
+        raise DataError(_no_scores(path, error)) from error
+    form = content.get("format", SCORES_FORMAT) if isinstance(content, dict) else SCORES_FORMAT
+    if form != SCORES_FORMAT:
+        raise DataError(f"{path} has scores format {form!r}, and this attcell reads {SCORES_FORMAT}")
+    return content
+
+
+def _no_scores(path: Path, error: Exception) -> str:
+    return f"{path} is no scores.json ({error!r}): it needs labels, and videos with scores each"
+
+
 def read_json(path: Path) -> Table:
     """The table of a scores.json.
 
     Raises:
         DataError: it is no JSON, or another JSON.
     """
+    content = load_json(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_without_doubles)
-        form = content.get("format", SCORES_FORMAT)
-        if form != SCORES_FORMAT:
-            raise DataError(f"{path} has scores format {form!r}, and this attcell reads {SCORES_FORMAT}")
         labels = _names(content["labels"])
         rows = {video: np.array(of["scores"], dtype=float) for video, of in content["videos"].items()}
         truth = {video: _truth_of(video, of) for video, of in content["videos"].items()}
@@ -50,13 +71,38 @@ def read_json(path: Path) -> Table:
             if video in rows:
                 raise ValueError(f"{video} is unread and has scores")
             rows[video], truth[video] = np.full(len(labels), np.nan), _classes(video, known.get(video))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DataError(f"{path} is not JSON ({error}); copy it anew") from error
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise DataError(
-            f"{path} is no scores.json ({error!r}): it needs labels, and videos with scores each"
-        ) from error
+        raise DataError(_no_scores(path, error)) from error
     return Table(labels, rows, truth)
+
+
+def json_text(table: Table, more: Mapping[str, Any]) -> str:
+    """The table as a scores.json; ``more`` goes before it and may say why videos are unread."""
+    unread = [video for video, row in table.rows.items() if np.isnan(row).any()]
+    content = {
+        "format": SCORES_FORMAT,
+        "unread": dict.fromkeys(unread, "not read"),
+        "unread_labels": {
+            video: names[0] if len(names) == 1 else list(names)
+            for video in unread
+            if (names := table.truth[video]) is not None
+        },
+        **more,
+        "labels": list(table.labels),
+        "videos": {
+            video: {**_named(table.truth[video]), "scores": row.tolist()}
+            for video, row in table.rows.items()
+            if not np.isnan(row).any()
+        },
+    }
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
+
+
+def _named(names: Truth) -> dict[str, str | list[str]]:
+    """The true classes as they stand in JSON."""
+    if names is None:
+        return {}
+    return {"label": names[0]} if len(names) == 1 else {"labels": list(names)}
 
 
 def read_csv(path: Path) -> Table:
@@ -77,7 +123,7 @@ def read_csv(path: Path) -> Table:
             f"{path}:1: the header must be video,label,CLASS,CLASS,… and is {','.join(head)[:80]}"
         )
     if column == "labels":
-        check_partable(head[first:], f"{path}:1")
+        _check_partable(head[first:], f"{path}:1")
     rows: dict[str, np.ndarray] = {}
     truth: dict[str, Truth] = {}
     for number, line in enumerate(lines[1:], 2):
@@ -95,7 +141,41 @@ def read_csv(path: Path) -> Table:
     return Table(tuple(head[first:]), rows, truth)
 
 
-def check_partable(labels: list[str] | tuple[str, ...], source: str) -> None:
+def _parted(cell: str, column: str) -> Truth:
+    """The classes in a cell; an empty one says nothing, the sign between classes alone says that of none."""
+    if not cell:
+        return None
+    if column == "label":
+        return (cell,)
+    return () if cell == BETWEEN else tuple(cell.split(BETWEEN))
+
+
+def csv_text(table: Table, source: str) -> str:
+    """The table as CSV, with a column ``label`` if no video has several classes or none, else ``labels``.
+
+    Raises:
+        DataError: a class that cannot stand in a cell of ``labels``; ``source`` is named.
+    """
+    is_single = all(names is None or len(names) == 1 for names in table.truth.values())
+    if not is_single:
+        _check_partable(table.labels, source)
+    head = ["video", "label" if is_single else "labels", *table.labels]
+    return csv_table(
+        head,
+        (
+            [video, _joined(table.truth[video])]
+            + ["" if np.isnan(value) else repr(float(value)) for value in row]
+            for video, row in table.rows.items()
+        ),
+    )
+
+
+def _joined(names: Truth) -> str:
+    """The classes in one cell, as :func:`_parted` reads it."""
+    return BETWEEN.join(names) if names else "" if names is None else BETWEEN
+
+
+def _check_partable(labels: list[str] | tuple[str, ...], source: str) -> None:
     """Look whether the classes can stand in one cell.
 
     Raises:
@@ -107,15 +187,6 @@ def check_partable(labels: list[str] | tuple[str, ...], source: str) -> None:
                 f"{source}: the class {label!r} cannot stand in a CSV's column labels, where {BETWEEN} parts "
                 "the names and an empty cell says nothing; rename it, or use .json or .npz"
             )
-
-
-def _parted(cell: str, column: str) -> Truth:
-    """The classes in a cell; an empty one says nothing, the sign between classes alone says that of none."""
-    if not cell:
-        return None
-    if column == "label":
-        return (cell,)
-    return () if cell == BETWEEN else tuple(cell.split(BETWEEN))
 
 
 def read_npz(path: Path) -> Table:
@@ -148,6 +219,31 @@ def read_npz(path: Path) -> Table:
         twice = next(video for video in videos if videos.count(video) > 1)
         raise DataError(f"{path}: {twice} is there twice; leave one of them out")
     return Table(labels, dict(zip(videos, scores, strict=True)), dict(zip(videos, truth, strict=True)))
+
+
+def write_npz(path: Path, table: Table) -> None:
+    """Write the table as NumPy arrays; ``truth`` is there if the classes of every video are known."""
+    known = [names for names in table.truth.values() if names is not None]
+    arrays = {
+        "scores": np.stack(list(table.rows.values())),
+        "videos": np.array(list(table.rows)),
+        "labels": np.array(table.labels),
+    }
+    if len(known) == len(table.rows):
+        if all(len(names) == 1 for names in known):
+            arrays["truth"] = np.array([name for names in known for name in names])
+        else:
+            arrays["truth"] = truth_matrix(known, table.labels).astype(np.uint8)
+    np.savez(path, **arrays)  # type: ignore[arg-type]
+
+
+def truth_matrix(classes: Sequence[Sequence[str]], labels: Sequence[str]) -> np.ndarray:
+    """(N, A) which of the labels each video has."""
+    columns = {label: place for place, label in enumerate(labels)}
+    matrix = np.zeros((len(classes), len(labels)), dtype=bool)
+    for row, names in zip(matrix, classes, strict=True):
+        row[[columns[name] for name in names]] = True
+    return matrix
 
 
 def _truths(found: np.ndarray, labels: tuple[str, ...]) -> list[Truth]:

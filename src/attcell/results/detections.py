@@ -12,83 +12,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from attcell._files import write_text
-from attcell.data.truth import _SLACK_SECONDS, DetectionTruth, video_named
 from attcell.errors import CallError, DataError, first_lines
 from attcell.types import Detection
-
-
-def matched(found: DetectionFile, truth: DetectionTruth) -> tuple[list[Detection], list[str]]:
-    """The detections with the truth's names for their videos, and what is wrong with them, line by line.
-
-    A file names a video by its path: it is the one of the truth whose name the path ends with, with or
-    without suffix. Of excluded videos nothing stays. Detections of unknown classes do not count; those in
-    videos that the truth does not name, or outside of their video, count as they are.
-    """
-    names = {video: video_named(video, truth.durations) for video in found.videos}
-    excluded = {video for video in found.videos if video_named(video, truth.excluded) is not None}
-    kept: list[Detection] = []
-    foreign, outside = [], []
-    for of, place in zip(found.detections, found.places, strict=True):
-        name = names[of.video_id]
-        if of.video_id in excluded:
-            continue
-        if of.label not in truth.labels:
-            foreign.append(f"{place}: {of.label}")
-            continue
-        length = (truth.durations[name] if name else None) or found.durations.get(of.video_id)
-        if of.start_seconds < 0 or (length is not None and of.end_seconds > length + _SLACK_SECONDS):
-            where = "" if length is None else f" in a video of {length:g} s"
-            outside.append(f"{place}: {of.start_seconds:g} to {of.end_seconds:g} s{where}")
-        kept.append(replace(of, video_id=name or of.video_id))
-    unknown = [video for video, name in names.items() if name is None and video not in excluded]
-    faults = {
-        f"detections of classes that {truth.source} does not have; they do not count": foreign,
-        "detections reach outside of their video; they count as they are": outside,
-        f"videos that {truth.source} does not have in {truth.subset}; what was found there counts as wrong": (
-            _with_places(unknown, found)
-        ),
-        "videos are named in more ways than one; what was found counts for each": _named_twice(names),
-        "videos could not be read; nothing was found there": [
-            f"{video}: {reason}" for video, reason in found.failed.items()
-        ],
-    }
-    return kept, [
-        "\n".join([f"{len(lines)} {message}:", *first_lines(lines)])
-        for message, lines in faults.items()
-        if lines
-    ]
-
-
-def _with_places(videos: Sequence[str], found: DetectionFile) -> list[str]:
-    """Videos, each with the place of its first detection in the file."""
-    places: dict[str, str] = {}
-    for of, place in zip(found.detections, found.places, strict=True):
-        places.setdefault(of.video_id, place)
-    return [f"{places.get(video, found.source)}: {video}" for video in videos]
-
-
-def _named_twice(names: dict[str, str | None]) -> list[str]:
-    """The truth's videos that the file knows by several names."""
-    called: dict[str, list[str]] = {}
-    for video, name in names.items():
-        if name is not None:
-            called.setdefault(name, []).append(video)
-    return [f"{name}: {' and '.join(videos)}" for name, videos in called.items() if len(videos) > 1]
-
-
-# Files of detections: our own JSON, ActivityNet's results, THUMOS's lines.
-#
-# - *attcell*: what ``attcell detect --json`` writes, an object with ``videos``, or a line for each video:
-# ``{"video": …, "duration_seconds": …, "detections": [{"label", "start_seconds", "end_seconds",
-# "score"}]}``;
-# times are the video's own, whose first frame is shown at ``first_frame_seconds`` (0 if that is not told).
-# - *activitynet*: ``{"results": {ID: [{"score", "segment": [start, end], "label"}]}}``.
-# - *thumos*: lines ``VIDEO START END NUMBER SCORE``, classes by their numbers.
 
 
 @dataclass(frozen=True)
@@ -258,9 +188,6 @@ def json_values(path: Path, text: str) -> list[Any]:
             except (ValueError, RecursionError) as error:
                 raise DataError(f"{path}:{number} is not JSON ({error}); write it anew") from error
         return values
-
-
-# Detections in the result files of challenges.
 
 
 def write_activitynet(path: Path, found: Mapping[str, Sequence[Detection]]) -> None:

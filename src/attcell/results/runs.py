@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from attcell.errors import CallError, DataError
-from attcell.results._score_files import SCORES_FORMAT
+from attcell.results._score_files import load_json
 
 FILE_NAME = "scores.json"
 
@@ -91,16 +91,9 @@ def read_run(path: Path) -> FinishedRun:
     Raises:
         DataError: it is no JSON, or lacks what ``attcell test`` writes.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DataError(f"{path} is not JSON ({error}); copy it anew") from error
+    content = load_json(path)
     if not isinstance(content, dict) or not isinstance(content.get("figures"), dict):
         raise DataError(f"{path} holds no figures; give a {FILE_NAME} as attcell test writes")
-    if content.get("format", SCORES_FORMAT) != SCORES_FORMAT:
-        raise DataError(
-            f"{path} has scores format {content['format']!r}, and this attcell reads {SCORES_FORMAT}"
-        )
     run, videos, unread, protocol = (
         _part(path, content, key) for key in ("run", "videos", "unread", "protocol")
     )

@@ -13,10 +13,7 @@ A class's place among the labels is its column. Nothing is unpickled.
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,14 +24,15 @@ from jaxtyping import Bool, Float
 from attcell._files import write_text, written_whole
 from attcell.errors import CallError, DataError
 from attcell.results._score_files import (
-    BETWEEN,
-    SCORES_FORMAT,
     Table,
     Truth,
-    check_partable,
+    csv_text,
+    json_text,
     read_csv,
     read_json,
     read_npz,
+    truth_matrix,
+    write_npz,
 )
 
 SUFFIXES = (".json", ".csv", ".npz")
@@ -85,11 +83,7 @@ class Scores:
         Raises:
             DataError: a video whose classes the file does not say.
         """
-        columns = {label: place for place, label in enumerate(self.labels)}
-        matrix = np.zeros(self.scores.shape, dtype=bool)
-        for row, names in zip(matrix, self._known(), strict=True):
-            row[[columns[name] for name in names]] = True
-        return matrix
+        return truth_matrix(self._known(), self.labels)
 
     def _known(self) -> list[tuple[str, ...]]:
         for video, names in zip(self.videos, self.truth, strict=True):
@@ -133,63 +127,31 @@ def read_scores(path: Path) -> Scores:
 
 
 def write_scores(path: Path, found: Scores, more: Mapping[str, Any]) -> None:
-    """Write scores whole or not at all; the ending says how. ``more`` goes into JSON alone.
+    """Write scores whole or not at all; the ending says how.
+
+    Args:
+        path: the file.
+        found: what to write.
+        more: further keys, which go into JSON alone; its ``unread`` may say why videos could not be read.
 
     Raises:
         CallError: another ending than those that are read.
         DataError: several classes a video for CSV, and a class whose name holds ``|`` or is empty.
     """
-    if path.suffix == ".json":
-        write_json_scores(path, found, more)
-    elif path.suffix == ".csv":
-        write_text(path, _as_csv(found))
-    elif path.suffix == ".npz":
-        truth = {} if None in found.truth else {"truth": _as_array(found)}
-        with written_whole(path) as temporary:
-            np.savez(
-                temporary, scores=found.scores, videos=np.array(found.videos), labels=np.array(found.labels),
-                **truth,  # type: ignore[arg-type]
-            )  # fmt: skip
-    else:
+    if path.suffix not in SUFFIXES:
         raise CallError(f"{path}: scores are written to {', '.join(SUFFIXES)}; name such a file")
-
-
-def write_json_scores(path: Path, found: Scores, more: Mapping[str, Any]) -> None:
-    """Write scores as ``attcell test`` does; ``more`` may say why videos are unread."""
-    read = found.is_read()
-    rows = zip(found.videos, found.truth, found.scores, read, strict=True)
-    videos = {
-        video: {**_named(names), "scores": row.tolist()} for video, names, row, is_read in rows if is_read
-    }
-    unread = {video: "not read" for video, is_read in zip(found.videos, read, strict=True) if not is_read}
-    known = {
-        video: names[0] if len(names) == 1 else list(names)
-        for video, names in zip(found.videos, found.truth, strict=True)
-        if video in unread and names is not None
-    }
-    content = {
-        "format": SCORES_FORMAT,
-        "unread": unread,
-        "unread_labels": known,
-        **more,
-        "labels": list(found.labels),
-        "videos": videos,
-    }
-    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
-
-
-def _named(names: Truth) -> dict[str, str | list[str]]:
-    """The true classes as they stand in JSON."""
-    if names is None:
-        return {}
-    return {"label": names[0]} if len(names) == 1 else {"labels": list(names)}
-
-
-def _as_array(found: Scores) -> np.ndarray:
-    """The known true classes as they stand in NumPy's file."""
-    if found.has_one_class_each:
-        return np.array([name for names in found.truth for name in names or ()])
-    return found.truth_matrix().astype(np.uint8)
+    table = Table(
+        found.labels,
+        dict(zip(found.videos, found.scores, strict=True)),
+        dict(zip(found.videos, found.truth, strict=True)),
+    )
+    if path.suffix == ".json":
+        write_text(path, json_text(table, more))
+    elif path.suffix == ".csv":
+        write_text(path, csv_text(table, found.source))
+    else:
+        with written_whole(path) as temporary:
+            write_npz(temporary, table)
 
 
 def _scores(path: Path, table: Table) -> Scores:
@@ -229,17 +191,3 @@ def _check(found: Scores) -> None:
             f"{found.source}: {found.videos[int(partly.argmax())]} lacks some of its scores; give "
             "all of them, or none for a video that could not be read"
         )
-
-
-def _as_csv(found: Scores) -> str:
-    is_single = all(names is None or len(names) == 1 for names in found.truth)
-    if not is_single:
-        check_partable(found.labels, found.source)
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["video", "label" if is_single else "labels", *found.labels])
-    for video, names, row in zip(found.videos, found.truth, found.scores, strict=True):
-        values: Sequence[Any] = ["" if np.isnan(value) else repr(float(value)) for value in row]
-        nothing = "" if names is None else BETWEEN
-        writer.writerow([video, BETWEEN.join(names) if names else nothing, *values])
-    return text.getvalue()

@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 
 from attcell.errors import CallError
 from attcell.flow.colours import wheel_picture
-from attcell.report.figures.classes import shortened
+from attcell.report.figures.charts import shortened
 from attcell.report.figures.style import ACCENT, FAINT, INK, SOFT, new_figure, save, text_style
 from attcell.report.overlay import check
 from attcell.report.page.timeline import clock

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attcell.errors import DataError
+from attcell.results.run_table import Figure, Row, table_of
 from attcell.results.runs import FinishedRun, Published
-from attcell.results.table import Figure, Row, table_of
 
 TAN = Published("TAN", "top1", 92.1, "TAN paper")
 

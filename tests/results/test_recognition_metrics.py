@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from attcell.errors import DataError
-from attcell.report.scores import recognition_csv, recognition_report
+from attcell.report.lines import recognition_lines
+from attcell.results.recognition_metrics import recognition_csv, recognition_result
 from attcell.results.scores import Scores
 
 NAN = float("nan")
@@ -26,12 +27,12 @@ SEVERAL = replace(SINGLE, source="several.csv", truth=(("run", "sit"), ("wave",)
 
 
 def test_one_class_each() -> None:
-    report = recognition_report(SINGLE)
+    result = recognition_result(SINGLE)
     run, sit = (1 + 2 / 4) / 2, (1 + 2 / 3) / 2
-    assert report.figures == pytest.approx(
+    assert result.figures == pytest.approx(
         {"top1": 50, "mean_class_accuracy": 50, "mAP": 100 * (run + sit) / 2}
     )
-    assert report.lines() == [
+    assert recognition_lines(result) == [
         "single.csv: top1 50.00 %, mean class accuracy 50.00 %, mAP 79.17 %",
         "sit  AP  83.33 % of 2 positives",
         "run  AP  75.00 % of 2 positives",
@@ -43,9 +44,9 @@ def test_one_class_each() -> None:
 
 
 def test_several_classes() -> None:
-    report = recognition_report(SEVERAL)
-    assert report.figures == pytest.approx({"mAP": 100 * (0.75 + 1 + 1) / 3, "top1": 50})
-    assert report.lines() == [
+    result = recognition_result(SEVERAL)
+    assert result.figures == pytest.approx({"mAP": 100 * (0.75 + 1 + 1) / 3, "top1": 50})
+    assert recognition_lines(result) == [
         "several.csv: mAP 91.67 %, top1 50.00 %",
         "sit  AP 100.00 % of 2 positives",
         "wave AP 100.00 % of 1 positives",
@@ -58,9 +59,9 @@ def test_several_classes() -> None:
 
 
 def test_no_hit_where_a_video_has_no_class() -> None:
-    report = recognition_report(replace(SEVERAL, truth=(("run", "sit"), (), (), ("run",))))
-    assert list(report.figures) == ["mAP"]
-    assert report.lines()[-1].endswith(
+    result = recognition_result(replace(SEVERAL, truth=(("run", "sit"), (), (), ("run",))))
+    assert list(result.figures) == ["mAP"]
+    assert recognition_lines(result)[-1].endswith(
         "mean over 2 of 3 classes with positives, no top k, for 2 videos are of none of the classes"
     )
 
@@ -69,24 +70,24 @@ def test_no_hit_where_a_video_has_no_class() -> None:
 def test_five_best_of_six_classes(num_classes: int, more: list[str]) -> None:
     labels = tuple("abcdef"[:num_classes])
     found = Scores("x", labels, ("1", "2"), np.eye(num_classes)[:2], (("a",), ("b",)))
-    assert list(recognition_report(found).figures) == [
+    assert list(recognition_result(found).figures) == [
         "top1", *(f"top{k}" for k in more), "mean_class_accuracy", "mAP",
     ]  # fmt: skip
     found = replace(found, truth=(("a",), ("a", "b")))
-    assert list(recognition_report(found).figures) == ["mAP", "top1", *(f"top{k}" for k in more)]
+    assert list(recognition_result(found).figures) == ["mAP", "top1", *(f"top{k}" for k in more)]
 
 
 def test_what_cannot_be_is_an_error() -> None:
     with pytest.raises(DataError, match=r"^single\.csv does not say the class of b; add it"):
-        recognition_report(replace(SINGLE, truth=(("run",), None, ("sit",), ("run",))))
+        recognition_result(replace(SINGLE, truth=(("run",), None, ("sit",), ("run",))))
     with pytest.raises(
         DataError, match=r"^single\.csv: no video is of any of the 3 classes, so there is no f"
     ):
-        recognition_report(replace(SINGLE, truth=((),) * 4))
+        recognition_result(replace(SINGLE, truth=((),) * 4))
 
 
 def test_the_same_in_plain_types() -> None:
-    content = json.loads(json.dumps(recognition_report(SINGLE).to_dict(), allow_nan=False))
+    content = json.loads(json.dumps(recognition_result(SINGLE).to_dict(), allow_nan=False))
     assert content["file"] == "single.csv"
     assert (content["videos"], content["unread"]) == (4, ["d"])
     assert content["figures"]["top1"] == 50
@@ -99,7 +100,7 @@ def test_the_same_in_plain_types() -> None:
 
 
 def test_a_table_of_every_class_of_every_file() -> None:
-    assert recognition_csv([recognition_report(SINGLE), recognition_report(SEVERAL)]) == (
+    assert recognition_csv([recognition_result(SINGLE), recognition_result(SEVERAL)]) == (
         "file,class,positives,ap\n"
         "single.csv,sit,2,83.3333\n"
         "single.csv,run,2,75.0000\n"

@@ -1,30 +1,21 @@
-"""A table of runs as Markdown, CSV or LaTeX."""
+"""A table of runs as Markdown, LaTeX or CSV, with the protocol and the notes below it."""
 
 from __future__ import annotations
 
-import csv
-import io
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 
-from attcell.results.table import Figure, Row, Table
+from attcell.results.run_table import Figure, Row, Table
+from attcell.results.tables import csv_table, in_latex, in_markdown, latex_table, markdown_table
 
 NOTHING = "–"
 LOST = "lost"
-_LATEX = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_",
-    "%": r"\%", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
-    ">": r"\textgreater{}", "|": r"\textbar{}", "±": r"$\pm$", "–": "--", "→": r"$\to$",
-    # After a line's end LaTeX would take these for its own.
-    "[": "{[}", "*": "{*}",
-}  # fmt: skip
 
 
 def as_markdown(table: Table) -> str:
     """A table of GitHub's Markdown; the protocol and the notes below."""
     head, numeric = _head(table)
-    lines = [[in_markdown(cell) for cell in cells] for cells in (head, *_cells(table))]
-    text = markdown_table(lines[0], lines[1:], numeric)
+    head, *rows = [[in_markdown(cell) for cell in cells] for cells in (head, *_cells(table))]
+    text = markdown_table(head, rows, numeric)
     protocol, notes = _below(table)
     if protocol:
         text += f"\n{in_markdown(protocol)}\n"
@@ -34,53 +25,37 @@ def as_markdown(table: Table) -> str:
 
 
 def as_latex(table: Table) -> str:
-    """A tabular with booktabs' rules; the protocol and the notes below, in small letters."""
+    """A tabular with the rules of booktabs; the protocol and the notes below, in small letters."""
     head, numeric = _head(table)
-    columns = "".join("r" if is_number else "l" for is_number in numeric)
-    first, *others = (
-        " & ".join(_in_latex(cell) for cell in cells) + r" \\" for cells in (head, *_cells(table))
-    )
+    text = "% needs \\usepackage{booktabs}\n" + latex_table(head, _cells(table), numeric)
     protocol, notes = _below(table)
-    small = [f"{_in_latex(line)}\\par" for line in (protocol, *notes) if line]
-    lines = [
-        r"% needs \usepackage{booktabs}",
-        f"\\begin{{tabular}}{{{columns}}}",
-        *(r"\toprule", first, r"\midrule", *others, r"\bottomrule"),
-        r"\end{tabular}",
-        *([r"\par\smallskip", r"{\footnotesize", *small, "}"] if small else []),
-    ]
-    return "\n".join(lines) + "\n"
+    small = [f"{in_latex(line)}\\par" for line in (protocol, *notes) if line]
+    if small:
+        text += "\n".join([r"\par\smallskip", r"{\footnotesize", *small, "}"]) + "\n"
+    return text
 
 
 def as_csv(table: Table) -> str:
     """A row each, with means and deviations apart, and every key of the protocol as a column."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
     keys = [*table.shared, *table.differing]
     figures = [f"{figure}_{part}" for figure in table.figures for part in ("mean", "deviation")]
-    writer.writerow(
-        ["run", "dataset", "kind", "source", "streams", *figures, "splits", "seeds", "videos", "unread"]
-        + [f"protocol_{key}" for key in keys]
-        + ["notes"]
-    )
-    for row in table.rows:
-        found = [row.figures.get(figure, Figure(None)) for figure in table.figures]
-        values = [value for figure in found for value in (figure.mean, figure.deviation)]
-        protocol = row.protocol or {}
-        writer.writerow(
-            [
-                row.name,
-                row.dataset,
-                "run" if row.protocol is not None else "published",
-                row.source,
-                row.streams,
-            ]
-            + ["" if value is None else f"{value:.4f}" for value in values]
-            + [" ".join(row.splits), " ".join(row.seeds), row.num_videos, row.num_unread]
-            + [protocol.get(key, "") for key in keys]
-            + ["; ".join(row.notes)]
-        )
-    return text.getvalue()
+    head = ["run", "dataset", "kind", "source", "streams", *figures, "splits", "seeds", "videos", "unread"]
+    head += [*(f"protocol_{key}" for key in keys), "notes"]
+    return csv_table(head, (_csv_row(table, row, keys) for row in table.rows))
+
+
+def _csv_row(table: Table, row: Row, keys: list[str]) -> list[str | int | None]:
+    found = [row.figures.get(figure, Figure(None)) for figure in table.figures]
+    values = [value for figure in found for value in (figure.mean, figure.deviation)]
+    protocol = row.protocol or {}
+    kind = "run" if row.protocol is not None else "published"
+    return [
+        *(row.name, row.dataset, kind, row.source, row.streams),
+        *("" if value is None else f"{value:.4f}" for value in values),
+        *(" ".join(row.splits), " ".join(row.seeds), row.num_videos, row.num_unread),
+        *(protocol.get(key, "") for key in keys),
+        "; ".join(row.notes),
+    ]
 
 
 FORMATS: dict[str, Callable[[Table], str]] = {"markdown": as_markdown, "csv": as_csv, "latex": as_latex}
@@ -146,28 +121,3 @@ def _differing_note(key: str, rows: list[Row]) -> str:
         by_words.setdefault((row.protocol or {}).get(key, "not said"), []).append(row.label)
     each = "; ".join(f"{words} ({', '.join(labels)})" for words, labels in by_words.items())
     return f"{key.replace('_', ' ')}: {each}"
-
-
-def _in_latex(text: str) -> str:
-    return "".join(_LATEX.get(letter, letter) for letter in " ".join(text.split()))
-
-
-# Tables of GitHub's Markdown.
-
-
-def in_markdown(text: str) -> str:
-    """Text that is shown as it is; underscores inside words need no escape."""
-    escaped = re.sub(r"([\\`*<\[\]|&~])", r"\\\1", " ".join(text.split()))
-    return re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", escaped)
-
-
-def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]], numeric: Sequence[bool]) -> str:
-    """A table, with its last line ended.
-
-    Args:
-        head: the columns' names.
-        rows: cells in Markdown; :func:`in_markdown` makes such of plain text.
-        numeric: of each column, whether it is set to the right.
-    """
-    rules = ["---:" if is_number else "---" for is_number in numeric]
-    return "".join(f"| {' | '.join(line)} |\n" for line in (head, rules, *rows))

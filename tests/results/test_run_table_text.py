@@ -7,8 +7,8 @@ import io
 
 import pytest
 
-from attcell.results.table import Figure, Row, Table
-from attcell.results.table_text import FORMATS, as_csv, as_latex, as_markdown
+from attcell.results.run_table import Figure, Row, Table
+from attcell.results.run_table_text import FORMATS, as_csv, as_latex, as_markdown
 
 OURS = Row(
     "stan_frame",

@@ -1,10 +1,9 @@
-"""The confusion matrix as a picture."""
+"""Charts of figures: the confusion matrix, accuracy class by class, and a curve over numbers of segments."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Sequence
+import statistics
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +11,15 @@ from matplotlib.axes import Axes
 
 from attcell._files import write_text
 from attcell.errors import CallError
-from attcell.metrics.recognition import by_gain
 from attcell.report.figures.style import ACCENT, FAINT, INK, SOFT, new_figure, save, text_style
+from attcell.results.recognition_metrics import ClassAccuracies
+from attcell.results.tables import csv_table
 
 _LARGEST_INCHES = 48.0
 _MOST_WITH_COUNTS = 20
+_ROW_INCHES = 0.21
+_MOST_BAR_INCHES = 40.0
+_CURVE_INCHES = (6.4, 4.0)
 
 
 def confusion_picture(matrix: np.ndarray, labels: Sequence[str], path: Path, title: str) -> None:
@@ -108,43 +111,29 @@ def _write_counts(axes: Axes, matrix: np.ndarray, shares: np.ndarray) -> None:
         axes.text(column, row, f"{int(matrix[row, column])}", **style)
 
 
-# Accuracy class by class as a picture and as CSV: of one model, or the gain of one over another.
-
-_ROW_INCHES = 0.21
-_MOST_BAR_INCHES = 40.0
-
-
 def per_class_picture(
-    labels: Sequence[str],
-    accuracies: np.ndarray,
-    path: Path,
-    title: str,
-    rival: np.ndarray | None = None,
-    names: Sequence[str] = ("this", "rival"),
+    found: ClassAccuracies, path: Path, title: str, names: Sequence[str] = ("this", "rival")
 ) -> None:
     """Write a PNG with a bar for each class: the accuracy, or with a rival the gain over it, best first.
 
     Args:
-        labels: the A classes.
-        accuracies: (A,) percent; NaN for a class without videos, which is left out.
+        found: percent by class; classes without videos are left out.
         path: the PNG; written whole or not at all.
         title: what the figure is about.
-        rival: (A,) percent of the model that is compared with.
         names: of the model and its rival.
     """
-    values = accuracies if rival is None else accuracies - rival
-    order = [place for place in by_gain(values) if not np.isnan(values[place])]
+    values, order, rival = found.gains, found.present, found.rival
     row = min(_ROW_INCHES, _MOST_BAR_INCHES / max(1, len(order)))
     side, above, below = row * len(order), 0.75, 0.55
     font = min(9.0, row * 72 * 0.72)
-    room = 0.3 + min(40, max(len(label) for label in labels)) * font * 0.6 / 72
+    room = 0.3 + min(40, max(len(label) for label in found.labels)) * font * 0.6 / 72
     width, height = room + 6.0, above + side + below
     figure = new_figure(width, height, dpi=120)
     axes = figure.add_axes((room / width, below / height, 5.6 / width, side / height))
     places = np.arange(len(order))
     colours = [ACCENT if values[place] >= 0 else SOFT for place in order]
     axes.barh(places, values[order], color=colours, height=0.72)
-    axes.set_yticks(places, [shortened(labels[place]) for place in order], **text_style(font))
+    axes.set_yticks(places, [shortened(found.labels[place]) for place in order], **text_style(font))
     axes.set_ylim(len(order) - 0.5, -0.5)
     lowest = min(0.0, float(np.min(values[order], initial=0.0)))
     axes.set_xlim(1.12 * lowest, 100 if rival is None else max(5.0, 1.12 * float(np.max(values[order]))))
@@ -158,27 +147,52 @@ def per_class_picture(
         spine.set_visible(False)
     heading = text_style(12) | {"va": "top", "fontweight": "bold"}
     figure.text(0.15 / width, 1 - 0.12 / height, title, **heading)
-    mean = np.nanmean(values)
+    _, mean, _ = found.means
     words = f"mean over {len(order)} classes: {mean:+.1f}" if rival is not None else f"mean {mean:.1f}"
     figure.text(0.15 / width, 1 - 0.4 / height, words, **(text_style(9, SOFT) | {"va": "top"}))
     save(figure, path)
 
 
-def per_class_csv(
-    labels: Sequence[str],
-    counts: np.ndarray,
-    accuracies: np.ndarray,
-    path: Path,
-    rival: np.ndarray | None = None,
-) -> None:
-    """Write class, videos and accuracy in percent; with a rival its accuracy and the gain, best first."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["class", "videos", "accuracy", *(["rival", "gain"] if rival is not None else [])])
-    for place in by_gain(accuracies if rival is None else accuracies - rival):
-        figures = [accuracies[place]]
-        if rival is not None:
-            figures += [rival[place], accuracies[place] - rival[place]]
-        said = ["" if np.isnan(value) else f"{value:.4f}" for value in figures]
-        writer.writerow([labels[place], int(counts[place]), *said])
-    write_text(path, text.getvalue())
+def segment_curve(figures: Mapping[int, Sequence[float]], name: str, path: Path, title: str) -> None:
+    """Write a PNG: the mean figure at each number of segments, and each run as a fainter line.
+
+    Args:
+        figures: T → the figure in percent of every run.
+        name: of the figure.
+        path: the PNG; written whole or not at all.
+        title: what the picture is about.
+    """
+    counts = sorted(figures)
+    figure = new_figure(*_CURVE_INCHES, dpi=150)
+    axes = figure.add_axes((0.12, 0.14, 0.84, 0.70))
+    for run in zip(*(figures[count] for count in counts), strict=True):
+        axes.plot(counts, run, color=FAINT, linewidth=1)
+    means = [statistics.fmean(figures[count]) for count in counts]
+    axes.plot(counts, means, color=ACCENT, linewidth=2, marker="o", markersize=4)
+    axes.set_xticks(counts)
+    axes.set_xlabel("segments at test", **text_style(10, SOFT))
+    axes.set_ylabel(f"{name.replace('_', ' ')} %", **text_style(10, SOFT))
+    axes.grid(axis="y", color=FAINT, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=0, labelcolor=INK)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    figure.text(0.12, 0.93, title, **(text_style(12) | {"va": "center", "fontweight": "bold"}))
+    best = counts[max(range(len(counts)), key=means.__getitem__)]
+    runs = len(figures[counts[0]])
+    words = (
+        f"mean of {runs} runs, each a fainter line; highest at {best}" if runs > 1 else f"highest at {best}"
+    )
+    figure.text(0.12, 0.875, words, **(text_style(9, SOFT) | {"va": "center"}))
+    save(figure, path)
+
+
+def segment_csv(figures: Mapping[int, Sequence[float]], name: str, path: Path) -> None:
+    """Write a row for each number of segments: the mean, and every run's figure."""
+    runs = range(1, len(next(iter(figures.values()))) + 1)
+    rows = []
+    for count in sorted(figures):
+        values = [statistics.fmean(figures[count]), *figures[count]]
+        rows.append([count, *(f"{value:.4f}" for value in values)])
+    head = ["segments", f"{name}_mean", *(f"{name}_run{number}" for number in runs)]
+    write_text(path, csv_table(head, rows))
