@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.io import savemat
 
-from attcell.data.truth import generated_boxes, read_boxes, video_named
+from attcell.data.truth import generated_boxes, read_boxes, read_detection_truth, video_named
 from attcell.errors import CallError, DataError
 from attcell.synth.truth import Truth, VideoTruth, write_truth
-from attcell.types import Size
+from attcell.types import ActionInstance, Size
 
 MINE = {
     "format": 1,
@@ -125,3 +126,64 @@ def test_what_is_missing_is_told(tmp_path):
 )
 def test_a_video_is_found_by_the_end_of_its_path(video, expected):
     assert video_named(video, ["test/a/000.mp4", "Basketball/v_B_g01"]) == expected
+
+
+@pytest.fixture
+def thumos(tmp_path: Path) -> Path:
+    folder = tmp_path / "thumos14"
+    lists = folder / "temporal_annotations_test"
+    lists.mkdir(parents=True)
+    (lists / "Diving_test.txt").write_text("video_test_0000324  1.0 2.0\nvideo_test_0000270  4.0 5.0\n")
+    (lists / "Ambiguous_test.txt").write_text("video_test_0000324  7.0 8.0\n")
+    (folder / "test_durations.txt").write_text("video_test_0000324.mp4\n20.5\n")
+    return folder
+
+
+def test_thumos14(thumos):
+    truth = read_detection_truth(thumos)
+    assert (truth.subset, truth.labels) == ("test", ("Diving",))
+    assert truth.actions == (
+        ActionInstance("video_test_0000270", "Diving", 4.0, 5.0),
+        ActionInstance("video_test_0000324", "Diving", 1.0, 2.0),
+    )
+    assert truth.ambiguous == (ActionInstance("video_test_0000324", "Ambiguous", 7.0, 8.0),)
+    assert truth.durations == {"video_test_0000270": None, "video_test_0000324": 20.5}
+    less = truth.without(["video_test_0000270"])
+    assert [of.video_id for of in less.actions] == ["video_test_0000324"]
+    assert less.excluded == ("video_test_0000270",)
+    with pytest.raises(CallError, match=r"--exclude x: .* has no such video in test"):
+        truth.without(["x"])
+    with pytest.raises(CallError, match=r"has no subset 'validation'; it has test"):
+        read_detection_truth(thumos, "validation")
+
+
+def test_activitynet(tmp_path):
+    database = {
+        "a": {
+            "subset": "validation",
+            "duration": 9.5,
+            "annotations": [{"segment": [1, 2], "label": "Surfing"}],
+        },
+        "b": {"subset": "testing", "duration": 9.5, "annotations": []},
+    }
+    (tmp_path / "t.json").write_text(json.dumps({"database": database}))
+    truth = read_detection_truth(tmp_path / "t.json")
+    assert (truth.subset, truth.durations) == ("validation", {"a": 9.5})
+    with pytest.raises(CallError, match=r"has no subset 'test'; it has validation, testing"):
+        read_detection_truth(tmp_path / "t.json", "test")
+    with pytest.raises(DataError, match=r"no video of testing has an action; there is nothing to judge by"):
+        read_detection_truth(tmp_path / "t.json", "testing")
+
+
+def test_a_generated_set(tmp_path):
+    video = VideoTruth("run", 24, ((0.5, 1.0),), np.full((24, 4), np.nan), np.zeros(24, bool))
+    names = ("test/run/000.mp4", "train/run/000.mp4")
+    write_truth(
+        Truth("joined", 0, Size(8, 8), 12.0, ("run",), dict.fromkeys(names, video)), tmp_path / "truth.json"
+    )
+    for source in (tmp_path, tmp_path / "truth.json"):
+        truth = read_detection_truth(source)
+        assert truth.actions == (ActionInstance("test/run/000.mp4", "run", 0.5, 1.0),)
+        assert truth.durations == {"test/run/000.mp4": 2.0}
+    with pytest.raises(CallError, match=r"has no subset 'val'; it has test, train"):
+        read_detection_truth(tmp_path, "val")

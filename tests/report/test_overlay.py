@@ -10,7 +10,7 @@ from attcell.report.overlay import (
     OUTSIDE_BRIGHTNESS,
     RAMP,
     SHADE,
-    attention_heat,
+    heat_levels,
     overlay,
     peak_weight,
     pixel_box,
@@ -32,7 +32,7 @@ def test_the_scale_grows_in_opacity_and_brightness() -> None:
 
 
 def test_heat_is_hottest_at_the_attended_region_and_clear_elsewhere() -> None:
-    heat = attention_heat(one_hot(1, 5), peak=1.0)
+    heat = RAMP[heat_levels(one_hot(1, 5), peak=1.0)]
     assert heat.shape == (112, 112, 4)
     assert heat.dtype == np.uint8
     y, x = np.unravel_index(heat[..., 3].argmax(), heat.shape[:2])
@@ -45,14 +45,14 @@ def test_heat_is_hottest_at_the_attended_region_and_clear_elsewhere() -> None:
 def test_no_weights_are_clear_and_weights_from_the_peak_on_are_opaque(num_regions, peak, data) -> None:
     weight = data.draw(st.floats(peak, 2))
     shape = (num_regions, num_regions)
-    assert attention_heat(np.zeros(shape), peak)[..., 3].max() == 0
-    assert attention_heat(np.full(shape, weight), peak)[..., 3].min() >= 253
+    assert RAMP[heat_levels(np.zeros(shape), peak)][..., 3].max() == 0
+    assert RAMP[heat_levels(np.full(shape, weight), peak)][..., 3].min() >= 253
 
 
 def test_the_peak_is_the_largest_weight_but_even_attention_does_not_glow() -> None:
     even = np.full((3, 7, 7), 1 / 49)
     assert peak_weight(even) == pytest.approx(5 / 49)
-    assert attention_heat(even[0], peak_weight(even))[..., 3].max() < 110
+    assert RAMP[heat_levels(even[0], peak_weight(even))][..., 3].max() < 110
     maps = even.copy()
     maps[1] = one_hot(3, 3)
     assert peak_weight(maps) == 1.0
@@ -87,7 +87,7 @@ def test_the_box_lies_in_the_frame_and_is_never_empty(sides, width, height) -> N
     ("num_regions", "side"), [(1, 16), (4, 64), (7, 112), (14, 112), (28, 112), (50, 200)]
 )
 def test_heat_stays_small_for_fine_maps(num_regions: int, side: int) -> None:
-    assert attention_heat(np.zeros((num_regions, num_regions)), 1.0).shape == (side, side, 4)
+    assert RAMP[heat_levels(np.zeros((num_regions, num_regions)), 1.0)].shape == (side, side, 4)
 
 
 def test_the_shade_is_black_that_clears_up() -> None:

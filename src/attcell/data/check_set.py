@@ -10,8 +10,7 @@ from typing import Any
 
 from attcell.data.annotations.reading import AnnotatedVideo, Annotation
 from attcell.data.check import CheckedVideo, check_records, section
-from attcell.data.known_sets import KNOWN_SETS, read_known_set
-from attcell.data.sources import find_videos
+from attcell.data.known_sets import KNOWN_SETS, find_videos, read_known_set
 from attcell.errors import CallError
 from attcell.types import VideoRecord
 

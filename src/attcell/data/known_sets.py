@@ -1,26 +1,31 @@
-"""The data sets that are known by name: how their files are read, and which parts a protocol uses."""
+"""The data sets that are known by name: their official files, the parts a protocol uses, the videos on disk.
+
+Copies of a data set lie in different folders, under different suffixes, and some spell a name otherwise than
+the official lists do. A video is looked for, in this order, by its place and name, by its name alone anywhere
+below the root, and by its name in other capitals; what was found in the last way is noted.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from attcell._log import logger
 from attcell.data.annotations import (
     activitynet,
     ccv,
-    filmed_sets,
     hmdb51,
     kinetics,
     sports1m,
-    thumos14_recognition,
+    thumos14,
     ucf101,
+    weizmann_ut_interaction,
 )
 from attcell.data.annotations.reading import AnnotatedVideo, Annotation
-from attcell.data.listing import Listing
-from attcell.data.sources import find_videos
+from attcell.data.listing import VIDEO_SUFFIXES, Listing, is_video_name
+from attcell.data.sources import files_under
 from attcell.errors import CallError, DataError
 from attcell.types import VideoRecord
 
@@ -70,7 +75,7 @@ def _thumos14(folder: Path) -> Annotation:
                 "lines 'VIDEO NUMBER NUMBER', classes from 1"
             )
         files[part] = there[0]
-    return thumos14_recognition.read(files, ucf101.read(folder, 1))
+    return thumos14.read_recognition(files, ucf101.read(folder, 1))
 
 
 KNOWN_SETS: dict[str, KnownSet] = {
@@ -81,8 +86,8 @@ KNOWN_SETS: dict[str, KnownSet] = {
     "sports1m": KnownSet(_one_split(sports1m.read)),
     "kinetics": KnownSet(_one_split(kinetics.read), testing="validation"),
     "activitynet": KnownSet(_one_split(_activitynet), training=("training",), testing="validation"),
-    "weizmann": KnownSet(filmed_sets.read_weizmann, splits=9),
-    "ut_interaction": KnownSet(filmed_sets.read_ut_interaction, splits=10),
+    "weizmann": KnownSet(weizmann_ut_interaction.read_weizmann, splits=9),
+    "ut_interaction": KnownSet(weizmann_ut_interaction.read_ut_interaction, splits=10),
 }
 
 
@@ -169,3 +174,68 @@ def set_listing(
 
 def _record(video: AnnotatedVideo, path: Path) -> VideoRecord:
     return VideoRecord(video.id, path, video.labels, video.group)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where the videos of a list lie.
+
+    Attributes:
+        paths: video id → its file, or its folder of frames.
+        missing: ids of those that are not there.
+        renamed: those that are spelt in other capitals on disk.
+        surplus: videos that lie there and that the list does not name.
+        ambiguous: video id → the places that its name could stand for; it counts as missing.
+    """
+
+    paths: dict[str, Path]
+    missing: tuple[str, ...]
+    renamed: tuple[str, ...]
+    surplus: tuple[Path, ...]
+    ambiguous: dict[str, tuple[Path, ...]]
+
+
+def find_videos(root: Path, ids: Iterable[str]) -> Found:
+    """Look for videos below a folder by the names that an annotation gives them."""
+    places = _places(root)
+    by_stem: dict[str, list[Path]] = {}
+    by_capitals: dict[str, list[Path]] = {}
+    for place in places:
+        stem = stem_of(place.name)
+        by_stem.setdefault(stem, []).append(place)
+        by_capitals.setdefault(stem.casefold(), []).append(place)
+    there = set(places)
+    found = Found({}, (), (), (), {})
+    missing, renamed = [], []
+    for video in ids:
+        stem = stem_of(PurePosixPath(video).name)
+        if root / video in there:
+            found.paths[video] = root / video
+            continue
+        same = by_stem.get(stem) or by_stem.get(f"v_{stem}")
+        alike = _files_first(same or by_capitals.get(stem.casefold(), []))
+        if len(alike) == 1:
+            found.paths[video] = alike[0]
+            renamed += [] if same else [video]
+        else:
+            missing.append(video)
+            found.ambiguous.update({video: alike} if alike else {})
+    taken = {*found.paths.values(), *(place for alike in found.ambiguous.values() for place in alike)}
+    surplus = tuple(place for place in places if place not in taken)
+    return replace(found, missing=tuple(missing), renamed=tuple(renamed), surplus=surplus)
+
+
+def stem_of(name: str) -> str:
+    """A file's name without a video's suffix; other dots belong to the name."""
+    stem, dot, suffix = name.rpartition(".")
+    return stem if dot and f".{suffix.lower()}" in VIDEO_SUFFIXES else name
+
+
+def _places(root: Path) -> list[Path]:
+    """Every video below a folder: files by their suffix, and folders of frames."""
+    return [place for place in files_under(root) if is_video_name(place) or place.is_dir()]
+
+
+def _files_first(alike: list[Path]) -> tuple[Path, ...]:
+    """A file comes before folders, which may hold its frames or its flow."""
+    return tuple([place for place in alike if place.is_file()] or alike)

@@ -1,4 +1,21 @@
-"""What a source of videos comes to, whether it is a folder per class or a list file."""
+"""What a source of videos comes to, a :class:`Listing`; and list files, which are one kind of source.
+
+A list file has a line for each video, its path and then whole numbers:
+
+========================  ============================================================================
+``some/video.mp4 1``      a video file and its label
+``some/video.mp4 1 3``    a video file and several labels
+``some/dir 163 1``        a folder of frames: how many frames it has, and its label, or several
+``some/dir 12 163 3``     a part of a folder of frames: how many are before it, how many it has, its labels
+========================  ============================================================================
+
+Labels count from 0. Paths may hold spaces, and words that are numbers: where a line can be read in more than
+one way, the longest path counts at which there is a file, or a folder and a number of frames. Where there is
+nothing, a path ends with a known suffix of videos. The first number of a folder's line is the number of its
+frames if it has as many, else the number of frames before the part; one list has only one of the two, so that
+a wrong number of frames does not pass for the other. Blank lines are ignored; ``#`` begins no comment,
+since a path may begin with it.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +37,7 @@ VIDEO_SUFFIXES = frozenset({
 })
 # fmt: on
 _NUM_SHOWN = 10  # bad lines or names in one message
+_EXPECTED = "'path label', or 'folder frames label' for a folder of frames, with labels from 0"
 
 
 @dataclass(frozen=True)
@@ -51,31 +69,6 @@ def shortened(items: Sequence[str], separator: str) -> str:
     """The first items in one text, and how many more there are."""
     more = f"{separator}and {len(items) - _NUM_SHOWN} more" if len(items) > _NUM_SHOWN else ""
     return separator.join(items[:_NUM_SHOWN]) + more
-
-
-# List files: a line for each video, its path and then whole numbers.
-#
-# ========================  ============================================================================
-# ``some/video.mp4 1``      a video file and its label
-# ``some/video.mp4 1 3``    a video file and several labels
-# ``some/dir 163 1``        a folder of frames: how many frames it has, and its label, or several
-# ``some/dir 12 163 3``     a part of a folder of frames: how many are before it, how many it has, its
-# labels
-# ========================  ============================================================================
-#
-# Labels count from 0. Paths may hold spaces, and words that are numbers: where a line can be read in more
-# than
-# one way, the longest path counts at which there is a file, or a folder and a number of frames. Where
-# there is
-# nothing, a path ends with a known suffix of videos. The first number of a folder's line is the number of
-# its
-# frames if it has as many, else the number of frames before the part; one list has only one of the two,
-# so that
-# a wrong number of frames does not pass for the other. Blank lines are ignored; ``#`` begins no comment,
-# for a
-# path may begin with it.
-
-_EXPECTED = "'path label', or 'folder frames label' for a folder of frames, with labels from 0"
 
 
 def read_list(source: Path, root: Path, labels: Sequence[str] | None) -> Listing:

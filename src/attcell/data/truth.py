@@ -1,6 +1,9 @@
-"""Where people act, frame by frame: boxes of generated videos, of UCF101-24, or of a JSON file of one's own.
+"""What attention and detections are judged by: where people act, frame by frame, and when actions are.
 
-The JSON: ``{"format": 1, "size": [W, H], "fps": 25, "videos": {NAME: {"num_frames": 120, "tubes":
+*Boxes* (:func:`read_boxes`) come from generated videos, from UCF101-24, or from a JSON file of one's own.
+*Actions in time* (:func:`read_detection_truth`) come from THUMOS14, ActivityNet, or a generated set.
+
+The JSON of boxes: ``{"format": 1, "size": [W, H], "fps": 25, "videos": {NAME: {"num_frames": 120, "tubes":
 [{"first_frame": 10, "boxes": [[left, top, right, bottom], …]}]}}}``, in pixels of a frame of that size; a
 tube has a box for each frame from its first on, counted from 0, and null where there is none.
 """
@@ -23,6 +26,7 @@ from attcell.synth.truth import FILE_NAME, Truth, read_truth
 from attcell.types import ActionInstance
 
 FORMAT = 1
+SLACK_SECONDS = 0.1  # containers' lengths and annotations' differ by a frame or two
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,11 +134,6 @@ def video_named(video: str, names: Iterable[str]) -> str | None:
             if name in known:
                 return name
     return None
-
-
-# True actions in time, to judge detections by: THUMOS14, ActivityNet, or a generated set.
-
-SLACK_SECONDS = 0.1  # containers' lengths and annotations' differ by a frame or two
 
 
 @dataclass(frozen=True)

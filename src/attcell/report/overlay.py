@@ -64,7 +64,10 @@ def peak_weight(maps: np.ndarray) -> float:
 
 
 def heat_levels(attention: np.ndarray, peak: float) -> np.ndarray:
-    """The rows of ``RAMP`` for attention (K, K): (k, k) uint8, k a multiple of K."""
+    """The rows of ``RAMP`` that show a map (K, K): (k, k) uint8, k a multiple of K (112 for K = 7).
+
+    A weight of zero takes the first row, which is clear; ``peak`` and more the last, which is opaque.
+    """
     rows, columns = attention.shape
     cell = max(4, min(16, HEAT_PIXELS // max(rows, columns)))
     return _levels(smoothed(attention, columns * cell, rows * cell), peak)
@@ -73,20 +76,6 @@ def heat_levels(attention: np.ndarray, peak: float) -> np.ndarray:
 def _levels(values: np.ndarray, peak: float) -> np.ndarray:
     share = np.clip(values / max(peak, 1e-12), 0, 1)
     return (share * (_LEVELS - 1)).round().astype(np.uint8)
-
-
-def attention_heat(attention: np.ndarray, peak: float) -> np.ndarray:
-    """The heat picture of one map.
-
-    Args:
-        attention: (K, K) weights of the regions, from the top left.
-        peak: the weight that gets the hottest colour; larger ones get the same.
-
-    Returns:
-        (k, k, 4) uint8 red, green, blue and opacity, k a multiple of K (112 for K = 7). A weight of
-        zero is transparent, ``peak`` is opaque.
-    """
-    return RAMP[heat_levels(attention, peak)]
 
 
 def pixel_box(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from attcell.data.annotations import activitynet
 from attcell.data.annotations.reading import AnnotatedVideo, Annotation
 from attcell.types import ActionInstance
+from tests.data.annotations import writers
 
 CLIMB = {"segment": [30.0, 205.2], "label": "Rock climbing"}
 SMALL = {
@@ -36,7 +37,7 @@ def test_a_small_one(files, tmp_path):
     parts = {"validation": validation, "testing": testing}
     assert found == Annotation(("Archery", "Rock climbing"), parts, multi_label=True)
     assert found.notes == ()
-    activitynet.write(found, tmp_path / "again.json")
+    writers.write_activitynet(found, tmp_path / "again.json")
     assert activitynet.read(str(tmp_path / "again.json")) == found
 
 
@@ -131,5 +132,5 @@ def test_any_instances_survive(tmp_path, database):
     )
     if names:
         annotation = Annotation(tuple(names), {"training": videos}, multi_label=True)
-        activitynet.write(annotation, tmp_path / "x.json")
+        writers.write_activitynet(annotation, tmp_path / "x.json")
         assert activitynet.read(tmp_path / "x.json") == annotation

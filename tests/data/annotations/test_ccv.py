@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from attcell.data.annotations import ccv
 from attcell.data.annotations.reading import AnnotatedVideo, Annotation
+from tests.data.annotations import writers
 
 SMALL = {
     "categoryName.txt": "Bird\r\nCat\r\nDog",
@@ -23,7 +24,7 @@ def test_a_small_one(files, tmp_path):
     train = (AnnotatedVideo("1MdlncaU5JE", (0, 2)), AnnotatedVideo("-0n50a7seNI", ()))
     test = (AnnotatedVideo("3dKrnfAgTmk", (1,)),)
     assert found == Annotation(("Bird", "Cat", "Dog"), {"train": train, "test": test}, multi_label=True)
-    ccv.write(found, tmp_path / "again")
+    writers.write_ccv(found, tmp_path / "again")
     assert ccv.read(tmp_path / "again") == found
     assert (tmp_path / "again" / "trainLabel.txt").read_text() == SMALL["trainLabel.txt"]
 
@@ -72,7 +73,7 @@ def test_ids_may_differ_in_case_alone(files):
 def test_any_labels_survive(tmp_path, labels):
     videos = tuple(AnnotatedVideo(f"v{place}", tuple(sorted(of))) for place, of in enumerate(labels))
     annotation = Annotation(tuple("abcd"), {"train": videos[:1], "test": videos[1:]}, multi_label=True)
-    ccv.write(annotation, tmp_path)
+    writers.write_ccv(annotation, tmp_path)
     assert ccv.read(tmp_path) == annotation
 
 
@@ -84,7 +85,7 @@ def test_the_official_files(official, tmp_path):
     counts = [len(video.labels) for videos in found.parts.values() for video in videos]
     # awk '{n=0; for (i=1; i<=NF; i++) n+=$i; print n}' trainLabel.txt testLabel.txt | sort | uniq -c
     assert [counts.count(number) for number in range(5)] == [1996, 6773, 538, 10, 0]
-    ccv.write(found, tmp_path)
+    writers.write_ccv(found, tmp_path)
     assert ccv.read(tmp_path) == found
     for file in tmp_path.iterdir():
         assert file.read_text().rstrip() == (official / "ccv" / file.name).read_text().rstrip()

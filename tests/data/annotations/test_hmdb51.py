@@ -6,6 +6,7 @@ import pytest
 
 from attcell.data.annotations import hmdb51
 from attcell.data.annotations.reading import AnnotatedVideo, Annotation
+from tests.data.annotations import writers
 
 SMALL = {
     "kick_test_split1.txt": "b (1).avi 1 \r\na.avi 2 \r\n",
@@ -24,7 +25,7 @@ def test_a_small_one(files, tmp_path):
             "unused": (AnnotatedVideo("kick_ball/a.avi", (1,)),),
         },
     )
-    hmdb51.write(found, tmp_path / "again", 3)
+    writers.write_hmdb51(found, tmp_path / "again", 3)
     assert hmdb51.read(tmp_path / "again", 3) == found
     assert (tmp_path / "again" / "kick_test_split3.txt").read_text() == "a.avi 2 \nb (1).avi 1 \n"
 
@@ -80,7 +81,7 @@ def test_the_official_files(official, tmp_path, split):
     for label in range(51):
         assert sum(video.labels == (label,) for video in found.parts["train"]) == 70
         assert sum(video.labels == (label,) for video in found.parts["test"]) == 30
-    hmdb51.write(found, tmp_path, split)
+    writers.write_hmdb51(found, tmp_path, split)
     assert hmdb51.read(tmp_path, split) == found
     for file in tmp_path.iterdir():
         assert file.read_bytes() == (official / "hmdb51" / file.name).read_bytes()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from attcell.data.annotations import kinetics
 from attcell.data.annotations.reading import AnnotatedVideo, Annotation
 from attcell.errors import CallError
+from tests.data.annotations import writers
 
 HEAD = "label,youtube_id,time_start,time_end,split,is_cc\n"
 SMALL = HEAD + (
@@ -25,7 +26,7 @@ def test_one_file_with_all_parts(files, tmp_path):
         "test": (AnnotatedVideo("-0wR5jVB-WPk_000417_000427", (0,)),),
     }
     assert found == Annotation(("testifying", "tying knot, twice"), parts)
-    kinetics.write(found, tmp_path / "again")
+    writers.write_kinetics(found, tmp_path / "again")
     assert kinetics.read(tmp_path / "again") == found
     assert (tmp_path / "again" / "validate.csv").read_text() == (
         'label,youtube_id,time_start,time_end,split\n"tying knot, twice",--3ouPhoy2A,20,30,validate\n'
@@ -47,7 +48,7 @@ def test_a_file_for_each_part_in_other_words(files, tmp_path):
         "validation": (AnnotatedVideo("v2_000000_000010", (0,)),),
     }
     assert kinetics.read([str(file) for file in sorted(folder.iterdir())]) == found
-    kinetics.write(found, tmp_path / "again")
+    writers.write_kinetics(found, tmp_path / "again")
     assert kinetics.read(tmp_path / "again") == found
     assert kinetics.read(folder / "kinetics-400_test.csv").labels == ()
 
@@ -116,5 +117,5 @@ def test_any_names_survive(tmp_path, names, data):
         for place, (video, start, end) in enumerate(drawn)
     )
     annotation = Annotation(tuple(sorted(names)), {"train": videos})
-    kinetics.write(annotation, tmp_path)
+    writers.write_kinetics(annotation, tmp_path)
     assert kinetics.read(tmp_path / "train.csv") == annotation

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from attcell.data.annotations import sports1m
 from attcell.data.annotations.reading import AnnotatedVideo, Annotation
+from tests.data.annotations import writers
 
 SMALL = {
     "labels.txt": "boomerang\nboxing\ncandlepin bowling\n",
@@ -28,7 +29,7 @@ def test_a_small_one(files, tmp_path, place):
     labels = ("boomerang", "boxing", "candlepin bowling")
     assert found == Annotation(labels, {"train": train, "test": test}, multi_label=True)
     assert found.notes == ()
-    sports1m.write(found, tmp_path / "again")
+    writers.write_sports1m(found, tmp_path / "again")
     assert sports1m.read(tmp_path / "again") == found
     assert (tmp_path / "again" / TEST).read_text() == f"{URL}abcdefghijk 0,1\n"
 
@@ -88,7 +89,7 @@ ids = st.from_regex(r"[A-Za-z0-9_-]{11}", fullmatch=True)
 def test_any_videos_survive(tmp_path, labels):
     videos = tuple(AnnotatedVideo(video, tuple(sorted(of))) for video, of in labels.items())
     annotation = Annotation(tuple("abcdefghij"), {"train": videos[1:], "test": videos[:1]}, multi_label=True)
-    sports1m.write(annotation, tmp_path)
+    writers.write_sports1m(annotation, tmp_path)
     assert sports1m.read(tmp_path) == annotation
 
 
@@ -98,5 +99,5 @@ def test_the_official_labels(official, tmp_path):
     labels = sports1m.read_labels(file)
     assert (len(labels), labels[0], labels[486]) == (487, "boomerang", "model aircraft")
     annotation = Annotation(labels, {"train": (AnnotatedVideo("UDqivjS-lpI", (168, 169)),), "test": ()})
-    sports1m.write(annotation, tmp_path)
+    writers.write_sports1m(annotation, tmp_path)
     assert (tmp_path / "labels.txt").read_bytes() == file.read_bytes()

@@ -7,8 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from attcell.data.annotations import thumos14, ucf101
+from attcell.data.annotations import thumos14 as thumos14_lists
 from attcell.data.annotations.reading import AnnotatedVideo, Annotation
 from attcell.types import ActionInstance
+from tests.data.annotations import writers
 
 VAL, TEST = "temporal_annotations_validation", "temporal_annotations_test"
 SMALL = {
@@ -52,7 +54,7 @@ def test_a_small_one(files, tmp_path):
         "v9 has ambiguous intervals alone, and no action",
         "t1 lasts 12 s, and 1 of its 1 intervals go beyond, first 0.5 to 12.25 s (Diving)",
     )
-    thumos14.write(found, tmp_path / "again")
+    writers.write_thumos14(found, tmp_path / "again")
     assert thumos14.read(tmp_path / "again") == found
     assert (tmp_path / "again" / "test_durations.txt").read_text() == "t1.mp4\n12.000000\n"
     assert (tmp_path / "again" / VAL / "Ambiguous_val.txt").read_text() == "v1  7.0 8.5\nv9  0.0 1.0\n"
@@ -119,7 +121,7 @@ def test_any_instances_survive(files, tmp_path, drawn):
     found = thumos14.read(files(texts))
     told = [of for video in found.parts["validation"] for of in video.instances]
     assert len(told) + len(found.ambiguous) == len(drawn)
-    thumos14.write(found, tmp_path / "again")
+    writers.write_thumos14(found, tmp_path / "again")
     assert thumos14.read(tmp_path / "again") == found
 
 
@@ -167,8 +169,71 @@ def test_what_is_odd_in_the_official_files(found):
 
 @pytest.mark.real
 def test_the_official_files_written_again(found, official, tmp_path):
-    thumos14.write(found, tmp_path)
+    writers.write_thumos14(found, tmp_path)
     assert thumos14.read(tmp_path) == found
     for folder in (VAL, TEST):
         for file in (tmp_path / folder).iterdir():
             assert file.read_bytes() == (official / "thumos14" / folder / file.name).read_bytes()
+
+
+def read_durations(folder):
+    return thumos14_lists.read_durations(folder / "d.txt")
+
+
+def read_class_numbers(folder):
+    return thumos14_lists.read_class_numbers(folder / "detclasslist.txt")
+
+
+@given(st.dictionaries(st.from_regex(r"video_test_\d{7}", fullmatch=True), st.floats(1e-9, 1e5), max_size=5))
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_durations_survive(tmp_path, lengths):
+    writers.write_durations(lengths, tmp_path / "d.txt")
+    assert read_durations(tmp_path) == lengths
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a.mp4\n1.5\nb.mp4\n", "d.txt:3: the length of b.mp4 is missing; get the file anew"),
+        ("a.mp4\nb.mp4\n", "d.txt:2: 'b.mp4' is no length of a.mp4; expected seconds above 0"),
+        ("a.mp4\n0\n", "d.txt:2: '0' is no length of a.mp4; expected seconds above 0"),
+        ("a.mp4\nnan\n", "d.txt:2: 'nan' is no length of a.mp4; expected seconds above 0"),
+        ("a.mp4\ninf\n", "d.txt:2: 'inf' is no length of a.mp4; expected seconds above 0"),
+        ("a.mp4\n1\n\na.mp4\n2\n", "d.txt:4: a stands at d.txt:1 too; leave one of them out"),
+    ],
+)
+def test_bad_durations(files, refused, text, message):
+    assert refused(files({"d.txt": text}), read_durations) == message
+
+
+def test_numbers_of_classes(files, tmp_path):
+    (tmp_path / "detclasslist.txt").write_text("7 BaseballPitch\n26 Diving\n")
+    assert read_class_numbers(tmp_path) == {"BaseballPitch": 7, "Diving": 26}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("0 Diving\n", "detclasslist.txt:1: '0 Diving'; expected 'NUMBER CLASS' with a number from 1 to 101"),
+        ("102 Diving\n",
+         "detclasslist.txt:1: '102 Diving'; expected 'NUMBER CLASS' with a number from 1 to 101"),
+        ("Diving\n", "detclasslist.txt:1: 'Diving'; expected 'NUMBER CLASS' with a number from 1 to 101"),
+        ("7\n", "detclasslist.txt:1: the name of a class is needed here, and there is none"),
+        ("7 A\n07 B\n",
+         "detclasslist.txt:2: number 7 stands at detclasslist.txt:1 too; leave one of them out"),
+        ("7 A\n8 A\n",
+         "detclasslist.txt:2: class 'A' is there already (detclasslist.txt:1); classes need different names"),
+    ],
+)  # fmt: skip
+def test_bad_numbers_of_classes(files, refused, text, message):
+    assert refused(files({"detclasslist.txt": text}), read_class_numbers) == message
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(("part", "num_lengths"), [("validation", 1010), ("test", 1574)])
+def test_the_official_lists(official, tmp_path, part, num_lengths):
+    file = official / "thumos14" / f"{part}_durations.txt"
+    lengths = thumos14_lists.read_durations(file)
+    assert len(lengths) == num_lengths
+    writers.write_durations(lengths, tmp_path / "d.txt")
+    assert (tmp_path / "d.txt").read_bytes() == file.read_bytes()

@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.io import savemat
 
-from attcell.data.annotations import thumos14_recognition
+from attcell.data.annotations import thumos14
 from attcell.data.annotations.reading import AnnotatedVideo, Annotation
 from attcell.errors import CallError, DataError
+from tests.data.annotations import writers
 
 UCF = Annotation(
     ("A", "B", "C", "D"),
@@ -41,20 +42,20 @@ def struct_array(*entries: dict[str, Any]) -> np.ndarray:
 
 
 def read_test(file):
-    return thumos14_recognition.read({"test": file}, UCF)
+    return thumos14.read_recognition({"test": file}, UCF)
 
 
 def test_text(files, tmp_path):
     folder = files({"v.txt": TEXT, "t.txt": "t1 2\n"})
-    found = thumos14_recognition.read({"validation": folder / "v.txt", "test": folder / "t.txt"}, UCF)
+    found = thumos14.read_recognition({"validation": folder / "v.txt", "test": folder / "t.txt"}, UCF)
     test = (AnnotatedVideo("t1", (1,)),)
     parts = {"train": TRAIN, "validation": VIDEOS, "test": test}
     assert found == Annotation(UCF.labels, parts, multi_label=True)
-    written = thumos14_recognition.write(found, tmp_path / "again")
+    written = writers.write_thumos14_recognition(found, tmp_path / "again")
     assert {part: file.read_text() for part, file in written.items()} == {
         "validation": "v1 1 3\nv2\nv3 4\n", "test": "t1 2\n",
     }  # fmt: skip
-    assert thumos14_recognition.read(written, UCF) == found
+    assert thumos14.read_recognition(written, UCF) == found
 
 
 @pytest.mark.parametrize("part", ["validation", "test"])
@@ -66,7 +67,7 @@ def test_the_official_layout(tmp_path, part):
         told("v4", secondary=[[2], [3]]),
     )
     savemat(tmp_path / "m.mat", {f"{part}_videos": content, "other": 1}, do_compression=True)
-    found = thumos14_recognition.read({part: tmp_path / "m.mat"}, UCF)
+    found = thumos14.read_recognition({part: tmp_path / "m.mat"}, UCF)
     assert found.parts == {"train": TRAIN, part: (*VIDEOS, AnnotatedVideo("v4", (0, 1, 2)))}
 
 
@@ -156,11 +157,11 @@ def test_text_that_is_wrong(files, refused, text, message):
 
 def test_wrong_calls(tmp_path):
     with pytest.raises(CallError, match=r"files has the part 'train'; give files of validation and test"):
-        thumos14_recognition.read({"train": tmp_path / "x.txt"}, UCF)
+        thumos14.read_recognition({"train": tmp_path / "x.txt"}, UCF)
     for name in ("x.txt", "x.mat"):
         with pytest.raises(CallError, match=rf"{name}: no such file; give an annotation file"):
             read_test(tmp_path / name)
     with pytest.raises(
         CallError, match=r"the annotation has the part 'more'; the task has train, validation"
     ):
-        thumos14_recognition.write(Annotation(("A",), {"more": ()}), tmp_path)
+        writers.write_thumos14_recognition(Annotation(("A",), {"more": ()}), tmp_path)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from attcell.data.annotations import ucf101
 from attcell.data.annotations.reading import AnnotatedVideo, Annotation
 from attcell.errors import CallError, DataError
+from tests.data.annotations import writers
 
 SMALL = {
     "classInd.txt": "1 Archery\r\n2 HandstandPushups\r\n",
@@ -36,7 +37,7 @@ def test_a_small_one(files, tmp_path):
             ),
         },
     )
-    ucf101.write(found, tmp_path / "again", 2)
+    writers.write_ucf101(found, tmp_path / "again", 2)
     assert ucf101.read(tmp_path / "again", 2) == found
     assert (tmp_path / "again" / TEST).read_text() == SMALL[TEST].replace("\r", "")
 
@@ -118,7 +119,7 @@ def test_any_names_survive(tmp_path, stems, num_train):
     num_train = min(num_train, len(videos) - 1)
     parts = {"train": tuple(videos[:num_train]), "test": tuple(videos[num_train:])}
     annotation = Annotation(("A", "B c"), parts)
-    ucf101.write(annotation, tmp_path, 3)
+    writers.write_ucf101(annotation, tmp_path, 3)
     assert ucf101.read(tmp_path, 3) == annotation
 
 
@@ -133,7 +134,7 @@ def test_the_official_files(official, tmp_path, split, num_train, num_test):
     groups = {part: {video.group for video in videos} for part, videos in found.parts.items()}
     assert not groups["train"] & groups["test"]
     assert len(groups["train"] | groups["test"]) == 101 * 25
-    ucf101.write(found, tmp_path, split)
+    writers.write_ucf101(found, tmp_path, split)
     assert ucf101.read(tmp_path, split) == found
     for file in tmp_path.iterdir():
         assert file.read_bytes() == (official / "ucf101" / file.name).read_bytes().replace(b"\r", b"")

@@ -6,18 +6,18 @@ from functools import partial
 
 import pytest
 
-from attcell.data.annotations import activitynet, ccv, hmdb51, kinetics, sports1m, thumos14, ucf101
 from attcell.data.annotations.reading import AnnotatedVideo, Annotation
 from attcell.errors import CallError
 from attcell.types import ActionInstance
+from tests.data.annotations import writers
 
 WRITERS = {
-    "ucf101": partial(ucf101.write, split=1),
-    "hmdb51": partial(hmdb51.write, split=1),
-    "ccv": ccv.write,
-    "sports1m": sports1m.write,
-    "kinetics": kinetics.write,
-    "thumos14": thumos14.write,
+    "ucf101": partial(writers.write_ucf101, split=1),
+    "hmdb51": partial(writers.write_hmdb51, split=1),
+    "ccv": writers.write_ccv,
+    "sports1m": writers.write_sports1m,
+    "kinetics": writers.write_kinetics,
+    "thumos14": writers.write_thumos14,
 }
 
 
@@ -73,17 +73,17 @@ def test_intervals_that_thumos14_cannot_say(tmp_path):
     sit = ActionInstance("v", "sit", 0.0, 1.0)
     video = AnnotatedVideo("v", (0,), instances=(sit,))
     with pytest.raises(CallError, match=r"^v has an instance of sit, which is no class"):
-        thumos14.write(Annotation(("run",), {"test": (video,)}), tmp_path / "out")
+        writers.write_thumos14(Annotation(("run",), {"test": (video,)}), tmp_path / "out")
     with pytest.raises(CallError, match=r"^v has an ambiguous interval and is in no part; add it to one"):
-        thumos14.write(Annotation(("run",), {}, ambiguous=(sit,)), tmp_path / "out")
+        writers.write_thumos14(Annotation(("run",), {}, ambiguous=(sit,)), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_classes_that_activitynet_cannot_say(tmp_path):
     video = AnnotatedVideo("v", (0,))
     with pytest.raises(CallError, match=r"^v: its classes are not those of its instances"):
-        activitynet.write(Annotation(("run",), {"training": (video,)}), tmp_path / "x.json")
+        writers.write_activitynet(Annotation(("run",), {"training": (video,)}), tmp_path / "x.json")
     with pytest.raises(
         CallError, match=r"^no video is of class run, and this format names classes by videos alone"
     ):
-        activitynet.write(Annotation(("run",), {}), tmp_path / "x.json")
+        writers.write_activitynet(Annotation(("run",), {}), tmp_path / "x.json")

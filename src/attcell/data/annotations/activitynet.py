@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from attcell._checks import path_of
-from attcell._files import write_json
 from attcell.data.annotations.reading import (
     AnnotatedVideo,
     Annotation,
@@ -22,7 +21,7 @@ from attcell.data.annotations.reading import (
     interval_notes,
     text_of,
 )
-from attcell.errors import CallError, DataError
+from attcell.errors import DataError
 from attcell.types import ActionInstance
 
 
@@ -54,37 +53,6 @@ def read(file: Path | str) -> Annotation:
     return Annotation(
         labels, {part: tuple(videos) for part, videos in parts.items()}, multi_label=True, notes=notes
     )
-
-
-def write(annotation: Annotation, file: Path) -> None:
-    """Write a truth file.
-
-    Raises:
-        CallError: what it cannot say: a class that no video has, or a video's class without an instance.
-    """
-    told = set()
-    for video in (of for videos in annotation.parts.values() for of in videos):
-        names = {action.label for action in video.instances}
-        if names != {annotation.labels[label] for label in video.labels}:
-            raise CallError(
-                f"{video.id}: its classes are not those of its instances; this format tells both as one"
-            )
-        told |= names
-    for name in annotation.labels:
-        if name not in told:
-            raise CallError(f"no video is of class {name}, and this format names classes by videos alone")
-    database = {
-        video.id: {
-            "subset": part,
-            **({} if video.duration_seconds is None else {"duration": video.duration_seconds}),
-            "annotations": [
-                {"segment": [of.start_seconds, of.end_seconds], "label": of.label} for of in video.instances
-            ],
-        }
-        for part, videos in annotation.parts.items()
-        for video in videos
-    }
-    write_json(str(file), {"database": database})
 
 
 def _database(file: Path) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from attcell.data.annotations.reading import (
     numbered_lines,
     some_videos,
 )
-from attcell.data.annotations.writing import check_parts, write_lines
 from attcell.errors import DataError
 
 _PARTS = ("train", "test")
@@ -41,24 +40,6 @@ def read(folder: Path | str) -> Annotation:
         for part in _PARTS
     }
     return Annotation(labels, parts, multi_label=True)
-
-
-def write(annotation: Annotation, folder: Path) -> None:
-    """Write the five files.
-
-    Raises:
-        CallError: the annotation has other parts than train and test.
-    """
-    check_parts(annotation, _PARTS)
-    write_lines(folder / "categoryName.txt", annotation.labels)
-    for part in _PARTS:
-        videos = annotation.parts.get(part, ())
-        write_lines(folder / f"{part}VidID.txt", (video.id for video in videos))
-        rows = (
-            "".join(f"{int(label in video.labels)} " for label in range(len(annotation.labels)))
-            for video in videos
-        )
-        write_lines(folder / f"{part}Label.txt", rows)
 
 
 def _videos(folder: Path, part: str, num_classes: int, seen: Seen) -> Iterator[AnnotatedVideo]:

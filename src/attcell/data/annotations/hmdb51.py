@@ -7,7 +7,6 @@ files' names, sorted. A video's place in its file says nothing: videos are sorte
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,7 +21,6 @@ from attcell.data.annotations.reading import (
     some_videos,
     split_of,
 )
-from attcell.data.annotations.writing import check_class_folder, check_parts, write_lines
 from attcell.errors import DataError
 
 _CODES = {"1": "train", "2": "test", "0": "unused"}
@@ -51,25 +49,6 @@ def read(folder: Path | str, split: int) -> Annotation:
     return Annotation(
         labels, {part: tuple(of) for part, of in parts.items()}, notes=case_notes(parts.values())
     )
-
-
-def write(annotation: Annotation, folder: Path, split: int) -> None:
-    """Write a file for each class.
-
-    Raises:
-        CallError: another split, or what these files cannot say: other parts, a video that is not of one
-            class and in its folder.
-    """
-    check_parts(annotation, tuple(_CODES.values()))
-    split = split_of(split)
-    lines: dict[str, list[str]] = defaultdict(list)
-    for code, part in _CODES.items():
-        for video in annotation.parts.get(part, ()):
-            check_class_folder(video, annotation.labels)
-            name, _, rest = video.id.partition("/")
-            lines[name].append(f"{rest} {code} ")
-    for name in annotation.labels:
-        write_lines(folder / _file_name(name, split), sorted(lines[name]))
 
 
 def _file_name(name: str, split: int) -> str:

@@ -16,9 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attcell._checks import path_of
-from attcell._files import write_text
 from attcell.data.annotations.reading import AnnotatedVideo, Annotation, Seen, class_names, text_of
-from attcell.data.annotations.writing import check_parts, only_label
 from attcell.errors import CallError, DataError
 
 _NAMES = {
@@ -33,8 +31,6 @@ _PARTS = {
     "val": "validation", "validate": "validation", "validation": "validation",
     "test": "test", "testing": "test",
 }  # fmt: skip
-_FILES = {"train": "train", "validation": "validate", "test": "test"}  # also what the split column says
-_STEM = re.compile(r"(.+)_(\d{6})_(\d{6})")
 
 
 @dataclass(frozen=True)
@@ -68,23 +64,6 @@ def read(source: Path | str | Sequence[Path | str]) -> Annotation:
         classes = (numbers[row.label],) if row.label else ()
         parts.setdefault(row.part, []).append(AnnotatedVideo(row.video, classes))
     return Annotation(labels, {part: tuple(videos) for part, videos in parts.items()})
-
-
-def write(annotation: Annotation, folder: Path) -> None:
-    """Write ``train.csv``, ``validate.csv`` and ``test.csv``, as far as there are such parts.
-
-    Raises:
-        CallError: what these files cannot say: other parts, several classes, another form of id, a class that
-            no video has.
-    """
-    check_parts(annotation, tuple(_FILES))
-    told = {label for videos in annotation.parts.values() for video in videos for label in video.labels}
-    for label, name in enumerate(annotation.labels):
-        if label not in told:
-            raise CallError(f"no video is of class {name}, and this format names classes by videos alone")
-    texts = {part: _as_csv(annotation, part) for part in annotation.parts}
-    for part, text in texts.items():
-        write_text(folder / f"{_FILES[part]}.csv", text)
 
 
 def _files(source: Path | str | Sequence[Path | str]) -> list[Path]:
@@ -160,17 +139,3 @@ def _part(place: str, word: str, file: Path) -> str:
         said = f"split is {word!r}" if word else "no split is told here, nor by the file's name"
         raise DataError(f"{place}: {said}; expected train, validate or test")
     return found.pop()
-
-
-def _as_csv(annotation: Annotation, part: str) -> str:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["label", "youtube_id", "time_start", "time_end", "split"])
-    for video in annotation.parts[part]:
-        stem = _STEM.fullmatch(video.id)
-        if stem is None:
-            raise CallError(f"{video.id} is no file stem of Kinetics, such as 0wR5jVB-WPk_000417_000427")
-        unlabelled = part == "test" and not video.labels
-        label = "" if unlabelled else only_label(video, annotation.labels)
-        writer.writerow([label, stem[1], int(stem[2]), int(stem[3]), _FILES[part]])
-    return text.getvalue()

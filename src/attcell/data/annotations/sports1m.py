@@ -20,8 +20,7 @@ from attcell.data.annotations.reading import (
     numbered_lines,
     some_videos,
 )
-from attcell.data.annotations.writing import check_parts, write_lines
-from attcell.errors import CallError, DataError
+from attcell.errors import DataError
 
 _PARTS = ("train", "test")
 _ID = re.compile(
@@ -65,20 +64,6 @@ def read_labels(file: Path) -> tuple[str, ...]:
     return names_of_file(file)
 
 
-def write(annotation: Annotation, folder: Path) -> None:
-    """Write the partitions and the labels.
-
-    Raises:
-        CallError: what these files cannot say: other parts than train and test, a video of no class, an id
-            that is not YouTube's.
-    """
-    check_parts(annotation, _PARTS)
-    lines = {part: [_line(video) for video in annotation.parts.get(part, ())] for part in _PARTS}
-    write_lines(folder / "labels.txt", annotation.labels)
-    for part in _PARTS:
-        write_lines(folder / f"{part}_partition.txt", lines[part])
-
-
 def _partition(file: Path, num_classes: int) -> tuple[list[AnnotatedVideo], list[str]]:
     """The videos of a file of a million lines, and the ids that it has on several lines."""
     found: dict[str, tuple[int, ...]] = {}
@@ -114,13 +99,3 @@ def _note(ids: list[str], where: str) -> Iterable[str]:
     """One note that counts videos, or none."""
     num = len(set(ids))
     return [f"{num} video{'s are' if num > 1 else ' is'} {where} (first {ids[0]})"] if ids else []
-
-
-def _line(video: AnnotatedVideo) -> str:
-    line = f"https://www.youtube.com/watch?v={video.id}"
-    if not _ID.fullmatch(line) or not video.labels:
-        raise CallError(
-            f"{video.id} has {len(video.labels)} classes; this format needs YouTube's ids of 11 characters, "
-            "and at least one class"
-        )
-    return f"{line} {','.join(map(str, video.labels))}"

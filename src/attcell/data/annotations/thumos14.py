@@ -1,21 +1,32 @@
-"""THUMOS14's actions in time: ``BaseballPitch_val.txt`` and the like, with lines ``VIDEO START END``.
+"""THUMOS14: actions in time, the recognition task, and the lists beside both.
 
-Times are seconds. The class is the file's name. ``Ambiguous_val.txt`` holds intervals that are neither action
-nor background. A cliff dive is a dive too: the official files of both classes hold it, and nothing is added
-here. Videos come sorted by id, their instances by class and then in the order of the files.
+*Actions in time* (:func:`read`): ``BaseballPitch_val.txt`` and the like, with lines ``VIDEO START END`` in
+seconds. The class is the file's name. ``Ambiguous_val.txt`` holds intervals that are neither action nor
+background. A cliff dive is a dive too: the official files of both classes hold it, and nothing is added
+here. Videos come sorted by id, their instances by class and then in the order of the files. A video's labels
+are the classes of its instances. One that has ambiguous intervals alone is of no class and stays in its part,
+with a note. Lengths come from ``validation_durations.txt`` and ``test_durations.txt`` where these lie in the
+folder.
 
-A video's labels are the classes of its instances. One that has ambiguous intervals alone is of no class and
-stays in its part, with a note. Lengths come from ``validation_durations.txt`` and ``test_durations.txt``
-where these lie in the folder. Other lists of THUMOS14 are in ``thumos14_lists``, its recognition task in
-``thumos14_recognition``.
+*Recognition* (:func:`read_recognition`): untrimmed videos of the 101 classes of UCF101; training videos are
+all of UCF101. Two kinds of files tell the classes, known by their ending; class numbers count from 1 in both.
+
+- ``.mat``, the official ones: ``validation_set.mat`` with the struct array ``validation_videos``, and
+  ``test_set_meta.mat`` with ``test_videos``. Of their fields ``video_name``, ``background_video`` (YES: of no
+  class), ``primary_action_index`` and ``secondary_actions_indices`` are read. This reader is tested on
+  generated files of that layout only. SciPy reads them, and may crash on bytes changed in an uncompressed
+  file, which has no checksum; MATLAB compresses by default.
+- text: ``video_validation_0000001 12 57``; a video of no class has no number.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+
+import numpy as np
 
 from attcell.data.annotations.reading import (
     AnnotatedVideo,
@@ -27,13 +38,17 @@ from attcell.data.annotations.reading import (
     interval_notes,
     number_in,
     numbered_lines,
+    some_videos,
+    struct_array,
 )
-from attcell.data.annotations.writing import check_parts, write_lines
 from attcell.errors import CallError, DataError
 from attcell.types import ActionInstance
 
 AMBIGUOUS = "Ambiguous"
 _ENDINGS = {"validation": "_val.txt", "test": "_test.txt"}
+_RECOGNITION_PARTS = ("validation", "test")
+_FIELDS = ("video_name", "background_video", "primary_action_index", "secondary_actions_indices")
+_NUM_UCF_CLASSES = 101
 
 
 def read(folder: Path | str) -> Annotation:
@@ -64,33 +79,6 @@ def read(folder: Path | str) -> Annotation:
     notes = [note for part in parts.values() for note in (*interval_notes(part), *_notes(part))]
     together = tuple(interval for found in ambiguous.values() for interval in found)
     return Annotation(labels, parts, multi_label=True, ambiguous=together, notes=tuple(notes))
-
-
-def write(annotation: Annotation, folder: Path) -> None:
-    """Write a file for each class and part, and the videos' lengths as far as they are known.
-
-    Raises:
-        CallError: other parts than validation and test, an instance of an unknown class, or an ambiguous
-            interval of a video that is in no part.
-    """
-    check_parts(annotation, tuple(_ENDINGS))
-    known = {video.id for videos in annotation.parts.values() for video in videos}
-    lost = [interval.video_id for interval in annotation.ambiguous if interval.video_id not in known]
-    if lost:
-        raise CallError(f"{lost[0]} has an ambiguous interval and is in no part; add it to one")
-    for part, videos in annotation.parts.items():
-        lines: dict[str, list[str]] = {name: [] for name in annotation.labels}
-        for instance in (of for video in videos for of in video.instances):
-            if instance.label not in lines:
-                raise CallError(f"{instance.video_id} has an instance of {instance.label}, which is no class")
-            lines[instance.label].append(_line(instance))
-        of_part = {video.id for video in videos}
-        lines[AMBIGUOUS] = [_line(of) for of in annotation.ambiguous if of.video_id in of_part]
-        for name, found in lines.items():
-            write_lines(folder / f"temporal_annotations_{part}" / f"{name}{_ENDINGS[part]}", found)
-        lengths = {video.id: of for video in videos if (of := video.duration_seconds) is not None}
-        if lengths:
-            write_durations(lengths, folder / f"{part}_durations.txt")
 
 
 def _class_files(folder: Path, ending: str) -> dict[str, Path]:
@@ -158,15 +146,6 @@ def _notes(videos: Iterable[AnnotatedVideo]) -> Iterator[str]:
             yield f"{video.id} has ambiguous intervals alone, and no action"
 
 
-def _line(instance: ActionInstance) -> str:
-    return f"{instance.video_id}  {instance.start_seconds!r} {instance.end_seconds!r}"
-
-
-# THUMOS14's lists beside the annotations: videos' lengths, videos to avoid, the numbers of the classes.
-
-_NUM_UCF_CLASSES = 101
-
-
 def read_durations(file: Path) -> dict[str, float]:
     """Video -> length in seconds, from ``test_durations.txt``: a line ``VIDEO.mp4``, then one with seconds.
 
@@ -183,38 +162,6 @@ def read_durations(file: Path) -> dict[str, float]:
         seen.add(video, f"{file}:{number}")
         found[video] = _seconds(f"{file}:{follower[0]}", follower[1], name)
     return found
-
-
-def write_durations(durations: Mapping[str, float], file: Path) -> None:
-    """Write lengths in seconds, with the six decimals of the official files or as many as they need."""
-    lines = []
-    for video, seconds in durations.items():
-        rounded = f"{seconds:.6f}"
-        lines += [f"{video}.mp4", rounded if float(rounded) == seconds else repr(float(seconds))]
-    write_lines(file, lines)
-
-
-def read_avoid(file: Path, labels: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """(video, class) pairs that are not to be judged, from ``test_avoid_videos.txt``: ``VIDEO CLASS``.
-
-    Raises:
-        CallError: no such file.
-        DataError: another number of words, or a class that is not among ``labels``.
-    """
-    pairs = []
-    for number, line in numbered_lines(file):
-        words = line.split()
-        if len(words) != 2 or words[1] not in labels:
-            raise DataError(
-                f"{file}:{number}: {line!r}; expected 'VIDEO CLASS' with one of the {len(labels)} classes"
-            )
-        pairs.append((words[0], words[1]))
-    return tuple(pairs)
-
-
-def write_avoid(pairs: Sequence[tuple[str, str]], file: Path) -> None:
-    """Write (video, class) pairs."""
-    write_lines(file, (f"{video} {label}" for video, label in pairs))
 
 
 def read_class_numbers(file: Path) -> dict[str, int]:
@@ -241,11 +188,6 @@ def read_class_numbers(file: Path) -> dict[str, int]:
     return dict(zip(class_names(file, names), numbers, strict=True))
 
 
-def write_class_numbers(numbers: Mapping[str, int], file: Path) -> None:
-    """Write the numbers of the detection classes."""
-    write_lines(file, (f"{number} {name}" for name, number in numbers.items()))
-
-
 def _seconds(place: str, word: str, name: str) -> float:
     try:
         seconds = float(word)
@@ -254,3 +196,72 @@ def _seconds(place: str, word: str, name: str) -> float:
     if not 0 < seconds < math.inf:
         raise DataError(f"{place}: {word!r} is no length of {name}; expected seconds above 0")
     return seconds
+
+
+def read_recognition(files: Mapping[str, Path], ucf101: Annotation) -> Annotation:
+    """Read the parts ``validation`` and ``test``, or one of them; ``train`` is all of UCF101.
+
+    Args:
+        files: part -> its file, ``.mat`` or text.
+        ucf101: any split of UCF101; its classes are the task's, and all its videos are for training.
+
+    Raises:
+        CallError: another part, or no such file.
+        DataError: a file of another layout, a bad line, a class number that is none, a video that stands
+            twice.
+    """
+    for part in files:
+        if part not in _RECOGNITION_PARTS:
+            raise CallError(f"files has the part {part!r}; give files of {' and '.join(_RECOGNITION_PARTS)}")
+    seen, num_classes = Seen(), len(ucf101.labels)
+    parts = {"train": tuple(video for videos in ucf101.parts.values() for video in videos)}
+    for part, file in files.items():
+        rows = _rows_of_mat(file, part) if file.suffix == ".mat" else _rows_of_text(file)
+        parts[part] = some_videos(file, _classed_videos(rows, num_classes, seen))
+    return Annotation(ucf101.labels, parts, multi_label=True)
+
+
+def _classed_videos(
+    rows: Iterator[tuple[str, str, list[str]]], num_classes: int, seen: Seen
+) -> Iterator[AnnotatedVideo]:
+    """Videos of (place, id, class numbers) rows."""
+    for place, video, numbers in rows:
+        seen.add(video, place)
+        labels = set()
+        for word in numbers:
+            number = number_in(word, 1, num_classes)
+            if number is None:
+                raise DataError(
+                    f"{place}: {video} has class {word}; expected numbers from 1 to {num_classes}"
+                )
+            labels.add(number - 1)
+        yield AnnotatedVideo(video, tuple(sorted(labels)))
+
+
+def _rows_of_text(file: Path) -> Iterator[tuple[str, str, list[str]]]:
+    for number, line in numbered_lines(file):
+        video, *numbers = line.split()
+        yield f"{file}:{number}", video, numbers
+
+
+def _rows_of_mat(file: Path, part: str) -> Iterator[tuple[str, str, list[str]]]:
+    name = f"{part}_videos"
+    entries = struct_array(file, name, ", or give a text file with lines 'VIDEO 12 57'")
+    for number, entry in enumerate(entries, 1):
+        place = f"{file}: {name}({number})"
+        lacking = [field for field in _FIELDS if field not in entry]
+        if lacking:
+            raise DataError(f"{place} lacks {', '.join(lacking)}; get the official file")
+        if entry["background_video"] not in ("YES", "NO"):
+            raise DataError(f"{place}: background_video is {entry['background_video']!r}; expected YES or NO")
+        told = _FIELDS[2:] if entry["background_video"] == "NO" else ()
+        numbers = [f"{value:g}" for field in told for value in _numbers(place, entry[field])]
+        yield place, str(entry["video_name"]), numbers
+
+
+def _numbers(place: str, value: object) -> list[float]:
+    """A MATLAB number, or array of any length, as a list."""
+    try:
+        return np.asarray(value, dtype=float).ravel().tolist()
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{place}: {value!r} is no class number; get the official file") from error

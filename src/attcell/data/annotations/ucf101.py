@@ -3,6 +3,12 @@
 Labels count from 1 in the files, from 0 here. A line of a train list is ``CLASS/VIDEO.avi 1``; in a test list
 the label may be missing, for the folder tells the class. Videos of one group (``_g08_``) of a class were cut
 from one recording and must not be parted between training and held-out videos.
+
+UCF101-24 adds boxes (:func:`read_boxes`): ``finalAnnots.mat`` of the corrected annotation, a struct array
+``annot``. Its elements have ``name`` (``Basketball/v_Basketball_g01_c01``), ``num_imgs`` and ``tubes``; a
+tube has ``sf`` and ``ef``, its first and last frame counted from 1, and ``boxes``, n × 4 of x, y, width and
+height in pixels of 320 × 240. The pickled form of it that is about is not read: to unpickle is to run what is
+in it.
 """
 
 from __future__ import annotations
@@ -27,10 +33,12 @@ from attcell.data.annotations.reading import (
     split_of,
     struct_array,
 )
-from attcell.data.annotations.writing import check_class_folder, check_parts, write_lines
 from attcell.errors import DataError
 
 _PARTS = ("train", "test")
+# Of the frames in which UCF101-24 counts its boxes.
+SIZE = (320.0, 240.0)
+FPS = 25.0
 _GROUP = re.compile(r"_(g\d+)_")
 
 
@@ -71,27 +79,6 @@ def read_labels(file: Path) -> tuple[str, ...]:
     return class_names(file, names)
 
 
-def write(annotation: Annotation, folder: Path, split: int) -> None:
-    """Write ``classInd.txt`` and the two lists of a split.
-
-    Raises:
-        CallError: another split, or what these files cannot say: other parts than train and test, a video
-            that is not of one class and in its folder.
-    """
-    check_parts(annotation, _PARTS)
-    split = split_of(split)
-    lines: dict[str, list[str]] = {}
-    for part in _PARTS:
-        lines[part] = []
-        for video in annotation.parts.get(part, ()):
-            check_class_folder(video, annotation.labels)
-            lines[part].append(f"{video.id} {video.labels[0] + 1}" if part == "train" else video.id)
-    numbered = (f"{number} {name}" for number, name in enumerate(annotation.labels, 1))
-    write_lines(folder / "classInd.txt", numbered)
-    for part in _PARTS:
-        write_lines(folder / f"{part}list{split:02d}.txt", lines[part])
-
-
 def _videos(file: Path, numbers: Mapping[str, int], seen: Seen) -> Iterator[AnnotatedVideo]:
     for number, line in numbered_lines(file):
         place = f"{file}:{number}"
@@ -114,18 +101,6 @@ def _videos(file: Path, numbers: Mapping[str, int], seen: Seen) -> Iterator[Anno
         seen.add(video, place)
         group = _GROUP.search(video)
         yield AnnotatedVideo(video, (numbers[name],), f"{name}_{group[1]}" if group else "")
-
-
-# UCF101-24's boxes: ``finalAnnots.mat`` of the corrected annotation, a struct array ``annot``.
-#
-# Its elements have ``name`` (``Basketball/v_Basketball_g01_c01``), ``num_imgs`` and ``tubes``; a tube has
-# ``sf`` and ``ef``, its first and last frame counted from 1, and ``boxes``, n × 4 of x, y, width and
-# height in
-# pixels of 320 × 240. The pickled form of it that is about is not read: to unpickle is to run what is in
-# it.
-
-SIZE = (320.0, 240.0)
-FPS = 25.0
 
 
 def read_boxes(file: Path) -> dict[str, tuple[int, list[tuple[int, np.ndarray]]]]:

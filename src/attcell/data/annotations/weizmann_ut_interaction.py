@@ -1,4 +1,9 @@
-"""Weizmann: 10 actions by 9 actors, ``CLASS/ACTOR_CLASS.avi``; each split leaves one actor out."""
+"""Weizmann and UT-Interaction: small sets without annotation files, whose names of videos say everything.
+
+*Weizmann*: 10 actions by 9 actors, ``CLASS/ACTOR_CLASS.avi``; each split leaves one actor out.
+
+*UT-Interaction*: cut-out clips ``NUMBER_SEQUENCE_LABEL.avi``; each split leaves one sequence out.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,9 @@ from pathlib import Path
 
 from attcell.data.annotations.reading import AnnotatedVideo, Annotation
 from attcell.errors import DataError
+
+_UT_LABELS = ("shake", "hug", "kick", "point", "punch", "push")
+_UT_NAME = re.compile(r"(\d+)_(\d+)_([0-5])")
 
 
 def read_weizmann(folder: Path, split: int) -> Annotation:
@@ -36,12 +44,6 @@ def read_weizmann(folder: Path, split: int) -> Annotation:
     return Annotation(labels, {part: tuple(videos) for part, videos in parts.items()})
 
 
-# UT-Interaction: cut-out clips ``NUMBER_SEQUENCE_LABEL.avi``; each split leaves one sequence out.
-
-LABELS = ("shake", "hug", "kick", "point", "punch", "push")
-_NAME = re.compile(r"(\d+)_(\d+)_([0-5])")
-
-
 def read_ut_interaction(folder: Path, split: int) -> Annotation:
     """Read the names of the clips of one set, for there are no other files.
 
@@ -54,7 +56,7 @@ def read_ut_interaction(folder: Path, split: int) -> Annotation:
     """
     clips: list[tuple[int, int, int, Path]] = []
     for path in sorted(folder.glob("*.avi")):
-        match = _NAME.fullmatch(path.stem)
+        match = _UT_NAME.fullmatch(path.stem)
         if match is None:
             raise DataError(
                 f"{path}: not a name of UT-Interaction, NUMBER_SEQUENCE_LABEL.avi with a label from 0 to 5; "
@@ -71,4 +73,4 @@ def read_ut_interaction(folder: Path, split: int) -> Annotation:
     for _, sequence, label, path in sorted(clips):
         part = "test" if sequence == sequences[split - 1] else "train"
         parts[part].append(AnnotatedVideo(path.name, (label,), group=str(sequence)))
-    return Annotation(LABELS, {part: tuple(videos) for part, videos in parts.items()})
+    return Annotation(_UT_LABELS, {part: tuple(videos) for part, videos in parts.items()})
