@@ -16,9 +16,10 @@ def _seen() -> tuple[str, int]:
     return multiprocessing.get_start_method(), torch.get_num_threads()
 
 
-def test_a_process_loads_its_data_as_its_parent_does() -> None:
-    with process_pool(1, threads=1) as pool:
-        assert pool.submit(_seen).result() == (multiprocessing.get_start_method(), 1)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_process_loads_its_data_as_its_parent_does(threads: int) -> None:
+    with process_pool(1, threads) as pool:
+        assert pool.submit(_seen).result() == (multiprocessing.get_start_method(), threads)
 
 
 def test_a_process_that_is_ended_from_outside_is_told() -> None:
