@@ -169,7 +169,7 @@ class TestTrain:
         assert "1 iterations; the best of them, 1, has validation accuracy " in done.stderr
         names = sorted(path.name for path in (tmp_path / "run").iterdir())
         assert names == ["checkpoints", "logs", "model", "recipe.yaml"]
-        saved = library.load(tmp_path / "run" / "model").saved
+        saved = library.load(tmp_path / "run" / "model")
         assert load_recipe(tmp_path / "run" / "recipe.yaml") == saved.recipe
         assert saved.training["validation_result"]["iterations"] == 1
 

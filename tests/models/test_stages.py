@@ -53,7 +53,7 @@ def test_a_rival_is_trained_tested_and_predicts(folder, tmp_path, kind):
     penalty = {"gate_penalty": 0.1} if kind == "branch_selection" else {}
     recipe = recipe_for(folder, kind, data={"test": folder}, train={"learning_rate": 0.1, **penalty})
     outcome = train(recipe, tmp_path / "run")
-    model = load(outcome.model_folder).saved
+    model = load(outcome.model_folder)
     evaluation = evaluate_model(model, listing_of(model, "test"), device=torch.device("cpu"))
     named = {
         "cnn": "CNN, all frames alike",

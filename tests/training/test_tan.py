@@ -111,7 +111,7 @@ def test_it_trains_is_read_again_and_is_tested(folder, tmp_path, kept):
     cache = {"cache": {"folder": tmp_path / "features"}} if kept else {}
     recipe = tan_recipe(folder, model, data={"test": folder}, train={"learning_rate": 0.1}, **cache)
     outcome = train(recipe, tmp_path / "run")
-    saved = load(outcome.model_folder).saved
+    saved = load(outcome.model_folder)
     features = tmp_path / "features" if kept else None
     evaluation = evaluate_model(
         saved, listing_of(saved, "test"), cache_folder=features, device=torch.device("cpu")
