@@ -23,7 +23,6 @@ import torch
 from attcell._files import write_text
 from attcell.config.recipe import check_recipe
 from attcell.data.truth import generated_boxes
-from attcell.inference.evaluate import evaluate_model, listing_of
 from attcell.inference.localization import attention_figures
 from attcell.inference.model import load
 from attcell.inference.run import best_device
@@ -70,10 +69,12 @@ def run(out: Path, kind: str, seed: int) -> dict[str, object]:
     values["cache"]["positions"] = 2
     trained = _train(values, seed, folder / kind)
     model = load(trained).to(best_device())
-    evaluation = evaluate_model(model, listing_of(model, "test"), device=best_device())
+    evaluation = model.evaluate()
     truth = generated_boxes(read_truth(videos))
     found = [
-        (model.predict(videos / name), video) for name, video in truth.items() if name.startswith("test/")
+        (model.predict(videos / name).segments, video)
+        for name, video in truth.items()
+        if name.startswith("test/")
     ]
     row = {
         "kind": kind,

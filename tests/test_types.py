@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from attcell.errors import CallError
-from attcell.types import Prediction, VideoRecord
+from attcell.types import AttentionTrack, Detection, Prediction, VideoRecord
 
 
 @pytest.fixture
@@ -21,12 +21,14 @@ def prediction() -> Prediction:
         labels=("run", "sit", "wave"),
         scores=np.array([0.25, 0.25, 0.5], dtype=np.float32),
         duration_seconds=2.0,
-        segments_seconds=np.array([[0.0, 1.0], [1.0, 2.0]]),
-        frame_seconds=np.array([0.5, 1.5]),
-        temporal_scores=np.array([0.0, 1.0], dtype=np.float32),
-        temporal_attention=np.array([0.25, 0.75], dtype=np.float32),
-        spatial_attention={"frame": np.full((2, 2, 2), 0.25, dtype=np.float32)},
-        attended_area=(0.1, 0.0, 0.9, 1.0),
+        segments=AttentionTrack(
+            seconds=np.array([[0.0, 1.0], [1.0, 2.0]]),
+            frame_seconds=np.array([0.5, 1.5]),
+            temporal_scores=np.array([0.0, 1.0], dtype=np.float32),
+            temporal_attention=np.array([0.25, 0.75], dtype=np.float32),
+            spatial_attention={"frame": np.full((2, 2, 2), 0.25, dtype=np.float32)},
+            attended_area=(0.1, 0.0, 0.9, 1.0),
+        ),
         frames=np.zeros((2, 8, 8, 3), dtype=np.uint8),
         notes=("damaged",),
     )
@@ -52,7 +54,10 @@ def test_to_dict_has_every_streams_attention(prediction):
     halves = np.array([0.5, 0.5], dtype=np.float32)
     late = replace(
         prediction,
-        spatial_attention={name: np.full((2, 2, 2), 0.25, np.float32) for name in ("flow", "clip")},
+        segments=replace(
+            prediction.segments,
+            spatial_attention={name: np.full((2, 2, 2), 0.25, np.float32) for name in ("flow", "clip")},
+        ),
         temporal_attention_by_stream={"flow": halves, "clip": prediction.temporal_attention},
         flow=np.zeros((2, 2, 8, 8), np.float32),
     )
@@ -67,13 +72,25 @@ def test_to_dict_has_every_streams_attention(prediction):
 
 
 def test_to_dict_has_all_but_the_pictures(prediction):
-    names = {field.name for field in fields(prediction)} - {"frames", "flow", "track", "detections"}
-    assert set(prediction.to_dict()) == {*names, "top"}
+    whole = {field.name for field in fields(prediction)}
+    names = whole - {"frames", "flow", "segments", "track", "detections"}
+    of_segments = {field.name for field in fields(prediction.segments)}
+    names |= of_segments - {"seconds", "class_scores", "separate_scores"}
+    assert set(prediction.to_dict()) == {*names, "segments_seconds", "top"}
 
 
 def test_pictures_are_kept_out_of_the_repr(prediction):
     assert "frames" not in repr(prediction)
     assert "flow" not in repr(prediction)
+
+
+def test_the_repr_is_short(prediction):
+    assert repr(prediction) == "Prediction('a.mp4': wave 0.500, run 0.250, sit 0.250; 2 segments)"
+    found = replace(prediction, detections=(Detection("run", 0.0, 1.0, 0.5),))
+    assert repr(found).endswith("; 2 segments, detections: 1)")
+    track = "AttentionTrack(2 segments, 0.00 to 2.00 s; spatial attention of frame)"
+    assert repr(prediction.segments) == track
+    assert "spatial" not in repr(replace(prediction.segments, spatial_attention={}))
 
 
 @pytest.mark.parametrize(("count", "said"), [(-1, "-1"), (2.5, "2.5"), ("3", "'3'")])

@@ -91,28 +91,46 @@ class Detection:
     video_id: str = ""
 
 
-@dataclass(frozen=True, eq=False)
-class Track:
-    """What a network says of a video moment by moment: T samples, one every few frames.
+@dataclass(frozen=True, eq=False, repr=False)
+class AttentionTrack:
+    """What a network says of a video segment by segment: the T of a prediction, or a sample every few frames.
 
     Attributes:
-        seconds: (T, 2) start and end of the part of the video that each sample stands for; the parts touch.
-        temporal_scores: (T,) raw scores k of Eq. 7; all alike in a network without temporal attention.
-        class_scores: (T, A) the network's own classifier on each sample's f_att^t of Eq. 6, as probabilities.
+        seconds: (T, 2) start and end of each segment, in the video's own presentation time; they touch.
+        frame_seconds: (T,) presentation time of the frame that stands for each segment.
+        temporal_scores: (T,) raw scores k of Eq. 7, before the softmax; all alike in a network without
+            temporal attention.
+        temporal_attention: (T,) β of Eq. 7; sums to 1.
+        spatial_attention: stream name -> (T, K, K) α of Eq. 4; each map sums to 1.
+        attended_area: left, top, right, bottom of the part of the frame that the network sees, as fractions
+            of the frame's width and height; the attention maps cover just this area.
+        class_scores: (T, A) the network's own classifier on each segment's f_att^t of Eq. 6, as
+            probabilities; None where nobody asked for them.
         separate_scores: (T, A) those of the separate segment classifier; None where the model has none.
-        spatial_attention: stream name -> (T, K, K) float16, α of Eq. 4; each map sums to 1.
     """
 
     seconds: np.ndarray
+    frame_seconds: np.ndarray
     temporal_scores: np.ndarray
-    class_scores: np.ndarray
-    separate_scores: np.ndarray | None
-    spatial_attention: dict[str, np.ndarray] = field(repr=False)
+    temporal_attention: np.ndarray
+    spatial_attention: dict[str, np.ndarray]
+    attended_area: tuple[float, float, float, float]
+    class_scores: np.ndarray | None = None
+    separate_scores: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        """T."""
+        return len(self.seconds)
+
+    def __repr__(self) -> str:
+        span = f"{self.seconds[0, 0]:.2f} to {self.seconds[-1, 1]:.2f} s" if len(self) else "empty"
+        maps = f"; spatial attention of {', '.join(self.spatial_attention)}" if self.spatial_attention else ""
+        return f"AttentionTrack({len(self)} segments, {span}{maps})"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Prediction:
-    """What a model says of one video, and where and when it looked.
+    """What a model says of one video, and where and when the evidence is.
 
     Attributes:
         video: the path or name that was given.
@@ -120,13 +138,7 @@ class Prediction:
         scores: (A,) probabilities that sum to 1; of a network that learnt each class by itself
             (``train.loss`` sigmoid) one probability for each.
         duration_seconds: from the first frame's presentation to the end of the last.
-        segments_seconds: (T, 2) start and end of each segment, in the video's own presentation time.
-        frame_seconds: (T,) presentation time of the frame that stands for each segment.
-        temporal_scores: (T,) raw scores k of Eq. 7, before the softmax.
-        temporal_attention: (T,) β of Eq. 7; sums to 1.
-        spatial_attention: stream name -> (T, K, K) α of Eq. 4; each map sums to 1.
-        attended_area: left, top, right, bottom of the part of the frame that the network saw, as fractions
-            of the frame's width and height; the attention maps cover just this area.
+        segments: the T segments that are shown. Their numbers are also attributes of the prediction.
         frames: (T, H, W, 3) uint8, the segments' frames scaled down for pictures.
         notes: what the reader should know, such as damage in the file.
         flow: (T, 2, h, w) float32, for each segment the mean of the fields that a flow stream saw, in pixels
@@ -137,8 +149,8 @@ class Prediction:
             TAN and its rivals; else empty.
         gates: of TAN, branch -> (T, T): how much its step i counts for the other branch's step j; each column
             sums to 1. Else empty.
-        track: the same moment by moment, where actions were looked for in time; else None. Then the segments
-            above are a few of its samples, to be shown.
+        track: a sample every few frames, where actions were looked for in time; else None. Then the segments
+            above are stretches of these samples, to be shown.
         detections: the actions found in time, best first; None where none were looked for.
     """
 
@@ -146,20 +158,50 @@ class Prediction:
     labels: tuple[str, ...]
     scores: np.ndarray
     duration_seconds: float
-    segments_seconds: np.ndarray
-    frame_seconds: np.ndarray
-    temporal_scores: np.ndarray
-    temporal_attention: np.ndarray
-    spatial_attention: dict[str, np.ndarray]
-    attended_area: tuple[float, float, float, float]
-    frames: np.ndarray = field(repr=False)
+    segments: AttentionTrack
+    frames: np.ndarray
     notes: tuple[str, ...] = ()
-    flow: np.ndarray | None = field(default=None, repr=False)
+    flow: np.ndarray | None = None
     temporal_attention_by_stream: dict[str, np.ndarray] = field(default_factory=dict)
     stream_weights: dict[str, float] = field(default_factory=dict)
     gates: dict[str, np.ndarray] = field(default_factory=dict)
-    track: Track | None = field(default=None, repr=False)
+    track: AttentionTrack | None = None
     detections: tuple[Detection, ...] | None = None
+
+    def __repr__(self) -> str:
+        best = ", ".join(f"{label} {score:.3f}" for label, score in self.top(3))
+        found = "" if self.detections is None else f", detections: {len(self.detections)}"
+        return f"Prediction({self.video!r}: {best}; {len(self.segments)} segments{found})"
+
+    @property
+    def segments_seconds(self) -> np.ndarray:
+        """(T, 2) start and end of each segment, in the video's own presentation time."""
+        return self.segments.seconds
+
+    @property
+    def frame_seconds(self) -> np.ndarray:
+        """(T,) presentation time of the frame that stands for each segment."""
+        return self.segments.frame_seconds
+
+    @property
+    def temporal_scores(self) -> np.ndarray:
+        """(T,) raw scores k of Eq. 7, before the softmax."""
+        return self.segments.temporal_scores
+
+    @property
+    def temporal_attention(self) -> np.ndarray:
+        """(T,) β of Eq. 7; sums to 1."""
+        return self.segments.temporal_attention
+
+    @property
+    def spatial_attention(self) -> dict[str, np.ndarray]:
+        """Stream name -> (T, K, K) α of Eq. 4; each map sums to 1."""
+        return self.segments.spatial_attention
+
+    @property
+    def attended_area(self) -> tuple[float, float, float, float]:
+        """Left, top, right, bottom of what the network sees, as fractions of the frame."""
+        return self.segments.attended_area
 
     def top(self, count: int = 5) -> list[tuple[str, float]]:
         """The ``count`` best classes with their probabilities, best first."""

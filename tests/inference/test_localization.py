@@ -9,26 +9,21 @@ import pytest
 
 from attcell.data.truth import BoxedVideo
 from attcell.inference.localization import action_boxes, attention_figures, streams_of
-from attcell.types import Prediction
+from attcell.types import AttentionTrack
 
 
-def prediction(peaks: list[tuple[int, int]], scores: list[float]) -> Prediction:
+def track(peaks: list[tuple[int, int]], scores: list[float]) -> AttentionTrack:
     """T = 4 segments of 1 s, 2×2 regions, with the strongest region of each."""
     maps = np.full((4, 2, 2), 0.1)
     for segment, (row, column) in enumerate(peaks):
         maps[segment, row, column] = 0.7
-    return Prediction(
-        video="a.mp4",
-        labels=("a",),
-        scores=np.ones(1),
-        duration_seconds=4.0,
-        segments_seconds=np.array([[t, t + 1.0] for t in range(4)]),
+    return AttentionTrack(
+        seconds=np.array([[t, t + 1.0] for t in range(4)]),
         frame_seconds=np.arange(4) + 0.5,
         temporal_scores=np.array(scores),
         temporal_attention=np.full(4, 0.25),
         spatial_attention={"frame": maps},
         attended_area=(0.0, 0.0, 1.0, 1.0),
-        frames=np.zeros((4, 2, 2, 3), dtype=np.uint8),
     )
 
 
@@ -40,7 +35,7 @@ def truth(action: list[bool]) -> BoxedVideo:
 
 
 def test_hits_chance_and_ranking():
-    found = prediction([(0, 0), (0, 1), (1, 1), (0, 1)], [0.0, 3.0, 1.0, 2.0])
+    found = track([(0, 0), (0, 1), (1, 1), (0, 1)], [0.0, 3.0, 1.0, 2.0])
     figures = attention_figures([(found, truth([False, True, True, False]))])
     assert figures.num_segments == 2
     assert figures.pointing == 0.5
@@ -50,7 +45,7 @@ def test_hits_chance_and_ranking():
 
 
 def test_a_video_that_is_all_action_ranks_nothing_and_still_points():
-    found = prediction([(0, 1)] * 4, [0.0] * 4)
+    found = track([(0, 1)] * 4, [0.0] * 4)
     figures = attention_figures([(found, truth([True] * 4)), (found, truth([False] * 4))])
     assert (figures.pointing, figures.num_segments) == (1.0, 4)
     assert np.isnan(figures.auc)
@@ -58,13 +53,13 @@ def test_a_video_that_is_all_action_ranks_nothing_and_still_points():
 
 
 def test_a_frame_past_the_last_is_the_last():
-    found = prediction([(0, 1)] * 4, [0.0, 0.0, 0.0, 1.0])
+    found = track([(0, 1)] * 4, [0.0, 0.0, 0.0, 1.0])
     late = BoxedVideo(10.0, truth([False, False, False, True]).boxes[:35], np.arange(35) >= 30)
     assert attention_figures([(found, late)]).auc == pytest.approx(1.0)
 
 
 def test_mass_of_each_stream_and_of_their_mean():
-    found = prediction([(0, 1)] * 4, [0.0] * 4)
+    found = track([(0, 1)] * 4, [0.0] * 4)
     maps = found.spatial_attention["frame"]
     found = replace(found, spatial_attention={"frame": maps, "flow": np.full((4, 2, 2), 0.25)})
     pairs = [(found, truth([True] * 4))]
@@ -75,10 +70,8 @@ def test_mass_of_each_stream_and_of_their_mean():
 
 
 def test_times_count_from_the_videos_own_start():
-    found = prediction([(0, 1)] * 4, [0.0] * 4)
-    late = replace(
-        found, segments_seconds=found.segments_seconds + 100, frame_seconds=found.frame_seconds + 100
-    )
+    found = track([(0, 1)] * 4, [0.0] * 4)
+    late = replace(found, seconds=found.seconds + 100, frame_seconds=found.frame_seconds + 100)
     boxes = action_boxes(late, truth([False, True, True, False]))[:, 0]
     acting = [0.5, 0.0, 1.0, 0.5]
     np.testing.assert_array_equal(boxes, [[np.nan] * 4, acting, acting, [np.nan] * 4])

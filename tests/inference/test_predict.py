@@ -8,12 +8,11 @@ import torch
 
 from attcell.data.datasets import PlannedViews
 from attcell.errors import CallError, VideoError
-from attcell.inference import extract
 from attcell.inference.model import Model
 from attcell.inference.predict import predict_video
 from attcell.inference.run import run_pictures
 from attcell.models.build import build_network, input_spec
-from attcell.nn import LateFusion
+from attcell.nn import LateFusion, streams
 from attcell.types import Size, VideoRecord
 from attcell.video.decode import read_frames
 from attcell.video.sampling import ViewPlan, centre_frames
@@ -67,7 +66,7 @@ def test_t_is_the_recipes_unless_it_is_given(model, record):
 def test_the_backbone_takes_a_bounded_number_of_pictures(model, monkeypatch):
     pictures = torch.rand(7, 3, 32, 32)
     whole = run_pictures(model.network, {"frame": pictures})
-    monkeypatch.setattr(extract, "BACKBONE_BATCH", 3)
+    monkeypatch.setattr(streams, "BACKBONE_BATCH", 3)
     torch.testing.assert_close(run_pictures(model.network, {"frame": pictures}).logits, whole.logits)
 
 

@@ -18,7 +18,7 @@ from attcell.inference.rules import (
     find_by_groups,
     runs,
 )
-from attcell.types import Detection, Track
+from attcell.types import AttentionTrack, Detection
 
 LABELS = ("run", "sit")
 PAPER = GroupRule("raw", 0.01, 0.4)
@@ -26,19 +26,22 @@ RELATIVE = ActivationRule("relative", 0.2)
 EVEN = np.array([0.5, 0.5])
 
 
-def track(k, own, separate=None) -> Track:
+def track(k, own, separate=None) -> AttentionTrack:
     """A sample every second, the first at 10 s."""
     starts = 10.0 + np.arange(len(k))
-    return Track(
-        np.stack([starts, starts + 1], axis=1),
-        np.array(k, float),
-        np.array(own, float),
-        None if separate is None else np.array(separate, float),
-        {},
+    return AttentionTrack(
+        seconds=np.stack([starts, starts + 1], axis=1),
+        frame_seconds=starts,
+        temporal_scores=np.array(k, float),
+        temporal_attention=np.full(len(k), 1 / max(1, len(k))),
+        spatial_attention={},
+        attended_area=(0.0, 0.0, 1.0, 1.0),
+        class_scores=np.array(own, float),
+        separate_scores=None if separate is None else np.array(separate, float),
     )
 
 
-def slow_paper(of: Track) -> list[Detection]:
+def slow_paper(of: AttentionTrack) -> list[Detection]:
     """Section V-H, word by word."""
     found = []
     for label, name in enumerate(LABELS):

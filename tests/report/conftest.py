@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from attcell.types import Prediction
+from attcell.types import AttentionTrack, Prediction
 
 
 def _softmax(values: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
@@ -47,7 +47,11 @@ def fake_prediction(
         "attended_area": (0.2, 0.0, 0.8, 1.0),
         "frames": np.clip(base + noise, 0, 255).astype(np.uint8),
     }
-    return Prediction(**(fields | changes))
+    fields |= changes
+    seconds = fields.pop("segments_seconds")
+    of_segments = [name for name in fields if name in AttentionTrack.__dataclass_fields__]
+    segments = AttentionTrack(seconds, **{name: fields.pop(name) for name in of_segments})
+    return Prediction(**fields, segments=segments)
 
 
 @pytest.fixture(scope="session")

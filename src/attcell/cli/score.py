@@ -239,17 +239,17 @@ def attention(
     if fps is not None and not 0 < fps < 1000:
         raise CallError(f"--fps is {fps}; give frames a second, above 0")
     check_outputs([Path(path) for path in (json_path,) if path not in (None, "-")], [file])
-    looks, failed = read_predictions(file)
+    predicted, failed = read_predictions(file)
     known = read_boxes(truth, fps)
     found, bad = [], [f"{video}: {reason}" for video, reason in failed.items()]
-    for look in looks:
-        name = video_named(look.video, known)
+    for video, track in predicted:
+        name = video_named(video, known)
         if name is None:
-            bad.append(f"{look.video} is no video of {truth}; it is left out")
-        elif not look.spatial_attention:
-            bad.append(f"{look.video}: the network has no attention over regions; it is left out")
+            bad.append(f"{video} is no video of {truth}; it is left out")
+        elif not track.spatial_attention:
+            bad.append(f"{video}: the network has no attention over regions; it is left out")
         else:
-            found.append((look, known[name]))
+            found.append((track, known[name]))
     for message in bad:
         logger.info(f"attcell: {message}")
     if not found:

@@ -17,7 +17,7 @@ from attcell.inference.predict import small_flow, small_picture
 from attcell.inference.rules import RuleChoice, find, refuse_choice
 from attcell.inference.run import as_scores
 from attcell.inference.streaming import Growing, Keyframes, Seen, StreamingPass
-from attcell.types import Prediction, Track
+from attcell.types import AttentionTrack, Prediction
 from attcell.video._passes import promised_frames
 from attcell.video.transforms import attended_area
 
@@ -56,9 +56,8 @@ def follow_video(
         rows.add(seen)
         _look(seen, keyframes, every)
         progress(int(seen.sampled_frames.frame_indices[-1]) + 1)
-    track = rows.track(watch.seconds())
-    info, k = watch.info, track.temporal_scores.astype(np.float64)
-    beta = np.exp(k - k.max()) / np.exp(k - k.max()).sum()
+    info = watch.info
+    track = rows.track(watch.seconds(), attended_area(info.size, watch.frame))
     shown = [keyframe.shown for keyframe in keyframes.all]
     flows = [keyframe.flow for keyframe in keyframes.all if keyframe.flow is not None]
     return Prediction(
@@ -66,16 +65,20 @@ def follow_video(
         labels=model.labels,
         scores=as_scores(watch.logits, model.recipe.score_rule).float().cpu().numpy(),
         duration_seconds=info.duration_seconds,
-        segments_seconds=np.array(
-            [[track.seconds[of.first, 0], track.seconds[of.end - 1, 1]] for of in keyframes.all]
+        segments=AttentionTrack(
+            seconds=np.array(
+                [[track.seconds[of.first, 0], track.seconds[of.end - 1, 1]] for of in keyframes.all]
+            ),
+            frame_seconds=track.frame_seconds[shown],
+            temporal_scores=track.temporal_scores[shown],
+            temporal_attention=np.array(
+                [track.temporal_attention[of.first : of.end].sum() for of in keyframes.all]
+            ),
+            spatial_attention={
+                name: maps[shown].astype(np.float32) for name, maps in track.spatial_attention.items()
+            },
+            attended_area=track.attended_area,
         ),
-        frame_seconds=track.seconds[shown, 0],
-        temporal_scores=track.temporal_scores[shown],
-        temporal_attention=np.array([beta[of.first : of.end].sum() for of in keyframes.all]),
-        spatial_attention={
-            name: maps[shown].astype(np.float32) for name, maps in track.spatial_attention.items()
-        },
-        attended_area=attended_area(info.size, watch.frame),
         frames=np.stack([keyframe.picture for keyframe in keyframes.all]),
         flow=np.stack(flows) if flows else None,
         notes=info.notes,
@@ -137,10 +140,20 @@ class _Rows:
         for name, of in part.spatial_attention.items():
             self._maps[name].add(of.half().cpu().numpy())
 
-    def track(self, seconds: np.ndarray) -> Track:
+    def track(self, seconds: np.ndarray, attended_area: tuple[float, float, float, float]) -> AttentionTrack:
         rows = {name: of.rows for name, of in self._rows.items()}
-        maps = {name: of.rows for name, of in self._maps.items()}
-        return Track(seconds, rows["k"], rows["own"], rows.get("separate"), maps)
+        k = rows["k"].astype(np.float64)
+        beta = np.exp(k - k.max()) / np.exp(k - k.max()).sum()
+        return AttentionTrack(
+            seconds=seconds,
+            frame_seconds=seconds[:, 0],
+            temporal_scores=rows["k"],
+            temporal_attention=beta,
+            spatial_attention={name: of.rows for name, of in self._maps.items()},
+            attended_area=attended_area,
+            class_scores=rows["own"],
+            separate_scores=rows.get("separate"),
+        )
 
 
 def _look(seen: Seen, keyframes: Keyframes, every: int) -> None:

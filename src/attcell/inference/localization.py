@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -17,23 +16,9 @@ from attcell.metrics.localization import (
     pointing_chance,
     temporal_auc,
 )
+from attcell.types import AttentionTrack
 
 MEAN = "mean"
-
-
-class Looked(Protocol):
-    """What is asked of a prediction."""
-
-    @property
-    def segments_seconds(self) -> np.ndarray: ...
-    @property
-    def frame_seconds(self) -> np.ndarray: ...
-    @property
-    def temporal_scores(self) -> np.ndarray: ...
-    @property
-    def spatial_attention(self) -> dict[str, np.ndarray]: ...
-    @property
-    def attended_area(self) -> tuple[float, float, float, float]: ...
 
 
 @dataclass(frozen=True)
@@ -60,34 +45,41 @@ class AttentionFigures:
     num_videos: int
 
 
-def attention_figures(found: Sequence[tuple[Looked, BoxedVideo]], stream: str = "frame") -> AttentionFigures:
+def attention_figures(
+    found: Sequence[tuple[AttentionTrack, BoxedVideo]], stream: str = "frame"
+) -> AttentionFigures:
     """Compare the attention of one stream, or of their ``mean``, with the truth of the videos."""
     rows: list[tuple[float, float, float, float]] = []
     areas: list[float] = []
-    for looked, video in found:
-        shown = _shown(looked, video)
+    for track, video in found:
+        shown = _shown(track, video)
         action = video.action[shown]
-        areas.append(temporal_auc(looked.temporal_scores, action.astype(int)))
-        maps = looked.spatial_attention
+        areas.append(temporal_auc(track.temporal_scores, action.astype(int)))
+        maps = {name: _at_least_single(of) for name, of in track.spatial_attention.items()}
         chosen = mean_maps(list(maps.values())) if stream == MEAN else maps[stream]
         for boxes, attention in zip(video.boxes[shown][action], chosen[action], strict=True):
-            rows.append(_figures(attention, boxes, looked.attended_area))
+            rows.append(_figures(attention, boxes, track.attended_area))
     pointing, chance, mass, even = np.mean(rows, axis=0).tolist() if rows else [float("nan")] * 4
     ranked = [area for area in areas if not np.isnan(area)]
     auc = float(np.mean(ranked)) if ranked else float("nan")
     return AttentionFigures(pointing, chance, mass, even, len(rows), auc, len(ranked))
 
 
-def action_boxes(looked: Looked, video: BoxedVideo) -> np.ndarray:
+def action_boxes(track: AttentionTrack, video: BoxedVideo) -> np.ndarray:
     """(T, M, 4) the actors' boxes in each segment's frame, as fractions of it; NaN where none acts."""
-    return video.boxes[_shown(looked, video)]
+    return video.boxes[_shown(track, video)]
 
 
-def streams_of(found: Iterable[tuple[Looked, BoxedVideo]]) -> list[str]:
+def streams_of(found: Iterable[tuple[AttentionTrack, BoxedVideo]]) -> list[str]:
     """The streams that all have, and of several their mean."""
-    names = [list(looked.spatial_attention) for looked, _ in found]
+    names = [list(track.spatial_attention) for track, _ in found]
     common = [name for name in names[0] if all(name in others for others in names)] if names else []
     return [*common, MEAN] if len(common) > 1 else common
+
+
+def _at_least_single(maps: np.ndarray) -> np.ndarray:
+    """A dense track's maps are in half precision, in which sums are rounded."""
+    return maps.astype(np.result_type(maps.dtype, np.float32), copy=False)
 
 
 def _figures(
@@ -103,6 +95,6 @@ def _figures(
     )
 
 
-def _shown(looked: Looked, video: BoxedVideo) -> np.ndarray:
+def _shown(track: AttentionTrack, video: BoxedVideo) -> np.ndarray:
     """(T,) the frames that stand for the segments, counted from 0."""
-    return video.frames_at(looked.frame_seconds - looked.segments_seconds[0, 0])
+    return video.frames_at(track.frame_seconds - track.seconds[0, 0])

@@ -16,7 +16,7 @@ from attcell.errors import CallError, ModelError
 from attcell.inference.calibration import CALIBRATION_FILE, Calibration, read_calibration, write_calibration
 from attcell.models.folder import read_config, read_network, write_folder
 from attcell.nn import STAN, LateFusion, Network
-from attcell.types import Detection, Prediction, Track
+from attcell.types import AttentionTrack, Detection, Prediction
 
 if TYPE_CHECKING:
     from attcell.inference.evaluate import Evaluation
@@ -112,7 +112,7 @@ class Model:
         every: int | None = ...,
         return_track: Literal[True],
         **thresholds: Unpack[Thresholds],
-    ) -> tuple[list[Detection], Track]: ...
+    ) -> tuple[list[Detection], AttentionTrack]: ...
 
     def detect(
         self,
@@ -122,7 +122,7 @@ class Model:
         every: int | None = None,
         return_track: bool = False,
         **thresholds: Unpack[Thresholds],
-    ) -> list[Detection] | tuple[list[Detection], Track]:
+    ) -> list[Detection] | tuple[list[Detection], AttentionTrack]:
         """Find actions in time in a video of any length, best first.
 
         Args:

@@ -12,7 +12,7 @@ from attcell.errors import CallError
 from attcell.inference.model import Model
 from attcell.inference.run import as_scores, refuse_not_finite, run_pictures
 from attcell.models.build import evaluation_plan, input_spec
-from attcell.types import Prediction
+from attcell.types import AttentionTrack, Prediction
 from attcell.video.flow_source import source_of
 from attcell.video.modalities import ResizedFrames, read_sampled_frames, resize_frames
 from attcell.video.sampling import segment_seconds
@@ -52,17 +52,19 @@ def predict_video(model: Model, path: Path, num_segments: int | None = None) -> 
         labels=model.labels,
         scores=_numpy(as_scores(out.logits[0], model.recipe.score_rule)),
         duration_seconds=info.duration_seconds,
-        segments_seconds=segment_seconds(info, plan.segments_of(info.num_frames)),
-        frame_seconds=info.frame_seconds[sampled_frames.frame_indices],
-        temporal_scores=_numpy(out.temporal_scores[0]),
-        temporal_attention=_numpy(out.temporal_attention[0]),
+        segments=AttentionTrack(
+            seconds=segment_seconds(info, plan.segments_of(info.num_frames)),
+            frame_seconds=info.frame_seconds[sampled_frames.frame_indices],
+            temporal_scores=_numpy(out.temporal_scores[0]),
+            temporal_attention=_numpy(out.temporal_attention[0]),
+            spatial_attention={name: _numpy(maps[0]) for name, maps in out.spatial_attention.items()},
+            attended_area=attended_area(info.size, spec.frame),
+        ),
         temporal_attention_by_stream={
             name: _numpy(weights[0]) for name, weights in out.temporal_attention_by_stream.items()
         },
         stream_weights=out.stream_weights,
         gates={name: _numpy(gates[0]) for name, gates in out.gates.items()},
-        spatial_attention={name: _numpy(maps[0]) for name, maps in out.spatial_attention.items()},
-        attended_area=attended_area(info.size, spec.frame),
         frames=np.stack(
             [small_picture(sampled_frames.images[index]) for index in sampled_frames.frame_indices.tolist()]
         ),

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 from attcell._checks import shown
 from attcell.errors import CallError
 from attcell.inference.calibration import Calibration
-from attcell.types import Detection, Prediction, Track
+from attcell.types import AttentionTrack, Detection, Prediction
 
 Attention = Literal["relative", "raw", "sigmoid", "none"]
 STEPS = 5  # points that a sample becomes; with a sample every 5 frames, its frames
@@ -73,7 +73,7 @@ def attention_of(temporal_scores: Float[np.ndarray, " T"], kind: Attention) -> F
     return (k - k.min()) / spread
 
 
-def find_by_groups(track: Track, labels: tuple[str, ...], rule: GroupRule) -> list[Detection]:
+def find_by_groups(track: AttentionTrack, labels: tuple[str, ...], rule: GroupRule) -> list[Detection]:
     """The actions that STAN's rule finds, best first.
 
     An action is from its first sample's start to its last one's end, and scores the sum of class score ×
@@ -94,13 +94,17 @@ def find_by_groups(track: Track, labels: tuple[str, ...], rule: GroupRule) -> li
 
 
 def find_by_activation(
-    track: Track, labels: tuple[str, ...], video_scores: Float[np.ndarray, " A"], rule: ActivationRule
+    track: AttentionTrack,
+    labels: tuple[str, ...],
+    video_scores: Float[np.ndarray, " A"],
+    rule: ActivationRule,
 ) -> list[Detection]:
     """The actions that STPN's rule finds, best first.
 
     *Reading*: the product is a line between the samples' starts, and holds after the last. With one threshold
     the parts of a class never overlap, so that STPN's suppression (NMS at 0.5) has nothing to take away.
     """
+    assert track.class_scores is not None, "a dense track has them"
     attention = attention_of(track.temporal_scores, rule.attention)
     samples = np.arange(len(attention))
     points = np.arange((len(attention) - 1) * STEPS + 1) / STEPS  # in samples

@@ -35,7 +35,6 @@ from attcell.synth.truth import read_truth
 from attcell.synth.write import write_dataset
 from attcell.training.prepare import gather_training_data
 from attcell.training.run import train
-from attcell.types import Prediction
 
 # Of each class. The two kinds have seeds of their own, for equal seeds share their backgrounds.
 TRIMMED = {"train": 30, "val": 5}
@@ -192,9 +191,9 @@ def _predict(model: Model, videos: Path, out: Path) -> Path:
     """Predict some test videos of each class; the page shows the first, with the actions found in it."""
     truth = generated_boxes(read_truth(videos))
     paths = sorted(path for path in (videos / "test").glob("*/*.mp4") if int(path.stem) < PREDICTED)
-    found: list[tuple[Prediction, Any]] = []
-    for path in track(paths, len(paths), "predicting"):
-        found.append((model.predict(path), truth[path.relative_to(videos).as_posix()]))
+    predicted = [model.predict(path) for path in track(paths, len(paths), "predicting")]
+    boxes = [truth[path.relative_to(videos).as_posix()] for path in paths]
+    found = [(one.segments, of) for one, of in zip(predicted, boxes, strict=True)]
     figures = {stream: attention_figures(found, stream) for stream in BACKBONES}
     peaks = ", ".join(f"{100 * of.pointing:.0f} % ({stream})" for stream, of in figures.items())
     one = figures["frame"]  # where chance lies, and the temporal attention, are the same for all
@@ -206,7 +205,7 @@ def _predict(model: Model, videos: Path, out: Path) -> Path:
         f"temporal attention: ranks the action's segments over the others with an ROC area of {one.auc:.2f} "
         "(chance 0.50)"
     )
-    attention_strip(found[0][0], out / "attention.png")
+    attention_strip(predicted[0], out / "attention.png")
     first = [path for path in paths if path.stem == "000"]
     watched = [detect_video(model, path, RuleChoice()) for path in first]
     write_report(watched, out / "report.html", {"model": str(out / "run" / "model")})

@@ -150,20 +150,9 @@ def _detection_figures(
     return figures
 
 
-@dataclass(frozen=True)
-class _EverySample:
-    """A watched video as the attention figures look at it."""
-
-    segments_seconds: np.ndarray
-    frame_seconds: np.ndarray
-    temporal_scores: np.ndarray
-    spatial_attention: dict[str, np.ndarray]
-    attended_area: tuple[float, float, float, float]
-
-
 def _attention_figures(name: str, watched: dict[str, Prediction], truth: Truth) -> dict[str, float]:
     boxes = generated_boxes(truth)
-    found = [(_every_sample(prediction), boxes[video]) for video, prediction in watched.items()]
+    found = [(of.track, boxes[video]) for video, of in watched.items() if of.track is not None]
     streams: Sequence[str] = list(found[0][0].spatial_attention)
     by_stream = {stream: attention_figures(found, stream) for stream in streams}
     of_one = by_stream[streams[0]]  # when it looks is the same for all streams, and so is chance
@@ -172,18 +161,6 @@ def _attention_figures(name: str, watched: dict[str, Prediction], truth: Truth) 
         "peak on the actor by chance": 100 * of_one.pointing_chance,
         f"{name}: temporal ROC area": 100 * of_one.auc,
     }
-
-
-def _every_sample(prediction: Prediction) -> _EverySample:
-    track = prediction.track
-    assert track is not None, "the video was watched"
-    return _EverySample(
-        track.seconds,
-        track.seconds[:, 0],
-        track.temporal_scores,
-        {name: maps.astype(np.float32) for name, maps in track.spatial_attention.items()},
-        prediction.attended_area,
-    )
 
 
 def _calibrated(model: Path, num_videos: int) -> Model:

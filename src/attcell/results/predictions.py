@@ -1,11 +1,11 @@
-"""What ``attcell predict --json`` wrote, read back: where and when the network looked, without pictures."""
+"""What ``attcell predict --json`` wrote, read back: where and when the evidence was, without pictures."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -16,23 +16,11 @@ from attcell._files import write_json
 from attcell.data.annotations.thumos14 import read_class_numbers
 from attcell.errors import CallError, DataError
 from attcell.results.detections import json_values, write_activitynet, write_thumos
-from attcell.types import Detection, Prediction
+from attcell.types import AttentionTrack, Detection, Prediction
 
 
-@dataclass(frozen=True, eq=False)
-class StoredPrediction:
-    """One video's attention; the fields are those of :class:`attcell.types.Prediction`."""
-
-    video: str
-    segments_seconds: np.ndarray
-    frame_seconds: np.ndarray
-    temporal_scores: np.ndarray
-    spatial_attention: dict[str, np.ndarray]
-    attended_area: tuple[float, float, float, float]
-
-
-def read_predictions(path: Path) -> tuple[list[StoredPrediction], dict[str, str]]:
-    """The videos of a file of predictions, and why others could not be read, by their paths.
+def read_predictions(path: Path) -> tuple[list[tuple[str, AttentionTrack]], dict[str, str]]:
+    """The videos of a file of predictions with their segments, and by path why others could not be read.
 
     Raises:
         CallError: no such file.
@@ -47,32 +35,33 @@ def read_predictions(path: Path) -> tuple[list[StoredPrediction], dict[str, str]
         else:
             rows = [row for row in content if "error" not in row]
             failed = {str(row["video"]): str(row["error"]) for row in content if "error" in row}
-        return [_look(row) for row in rows], failed
+        return [(str(row["video"]), _read_track(row)) for row in rows], failed
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(
             f"{path} is not what attcell predict --json writes ({error!r}); write it anew"
         ) from error
 
 
-def _look(row: dict[str, Any]) -> StoredPrediction:
+def _read_track(row: dict[str, Any]) -> AttentionTrack:
     left, top, right, bottom = (float(side) for side in row["attended_area"])
-    segments = np.array(row["segments_seconds"], dtype=float)
-    maps = {str(name): np.array(of, dtype=float) for name, of in row["spatial_attention"].items()}
-    look = StoredPrediction(
-        str(row["video"]),
-        segments,
-        np.array(row["frame_seconds"], dtype=float),
-        np.array(row["temporal_scores"], dtype=float),
-        maps,
-        (left, top, right, bottom),
+    track = AttentionTrack(
+        seconds=np.array(row["segments_seconds"], dtype=float),
+        frame_seconds=np.array(row["frame_seconds"], dtype=float),
+        temporal_scores=np.array(row["temporal_scores"], dtype=float),
+        temporal_attention=np.array(row["temporal_attention"], dtype=float),
+        spatial_attention={
+            str(name): np.array(of, dtype=float) for name, of in row["spatial_attention"].items()
+        },
+        attended_area=(left, top, right, bottom),
     )
-    count = len(segments)
-    shapes = [look.frame_seconds.shape, look.temporal_scores.shape]
-    if count == 0 or segments.shape != (count, 2) or shapes != [(count,)] * 2:
-        raise ValueError(f"{look.video}: {count} segments do not fit its times and scores")
-    if any(of.ndim != 3 or len(of) != count or not np.isfinite(of).all() for of in maps.values()):
-        raise ValueError(f"{look.video}: its maps do not fit {count} segments")
-    return look
+    count = len(track)
+    of_segments = (track.frame_seconds, track.temporal_scores, track.temporal_attention)
+    if count == 0 or track.seconds.shape != (count, 2) or {of.shape for of in of_segments} != {(count,)}:
+        raise ValueError(f"{row['video']}: {count} segments do not fit its times and scores")
+    maps = track.spatial_attention.values()
+    if any(of.ndim != 3 or len(of) != count or not np.isfinite(of).all() for of in maps):
+        raise ValueError(f"{row['video']}: its maps do not fit {count} segments")
+    return track
 
 
 # What ``--json`` of ``predict`` and ``detect`` writes: lines as they come, or one object at the end.

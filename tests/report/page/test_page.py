@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -87,7 +88,7 @@ def test_names_and_labels_cannot_break_out(make_prediction: Maker, tmp_path: Pat
         video=NASTY, labels=labels, notes=(NASTY,), scores=np.array([0.9, 0.02, 0.02, 0.02, 0.02, 0.02])
     )
     streams = {NASTY: prediction.spatial_attention["frame"], "flow": prediction.spatial_attention["frame"]}
-    prediction = make_prediction(**{**vars(prediction), "spatial_attention": streams})
+    prediction = replace(prediction, segments=replace(prediction.segments, spatial_attention=streams))
     page = written(tmp_path / "r.html", prediction, prediction, model={NASTY: NASTY})
     assert [tag for tag, _ in page.elements].count("script") == 3  # predictions, colours, the script
     (read, _) = predictions_in(page)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from attcell.report.page.page import write_report
-from attcell.types import Detection, Prediction, Track
+from attcell.types import AttentionTrack, Detection, Prediction
 from tests.report.page.browser import Page, found_chromium, opened_page
 
 pytestmark = pytest.mark.browser
@@ -63,20 +63,24 @@ def watched(video: Path) -> Prediction:
         "clip": peaked(numbers, mirrored=True).astype(np.float16),
     }
     k = np.sin(numbers / 9)
-    track = Track(seconds, k, np.full((len(numbers), 2), 0.5), None, maps)
+    beta = np.exp(k) / np.exp(k).sum()
+    track = AttentionTrack(
+        seconds, seconds[:, 0], k, beta, maps, AREA, class_scores=np.full((len(numbers), 2), 0.5)
+    )
     shown = np.arange(0, len(numbers), 5)
-    beta = np.exp(k[shown]) / np.exp(k[shown]).sum()
     return Prediction(
         video=str(video),
         labels=("run", "sit"),
         scores=np.array([0.75, 0.25]),
         duration_seconds=NUM_FRAMES / RATE,
-        segments_seconds=np.stack([seconds[shown, 0], seconds[shown + 4, 1]], axis=1),
-        frame_seconds=seconds[shown, 0],
-        temporal_scores=k[shown],
-        temporal_attention=beta,
-        spatial_attention={name: of[shown].astype(np.float32) for name, of in maps.items()},
-        attended_area=AREA,
+        segments=AttentionTrack(
+            seconds=np.stack([seconds[shown, 0], seconds[shown + 4, 1]], axis=1),
+            frame_seconds=seconds[shown, 0],
+            temporal_scores=k[shown],
+            temporal_attention=np.exp(k[shown]) / np.exp(k[shown]).sum(),
+            spatial_attention={name: of[shown].astype(np.float32) for name, of in maps.items()},
+            attended_area=AREA,
+        ),
         frames=np.zeros((len(shown), 48, 64, 3), np.uint8),
         track=track,
         detections=(Detection("run", 2.0, 3.0, 0.9), Detection("sit", 0.4, 0.8, 0.2)),

@@ -124,7 +124,7 @@ def write_pictures(
             gates_picture(prediction, folder / f"{name}-gates.png")
             continue
         attention_strip(prediction, folder / f"{name}-attention.png")
-        boxes = action_boxes(prediction, truth[prediction.video]) if truth else None
+        boxes = action_boxes(prediction.segments, truth[prediction.video]) if truth else None
         localization_strip(prediction, folder / f"{name}-mean.png", boxes)
 
 

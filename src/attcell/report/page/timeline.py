@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attcell.types import Detection, Track
+from attcell.types import AttentionTrack, Detection
 
 CURVE_WIDTH = 1000
 CURVE_HEIGHT = 200
@@ -116,7 +116,7 @@ def attention_curve(
     )
 
 
-def track_curve(axis: TimeAxis, track: Track) -> Curve:
+def track_curve(axis: TimeAxis, track: AttentionTrack) -> Curve:
     """The temporal scores of a track as steps, from the video's least at 0 to its largest at 1.
 
     Of more than ``MOST_STEPS`` samples neighbours are joined, and the largest of them is drawn.
