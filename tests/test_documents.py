@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import re
+import shlex
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import yaml
 
-from attcell.config.recipe import PATH_KEYS, Recipe, check_recipe, load_recipe
-from attcell.data.known_sets import KNOWN_SETS
-from attcell.errors import CallError
+from attcell.config import check_recipe, load_recipe, load_rows
+from attcell.config.loading import choose_rows
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md")),
     *sorted((ROOT / "docs").glob("*.md")),
 ]
-RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
-ROWS = sorted(path for path in (ROOT / "recipes").glob("*/*.yaml") if path.parent.name != "parts")
-FIGURES = {"top1", "mAP", "top1_frame", "top1_flow"}
-OTHERS_EXCLUDE = (
-    "data.val",  # with val_fraction
-    "data.annotations",  # without a dataset
-    "cache.folder",  # with a backbone that is trained
-)
-PATHS = [f"{key}={key}" for key in PATH_KEYS if key not in OTHERS_EXCLUDE]
 
 
 def found(pattern: str) -> list[tuple[str, str]]:
@@ -40,15 +32,13 @@ def found(pattern: str) -> list[tuple[str, str]]:
 LINKS = [
     (document, target) for document, target in found(r"\]\(([^)\s]+)\)") if not re.match(r"[a-z]+:", target)
 ]
-NAMED_RECIPES = found(r"\b(recipes/[\w./-]+\.yaml)")
-TRAIN_COMMANDS = found(r"attcell train (recipes/[^\n`#]+)")
+COMMANDS = found(r"attcell (?:train|protocol|ablate \w+) ((?!mine)[a-z][\w-]+ [^\n`#|]+)")
+FILES_OF_RECIPES = found(r"\b(recipes/[\w./-]+\.yaml)")
 
 
 def test_something_was_found():
     assert {"README.md", "benchmarks/README.md"} <= {document for document, _ in LINKS}
-    assert {"README.md"} <= {document for document, _ in TRAIN_COMMANDS}
-    assert len(TRAIN_COMMANDS) <= len(NAMED_RECIPES)
-    assert RECIPES
+    assert {"README.md", "docs/recipes.md"} <= {document for document, _ in COMMANDS}
 
 
 @pytest.mark.parametrize(("document", "target"), LINKS)
@@ -60,55 +50,23 @@ def test_a_link_points_to_something(document, target):
         assert heading in headings(goal)
 
 
-@pytest.mark.parametrize(("document", "name"), NAMED_RECIPES)
+@pytest.mark.parametrize(("document", "name"), FILES_OF_RECIPES)
 def test_a_named_recipe_is_there(document, name):
-    assert (ROOT / name).is_file()
+    assert (ROOT / "src" / "attcell" / name).is_file()
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
-def test_a_recipe_wants_nothing_but_paths(path):
-    recipe = load_recipe(path, PATHS)
-    assert recipe.data.train == Path("data.train")
-    assert f"attcell train recipes/{path.name} data.train=" in path.read_text(encoding="utf-8")
-
-
-def completed(path: Path) -> Recipe:
-    """A recipe with something in every place that it leaves open."""
-    try:
-        return load_recipe(path)
-    except CallError as error:
-        left = str(error).split(" leaves ")[1].split(" open ")[0]
-        return load_recipe(path, [f"{key}=given" for key in left.split(", ")])
-
-
-@pytest.mark.parametrize("path", ROWS, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_a_row_of_a_table_is_a_recipe_for_a_data_set(path):
-    recipe = completed(path)
-    assert recipe.name in (path.stem, f"{path.parent.name}-{path.stem}")
-    of_first_split = {one.source.endswith("split 1") for one in recipe.published}
-    if of_first_split:
-        assert of_first_split == {recipe.data.splits == (1,)}
-    assert recipe.data.dataset in KNOWN_SETS
-    stage = path.stem.endswith("-stage") or path.parent.name == "weizmann"
-    assert bool(recipe.published) != stage
-    for published in recipe.published:
-        assert published.figure in FIGURES
-        assert published.source.startswith(("STAN paper", "TAN paper"))
-
-
-def test_no_two_rows_of_a_folder_are_the_same():
-    found: dict[str, Path] = {}
-    for path in ROWS:
-        recipe = completed(path)
-        text = recipe.model_copy(update={"name": "", "published": ()}).model_dump_json()
-        other = found.setdefault(f"{path.parent} {text}", path)
-        assert other == path or '"weights":"given"' in text  # the stages before tell them apart
-
-
-@pytest.mark.parametrize(("document", "words"), TRAIN_COMMANDS)
-def test_a_command_that_trains_has_a_valid_recipe(document, words):
-    name, *others = words.split()
-    load_recipe(ROOT / name, [word for word in others if "=" in word])
+@pytest.mark.parametrize(("document", "words"), COMMANDS)
+def test_a_command_has_a_valid_recipe(document, words):
+    first, *others = shlex.split(words)
+    names = [first, *(word for word in others if re.fullmatch(r"[a-z]+-[\w-]+", word))]
+    overrides = [word for word in others if "=" in word]
+    given = {flag: value for flag, value in pairwise(others) if flag.startswith("--row")}
+    if "--row" in given:
+        load_recipe(first, overrides, given["--row"])
+    elif "--list" in others:
+        assert choose_rows(names, [given["--rows"]] if "--rows" in given else [])
+    else:
+        assert load_rows(names, overrides, [given["--rows"]] if "--rows" in given else [])
 
 
 def test_the_recipe_of_the_docs_is_one_and_names_every_key():

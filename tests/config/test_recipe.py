@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attcell.config.recipe import Recipe, check_recipe, load_recipe
+from attcell.config import Recipe, check_recipe, load_recipe
 from attcell.errors import CallError
 from tests.small_recipes import SMALL, refusal, write_small
 

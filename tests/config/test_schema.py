@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from attcell.config.recipe import check_recipe, load_recipe
+from attcell.config import check_recipe, load_recipe
 from tests.small_recipes import SMALL, refusal, write_small
 
 

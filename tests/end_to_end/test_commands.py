@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import attcell as library
-from attcell.config.recipe import load_recipe
+from attcell.config import load_recipe
 from attcell.metrics.recognition import mean_class_accuracy, top_k_accuracy
 from attcell.synth.truth import read_truth
 from tests.damage import damage

@@ -10,7 +10,6 @@ import pytest
 
 from tests.end_to_end.conftest import Run
 
-RECIPES = Path(__file__).parents[2] / "recipes"
 SMALL = (
     "model.streams.frame.backbone=small",
     "model.streams.frame.tap=null",
@@ -33,7 +32,7 @@ TRAINED = (
 
 def name_of(recipe: str) -> str:
     """As the recipe's own ``name``."""
-    return recipe.removesuffix(".yaml").replace("/", "-")
+    return recipe.replace(" ", "-")
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -44,18 +43,18 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 @pytest.mark.parametrize(
     ("name", "recipe", "figures", "videos", "published"),
     [
-        ("ucf101", "stan-table-1/ucf101-frame-stan.yaml", ("top1", "mean_class_accuracy"), 4, "lost"),
+        ("ucf101", "stan-table-1 ucf101-frame-stan", ("top1", "mean_class_accuracy"), 4, "lost"),
         (
             "ucf101",
-            "stan-table-1/ucf101-frame-pool5-512-ave.yaml",
+            "stan-table-1 ucf101-frame-pool5-512-ave",
             ("top1", "mean_class_accuracy"),
             4,
             "lost",
         ),
-        ("ccv", "stan-table-1/ccv-frame-san.yaml", ("mAP",), 6, "lost"),
-        ("ccv", "stan-table-1/ccv-frame-pool5-25088.yaml", ("mAP",), 6, "lost"),
-        ("thumos14", "stan-table-1/thumos14-frame-stan.yaml", ("mAP", "top1"), 3, "lost"),
-        ("sports1m", "stan-table-8/sports1m-stan-vgg16.yaml", ("mAP", "top1"), 4, "63.70"),
+        ("ccv", "stan-table-1 ccv-frame-san", ("mAP",), 6, "lost"),
+        ("ccv", "stan-table-1 ccv-frame-pool5-25088", ("mAP",), 6, "lost"),
+        ("thumos14", "stan-table-1 thumos14-frame-stan", ("mAP", "top1"), 3, "lost"),
+        ("sports1m", "stan-table-8 sports1m-stan-vgg16", ("mAP", "top1"), 4, "63.70"),
     ],
 )
 def test_check_train_test_and_table(
@@ -83,8 +82,18 @@ def test_check_train_test_and_table(
     assert len(report["missing"]) == (2 if name == "sports1m" else 0)
     assert checked.stdout.startswith(f"{name} below {folder / 'videos'}: ")
     cache = (f"cache.folder={tmp_path / 'features'}",) if pooled else ()
+    table, rows = recipe.split()
     attcell(
-        "protocol", RECIPES / recipe, *where, *SMALL, *(() if pooled else TRAINED), *cache, "--out", "runs"
+        "protocol",
+        table,
+        "--rows",
+        rows,
+        *where,
+        *SMALL,
+        *(() if pooled else TRAINED),
+        *cache,
+        "--out",
+        "runs",
     )
     row, beside = rows_of(tmp_path / "runs" / "table.csv")
     assert (row["run"], row["dataset"], row["videos"], row["unread"]) == (
@@ -110,7 +119,7 @@ def test_check_train_test_and_table(
 def test_a_protocol_goes_on_where_it_was(attcell: Run, miniature, tmp_path):
     folder = miniature("hmdb51")
     recipe = tmp_path / "mine.yaml"
-    recipe.write_text(f"extends: {RECIPES}/stan-frame-vgg16.yaml\nname: mine\n")
+    recipe.write_text("extends: stan-vgg16\nname: mine\n")
     words = (
         *(
             "protocol",
@@ -142,7 +151,7 @@ def test_runs_side_by_side_give_what_one_after_another_gives(
 ):
     folder = miniature("ccv")
     words = (
-        *("protocol", RECIPES / "stan-table-1" / "ccv-frame-san.yaml", *SMALL, *TRAINED),
+        *("protocol", "stan-table-1", "--rows", "ccv-frame-san", *SMALL, *TRAINED),
         *(f"data.root={folder / 'videos'}", f"data.annotations={folder / 'lists'}", "--seeds", "2"),
     )
     attcell(*words, "--out", "one")
@@ -157,18 +166,18 @@ def test_runs_side_by_side_give_what_one_after_another_gives(
     [
         (("data.root=x",), 2, "no recipe was named; give one or more"),
         (("none.yaml",), 2, "no recipe at none.yaml"),
-        ((RECIPES / "tan.yaml", "data.train=x"), 2, "recipe tan names no test videos; give data.test=SOURCE"),
+        (("tan", "data.train=x"), 2, "recipe tan names no test videos; give data.test=SOURCE"),
         (
-            (RECIPES / "tan.yaml", RECIPES / "tan.yaml", "data.train=x", "data.test=y"),
+            ("tan", "tan", "data.train=x", "data.test=y"),
             2,
             "two recipes are called tan; give one of them another name: key",
         ),
         (
-            (RECIPES / "tan.yaml", "data.train=x", "data.test=y", "--splits", "1,2"),
+            ("tan", "data.train=x", "data.test=y", "--splits", "1,2"),
             2,
             "recipe tan has the splits 1 to 1, not 2",
         ),
-        ((RECIPES / "tan.yaml", "data.train=x", "--splits", "a"), 2, "--splits a are not whole numbers"),
+        (("tan", "data.train=x", "--splits", "a"), 2, "--splits a are not whole numbers"),
     ],
 )
 def test_what_cannot_be_run_is_named(attcell: Run, words, status, message):
@@ -206,21 +215,24 @@ def test_names_alone_are_checked_without_decoding(attcell: Run, miniature, tmp_p
 def test_a_model_of_another_split_is_refused_for_it_has_seen_test_videos(attcell: Run, miniature, tmp_path):
     folder = miniature("ucf101")
     words = (
-        *(RECIPES / "stan-table-1" / "ucf101-frame-san.yaml", *SMALL, *TRAINED, "name=mine"),
+        *("stan-table-1", *SMALL, *TRAINED, "name=mine"),
         *(f"data.root={folder / 'videos'}", f"data.annotations={folder / 'lists'}"),
     )
-    attcell("train", *words, "--out", "first")
+    row = ("--row", "ucf101-frame-san")
+    attcell("train", *words, *row, "--out", "first")
     begun = "model.streams.frame.weights=first/model"
-    done = attcell("protocol", *words, begun, "--splits", "1,2", "--out", "runs", status=2)
+    done = attcell(
+        *("protocol", *words, "--rows", row[1], begun, "--splits", "1,2", "--out", "runs"), status=2
+    )
     assert "first/model was trained on split 1 of ucf101, and this is split 2, some of whose" in done.stderr
     assert not (tmp_path / "runs").exists()
-    assert "and this is split 3" in attcell("train", *words, begun, "data.split=3", status=2).stderr
+    assert "and this is split 3" in attcell("train", *words, *row, begun, "data.split=3", status=2).stderr
 
 
 def test_figures_of_other_videos_are_kept_apart_in_a_table(attcell: Run, miniature, tmp_path):
     folder = miniature("ccv")
     attcell(
-        *("train", RECIPES / "stan-table-1" / "ccv-frame-san.yaml", *SMALL, *TRAINED, "--out", "run"),
+        *("train", "stan-table-1", "--row", "ccv-frame-san", *SMALL, *TRAINED, "--out", "run"),
         *(f"data.root={folder / 'videos'}", f"data.annotations={folder / 'lists'}"),
         *("train.loss=sigmoid", "model.classifier=linear"),
     )
@@ -240,8 +252,10 @@ def test_figures_of_other_videos_are_kept_apart_in_a_table(attcell: Run, miniatu
 
 def test_an_override_of_a_stream_that_a_recipe_lacks_is_refused(attcell: Run):
     done = attcell(
-        *("protocol", RECIPES / "stan-table-1" / "ccv-frame-san.yaml", "data.root=x", "data.annotations=y"),
+        *("protocol", "stan-table-1", "--rows", "ccv-frame-san", "data.root=x", "data.annotations=y"),
         "model.streams.clip.weights=c3d.safetensors",
         status=2,
     )
-    assert "ccv-frame-san.yaml has no clip stream, and model.streams.clip.weights=" in done.stderr
+    assert (
+        "stan-table-1, row ccv-frame-san, has no clip stream, and model.streams.clip.weights=" in done.stderr
+    )

@@ -43,3 +43,6 @@ class Crops(IntEnum):
 
 ListRoot = Annotated[Path | None, typer.Option(help="What a list's paths are relative to.")]
 NumSegments = Annotated[int | None, typer.Option(min=1, help="T; by default the recipe's.")]
+RecipeName = Annotated[str, typer.Argument(help="A recipe in YAML, or a packaged one's name.")]
+Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...")]
+Row = Annotated[str | None, typer.Option(help="Of a recipe that is a table: which row.")]

@@ -14,7 +14,17 @@ from typing import Annotated
 import typer
 
 from attcell._log import messages_on_stderr
-from attcell.cli._options import Crops, Kind, ListRoot, Motions, NumSegments, Split
+from attcell.cli._options import (
+    Crops,
+    Kind,
+    ListRoot,
+    Motions,
+    NumSegments,
+    Overrides,
+    RecipeName,
+    Row,
+    Split,
+)
 from attcell.cli.data import data_app, join
 from attcell.cli.detect import calibrate, detect
 from attcell.cli.extract import extract_app
@@ -113,20 +123,23 @@ def synth(
 
 @app.command()
 def train(
-    recipe: Annotated[Path, typer.Argument(help="A recipe in YAML.")],
-    overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...")] = None,
-    out: Annotated[Path | None, typer.Option(help="The run folder; by default runs/RECIPE.")] = None,
+    recipe: RecipeName,
+    overrides: Overrides = None,
+    row: Row = None,
+    out: Annotated[Path | None, typer.Option(help="The run folder; by default runs/NAME.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
 ) -> None:
     """Train a network by a recipe; the best model so far is always in the run folder's model/.
 
-    Example: attcell train recipes/stan-frame-vgg16.yaml data.train=videos/train --out runs/mine
+    Example: attcell train stan-small data.train=videos/train --out runs/mine
+
+    Example: attcell train stan-table-1 --row ucf101-frame-stan data.root=UCF-101 data.annotations=lists
     """
     from attcell._log import logger
-    from attcell.config.recipe import load_recipe
+    from attcell.config.loading import load_recipe
 
-    resolved = load_recipe(recipe, overrides or [])
-    run_folder = out or Path("runs") / recipe.stem
+    resolved = load_recipe(recipe, overrides or [], row)
+    run_folder = out or Path("runs") / resolved.name
     from attcell.training.run import train as run_training
 
     outcome = run_training(resolved, run_folder, resume=resume)
@@ -137,6 +150,26 @@ def train(
             f"validation accuracy {100 * best.accuracy:.1f} %"
         )
     print(outcome.model_folder)
+
+
+@app.command()
+def recipes(
+    name: Annotated[
+        str | None, typer.Argument(help="Print this one's text, to begin one's own with.")
+    ] = None,
+) -> None:
+    """The recipes that are in the package: their names, how many rows a table has, and what they are for.
+
+    Example: attcell recipes stan-small > mine.yaml
+    """
+    from attcell.config.loading import find_recipe, packaged_recipes
+
+    if name is not None:
+        print(find_recipe(name).read_text(encoding="utf-8"), end="")
+        return
+    for file in packaged_recipes():
+        rows = f"{len(file.row_names)} rows" if file.row_names else ""
+        print(f"{file.name:18}{rows:9}{file.about}")
 
 
 @app.command()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
+from attcell.cli._options import Overrides, RecipeName, Row
 from attcell.errors import CallError
 
 if TYPE_CHECKING:
@@ -36,35 +37,44 @@ def protocol(
         typer.Argument(metavar="RECIPE... [KEY=VALUE]...", help="Recipes; overrides for all of them."),
     ],
     out: Annotated[Path, typer.Option(help="Where all runs and the tables go.")] = Path("runs/protocol"),
+    rows: Annotated[
+        list[str] | None, typer.Option(help="Rows of a table by name, as 'ucf101-frame-*'; by default all.")
+    ] = None,
+    is_list: Annotated[bool, typer.Option("--list", help="Name the rows, and run none.")] = False,
     splits: Splits = None,
     seeds: Seeds = 1,
     jobs: Jobs = 1,
 ) -> None:
     """Train and test recipes on every split of their data set, and put the figures into one table.
 
-    Run the same command again to go on after an interruption. OUT/RECIPE/split1-seed0/ is a run folder as
-    attcell train makes it.
+    A recipe is a file or a packaged one's name; of a table all rows are run, or those of --rows. Run the
+    same command again to go on after an interruption. OUT/NAME/split1-seed0/ is a run folder as attcell train
+    makes it.
 
-    Example: attcell protocol recipes/weizmann/*.yaml data.root=weizmann --out runs/weizmann --jobs 2
+    Example: attcell protocol stan-table-1 --rows 'ucf101-*' --list
+
+    Example: attcell protocol weizmann data.root=videos/weizmann --out runs/weizmann --jobs 2
     """
-    from attcell.config.recipe import load_recipe, refuse_foreign_streams
+    from attcell.config.loading import choose_rows, load_rows
 
     overrides = [word for word in words if "=" in word]
     names = [word for word in words if "=" not in word]
     if not names:
-        raise CallError("no recipe was named; give one or more, as recipes/weizmann/*.yaml")
-    recipes = [load_recipe(name, overrides) for name in names]
-    for name in names:
-        refuse_foreign_streams(Path(name), overrides)
-    runs = _plan(recipes, out, splits, seeds)
+        raise CallError("no recipe was named; give one or more, as stan-table-7")
+    if is_list:
+        for file, row in choose_rows(names, rows or []):
+            print(file.name if row is None else f"{file.name} {row}")
+        return
+    runs = _plan(load_rows(names, overrides, rows or []), out, splits, seeds)
     _end(_run_and_tabulate(runs, out, jobs))
 
 
 def ablate(
     subject: Annotated[Subject, typer.Argument(help="What is changed.")],
-    recipe: Annotated[Path, typer.Argument(help="A recipe in YAML.")],
-    overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...")] = None,
-    out: Annotated[Path | None, typer.Option(help="By default runs/RECIPE-SUBJECT.")] = None,
+    recipe: RecipeName,
+    overrides: Overrides = None,
+    row: Row = None,
+    out: Annotated[Path | None, typer.Option(help="By default runs/NAME-SUBJECT.")] = None,
     counts: Annotated[
         str | None, typer.Option(help="Of segments at test, as 5,10,25; by default 5 to 70 in fives.")
     ] = None,
@@ -77,11 +87,11 @@ def ablate(
     tap: the feature map. segments: their number at test, with a picture. fusion: SAN and STAN, early and
     late. modalities: every set of the recipe's streams.
 
-    Example: attcell ablate segments recipes/weizmann/frame-stan.yaml data.root=weizmann
+    Example: attcell ablate segments weizmann --row frame-stan data.root=videos/weizmann
     """
-    from attcell.config.recipe import load_recipe
+    from attcell.config.loading import load_recipe
 
-    whole = load_recipe(recipe, overrides or [])
+    whole = load_recipe(recipe, overrides or [], row)
     place = out or Path("runs") / f"{whole.name}-{subject.value}"
     if counts is not None and subject is not Subject.segments:
         raise CallError("--counts are numbers of segments; leave them out, or ablate segments")

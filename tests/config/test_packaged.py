@@ -1,0 +1,120 @@
+"""The recipes that are in the package: each is valid, and the tables have their rows."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from attcell.config import Recipe, load_recipe, packaged_recipes
+from attcell.config.loading import PACKAGED, PATH_KEYS, find_recipe, read_recipe_file
+from attcell.data.known_sets import KNOWN_SETS
+from attcell.errors import CallError
+
+FILES = packaged_recipes()
+SINGLES = [file.name for file in FILES if not file.row_names]
+ROWS = [(file.name, row) for file in FILES for row in file.row_names]
+NUM_ROWS = {
+    "stan-table-1": 54, "stan-table-2": 12, "stan-table-3": 12, "stan-table-4": 4, "stan-table-5": 4,
+    "stan-table-6": 1, "stan-table-7": 4, "stan-table-8": 3, "tan-figure-3": 5, "tan-table-1": 8,
+    "tan-table-3": 2, "tan-table-4": 5, "weizmann": 18,
+}  # fmt: skip
+FIGURES = {"top1", "mAP", "top1_frame", "top1_flow"}
+OTHERS_EXCLUDE = (
+    "data.val",  # with val_fraction
+    "data.annotations",  # without a dataset
+    "cache.folder",  # with a backbone that is trained
+)
+PATHS = [f"{key}={key}" for key in PATH_KEYS if key not in OTHERS_EXCLUDE]
+
+
+@cache
+def completed(table: str, row: str) -> Recipe:
+    """A recipe with something in every place that it leaves open."""
+    try:
+        return load_recipe(table, row=row)
+    except CallError as error:
+        left = str(error).split(" leaves ")[1].split(" open ")[0]
+        return load_recipe(table, [f"{key}=given" for key in left.split(", ")], row)
+
+
+def test_each_table_has_its_rows():
+    assert {file.name: len(file.row_names) for file in FILES if file.row_names} == NUM_ROWS
+    assert SINGLES == ["san-vgg16", "stan-vgg16", "stan-small", "tan", "tan-stage-cnn"]
+    assert all(file.about and "\n" not in file.about for file in FILES)
+
+
+@pytest.mark.parametrize("name", SINGLES)
+def test_a_recipe_wants_nothing_but_paths(name):
+    recipe = load_recipe(name, PATHS)
+    assert recipe.data.train == Path("data.train")
+    assert f"attcell train {name} data.train=" in find_recipe(name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("table", "row"), ROWS)
+def test_a_row_of_a_table_is_a_recipe_for_a_data_set(table, row):
+    recipe = completed(table, row)
+    assert recipe.name == (row if table == "weizmann" else f"{table}-{row}")
+    of_first_split = {one.source.endswith("split 1") for one in recipe.published}
+    if of_first_split:
+        assert of_first_split == {recipe.data.splits == (1,)}
+    assert recipe.data.dataset in KNOWN_SETS
+    stage = row.endswith("-stage") or table == "weizmann"
+    assert bool(recipe.published) != stage
+    for published in recipe.published:
+        assert published.figure in FIGURES
+        assert published.source.startswith(("STAN paper", "TAN paper"))
+
+
+def test_no_two_rows_of_a_table_are_the_same():
+    found: dict[str, str] = {}
+    for table, row in ROWS:
+        recipe = completed(table, row)
+        text = recipe.model_copy(update={"name": "", "published": ()}).model_dump_json()
+        other = found.setdefault(f"{table} {text}", row)
+        assert other == row or '"weights":"given"' in text  # the stages before tell them apart
+
+
+def test_no_two_recipes_have_one_name():
+    names = [completed(table, row).name for table, row in ROWS] + SINGLES
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "figures"),
+    [
+        ("stan-table-1", "ccv-flow-pool5-512-vlad", [("mAP", None, "pool5_512+VLAD, optical flow, CCV")]),
+        ("stan-table-1", "ucf101-clip-stan", [("top1", None, "STAN, clip, UCF101")]),
+        ("stan-table-3", "thumos14-san-late", [("mAP", None, "SAN LF, THUMOS14")]),
+        ("stan-table-5", "ccv-three", [("mAP", 83.7, "STAN, three modalities")]),
+        ("stan-table-8", "sports1m-stan-resnet152", [("top1", 65.8, "STAN (ResNet-152)")]),
+        ("tan-figure-3", "ucf101-bs-l2", [("top1", 83.9, "branch selection + L2")]),
+        ("tan-table-1", "hmdb51-tan-on-ucf101", [("top1", 70.2, "TAN on UCF101")]),
+        (
+            "tan-table-3",
+            "hmdb51-two-stream",
+            [
+                ("top1_frame", 46.2, "Two-stream CNNs+LSTMs, spatial"),
+                ("top1_flow", 50.3, "Two-stream CNNs+LSTMs, temporal"),
+                ("top1", 58.4, "Two-stream CNNs+LSTMs, fusion"),
+            ],
+        ),
+        ("tan-table-4", "ucf101-spatial-attention-pretrained", [("top1", 88.47, "SA + pre-train CNN")]),
+    ],
+)
+def test_published_figures_are_those_of_the_papers(table, row, figures):
+    found = completed(table, row).published
+    assert [(one.figure, one.value, one.row) for one in found] == figures
+
+
+def test_streams_are_in_the_order_of_the_equation():
+    recipe = completed("stan-table-3", "ucf101-stan-early")
+    assert list(recipe.model.streams) == ["frame", "flow", "clip"]
+    assert list(completed("weizmann", "both-san").model.streams) == ["frame", "flow"]
+
+
+def test_every_part_is_used():
+    used = "".join(path.read_text(encoding="utf-8") for path in PACKAGED.glob("[!_]*.yaml"))
+    parts = read_recipe_file(PACKAGED / "_parts.yaml").row_names
+    assert [part for part in parts if f"_parts.yaml#{part}" not in used] == []
