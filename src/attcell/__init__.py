@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         training,
         video,
     )
-    from attcell.config.recipe import Recipe, load_recipe
+    from attcell.config import Recipe, load_recipe
     from attcell.errors import AttcellError
     from attcell.inference.model import Model, load
     from attcell.report.page.page import write_report
@@ -43,7 +43,7 @@ _HOMES = {
     "Prediction": "attcell.types",
     "Recipe": "attcell.config.recipe",
     "load": "attcell.inference.model",
-    "load_recipe": "attcell.config.recipe",
+    "load_recipe": "attcell.config",
     "train": "attcell.training.run",
     "write_report": "attcell.report.page.page",
 }
