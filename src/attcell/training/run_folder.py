@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from attcell._files import check_output, write_text
-from attcell.config.recipe import Recipe, load_recipe
+from attcell.config import Recipe, load_recipe
 from attcell.errors import CallError, TrainingError
 
 RECIPE_FILE = "recipe.yaml"
