@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -12,7 +11,7 @@ import pytest
 
 from attcell.report.page.page import write_report
 from attcell.types import AttentionTrack, Detection, Prediction
-from tests.report.page.browser import Page, found_chromium, opened_page
+from tests.report.page.conftest import OpenedPage
 
 pytestmark = pytest.mark.browser
 
@@ -87,13 +86,17 @@ def watched(video: Path) -> Prediction:
     )
 
 
-@contextmanager
-def shown(prediction: Prediction, tmp_path: Path) -> Iterator[Page]:
-    page = tmp_path / "page.html"
-    write_report([prediction], page)
-    with opened_page(page, tmp_path / "profile") as opened:
-        opened.wait("document.querySelector('.player video')?.readyState >= 2")
-        yield opened
+@pytest.fixture
+def shown(opened: Callable[..., OpenedPage], tmp_path: Path) -> Callable[[Prediction], OpenedPage]:
+    """Write a prediction's page, open it, and wait for the video."""
+
+    def show(prediction: Prediction) -> OpenedPage:
+        write_report([prediction], tmp_path / "page.html")
+        page = opened(tmp_path / "page.html")
+        page.wait("document.querySelector('.player video')?.readyState >= 2")
+        return page
+
+    return show
 
 
 # Where the overlay is hottest and where the picture is brightest, both as fractions of the video's picture.
@@ -128,106 +131,106 @@ _PLACES = """(() => {
 })()"""
 
 
-def go(page: Page, seconds: float) -> None:
+def go(page: OpenedPage, seconds: float) -> None:
     """Click the time line there, and wait for the frame."""
     box = page.run("JSON.parse(JSON.stringify(document.querySelector('.seek').getBoundingClientRect()))")
-    page.click(box["left"] + box["width"] * seconds / (NUM_FRAMES / RATE), box["top"] + box["height"] / 2)
+    page.tab.mouse.click(
+        box["left"] + box["width"] * seconds / (NUM_FRAMES / RATE), box["top"] + box["height"] / 2
+    )
     page.wait(f"Math.abs(document.querySelector('.player video').currentTime - {seconds}) < 0.1")
     page.wait("!document.querySelector('.player video').seeking")
 
 
 @pytest.mark.parametrize(("name", "codec"), [("actor.mp4", "libx264"), ("actor.avi", "mpeg4")])
-def test_it_plays_seeks_and_the_overlay_lies_on_the_actor(name: str, codec: str, tmp_path: Path) -> None:
-    found_chromium()
-    with shown(watched(write_actor(tmp_path / name, codec)), tmp_path) as page:
-        for seconds in (0.5, 3.4, 2.02, 1.2):
-            go(page, seconds)
-            found = page.run(_PLACES)
-            number = round(found["now"] * RATE)
-            across, down = place_of(number)
-            actor = AREA[0] + across * (AREA[2] - AREA[0]), down
-            np.testing.assert_allclose(found["actor"], actor, atol=0.04)
-            np.testing.assert_allclose(found["hot"], actor, atol=0.1)  # two thirds of a region
-        before = page.run("document.querySelector('.player video').currentTime")
-        page.run("document.querySelector('[data-play]').click()")
-        page.wait(f"document.querySelector('.player video').currentTime > {before} + 0.4")
-        assert page.run("document.querySelector('[data-play]').textContent") == "Pause"
-        left = page.run("parseFloat(document.querySelector('.playhead').style.left)")
-        now = page.run("document.querySelector('.player video').currentTime")
-        assert left == pytest.approx(100 * now / 4, abs=8)
-        page.run("document.querySelector('.player video').pause()")
-        assert page.complaints() == []
-        assert page.asked_for() <= {"data", "blob", (tmp_path / "page.html").as_uri()}
+def test_it_plays_seeks_and_the_overlay_lies_on_the_actor(
+    name: str, codec: str, shown: Callable[[Prediction], OpenedPage], tmp_path: Path
+) -> None:
+    page = shown(watched(write_actor(tmp_path / name, codec)))
+    for seconds in (0.5, 3.4, 2.02, 1.2):
+        go(page, seconds)
+        found = page.run(_PLACES)
+        number = round(found["now"] * RATE)
+        across, down = place_of(number)
+        actor = AREA[0] + across * (AREA[2] - AREA[0]), down
+        np.testing.assert_allclose(found["actor"], actor, atol=0.04)
+        np.testing.assert_allclose(found["hot"], actor, atol=0.1)  # two thirds of a region
+    before = page.run("document.querySelector('.player video').currentTime")
+    page.run("document.querySelector('[data-play]').click()")
+    page.wait(f"document.querySelector('.player video').currentTime > {before} + 0.4")
+    assert page.run("document.querySelector('[data-play]').textContent") == "Pause"
+    left = page.run("parseFloat(document.querySelector('.playhead').style.left)")
+    now = page.run("document.querySelector('.player video').currentTime")
+    assert left == pytest.approx(100 * now / 4, abs=8)
+    page.run("document.querySelector('.player video').pause()")
+    assert page.complaints == []
+    assert page.asked_for <= {"data", "blob", (tmp_path / "page.html").as_uri()}
 
 
-def test_the_stream_can_be_switched(tmp_path: Path) -> None:
-    found_chromium()
-    with shown(watched(write_actor(tmp_path / "actor.mp4")), tmp_path) as page:
-        go(page, 3.4)
-        on_actor = page.run(_PLACES)["hot"]
-        page.run("document.querySelector('.streams input[value=\"1\"]').click()")
-        beside = page.run(_PLACES)["hot"]
-        assert beside[0] == pytest.approx(1 - on_actor[0], abs=0.05)
-        page.run("document.querySelector('.streams input[value=\"2\"]').click()")
-        assert page.run("document.querySelector('#v1').dataset.drawn").startswith("2:")
-        page.run("document.querySelector('.toggle input').click()")
-        assert not page.run("document.querySelector('.player canvas').checkVisibility()")
-        page.run("document.querySelector('.toggle input').click()")
-        page.run("document.querySelector('.strength input').value = 25")
-        page.run("document.querySelector('.strength input').dispatchEvent(new Event('input'))")
-        assert page.run("getComputedStyle(document.querySelector('.player canvas')).opacity") == "0.25"
+def test_the_stream_can_be_switched(shown: Callable[[Prediction], OpenedPage], tmp_path: Path) -> None:
+    page = shown(watched(write_actor(tmp_path / "actor.mp4")))
+    go(page, 3.4)
+    on_actor = page.run(_PLACES)["hot"]
+    page.run("document.querySelector('.streams input[value=\"1\"]').click()")
+    beside = page.run(_PLACES)["hot"]
+    assert beside[0] == pytest.approx(1 - on_actor[0], abs=0.05)
+    page.run("document.querySelector('.streams input[value=\"2\"]').click()")
+    assert page.run("document.querySelector('#v1').dataset.drawn").startswith("2:")
+    page.run("document.querySelector('.toggle input').click()")
+    assert not page.run("document.querySelector('.player canvas').checkVisibility()")
+    page.run("document.querySelector('.toggle input').click()")
+    page.run("document.querySelector('.strength input').value = 25")
+    page.run("document.querySelector('.strength input').dispatchEvent(new Event('input'))")
+    assert page.run("getComputedStyle(document.querySelector('.player canvas')).opacity") == "0.25"
 
 
-def test_found_actions_and_segments_seek_and_keys_work(tmp_path: Path) -> None:
-    found_chromium()
-    with shown(watched(write_actor(tmp_path / "actor.mp4")), tmp_path) as page:
-        names = page.run(
-            "[...document.querySelectorAll('.hit')].map((hit) => hit.getAttribute('aria-label'))"
-        )
-        assert names == [
-            "run from 00:02.0 to 00:03.0, score 0.9",
-            "sit from 00:00.4 to 00:00.8, score 0.2",
-        ]
-        video = "document.querySelector('.player video')"
-        page.run("document.querySelector('.hit').click()")
-        page.wait(f"{video}.currentTime >= 2 && !{video}.paused")
-        assert page.run("document.querySelector('.hit').classList.contains('now')")
-        page.run(f"{video}.pause()")
-        page.run("document.querySelectorAll('.found tbody button')[1].click()")
-        page.wait(f"{video}.currentTime >= 0.4 && {video}.currentTime < 1.5")
-        page.run(f"{video}.pause()")
-        page.run("document.querySelectorAll('.cell')[3].click()")
-        page.wait(f"Math.abs({video}.currentTime - 3) < 0.05")
-        assert page.run("document.querySelector('#v1').dataset.shown") == "4"
-        page.run("document.querySelectorAll('.segment')[1].click()")
-        page.wait(f"Math.abs({video}.currentTime - 1) < 0.05")
-        page.run("document.querySelector('.seek').focus()")
-        page.press("Home", 36)
-        page.wait(f"{video}.currentTime === 0")
-        page.press("ArrowRight", 39)
-        page.wait(f"Math.abs({video}.currentTime - 0.2) < 0.05")
-        slider = "document.querySelector('.seek')"
-        assert page.run(f"{slider}.getAttribute('aria-valuetext')") == "00:00.2"
-        assert page.run(f"{slider}.getAttribute('aria-valuemax')") == "4.0"
-        page.press(" ", 32, " ")
-        page.wait(f"!{video}.paused")
-        page.press(" ", 32, " ")
-        page.wait(f"{video}.paused")
-        assert page.complaints() == []
+def test_found_actions_and_segments_seek_and_keys_work(
+    shown: Callable[[Prediction], OpenedPage], tmp_path: Path
+) -> None:
+    page = shown(watched(write_actor(tmp_path / "actor.mp4")))
+    names = page.run("[...document.querySelectorAll('.hit')].map((hit) => hit.getAttribute('aria-label'))")
+    assert names == [
+        "run from 00:02.0 to 00:03.0, score 0.9",
+        "sit from 00:00.4 to 00:00.8, score 0.2",
+    ]
+    video = "document.querySelector('.player video')"
+    page.run("document.querySelector('.hit').click()")
+    page.wait(f"{video}.currentTime >= 2 && !{video}.paused")
+    assert page.run("document.querySelector('.hit').classList.contains('now')")
+    page.run(f"{video}.pause()")
+    page.run("document.querySelectorAll('.found tbody button')[1].click()")
+    page.wait(f"{video}.currentTime >= 0.4 && {video}.currentTime < 1.5")
+    page.run(f"{video}.pause()")
+    page.run("document.querySelectorAll('.cell')[3].click()")
+    page.wait(f"Math.abs({video}.currentTime - 3) < 0.05")
+    assert page.run("document.querySelector('#v1').dataset.shown") == "4"
+    page.run("document.querySelectorAll('.segment')[1].click()")
+    page.wait(f"Math.abs({video}.currentTime - 1) < 0.05")
+    page.run("document.querySelector('.seek').focus()")
+    page.tab.keyboard.press("Home")
+    page.wait(f"{video}.currentTime === 0")
+    page.tab.keyboard.press("ArrowRight")
+    page.wait(f"Math.abs({video}.currentTime - 0.2) < 0.05")
+    slider = "document.querySelector('.seek')"
+    assert page.run(f"{slider}.getAttribute('aria-valuetext')") == "00:00.2"
+    assert page.run(f"{slider}.getAttribute('aria-valuemax')") == "4.0"
+    page.tab.keyboard.press("Space")
+    page.wait(f"!{video}.paused")
+    page.tab.keyboard.press("Space")
+    page.wait(f"{video}.paused")
+    assert page.complaints == []
 
 
-def test_a_browser_that_cannot_play_shows_stills(tmp_path: Path) -> None:
-    found_chromium()
+def test_a_browser_that_cannot_play_shows_stills(opened: Callable[..., OpenedPage], tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     write_report([watched(write_actor(tmp_path / "actor.mp4"))], page)
     text = page.read_text(encoding="utf-8")
     start = text.index('data-mime="video/mp4">') + len('data-mime="video/mp4">')
     page.write_text(text[:start] + "AAAA" + text[text.index("</script>", start) :], encoding="utf-8")
-    with opened_page(page, tmp_path / "profile") as opened:
-        opened.wait("document.querySelector('#v1').classList.contains('cannot-play')")
-        assert opened.run("document.querySelector('.stage .picture').checkVisibility()")
-        assert not opened.run("document.querySelector('.player').checkVisibility()")
-        assert opened.run("document.querySelector('.unplayable').checkVisibility()")
+    seen = opened(page)
+    seen.wait("document.querySelector('#v1').classList.contains('cannot-play')")
+    assert seen.run("document.querySelector('.stage .picture').checkVisibility()")
+    assert not seen.run("document.querySelector('.player').checkVisibility()")
+    assert seen.run("document.querySelector('.unplayable').checkVisibility()")
 
 
 def test_without_the_video_the_page_says_so(
