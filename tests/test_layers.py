@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ ROWS = [
 PURE = ("nn", "flow", "metrics")  # tensors and arrays only
 BESIDE = {"metrics": {"types"}}  # what a pure row may import besides
 FORBIDDEN_IN_PURE = {"os", "pathlib", "json", "av", "cv2", "io", "shutil", "tempfile"}
+MOST_LINES, MOST_FILES = 400, 20
 FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 
 
@@ -26,9 +29,13 @@ def row(path: Path) -> str:
 
 
 def imported(path: Path) -> set[str]:
-    """Every module that a file imports, also inside functions."""
+    """Every module that a file imports, also inside functions, and those that a folder's face imports when
+    they are first asked for: there they are text.
+    """
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if path.name == "__init__.py" and isinstance(node, ast.Constant):
+            names.update(re.findall(r"^attcell(?:\.\w+)+$", str(node.value)))
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -56,3 +63,13 @@ def test_networks_and_metrics_touch_no_files(path: Path) -> None:
 
 def test_every_file_has_a_row() -> None:
     assert {row(path) for path in FILES} <= set(ROWS)
+
+
+def test_no_file_is_long() -> None:
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
+    assert {path: length for path, length in lengths.items() if length > MOST_LINES} == {}
+
+
+def test_no_folder_is_full() -> None:
+    sizes = Counter(path.parent for path in FILES)
+    assert {path: size for path, size in sizes.items() if size > MOST_FILES} == {}
