@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from attcell.nn import STAN, Backbone, LateFusion, Stream
+from attcell.nn.backbones import BackboneEntry, Built
 from attcell.nn.outputs import STANOutput
 
 
@@ -20,7 +21,10 @@ class Passing(nn.Module):
 
 
 def passing_backbone(channels: int) -> Backbone:
-    return Backbone("passing", "input", (Passing(), channels, frozenset()), channels)
+    entry = BackboneEntry(
+        name="passing", taps=("input",), build=lambda _, channels: Built(Passing(), channels)
+    )
+    return Backbone(entry, "input", channels)
 
 
 def randomised(module: nn.Module, seed: int = 0) -> nn.Module:

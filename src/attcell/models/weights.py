@@ -1,4 +1,4 @@
-"""Loading a backbone's weights: from torchvision, from timm, from a file, or from another model of ours."""
+"""Loading weights: published ones, as a backbone's entry says, a file's, or another model's of ours."""
 
 from __future__ import annotations
 
@@ -10,33 +10,24 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from attcell.errors import CallError, ModelError
 from attcell.nn import FC6, Backbone, Branch, Network, PooledStream, Stream
-from attcell.nn.backbones.c3d import from_published
-from attcell.nn.backbones.googlenet import without_batch_norm
 from attcell.nn.backbones.image import cross_modality, inflated
 
-TORCHVISION_WEIGHTS = {
-    "vgg16": "VGG16_Weights.IMAGENET1K_V1",
-    "resnet152": "ResNet152_Weights.IMAGENET1K_V1",
-    "googlenet": "GoogLeNet_Weights.IMAGENET1K_V1",
-    "googlenet_v1": "GoogLeNet_Weights.IMAGENET1K_V1",  # with their batch norms as biases
-    "squeezenet": "SqueezeNet1_0_Weights.IMAGENET1K_V1",
-    "r3d_18": "R3D_18_Weights.KINETICS400_V1",
-    "mc3_18": "MC3_18_Weights.KINETICS400_V1",
-    "r2plus1d_18": "R2Plus1D_18_Weights.KINETICS400_V1",
-    "s3d": "S3D_Weights.KINETICS400_V1",
-}
 _PICKLED = (b"PK", b"\x80")  # how a file begins that torch.save wrote, now and formerly
+State = dict[str, Tensor]
+
+
+# Into a backbone, or into what follows it
 
 
 def load_backbone_weights(backbone: Backbone, weights: str, stream: str = "frame") -> None:
     """Fill a backbone with weights.
 
-    Weights of a network that looks at colour pictures also fit one that looks at flow
-    (:func:`attcell.nn.backbones.image.cross_modality`), and one of the same layers that looks at clips
+    Weights of a network that takes colour pictures also fit one that takes flow
+    (:func:`attcell.nn.backbones.image.cross_modality`), and one of the same layers that takes clips
     (:func:`attcell.nn.backbones.image.inflated`).
 
     Args:
@@ -52,27 +43,79 @@ def load_backbone_weights(backbone: Backbone, weights: str, stream: str = "frame
     """
     if weights == "none":
         return
-    if Path(weights).is_dir() and weights != "pretrained":
-        state = _backbone_of_model(Path(weights), stream)
+    if _is_model_folder(weights):
+        state = _below("backbone.body.", state_of_stream(Path(weights), stream, "frame"))
+        wrapped = backbone.published_as  # such as timm's models, of which one map is taken
+        state = _below(f"{wrapped}.", state) if wrapped else state
     else:
         state = published_state(backbone, weights)
-    _fit(backbone, state, weights)
+    _fill_backbone(backbone, state, weights)
 
 
-def published_state(backbone: Backbone, weights: str) -> dict[str, Tensor]:
-    """All weights of a backbone's whole network, also of the layers that it was cut off from.
+def load_fc6_weights(stream: PooledStream, weights: str, name: str = "frame") -> None:
+    """Fill a stream's fc6 with what follows its backbone in the same published weights.
+
+    Load the backbone's own by :func:`load_backbone_weights`, from the same place.
 
     Args:
-        backbone: whose names the keys get.
-        weights: ``pretrained``, or a file with the published key names.
+        stream: one whose pooling is fc6.
+        weights: as of the backbone: ``pretrained``, ``none``, a file with the published key names, or a model
+            folder of attcell whose stream has an fc6 of the same backbone.
+        name: whose fc6 to take from a model folder; where it has no such stream, the frame stream's.
 
     Raises:
-        CallError: ``pretrained`` for a backbone without published weights, or no such file.
-        ModelError: the file holds no weights, or cannot be downloaded.
+        CallError: the stream's pooling is not fc6, ``pretrained`` for a backbone without published weights,
+            or no such file.
+        ModelError: the file holds no weights or no such layer, or cannot be downloaded.
     """
-    state = _pretrained(backbone) if weights == "pretrained" else _read(Path(weights))
-    readers = {"c3d": from_published, "googlenet_v1": without_batch_norm}
-    return readers[backbone.name](state) if backbone.name in readers else state
+    pooling = stream.pooling
+    if not isinstance(pooling, FC6):
+        raise CallError(
+            f"the {name} stream is pooled by {type(pooling).__name__}, which has no fc6 to load; give one "
+            "with the pooling fc6"
+        )
+    if weights == "none":
+        return
+    if _is_model_folder(weights):
+        state, layer = state_of_stream(Path(weights), name, "frame"), "pooling.layer"
+    else:
+        state, layer = published_state(stream.backbone, weights), pooling.published
+    found = _below(f"{layer}.", state)
+    wanted = pooling.layer.state_dict()
+    reasons = misfit(wanted, found, wanted)
+    if reasons:
+        raise ModelError(
+            f"weights {weights} hold no fc6 of {pooling.name} under {layer}: {reasons}. "
+            "Give a file of the whole published network, with its classifier"
+        )
+    pooling.layer.load_state_dict(found)
+
+
+def _fill_backbone(backbone: Backbone, state: State, source: str) -> None:
+    module = backbone.named_as_published
+    wanted = module.state_dict()
+    first = backbone.first_convolution
+    if first in state and state[first].shape[1] == 3 != backbone.in_channels:
+        state = {**state, first: cross_modality(state[first], backbone.in_channels)}
+    if not any(value.ndim == 5 for value in state.values()):  # a network of pictures
+        state = {key: _of_clips(value, wanted.get(key)) for key, value in state.items()}
+    reasons = misfit(wanted, state, backbone.weight_keys)
+    if reasons:
+        raise ModelError(
+            f"weights {source} are not of {backbone.name}: {reasons}. "
+            f"Give the file of the same network, with {backbone.entry.key_names} key names"
+        )
+    module.load_state_dict({key: state[key] for key in wanted if key in state}, strict=False)
+
+
+def _of_clips(value: Tensor, wanted: Tensor | None) -> Tensor:
+    """A picture network's weights for a network of clips: convolutions are inflated, the rest is as it is."""
+    if wanted is None or (value.ndim, wanted.ndim) != (4, 5):
+        return value
+    return inflated(value, wanted.shape[2])
+
+
+# Into a stream or a network, from a trained model of the same shape
 
 
 def load_stream(stream: Stream | Branch, folder: Path, name: str) -> None:
@@ -123,16 +166,44 @@ def _of_classes(key: str) -> bool:
     return is_fusion or ("classifier" in key and ".backbone." not in key)
 
 
-def state_digest(module: torch.nn.Module) -> str:
-    """A short hash of all weights and buffers, for fingerprints."""
-    digest = hashlib.sha256()
-    for key, value in module.state_dict().items():
-        digest.update(key.encode())
-        digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:16]
+# States: where they come from, what they hold, and whether they fit
 
 
-def misfit(wanted: dict[str, Tensor], state: dict[str, Tensor], known: Collection[str]) -> str:
+def published_state(backbone: Backbone, weights: str) -> State:
+    """All weights of a backbone's whole network, also of the layers that it was cut off from.
+
+    Args:
+        backbone: whose names the keys get.
+        weights: ``pretrained``, or a file with the published key names.
+
+    Raises:
+        CallError: ``pretrained`` for a backbone without published weights, or no such file.
+        ModelError: the file holds no weights, or cannot be downloaded.
+    """
+    state = _pretrained(backbone) if weights == "pretrained" else _read(Path(weights))
+    return backbone.entry.key_map(state)
+
+
+def state_of_stream(folder: Path, *streams: str) -> State:
+    """The weights of the first of these streams that a model has, whichever kind of network it is.
+
+    Raises:
+        CallError: no model folder.
+        ModelError: it has none of these streams.
+    """
+    state = _state_of(folder)
+    for stream in streams:
+        for place in ("streams", f"networks.{stream}.streams", "branches"):
+            found = _below(f"{place}.{stream}.", state)
+            if found:
+                return found
+    missing = " and no ".join(dict.fromkeys(streams))
+    raise ModelError(
+        f"the model at {folder} has no {missing} stream; give one that has, or weights of a file"
+    )
+
+
+def misfit(wanted: State, state: State, known: Collection[str]) -> str:
     """Why a state does not fill the wanted one, in a line; empty if it does. ``known`` keys may be in it."""
     missing = sorted(key for key in wanted if key not in state and not key.endswith("num_batches_tracked"))
     foreign = sorted(set(state) - set(known))
@@ -147,7 +218,61 @@ def misfit(wanted: dict[str, Tensor], state: dict[str, Tensor], known: Collectio
     return "; ".join(reasons)
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def state_digest(module: nn.Module) -> str:
+    """A short hash of all weights and buffers, for fingerprints."""
+    digest = hashlib.sha256()
+    for key, value in module.state_dict().items():
+        digest.update(key.encode())
+        digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _below(prefix: str, state: State) -> State:
+    """What a state holds under a prefix, without it."""
+    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+
+
+def _is_model_folder(weights: str) -> bool:
+    return weights != "pretrained" and Path(weights).is_dir()
+
+
+def _state_of(folder: Path) -> State:
+    """A model's weights; where it is an SVM on a network, those of that network."""
+    file = folder / "model.safetensors"
+    if not file.is_file():
+        raise CallError(f"{folder} is no model folder: it holds no model.safetensors")
+    return {key.removeprefix("body."): value for key, value in _read(file).items() if key[:4] != "svm."}
+
+
+def _pretrained(backbone: Backbone) -> State:
+    """The published weights that a backbone's entry names."""
+    if backbone.entry.weights is None:
+        raise CallError(f"backbone {backbone.name} has no published weights; use weights: none or a file")
+    source, _, name = backbone.entry.weights.partition(":")
+    try:
+        if source == "torchvision":
+            from torchvision.models import get_weight
+
+            published = get_weight(name)
+            return dict(published.get_state_dict(progress=True, check_hash=True, weights_only=True))
+        return _from_timm(name) if source == "timm" else _read(Path(backbone.entry.weights))
+    except OSError as error:
+        raise ModelError(
+            f"the published weights of {backbone.name} could not be downloaded ({error}); "
+            "give a local .safetensors file as weights instead"
+        ) from error
+
+
+def _from_timm(name: str) -> State:
+    import timm
+
+    try:
+        return dict(timm.create_model(name, pretrained=True).state_dict())
+    except RuntimeError as error:  # what timm raises for a model without published weights
+        raise CallError(f"timm/{name}: {error}; use weights: none or a file") from error
+
+
+def _read(path: Path) -> State:
     if not path.is_file():
         raise CallError(
             f"no weights at {path}; allowed: pretrained, none, a .safetensors file, one of torch.save, or a "
@@ -170,7 +295,7 @@ def _is_pickled(path: Path) -> bool:
     return head.startswith(_PICKLED) and head[8:] != b"{"
 
 
-def _read_pickle(path: Path) -> dict[str, Tensor]:
+def _read_pickle(path: Path) -> State:
     """The tensors of a file that ``torch.save`` wrote; no code in it is run."""
     try:
         with path.open("rb") as file:  # by its name PyTorch would take it for safetensors
@@ -185,137 +310,3 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
         raise ModelError(f"{path} holds no state dict; save network.state_dict() with torch.save")
     return {key.removeprefix("module."): value for key, value in content.items()}
-
-
-def _backbone_of_model(folder: Path, stream: str) -> dict[str, Tensor]:
-    """The backbone of a model folder's stream, under its published keys."""
-    prefix = "backbone.body."
-    state = {
-        key.removeprefix(prefix): value
-        for key, value in state_of_stream(folder, stream, "frame").items()
-        if key.startswith(prefix)
-    }
-    return {key.removeprefix("network."): value for key, value in state.items()}  # timm's models are wrapped
-
-
-def state_of_stream(folder: Path, *streams: str) -> dict[str, Tensor]:
-    """The weights of the first of these streams that a model has, whichever kind of network it is.
-
-    Raises:
-        CallError: no model folder.
-        ModelError: it has none of these streams.
-    """
-    state = _state_of(folder)
-    for stream in streams:
-        prefixes = ("streams", f"networks.{stream}.streams", "branches")
-        for prefix in (f"{place}.{stream}." for place in prefixes):
-            found = {
-                key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)
-            }
-            if found:
-                return found
-    missing = " and no ".join(dict.fromkeys(streams))
-    raise ModelError(
-        f"the model at {folder} has no {missing} stream; give one that has, or weights of a file"
-    )
-
-
-def _state_of(folder: Path) -> dict[str, Tensor]:
-    """A model's weights; where an SVM is on it, those of what it looks at."""
-    file = folder / "model.safetensors"
-    if not file.is_file():
-        raise CallError(f"{folder} is no model folder: it holds no model.safetensors")
-    return {key.removeprefix("body."): value for key, value in _read(file).items() if key[:4] != "svm."}
-
-
-def _pretrained(backbone: Backbone) -> dict[str, Tensor]:
-    try:
-        if backbone.name.startswith("timm/"):
-            return _from_timm(backbone.name.removeprefix("timm/"))
-        if backbone.name not in TORCHVISION_WEIGHTS:
-            raise CallError(f"backbone {backbone.name} has no published weights; use weights: none or a file")
-        from torchvision.models import get_weight
-
-        published = get_weight(TORCHVISION_WEIGHTS[backbone.name])
-        return dict(published.get_state_dict(progress=True, check_hash=True, weights_only=True))
-    except OSError as error:
-        raise ModelError(
-            f"the published weights of {backbone.name} could not be downloaded ({error}); "
-            "give a local .safetensors file as weights instead"
-        ) from error
-
-
-def _from_timm(name: str) -> dict[str, Tensor]:
-    import timm
-
-    try:
-        return dict(timm.create_model(name, pretrained=True).state_dict())
-    except RuntimeError as error:  # timm's word for a model without published weights
-        raise CallError(f"timm/{name}: {error}; use weights: none or a file") from error
-
-
-def _fit(backbone: Backbone, state: dict[str, Tensor], source: str) -> None:
-    module = backbone.named_as_published
-    wanted = module.state_dict()
-    first = backbone.first_convolution
-    if first in state and state[first].shape[1] == 3 != backbone.in_channels:
-        state = {**state, first: cross_modality(state[first], backbone.in_channels)}
-    if not any(value.ndim == 5 for value in state.values()):  # a network of pictures
-        state = {key: _of_clips(value, wanted.get(key)) for key, value in state.items()}
-    reasons = misfit(wanted, state, backbone.weight_keys)
-    if reasons:
-        names = "one of the PyTorch ports'" if backbone.name == "c3d" else "torchvision's or timm's"
-        raise ModelError(
-            f"weights {source} are not of {backbone.name}: {reasons}. "
-            f"Give the file of the same network, with {names} key names"
-        )
-    module.load_state_dict({key: state[key] for key in wanted if key in state}, strict=False)
-
-
-def _of_clips(value: Tensor, wanted: Tensor | None) -> Tensor:
-    """A picture network's weights for a network of clips: convolutions are inflated, the rest is as it is."""
-    if wanted is None or (value.ndim, wanted.ndim) != (4, 5):
-        return value
-    return inflated(value, wanted.shape[2])
-
-
-# Loading the weights of fc6, which the published files hold and a backbone has cut off.
-
-
-def load_fc6_weights(stream: PooledStream, weights: str, name: str = "frame") -> None:
-    """Fill a stream's fc6 with what follows its backbone in the same published weights.
-
-    Load the backbone's own by :func:`attcell.models.weights.load_backbone_weights`, from the same place.
-
-    Args:
-        stream: one whose pooling is fc6.
-        weights: as of the backbone: ``pretrained``, ``none``, a file with the published key names, or a model
-            folder of attcell whose stream has an fc6 of the same backbone.
-        name: whose fc6 to take from a model folder; where it has no such stream, the frame stream's.
-
-    Raises:
-        CallError: the stream's pooling is not fc6, ``pretrained`` for a backbone without published weights,
-            or no such file.
-        ModelError: the file holds no weights or no such layer, or cannot be downloaded.
-    """
-    pooling = stream.pooling
-    if not isinstance(pooling, FC6):
-        raise CallError(
-            f"the {name} stream is pooled by {type(pooling).__name__}, which has no fc6 to load; give one "
-            "with the pooling fc6"
-        )
-    if weights == "none":
-        return
-    if Path(weights).is_dir() and weights != "pretrained":
-        state, prefix = state_of_stream(Path(weights), name, "frame"), "pooling.layer."
-    else:
-        state, prefix = published_state(stream.backbone, weights), f"{pooling.published}."
-    found = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-    wanted = pooling.layer.state_dict()
-    reasons = misfit(wanted, found, wanted)
-    if reasons:
-        raise ModelError(
-            f"weights {weights} hold no fc6 of {pooling.name} under {prefix.removesuffix('.')}: {reasons}. "
-            "Give a file of the whole published network, with its classifier"
-        )
-    pooling.layer.load_state_dict(found)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from attcell.errors import CallError
-from attcell.nn.backbones.registry import Backbone
+from attcell.nn.backbones.registry import Backbone, backbone_entry, backbone_names
 from attcell.nn.network import Network
 from attcell.nn.outputs import PooledOutput
 from attcell.nn.streams import BackboneStream, Normalise
@@ -266,24 +266,6 @@ class VLAD(Pooling):
         return F.normalize(sums.sign() * sums.abs().sqrt(), dim=-1)
 
 
-@dataclass(frozen=True)
-class _Published:
-    """A backbone's fc6: its name in the files, and what it looks at."""
-
-    layer: str
-    taps: tuple[str, ...]
-    dim: int
-    side: int | None = None  # K of a fully connected layer's maps
-    pictures: int = 0  # the side of the pictures that give such maps
-
-
-_FC6 = {
-    "vgg16": _Published("classifier.0", ("pool5",), 4096, 7, 224),
-    "c3d": _Published("fc6", ("pool5",), 4096, 4, 112),
-    "squeezenet": _Published("classifier.1", ("fire9_pool", "fire9"), 1000),
-}
-
-
 def build_pooling(
     kind: PoolingKind, backbone: Backbone, side: int, *, frames: int = 16, dims: int = 256, centres: int = 128
 ) -> Pooling:
@@ -332,25 +314,30 @@ def side_of_maps(backbone: Backbone, side: int, frames: int = 16) -> int:
 
 
 def _build_fc6(backbone: Backbone, side: int, frames: int) -> FC6:
-    published = _FC6.get(backbone.name)
-    if published is None or backbone.tap not in published.taps:
-        having = "; ".join(f"{name} at {' or '.join(of.taps)}" for name, of in _FC6.items())
+    entry, name, channels = backbone.entry, backbone.name, backbone.out_channels
+    fc6 = entry.fc6
+    if fc6 is None or backbone.tap not in fc6.taps:
         raise CallError(
-            f"backbone {backbone.name} at {backbone.tap} has no fc6; those that have one are {having}. Take "
-            "one of these, or the pooling flat, average or vlad"
+            f"backbone {name} at {backbone.tap} has no fc6; those that have one are {_backbones_with_fc6()}. "
+            "Take one of these, or the pooling flat, average or vlad"
         )
-    name, channels = backbone.name, backbone.out_channels
-    if published.side is None:
-        return FC6(name, nn.Conv2d(channels, published.dim, kernel_size=1), None, published.layer)
+    if fc6.regions is None:
+        return FC6(name, nn.Conv2d(channels, fc6.dim, kernel_size=1), None, fc6.layer)
     found = side_of_maps(backbone, side, frames)
-    if found != published.side:
+    if found != fc6.regions:
         raise CallError(
-            f"fc6 of {name} looks at {published.side}×{published.side} regions, as pictures of "
-            f"{published.pictures}² give, and pictures of {side}² give {found}×{found}; take "
-            f"{published.pictures}² for this stream, or the pooling flat, average or vlad"
+            f"fc6 of {name} looks at {fc6.regions}×{fc6.regions} regions, as pictures of {entry.size}² give, "
+            f"and pictures of {side}² give {found}×{found}; take {entry.size}² for this stream, or the "
+            "pooling flat, average or vlad"
         )
-    layer = nn.Linear(channels * found**2, published.dim)
-    return FC6(name, layer, found, published.layer)
+    return FC6(name, nn.Linear(channels * found**2, fc6.dim), found, fc6.layer)
+
+
+def _backbones_with_fc6() -> str:
+    """The backbones that have an fc6 and the taps that it takes; fully connected layers first."""
+    having = [(entry.name, entry.fc6) for entry in map(backbone_entry, backbone_names()) if entry.fc6]
+    having.sort(key=lambda one: one[1].regions is None)
+    return "; ".join(f"{name} at {' or '.join(fc6.taps)}" for name, fc6 in having)
 
 
 def _refuse_other_side(name: str, side: int, maps: Float[Tensor, "B T F K K"]) -> None:

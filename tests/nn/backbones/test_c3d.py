@@ -89,9 +89,8 @@ def filled(state: dict[str, Tensor]) -> Backbone:
 def test_16_frames_become_one_map(frames: int, side: int, time: int, regions: int) -> None:
     with torch.device("meta"):  # shapes, and no arithmetic
         backbone = build_backbone("c3d")
-        clips = maps = torch.empty(2, 3, frames, side, side)
-        for name, layer in backbone.body.named_children():
-            maps = layer(maps) if name != "time" else maps
+        clips = torch.empty(2, 3, frames, side, side)
+        maps = backbone.body(clips)
         assert maps.shape == (2, 512, time, regions, regions)
         assert backbone(clips).shape == (2, 512, regions, regions)
     assert backbone.out_channels == 512
@@ -154,13 +153,11 @@ def test_what_is_left_of_time_is_averaged() -> None:
     backbone = filled(state)
     clips = torch.randn(1, 3, 32, 17, 17)
     with torch.inference_mode():
-        maps = clips
-        for name, layer in backbone.body.named_children():
-            maps = layer(maps) if name != "time" else maps
+        maps = backbone.body(backbone.input(clips))
         assert maps.shape[2] == 2
         torch.testing.assert_close(backbone(clips), (maps[:, :, 0] + maps[:, :, 1]) / 2)
 
 
 def test_untrained_layers_get_inputs_of_size_one() -> None:
-    shown = build_backbone("c3d").body.get_submodule("input")(torch.randn(2, 3, 4, 20, 20))
+    shown = build_backbone("c3d").input(torch.randn(2, 3, 4, 20, 20))
     assert 0.5 < shown.square().mean().sqrt() < 2

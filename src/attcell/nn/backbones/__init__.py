@@ -1,5 +1,32 @@
 """CNNs that turn a picture or a clip into a feature map: one registry, and the networks that it knows."""
 
-from attcell.nn.backbones.registry import Backbone, backbone_names, backbone_taps, build_backbone
+from attcell.nn.backbones import c3d, googlenet, image, small, video
+from attcell.nn.backbones.registry import (
+    Backbone,
+    BackboneEntry,
+    Built,
+    FC6Entry,
+    backbone_entry,
+    backbone_names,
+    backbone_taps,
+    build_backbone,
+    register,
+    register_family,
+)
 
-__all__ = ["Backbone", "backbone_names", "backbone_taps", "build_backbone"]
+for _entry in (*image.ENTRIES, *googlenet.ENTRIES, c3d.ENTRY, *video.ENTRIES, *small.ENTRIES):
+    register(_entry)
+register_family("timm", image.timm_entry)
+
+__all__ = [
+    "Backbone",
+    "BackboneEntry",
+    "Built",
+    "FC6Entry",
+    "backbone_entry",
+    "backbone_names",
+    "backbone_taps",
+    "build_backbone",
+    "register",
+    "register_family",
+]

@@ -1,4 +1,4 @@
-"""C3D (Tran et al. 2015), as the clip stream has it: 16 frames to one feature map."""
+"""C3D (Tran et al. 2015): 16 frames to one feature map, and the published weights of all its ports."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ from collections.abc import Mapping
 
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from attcell.nn.backbones.registry import (
+    IMAGENET_DEVIATION,
+    IMAGENET_MEAN,
+    BackboneEntry,
+    Built,
+    FC6Entry,
+)
 
 # The convolutions by their published names, with their filters; a pooling follows where a stage ends.
 STAGES = (
@@ -40,40 +48,32 @@ class C3DInput(nn.Module):
 
     def forward(self, clips: Float[Tensor, "N 3 L H W"]) -> Float[Tensor, "N 3 L H W"]:
         shape = (1, 3, 1, 1, 1)
-        deviation = clips.new_tensor([0.229, 0.224, 0.225]).view(shape)
-        mean = clips.new_tensor([0.485, 0.456, 0.406]).view(shape)
+        deviation = clips.new_tensor(IMAGENET_DEVIATION).view(shape)
+        mean = clips.new_tensor(IMAGENET_MEAN).view(shape)
         colours = (clips * deviation + mean).flip(1) * 255
         return (colours - clips.new_tensor(_MEAN_BGR).view(shape)) / _SCALE
 
 
-class MeanOverTime(nn.Module):
-    """(N, F, L, K, K) to (N, F, K, K): the mean over what is left of time; for C3D and 16 frames one step."""
-
-    def forward(self, maps: Float[Tensor, "N F L K K"]) -> Float[Tensor, "N F K K"]:
-        return maps.mean(dim=2)
-
-
-def c3d() -> tuple[nn.Module, int, frozenset[str]]:
-    """C3D up to pool5, its channels, and the keys that a weights file may hold.
+def _c3d(tap: str, in_channels: int) -> Built:
+    """C3D up to pool5.
 
     All kernels are 3×3×3 with a padding of 1. pool1 is 1×2×2, the others 2×2×2; they round up and pad
     nothing, so that 16 frames of 224² give 1×7×7×512, and of 112² 1×4×4×512.
     """
-    layers = OrderedDict[str, nn.Module](input=C3DInput())
-    channels = 3
+    layers = OrderedDict[str, nn.Module]()
+    channels = in_channels
     for number, stage in enumerate(STAGES, start=1):
         for name, filters in stage:
             layers[name] = nn.Conv3d(channels, filters, kernel_size=3, padding=1)
             layers[f"{name}_relu"] = nn.ReLU(inplace=True)
             channels = filters
         layers[f"pool{number}"] = nn.MaxPool3d((1 if number == 1 else 2, 2, 2), ceil_mode=True)
-    layers["time"] = MeanOverTime()
     keys = frozenset(f"{name}.{part}" for name in (*LAYERS, *CLASSIFIER) for part in ("weight", "bias"))
-    return nn.Sequential(layers), channels, keys
+    return Built(nn.Sequential(layers), channels, keys)
 
 
 def from_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The published Sports-1M weights, in the naming of any of the common PyTorch ports, for :func:`c3d`.
+    """The published Sports-1M weights for C3D here, from the naming of any of the common PyTorch ports.
 
     Known are ``conv1.weight``, ``features.0.weight`` (as in torchvision's VGG) and
     ``backbone.conv1a.conv.weight`` (MMAction). The first convolution is scaled to what :class:`C3DInput`
@@ -93,3 +93,20 @@ def _published_name(key: str) -> str:
     layer = layer.removeprefix("backbone.").removesuffix(".conv")
     layer = {"conv1a": "conv1", "conv2a": "conv2", "cls_head.fc_cls": "fc8"}.get(layer, layer)
     return f"{layer}.{part}" if re.fullmatch(r"conv\d[ab]?|fc[678]", layer) else key
+
+
+ENTRY = BackboneEntry(
+    name="c3d",
+    taps=("pool5",),
+    build=_c3d,
+    takes="clip",
+    gives="regions x time",  # one step of time for 16 frames
+    in_channels=3,
+    size=112,
+    mean=(_MEAN_BGR[2] / 255, _MEAN_BGR[1] / 255, _MEAN_BGR[0] / 255),
+    deviation=(_SCALE / 255,) * 3,
+    prepare=C3DInput,
+    key_map=from_published,
+    key_names="one of the PyTorch ports'",
+    fc6=FC6Entry("fc6", ("pool5",), 4096, regions=4),
+)

@@ -1,19 +1,24 @@
-"""GoogLeNet as it was published (Szegedy et al. 2015), without batch norm: the literal reading of TAN's CNN.
+"""GoogLeNet (Szegedy et al. 2015), TAN's CNN: torchvision's, and as it was published, without batch norm.
 
-The layers have the names of torchvision's, whose weights fit too: there each convolution is followed by a
-batch norm, which at test is the same as other weights and a bias (:func:`without_batch_norm`).
+The latter is the literal reading. Its layers have the names of torchvision's, whose weights fit too: there
+each convolution is followed by a batch norm, which at test is the same as other weights and a bias
+(:func:`without_batch_norm`).
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+from attcell.nn.backbones.image import layers_until, with_channels
+from attcell.nn.backbones.registry import BackboneEntry, Built
 
 _EPSILON = 1e-3  # of torchvision's batch norms
 # Filters of 1×1; of 3×3 and the 1×1 before it; of 5×5 and the 1×1 before it; of the 1×1 behind the pooling.
@@ -44,7 +49,7 @@ class Convolution(nn.Module):
 
 
 class Inception(nn.Module):
-    """Four ways to look at a map, side by side."""
+    """Four convolutions of one map with kernels of several sizes, their outputs side by side."""
 
     def __init__(
         self, channels: int, one: int, to_three: int, three: int, to_five: int, five: int, pooled: int
@@ -89,12 +94,58 @@ def without_batch_norm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for key, value in state.items():
         place = key.removesuffix(".conv.weight")
         if place != key and f"{place}.bn.weight" in state:
-            norm = {part: state[f"{place}.bn.{part}"] for part in ("weight", "bias", "running_mean")}
-            scale = norm["weight"] / (state[f"{place}.bn.running_var"] + _EPSILON).sqrt()
-            weight = value * scale[:, None, None, None]
+            mean, variance, scale, shift = (
+                state[f"{place}.bn.{part}"] for part in ("running_mean", "running_var", "weight", "bias")
+            )
+            fused, bias = fuse_conv_bn_weights(value, None, mean, variance, _EPSILON, scale, shift)
+            weight = fused.detach()
             in_five = ".branch3.1" in key and weight.shape[-1] == 3
             folded[key] = F.pad(weight, (1, 1, 1, 1)) if in_five else weight
-            folded[f"{place}.conv.bias"] = norm["bias"] - norm["running_mean"] * scale
+            folded[f"{place}.conv.bias"] = bias.detach()
         elif ".bn." not in key:
             folded[key] = value
     return folded
+
+
+def _googlenet(tap: str, in_channels: int) -> Built:
+    """torchvision's, with batch norms and without the auxiliary classifiers."""
+    from torchvision.models import googlenet
+
+    network = with_channels(googlenet(init_weights=False, aux_logits=True), in_channels)
+    keys = frozenset(network.state_dict())
+    network.aux1 = network.aux2 = None
+    channels = {"inception5b": 1024, "inception4e": 832}[tap]
+    return Built(nn.Sequential(layers_until(network, tap)), channels, keys)
+
+
+def _googlenet_v1(tap: str, in_channels: int) -> Built:
+    body = nn.Sequential()
+    for name, layer in googlenet_layers(in_channels).items():
+        body.add_module(name, layer)
+        if name == tap:
+            break
+    _, channels, published, _ = _googlenet(tap, in_channels)
+    assert published is not None, "the builder names them"
+    convolutions = [key.removesuffix("weight") for key in published if key.endswith(".conv.weight")]
+    plain = [key for key in published if ".bn." not in key]
+    return Built(body, channels, frozenset(plain) | {f"{key}bias" for key in convolutions})
+
+
+def _entry(
+    name: str, build: Callable[[str, int], Built], key_map: Callable[..., dict[str, Tensor]]
+) -> BackboneEntry:
+    return BackboneEntry(
+        name=name,
+        taps=("inception5b", "inception4e"),
+        build=build,
+        mean=(0.5, 0.5, 0.5),  # torchvision's weights expect colours from -1 to 1
+        deviation=(0.5, 0.5, 0.5),
+        weights="torchvision:GoogLeNet_Weights.IMAGENET1K_V1",
+        key_map=key_map,
+    )
+
+
+ENTRIES = (
+    _entry("googlenet", _googlenet, dict),
+    _entry("googlenet_v1", _googlenet_v1, without_batch_norm),  # with the batch norms as biases
+)

@@ -1,72 +1,172 @@
-"""CNNs that turn a picture or a clip into a feature map, with the name of the layer where the map is taken.
+"""The registry of backbones: CNNs that turn a picture or a clip into a feature map.
 
-Nothing is loaded here: a backbone is built with random weights, and says by which keys its weights are known
-in the files of torchvision and timm.
+Everything about a backbone is in its one :class:`BackboneEntry`. :func:`register` adds one of your own::
+
+    def build(tap: str, in_channels: int) -> Built:
+        return Built(my_layers(in_channels), out_channels=64)
+
+    register(BackboneEntry(name="mine", taps=("last",), build=build))
+
+Nothing is loaded here: a backbone is built with random weights, and its entry says where others are.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections import OrderedDict
-from collections.abc import Callable
-from functools import partial
-from typing import Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from attcell.errors import CallError
-from attcell.nn.backbones import image as image_networks
-from attcell.nn.backbones import video as video_networks
-from attcell.nn.backbones.image import VGG16_TAPS, Built, TimmFeatures
+
+Colour = tuple[float, ...]  # a figure each for red, green and blue, of values from 0 to 1
+IMAGENET_MEAN: Colour = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION: Colour = (0.229, 0.224, 0.225)
+
+
+class Built(NamedTuple):
+    """What an entry's builder gives.
+
+    Attributes:
+        body: the network up to the tap, with random weights.
+        out_channels: of the feature map.
+        weight_keys: every key of the whole network, before it was cut off: what a weights file may hold; by
+            default the keys of what was built.
+        published_as: the submodule of ``body`` whose state dict has the keys of the published files; by
+            default the body itself.
+    """
+
+    body: nn.Module
+    out_channels: int
+    weight_keys: frozenset[str] | None = None
+    published_as: str = ""
+
+
+@dataclass(frozen=True)
+class FC6Entry:
+    """What follows a backbone's last map in the published network: the first fully connected layer.
+
+    Attributes:
+        layer: its name in the published files.
+        taps: those whose maps it takes.
+        dim: numbers that it gives.
+        regions: the K of the K×K regions that a fully connected layer takes; None for a 1×1 convolution.
+    """
+
+    layer: str
+    taps: tuple[str, ...]
+    dim: int
+    regions: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneEntry:
+    """Everything about a backbone.
+
+    Attributes:
+        name: as in a recipe.
+        taps: the layers whose output can be the feature map, the default first.
+        build: (tap, channels of the input) to the network.
+        more_taps: the builder knows taps that are not listed, and refuses what is none.
+        takes: ``picture``, (N, C, H, W), or ``clip``, (N, C, L, H, W).
+        gives: ``regions``, (N, F, K, K), or ``regions x time``, (N, F, L', K, K), whose mean over time is
+            taken.
+        in_channels: the only number of channels that its input can have; None for any.
+        size: the side of the pictures that it was made for, in pixels.
+        mean, deviation: of the colours that its weights were trained on. Inputs of 3 channels come with
+            ImageNet's figures, and are brought to these.
+        prepare: makes the layer that does so, where these two figures do not say it all.
+        weights: where its pre-trained weights are: ``torchvision:`` and a name such as
+            ``VGG16_Weights.IMAGENET1K_V1``, ``timm:`` and a model's name, or a file's path.
+        key_map: published weights, to weights with the keys of the network that is built.
+        key_names: whose key names its files have, in words, for messages.
+        fc6: what follows its last map, where that can be loaded.
+    """
+
+    name: str
+    taps: tuple[str, ...]
+    build: Callable[[str, int], Built]
+    more_taps: bool = False
+    takes: Literal["picture", "clip"] = "picture"
+    gives: Literal["regions", "regions x time"] = "regions"
+    in_channels: int | None = None
+    size: int = 224
+    mean: Colour = IMAGENET_MEAN
+    deviation: Colour = IMAGENET_DEVIATION
+    prepare: Callable[[], nn.Module] | None = None
+    weights: str | None = None
+    key_map: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] = dict
+    key_names: str = "torchvision's or timm's"
+    fc6: FC6Entry | None = None
+
+
+class FromImageNet(nn.Module):
+    """From ImageNet's mean and deviation to those that a network's weights were trained with."""
+
+    def __init__(self, mean: Colour, deviation: Colour) -> None:
+        super().__init__()
+        self.mean, self.deviation = mean, deviation
+
+    def forward(self, inputs: Float[Tensor, "N 3 *L H W"]) -> Float[Tensor, "N 3 *L H W"]:
+        def column(values: Colour) -> Tensor:
+            return inputs.new_tensor(values).view(1, 3, *[1] * (inputs.ndim - 2))
+
+        colours = inputs * column(IMAGENET_DEVIATION) + column(IMAGENET_MEAN)
+        return (colours - column(self.mean)) / column(self.deviation)
 
 
 class Backbone(nn.Module):
     """A CNN cut off behind one layer.
 
+    Args:
+        entry: of the registry, or one of your own.
+        tap: the layer whose output is the feature map.
+        in_channels: of its input.
+
     Attributes:
         name: as in a recipe, for example ``vgg16`` or ``timm/resnet18``.
-        tap: the layer whose output is the feature map.
-        out_channels: its channels.
+        out_channels: of the feature map.
         weight_keys: every key of the whole network, before it was cut off: what a weights file may hold.
-        in_channels: of its input.
+        published_as: the submodule of ``body`` whose keys are those of the published files.
         takes: ``picture``, (N, C, H, W), or ``clip``, (N, C, L, H, W).
+        expects_imagenet: whether its first layer turns ImageNet's mean and deviation into those of its own
+            weights.
     """
 
-    def __init__(
-        self,
-        name: str,
-        tap: str,
-        built: Built,
-        in_channels: int = 3,
-        takes: Literal["picture", "clip"] = "picture",
-    ) -> None:
+    def __init__(self, entry: BackboneEntry, tap: str, in_channels: int = 3) -> None:
         super().__init__()
-        self.name = name
+        self.entry = entry
+        self.name = entry.name
         self.tap = tap
-        self.body, self.out_channels, self.weight_keys = built
         self.in_channels = in_channels
-        self.takes = takes
+        self.takes = entry.takes
+        self.body, self.out_channels, keys, self.published_as = entry.build(tap, in_channels)
+        self.weight_keys = frozenset(self.named_as_published.state_dict()) if keys is None else keys
+        figures = (entry.mean, entry.deviation)
+        self.expects_imagenet = in_channels == 3 and figures != (IMAGENET_MEAN, IMAGENET_DEVIATION)
+        self.input: nn.Module = nn.Identity()
+        if self.expects_imagenet:
+            self.input = FromImageNet(*figures) if entry.prepare is None else entry.prepare()
 
     @property
     def named_as_published(self) -> nn.Module:
-        """The module whose state dict has the keys that torchvision or timm uses in its files."""
-        return self.body.network if isinstance(self.body, TimmFeatures) else self.body
+        """The module whose state dict has the keys of the published files."""
+        return self.body.get_submodule(self.published_as)
 
     @property
     def first_convolution(self) -> str:
-        """The published key of the weights that look at the input."""
+        """The published key of the weights that the input goes through first."""
         modules = self.named_as_published.named_modules()
         return next(f"{name}.weight" for name, part in modules if isinstance(part, nn.Conv2d | nn.Conv3d))
 
-    @property
-    def expects_imagenet(self) -> bool:
-        """Whether its first layer turns ImageNet's mean and deviation into those of its own weights."""
-        return hasattr(self.body, "input")
-
-    def forward(self, pictures: Float[Tensor, "N C *L H W"]) -> Float[Tensor, "N F K K"]:
-        """Pictures, or clips, to feature maps."""
-        return self.body(pictures)
+    def forward(self, inputs: Float[Tensor, "N C *L H W"]) -> Float[Tensor, "N F K K"]:
+        """The feature maps of pictures or clips."""
+        maps: Tensor = self.body(self.input(inputs))
+        return maps.mean(dim=2) if self.entry.gives == "regions x time" else maps
 
     def train_from(self, layer: str) -> None:
         """Freeze everything before ``layer``; ``all`` freezes nothing, ``none`` freezes everything.
@@ -105,72 +205,80 @@ class Backbone(nn.Module):
         return self
 
 
+_ENTRIES: dict[str, BackboneEntry] = {}
+_FAMILIES: dict[str, Callable[[str], BackboneEntry]] = {}
+
+
+def register(entry: BackboneEntry) -> None:
+    """Make a backbone known under its name: recipes and :func:`build_backbone` take it from then on.
+
+    Raises:
+        CallError: another backbone has this name, the name has a slash, or there is no tap.
+    """
+    if _ENTRIES.get(entry.name, entry) is not entry:
+        raise CallError(
+            f"there is a backbone {entry.name} already; choose a name that is none of {', '.join(_ENTRIES)}"
+        )
+    if "/" in entry.name:
+        raise CallError(
+            f"the backbone's name {entry.name!r} has a slash, as the models of a family such as timm/NAME "
+            "have; choose one without"
+        )
+    if not entry.taps:
+        raise CallError(f"backbone {entry.name} has no taps; name at least one layer, the default first")
+    _ENTRIES[entry.name] = entry
+
+
+def register_family(prefix: str, entry: Callable[[str], BackboneEntry]) -> None:
+    """Make every ``prefix/NAME`` a backbone whose entry is made from NAME when it is asked for."""
+    _FAMILIES[prefix] = entry
+
+
+def backbone_entry(name: str) -> BackboneEntry:
+    """The entry of a backbone.
+
+    Raises:
+        CallError: no such backbone.
+    """
+    family, slash, of_family = name.partition("/")
+    if slash and family in _FAMILIES:
+        return _FAMILIES[family](of_family)
+    if name not in _ENTRIES:
+        close = difflib.get_close_matches(name, _ENTRIES, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        allowed = [*_ENTRIES, *(f"{prefix}/NAME" for prefix in _FAMILIES)]
+        raise CallError(f"unknown backbone {name!r}{hint} Allowed: {', '.join(allowed)}")
+    return _ENTRIES[name]
+
+
 def build_backbone(name: str, tap: str | None = None, in_channels: int = 3) -> Backbone:
-    """Build a backbone with random weights.
+    """The backbone of this name, with random weights.
 
     Args:
         name: one of :func:`backbone_names`, or ``timm/NAME`` for any timm model that gives a feature map.
-        tap: the layer to take the map from; by default the last one that keeps its regions.
+        tap: the layer to take the map from; by default the first that its entry names.
         in_channels: of its input; of a network for clips always 3.
 
     Raises:
-        CallError: no such backbone or tap, or another number of channels for clips.
+        CallError: no such backbone or tap, or another number of channels than it can take.
     """
-    if name.startswith("timm/"):
-        tap = "-1" if tap is None else tap
-        return Backbone(name, tap, image_networks.timm_network(name, tap, in_channels), in_channels)
-    if name not in _TAPS:
-        close = difflib.get_close_matches(name, _TAPS, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise CallError(f"unknown backbone {name!r}{hint} Allowed: {', '.join(_TAPS)}, timm/NAME")
-    taps = _TAPS[name]
-    tap = taps[0] if tap is None else tap
-    if tap not in taps:
-        raise CallError(f"backbone {name} has no tap {tap!r}; allowed: {', '.join(taps)}")
-    if name in _OF_PICTURES:
-        return Backbone(name, tap, _OF_PICTURES[name](tap, in_channels), in_channels)
-    if in_channels != 3:
-        raise CallError(f"backbone {name} looks at clips of 3 channels, not of {in_channels}")
-    return Backbone(name, tap, _OF_CLIPS[name](tap), in_channels, "clip")
+    entry = backbone_entry(name)
+    tap = entry.taps[0] if tap is None else tap
+    if tap not in entry.taps and not entry.more_taps:
+        raise CallError(f"backbone {name} has no tap {tap!r}; allowed: {', '.join(entry.taps)}")
+    if entry.in_channels not in (None, in_channels):
+        raise CallError(
+            f"backbone {name} looks at {entry.takes}s of {entry.in_channels} channels, not of {in_channels}"
+        )
+    return Backbone(entry, tap, in_channels)
 
 
 def backbone_names() -> list[str]:
-    """The backbones that are known by a name of their own (timm's come on top)."""
-    return list(_TAPS)
+    """The backbones that are registered by a name of their own; families such as timm's come on top."""
+    return list(_ENTRIES)
 
 
 def backbone_taps(name: str) -> tuple[str, ...]:
-    """The layers of a backbone that a map can be taken from, the default first; none of timm's are known."""
-    return _TAPS.get(name, ())
-
-
-_OF_PICTURES: dict[str, Callable[[str, int], Built]] = {
-    "vgg16": image_networks.vgg16,
-    "resnet152": image_networks.resnet152,
-    "googlenet": image_networks.googlenet,
-    "googlenet_v1": image_networks.googlenet_v1,
-    "squeezenet": image_networks.squeezenet,
-    "small": image_networks.small,
-}
-_OF_CLIPS: dict[str, Callable[[str], Built]] = {
-    "c3d": video_networks.c3d_network,
-    "r3d_18": partial(video_networks.resnet_18, "r3d_18"),
-    "mc3_18": partial(video_networks.resnet_18, "mc3_18"),
-    "r2plus1d_18": partial(video_networks.resnet_18, "r2plus1d_18"),
-    "s3d": video_networks.s3d_network,
-    "small3d": video_networks.small3d,
-}
-_TAPS: dict[str, tuple[str, ...]] = {  # the first is the default
-    "vgg16": tuple(VGG16_TAPS),
-    "resnet152": ("layer4", "layer3"),
-    "googlenet": ("inception5b", "inception4e"),
-    "googlenet_v1": ("inception5b", "inception4e"),
-    "squeezenet": ("fire9_pool", "fire9"),
-    "small": tuple(image_networks.SMALL_TAPS),
-    "c3d": ("pool5",),
-    "r3d_18": ("layer4", "layer3"),
-    "mc3_18": ("layer4", "layer3"),
-    "r2plus1d_18": ("layer4", "layer3"),
-    "s3d": ("features",),
-    "small3d": ("block4",),
-}
+    """The layers of a backbone that a map can be taken from, the default first; none where it is not one of
+    :func:`backbone_names`."""
+    return _ENTRIES[name].taps if name in _ENTRIES else ()

@@ -10,6 +10,8 @@ from collections import OrderedDict
 
 from torch import nn
 
+from attcell.nn.backbones.registry import BackboneEntry, Built
+
 # Of each block: filters, kernel size, stride. 112² becomes 7×7.
 BLOCKS = ((24, 7, 4), (48, 3, 2), (96, 3, 2), (128, 3, 1))
 # Of each block of the same for clips: kernel size and stride in time. In space they are alike, so that the
@@ -44,3 +46,30 @@ def small_3d_cnn() -> tuple[nn.Sequential, int]:
         )
         channels = filters
     return nn.Sequential(blocks), channels
+
+
+# Blocks until a map is taken: 7×7, 7×7 and 14×14 regions of a picture of 112×112.
+_TAPS = {"block4": 4, "block3": 3, "block2": 2}
+
+
+def _small(tap: str, in_channels: int) -> Built:
+    body, out_channels = small_cnn(in_channels, _TAPS[tap])
+    return Built(body, out_channels, frozenset(small_cnn(in_channels)[0].state_dict()))
+
+
+def _small3d(tap: str, in_channels: int) -> Built:
+    return Built(*small_3d_cnn())
+
+
+ENTRIES = (
+    BackboneEntry(name="small", taps=tuple(_TAPS), build=_small, size=112),
+    BackboneEntry(
+        name="small3d",
+        taps=("block4",),
+        build=_small3d,
+        takes="clip",
+        gives="regions x time",
+        in_channels=3,
+        size=112,
+    ),
+)
