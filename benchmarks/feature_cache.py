@@ -36,8 +36,7 @@ from attcell.models.build import build_network, input_spec
 from attcell.nn import STAN, build_backbone
 from attcell.types import VideoRecord
 from attcell.video.sampling import ViewPlan
-from benchmarks.clip_sets import data_folder
-from benchmarks.machine import machine
+from benchmarks.machine import data_folder, machine
 
 SEGMENTS, CHANNELS, SIDE = 25, 512, 7
 BYTES = SEGMENTS * CHANNELS * SIDE * SIDE * 2  # of a video

@@ -25,9 +25,8 @@ from attcell.flow import PRESETS, quantize, tvl1
 from attcell.types import Size
 from attcell.video.decode import read_frames
 from attcell.video.optical_flow import grey
-from benchmarks.clip_sets import data_folder
 from benchmarks.known_motion import KINDS, known_pair
-from benchmarks.machine import machine
+from benchmarks.machine import data_folder, machine
 
 RESULTS = Path(__file__).parent / "results"
 MOTIONS = (0.5, 2.0, 5.0, 9.0, 14.0)  # pixels

@@ -29,8 +29,7 @@ from attcell._files import write_text
 from attcell.flow import PRESETS, tvl1
 from attcell.video.decode import read_frames
 from attcell.video.optical_flow import flow_fields, flow_method, grey
-from benchmarks.clip_sets import data_folder
-from benchmarks.machine import machine
+from benchmarks.machine import data_folder, machine
 
 RESULTS = Path(__file__).parent / "results"
 CLIP = "clips/v_BaseballPitch_g01_c01.avi"

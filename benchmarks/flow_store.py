@@ -24,8 +24,7 @@ import numpy as np
 
 from attcell._files import write_text
 from attcell.video.flow_files import open_flow
-from benchmarks.clip_sets import data_folder
-from benchmarks.machine import machine
+from benchmarks.machine import data_folder, machine
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -38,8 +38,7 @@ from attcell.report.page.page import write_report
 from attcell.types import Prediction
 from attcell.video.decode import read_frames
 from attcell.video.modalities import DenseSampling
-from benchmarks.clip_sets import data_folder
-from benchmarks.machine import machine
+from benchmarks.machine import data_folder, machine
 
 RESULTS = Path(__file__).parent / "results"
 RATE, SIZE, EVERY, CLASSES = 25, (320, 240), 5, 101

@@ -1,4 +1,4 @@
-"""What machine a benchmark ran on, in one line."""
+"""What machine a benchmark ran on, and where the real clips lie on it."""
 
 from __future__ import annotations
 
@@ -25,3 +25,10 @@ def machine() -> str:
 
 def _lines(path: str) -> list[str]:
     return Path(path).read_text(encoding="utf-8").splitlines() if Path(path).is_file() else []
+
+
+def data_folder() -> Path | None:
+    """``$ATTCELL_DATA``, else ``../shared/data`` beside the checkout; ``None`` if it is not there."""
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("ATTCELL_DATA", beside))
+    return folder if folder.is_dir() else None

@@ -28,8 +28,7 @@ from attcell.models.build import build_network, evaluation_plan, input_spec
 from attcell.video.flow_source import source_of
 from attcell.video.modalities import read_sampled_frames, resize_frames
 from attcell.video.transforms import centre_crop
-from benchmarks.clip_sets import data_folder
-from benchmarks.machine import machine
+from benchmarks.machine import data_folder, machine
 
 
 def main() -> None:

@@ -56,7 +56,7 @@ def _context() -> BaseContext:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["attcell.research.protocol", "attcell.training.fit"])
+    context.set_forkserver_preload(["attcell.research.driver", "attcell.training.fit"])
     return context
 
 

@@ -1,4 +1,4 @@
-"""``calibrate``, ``detect``, ``join`` and the scores of what they find, as a user runs them."""
+"""``calibrate``, ``detect`` and the scores of what they find, as a user runs them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import attcell as library
@@ -218,21 +217,3 @@ def test_attention_scored_from_files(attcell: Run, model, untrimmed, longs, tmp_
     assert "protocol: 1 videos, 1 left out, " in done.stdout
     done = attcell("score", "attention", "s.json", "--truth", untrimmed, status=1)
     assert done.stderr.startswith("attcell: s.json is not what attcell predict --json writes")
-
-
-def test_joined_videos(attcell: Run, tmp_path):
-    for label in ("bend", "wave", "walk"):
-        (tmp_path / "clips" / label).mkdir(parents=True)
-        for person in ("ann", "bob"):
-            write_video(tmp_path / "clips" / label / f"{person}_{label}.avi", 12, codec="mpeg4")
-    words = ("--background", "walk", "--test-people", "bob", "--train", "2", "--test", "1")
-    done = attcell("join", "clips", "joined", *words)
-    assert done.stdout == "joined: train and test, truth in joined/truth.json\n"
-    assert len(list((tmp_path / "joined").rglob("*.mp4"))) == 6
-    truth = json.loads((tmp_path / "joined" / "truth.json").read_text())
-    assert truth["labels"] == ["bend", "wave"]
-    assert all(np.isfinite(of["intervals"]).all() for of in truth["videos"].values())
-    done = attcell("join", "clips", "other", "--background", "fly", "--test-people", "bob", status=2)
-    assert (
-        done.stderr == "attcell: background: there is no 'fly' among the clips; they have bend, walk, wave\n"
-    )

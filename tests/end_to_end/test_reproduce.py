@@ -1,4 +1,4 @@
-"""``attcell reproduce`` as a user calls it wrongly; tests/reproduce runs the suites."""
+"""``attcell reproduce`` as a user calls it wrongly; tests/research runs the suites."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from tests.end_to_end.conftest import Run
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["kinetics"], "'generated', 'weizmann', 'ut_interaction'"),
+        (["kinetics"], "'generated', 'weizmann', 'ut_interaction', 'joined'"),
         (["generated", "."], "DIR . is for real clips, and the suite generated makes its own videos"),
         (["generated", "--weights", "a.safetensors"], "--weights a.safetensors is for real clips"),
         (["weizmann"], "needs the folder of its videos: attcell reproduce weizmann DIR"),
+        (["joined"], "needs the folder of its videos: attcell reproduce joined DIR"),
         (["ut_interaction", "nowhere"], "nowhere: no such folder; give the one with the videos of"),
         (["weizmann", ".", "--weights", "none.safetensors"], "--weights none.safetensors: no such file"),
     ],

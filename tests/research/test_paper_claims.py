@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from attcell.research import networks as stages
 from attcell.research.paper_claims import derived
-from attcell.research.videos import Videos, with_part_of_test
+from attcell.research.suites import networks as stages
+from attcell.research.suites.videos import Videos, with_part_of_test
 from attcell.synth.scene import ring
 
 FIGURES = {

@@ -94,6 +94,6 @@ def test_steps_and_outcome_are_shown_in_a_line(folder, tmp_path):
 
 
 def test_lightning_is_imported_only_to_train():
-    code = "import sys, attcell.training.run, attcell.research.protocol; print('lightning' in sys.modules)"
+    code = "import sys, attcell.training.run, attcell.research.driver; print('lightning' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"

@@ -25,7 +25,7 @@ from attcell.cli._options import (
     Row,
     Split,
 )
-from attcell.cli.data import data_app, join
+from attcell.cli.data import data_app
 from attcell.cli.detect import calibrate, detect
 from attcell.cli.extract import extract_app
 from attcell.cli.research import ablate, protocol, reproduce, table
@@ -267,7 +267,6 @@ def predict(
 
 
 app.command()(table)
-app.command()(join)
 app.command()(calibrate)
 app.command()(detect)
 

@@ -11,11 +11,11 @@ import typer
 
 from attcell.cli._options import Overrides, RecipeName, Row
 from attcell.errors import CallError
+from attcell.research.suites import SuiteName
 
 if TYPE_CHECKING:
     from attcell.config.recipe import Recipe
-    from attcell.research.claims import Verdict
-    from attcell.research.protocol import PlannedRun
+    from attcell.research.driver import PlannedRun
 
 Splits = Annotated[str | None, typer.Option(help="As 1,3; by default all splits of the data set.")]
 Seeds = Annotated[int, typer.Option(min=1, help="How many trainings of each, with seeds from 0.")]
@@ -113,7 +113,7 @@ def ablate(
 
 def _plan(recipes: Sequence[Recipe], out: Path, splits: str | None, seeds: int) -> list[PlannedRun]:
     from attcell._files import check_output
-    from attcell.research.protocol import plan_runs
+    from attcell.research.driver import plan_runs
 
     check_output(out, is_folder=True)
     return plan_runs(recipes, out, None if splits is None else _numbers(splits, "--splits"), range(seeds))
@@ -122,12 +122,12 @@ def _plan(recipes: Sequence[Recipe], out: Path, splits: str | None, seeds: int) 
 def _run_and_tabulate(runs: Sequence[PlannedRun], out: Path, jobs: int) -> dict[str, str]:
     """Do the runs, print and write their table, and return video → why it could not be read."""
     from attcell._files import write_text
-    from attcell.research.protocol import run_protocol, unread_videos
+    from attcell.research.driver import run_planned
     from attcell.results.run_table import table_of
     from attcell.results.run_table_text import as_csv, as_latex, as_markdown
     from attcell.results.runs import read_run
 
-    unread = {video: why for run in run_protocol(runs, jobs) for video, why in unread_videos(run).items()}
+    unread = {video: why for run in run_planned(runs, jobs) for video, why in run.unread_videos().items()}
     table = table_of([read_run(run.scores) for run in runs])
     for suffix, text in (("md", as_markdown(table)), ("csv", as_csv(table)), ("tex", as_latex(table))):
         write_text(out / f"table.{suffix}", text)
@@ -167,25 +167,18 @@ def _numbers(text: str, option: str) -> list[int]:
 # ``attcell reproduce``: the papers' claims, each held or not held.
 
 
-class Suite(StrEnum):
-    """What the claims are measured on."""
-
-    generated = "generated"
-    weizmann = "weizmann"
-    ut_interaction = "ut_interaction"
-
-
 def reproduce(
-    suite: Annotated[Suite, typer.Argument(help="generated: videos with known truth, made on the spot.")],
+    suite: Annotated[SuiteName, typer.Argument(help="generated: videos with known truth, made on the spot.")],
     folder: Annotated[
-        Path | None, typer.Argument(metavar="[DIR]", help="Of weizmann and ut_interaction: their videos.")
+        Path | None,
+        typer.Argument(metavar="[DIR]", help="Of real clips: their videos; of joined, Weizmann's."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="By default runs/reproduce-SUITE, or -quick.")] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="One seed, and of generated videos few: minutes.")
     ] = False,
     weights: Annotated[
-        str | None,
+        Path | None,
         typer.Option(
             metavar="FILE",
             help="Of real clips: SqueezeNet 1.0's as .safetensors; by default torchvision's, from the net.",
@@ -195,6 +188,9 @@ def reproduce(
 ) -> None:
     """Measure which of the papers' claims this implementation shows. Run again to go on after a stop.
 
+    generated makes its own videos. weizmann and ut_interaction leave out each actor or sequence of real
+    clips. joined joins Weizmann's clips to untrimmed videos, and looks for the actions in them.
+
     OUT/claims.md, claims.csv and claims.png say of each claim whether it held. Exit status 1 if one that is
     expected to hold did not.
 
@@ -202,54 +198,18 @@ def reproduce(
 
     Example: attcell reproduce weizmann videos/weizmann --weights squeezenet.safetensors
     """
-    from attcell._files import check_output
     from attcell._log import logger
+    from attcell.research import suites
 
-    _refuse_foreign(suite, folder, weights)
-    place = out or Path("runs") / f"reproduce-{suite.value}{'-quick' if quick else ''}"
-    check_output(place, is_folder=True)
-    if folder is None:
-        verdicts = _on_generated(place, quick, jobs)
-    else:
-        verdicts = _on_clips(suite, folder, weights or "pretrained", place, quick, jobs)
-    print((place / "claims.md").read_text(encoding="utf-8"))
-    print(f"written: {', '.join(str(place / f'claims.{suffix}') for suffix in ('md', 'csv', 'png'))}")
+    call = suites.SuiteCall(suite, folder, weights, out, quick, jobs)
+    verdicts = suites.reproduce(call)
+    print((call.place / "claims.md").read_text(encoding="utf-8"))
+    print(f"written: {', '.join(str(call.place / f'claims.{suffix}') for suffix in ('md', 'csv', 'png'))}")
     failed = [verdict for verdict in verdicts if verdict.is_failure]
     for verdict in failed:
         logger.info(f"attcell: not held: {verdict.claim.said} ({verdict.claim.rule})")
     if failed:
         raise typer.Exit(1)
-
-
-def _refuse_foreign(suite: Suite, folder: Path | None, weights: str | None) -> None:
-    """Raise a CallError for a folder or weights that are missing, or that the suite takes none of."""
-    if suite is Suite.generated:
-        given = [f"DIR {folder}"] * (folder is not None) + [f"--weights {weights}"] * (weights is not None)
-        if given:
-            raise CallError(
-                f"{given[0]} is for real clips, and the suite generated makes its own videos; leave it out"
-            )
-    elif folder is None:
-        raise CallError(
-            f"the suite {suite.value} needs the folder of its videos: attcell reproduce {suite.value} DIR"
-        )
-    elif not folder.is_dir():
-        raise CallError(f"{folder}: no such folder; give the one with the videos of {suite.value}")
-    elif weights is not None and not Path(weights).is_file():
-        raise CallError(f"--weights {weights}: no such file; leave it out to take torchvision's weights")
-
-
-def _on_generated(place: Path, quick: bool, jobs: int) -> list[Verdict]:
-    from attcell.research.generated import reproduce_generated
-    from attcell.research.setting import FULL, QUICK
-
-    return reproduce_generated(place, QUICK if quick else FULL, jobs)
-
-
-def _on_clips(suite: Suite, folder: Path, weights: str, place: Path, quick: bool, jobs: int) -> list[Verdict]:
-    from attcell.research.clips import REAL_SETS, SEEDS, reproduce_clips
-
-    return reproduce_clips(REAL_SETS[suite.value], folder, weights, place, 1 if quick else SEEDS, jobs)
 
 
 # ``attcell table``: the figures of many runs in one table.

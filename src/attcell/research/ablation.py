@@ -13,7 +13,7 @@ from attcell.inference.evaluate import Evaluation, evaluate_model, listing_of
 from attcell.inference.model import Model
 from attcell.inference.run import best_device
 from attcell.nn.backbones.registry import backbone_taps
-from attcell.research.protocol import PlannedRun
+from attcell.research.driver import PlannedRun
 
 Subject = Literal["tap", "fusion", "modalities"]
 SEGMENT_COUNTS = tuple(range(5, 71, 5))  # of Fig. 5
@@ -44,10 +44,10 @@ def segment_counts(runs: Sequence[PlannedRun], counts: Sequence[int]) -> dict[in
     """T → the test of every run with so many segments (Fig. 5). The runs must have been trained."""
     found: dict[int, list[Evaluation]] = {count: [] for count in counts}
     for run in track(runs, len(runs), "numbers of segments"):
-        saved = Model.from_folder(run.folder / "model").to(best_device())
-        listing, cache = listing_of(saved, "test"), run.recipe.cache.folder
+        model = Model.from_folder(run.model).to(best_device())
+        listing, cache = listing_of(model, "test"), run.recipe.cache.folder
         for count in counts:
-            test = evaluate_model(saved, listing, num_segments=count, cache_folder=cache)
+            test = evaluate_model(model, listing, num_segments=count, cache_folder=cache)
             found[count].append(test)
     return found
 

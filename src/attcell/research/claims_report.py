@@ -5,15 +5,18 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
 
 from attcell._files import write_text
 from attcell.metrics.statistics import mean_and_deviation
 from attcell.report.figures.style import ACCENT, FAINT, INK, SOFT, new_figure, save, text_style
 from attcell.research.claims import Claim, Figures, Verdict, judge
 from attcell.results.tables import csv_table, in_markdown, markdown_table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def write_outcome(
@@ -41,7 +44,7 @@ def write_outcome(
     return verdicts
 
 
-# Judged claims as Markdown and as CSV, with every network's figures below.
+# The tables: Markdown for people, CSV for programs
 
 _HEAD = ("claim", "where", "ours", "rival", "difference", "by seed", "rule", "")
 
@@ -69,8 +72,8 @@ def as_markdown(title: str, setting: str, verdicts: Sequence[Verdict], figures: 
         markdown_table(_HEAD, map(_cells, verdicts), [False] * len(_HEAD)),
         "Mean ± sample deviation over the seeds, in percent or points. *Held in the mean*: not with every "
         "seed by itself. *p*: of an exact two-sided sign-flip test over what is left out in turn, not "
-        "corrected for the number of claims. *Not expected*: the claim is shown whatever comes out, for on "
-        "such data it is known not to show, or nothing is known.",
+        "corrected for the number of claims. *Not expected*: the claim is shown whatever comes out, because "
+        "on such data it is known not to show, or nothing is known.",
         "",
         "## All figures",
         "",
@@ -140,7 +143,7 @@ def _numbers(values: Sequence[float]) -> tuple[str, str]:
     return f"{np.mean(values):.4f}", f"{np.std(values, ddof=1):.4f}" if len(values) > 1 else ""
 
 
-# Judged claims at a glance: for each the difference of every seed, and the bound it has to reach.
+# The picture: for each claim the difference of every seed, and the bound that it has to reach
 
 WIDTH, ROW = 10.0, 0.44  # inches
 HELD = "#15803d"

@@ -1,27 +1,24 @@
-"""What is measured on trained networks, several at a time; kept with what it was measured on."""
+"""What suites measure on trained networks besides accuracy: where and when attention lies, what is found in
+time, whether attention says what the network uses, and which branch counts.
+
+Each function takes model folders and numbers, so that a process can be handed it.
+"""
 
 from __future__ import annotations
 
-import json
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import as_completed
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from attcell._files import write_json
-from attcell._log import track
-from attcell._parallel import process_pool
 from attcell.data.datasets import KeptViews, PlannedViews
-from attcell.data.feature_store import content_digest
 from attcell.data.truth import generated_boxes
-from attcell.errors import DataError, VideoError
+from attcell.errors import VideoError
 from attcell.inference.calibrate import calibrate
-from attcell.inference.calibration import Calibration, write_calibration
+from attcell.inference.calibration import write_calibration
 from attcell.inference.detect import EVERY, follow_video
 from attcell.inference.evaluate import listing_of
 from attcell.inference.extract import filled_stores
@@ -34,145 +31,129 @@ from attcell.models.build import evaluation_plan, input_spec, part_listing
 from attcell.models.weights import state_digest
 from attcell.nn import STAN
 from attcell.nn.explain import Curve, deletion_insertion
+from attcell.research.driver import Figures
+from attcell.research.paper_claims import RANDOM
 from attcell.synth.truth import Truth, read_truth
 from attcell.types import Detection, Prediction, VideoRecord
 
-VERSION = 1  # raise it when the same model would give other figures
-Figures = dict[str, float]
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """Something to measure on a trained network.
-
-    Attributes:
-        measure: gives name → figure; of what a process can be handed.
-        model: the model folder.
-        settings: whatever else the figures depend on, in plain types.
-    """
-
-    measure: Callable[[], Figures]
-    model: Path
-    settings: Mapping[str, Any]
-
-    @property
-    def made_by(self) -> dict[str, Any]:
-        """What a kept result must have been measured on."""
-        model = content_digest(self.model / "model.safetensors")
-        return {"version": VERSION, "model": model, **self.settings}
-
-
-def measure_in_parallel(looks: Mapping[str, Measurement], folder: Path, processes: int) -> Figures:
-    """The figures of all looks; each one's are kept in ``folder``, and taken from there while they hold."""
-    found = {name: _kept(folder / f"{name}.json", look) for name, look in looks.items()}
-    left = [name for name, figures in found.items() if figures is None]
-    measured = _measure({name: looks[name] for name in left}, min(processes, len(left)))
-    for name, figures in track(measured, len(left), "looking at trained networks"):
-        found[name] = figures
-        folder.mkdir(parents=True, exist_ok=True)
-        content = {"made_by": looks[name].made_by, "figures": figures}
-        write_json(str(folder / f"{name}.json"), content)
-    return {name: value for figures in found.values() for name, value in (figures or {}).items()}
-
-
-def _measure(looks: Mapping[str, Measurement], processes: int) -> Iterator[tuple[str, Figures]]:
-    """Name and figures of each look, as they come."""
-    if processes <= 1:  # starting another process would take longer than many a look
-        for name, look in looks.items():
-            yield name, look.measure()
-        return
-    with process_pool(processes, threads=1) as pool:
-        names = {pool.submit(look.measure): name for name, look in looks.items()}
-        for future in as_completed(names):
-            yield names[future], future.result()
-
-
-def _kept(file: Path, look: Measurement) -> Figures | None:
-    """What was measured before, if on the same."""
-    if not file.is_file():
-        return None
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        if content["made_by"] != look.made_by:
-            return None
-        return {str(name): float(value) for name, value in content["figures"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{file} is damaged ({error}); delete it and run again") from error
-
-
-# Untrimmed test videos, watched moment by moment: which actions are found, and where attention lies.
+# Untrimmed test videos, a sample every few frames: which actions are found, and where attention lies.
 
 # Rule → what is added to the network's name. Class scores alone are all that a SAN has.
-RULES = {"stan": {"relative": "", "classes": " without attention"}, "san": {"classes": ""}}
+RULES = {
+    "stan": {
+        "relative": "",
+        "classes": " without attention",
+        "paper": " by the paper's rule",
+        "sigmoid": " by the sigmoid rule",
+        "stpn": " by STPN's rule",
+    },
+    "san": {"classes": ""},
+}
 OVERLAP = 0.5  # in time
 
 
-def streaming_metrics(name: str, model: Path, videos: Path, calibrated: int) -> dict[str, float]:
-    """Calibrate a model on some training videos and their labels, and watch its test videos.
+@dataclass(frozen=True)
+class Streaming:
+    """A network that looks at its untrimmed test videos, a sample every 5 frames.
 
-    Args:
+    Attributes:
         name: of the network, in the table.
-        model: a model folder; the calibration goes there.
-        videos: the folder of a generated set.
-        calibrated: training videos of each class that it is calibrated on.
+        model: its model folder; the calibration goes there.
+        videos: the folder of a set with ``truth.json``.
+        calibrated: training videos of each class that it is calibrated on, by the videos' labels.
+        calibrated_every: frames from one sample to the next as it is calibrated.
+        stored_flow: whether flow is in the store that the recipe names, or computed.
+    """
+
+    name: str
+    model: Path
+    videos: Path
+    calibrated: int
+    calibrated_every: int = EVERY
+    stored_flow: bool = True
+
+
+def streaming_metrics(streaming: Streaming) -> Figures:
+    """Calibrate a network, and hold what it says of its test videos sample by sample against their truth.
 
     Returns:
-        In percent: mAP of each rule by THUMOS14's protocol; in how many samples of the action the peak of
-        each stream's attention lies on the actor; and how well temporal attention ranks these samples.
+        In percent: mAP of each rule by THUMOS14's protocol, and of as many intervals at random; in how many
+        samples of the action the peak of each stream's attention lies on the actor, where the truth has his
+        boxes; and how well temporal attention ranks these samples.
     """
-    saved, truth = _calibrated(model, calibrated), read_truth(videos)
-    tested = [record.path for record in listing_of(saved, "test").records]
-    watched = {
-        path.relative_to(videos).as_posix(): follow_video(saved, path, EVERY, stored_flow=True)
-        for path in tested
+    model, truth = _calibrated(streaming), read_truth(streaming.videos)
+    predictions = {
+        record.path.relative_to(streaming.videos).as_posix(): follow_video(
+            model, record.path, EVERY, stored_flow=streaming.stored_flow
+        )
+        for record in listing_of(model, "test").records
     }
-    rules = {rule: name + added for rule, added in RULES[saved.recipe.model.kind].items()}
-    figures = _detection_figures(rules, watched, truth, saved.calibration)
-    figures |= _attention_figures(name, watched, truth)
-    if saved.recipe.model.kind == "san":  # its segments all count alike
-        del figures[f"{name}: temporal ROC area"]
-    return figures
-
-
-def _detection_figures(
-    rules: dict[str, str], watched: dict[str, Prediction], truth: Truth, calibration: Calibration | None
-) -> dict[str, float]:
-    """Rule → what it is called in the table, to the mAP of each."""
-    truths = [of for of in truth.actions() if of.video_id in watched]
     figures = {}
-    for rule, name in rules.items():
-        found: list[Detection] = []
-        for video, prediction in watched.items():
-            some = find(prediction, RuleChoice(rule), calibration)
-            found += [replace(one, video_id=video) for one in some]
-        table = detection_map(truths, found, (OVERLAP,), protocol="thumos")
-        figures[f"{name}: detection"] = 100 * float(table.mean_ap[0])
+    for rule, added in RULES[model.recipe.model.kind].items():
+        found = _detections(model, predictions, rule)
+        figures[f"{streaming.name}{added}: detection"] = _mean_ap(truth, predictions, found)
+        if rule == "relative":
+            figures[f"{RANDOM}: detection"] = _mean_ap(truth, predictions, _at_random(found, predictions))
+    figures |= _attention(streaming.name, predictions, truth)
+    if model.recipe.model.kind == "san":  # its segments all count alike
+        del figures[f"{streaming.name}: temporal ROC area"]
     return figures
 
 
-def _attention_figures(name: str, watched: dict[str, Prediction], truth: Truth) -> dict[str, float]:
+def _detections(model: Model, predictions: Mapping[str, Prediction], rule: str) -> list[Detection]:
+    return [
+        replace(one, video_id=video)
+        for video, prediction in predictions.items()
+        for one in find(prediction, RuleChoice(rule), model.calibration)
+    ]
+
+
+def _at_random(found: Sequence[Detection], predictions: Mapping[str, Prediction]) -> list[Detection]:
+    """As many intervals as were found in each video and as long, anywhere in it, of the class that it is told
+    to have.
+    """
+    rng = np.random.default_rng(0)
+    placed = []
+    for one in found:
+        prediction, length = predictions[one.video_id], one.end_seconds - one.start_seconds
+        start = rng.uniform(0, max(prediction.duration_seconds - length, 1e-9))
+        label = prediction.top(1)[0][0]
+        placed.append(Detection(label, start, start + length, float(rng.random()), one.video_id))
+    return placed
+
+
+def _mean_ap(truth: Truth, videos: Iterable[str], found: Sequence[Detection]) -> float:
+    """In percent, of some of the videos."""
+    there = set(videos)
+    truths = [one for one in truth.actions() if one.video_id in there]
+    return 100 * float(detection_map(truths, found, (OVERLAP,), protocol="thumos").mean_ap[0])
+
+
+def _attention(name: str, predictions: Mapping[str, Prediction], truth: Truth) -> Figures:
     boxes = generated_boxes(truth)
-    found = [(of.track, boxes[video]) for video, of in watched.items() if of.track is not None]
-    streams: Sequence[str] = list(found[0][0].spatial_attention)
+    found = [(of.track, boxes[video]) for video, of in predictions.items() if of.track is not None]
+    streams = list(found[0][0].spatial_attention)
     by_stream = {stream: attention_figures(found, stream) for stream in streams}
     of_one = by_stream[streams[0]]  # when it looks is the same for all streams, and so is chance
-    return {
-        **{f"{name}: peak on the actor, {stream}": 100 * of.pointing for stream, of in by_stream.items()},
-        "peak on the actor by chance": 100 * of_one.pointing_chance,
-        f"{name}: temporal ROC area": 100 * of_one.auc,
-    }
+    when = {f"{name}: temporal ROC area": 100 * of_one.auc}
+    if all(np.isnan(video.boxes).all() for _, video in found):  # nobody knows where the actor is
+        return when
+    where = {f"{name}: peak on the actor, {stream}": 100 * of.pointing for stream, of in by_stream.items()}
+    return where | {"peak on the actor by chance": 100 * of_one.pointing_chance} | when
 
 
-def _calibrated(model: Path, num_videos: int) -> Model:
-    saved = Model.from_folder(model)
-    listing = part_listing(saved.recipe.data, "train", saved.labels)
+def _calibrated(streaming: Streaming) -> Model:
+    """The model with a calibration on so many videos; one that is there and fits is taken."""
+    model, every = Model.from_folder(streaming.model), streaming.calibrated_every
+    listing = part_listing(model.recipe.data, "train", model.labels)
     assert listing is not None, "the suite's recipes name their videos"
-    some = [record for record in listing.records if int(record.path.stem) < num_videos]
-    there = saved.calibration
-    if there is None or (there.num_videos, there.every) != (len(some), EVERY):
-        write_calibration(model, calibrate(saved, some, EVERY, stored_flow=True), state_digest(saved.network))
-        saved = Model.from_folder(model)
-    return saved
+    some = [record for record in listing.records if int(record.path.stem) < streaming.calibrated]
+    there = model.calibration
+    if there is None or (there.num_videos, there.every) != (len(some), every):
+        found = calibrate(model, some, every, stored_flow=streaming.stored_flow)
+        write_calibration(streaming.model, found, state_digest(model.network))
+        model = Model.from_folder(streaming.model)
+    return model
 
 
 # Does attention say what the network uses? Deletion and insertion on test videos of a trained STAN.
@@ -180,32 +161,32 @@ def _calibrated(model: Path, num_videos: int) -> Model:
 NUM_SEGMENTS = 12  # of each video whose regions and segments are taken away
 
 
-def areas_of_curves(model: Path, num_videos: int) -> dict[str, float]:
+def deletion_insertion_areas(folder: Path, num_videos: int) -> Figures:
     """Deletion and insertion, in percent. High is good in both: of deletion it is what is left below 100.
 
     Args:
-        model: the model folder of a STAN.
+        folder: the model folder of a STAN.
         num_videos: test videos of each class.
     """
-    saved = Model.from_folder(model)
-    saved.network.eval()
+    model = Model.from_folder(folder)
+    model.network.eval()
     areas: dict[str, list[float]] = {}
-    for record in _first_of_each_class(listing_of(saved, "test").records, num_videos):
-        for curve in _curves(saved, record):
+    for record in _first_of_each_class(listing_of(model, "test").records, num_videos):
+        for curve in _curves(model, record):
             area = 1 - curve.area if curve.way == "deletion" else curve.area
             areas.setdefault(f"{curve.way} of {curve.what}, {curve.order}", []).append(area)
     return {name: 100 * float(np.mean(of)) for name, of in areas.items()}
 
 
-def _curves(saved: Model, record: VideoRecord) -> Iterable[Curve]:
-    plan, spec = evaluation_plan(saved.recipe, NUM_SEGMENTS), input_spec(saved.recipe)
+def _curves(model: Model, record: VideoRecord) -> Iterable[Curve]:
+    plan, spec = evaluation_plan(model.recipe, NUM_SEGMENTS), input_spec(model.recipe)
     views = PlannedViews([record], spec, plan)[0]
     if isinstance(views, VideoError):
         raise views
-    assert isinstance(saved.network, STAN), "the suite takes from STAN of early fusion"
+    assert isinstance(model.network, STAN), "the suite takes from STAN of early fusion"
     rng = np.random.default_rng(zlib.crc32(record.id.encode()))  # of each video its own
     return deletion_insertion(
-        saved.network, {stream: inputs[0] for stream, inputs in views.inputs.items()}, rng
+        model.network, {stream: inputs[0] for stream, inputs in views.inputs.items()}, rng
     )
 
 
@@ -220,20 +201,20 @@ def _first_of_each_class(records: Iterable[VideoRecord], num_videos: int) -> lis
 
 
 @torch.inference_mode()
-def shares_of_branches(name: str, model: Path) -> dict[str, float]:
+def shares_of_branches(name: str, folder: Path) -> Figures:
     """The share that each branch has in the sum of both, of the last step, in percent.
 
     Args:
         name: of the network, in the table.
-        model: the model folder of a branch selection.
+        folder: the model folder of a branch selection.
 
     Returns:
         The mean over the test videos.
     """
-    saved = Model.from_folder(model)
-    recipe, network = saved.recipe, saved.network.eval()
+    model = Model.from_folder(folder)
+    recipe, network = model.recipe, model.network.eval()
     assert recipe.cache.folder is not None, "the suite keeps features"
-    records = listing_of(saved, "test").records
+    records = listing_of(model, "test").records
     stores, _ = filled_stores(
         recipe.cache.folder, recipe, network, records, evaluation_plan(recipe), torch.device("cpu")
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from attcell.config.recipe import Recipe, check_recipe
 from attcell.research.demo import attention_recipe, backbone_recipe
-from attcell.research.videos import FLOW_SIDE, Videos
+from attcell.research.suites.videos import FLOW_SIDE, Videos
 
 STREAMS = ("frame", "flow")
 ALL_STREAMS = (*STREAMS, "clip")
@@ -124,7 +124,7 @@ def _checked(values: dict[str, Any], videos: Videos) -> Recipe:
     return check_recipe(values, source="the suite's recipe")
 
 
-# The small set: few trimmed videos of more classes, and what CNNs and a TAN bring that learnt from more.
+# The small set: few trimmed videos of more classes, and what CNNs and a TAN bring that learnt from more
 
 NUM_CLASSES = 10  # five of them are among the large set's six
 BATCH = 4  # few videos: more steps from each pass over them

@@ -1,4 +1,4 @@
-"""Planning a joined video: which clips follow each other.
+"""Untrimmed videos with known intervals, out of trimmed clips: ``split/class/000.mp4`` and ``truth.json``.
 
 A video is of one class. One or two clips of this class, by different people where there are some, stand
 between clips of *background* classes, which are no class of the set, until no more of its frames are action
@@ -9,14 +9,14 @@ action may begin, but not which.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
 
 import numpy as np
 
 from attcell._checks import path_of, whole_number
+from attcell._log import track
 from attcell.data.listing import Listing
 from attcell.data.sources import read_source
 from attcell.errors import CallError, DataError, VideoError, first_lines
@@ -72,21 +72,8 @@ def _drawn(clips: list[Clip], count: int, rng: np.random.Generator) -> list[Clip
     return [*sorted(first_of.values(), key=order.index), *others][:count]
 
 
-# Writing a set of joined videos: ``split/class/000.mp4`` and, last of all, ``truth.json``.
-
 SPLITS = ("train", "test")
 _Which = tuple[str, str, int]  # split, class and number
-T = TypeVar("T")
-
-
-class Progress(Protocol):
-    """Passes items on, and tells how far it is."""
-
-    def __call__(self, items: Iterable[T], total: int, description: str) -> Iterable[T]: ...
-
-
-def _untold(items: Iterable[T], total: int, description: str) -> Iterable[T]:
-    return items
 
 
 @dataclass(frozen=True)
@@ -106,7 +93,6 @@ def write_joined(
     test_people: Sequence[str],
     seed: int = 0,
     videos: Mapping[str, int],
-    progress: Progress = _untold,
 ) -> Path:
     """Join clips to videos in the folder ``out``, and return ``out``.
 
@@ -121,7 +107,6 @@ def write_joined(
         test_people: who acts in the test videos; all others act in the training videos.
         seed: the same seed gives the same videos.
         videos: how many of each class in ``train`` and ``test``.
-        progress: such as :func:`attcell._log.track`.
 
     Raises:
         CallError: a class or person that there is not, or a folder that holds something else.
@@ -150,17 +135,26 @@ def write_joined(
         check_finished(out, names)
         return out
     clear_left_overs(out)
-    training_data, size, rate = _read_clips(source, progress)
+    found, size, rate = _read_clips(source)
     plans = [
-        _planned(training_data, labels, which, background=background, test_people=test_people, seed=seed)
+        _planned(found, labels, which, background=background, test_people=test_people, seed=seed)
         for which in _all(labels, videos)
     ]
-    for video in progress(plans, len(plans), "joining"):
+    for video in track(plans, len(plans), "joining"):
         if not (out / video.name).exists():
             write_mp4(out / video.name, _frames(video.clips, size), rate)
     truths = {video.name: _truth(video, rate) for video in plans}
     write_truth(Truth("joined", seed, size, float(rate), tuple(sorted(labels)), truths), out / FILE_NAME)
     return out
+
+
+def people_of(clips: Path) -> list[str]:
+    """Who acts in a folder of clips, by the files' names, in alphabetical order.
+
+    Raises:
+        CallError, DataError: no such folder, or one that is not right.
+    """
+    return sorted({_person(record) for record in read_source(clips).records})
 
 
 def _all(labels: Sequence[str], videos: Mapping[str, int]) -> list[_Which]:
@@ -186,10 +180,10 @@ def _check_names(what: str, given: Sequence[str], known: Sequence[str]) -> None:
         raise CallError(f"{what} are {len(set(given))} of {len(known)}; name some, but not all")
 
 
-def _read_clips(source: Listing, progress: Progress) -> tuple[list[Clip], Size, int]:
+def _read_clips(source: Listing) -> tuple[list[Clip], Size, int]:
     """The clips with their lengths; the size that all get, which is the first one's; frames a second."""
     clips, rates, sizes, bad = [], [], [], []
-    for record in progress(source.records, len(source.records), "reading clips"):
+    for record in track(source.records, len(source.records), "reading clips"):
         try:
             info = count_frames(record.path)
         except VideoError as error:
@@ -208,7 +202,7 @@ def _read_clips(source: Listing, progress: Progress) -> tuple[list[Clip], Size, 
 
 
 def _planned(
-    training_data: Sequence[Clip],
+    clips: Sequence[Clip],
     labels: Sequence[str],
     which: _Which,
     *,
@@ -217,7 +211,7 @@ def _planned(
     seed: int,
 ) -> _Video:
     split, label, number = which
-    own = [clip for clip in training_data if (clip.person in test_people) == (split == "test")]
+    own = [clip for clip in clips if (clip.person in test_people) == (split == "test")]
     for wanted in ([label], background):
         if not any(clip.label in wanted for clip in own):
             raise DataError(

@@ -11,11 +11,11 @@ import pytest
 from typer.testing import CliRunner
 
 from attcell.cli.app import app
-from attcell.research import networks as stages
-from attcell.research import setting as sizes
-from attcell.research.generated import reproduce_generated
 from attcell.research.paper_claims import GENERATED
-from attcell.research.setting import Size
+from attcell.research.suites import networks as stages
+from attcell.research.suites import setting as sizes
+from attcell.research.suites.generated import reproduce_generated
+from attcell.research.suites.setting import Size
 
 TINY = Size(
     seeds=1,
@@ -28,7 +28,7 @@ TINY = Size(
     branch_epochs=1,
     small_epochs=1,
     calibrated=1,
-    erased=1,
+    deleted=1,
     reaches_bounds=True,
 )
 
@@ -105,15 +105,15 @@ def test_claims_that_do_not_hold_are_named_and_end_with_1(
 ) -> None:
     """What is measured is made up here: only what the command says of it counts."""
     monkeypatch.setattr(sizes, "QUICK", TINY)
-    watched = finished / "seed500" / "looks" / "watched-stan.json"
-    content = watched.read_text(encoding="utf-8")
+    measured = finished / "seed500" / "measured" / "streaming-stan.json"
+    content = measured.read_text(encoding="utf-8")
     kept = json.loads(content)
     kept["figures"]["STAN: temporal ROC area"] = 10.0
-    watched.write_text(json.dumps(kept), encoding="utf-8")
+    measured.write_text(json.dumps(kept), encoding="utf-8")
     outcome = CliRunner().invoke(
         app, ["reproduce", "generated", "--quick", "--jobs", "1", "--out", str(finished)]
     )
-    watched.write_text(content, encoding="utf-8")
+    measured.write_text(content, encoding="utf-8")
     assert outcome.exit_code == 1
     assert "attcell: not held: temporal attention lies on the action (mean ≥ 97)" in outcome.stderr
     assert "# Claims on generated videos" in outcome.stdout

@@ -13,11 +13,6 @@ from typing import Any
 
 import av
 import numpy as np
-from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import LinearSVC
 
 from attcell._log import logger, track
 from attcell._parallel import one_thread
@@ -26,9 +21,9 @@ from attcell.data.known_sets import KNOWN_SETS, set_listing
 from attcell.inference.extract import refuse_unopened
 from attcell.research.claims import Verdict
 from attcell.research.claims_report import write_outcome
-from attcell.research.networks import Network
+from attcell.research.driver import PlannedRun, plan_runs, run_all
 from attcell.research.paper_claims import CLIPS
-from attcell.research.protocol import PlannedRun, accuracies, plan_runs, run_all
+from attcell.research.suites.networks import Network
 from attcell.types import VideoRecord
 
 BACKBONE = "squeezenet"
@@ -134,7 +129,7 @@ def _by_split_and_seed(runs: list[PlannedRun]) -> dict[str, np.ndarray]:
     found: dict[str, dict[int, list[float]]] = {}
     names = {network.folder: network.name for network in NETWORKS}
     for run in sorted(runs, key=lambda run: run.recipe.train.seed):
-        for name, value in accuracies(names[run.recipe.name], run).items():
+        for name, value in run.accuracies(names[run.recipe.name]).items():
             found.setdefault(name, {}).setdefault(run.recipe.data.split, []).append(value)
     return {name: np.array(list(of_splits.values())) for name, of_splits in found.items()}
 
@@ -204,12 +199,7 @@ def _setting(real: RealSet, num_folds: int, num_seeds: int) -> str:
     )
 
 
-# What a video file gives away without a look at its pictures: a floor under every figure on real clips.
-
-_CLASSIFIERS: list[Any] = [
-    *(KNeighborsClassifier(neighbours) for neighbours in (1, 3, 5)),
-    LinearSVC(random_state=0, max_iter=20_000),
-]
+# What a video file gives away without a look at its pictures: a floor under every figure on real clips
 
 
 def container_accuracy(train: Sequence[VideoRecord], test: Sequence[VideoRecord]) -> float:
@@ -224,9 +214,17 @@ def container_accuracy(train: Sequence[VideoRecord], test: Sequence[VideoRecord]
     Raises:
         DataError: videos that cannot be opened, by name.
     """
+    from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import LinearSVC
+
     refuse_unopened((*train, *test))
-    pipeline = Pipeline([("scale", StandardScaler()), ("classify", _CLASSIFIERS[0])])
-    search = GridSearchCV(pipeline, {"classify": _CLASSIFIERS}, cv=LeaveOneGroupOut())
+    neighbours = [KNeighborsClassifier(number) for number in (1, 3, 5)]
+    svm = LinearSVC(random_state=0, max_iter=20_000)
+    pipeline = Pipeline([("scale", StandardScaler()), ("classify", svm)])
+    search = GridSearchCV(pipeline, {"classify": [*neighbours, svm]}, cv=LeaveOneGroupOut())
     search.fit(header_features(train), _labels(train), groups=[record.group for record in train])
     return 100 * float(np.mean(search.predict(header_features(test)) == _labels(test)))
 

@@ -11,10 +11,12 @@ import pytest
 
 from attcell.data.known_sets import KNOWN_SETS
 from attcell.errors import CallError, DataError
-from attcell.research import clips
-from attcell.research.clips import NETWORKS, REAL_SETS, reproduce_clips
-from attcell.research.networks import STREAMS
 from attcell.research.paper_claims import CLIPS
+from attcell.research.suites import clips
+from attcell.research.suites.clips import NETWORKS, REAL_SETS, container_accuracy, reproduce_clips
+from attcell.research.suites.networks import STREAMS
+from attcell.types import VideoRecord
+from tests.video.conftest import write_video
 
 MEASURED = ("STAN late", "STAN", "pooled SVM")
 
@@ -73,3 +75,26 @@ def test_videos_that_are_not_there_are_refused_before_anything_is_trained(tmp_pa
     with pytest.raises(CallError, match="no such folder"):
         reproduce_clips(REAL_SETS["weizmann"], tmp_path / "none", "none", tmp_path / "out", 1, 1)
     assert not (tmp_path / "out").exists()
+
+
+# What file headers give away
+
+
+def _records(folder: Path, sizes: dict[int, tuple[int, int]], groups: str) -> list[VideoRecord]:
+    records = []
+    for group in groups:
+        for label, size in sizes.items():
+            path = folder / f"{group}_{label}.avi"
+            write_video(path, 5, size=size, codec="mpeg4")
+            records.append(VideoRecord(path.name, path, (label,), group))
+    return records
+
+
+def test_classes_of_their_own_size_are_told_by_headers_alone(tmp_path: Path) -> None:
+    records = _records(tmp_path, {0: (32, 32), 1: (64, 32)}, "abcdef")
+    assert container_accuracy(records[:8], records[8:]) == 100
+
+
+def test_alike_headers_tell_nothing(tmp_path: Path) -> None:
+    records = _records(tmp_path, {0: (32, 32), 1: (32, 32)}, "abcdef")
+    assert container_accuracy(records[:8], records[8:]) == pytest.approx(50)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from attcell.research import networks as stages
-from attcell.research.videos import FLOW_SIDE
+from attcell.research.suites import networks as stages
+from attcell.research.suites.videos import FLOW_SIDE
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Size:
         branch_epochs: of TAN and its rivals, on untrimmed videos.
         small_epochs: of each CNN on the small set.
         calibrated: training videos of each class that detection is calibrated on.
-        erased: test videos of each class of which regions and segments are taken away.
+        deleted: test videos of each class of which regions and segments are taken away.
         reaches_bounds: whether claims with a bound are expected to hold, and not only the orders.
     """
 
@@ -38,7 +38,7 @@ class Size:
     branch_epochs: int
     small_epochs: int
     calibrated: int
-    erased: int
+    deleted: int
     reaches_bounds: bool
 
     @property
@@ -58,7 +58,7 @@ FULL = Size(
     branch_epochs=10,
     small_epochs=10,
     calibrated=5,
-    erased=3,
+    deleted=3,
     reaches_bounds=True,
 )
 QUICK = Size(
@@ -72,7 +72,7 @@ QUICK = Size(
     branch_epochs=8,
     small_epochs=5,
     calibrated=2,
-    erased=1,
+    deleted=1,
     reaches_bounds=False,
 )
 
@@ -136,9 +136,10 @@ def _small_set(size: Size) -> str:
 
 def _figure_words(size: Size) -> str:
     return (
-        "*Figures*: percent. Test videos are watched once, a sample every 5 frames, for peaks, ROC area and "
+        "*Figures*: percent. Test videos are read once, a sample every 5 frames, for peaks, ROC area and "
         "detection: mAP at an overlap of 0.5 by THUMOS14's protocol, with thresholds chosen on "
-        f"{6 * size.calibrated} training videos by their labels. Deletion: 100 minus the area under the "
-        "class's probability as what an order calls important is taken away first; insertion: the area as it "
-        f"is given first; of {6 * size.erased} test videos. High is good in both."
+        f"{6 * size.calibrated} training videos by their labels; of intervals at random, as many and as "
+        "long as the default rule finds. Deletion: 100 minus the area under the class's probability as what "
+        "an order calls important is taken away first; insertion: the area as it is given first; "
+        f"of {6 * size.deleted} test videos. High is good in both."
     )

@@ -1,0 +1,295 @@
+"""The one driver of all experiments: what is planned is trained, tested and measured, and kept.
+
+A *run* is one training and its test. ``OUT/RECIPE/split1-seed0/`` is its folder, as ``attcell train`` makes
+it, with ``test-test/scores.json`` beside the model. A *measurement* looks further at a trained network; its
+figures are kept as JSON. Protocols, ablations and suites all consist of runs and measurements. What is there
+already is kept, so that an experiment that was broken off goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import as_completed
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from attcell._files import write_json
+from attcell._log import logger, track
+from attcell._parallel import process_pool
+from attcell.config.recipe import Recipe, check_recipe
+from attcell.data.feature_store import content_digest
+from attcell.data.known_sets import KNOWN_SETS, read_known_set
+from attcell.errors import CallError, DataError
+from attcell.inference.extract import filled_stores, refuse_unread
+from attcell.inference.model import Model
+from attcell.inference.run import best_device
+from attcell.models.build import build_network, evaluation_plan, part_listing, read_listings, training_plan
+from attcell.models.warm_start import refuse_other_split
+from attcell.results.runs import read_run
+from attcell.training.run import train
+from attcell.training.run_folder import RECIPE_FILE, refuse_another_recipe
+from attcell.types import VideoRecord
+
+K = TypeVar("K")
+T = TypeVar("T")
+Figures = dict[str, float]  # name → figure, in percent
+
+
+def _side_by_side(tasks: Mapping[K, Callable[[], T]], processes: int, threads: int) -> Iterator[tuple[K, T]]:
+    """What each task gives, with its key, as they end; tasks are of what a process can be handed."""
+    with process_pool(processes, threads) as pool:
+        keys = {pool.submit(task): key for key, task in tasks.items()}
+        for future in as_completed(keys):
+            yield keys[future], future.result()
+
+
+# Runs
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One training and its test."""
+
+    recipe: Recipe
+    folder: Path
+
+    @property
+    def scores(self) -> Path:
+        """The file that is there when the run is done."""
+        return self.folder / "test-test" / "scores.json"  # as attcell test has it
+
+    @property
+    def model(self) -> Path:
+        """The folder of its trained model."""
+        return self.folder / "model"
+
+    def unread_videos(self) -> dict[str, str]:
+        """Video id → why it could not be read in the test."""
+        content = json.loads(self.scores.read_text(encoding="utf-8"))
+        return dict(content["unread"])
+
+    def accuracies(self, name: str) -> Figures:
+        """The top-1 accuracy of the whole network, called ``name``, and of each stream that says something
+        by itself, called ``name: STREAM alone``.
+        """
+        found = read_run(self.scores).figures
+        alone = {
+            f"{name}: {stream} alone": found[f"top1_{stream}"]
+            for stream in self.recipe.model.streams
+            if f"top1_{stream}" in found
+        }
+        return {name: found["top1"], **alone}
+
+
+def plan_runs(
+    recipes: Sequence[Recipe], out: Path, splits: Sequence[int] | None, seeds: Sequence[int]
+) -> list[PlannedRun]:
+    """Every recipe over every split and seed.
+
+    Args:
+        recipes: of different names.
+        out: below which all run folders go.
+        splits: None for those that a recipe names, or else all that its data set has.
+        seeds: of the training.
+
+    Raises:
+        CallError: two recipes of one name, a split that a data set lacks, a recipe without test videos, or
+            one that begins with a model of another split, which has seen videos that are tested.
+        DataError: official files that are not what they should be.
+    """
+    names = [recipe.name for recipe in recipes]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise CallError(f"two recipes are called {twice[0]}; give one of them another name: key")
+    planned = []
+    for recipe in recipes:
+        data = recipe.data
+        if data.dataset is None and data.test is None:
+            raise CallError(f"recipe {recipe.name} names no test videos; give data.test=SOURCE")
+        there = range(1, (1 if data.dataset is None else KNOWN_SETS[data.dataset].splits) + 1)
+        wanted = splits or data.splits or there
+        for split in sorted(set(wanted)):
+            if split not in there:
+                raise CallError(f"recipe {recipe.name} has the splits {there[0]} to {there[-1]}, not {split}")
+            if data.dataset is not None and data.root is not None:
+                read_known_set(data.dataset, data.annotations or data.root, split)  # before any training
+            for seed in seeds:
+                values = recipe.model_dump(mode="json")
+                values["data"]["split"], values["train"]["seed"] = split, seed
+                one = check_recipe(values, source=f"recipe {recipe.name}")
+                refuse_other_split(one)
+                planned.append(PlannedRun(one, _run_folder(out, recipe.name, split, seed)))
+    return planned
+
+
+def model_of(out: Path, name: str, seed: int) -> Path:
+    """The model folder of a recipe's run on split 1."""
+    return _run_folder(out, name, 1, seed) / "model"
+
+
+def _run_folder(out: Path, name: str, split: int, seed: int) -> Path:
+    return out / name / f"split{split}-seed{seed}"
+
+
+def run_planned(runs: Sequence[PlannedRun], jobs: int) -> Iterator[PlannedRun]:
+    """Do what is not done yet, and yield every run when its scores are there.
+
+    Args:
+        runs: of :func:`plan_runs`.
+        jobs: how many trainings go side by side, each on its share of the cores; what they say goes to
+            a ``.log`` file beside their folder then.
+
+    Raises:
+        CallError: a folder holds a run of another recipe.
+        DataError, VideoError, ModelError, TrainingError: as training and testing do.
+    """
+    for run in runs:
+        refuse_another_recipe(run.folder, run.recipe)
+    left = [run for run in runs if not run.scores.is_file()]
+    yield from (run for run in runs if run.scores.is_file())
+    if len(left) < len(runs):
+        logger.info(f"{len(runs) - len(left)} of {len(runs)} runs are done already")
+    for recipe_runs in _by_recipe(left):
+        _keep_features(recipe_runs)
+    if jobs == 1:
+        for number, run in enumerate(left, 1):
+            logger.info(f"run {number} of {len(left)}: {run.folder}")
+            _train_and_test(run)
+            yield run
+        return
+    tasks = {number: partial(_train_and_test_with_log, run) for number, run in enumerate(left)}
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    for number, _ in track(_side_by_side(tasks, jobs, threads), len(tasks), "runs"):
+        yield left[number]
+
+
+def run_all(runs: Sequence[PlannedRun], jobs: int) -> None:
+    """Do what is not done yet, and refuse unread videos: they would count as wrong.
+
+    A test that could not read all of its videos is done again, because they may have been mended.
+
+    Raises:
+        DataError: videos that cannot be read, by name; and all errors of :func:`run_planned`.
+    """
+    for run in runs:
+        if run.scores.is_file() and run.unread_videos():
+            run.scores.unlink()
+    refuse_unread([why for run in run_planned(runs, jobs) for why in run.unread_videos().values()])
+
+
+def _by_recipe(runs: Sequence[PlannedRun]) -> list[list[PlannedRun]]:
+    by_name: dict[str, list[PlannedRun]] = {}
+    for run in runs:
+        by_name.setdefault(run.recipe.name, []).append(run)
+    return list(by_name.values())
+
+
+def _keep_features(runs: Sequence[PlannedRun]) -> None:
+    """Compute the feature maps that all runs of a recipe draw from, once and before they go side by side."""
+    recipe = runs[0].recipe
+    if recipe.cache.folder is None:
+        return
+    training: dict[tuple[Path, range | None], VideoRecord] = {}  # ids of several parts may be alike
+    evaluated: dict[tuple[Path, range | None], VideoRecord] = {}
+    for run in runs:
+        listings = read_listings(run.recipe)
+        training |= {(record.path, record.frames): record for record in listings.train}
+        evaluated |= {(record.path, record.frames): record for record in listings.val}
+        tested = part_listing(run.recipe.data, "test", listings.labels)
+        assert tested is not None, "planned runs have test videos"
+        there = [record for record in tested.records if record.path.exists()]
+        evaluated |= {(record.path, record.frames): record for record in there}
+    network = build_network(recipe, len(listings.labels), load_weights=True)
+    for records, plan in ((training, training_plan(recipe)), (evaluated, evaluation_plan(recipe))):
+        filled_stores(recipe.cache.folder, recipe, network, list(records.values()), plan, best_device())
+
+
+def _train_and_test_with_log(run: PlannedRun) -> None:
+    """In a process of its own, where several runs go at once: what it says goes to a log of its own."""
+    run.folder.parent.mkdir(parents=True, exist_ok=True)
+    with (run.folder.parent / f"{run.folder.name}.log").open("a") as log:
+        os.dup2(log.fileno(), sys.stderr.fileno())
+        _train_and_test(run)
+
+
+def _train_and_test(run: PlannedRun) -> None:
+    recipe = run.recipe
+    outcome = train(recipe, run.folder, resume=(run.folder / RECIPE_FILE).exists())
+    model = Model.from_folder(outcome.model_folder).to(best_device())
+    model.evaluate(cache=recipe.cache.folder).write_scores(run.scores)
+
+
+# Measurements
+
+VERSION = 1  # raise it when the same model would give other figures
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Something to measure on a trained network.
+
+    Attributes:
+        measure: gives name → figure; of what a process can be handed.
+        model: the model folder.
+        settings: whatever else the figures depend on, in plain types.
+    """
+
+    measure: Callable[[], Figures]
+    model: Path
+    settings: Mapping[str, Any]
+
+    @property
+    def made_by(self) -> dict[str, Any]:
+        """What a kept result must have been measured on."""
+        model = content_digest(self.model / "model.safetensors")
+        return {"version": VERSION, "model": model, **self.settings}
+
+
+def measure_all(measurements: Mapping[str, Measurement], folder: Path, jobs: int) -> dict[str, Figures]:
+    """Each measurement's figures, by its name.
+
+    Args:
+        measurements: name → what is measured; the longest come first, so that none is left alone at the end.
+        folder: each one's figures are kept there, in ``NAME.json``, and taken from there while they hold.
+        jobs: how many go side by side, each on one thread.
+
+    Raises:
+        DataError: a damaged file in ``folder``; and whatever a measurement raises. What others found is kept.
+    """
+    kept = {name: _kept(folder / f"{name}.json", one) for name, one in measurements.items()}
+    found = {name: figures for name, figures in kept.items() if figures is not None}
+    left = {name: one for name, one in measurements.items() if name not in found}
+    for name, figures in track(_measured(left, min(jobs, len(left))), len(left), "measuring"):
+        found[name] = figures
+        folder.mkdir(parents=True, exist_ok=True)
+        content = {"made_by": measurements[name].made_by, "figures": figures}
+        write_json(str(folder / f"{name}.json"), content)
+    return {name: found[name] for name in measurements}
+
+
+def _measured(measurements: Mapping[str, Measurement], processes: int) -> Iterator[tuple[str, Figures]]:
+    """Name and figures of each, as they come."""
+    if processes > 1:
+        tasks = {name: one.measure for name, one in measurements.items()}
+        yield from _side_by_side(tasks, processes, threads=1)
+        return
+    for name, one in measurements.items():  # another process would take longer to start than many of them
+        yield name, one.measure()
+
+
+def _kept(file: Path, measurement: Measurement) -> Figures | None:
+    """What was measured before, if on the same."""
+    if not file.is_file():
+        return None
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        if content["made_by"] != measurement.made_by:
+            return None
+        return {str(name): float(value) for name, value in content["figures"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{file} is damaged ({error}); delete it and run again") from error

@@ -1,0 +1,102 @@
+"""What counts as done when an experiment goes on; figures are kept with what they were measured on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from attcell.errors import DataError
+from attcell.research import driver
+from attcell.research.driver import Measurement, PlannedRun, measure_all
+
+
+def _write(run: PlannedRun, unread: dict[str, str]) -> None:
+    run.scores.parent.mkdir(parents=True)
+    run.scores.write_text(json.dumps({"unread": unread}), encoding="utf-8")
+
+
+def test_a_test_with_unread_videos_is_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person who has mended the video need not delete anything."""
+    done, broken = (PlannedRun(cast(Any, None), tmp_path / name) for name in ("done", "broken"))
+    _write(done, {})
+    _write(broken, {"a.mp4": "a.mp4: no video"})
+    tested: list[PlannedRun] = []
+
+    def test_what_is_left(runs: Sequence[PlannedRun], jobs: int) -> Iterator[PlannedRun]:
+        for run in runs:
+            if not run.scores.is_file():
+                tested.append(run)
+                run.scores.write_text(json.dumps({"unread": still_unread}), encoding="utf-8")
+            yield run
+
+    monkeypatch.setattr(driver, "run_planned", test_what_is_left)
+    still_unread = {"a.mp4": "a.mp4: no video"}
+    with pytest.raises(DataError, match=r"1 videos cannot be read; [\s\S]*a\.mp4: no video"):
+        driver.run_all([done, broken], 1)
+    still_unread = {}
+    driver.run_all([done, broken], 1)
+    driver.run_all([done, broken], 1)
+    assert tested == [broken, broken]
+
+
+def _one() -> dict[str, float]:
+    return {"one": 1.0}
+
+
+def _two() -> dict[str, float]:
+    return {"one": 2.0}
+
+
+def _other() -> dict[str, float]:
+    return {"other": 3.0}
+
+
+def _fails() -> dict[str, float]:
+    raise DataError("nothing to see")
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"weights")
+    return folder
+
+
+def test_what_is_kept_holds_for_its_model_and_settings_alone(model: Path, tmp_path: Path) -> None:
+    measured = tmp_path / "measured"
+    assert measure_all({"a": Measurement(_one, model, {"n": 1})}, measured, 1) == {"a": {"one": 1.0}}
+    assert measure_all({"a": Measurement(_two, model, {"n": 1})}, measured, 1) == {"a": {"one": 1.0}}
+    assert measure_all({"a": Measurement(_two, model, {"n": 2})}, measured, 1) == {"a": {"one": 2.0}}
+    (model / "model.safetensors").write_bytes(b"others")
+    assert measure_all({"a": Measurement(_one, model, {"n": 2})}, measured, 1) == {"a": {"one": 1.0}}
+
+
+def test_measured_side_by_side_come_to_the_same(model: Path, tmp_path: Path) -> None:
+    measured = {"a": Measurement(_one, model, {}), "b": Measurement(_other, model, {})}
+    assert measure_all(measured, tmp_path / "measured", 2) == {
+        "a": {"one": 1.0},
+        "b": {"other": 3.0},
+    }
+    with pytest.raises(DataError, match="nothing to see"):
+        measure_all(
+            measured | {"c": Measurement(_fails, model, {}), "d": Measurement(_fails, model, {})}, tmp_path, 2
+        )
+
+
+def test_a_look_that_fails_keeps_what_others_found(model: Path, tmp_path: Path) -> None:
+    measured = {"a": Measurement(_one, model, {}), "b": Measurement(_fails, model, {})}
+    with pytest.raises(DataError, match="nothing to see"):
+        measure_all(measured, tmp_path / "measured", 1)
+    assert json.loads((tmp_path / "measured" / "a.json").read_text())["figures"] == {"one": 1.0}
+    assert not (tmp_path / "measured" / "b.json").exists()
+
+
+def test_a_damaged_file_is_told(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{}")
+    with pytest.raises(DataError, match=r"a\.json is damaged .*delete it and run again"):
+        measure_all({"a": Measurement(_one, model, {})}, tmp_path, 1)
