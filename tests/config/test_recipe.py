@@ -261,3 +261,25 @@ def test_overrides_that_are_no_list_of_texts(path, overrides, said):
         CallError, match=rf'overrides are {said}; give a list of texts, such as \["train.epochs=3"'
     ):
         load_recipe(path, overrides)
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ({"begin_with": "runs/a/model"}, "model.begin_with is model.init_from now"),
+        ({"kind": "own_gates"}, "model.kind=own_gates is self_gates now"),
+        (
+            {"kind": "own_gates", "streams": {"flow": {"begin_with": "x"}}},
+            "model.kind=own_gates is self_gates now, "
+            "model.streams.flow.begin_with is model.streams.flow.init_from now",
+        ),
+    ],
+)
+def test_a_recipe_of_an_older_attcell_is_known(model, said):
+    values = {"data": {"train": "videos"}, "model": model, "train": {"iterations": 1}}
+    with pytest.raises(CallError) as caught:
+        check_recipe(values, source="old.yaml")
+    assert str(caught.value) == (
+        f"old.yaml is a recipe of an older attcell: {said}. Change that, or take a recipe that comes with "
+        "attcell (attcell recipes lists them), and train again"
+    )

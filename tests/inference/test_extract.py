@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 import torch
 from hypothesis import given
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from attcell.data.datasets import PlannedViews
 from attcell.data.feature_store import FeatureStore
 from attcell.inference import extract
-from attcell.inference.extract import extract_features, feature_store
+from attcell.inference.extract import extract_features, feature_store, filled_stores
 from attcell.models.build import build_network
 from attcell.models.weights import load_backbone_weights
 from attcell.nn import Network, Stream
@@ -22,7 +24,7 @@ from attcell.video.modalities import InputSpec
 from attcell.video.sampling import ViewPlan, centre_frames
 from attcell.video.transforms import FrameSpec
 from tests.inference.views import centre_view
-from tests.small_models import LABELS, recipe_of
+from tests.small_models import FROZEN, LABELS, recipe_of
 
 FRAMES = FrameSpec(size=32, short_side=36)
 SPEC, PLAN, CPU = (
@@ -166,3 +168,23 @@ def test_features_of_real_clips_are_finite_and_differ(real_data):
     figures = torch.stack([one.mean(dim=(0, 2, 3)) for one in found])
     assert float(figures.std(dim=0).mean()) > 0.01 * float(figures.mean())
     assert 0 < float(figures.mean()) < 100
+
+
+def test_stores_of_an_older_format_are_told_of_once_and_not_read(tmp_path, folder, record, caplog):
+    (tmp_path / "0123").mkdir()
+    (tmp_path / "0123" / "made_by.json").write_text('{"stream": "frame"}')
+    recipe = recipe_of(folder, model=FROZEN)
+    network = build_network(recipe, len(LABELS), load_weights=False)
+    attcell_logger = logging.getLogger("attcell")
+    attcell_logger.addHandler(caplog.handler)
+    try:
+        for _ in range(2):
+            stores, failed = filled_stores(tmp_path, recipe, network, [record], PLAN, CPU)
+    finally:
+        attcell_logger.removeHandler(caplog.handler)
+    assert [one.getMessage() for one in caplog.records] == [
+        f"warning: {tmp_path} holds feature maps of an older attcell (0123), which are not read; what is "
+        "needed is computed again. Delete these folders"
+    ]
+    assert failed == {}
+    assert stores["frame"].holds(record)

@@ -11,7 +11,7 @@ import sys
 import pytest
 import torch
 
-from attcell.errors import CallError
+from attcell.errors import CallError, DataError
 from attcell.inference.model import load
 from attcell.nn import STAN, SVMNetwork
 from attcell.training.finish import finish
@@ -91,6 +91,20 @@ def test_steps_and_outcome_are_shown_in_a_line(folder, tmp_path):
         f"TrainingOutcome({tmp_path}/run/model, iteration 1 of 1, val accuracy {accuracy:.3f})"
     )
     assert repr(fitted).startswith(f"FittedTraining({tmp_path}/run: ValidationResult(iterations=1, ")
+
+
+def test_a_checkpoint_of_an_older_format_is_refused(folder, tmp_path):
+    recipe, run = recipe_of(folder, train={"iterations": 1}), tmp_path / "run"
+    train(recipe, run)
+    checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    del checkpoint["format"]
+    torch.save(checkpoint, run / "checkpoints" / "last.ckpt")
+    with pytest.raises(DataError) as caught:
+        train(recipe, run, resume=True)
+    assert str(caught.value) == (
+        "this run's checkpoint is of an older attcell (format None, and this one reads format 2); "
+        "train again in another run folder"
+    )
 
 
 def test_lightning_is_imported_only_to_train():

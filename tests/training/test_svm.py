@@ -1,20 +1,42 @@
-"""Training that ends in an SVM: pooled features, and a STAN whose classifier gives way to one."""
+"""Training that ends in an SVM, on pooled features and on a STAN; and networks with one, tested and saved."""
 
 from __future__ import annotations
+
+import shutil
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
+from attcell.data.sources import read_source
 from attcell.errors import CallError, DataError
 from attcell.inference.evaluate import evaluate_model, listing_of
-from attcell.inference.model import Model
-from attcell.nn import STAN, Pooled, SVMNetwork
+from attcell.inference.extract import extract_features, feature_store
+from attcell.inference.model import Model, load
+from attcell.inference.predict import predict_video
+from attcell.inference.run import mean_scores
+from attcell.models.build import build_network, evaluation_plan, input_spec
+from attcell.nn import (
+    STAN,
+    VLAD,
+    LinearSVM,
+    Normalise,
+    Pooled,
+    PooledStream,
+    SVMNetwork,
+    build_backbone,
+    build_pooling,
+)
 from attcell.training.run import train
-from tests.small_models import recipe_of
+from attcell.training.svm_fit import choose_and_fit
+from attcell.training.vlad import fit_vlad, sample_descriptors
+from tests.small_models import LABELS, random_model, recipe_of
 
 SMALL = {"backbone": "small", "weights": "none", "train_from": "none"}
 CPU = torch.device("cpu")
+SIDE = 32
 
 
 def pooled_recipe(folder, cache=None, **model):
@@ -71,16 +93,12 @@ def test_a_stan_begins_with_one_that_has_an_svm(folder, tmp_path):
 
 
 def test_margins_are_not_shown_as_probabilities(folder, tmp_path):
-    from attcell.inference.model import load
-
     model = load(train(pooled_recipe(folder), tmp_path / "run").model_folder)
     with pytest.raises(CallError, match="this model's classes are told by an SVM, whose margins are no prob"):
         model.predict(next(folder.rglob("*.mp4")))
 
 
 def test_a_video_that_cannot_be_read_stops_it(folder, tmp_path):
-    import shutil
-
     other = tmp_path / "videos"
     shutil.copytree(folder, other)
     (other / "wave" / "bad.mp4").write_bytes(b"no video")
@@ -89,3 +107,78 @@ def test_a_video_that_cannot_be_read_stops_it(folder, tmp_path):
         with pytest.raises(DataError, match=r"2 videos cannot be read(.|\n)*worse.mp4(.|\n)*bad.mp4"):
             train(pooled_recipe(other, cache), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def pooled_network(kind):
+    torch.manual_seed(0)
+    backbone = build_backbone("small")
+    backbone.train_from("none")
+    pooling = build_pooling(kind, backbone, SIDE, dims=4, centres=3)
+    body = Pooled({"frame": PooledStream(backbone, pooling, normalise=Normalise([128.0] * 3, [60.0] * 3))})
+    return SVMNetwork(body, LinearSVM(body.dim, len(LABELS))).eval()
+
+
+def represented(network, maps, places):
+    """All videos' representations; a VLAD is fitted to those of these places first."""
+    pooling = network.stream("frame").pooling
+    if isinstance(pooling, VLAD):
+        seen = [maps[place] for place in places]
+        pooling.load_state_dict(fit_vlad(sample_descriptors(seen, len(seen), 0), 4, 3, 0).state_dict())
+    with torch.inference_mode():
+        return torch.cat([network.body.attend({"frame": one}).video for one in maps]).numpy()
+
+
+def fitted(kind, folder, recipe, tmp_path):
+    """The network, fitted to all videos of the folder, and their kept feature maps."""
+    network, records = pooled_network(kind), read_source(folder).records
+    spec, plan = input_spec(recipe), evaluation_plan(recipe)
+    store = feature_store(tmp_path / "features", "frame", network.stream("frame"), spec, plan)
+    assert extract_features({"frame": store}, network, records, spec, plan, workers=0, device=CPU) == {}
+    maps = [store.read(record)[0].float() for record in records]
+    everything = represented(network, maps, range(len(maps)))
+    truth = np.eye(len(LABELS), dtype=bool)[[record.label for record in records]]
+    refitted = partial(represented, pooled_network(kind), maps) if kind == "vlad" else None
+    _, svm, figure = choose_and_fit(everything, truth, (), 0, refitted=refitted)
+    network.svm.load_state_dict(svm.state_dict())
+    assert figure.validation == "2 parts with a share of every class, one left out"
+    return network, maps, records
+
+
+@pytest.mark.parametrize("kind", ["average", "flat", "vlad"])
+def test_a_pooled_rival_is_fitted_and_predicts(kind, folder, recipe, tmp_path):
+    network, maps, records = fitted(kind, folder, recipe, tmp_path)
+    for record, one in zip(records, maps, strict=True):
+        prediction = predict_video(Model(network, LABELS, recipe, {}), record.path)
+        with torch.inference_mode():
+            kept = mean_scores(network, {"frame": one}, "softmax", kept_features=True)
+        np.testing.assert_allclose(prediction.scores, kept.all, atol=1e-2)  # kept maps are rounded
+        assert kept.by_stream == {}
+        assert prediction.spatial_attention == {}
+        assert prediction.gates == {}
+        np.testing.assert_allclose(prediction.temporal_attention, 1 / 3)
+        assert not prediction.temporal_scores.any()
+
+
+def test_a_saved_rival_holds_all_that_it_knows(folder, recipe, tmp_path):
+    network, _, records = fitted("vlad", folder, recipe, tmp_path)
+    Model(network, LABELS, recipe).save_pretrained(tmp_path / "model")
+    other = pooled_network("vlad")
+    other.load_state_dict(load_file(tmp_path / "model" / "model.safetensors"))
+    first, second = (
+        predict_video(Model(one, LABELS, recipe, {}), records[0].path) for one in (network, other)
+    )
+    np.testing.assert_array_equal(first.scores, second.scores)
+
+
+def test_an_svm_on_stan_predicts_with_stans_attention(folder, recipe):
+    model = random_model(recipe)
+    stan = build_network(recipe, len(LABELS), load_weights=False)
+    stan.load_state_dict(model.network.state_dict())
+    svm = LinearSVM(8, len(LABELS))
+    svm.fit(torch.zeros(8), torch.ones(8), False, torch.randn(3, 8), torch.zeros(3))
+    path = folder / "wave" / "1.mp4"
+    found = predict_video(Model(SVMNetwork(stan, svm).eval(), LABELS, recipe, {}), path)
+    expected = predict_video(model, path)
+    np.testing.assert_array_equal(found.temporal_attention, expected.temporal_attention)
+    np.testing.assert_array_equal(found.spatial_attention["frame"], expected.spatial_attention["frame"])
+    assert abs(found.scores - expected.scores).max() > 1e-3

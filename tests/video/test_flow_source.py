@@ -149,3 +149,15 @@ def test_a_store_by_this_recipe_or_of_another_tool_is_taken(tmp_path):
         with new_flow_folder(tmp_path / name) as target:
             fill(target, 5, description=description)
         check_store(FlowSpec(store=tmp_path), Path(f"{name}.mp4"), "abc")
+
+
+def test_a_store_of_an_older_format_is_refused(tmp_path):
+    described = {"format": 0, "source": "abc", "method": "fast", "bound": 20.0}
+    with new_flow_folder(tmp_path / "a") as target:
+        fill(target, 5, description=described)
+    with pytest.raises(DataError) as caught:
+        check_store(FlowSpec(store=tmp_path), Path("a.mp4"), "abc")
+    assert str(caught.value) == (
+        f"{tmp_path / 'a'} is flow of another attcell (format 0, and this one reads format 1); "
+        "compute it again with attcell extract flow --rebuild"
+    )

@@ -6,6 +6,7 @@ Paths in a recipe are relative to the folder the command runs in.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -92,13 +93,34 @@ def check_recipe(values: Any, source: str) -> Recipe:
     """Check plain values against the schema.
 
     Raises:
-        CallError: with every unknown key and wrong value, and ``source`` as the place they came from.
+        CallError: with every unknown key and wrong value, and ``source`` as the place they came from; or a
+            recipe of an older attcell, with what its names are now.
     """
+    if older := list(_older_names(values)):
+        raise CallError(
+            f"{source} is a recipe of an older attcell: {', '.join(older)}. Change that, or take a recipe "
+            "that comes with attcell (attcell recipes lists them), and train again"
+        )
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
         problems = "\n".join(f"  {_explain(problem)}" for problem in error.errors())
         raise CallError(f"{source} is not a valid recipe:\n{problems}") from error
+
+
+# Of keys and of values; nothing is read by its older name.
+_NAMES_NOW = {"begin_with": "init_from", "own_gates": "self_gates"}
+
+
+def _older_names(values: Any, where: str = "") -> Iterator[str]:
+    """``model.begin_with is model.init_from now``, for each key and each value of an older recipe."""
+    for key, value in values.items() if isinstance(values, dict) else ():
+        if key in _NAMES_NOW:
+            yield f"{where}{key} is {where}{_NAMES_NOW[key]} now"
+        elif isinstance(value, str) and value in _NAMES_NOW and f"{where}{key}" == "model.kind":
+            yield f"{where}{key}={value} is {_NAMES_NOW[value]} now"
+        else:
+            yield from _older_names(value, f"{where}{key}.")
 
 
 def _explain(problem: Any) -> str:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from attcell.video.flow_source import check_store, flow_files_of
 from attcell.video.modalities import InputSpec
 from attcell.video.sampling import ViewPlan
 
+FEATURES_FORMAT = 2  # raise it when what a store is described by, or what it holds, changes
 DECODING_VERSION = 2  # raise it when the same video would give other frames
 
 
@@ -48,6 +49,7 @@ def feature_store(
     }
     backbone = stream.backbone
     made_by = {
+        "format": FEATURES_FORMAT,
         "stream": name,
         "backbone": backbone.name,
         "tap": backbone.tap,
@@ -172,12 +174,31 @@ def filled_stores(
     device: torch.device,
 ) -> tuple[dict[str, FeatureStore], dict[str, str]]:
     """Stream → the store with all that can be read, and video id → message of what cannot."""
+    _tell_of_older_stores(folder)
     spec = input_spec(recipe)
     stores = {name: feature_store(folder, name, network.stream(name), spec, plan) for name in spec.streams}
     failed = extract_features(
         stores, network.to(device), records, spec, plan, workers=recipe.data.workers, device=device
     )
     return stores, failed
+
+
+@cache
+def _tell_of_older_stores(folder: Path) -> None:
+    """Say once which stores of a cache folder are an older attcell's: they are not read."""
+    older = [path.parent.name for path in sorted(folder.glob("*/made_by.json")) if _is_older(path)]
+    if older:
+        logger.warning(
+            f"warning: {folder} holds feature maps of an older attcell ({', '.join(older)}), which are not "
+            "read; what is needed is computed again. Delete these folders"
+        )
+
+
+def _is_older(description: Path) -> bool:
+    try:
+        return bool(json.loads(description.read_text(encoding="utf-8")).get("format") != FEATURES_FORMAT)
+    except (OSError, ValueError, AttributeError):  # no description: nothing is known of it
+        return False
 
 
 def refuse_unopened(records: Sequence[VideoRecord]) -> None:

@@ -23,6 +23,7 @@ from attcell.types import Size, VideoRecord
 from attcell.video._passes import EveryFrame
 from attcell.video.flow_files import (
     DESCRIPTION,
+    FLOW_FORMAT,
     Target,
     new_flow_folder,
     new_flow_zip,
@@ -165,8 +166,6 @@ def _kept(frames: Iterable[np.ndarray], target: Target) -> Iterator[np.ndarray]:
 
 # Where each video's flow goes, by what it is made, and whether it is there already.
 
-FORMAT = 1
-
 
 @dataclass(frozen=True)
 class FlowRecipe:
@@ -194,7 +193,7 @@ class FlowRecipe:
     def described(self) -> dict[str, Any]:
         """In plain types, with the settings behind the method's name."""
         settings = asdict(PRESETS[self.method]) if self.method in PRESETS else {}
-        return {"format": FORMAT, "decoding": DECODING_VERSION, **asdict(self), "settings": settings}
+        return {"format": FLOW_FORMAT, "decoding": DECODING_VERSION, **asdict(self), "settings": settings}
 
     def size(self, shown: Size) -> Size:
         """The size at which the flow of frames of the size ``shown`` is computed."""

@@ -22,6 +22,8 @@ from attcell.nn import BranchesOutput, Network, Output
 from attcell.training.prepare import TrainingData
 from attcell.training.schedule import ValidationResult, build_optimizer, build_schedule, periods
 
+CHECKPOINT_FORMAT = 2  # raise it when an older run cannot be gone on with
+
 
 class Learner(L.LightningModule):
     """Trains a network. Everything random about an iteration follows from the seed and its number alone."""
@@ -142,9 +144,15 @@ class Learner(L.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         best = self.best
         checkpoint["best"] = None if best is None else [best.iterations, best.accuracy, best.loss]
+        checkpoint["format"] = CHECKPOINT_FORMAT
         checkpoint["identity"] = self.training_data.identity
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        if (found := checkpoint.get("format")) != CHECKPOINT_FORMAT:
+            raise DataError(
+                f"this run's checkpoint is of an older attcell (format {found!r}, and this one reads format "
+                f"{CHECKPOINT_FORMAT}); train again in another run folder"
+            )
         before, now = checkpoint["identity"], self.training_data.identity
         differing = [name for name in now if before[name] != now[name]]
         if differing:

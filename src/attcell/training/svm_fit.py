@@ -1,8 +1,8 @@
 """Fitting the linear SVM to videos' representations, with its C chosen inside the training videos.
 
-The solver is scikit-learn's. Where a representation has more numbers than there are videos, the videos are
-first rotated into as many dimensions as they are: a linear SVM has its weights in their span, so the outcome
-is the same, and 32,768 numbers cost what 81 do.
+Everything is scikit-learn's: what is done to the representations is a pipeline, the solver is LinearSVC, and
+the folds are its own. Its grid search is not used: it averages the folds' figures, while here each video
+counts once, and what is fitted to a fold's videos (VLAD, the rotation) would be fitted anew for each C.
 """
 
 from __future__ import annotations
@@ -15,9 +15,12 @@ from typing import Literal
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import GroupKFold
-from sklearn.preprocessing import StandardScaler
+from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut, StratifiedKFold
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import Normalizer, StandardScaler
 from sklearn.svm import LinearSVC
 
 from attcell._log import logger
@@ -109,66 +112,81 @@ def fit_svm(
     A class that no video has gets the constant margin −1, one that all have +1. It is said if the solver has
     not come to its end.
     """
-    rotated = _Rotated(representations)
-    weight, bias, unfinished = rotated.solve(truth, choice, seed)
-    if unfinished:
+    steps = _steps(unit_length=choice.unit_length)
+    fitted = _solve(steps.fit_transform(representations.astype(np.float64)), truth, choice.c, seed)
+    if fitted.unfinished:
         logger.info(
-            f"linear SVM: {unfinished} of {truth.shape[1]} classes not at their end after {MOST_STEPS} steps"
+            f"linear SVM: {fitted.unfinished} of {truth.shape[1]} classes not at their end after "
+            f"{MOST_STEPS} steps"
         )
+    scaler, rotation = steps[0], steps[-1]
     svm = LinearSVM(representations.shape[1], truth.shape[1])
-    mean, deviation = rotated.scaler.mean_, rotated.scaler.scale_
-    tensors = [
-        torch.from_numpy(values).float() for values in (mean, deviation, rotated.unrotated(weight), bias)
+    weight = rotation.inverse_transform(fitted.weight)
+    figures = [
+        torch.from_numpy(values).float() for values in (scaler.mean_, scaler.scale_, weight, fitted.bias)
     ]
-    svm.fit(tensors[0], tensors[1], choice.unit_length, tensors[2], tensors[3])
+    svm.fit(figures[0], figures[1], choice.unit_length, figures[2], figures[3])
     return svm
 
 
-class _Rotated:
-    """Training videos, standardised by their own figures, in no more dimensions than there are videos."""
+class Rotation(TransformerMixin, BaseEstimator):
+    """Videos in no more dimensions than there are videos, by a rotation into their span.
 
-    def __init__(self, representations: Float[np.ndarray, "N dim"]) -> None:
-        values = representations.astype(np.float64)
-        self.scaler = StandardScaler().fit(values)
-        standardised = self.scaler.transform(values)
-        self.lengths = _lengths(standardised)
-        self.basis: np.ndarray | None = None
-        self.values = standardised
-        if values.shape[1] > len(values):
-            self.basis, rows = np.linalg.qr(standardised.T)  # (dim, N) and (N, N)
-            self.values = rows.T
+    A linear SVM has its weights in the span of the videos that it learns from, so the outcome is the same,
+    and 32,768 numbers cost what 81 do. A PCA would not do: it centres, and LinearSVC's bias counts in what it
+    minimises.
+    """
 
-    def solve(
-        self, truth: Bool[np.ndarray, "N A"], choice: SVMChoice, seed: int
-    ) -> tuple[Float[np.ndarray, "A _"], Float[np.ndarray, " A"], int]:
-        """Weights in the rotated dimensions, biases, and how many classes the solver did not finish."""
-        inputs = self.values / self.lengths if choice.unit_length else self.values
-        weight = np.zeros((truth.shape[1], inputs.shape[1]))
-        bias = np.where(truth.all(axis=0), 1.0, -1.0)
-        unfinished = 0
-        for number, positive in enumerate(truth.T):
-            if positive.all() or not positive.any():
-                continue
-            # the dual: where videos can be told apart without a mistake, the primal does not come to an end
-            svm = LinearSVC(C=choice.c, dual=True, tol=1e-5, max_iter=MOST_STEPS, random_state=seed)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ConvergenceWarning)  # it is counted
-                svm.fit(inputs, positive)
-            weight[number], bias[number] = svm.coef_[0], svm.intercept_[0]
-            unfinished += int(svm.n_iter_ >= MOST_STEPS)
-        return weight, bias, unfinished
+    def fit(self, rows: Float[np.ndarray, "N dim"], truth: None = None) -> Rotation:
+        """Find the span; nothing is rotated where there are no fewer videos than numbers."""
+        self.basis_ = np.linalg.qr(rows.T).Q if rows.shape[1] > len(rows) else None  # (dim, N)
+        return self
 
-    def unrotated(self, weight: Float[np.ndarray, "A _"]) -> Float[np.ndarray, "A dim"]:
-        """The weights in all dimensions."""
-        return weight if self.basis is None else weight @ self.basis.T
+    def transform(self, rows: Float[np.ndarray, "M dim"]) -> Float[np.ndarray, "M _"]:
+        """The part of each row that lies in the span."""
+        return rows if self.basis_ is None else rows @ self.basis_
 
-    def others(
-        self, representations: Float[np.ndarray, "M dim"]
-    ) -> tuple[Float[np.ndarray, "M _"], Float[np.ndarray, "M 1"]]:
-        """Other videos in the same dimensions, and their lengths in all of them."""
-        standardised = self.scaler.transform(representations.astype(np.float64))
-        inputs = standardised if self.basis is None else standardised @ self.basis
-        return inputs, _lengths(standardised)
+    def inverse_transform(self, rows: Float[np.ndarray, "M _"]) -> Float[np.ndarray, "M dim"]:
+        """Rows of the span, in all dimensions."""
+        return rows if self.basis_ is None else rows @ self.basis_.T
+
+
+def _steps(*, unit_length: bool) -> Pipeline:
+    """What is done to representations before the SVM, fitted to the training videos."""
+    length = Normalizer() if unit_length else "passthrough"
+    return make_pipeline(StandardScaler(), length, Rotation())
+
+
+@dataclass(frozen=True)
+class _Solution:
+    """Weights (A, dim) and biases (A,) of the classes, and how many the solver did not finish."""
+
+    weight: Float[np.ndarray, "A dim"]
+    bias: Float[np.ndarray, " A"]
+    unfinished: int
+
+    def margins(self, inputs: Float[np.ndarray, "M dim"]) -> Float[np.ndarray, "M A"]:
+        return inputs @ self.weight.T + self.bias
+
+
+def _solve(
+    inputs: Float[np.ndarray, "N dim"], truth: Bool[np.ndarray, "N A"], c: float, seed: int
+) -> _Solution:
+    """An SVM for each class that some of the videos have and some have not; a constant margin for others."""
+    # the dual: where videos can be told apart without a mistake, the primal does not come to an end
+    svm = LinearSVC(C=c, dual=True, tol=1e-5, max_iter=MOST_STEPS, random_state=seed % 2**32)
+    weight = np.zeros((truth.shape[1], inputs.shape[1]))
+    bias = np.where(truth.all(axis=0), 1.0, -1.0)
+    open_classes = np.flatnonzero(truth.any(axis=0) & ~truth.all(axis=0))
+    unfinished = 0
+    if len(open_classes):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # it is counted
+            fitted = OneVsRestClassifier(svm).fit(inputs, truth[:, open_classes].astype(int))
+        for number, one in zip(open_classes, fitted.estimators_, strict=True):
+            weight[number], bias[number] = one.coef_[0], one.intercept_[0]
+            unfinished += int(one.n_iter_ >= MOST_STEPS)
+    return _Solution(weight, bias, unfinished)
 
 
 def _inner_figures(
@@ -182,13 +200,13 @@ def _inner_figures(
     margins = {choice: np.empty(truth.shape) for choice in CHOICES}
     for left_out in folds.parts:
         kept = np.setdiff1d(np.arange(len(truth)), left_out)
-        representations = represent(kept)
-        rotated = _Rotated(representations[kept])
-        inputs, lengths = rotated.others(representations[left_out])
-        for choice in CHOICES:
-            weight, bias, _ = rotated.solve(truth[kept], choice, seed)
-            scaled = inputs / lengths if choice.unit_length else inputs
-            margins[choice][left_out] = scaled @ weight.T + bias
+        representations = represent(kept).astype(np.float64)
+        for unit_length in (False, True):
+            steps = _steps(unit_length=unit_length)
+            inputs = steps.fit_transform(representations[kept])
+            others = steps.transform(representations[left_out])
+            for choice in (one for one in CHOICES if one.unit_length == unit_length):
+                margins[choice][left_out] = _solve(inputs, truth[kept], choice.c, seed).margins(others)
     return {choice: _figure(margins[choice], truth, measure) for choice in CHOICES}
 
 
@@ -198,12 +216,6 @@ def _figure(
     if measure == "accuracy":
         return hit_rate(margins, truth, 1)
     return mean_average_precision(margins, truth)[0] if truth.any() else 0.0
-
-
-def _lengths(rows: Float[np.ndarray, "N _"]) -> Float[np.ndarray, "N 1"]:
-    """The rows' lengths, 1 for a row of zeros."""
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.where(lengths > 0, lengths, 1.0)
 
 
 def _check(representations: np.ndarray, truth: np.ndarray, groups: Sequence[str]) -> None:
@@ -218,8 +230,6 @@ def _check(representations: np.ndarray, truth: np.ndarray, groups: Sequence[str]
             "representations of videos are not finite numbers: the backbone's weights are broken; load others"
         )
 
-
-# Which training videos are left out together when the linear SVM is chosen.
 
 MOST_FOLDS = 5
 MOST_GROUPS_ONE_BY_ONE = 10
@@ -257,24 +267,22 @@ def make_folds(truth: Bool[np.ndarray, "N A"], groups: Sequence[str], seed: int)
     number = min(MOST_FOLDS, int(min(sizes[sizes > 1], default=0)))
     if number < 2:
         return Folds((), "no class has two training videos to validate by")
-    return Folds(_dealt(truth, number, seed), f"{number} parts with a share of every class, one left out")
+    _, sets, videos = np.unique(truth, axis=0, return_inverse=True, return_counts=True)
+    # scikit-learn refuses to stratify where no set of classes has a video for each part
+    splitter = StratifiedKFold if videos.max() >= number else KFold
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of a set that has fewer videos than there are parts
+        splits = list(splitter(number, shuffle=True, random_state=seed % 2**32).split(sets, sets))
+    described = f"{number} parts with a share of every class, one left out"
+    return Folds(tuple(left_out for _, left_out in splits), described)
 
 
 def _by_groups(groups: np.ndarray) -> Folds:
     names = np.unique(groups)
     if len(names) < 2:
         return Folds((), f"all training videos are of one group, {names[0]}, and none is left to validate by")
-    if len(names) <= MOST_GROUPS_ONE_BY_ONE:
-        parts = tuple(np.flatnonzero(groups == name) for name in names)
-        return Folds(parts, f"{len(names)} groups, one left out")
-    splits = GroupKFold(MOST_FOLDS).split(groups, groups=groups)
-    described = f"{MOST_FOLDS} parts of whole groups, one left out"
-    return Folds(tuple(left_out for _, left_out in splits), described)
-
-
-def _dealt(truth: Bool[np.ndarray, "N A"], number: int, seed: int) -> tuple[Int[np.ndarray, " _"], ...]:
-    """Shuffle, sort by the set of classes, and deal one by one."""
-    shuffled = np.random.default_rng(seed).permutation(len(truth))
-    _, sets = np.unique(truth, axis=0, return_inverse=True)
-    order = shuffled[np.argsort(sets[shuffled], kind="stable")]
-    return tuple(np.sort(order[first::number]) for first in range(number))
+    one_by_one = len(names) <= MOST_GROUPS_ONE_BY_ONE
+    splitter = LeaveOneGroupOut() if one_by_one else GroupKFold(MOST_FOLDS)
+    parts = tuple(left_out for _, left_out in splitter.split(groups, groups=groups))
+    what = f"{len(names)} groups" if one_by_one else f"{MOST_FOLDS} parts of whole groups"
+    return Folds(parts, f"{what}, one left out")

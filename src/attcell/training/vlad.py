@@ -71,7 +71,7 @@ def fit_vlad(
         raise ModelError(
             "feature maps are not finite numbers: the backbone's weights are broken; load others"
         )
-    pca = PCA(dims, random_state=seed).fit(sample.astype(np.float64))
+    pca = PCA(dims, random_state=seed % 2**32).fit(sample.astype(np.float64))
     means = _k_means(pca.transform(sample), centres, seed)
     vlad = VLAD(sample.shape[1], dims, centres)
     vlad.fit(*(torch.from_numpy(values).float() for values in (pca.mean_, pca.components_, means)))
@@ -84,7 +84,7 @@ def _k_means(
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         try:
-            return KMeans(centres, random_state=seed).fit(points).cluster_centers_
+            return KMeans(centres, random_state=seed % 2**32).fit(points).cluster_centers_
         except ConvergenceWarning as error:
             raise CallError(
                 f"VLAD with {centres} centres of {len(points)} descriptors: too few of them differ; give "

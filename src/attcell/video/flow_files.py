@@ -30,6 +30,7 @@ from attcell._files import written_whole
 from attcell.errors import DataError
 
 DESCRIPTION = "flow.json"
+FLOW_FORMAT = 1  # raise it when flow.json, or what the files hold, changes
 _NAME = re.compile(r"(flow_x|flow_y|img)_(?:p(\d+)_)?(\d+)\.(?:jpg|jpeg|png)")
 _QUALITY = 95
 

@@ -13,7 +13,7 @@ from torchvision.transforms.v2 import functional as transforms
 
 from attcell.errors import DataError, VideoError
 from attcell.flow import dequantize, quantize
-from attcell.video.flow_files import FlowFiles, holds_flow, open_flow
+from attcell.video.flow_files import FLOW_FORMAT, FlowFiles, holds_flow, open_flow
 from attcell.video.frame_folder import open_frames
 from attcell.video.optical_flow import PAIRS_AT_ONCE, flow_codes, flow_method
 
@@ -212,6 +212,11 @@ def _refuse_other_recipe(files: FlowFiles, spec: FlowSpec) -> None:
     made_by = files.description
     if made_by is None:  # another tool's, which does not say
         return
+    if made_by.get("format", FLOW_FORMAT) != FLOW_FORMAT:
+        raise DataError(
+            f"{files.path} is flow of another attcell (format {made_by['format']!r}, and this one reads "
+            f"format {FLOW_FORMAT}); compute it again with attcell extract flow --rebuild"
+        )
     wanted: dict[str, object] = {"method": spec.method, "bound": spec.bound}
     if spec.short_side is not None:
         wanted["short_side"] = spec.short_side
