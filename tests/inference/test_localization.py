@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from attcell.data.truth import BoxedVideo
-from attcell.inference.localization import action_boxes, attention_figures, streams_of
+from attcell.inference.localization import action_boxes, attention_metrics, streams_of
 from attcell.types import AttentionTrack
 
 
@@ -36,7 +36,7 @@ def truth(action: list[bool]) -> BoxedVideo:
 
 def test_hits_chance_and_ranking():
     found = track([(0, 0), (0, 1), (1, 1), (0, 1)], [0.0, 3.0, 1.0, 2.0])
-    figures = attention_figures([(found, truth([False, True, True, False]))])
+    figures = attention_metrics([(found, truth([False, True, True, False]))])
     assert figures.num_segments == 2
     assert figures.pointing == 0.5
     assert figures.pointing_chance == 0.25
@@ -46,7 +46,7 @@ def test_hits_chance_and_ranking():
 
 def test_a_video_that_is_all_action_ranks_nothing_and_still_points():
     found = track([(0, 1)] * 4, [0.0] * 4)
-    figures = attention_figures([(found, truth([True] * 4)), (found, truth([False] * 4))])
+    figures = attention_metrics([(found, truth([True] * 4)), (found, truth([False] * 4))])
     assert (figures.pointing, figures.num_segments) == (1.0, 4)
     assert np.isnan(figures.auc)
     assert figures.num_videos == 0
@@ -55,7 +55,7 @@ def test_a_video_that_is_all_action_ranks_nothing_and_still_points():
 def test_a_frame_past_the_last_is_the_last():
     found = track([(0, 1)] * 4, [0.0, 0.0, 0.0, 1.0])
     late = BoxedVideo(10.0, truth([False, False, False, True]).boxes[:35], np.arange(35) >= 30)
-    assert attention_figures([(found, late)]).auc == pytest.approx(1.0)
+    assert attention_metrics([(found, late)]).auc == pytest.approx(1.0)
 
 
 def test_mass_of_each_stream_and_of_their_mean():
@@ -64,9 +64,9 @@ def test_mass_of_each_stream_and_of_their_mean():
     found = replace(found, spatial_attention={"frame": maps, "flow": np.full((4, 2, 2), 0.25)})
     pairs = [(found, truth([True] * 4))]
     assert streams_of(pairs) == ["frame", "flow", "mean"]
-    masses = [attention_figures(pairs, name).mass for name in streams_of(pairs)]
+    masses = [attention_metrics(pairs, name).mass for name in streams_of(pairs)]
     assert masses == pytest.approx([0.7, 0.25, 0.475])
-    assert attention_figures(pairs, "flow").mass_chance == pytest.approx(0.25)
+    assert attention_metrics(pairs, "flow").mass_chance == pytest.approx(0.25)
 
 
 def test_times_count_from_the_videos_own_start():

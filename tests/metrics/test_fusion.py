@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attcell.metrics.fusion import STEPS
-from attcell.metrics.fusion import fusion_weights as weights_by_truth
-from attcell.metrics.recognition import mean_average_precision
+from attcell.metrics.recognition import FUSION_STEPS, mean_average_precision
+from attcell.metrics.recognition import fusion_weights as weights_by_truth
 
 LABELS = np.arange(12) % 3
 
@@ -52,7 +51,7 @@ def test_streams_that_say_the_same_count_alike(num: int, expected: list[float]) 
 
 def test_three_alike_count_as_evenly_as_twentieths_allow() -> None:
     weights = fusion_weights(np.stack([sure_of(LABELS)] * 3), LABELS)
-    assert sorted((weights * STEPS).round().astype(int).tolist()) == [6, 7, 7]
+    assert sorted((weights * FUSION_STEPS).round().astype(int).tolist()) == [6, 7, 7]
 
 
 def test_streams_that_know_different_classes_share() -> None:
@@ -92,11 +91,11 @@ def test_nothing_on_the_grid_does_better(streams: int, videos: int, classes: int
     assert found.shape == (streams,)
     assert found.min() >= 0
     assert found.sum() == pytest.approx(1, abs=1e-12)
-    np.testing.assert_allclose(found * STEPS, (found * STEPS).round(), atol=1e-9)
+    np.testing.assert_allclose(found * FUSION_STEPS, (found * FUSION_STEPS).round(), atol=1e-9)
     grid = [
-        np.array(parts) / STEPS
-        for parts in itertools.product(range(STEPS + 1), repeat=streams)
-        if sum(parts) == STEPS
+        np.array(parts) / FUSION_STEPS
+        for parts in itertools.product(range(FUSION_STEPS + 1), repeat=streams)
+        if sum(parts) == FUSION_STEPS
     ]
     assert len(grid) == {2: 21, 3: 231}[streams]
     best = max(accuracy(scores, weights, labels) for weights in grid)
@@ -110,6 +109,6 @@ def test_of_videos_of_several_classes_the_average_precision_decides():
     rng = np.random.default_rng(0)
     scores, truth = rng.dirichlet(np.ones(3), (2, 12)), rng.random((12, 3)) < 0.4
     found = weights_by_truth(scores, truth)
-    grid = [np.array([part, STEPS - part]) / STEPS for part in range(STEPS + 1)]
+    grid = [np.array([part, FUSION_STEPS - part]) / FUSION_STEPS for part in range(FUSION_STEPS + 1)]
     values = [mean_average_precision(np.tensordot(one, scores, axes=1), truth)[0] for one in grid]
     assert mean_average_precision(np.tensordot(found, scores, axes=1), truth)[0] == max(values)

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score
 
-from attcell.metrics.recognition import confusion_matrix, mean_class_accuracy, top_k_accuracy
+from attcell.metrics.recognition import (
+    by_gain,
+    class_accuracies,
+    confusion_matrix,
+    mean_class_accuracy,
+    recognition_metrics,
+    top_k_accuracy,
+)
 
 
 @st.composite
@@ -78,3 +85,55 @@ def test_unreadable_videos_are_wrong_and_count():
     assert top_k_accuracy(scores, labels, 2) == 0.5
     assert mean_class_accuracy(scores, labels) == pytest.approx((1 / 3 + 1) / 2)
     assert confusion_matrix(scores, labels).tolist() == [[1, 0], [0, 1]]
+
+
+def test_each_class_has_its_own_accuracy() -> None:
+    scores = np.array([[0.9, 0.1, 0], [0.2, 0.8, 0], [np.nan] * 3, [0.1, 0.9, 0]])
+    found = class_accuracies(scores, np.array([0, 0, 1, 1]))
+    np.testing.assert_array_equal(found, [50, 50, np.nan])
+
+
+def test_unread_videos_are_wrong() -> None:
+    np.testing.assert_array_equal(class_accuracies(np.full((2, 1), np.nan), np.array([0, 0])), [0])
+
+
+def test_the_best_gain_comes_first() -> None:
+    assert by_gain(np.array([1.0, np.nan, 3.0, 1.0, -2.0])) == [2, 0, 3, 4, 1]
+
+
+SCORES = np.array([[0.9, 0.8, 0.1], [0.2, 0.3, 0.1], [0.1, 0.5, 0.9], [np.nan] * 3])
+
+
+def truth(*labels: tuple[int, ...]) -> np.ndarray:
+    found = np.zeros((len(labels), 3), dtype=bool)
+    for row, own in zip(found, labels, strict=True):
+        row[list(own)] = True
+    return found
+
+
+def test_one_class_each():
+    found = recognition_metrics(SCORES, truth((0,), (0,), (2,), (1,)), multi_label=False)
+    assert list(found) == ["top1", "mean_class_accuracy"]
+    assert found == pytest.approx({"top1": 2 / 4, "mean_class_accuracy": (1 / 2 + 0 + 1) / 3})
+
+
+def test_several_classes_or_none():
+    """AP of class 0: 1, its video is first. Of class 1: (1/1 + 2/3) / 2. Class 2 has no video."""
+    found = recognition_metrics(SCORES, truth((0, 1), (1,), (), ()), multi_label=True)
+    assert found == pytest.approx({"mAP": (1 + 5 / 6) / 2})
+
+
+def test_several_classes_and_each_video_has_one():
+    found = recognition_metrics(SCORES, truth((0, 1), (1,), (0, 1), (2,)), multi_label=True)
+    assert list(found) == ["mAP", "top1"]
+    assert found["top1"] == 2 / 4
+
+
+def test_no_video_of_any_class_has_no_figure():
+    assert recognition_metrics(SCORES, truth((), (), (), ()), multi_label=True) == {}
+
+
+@pytest.mark.parametrize(("classes", "has_top5"), [(5, False), (6, True)])
+def test_top5_is_given_from_six_classes_on(classes, has_top5):
+    found = recognition_metrics(np.eye(classes), np.eye(classes, dtype=bool), multi_label=False)
+    assert ("top5" in found) == has_top5

@@ -12,7 +12,7 @@ import torch
 from attcell.data.datasets import Views
 from attcell.errors import VideoError
 from attcell.inference.run import mean_scores
-from attcell.metrics.fusion import fusion_weights
+from attcell.metrics.recognition import fusion_weights
 from attcell.nn import LateFusion
 from attcell.training.finish import tune_fusion
 from attcell.training.prepare import TrainingData

@@ -232,7 +232,7 @@ def attention(
     from attcell._log import logger
     from attcell.data.truth import read_boxes, video_named
     from attcell.errors import CallError, DataError
-    from attcell.inference.localization import attention_figures, streams_of
+    from attcell.inference.localization import attention_metrics, streams_of
     from attcell.report.lines import attention_lines
     from attcell.results.predictions import read_predictions
 
@@ -256,7 +256,7 @@ def attention(
         raise DataError(
             f"{file}: no video has both attention and boxes in {truth}; there is nothing to score"
         )
-    figures = {name: attention_figures(found, name) for name in streams_of(found)}
+    figures = {name: attention_metrics(found, name) for name in streams_of(found)}
     if json_path != "-":
         print("\n".join(attention_lines(figures, len(found), len(bad), str(truth))))
     if json_path is not None:

@@ -21,7 +21,7 @@ from attcell.errors import CallError, VideoError
 from attcell.inference.extract import filled_stores, unfit_flow
 from attcell.inference.model import Model
 from attcell.inference.run import VideoScores, mean_scores
-from attcell.metrics.recognition import confusion_matrix, recognition_figures, truth_matrix
+from attcell.metrics.recognition import confusion_matrix, recognition_metrics, truth_matrix
 from attcell.models.build import evaluation_plan, input_spec, part_listing, read_listings
 from attcell.results.scores import Scores, write_scores
 from attcell.types import VideoRecord
@@ -57,13 +57,13 @@ class Evaluation:
     published: tuple[PublishedSection, ...] = ()
 
     def figures(self) -> dict[str, float]:
-        """Those of :func:`attcell.metrics.recognition.recognition_figures` in percent, and the first of them
+        """Those of :func:`attcell.metrics.recognition.recognition_metrics` in percent, and the first of them
         for each stream that says something by itself.
         """
-        found = recognition_figures(self.scores, self.truth, multi_label=self.multi_label)
+        found = recognition_metrics(self.scores, self.truth, multi_label=self.multi_label)
         for name, of in self.by_stream.items():
             first, value = next(
-                iter(recognition_figures(of, self.truth, multi_label=self.multi_label).items())
+                iter(recognition_metrics(of, self.truth, multi_label=self.multi_label).items())
             )
             found[f"{first}_{name}"] = value
         return {name: 100 * value for name, value in found.items()}

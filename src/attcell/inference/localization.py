@@ -22,7 +22,7 @@ MEAN = "mean"
 
 
 @dataclass(frozen=True)
-class AttentionFigures:
+class AttentionMetrics:
     """How attention stands against the truth.
 
     Attributes:
@@ -45,9 +45,9 @@ class AttentionFigures:
     num_videos: int
 
 
-def attention_figures(
+def attention_metrics(
     found: Sequence[tuple[AttentionTrack, BoxedVideo]], stream: str = "frame"
-) -> AttentionFigures:
+) -> AttentionMetrics:
     """Compare the attention of one stream, or of their ``mean``, with the truth of the videos."""
     rows: list[tuple[float, float, float, float]] = []
     areas: list[float] = []
@@ -62,7 +62,7 @@ def attention_figures(
     pointing, chance, mass, even = np.mean(rows, axis=0).tolist() if rows else [float("nan")] * 4
     ranked = [area for area in areas if not np.isnan(area)]
     auc = float(np.mean(ranked)) if ranked else float("nan")
-    return AttentionFigures(pointing, chance, mass, even, len(rows), auc, len(ranked))
+    return AttentionMetrics(pointing, chance, mass, even, len(rows), auc, len(ranked))
 
 
 def action_boxes(track: AttentionTrack, video: BoxedVideo) -> np.ndarray:

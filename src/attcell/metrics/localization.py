@@ -1,4 +1,4 @@
-"""Does attention lie where and when the action is?"""
+"""Does attention lie where and when the action is? And maps averaged over streams, and resized."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
-from PIL import Image
-from sklearn.metrics import roc_auc_score
 
 Area = tuple[float, float, float, float]
 WHOLE: Area = (0.0, 0.0, 1.0, 1.0)
@@ -83,10 +81,9 @@ def temporal_auc(scores: Float[np.ndarray, " T"], is_action: Int[np.ndarray, " T
     """
     if len(np.unique(is_action)) < 2:
         return float("nan")
+    from sklearn.metrics import roc_auc_score
+
     return float(roc_auc_score(is_action, scores))
-
-
-# Attention maps of any number of regions: averaged, and brought to another size.
 
 
 def mean_maps(maps: Sequence[np.ndarray]) -> np.ndarray:
@@ -98,6 +95,8 @@ def mean_maps(maps: Sequence[np.ndarray]) -> np.ndarray:
 
 def smoothed(values: np.ndarray, width: int, height: int) -> np.ndarray:
     """(K, K) values brought to (height, width) by bicubic interpolation; never below zero."""
+    from PIL import Image
+
     picture = Image.fromarray(np.ascontiguousarray(values, dtype=np.float32))
     bigger = np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC))
     return np.maximum(bigger, 0)

@@ -1,15 +1,18 @@
-"""Accuracy figures of recognition, from scores and true classes.
+"""Metrics of recognition, from scores and true classes: accuracy, average precision, and weights to fuse by.
 
-A row of NaN stands for a video that could not be read: it counts, and it is wrong, in every figure.
+A row of NaN stands for a video that could not be read: it counts, and it is wrong or ranks last, in every
+metric.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from sklearn.metrics import average_precision_score
+
+FUSION_STEPS = 20  # weights are multiples of a twentieth
 
 
 def truth_matrix(labels: Sequence[Sequence[int]], num_classes: int) -> Bool[np.ndarray, "N A"]:
@@ -50,12 +53,6 @@ def mean_class_accuracy(scores: Float[np.ndarray, "N A"], labels: Int[np.ndarray
     )
 
 
-# Figures of videos that have any number of classes: average precision, and whether one of the best is true.
-#
-# A row of NaN stands for a video that could not be read: it counts, and it is last or wrong, in every
-# figure.
-
-
 def average_precisions(
     scores: Float[np.ndarray, "N A"], truth: Bool[np.ndarray, "N A"]
 ) -> Float[np.ndarray, " A"]:
@@ -70,6 +67,8 @@ def average_precisions(
         scores: one for each video and class; a row with NaN is a video that could not be read.
         truth: which classes each video has.
     """
+    from sklearn.metrics import average_precision_score
+
     read = ~np.isnan(scores).any(axis=1)
     found = np.full(scores.shape[1], np.nan)
     for place in np.flatnonzero(truth.any(axis=0)):
@@ -102,9 +101,6 @@ def hit_rate(scores: Float[np.ndarray, "N A"], truth: Bool[np.ndarray, "N A"], k
     return float(np.mean(np.take_along_axis(truth, best, axis=1).any(axis=1) & read))
 
 
-# Accuracy class by class, and the gain of one model over another (the TAN paper's Fig. 4).
-
-
 def class_accuracies(
     scores: Float[np.ndarray, "N A"], labels: Int[np.ndarray, " N"]
 ) -> Float[np.ndarray, " A"]:
@@ -121,10 +117,7 @@ def by_gain(gains: Float[np.ndarray, " A"]) -> list[int]:
     return sorted(range(len(gains)), key=lambda place: (np.isnan(gains[place]), -gains[place], place))
 
 
-# The figures that a test prints, whether it had a model or a file of scores.
-
-
-def recognition_figures(
+def recognition_metrics(
     scores: Float[np.ndarray, "N A"], truth: Bool[np.ndarray, "N A"], *, multi_label: bool
 ) -> dict[str, float]:
     """Name → figure, from 0 to 1; the one that counts most first.
@@ -147,3 +140,44 @@ def recognition_figures(
     if not multi_label:
         figures["mean_class_accuracy"] = mean_class_accuracy(scores, truth.argmax(axis=1))
     return figures
+
+
+def fusion_weights(
+    scores: Float[np.ndarray, "M N A"],
+    truth: Bool[np.ndarray, "N A"],
+    watched: Callable[[list[np.ndarray]], Iterable[np.ndarray]] = iter,
+) -> Float[np.ndarray, " M"]:
+    """The weights, none negative and 1 in all, with which the summed scores do best on these videos.
+
+    Accuracy decides, or mean average precision where videos have several classes or none; then the log-loss
+    of their classes, then how even the weights are.
+
+    Args:
+        scores: probabilities by stream and video.
+        truth: which classes each video has. They must be held-out training videos, never test videos.
+        watched: passes the weights that are tried on, for a progress bar.
+    """
+    own = truth / np.maximum(1, truth.sum(axis=1, keepdims=True))
+    figure = _accuracy if (truth.sum(axis=1) == 1).all() else _precision
+
+    def worth(weights: np.ndarray) -> tuple[float, float, float]:
+        fused = np.tensordot(weights, scores, axes=1)
+        loss = float(-(np.log(np.maximum(fused, 1e-12)) * own).sum(axis=1).mean())
+        return figure(fused, truth), -round(loss, 6), -float(np.square(weights).sum())
+
+    return max(watched(_simplex(len(scores))), key=worth)
+
+
+def _accuracy(scores: np.ndarray, truth: np.ndarray) -> float:
+    return float(np.mean(truth[np.arange(len(truth)), scores.argmax(axis=1)]))
+
+
+def _precision(scores: np.ndarray, truth: np.ndarray) -> float:
+    return mean_average_precision(scores, truth)[0]
+
+
+def _simplex(num_streams: int) -> list[np.ndarray]:
+    """All weights in steps of 1/FUSION_STEPS that sum to 1: so many stars, and bars between the streams."""
+    length = FUSION_STEPS + num_streams - 1
+    bars = itertools.combinations(range(length), num_streams - 1)
+    return [(np.diff([-1, *between, length]) - 1) / FUSION_STEPS for between in bars]

@@ -16,8 +16,8 @@ from attcell.types import Prediction
 if TYPE_CHECKING:
     from attcell.config.schema import PublishedSection
     from attcell.inference.evaluate import Evaluation
-    from attcell.inference.localization import AttentionFigures
-    from attcell.metrics.detection import DetectionFigures
+    from attcell.inference.localization import AttentionMetrics
+    from attcell.metrics.detection import DetectionMetrics
 
 
 def prediction_line(prediction: Prediction) -> str:
@@ -110,7 +110,7 @@ def file_detection_lines(found: DetectionResult) -> list[str]:
     return lines
 
 
-def _precision_table(figures: DetectionFigures) -> list[str]:
+def _precision_table(figures: DetectionMetrics) -> list[str]:
     width = max(len("activitynet, AP %"), *(len(label) for label in figures.labels))
     lines = [f"{figures.protocol + ', AP %':{width}} " + "".join(f"{bar:>7g}" for bar in figures.thresholds)]
     for number, label in enumerate(figures.labels):
@@ -127,7 +127,7 @@ def _precision_table(figures: DetectionFigures) -> list[str]:
 
 
 def attention_lines(
-    figures: Mapping[str, AttentionFigures], num_videos: int, num_left_out: int, truth: str
+    figures: Mapping[str, AttentionMetrics], num_videos: int, num_left_out: int, truth: str
 ) -> list[str]:
     """A line for each stream, and the protocol."""
     width = max(6, *map(len, figures))

@@ -23,7 +23,7 @@ from attcell.config.recipe import check_recipe
 from attcell.data.truth import generated_boxes
 from attcell.inference.detect import detect_video
 from attcell.inference.evaluate import Evaluation
-from attcell.inference.localization import attention_figures
+from attcell.inference.localization import attention_metrics
 from attcell.inference.model import Model, load
 from attcell.inference.rules import RuleChoice
 from attcell.inference.run import best_device
@@ -194,7 +194,7 @@ def _predict(model: Model, videos: Path, out: Path) -> Path:
     predicted = [model.predict(path) for path in track(paths, len(paths), "predicting")]
     boxes = [truth[path.relative_to(videos).as_posix()] for path in paths]
     found = [(one.segments, of) for one, of in zip(predicted, boxes, strict=True)]
-    figures = {stream: attention_figures(found, stream) for stream in BACKBONES}
+    figures = {stream: attention_metrics(found, stream) for stream in BACKBONES}
     peaks = ", ".join(f"{100 * of.pointing:.0f} % ({stream})" for stream, of in figures.items())
     one = figures["frame"]  # where chance lies, and the temporal attention, are the same for all
     print(

@@ -22,7 +22,7 @@ from attcell.inference.calibration import write_calibration
 from attcell.inference.detect import EVERY, follow_video
 from attcell.inference.evaluate import listing_of
 from attcell.inference.extract import filled_stores
-from attcell.inference.localization import attention_figures
+from attcell.inference.localization import attention_metrics
 from attcell.inference.model import Model
 from attcell.inference.rules import RuleChoice, find
 from attcell.inference.run import run_views
@@ -133,7 +133,7 @@ def _attention(name: str, predictions: Mapping[str, Prediction], truth: Truth) -
     boxes = generated_boxes(truth)
     found = [(of.track, boxes[video]) for video, of in predictions.items() if of.track is not None]
     streams = list(found[0][0].spatial_attention)
-    by_stream = {stream: attention_figures(found, stream) for stream in streams}
+    by_stream = {stream: attention_metrics(found, stream) for stream in streams}
     of_one = by_stream[streams[0]]  # when it looks is the same for all streams, and so is chance
     when = {f"{name}: temporal ROC area": 100 * of_one.auc}
     if all(np.isnan(video.boxes).all() for _, video in found):  # nobody knows where the actor is

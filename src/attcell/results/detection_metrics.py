@@ -10,7 +10,7 @@ import numpy as np
 
 from attcell.data.truth import SLACK_SECONDS, DetectionTruth, video_named
 from attcell.errors import first_lines
-from attcell.metrics.detection import DetectionFigures, detection_map
+from attcell.metrics.detection import DetectionMetrics, detection_map
 from attcell.results.detections import DetectionFile
 from attcell.results.tables import csv_table
 from attcell.types import Detection
@@ -37,12 +37,12 @@ class DetectionResult:
 
     source: str
     truth: DetectionTruth
-    figures: tuple[DetectionFigures, ...]
+    figures: tuple[DetectionMetrics, ...]
     num_detections: int
     num_empty: int
     faults: tuple[str, ...]
 
-    def protocol(self, figures: DetectionFigures) -> str:
+    def protocol(self, figures: DetectionMetrics) -> str:
         """How the figures were made."""
         truth, shown = self.truth, int((figures.num_truths > 0).sum())
         classes = f"{shown} classes"
@@ -109,7 +109,7 @@ def detection_result(
     return DetectionResult(found.source, truth, tuple(figures), len(kept), num_empty, tuple(faults))
 
 
-def means(figures: DetectionFigures) -> dict[str, float]:
+def means(figures: DetectionMetrics) -> dict[str, float]:
     """The usual means over thresholds, as far as all of their tenths are there."""
     values = {round(bar, 6): of for bar, of in zip(figures.thresholds, figures.mean_ap, strict=True)}
     found = {}

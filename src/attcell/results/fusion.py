@@ -10,7 +10,7 @@ import numpy as np
 
 from attcell._log import track
 from attcell.errors import CallError, DataError
-from attcell.metrics.fusion import fusion_weights
+from attcell.metrics.recognition import fusion_weights
 from attcell.results.scores import Scores
 
 MOST_TUNED = 4  # files; a fifth makes it 10,626 weights to try, and minutes

@@ -15,7 +15,7 @@ from attcell.metrics.recognition import (
     class_accuracies,
     mean_average_precision,
     mean_class_accuracy,
-    recognition_figures,
+    recognition_metrics,
     top_k_accuracy,
 )
 from attcell.results.scores import Scores
@@ -172,7 +172,7 @@ class RecognitionResult:
 
 
 def recognition_result(found: Scores) -> RecognitionResult:
-    """The figures of :func:`attcell.metrics.recognition.recognition_figures`, and mAP also where each
+    """The figures of :func:`attcell.metrics.recognition.recognition_metrics`, and mAP also where each
     video has one class.
 
     Raises:
@@ -187,7 +187,7 @@ def recognition_result(found: Scores) -> RecognitionResult:
         )
     precisions = average_precisions(found.scores, truth)
     several = not found.has_one_class_each
-    figures = recognition_figures(found.scores, truth, multi_label=several)
+    figures = recognition_metrics(found.scores, truth, multi_label=several)
     figures["mAP"] = float(np.nanmean(precisions))
     ap_rules = f"{AP_RULES}, mean over {num_there} of {len(found.labels)} classes with positives"
     if several:

@@ -14,8 +14,7 @@ from attcell._log import logger, track
 from attcell.errors import VideoError
 from attcell.inference.model import Model
 from attcell.inference.run import mean_scores
-from attcell.metrics.fusion import fusion_weights
-from attcell.metrics.recognition import hit_rate, truth_matrix
+from attcell.metrics.recognition import fusion_weights, hit_rate, truth_matrix
 from attcell.nn import LateFusion, Network, SVMNetwork
 from attcell.training.prepare import TrainingData, is_first_process
 from attcell.training.run_folder import MODEL_FOLDER, write_recipe
