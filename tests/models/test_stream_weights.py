@@ -14,7 +14,7 @@ from attcell.models.weights import load_backbone_weights
 from attcell.nn import build_backbone
 from attcell.nn.backbones.c3d import from_published
 from tests.nn.backbones.test_c3d import PORTS, published_c3d
-from tests.nn.backbones.test_image_adapt import plain
+from tests.nn.backbones.test_image import plain
 from tests.small_models import recipe_of
 
 FIRST = {

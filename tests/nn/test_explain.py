@@ -1,13 +1,16 @@
-"""Grad-CAM against its equation with gradients by finite differences."""
+"""Grad-CAM against its equation; deletion and insertion where the evidence is known."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
-from attcell.nn.explain import Curve, grad_cam
-from tests.nn.networks import random_maps, small_stan
+from attcell.nn import STAN, Stream
+from attcell.nn.explain import STEPS, Curve, deletion_insertion, grad_cam
+from attcell.nn.streams import Normalise
+from tests.nn.networks import passing_backbone, random_maps, small_stan
 
 CHANNELS = {"frame": 3, "flow": 2}
 
@@ -46,3 +49,67 @@ def test_the_network_is_left_as_it_was() -> None:
 def test_the_area_under_a_curve_is_its_mean_height(probabilities, area):
     curve = Curve("regions", "deletion", "attention", np.array(probabilities))
     assert curve.area == pytest.approx(area)
+
+
+SEGMENT, PLACE = 2, (1, 3)
+T, K = 4, 5
+
+
+def knowing_network() -> STAN:
+    """Class 1 is a bright region; the spatial and the temporal attention both look for brightness."""
+    stream = Stream(passing_backbone(1), 1, normalise=Normalise([10.0], [1.0]))
+    network = STAN({"frame": stream}, 2, lstm_hidden=1, dropout=0.0).eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+        stream.conv6.weight[0, 0, 1, 1] = 1.0
+        stream.attention.score.weight.fill_(2.0)
+        lstm = network.temporal.lstm
+        lstm.weight_ih_l0[2] = 1.0  # the cell's candidate: tanh of what is seen now
+        lstm.bias_ih_l0[:] = torch.tensor([5.0, -5.0, 0.0, 5.0])  # let all in, forget, give all out
+        network.temporal.attention.score.weight.fill_(8.0)
+        network.classifier.weight[:] = torch.tensor([[-3.0], [3.0]])
+        network.classifier.bias[:] = torch.tensor([1.5, -1.5])
+    return network
+
+
+def bright_video() -> Tensor:
+    pictures = torch.full((T, 1, K, K), 10, dtype=torch.uint8)
+    pictures[SEGMENT, 0, PLACE[0], PLACE[1]] = 14
+    return pictures
+
+
+def curves(seed: int = 0) -> dict[tuple[str, str, str], Curve]:
+    found = deletion_insertion(knowing_network(), {"frame": bright_video()}, np.random.default_rng(seed))
+    return {(curve.what, curve.way, curve.order): curve for curve in found}
+
+
+def test_all_curves_are_there_and_end_where_they_should() -> None:
+    found = curves()
+    assert len(found) == 2 * 2 * 3
+    whole = found["regions", "deletion", "attention"].probabilities[0]
+    assert whole > 0.9
+    for (what, way, _), curve in found.items():
+        assert len(curve.probabilities) == (STEPS + 1 if what == "regions" else T)
+        full = curve.probabilities[0 if way == "deletion" else -1]
+        assert full == pytest.approx(whole, abs=1e-6)
+        if what == "regions":  # nothing is left, or nothing is there yet
+            nothing = curve.probabilities[-1 if way == "deletion" else 0]
+            assert nothing == pytest.approx(1 / (1 + np.exp(3.0)), abs=1e-6)
+
+
+def test_one_step_takes_away_or_gives_what_attention_looks_at() -> None:
+    found = curves()
+    for what in ("regions", "segments"):
+        for order in ("attention", "Grad-CAM"):
+            assert found[what, "deletion", order].probabilities[1] < 0.1, (what, order)
+            first = found[what, "insertion", order].probabilities[1 if what == "regions" else 0]
+            assert first > 0.9, (what, order)
+
+
+def test_chance_is_slower_on_average() -> None:
+    of_seeds = [curves(seed) for seed in range(12)]
+    for what in ("regions", "segments"):
+        for way, sign in (("deletion", 1), ("insertion", -1)):
+            random = np.mean([found[what, way, "random"].area for found in of_seeds])
+            assert sign * (random - of_seeds[0][what, way, "attention"].area) > 0.1, (what, way)

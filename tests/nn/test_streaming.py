@@ -93,6 +93,6 @@ def test_an_lstm_that_runs_backwards_is_refused() -> None:
 
 def test_a_network_without_segments_of_its_own_is_refused() -> None:
     network = SVMNetwork(small_stan(TWO), LinearSVM(10, 3))
-    said = r"a SVMNetwork says nothing of the moments .*; detect with a model of kind stan"
+    said = r"a SVMNetwork does not score the segments .*; detect with a model of kind stan"
     with pytest.raises(CallError, match=said):
         streamer(network)

@@ -1,7 +1,26 @@
-"""Networks: tensors in, tensors out."""
+"""Networks: tensors in, tensors out; no files, no videos, no downloads.
 
-from attcell.nn.attention import AttCell, SharingGate, UniformAttention, attended_sum
-from attcell.nn.backbones.registry import Backbone, build_backbone
+- *Attention cells*: AttCell, TemporalAttention, SharingGate, RegionGate, UniformAttention; attended_sum.
+- *One modality*: Stream of STAN, Branch of TAN, PooledStream; each is a BackboneStream. Normalise,
+  Standardise.
+- *Networks*: STAN, LateFusion, TAN; each is a Network, which encodes segments and decides on all of them.
+- *Rivals*: san, cnn, two_stream, fc_fusion, branch_selection, spatial_attention, soft_attention, each a STAN
+  or a BranchNetwork; Pooled with FC6, Flat, Average or VLAD (build_pooling); SVMNetwork with its LinearSVM.
+- *What they give*: an Output: STANOutput, TANOutput, LateOutput, BranchesOutput, SVMOutput; PooledOutput.
+- *Backbones*: build_backbone, backbone_names; register a BackboneEntry, whose builder gives a Built.
+- *Explaining and streaming*: grad_cam, deletion_insertion; streamer, for a video that comes part by part.
+"""
+
+from attcell.nn.attention import (
+    AttCell,
+    RegionGate,
+    SharingGate,
+    TemporalAttention,
+    UniformAttention,
+    attended_sum,
+)
+from attcell.nn.backbones import Backbone, BackboneEntry, Built, backbone_names, build_backbone, register
+from attcell.nn.explain import deletion_insertion, grad_cam
 from attcell.nn.late_fusion import LateFusion
 from attcell.nn.network import Network
 from attcell.nn.outputs import (
@@ -35,7 +54,8 @@ from attcell.nn.rivals import (
     two_stream,
 )
 from attcell.nn.stan import STAN
-from attcell.nn.streams import BackboneStream, Normalise, Stream
+from attcell.nn.streaming import streamer
+from attcell.nn.streams import BackboneStream, Normalise, Standardise, Stream
 from attcell.nn.svm import LinearSVM, SVMNetwork
 from attcell.nn.tan import TAN, Branch
 
@@ -47,10 +67,12 @@ __all__ = [
     "AttCell",
     "Average",
     "Backbone",
+    "BackboneEntry",
     "BackboneStream",
     "Branch",
     "BranchNetwork",
     "BranchesOutput",
+    "Built",
     "Flat",
     "LateFusion",
     "LateOutput",
@@ -63,21 +85,29 @@ __all__ = [
     "PooledStream",
     "Pooling",
     "PoolingKind",
+    "RegionGate",
     "STANOutput",
     "SVMNetwork",
     "SVMOutput",
     "SharingGate",
+    "Standardise",
     "Stream",
     "TANOutput",
+    "TemporalAttention",
     "UniformAttention",
     "attended_sum",
+    "backbone_names",
     "branch_selection",
     "build_backbone",
     "build_pooling",
     "cnn",
+    "deletion_insertion",
     "fc_fusion",
+    "grad_cam",
+    "register",
     "san",
     "soft_attention",
     "spatial_attention",
+    "streamer",
     "two_stream",
 ]

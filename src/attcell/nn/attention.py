@@ -1,4 +1,9 @@
-"""The attention cell that both systems are built from, and the sum it weights (STAN Eq. 1-2, 5 and 8)."""
+"""The attention cells of STAN and TAN, and the sum that they weight.
+
+Each scores descriptors and turns the scores into attention by a softmax: :class:`AttCell` scores any
+descriptors, :class:`TemporalAttention` segments, :class:`SharingGate` the steps of one branch for those of
+another, and :class:`RegionGate` regions for what a branch remembers.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +13,13 @@ from torch import Tensor, nn
 
 
 class AttCell(nn.Module):
-    """Scores each of N descriptors and turns the scores into attention: s_n = Wᵀf_n + b, α = softmax(s).
+    """Attention over N descriptors f (STAN Eq. 1-2)::
 
-    This is STAN Eq. 1-2; a 1×1 convolution with one output channel is the same linear map. The bias b moves
-    all scores alike, so α does not depend on it and training leaves it alone.
+        s_n = Wᵀ f_n + b
+        α_n = exp(s_n) / Σ_m exp(s_m)
+
+    A 1×1 convolution with one output channel is the same linear map. The bias b moves all scores alike, so α
+    does not depend on it and training leaves it alone.
 
     *Reading* ``uniform_start``: W and b start at zero, so that attention starts uniform; from PyTorch's
     random start the spatial attention tends to collapse onto one corner.
@@ -27,18 +35,18 @@ class AttCell(nn.Module):
     def forward(
         self, descriptors: Float[Tensor, "*batch N D"]
     ) -> tuple[Float[Tensor, "*batch N"], Float[Tensor, "*batch N"]]:
-        """Return the raw scores s and the attention α, which sums to 1 over N."""
+        """The raw scores s and the attention α, which sums to 1 over N."""
         scores = self.score(descriptors).squeeze(-1)
         return scores, scores.softmax(dim=-1)
 
 
 class UniformAttention(nn.Module):
-    """Stands where an AttCell would, and looks at everything alike: scores 0, attention 1/N."""
+    """No attention, in the place of an AttCell: all scores s_n are 0, and each α_n is 1/N."""
 
     def forward(
         self, descriptors: Float[Tensor, "*batch N D"]
     ) -> tuple[Float[Tensor, "*batch N"], Float[Tensor, "*batch N"]]:
-        """Return scores of 0 and an attention of 1/N."""
+        """Scores of 0 and an attention of 1/N."""
         scores = torch.zeros_like(descriptors[..., 0])
         return scores, scores.softmax(dim=-1)
 
@@ -46,7 +54,7 @@ class UniformAttention(nn.Module):
 def attended_sum(
     attention: Float[Tensor, "*batch N"], descriptors: Float[Tensor, "*batch N D"]
 ) -> Float[Tensor, "*batch D"]:
-    """Sum the descriptors weighted by the attention: Σ_n α_n f_n (STAN Eq. 5 and Eq. 8)."""
+    """The sum of the descriptors weighted by the attention: Σ_n α_n f_n (STAN Eq. 5 and Eq. 8)."""
     return torch.einsum("...n,...nd->...d", attention, descriptors)
 
 
@@ -54,7 +62,11 @@ Memory = tuple[Tensor, Tensor]  # an LSTM's output and cell
 
 
 class TemporalAttention(nn.Module):
-    """An LSTM over the segments and an AttCell on its outputs: k_t and β of Eq. 7.
+    """An LSTM over the segments f_att and an AttCell on its outputs h (STAN Eq. 7)::
+
+        h_t = LSTM(f_att^1, …, f_att^t)
+        k_t = Wᵀ h_t + b
+        β_t = exp(k_t) / Σ_u exp(k_u)
 
     *Reading* ``layers``, ``bidirectional``: one layer and one direction; PyTorch's LSTM has no peepholes.
     """
@@ -73,14 +85,15 @@ class TemporalAttention(nn.Module):
         self.attention = AttCell(2 * hidden if bidirectional else hidden, uniform_start=uniform_start)
 
     def forward(self, segments: Float[Tensor, "B T MD"]) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"]]:
-        """Return the raw scores k and the attention β over the segments."""
+        """The raw scores k and the attention β over the segments."""
         scores, attention, _ = self.go_on(segments, None)
         return scores, attention
 
     def go_on(
         self, segments: Float[Tensor, "B T MD"], memory: Memory | None
     ) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"], Memory]:
-        """The same for the next segments of a longer row; the attention is over these alone.
+        """The same for the next segments of a longer row, and the LSTM's memory; the attention is over these
+        segments alone.
 
         Args:
             segments: those that follow.
@@ -91,12 +104,19 @@ class TemporalAttention(nn.Module):
 
 
 class SharingGate(nn.Module):
-    """How much each step of one branch counts for each step of the other: Eq. 1-4 of one direction.
+    """How much each step i of one branch counts for each step j of the other (TAN Eq. 1-4, one direction)::
+
+        m_ij = tanh(W1 h_i + W2 s_i + W3 g_j + W4 t_j)
+        e_ij = vᵀ m_ij
+        α_ij = exp(e_ij) / Σ_d exp(e_dj)
+
+    h and s are outputs and states of the branch whose steps are weighted, g and t those of the branch that
+    asks. The other direction has W5 to W8 and u.
 
     *Reading*: the maps W have no bias, and their common size is that of the keys' outputs.
 
     Args:
-        keys: hidden states of the branch that is looked at (h and s of Eq. 1).
+        keys: hidden states of the branch whose steps are weighted (h and s of Eq. 1).
         queries: hidden states of the branch that asks (g and t of Eq. 1).
     """
 
@@ -123,10 +143,12 @@ class SharingGate(nn.Module):
 
 
 class RegionGate(nn.Module):
-    """TAN's Eq. 1-4 with the regions of one step in the place of the steps: softmax(vᵀ tanh(Wx + Wg + Wt)).
+    """TAN's Eq. 1-4 with the regions x of one step in the place of the steps::
+
+        α_n = softmax_n(vᵀ tanh(W x_n + W' g + W'' t))
 
     Args:
-        channels: F, of the feature map that is looked at.
+        channels: F, of the feature map whose regions are weighted.
         queries: hidden states of the branch that asks.
     """
 

@@ -1,4 +1,10 @@
-"""Grad-CAM on STAN: where the gradient says that the evidence is, for attention to be compared with."""
+"""Does attention say what the network uses? Grad-CAM, and deletion and insertion, on STAN.
+
+Grad-CAM (Selvaraju et al. 2017) shows where the gradient finds the evidence. Deletion and insertion (Petsiuk
+et al. 2018, RISE) take away first, or give first, what an order calls important. The sooner the class's
+probability falls as things are deleted, and the sooner it rises as they are inserted, the truer is the order
+to the network. Orders are the network's attention, Grad-CAM on the same network, and chance.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +24,15 @@ from attcell.nn.streams import feature_maps
 def grad_cam(
     network: STAN, maps: Mapping[str, Float[Tensor, "B T F _ _"]], label: int
 ) -> dict[str, Float[Tensor, "B T K K"]]:
-    """Selvaraju et al. 2017 at the last convolution, conv6: L = ReLU(Σ_c w_c f_c), where w_c is the mean of
-    ∂logit/∂f_c over the K×K regions of one segment.
+    """Stream → Grad-CAM's maps at the last convolution, conv6. They are not normalised, so that segments can
+    be compared.
+
+    L = ReLU(Σ_c w_c f_c), where w_c is the mean of ∂logit/∂f_c over the K×K regions of one segment.
 
     Args:
         network: on which gradients flow; it is left as it was.
         maps: stream → what its backbone gives.
         label: the class whose logit is explained.
-
-    Returns:
-        Stream → its maps. They are not normalised, so that segments can be compared.
     """
     local = {
         name: network.stream(name).descriptors(of_stream).detach().requires_grad_()
@@ -42,14 +47,6 @@ def grad_cam(
     }
 
 
-# Does attention say what the network uses? Deletion and insertion (Petsiuk et al. 2018, RISE).
-#
-# What an order calls important is taken away first, or is given first. The sooner the class's probability
-# falls
-# as things are deleted, and the sooner it rises as they are inserted, the truer is the order to the
-# network.
-# Orders: the network's attention, Grad-CAM on the same network, and chance.
-
 What = Literal["regions", "segments"]
 Way = Literal["deletion", "insertion"]
 Order = Literal["attention", "Grad-CAM", "random"]
@@ -59,13 +56,13 @@ STEPS = 10  # from nothing of the regions to all of them
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """The probability of the class that the whole video is told to have, step by step.
+    """The probability, step by step, of the class that the network predicts for the whole video.
 
     Attributes:
         what: regions are blanked in every segment and stream alike, the same share of each; segments are left
             out of the sequence, and one is always there.
         way: ``deletion`` begins with everything, ``insertion`` with next to nothing.
-        order: what says which are important.
+        order: what decides which are important.
         probabilities: (steps,), evenly spaced.
     """
 
@@ -83,7 +80,7 @@ class Curve:
 def deletion_insertion(
     network: STAN, view: Mapping[str, Tensor], rng: np.random.Generator
 ) -> Iterator[Curve]:
-    """All curves of one video.
+    """The curves of one video: of each order, for regions and segments, by deletion and insertion.
 
     Args:
         network: in evaluation mode.

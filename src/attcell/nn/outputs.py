@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -16,14 +15,14 @@ from attcell.errors import CallError
 
 @dataclass(frozen=True, kw_only=True)
 class Output:
-    """Everything that all networks say of videos; what a network does not have stays empty.
+    """What every network gives for a batch of videos; what a network does not have stays empty.
 
     Attributes:
         logits: class scores before the softmax.
         temporal_scores: raw scores of the segments, before the softmax; zeros without temporal attention.
         temporal_attention: their softmax, which sums to 1 over the segments; 1/T without temporal attention.
         spatial_attention: stream → attention over the regions of every segment; each K×K map sums to 1.
-        logits_by_stream: stream → what it says by itself, where it says anything.
+        logits_by_stream: stream → its own class scores, where it has a classifier of its own.
         temporal_attention_by_stream: stream → its own temporal attention, where it has one.
         gates: branch → TAN's sharing gates; [b, i, j] is the weight of its step i for the asking step j.
         learnt_logits: the class scores whose losses are summed, step by step; by default the logits, as one
@@ -73,7 +72,7 @@ class STANOutput(Output):
 
 @dataclass(frozen=True, kw_only=True)
 class LateOutput(Output):
-    """What the networks of late fusion say together, and each by itself.
+    """What the networks of late fusion give together, and each by itself.
 
     Here ``logits`` is the logarithm of the weighted sum of the networks' probabilities, so that its softmax
     is this sum; k and β of Eq. 7 are averaged over the networks by their weights, and β still sums to 1.
@@ -158,11 +157,11 @@ class TANOutput(Output):
 
 @dataclass(frozen=True)
 class Joined:
-    """What a head of TAN's rivals says at every step.
+    """The class scores that a head of TAN's rivals gives at every step.
 
     Attributes:
-        alone: branch → what it says without the other.
-        together: what the branches say together; None where their softmaxes are averaged.
+        alone: branch → those without the other.
+        together: those of all branches; None where their softmaxes are averaged.
         selection: raw scores of the gate over the M branches; None without such a gate.
     """
 
@@ -185,10 +184,10 @@ class BranchesOutput(Output):
     def of(
         cls, joined: Joined, spatial_attention: dict[str, Tensor], *, last_step_only: bool
     ) -> BranchesOutput:
-        """The output from what a head says at every step.
+        """The output from the class scores at every step.
 
         Args:
-            joined: what the head says.
+            joined: what the head gives.
             spatial_attention: branch → its attention over the regions of every step; empty without one.
             last_step_only: at test the last step alone counts, as in TAN; else all steps alike.
         """
@@ -211,7 +210,7 @@ class BranchesOutput(Output):
 
 @dataclass(frozen=True, kw_only=True)
 class SVMOutput(Output):
-    """What an SVM says of a representation, with the attention of what made it.
+    """What an SVM gives for a representation, with the attention of what made it.
 
     Here ``logits`` are the margins. Their softmax orders a video's classes as they do, and is no probability.
     A loss on them moves the body alone, because the SVM is fitted and not trained.
@@ -225,7 +224,7 @@ class SVMOutput(Output):
 
 @dataclass(frozen=True)
 class PooledOutput:
-    """What pooling says of videos: a vector each, and no attention.
+    """What pooling makes of videos: a vector each, and no attention.
 
     Attributes:
         video: the streams' representations side by side.
@@ -272,9 +271,12 @@ def _equal_weights(num: int) -> Tensor:
     return torch.full((num,), 1 / num, dtype=torch.float64, device="cpu")
 
 
-def _branch_weights(joined: Joined) -> Any:
-    """How much each branch counts: all alike where softmaxes are averaged, or what the gate over branches
-    says of the last step, averaged over the batch."""
+def _branch_weights(joined: Joined) -> Tensor | None:
+    """How much each branch counts; None where that cannot be said.
+
+    All count alike where softmaxes are averaged; a gate over branches counts as at the last step, averaged
+    over the batch.
+    """
     if joined.selection is not None:
         return joined.selection[:, -1].softmax(dim=-1).mean(dim=0)
     if joined.together is not None or len(joined.alone) == 1:

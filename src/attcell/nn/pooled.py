@@ -174,8 +174,8 @@ class Flat(Pooling):
 class FC6(Pooling):
     """fc6: the first fully connected layer on each segment's map, its ReLU, averaged over segments.
 
-    *Reading*, for SqueezeNet has no such layer: what follows its last map is a 1×1 convolution to ImageNet's
-    1,000 classes. It is taken with its ReLU and averaged over the regions too.
+    *Reading*, since SqueezeNet has no such layer: its last map is followed by a 1×1 convolution to ImageNet's
+    1,000 classes, which is taken with its ReLU and averaged over the regions too.
 
     Args:
         name: whose layer it is, for messages.

@@ -1,6 +1,8 @@
-"""What STAN and TAN are compared with. Each says in a few lines how it differs.
+"""What STAN and TAN are compared with.
 
-TAN's rivals are our *readings*, for the paper's appendix is lost.
+SAN and average pooling are STANs. Each of TAN's rivals is a :class:`BranchNetwork`: branches without sharing
+gates, a head that makes classes of what they remember, and perhaps attention over regions. They are our
+*readings*, since the paper's appendix is lost; the functions at the top say in a few lines how each differs.
 """
 
 from __future__ import annotations
@@ -58,7 +60,7 @@ def branch_selection(
 def spatial_attention(
     branches: Mapping[str, Branch], num_classes: int, *, dropout: float = 0.5
 ) -> BranchNetwork:
-    """TAN's question asked of regions: what one branch remembers says where to look in the other's next step.
+    """TAN's gates on regions: what one branch remembers weights the regions of the other's next step.
 
     The softmaxes are averaged.
     """
@@ -70,7 +72,7 @@ def spatial_attention(
 def soft_attention(
     branches: Mapping[str, Branch], num_classes: int, *, dropout: float = 0.5
 ) -> BranchNetwork:
-    """One branch whose own memory says where to look in its next step (Sharma et al. 2015).
+    """One branch whose own memory weights the regions of its next step (Sharma et al. 2015).
 
     *Reading*: it starts from no memory, where they start from the averaged features; the last step counts.
     """
@@ -82,9 +84,61 @@ def _sizes(branches: Mapping[str, Branch]) -> dict[str, int]:
     return {name: branch.hidden for name, branch in branches.items()}
 
 
-# How TAN's rivals join what their branches remember. Each is our *reading*: the paper's appendix is lost.
-#
-# A head takes branch → outputs (B, T, H) of its recurrent layers and gives the class scores of every step.
+class BranchNetwork(Network[dict[str, Tensor], BranchesOutput]):
+    """Branches without sharing gates: TAN's rivals, and the CNN that its training begins with.
+
+    Args:
+        branches: stream → its CNN and recurrent layers.
+        head: branch → outputs (B, T, H), to :class:`~attcell.nn.outputs.Joined`.
+        regions: attention over the regions of each step; by default they are averaged.
+        last_step_only: at test the last step alone counts.
+    """
+
+    def __init__(
+        self,
+        branches: Mapping[str, Branch],
+        head: nn.Module,
+        *,
+        regions: RegionAttention | None = None,
+        last_step_only: bool = True,
+    ) -> None:
+        super().__init__()
+        self.branches = nn.ModuleDict(branches)
+        self.head = head
+        self.regions = regions
+        self.last_step_only = last_step_only
+
+    def stream_names(self) -> Iterable[str]:
+        return self.branches.keys()
+
+    def stream(self, name: str) -> Branch:
+        return cast(Branch, self.branches[name])
+
+    def encode(self, maps: Mapping[str, Float[Tensor, "B T F _ _"]]) -> dict[str, Tensor]:
+        """Branch → each step's features; with attention over regions, the maps themselves, since the weights
+        of a step's regions follow from all steps before it."""
+        if self.regions is not None:
+            return {name: maps[name] for name in self.branches}
+        return {name: self.stream(name).encode(maps[name]) for name in self.branches}
+
+    def decide(self, parts: Sequence[Mapping[str, Tensor]]) -> BranchesOutput:
+        """Recurrent layers over all steps, and the classes.
+
+        Raises:
+            CallError: the branches have unequal numbers of steps.
+        """
+        branches = {name: self.stream(name) for name in self.branches}
+        attention: dict[str, Tensor] = {}
+        if self.regions is None:
+            outputs = {name: memory[0] for name, memory in remember_all(branches, parts).items()}
+        else:
+            maps = {name: along_time([part[name] for part in parts]) for name in branches}
+            refuse_unequal_steps(maps)
+            outputs, attention = self.regions(branches, maps)
+        return BranchesOutput.of(self.head(outputs), attention, last_step_only=self.last_step_only)
+
+
+# Heads: branch → outputs (B, T, H) of its recurrent layers, to the class scores of every step
 
 
 class Averaging(nn.Module):
@@ -144,8 +198,6 @@ class BranchSelection(nn.Module):
         return Joined(alone, together=self.classifier(self.dropout(chosen)), selection=scores)
 
 
-# Attention over the regions of each step, asked for by what a branch remembers of the steps before it.
-
 Memory = dict[str, tuple[Tensor, Tensor, Any]]  # branch → output, state, and what its next step needs
 
 
@@ -154,7 +206,7 @@ class RegionAttention(nn.Module):
 
     Args:
         branches: their sizes are read; the branches themselves stay the network's.
-        asks: branch → the branch whose memory of the step before asks where to look in it.
+        asks: branch → the branch whose memory of the step before weights its regions.
 
     At the first step this memory is zero.
     """
@@ -197,7 +249,7 @@ class RegionAttention(nn.Module):
         memory: Memory,
         attention: dict[str, list[Tensor]],
     ) -> Memory:
-        """All branches one step on; what they looked at is added to ``attention``."""
+        """What all branches remember one step on; their attention is added to ``attention``."""
         following: Memory = {}
         for name, branch in branches.items():
             output, state, _ = memory[self.asks[name]]
@@ -211,57 +263,3 @@ def _nothing(branch: Branch, rows: Float[Tensor, "B T N F"]) -> tuple[Tensor, Te
     """What a branch remembers before the first step."""
     zeros = rows.new_zeros(len(rows), branch.hidden)
     return zeros, zeros, None
-
-
-class BranchNetwork(Network[dict[str, Tensor], BranchesOutput]):
-    """Branches without sharing gates: TAN's rivals, and the CNN that its training begins with.
-
-    Args:
-        branches: stream → its CNN and recurrent layers.
-        head: branch → outputs (B, T, H), to :class:`~attcell.nn.outputs.Joined`.
-        regions: attention over the regions of each step; by default they are averaged.
-        last_step_only: at test the last step alone counts.
-    """
-
-    def __init__(
-        self,
-        branches: Mapping[str, Branch],
-        head: nn.Module,
-        *,
-        regions: RegionAttention | None = None,
-        last_step_only: bool = True,
-    ) -> None:
-        super().__init__()
-        self.branches = nn.ModuleDict(branches)
-        self.head = head
-        self.regions = regions
-        self.last_step_only = last_step_only
-
-    def stream_names(self) -> Iterable[str]:
-        return self.branches.keys()
-
-    def stream(self, name: str) -> Branch:
-        return cast(Branch, self.branches[name])
-
-    def encode(self, maps: Mapping[str, Float[Tensor, "B T F _ _"]]) -> dict[str, Tensor]:
-        """Branch → each step's features; with attention over regions, the maps themselves, since the weights
-        of a step's regions follow from all steps before it."""
-        if self.regions is not None:
-            return {name: maps[name] for name in self.branches}
-        return {name: self.stream(name).encode(maps[name]) for name in self.branches}
-
-    def decide(self, parts: Sequence[Mapping[str, Tensor]]) -> BranchesOutput:
-        """Recurrent layers over all steps, and the classes.
-
-        Raises:
-            CallError: the branches have unequal numbers of steps.
-        """
-        branches = {name: self.stream(name) for name in self.branches}
-        attention: dict[str, Tensor] = {}
-        if self.regions is None:
-            outputs = {name: memory[0] for name, memory in remember_all(branches, parts).items()}
-        else:
-            maps = {name: along_time([part[name] for part in parts]) for name in branches}
-            refuse_unequal_steps(maps)
-            outputs, attention = self.regions(branches, maps)
-        return BranchesOutput.of(self.head(outputs), attention, last_step_only=self.last_step_only)

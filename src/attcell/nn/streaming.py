@@ -53,7 +53,7 @@ class STANStreamer:
         if isinstance(temporal, TemporalAttention) and temporal.lstm.bidirectional:
             raise CallError(
                 "this model's LSTM also runs from the end of the video to its beginning, and a long video is "
-                "watched once, from the beginning; train one with model.lstm_bidirectional=false"
+                "read once, from the beginning; train one with model.lstm_bidirectional=false"
             )
         self._network = network
         self._memory: Memory | None = None
@@ -80,7 +80,7 @@ class STANStreamer:
 
     @torch.inference_mode()
     def logits(self) -> Float[Tensor, " A"]:
-        """Class scores of all that was seen so far (Eq. 8)."""
+        """Class scores of all samples so far (Eq. 8)."""
         return self._network.classifier(self._video / self._weights)
 
     def _add(self, k: Float[Tensor, " T"], segments: Float[Tensor, "T MD"]) -> None:
@@ -117,7 +117,7 @@ class LateFusionStreamer:
 
     @torch.inference_mode()
     def logits(self) -> Float[Tensor, " A"]:
-        """Class scores of all that was seen so far."""
+        """Class scores of all samples so far."""
         return self._network.fuse([one.logits()[None] for one in self._streamers.values()])[0]
 
 
@@ -125,16 +125,16 @@ Streamer = STANStreamer | LateFusionStreamer
 
 
 def streamer(network: Network) -> Streamer:
-    """Begin to watch a video with a network in test mode.
+    """What runs a network in test mode on one video, part by part.
 
     Raises:
-        CallError: a network that says nothing of single segments, or one whose LSTM also runs backwards.
+        CallError: a network that does not score single segments, or one whose LSTM also runs backwards.
     """
     if isinstance(network, LateFusion):
         return LateFusionStreamer(network)
     if isinstance(network, STAN):
         return STANStreamer(network)
     raise CallError(
-        f"a {type(network).__name__} says nothing of the moments of a video by themselves; detect with a "
+        f"a {type(network).__name__} does not score the segments of a video by themselves; detect with a "
         "model of kind stan, san or average, and of classifier linear"
     )

@@ -15,7 +15,7 @@ from attcell.nn.backbones.registry import Backbone
 
 @dataclass(frozen=True)
 class StreamOutput:
-    """What one stream says of each segment: raw scores s, attention α and the attended descriptor."""
+    """What a stream computes for each segment: raw scores s, attention α and the attended descriptor."""
 
     scores: Float[Tensor, "B T K K"]
     attention: Float[Tensor, "B T K K"]
@@ -112,7 +112,7 @@ class Stream(BackboneStream):
         attention: what weights the K² descriptors, shared over segments; by default an AttCell.
         normalise: what the backbone's input goes through first; by default nothing.
 
-    *Reading* ``conv6_relu``: a ReLU follows conv6. It pads by 1, for the paper's K is 7 before and after it.
+    *Reading* ``conv6_relu``: a ReLU follows conv6. It pads by 1, since the paper's K is 7 before and after.
     """
 
     def __init__(

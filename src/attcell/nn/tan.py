@@ -1,4 +1,4 @@
-"""TAN: two branches, each a CNN and recurrent layers, whose steps tell each other where to look (Eq. 1-5)."""
+"""TAN: two branches, each a CNN and recurrent layers, whose steps weight each other's (Eq. 1-5)."""
 
 from __future__ import annotations
 
@@ -103,8 +103,7 @@ def remember_all(
 
 
 class TAN(Network[dict[str, Tensor], TANOutput]):
-    """Two branches whose steps tell each other which of their steps matter (TAN, Eq. 1-5), for any number of
-    steps T.
+    """The whole network, for any number of steps T: gates that two branches share say which steps matter.
 
     Args:
         frame: the first branch; in the paper, of frames.
