@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, as_completed
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from attcell.data.listing import Listing
 from attcell.errors import CallError, DataError, VideoError
 from attcell.flow import PRESETS, quantize
 from attcell.inference.extract import DECODING_VERSION
-from attcell.types import Size, VideoRecord
+from attcell.types import FlowStorage, Size, VideoRecord
 from attcell.video._passes import EveryFrame
 from attcell.video.flow_files import (
     DESCRIPTION,
@@ -58,7 +58,7 @@ def extract_flow(
     out: Path,
     recipe: FlowRecipe,
     *,
-    form: Literal["folder", "zip"] = "folder",
+    form: FlowStorage = "folder",
     shard: tuple[int, int] = (1, 1),
     workers: int = 1,
     rebuild: bool = False,
@@ -208,7 +208,7 @@ class Job:
     record: VideoRecord
     place: Path
     recipe: FlowRecipe
-    form: Literal["folder", "zip"]
+    form: FlowStorage
 
 
 def place_of(out: Path, record: VideoRecord, form: str) -> Path:

@@ -8,6 +8,7 @@ import itertools
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import torch
@@ -16,8 +17,9 @@ from torch.nn import functional as F
 
 from attcell.errors import CallError, ModelError
 from attcell.flow import PRESETS, quantize, tvl1
+from attcell.types import FlowMethod
 
-METHODS = ("paper", "fast", "dis", "raft")
+METHODS: tuple[FlowMethod, ...] = get_args(FlowMethod)
 PAIRS_AT_ONCE = {"cpu": 16, "cuda": 128}
 _COMPILERS = {"cpu": ("g++", "clang++", "c++"), "cuda": ("gcc", "clang", "cc")}  # a GPU needs one too
 _WORTH_COMPILING = 20  # videos; below this, compiling takes longer than it saves
