@@ -51,7 +51,7 @@ MotionKind = Literal["postures", "paths"]
 
 TableFormat = Literal["markdown", "csv", "latex"]
 AblationSubject = Literal["tap", "segments", "fusion", "modalities"]
-Suite = Literal["generated", "weizmann", "ut_interaction"]
+SuiteName = Literal["generated", "weizmann", "ut_interaction", "joined"]
 
 
 class Size(NamedTuple):
