@@ -33,15 +33,6 @@ def _messages() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """For flow of small pictures: two threads wait for each other where other tests want the cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real clips (``$ATTCELL_DATA``, else ``../shared/data`` beside the checkout)."""

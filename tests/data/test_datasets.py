@@ -219,7 +219,7 @@ class TestFoldersOfFrames:
         return VideoRecord("a.avi", video, (1,)), VideoRecord("a", folder, (1,))
 
     @pytest.mark.parametrize("seed", [0, 7])
-    def test_training_draws_the_same_tensors_by_the_same_seed(self, tmp_path, one_thread, seed):
+    def test_training_draws_the_same_tensors_by_the_same_seed(self, tmp_path, seed):
         for position in (0, 5):
             samples = [
                 TrainingVideos([record], THREE, 3, "repeat", seed)[0, position]
@@ -231,13 +231,13 @@ class TestFoldersOfFrames:
             assert samples[1].labels == (1,)
             assert samples[1].notes == (), "no times are used, so that none are known is not said"
 
-    def test_fixed_views_are_the_same(self, tmp_path, one_thread):
+    def test_fixed_views_are_the_same(self, tmp_path):
         plan = ViewPlan(3, num_crops=10)
         video, folder = (PlannedViews([record], THREE, plan)[0] for record in self.both(tmp_path))
         assert all(torch.equal(inputs, folder.inputs[name]) for name, inputs in video.inputs.items())
         assert folder.notes == ()
 
-    def test_a_part_is_as_a_file_of_these_frames(self, tmp_path, one_thread):
+    def test_a_part_is_as_a_file_of_these_frames(self, tmp_path):
         _, whole = self.both(tmp_path)
         video = write_frames(tmp_path / "part.avi", moving_frames(24, (64, 48))[7:19])
         records = [VideoRecord("part.avi", video, (1,)), whole.part(range(7, 19))]

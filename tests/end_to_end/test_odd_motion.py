@@ -20,7 +20,6 @@ from attcell.video.flow_files import open_flow
 from tests.end_to_end.conftest import Run, recipe_values
 from tests.moving import moving_frames, write_frames
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 NONE = {"weights": "none", "conv6_channels": 8}
 STREAMS = {
     "frame": {"backbone": "small", **NONE},

@@ -26,9 +26,6 @@ STREAMS = {
 }
 
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
-
 @pytest.fixture(scope="session")
 def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A generated set of 4 classes: 8 videos for training, 4 for validation, 4 for testing."""

@@ -61,6 +61,19 @@ def test_a_pair_does_not_depend_on_the_pairs_beside_it():
         torch.testing.assert_close(together[number : number + 1], alone, atol=1e-5, rtol=0)
 
 
+def test_two_threads_find_what_one_finds():
+    """The other tests run on one."""
+    pair = known_pair(192, 256, shift=(1.3, -0.7), turn=0.03)  # large enough to be shared out
+    previous, following = pair.previous[None].float(), pair.following[None].float()
+    before = torch.get_num_threads()
+    found = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        found.append(tvl1(previous, following, "fast"))
+    torch.set_num_threads(before)
+    torch.testing.assert_close(found[1], found[0])
+
+
 def test_takes_bytes_and_an_empty_batch():
     pair = known_pair()
     previous, following = (p.round().clamp(0, 255)[None] for p in (pair.previous, pair.following))

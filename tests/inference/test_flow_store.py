@@ -30,7 +30,6 @@ from attcell.video.sampling import ViewPlan
 from tests.moving import moving_frames, write_frames
 from tests.small_models import LABELS, random_model, recipe_of
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
 FLOW = {"flow": {"backbone": "small", "weights": "none", "conv6_channels": 4}}
 SIZE = FlowRecipe("fast", short_side=36, frames=False)  # as in ``recipe_of``

@@ -29,7 +29,6 @@ from attcell.video.transforms import FrameSpec
 from tests.moving import moving_frames, write_frames, write_pictures
 from tests.small_models import FROZEN, LABELS, random_model, recipe_of
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
 FAST = FlowRecipe("fast", short_side=36, frames=False)
 FLOW = {"flow": {"backbone": "small", "weights": "none", "conv6_channels": 4}}

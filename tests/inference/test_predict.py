@@ -103,7 +103,7 @@ STREAMS = {
 
 
 @pytest.mark.parametrize("fusion", ["early", "late"])
-def test_every_part_of_a_prediction_with_all_streams(tmp_path, fusion, one_thread):
+def test_every_part_of_a_prediction_with_all_streams(tmp_path, fusion):
     """By the views of the test loop, and the network's own forward."""
     path = write_frames(tmp_path / "a.avi", moving_frames(12))
     model = random_model(
@@ -141,7 +141,7 @@ def test_without_a_flow_stream_there_is_no_flow(model, record):
     assert predict_video(model, record.path).flow is None
 
 
-def test_flow_to_look_at_is_made_small(tmp_path, one_thread):
+def test_flow_to_look_at_is_made_small(tmp_path):
     path = write_frames(tmp_path / "a.avi", moving_frames(3, size=(400, 20)))
     flow = {"flow": {"backbone": "small", "weights": "none", "conv6_channels": 4}}
     model = random_model(recipe_of(tmp_path, model={"streams": flow}, flow={"fields": 1}))

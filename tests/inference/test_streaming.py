@@ -49,7 +49,7 @@ def at_once(model, path, every):
     ("streams", "fusion"),
     [(("frame",), "early"), (("frame", "flow", "clip"), "early"), (("frame", "flow"), "late")],
 )
-def test_the_track_is_the_network_at_once(folder, video, streams, fusion, one_thread):
+def test_the_track_is_the_network_at_once(folder, video, streams, fusion):
     chosen = {name: STREAMS[name] for name in streams}
     recipe = recipe_of(
         folder, model={"streams": chosen, "fusion": fusion if len(streams) > 1 else "early"}, **MOTION
@@ -134,7 +134,7 @@ def test_the_default_does_not_depend_on_the_bias_of_attcell(model, video):
         assert one.score == pytest.approx(other.score, rel=1e-3)
 
 
-def test_flow_is_taken_from_the_store_where_that_is_asked(folder, video, tmp_path, one_thread):
+def test_flow_is_taken_from_the_store_where_that_is_asked(folder, video, tmp_path):
     chosen = {name: STREAMS[name] for name in ("frame", "flow")}
     store = tmp_path / "flow"
     motion = {"flow": {"method": "dis", "fields": 2, "store": str(store)}}
