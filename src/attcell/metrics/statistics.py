@@ -1,31 +1,43 @@
-"""Is one method better than another on the same videos?"""
+"""Paired tests of one method against another on the same videos, and figures over several runs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
-from math import comb
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 
-def mcnemar(right: np.ndarray, rival_right: np.ndarray) -> tuple[int, int, float]:
-    """Exact McNemar test on (N,) booleans: videos only the first gets right, only the rival, two-sided p."""
+def mcnemar(right: Bool[np.ndarray, " N"], rival_right: Bool[np.ndarray, " N"]) -> tuple[int, int, float]:
+    """Exact McNemar test: the videos that only the first gets right, those that only the rival does, and p.
+
+    p is two-sided: of the videos that just one of them gets right, each had half the chance to be either's.
+    """
+    from scipy.stats import binomtest
+
     only, rival_only = int((right & ~rival_right).sum()), int((rival_right & ~right).sum())
-    differing = only + rival_only
-    tail = sum(comb(differing, count) for count in range(min(only, rival_only) + 1)) / 2**differing
-    return only, rival_only, min(1.0, 2 * tail)
+    p = float(binomtest(only, only + rival_only).pvalue) if only + rival_only else 1.0
+    return only, rival_only, p
 
 
-def sign_flip(differences: np.ndarray) -> float:
-    """Exact two-sided sign-flip test that (F,) differences, one a fold, have mean 0.
+def sign_flip(differences: Float[np.ndarray, " F"]) -> float:
+    """The two-sided p of the exact sign-flip test that differences, one a fold, have mean 0.
 
     All 2^F ways to flip signs are counted. The videos of a fold share an actor or a sequence, and the seeds
     share the videos, so the fold, averaged over seeds, is the smallest unit that may count as independent.
     """
-    signs = np.array(list(product((1.0, -1.0), repeat=len(differences))))
-    means = np.abs(signs @ differences)
-    return float(np.mean(means >= np.abs(differences.sum()) - 1e-9))
+    from scipy.stats import permutation_test
+
+    if len(differences) < 2:
+        return 1.0  # both signs are as far from 0
+    found = permutation_test(
+        (differences,),
+        lambda values, axis: values.sum(axis=axis).round(9),  # sums that are equal but for rounding are equal
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=np.inf,
+    )
+    return float(found.pvalue)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
