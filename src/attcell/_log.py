@@ -1,7 +1,8 @@
-"""Messages to people go through the logger ``attcell``; progress with the time left goes to stderr.
+"""Messages to people go through the logger ``attcell``; bars with the time left go to stderr.
 
-Python users silence or collect messages as those of any library. The command line shows them all. Bars are
-drawn where stderr is a terminal.
+A Python program shows or collects the messages as those of any library; by default nothing is printed. The
+command line shows all of them. Bars are drawn on a terminal for whoever sees messages of the level INFO:
+``logging.basicConfig(level=logging.INFO)`` brings both.
 """
 
 from __future__ import annotations
@@ -19,13 +20,17 @@ T = TypeVar("T")
 
 
 logger = logging.getLogger("attcell")
+logger.addHandler(logging.NullHandler())  # else Python itself prints warnings where nobody set anything up
 
 
 class _ToStderr(logging.Handler):
-    """Plain lines on whatever ``sys.stderr`` is now; a progress bar moves out of their way."""
+    """Plain lines on what ``sys.stderr`` is at the moment; a bar of rich takes its place, and lets them pass
+    above itself.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(self.format(record), file=sys.stderr, flush=True)
+        level = "warning: " if record.levelno >= logging.WARNING else ""
+        print(f"{level}{self.format(record)}", file=sys.stderr, flush=True)
 
 
 _TO_STDERR = _ToStderr()
@@ -38,15 +43,20 @@ def messages_on_stderr() -> Iterator[None]:
         yield
         return
     before = logger.level, logger.propagate
-    logger.addHandler(_TO_STDERR)
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
+    show_on_stderr()
     try:
         yield
     finally:
         logger.removeHandler(_TO_STDERR)
         logger.setLevel(before[0])
         logger.propagate = before[1]
+
+
+def show_on_stderr() -> None:
+    """Show every message of attcell on stderr from now on."""
+    logger.addHandler(_TO_STDERR)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
 
 
 def are_on_stderr() -> bool:
@@ -56,7 +66,7 @@ def are_on_stderr() -> bool:
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """A bar with the count done, the time gone and the time left."""
+    """A bar with the count done, the time gone and the time left, where messages are seen on a terminal."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -77,7 +87,8 @@ def progress_bar() -> Iterator[Progress]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+    shown = console.is_terminal and logger.isEnabledFor(logging.INFO)
+    with Progress(*columns, console=console, disable=not shown, transient=True) as progress:
         yield progress
 
 

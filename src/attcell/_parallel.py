@@ -1,4 +1,4 @@
-"""Several trainings or tests side by side: processes, and the threads of each."""
+"""Work in parallel: processes, and the threads of each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from multiprocessing.context import BaseContext
 
 import torch
 
-from attcell._log import are_on_stderr, messages_on_stderr
+from attcell._log import are_on_stderr, show_on_stderr
 from attcell.errors import AttcellError
 
 
@@ -66,7 +66,7 @@ def _start(threads: int, shows_messages: bool) -> None:
     """
     torch.set_num_threads(threads)
     if shows_messages:
-        messages_on_stderr().__enter__()  # to the end of the process
+        show_on_stderr()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     multiprocessing.set_start_method(None, force=True)
 

@@ -183,7 +183,7 @@ def test_stores_of_an_older_format_are_told_of_once_and_not_read(tmp_path, folde
     finally:
         attcell_logger.removeHandler(caplog.handler)
     assert [one.getMessage() for one in caplog.records] == [
-        f"warning: {tmp_path} holds feature maps of an older attcell (0123), which are not read; what is "
+        f"{tmp_path} holds feature maps of an older attcell (0123), which are not read; what is "
         "needed is computed again. Delete these folders"
     ]
     assert failed == {}

@@ -39,7 +39,7 @@ def test_each_stream_names_what_differs(begun, key):
     changed = recipe(begun, key, flow={"bound": 10.0, "deviation": 5.0}, clip={"frames": 16})
     flow, clip = other_inputs(changed)
     assert flow == (
-        f"warning: the flow stream begins as that of {begun}, which was trained with flow.bound 20.0 instead "
+        f"the flow stream begins as that of {begun}, which was trained with flow.bound 20.0 instead "
         "of 10.0, flow.deviation 10.0 instead of 5.0; it will see other numbers. Set them alike unless this "
         "is meant"
     )

@@ -189,7 +189,7 @@ def _tell_of_older_stores(folder: Path) -> None:
     older = [path.parent.name for path in sorted(folder.glob("*/made_by.json")) if _is_older(path)]
     if older:
         logger.warning(
-            f"warning: {folder} holds feature maps of an older attcell ({', '.join(older)}), which are not "
+            f"{folder} holds feature maps of an older attcell ({', '.join(older)}), which are not "
             "read; what is needed is computed again. Delete these folders"
         )
 

@@ -311,7 +311,7 @@ def read_listings(recipe: Recipe, labels: Sequence[str] | None = None) -> Listin
         ]
         if shared:
             logger.warning(
-                f"warning: {len(shared)} videos are in both data.train and data.val, first {min(shared)}; "
+                f"{len(shared)} videos are in both data.train and data.val, first {min(shared)}; "
                 "the validation accuracy repeats what was learnt"
             )
         return Listings(

@@ -152,7 +152,7 @@ def other_inputs(recipe: Recipe) -> Iterator[str]:
         ]
         if differing:
             yield (
-                f"warning: the {name} stream begins as that of {folder}, which was trained with "
+                f"the {name} stream begins as that of {folder}, which was trained with "
                 f"{', '.join(differing)}; it will see other numbers. Set them alike unless this is meant"
             )
 

@@ -108,7 +108,7 @@ def prepare(recipe: Recipe, run_folder: Path, *, resume: bool = False) -> Prepar
     refuse_other_split(recipe)
     network = build_network(recipe, len(listings.labels), load_weights=True)
     for sentence in other_inputs(recipe) if is_first_process() else ():
-        logger.info(sentence)
+        logger.warning(sentence)
     device = _device(recipe.train)
     data, iterations = None, 0
     if not isinstance(network, SVMNetwork) or not isinstance(network.body, Pooled):
