@@ -37,7 +37,7 @@ from attcell.nn import streaming as nn_streaming
 from attcell.report.page.page import write_report
 from attcell.types import Prediction
 from attcell.video.decode import read_frames
-from attcell.video.modalities import DenseSampling
+from attcell.video.parts import DenseSampling
 from benchmarks.machine import data_folder, machine
 
 RESULTS = Path(__file__).parent / "results"

@@ -25,8 +25,8 @@ from attcell.inference import predict as predicting
 from attcell.inference.model import Model
 from attcell.inference.run import best_device
 from attcell.models.build import build_network, evaluation_plan, input_spec
-from attcell.video.flow_source import source_of
-from attcell.video.modalities import read_sampled_frames, resize_frames
+from attcell.video.inputs import read_sampled_frames, resize_frames
+from attcell.video.modalities import Origin
 from attcell.video.transforms import centre_crop
 from benchmarks.machine import data_folder, machine
 
@@ -66,8 +66,8 @@ def _pictures(model: Model, video: Path) -> torch.Tensor:
     spec = input_spec(model.recipe)
     sampled_frames, _ = read_sampled_frames(video, spec, plan.frame_indices)
     size = plan.resized_size(sampled_frames.size, spec.frame)
-    resized_frames = resize_frames(sampled_frames, spec, size, source_of(spec.flow))
-    view = resized_frames.view(spec, centre_crop(size, spec.frame))["frame"]
+    resized_frames = resize_frames(sampled_frames, spec, size, spec.readers(Origin()))
+    view = resized_frames.view(centre_crop(size, spec.frame))["frame"]
     normalise = model.network.stream("frame").normalise
     assert normalise is not None
     return normalise(view)

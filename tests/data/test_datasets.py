@@ -22,7 +22,7 @@ from attcell.data.datasets import (
 from attcell.data.feature_store import FeatureStore
 from attcell.errors import VideoError
 from attcell.types import VideoRecord
-from attcell.video.flow_source import FlowSpec
+from attcell.video.flow_source import FlowInput
 from attcell.video.modalities import InputSpec, window
 from attcell.video.sampling import ViewPlan
 from attcell.video.transforms import FrameSpec
@@ -31,7 +31,7 @@ from tests.moving import moving_frames, write_frames, write_pictures
 from tests.video.conftest import grey, write_video
 
 PLAIN = InputSpec(("frame",), FrameSpec(size=32, short_side=32))
-THREE = InputSpec(("frame", "flow", "clip"), PLAIN.frame, FlowSpec(fields=2), clip_frames=4)
+THREE = InputSpec(("frame", "flow", "clip"), PLAIN.frame, FlowInput(fields=2), clip_frames=4)
 
 
 @pytest.fixture(scope="module")

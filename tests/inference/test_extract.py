@@ -19,8 +19,9 @@ from attcell.nn import Network, Stream
 from attcell.nn.streams import channel_figures, feature_maps
 from attcell.types import VideoRecord
 from attcell.video.decode import read_frames
-from attcell.video.flow_source import FlowSpec
+from attcell.video.flow_source import FlowInput
 from attcell.video.modalities import InputSpec
+from attcell.video.optical_flow import FlowSpec
 from attcell.video.sampling import ViewPlan, centre_frames
 from attcell.video.transforms import FrameSpec
 from tests.inference.views import centre_view
@@ -77,8 +78,8 @@ def test_the_store_depends_on_everything_that_the_maps_depend_on(tmp_path, strea
         fingerprint(spec=InputSpec(("frame",), FrameSpec(size=31, short_side=36))),
         fingerprint(plan=ViewPlan(3, num_positions=2, mirrored=True)),
         fingerprint(name="flow"),
-        fingerprint(name="flow", spec=InputSpec(("flow",), FRAMES, FlowSpec(fields=3))),
-        fingerprint(name="flow", spec=InputSpec(("flow",), FRAMES, FlowSpec(method="paper"))),
+        fingerprint(name="flow", spec=InputSpec(("flow",), FRAMES, FlowInput(fields=3))),
+        fingerprint(name="flow", spec=InputSpec(("flow",), FRAMES, FlowInput(FlowSpec("paper")))),
         fingerprint(name="clip"),
         fingerprint(name="clip", spec=InputSpec(("clip",), FRAMES, clip_frames=8)),
     ]
@@ -90,7 +91,7 @@ def test_the_store_depends_on_everything_that_the_maps_depend_on(tmp_path, strea
 
 
 def test_frames_do_not_depend_on_what_other_streams_get(tmp_path, stream):
-    others = InputSpec(("frame", "flow"), FRAMES, FlowSpec(fields=3), clip_frames=8)
+    others = InputSpec(("frame", "flow"), FRAMES, FlowInput(fields=3), clip_frames=8)
     stores = [feature_store(tmp_path, "frame", stream, spec, PLAN) for spec in (SPEC, others)]
     assert stores[0].fingerprint == stores[1].fingerprint
 
@@ -115,7 +116,7 @@ def test_only_what_is_missing_is_computed(tmp_path, network, record, folder, mon
 
 def test_a_further_stream_computes_its_own_maps_alone(tmp_path, folder, record, monkeypatch):
     network = network_of(folder, frame="small", flow="small", clip="small3d")
-    spec = InputSpec(("frame", "flow", "clip"), FRAMES, FlowSpec(fields=2), clip_frames=4)
+    spec = InputSpec(("frame", "flow", "clip"), FRAMES, FlowInput(fields=2), clip_frames=4)
     stores = {name: feature_store(tmp_path, name, network.stream(name), spec, PLAN) for name in spec.streams}
     frames = {"frame": stores["frame"]}
     extract_features(frames, network, [record], spec.only(["frame"]), PLAN, workers=0, device=CPU)

@@ -14,14 +14,14 @@ from attcell.data.sources import read_source
 from attcell.errors import CallError, DataError
 from attcell.flow import dequantize, tvl1
 from attcell.inference import extract_flow as module
-from attcell.inference.extract_flow import FlowRecipe, extract_flow
+from attcell.inference.extract_flow import Layout, extract_flow
 from attcell.types import Size
 from attcell.video.flow_files import open_flow
-from attcell.video.optical_flow import flow_method, grey
+from attcell.video.optical_flow import FlowSpec, flow_method, grey
 from tests.small_models import LABELS
 from tests.video.conftest import write_video
 
-FAST = FlowRecipe("fast")
+FAST = FlowSpec("fast", short_side=256)
 
 
 @pytest.fixture
@@ -56,7 +56,9 @@ def test_raft_makes_a_store_too(tmp_path, monkeypatch):
     video = tmp_path / "videos" / "a" / "moving.mp4"
     video.parent.mkdir(parents=True)
     write_video(video, 3)
-    outcome = extract_flow(read_source(tmp_path / "videos"), tmp_path / "flow", FlowRecipe("raft"))
+    outcome = extract_flow(
+        read_source(tmp_path / "videos"), tmp_path / "flow", FlowSpec("raft", short_side=256)
+    )
     flow_method.cache_clear()
     assert (outcome.num_written, outcome.failed) == (1, {})
     found = open_flow(tmp_path / "flow" / "a" / "moving")
@@ -126,8 +128,8 @@ def test_shards_make_a_whole(videos, tmp_path):
 
 def test_several_processes_make_the_same(videos, tmp_path):
     listing = read_source(videos)
-    extract_flow(listing, tmp_path / "one", FAST, form="zip")
-    extract_flow(listing, tmp_path / "two", FAST, form="zip", workers=2)
+    extract_flow(listing, tmp_path / "one", FAST, layout=Layout("zip"))
+    extract_flow(listing, tmp_path / "two", FAST, layout=Layout("zip"), workers=2)
     assert places(tmp_path / "one") == places(tmp_path / "two")
     for place in places(tmp_path / "one"):
         one, two = (open_flow(tmp_path / name / place) for name in ("one", "two"))
@@ -136,21 +138,21 @@ def test_several_processes_make_the_same(videos, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("other", "difference"),
+    ("other", "layout", "difference"),
     [
-        (FlowRecipe("fast", bound=32), "bound 20.0 instead of 32"),
-        (FlowRecipe("fast", short_side=20), "short_side 256 instead of 20"),
-        (FlowRecipe("fast", frames=False), "frames True instead of False"),
-        (FlowRecipe("paper"), "method 'fast' instead of 'paper'"),
+        (FlowSpec("fast", 32, 256), Layout(), "bound 20.0 instead of 32"),
+        (FlowSpec("fast", short_side=20), Layout(), "short_side 256 instead of 20"),
+        (FAST, Layout(frames=False), "frames True instead of False"),
+        (FlowSpec("paper", short_side=256), Layout(), "method 'fast' instead of 'paper'"),
     ],
 )
-def test_a_store_of_another_recipe_is_refused(videos, tmp_path, other, difference):
+def test_a_store_of_another_recipe_is_refused(videos, tmp_path, other, layout, difference):
     listing, out = read_source(videos), tmp_path / "flow"
     extract_flow(listing, out, FAST)
     with pytest.raises(DataError, match=rf"run/0 was made otherwise .*{difference}.*--rebuild"):
-        extract_flow(listing, out, other)
-    assert extract_flow(listing, out, other, rebuild=True, shard=(1, 6)).num_written == 1
-    assert extract_flow(listing, out, other, shard=(1, 6)).num_kept == 1
+        extract_flow(listing, out, other, layout=layout)
+    assert extract_flow(listing, out, other, layout=layout, rebuild=True, shard=(1, 6)).num_written == 1
+    assert extract_flow(listing, out, other, layout=layout, shard=(1, 6)).num_kept == 1
 
 
 def test_a_video_that_has_changed_is_refused(videos, tmp_path):
@@ -214,13 +216,13 @@ def test_a_full_disk_leaves_nothing_half_written(videos, tmp_path, monkeypatch):
 )
 def test_a_recipe_that_cannot_work_is_refused(values, message):
     with pytest.raises(CallError, match=message):
-        FlowRecipe(**values)
+        FlowSpec(**values)
 
 
 def test_frames_are_scaled_down_never_up():
-    assert FlowRecipe(short_side=256).size(Size(1280, 720)) == (455, 256)
-    assert FlowRecipe(short_side=256).size(Size(180, 144)) == (180, 144)
-    assert FlowRecipe(short_side=1).size(Size(3, 900)) == (1, 300)
+    assert FlowSpec(short_side=256).size(Size(1280, 720)) == (455, 256)
+    assert FlowSpec(short_side=256).size(Size(180, 144)) == (180, 144)
+    assert FlowSpec(short_side=1).size(Size(3, 900)) == (1, 300)
 
 
 def test_the_description_is_plain_json():

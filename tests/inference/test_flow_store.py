@@ -20,19 +20,21 @@ from attcell.errors import DataError
 from attcell.inference import extract_flow as module
 from attcell.inference.evaluate import evaluate_model
 from attcell.inference.extract import feature_store
-from attcell.inference.extract_flow import FlowRecipe, extract_flow
+from attcell.inference.extract_flow import Layout, extract_flow
 from attcell.inference.predict import predict_video
 from attcell.models.build import build_network, input_spec, read_listings
 from attcell.training.prepare import gather_training_data
 from attcell.video.flow_files import DESCRIPTION
-from attcell.video.flow_source import FlowSpec, source_of
+from attcell.video.flow_source import FlowInput, source_of
+from attcell.video.optical_flow import FlowSpec
 from attcell.video.sampling import ViewPlan
 from tests.moving import moving_frames, write_frames
 from tests.small_models import LABELS, random_model, recipe_of
 
 CPU = torch.device("cpu")
 FLOW = {"flow": {"backbone": "small", "weights": "none", "conv6_channels": 4}}
-SIZE = FlowRecipe("fast", short_side=36, frames=False)  # as in ``recipe_of``
+SIZE = FlowSpec("fast", short_side=36)  # as in ``recipe_of``
+ALONE = Layout(frames=False)
 
 
 @pytest.fixture(scope="module")
@@ -55,14 +57,14 @@ def write_exactly(target, kind: str, number: int, picture: np.ndarray) -> None:
 def exact(moving, tmp_path, monkeypatch) -> Path:
     """A store of PNG files."""
     monkeypatch.setattr(module, "write_picture", write_exactly)
-    assert extract_flow(read_source(moving), tmp_path / "exact", SIZE).num_written == 3
+    assert extract_flow(read_source(moving), tmp_path / "exact", SIZE, layout=ALONE).num_written == 3
     return tmp_path / "exact"
 
 
 @pytest.fixture
 def store(moving, tmp_path) -> Path:
     """A store as the command writes it."""
-    extract_flow(read_source(moving), tmp_path / "store", SIZE)
+    extract_flow(read_source(moving), tmp_path / "store", SIZE, layout=ALONE)
     return tmp_path / "store"
 
 
@@ -242,9 +244,9 @@ def test_videos_of_a_list_by_paths_from_the_root_stay_inside_the_store(moving, t
         listed.write_text(f"{name} 0\n")
         out = tmp_path / file.removesuffix(".txt")
         (record,) = read_source(listed).records
-        assert extract_flow(read_source(listed), out, SIZE).num_written == 1
+        assert extract_flow(read_source(listed), out, SIZE, layout=ALONE).num_written == 1
         assert sorted(path.name for path in (tmp_path / "videos" / "sit").iterdir()) == ["0.avi"]
-        assert source_of(FlowSpec(store=out), record.path).files.num_fields == 8
+        assert source_of(FlowInput(store=out), record.path).files.num_fields == 8
 
 
 def test_flow_that_was_made_again_leaves_no_stale_features(moving, store, tmp_path):
@@ -264,5 +266,5 @@ def test_flow_that_was_made_again_leaves_no_stale_features(moving, store, tmp_pa
     elsewhere = replace(input_spec(wanted).flow, store=moved)
     spec = replace(input_spec(wanted), flow=elsewhere)
     assert feature_store(tmp_path / "features", "flow", stream, spec, plan).holds(record), "only moved"
-    extract_flow(read_source(moving), store, replace(SIZE, short_side=20), rebuild=True)
+    extract_flow(read_source(moving), store, replace(SIZE, short_side=20), layout=ALONE, rebuild=True)
     assert not kept().holds(record)

@@ -15,22 +15,24 @@ from attcell.data.sources import read_source
 from attcell.errors import CallError, DataError, VideoError
 from attcell.inference.evaluate import evaluate_model
 from attcell.inference.extract import extract_features, feature_store, unfit_flow
-from attcell.inference.extract_flow import FlowRecipe, extract_flow
+from attcell.inference.extract_flow import Layout, extract_flow
 from attcell.inference.predict import predict_video
 from attcell.models.build import build_network, input_spec, read_listings
 from attcell.training.prepare import gather_training_data
 from attcell.types import VideoRecord
 from attcell.video.flow_files import DESCRIPTION, open_flow
-from attcell.video.flow_source import FlowSpec, check_store, flow_files_of, source_of
+from attcell.video.flow_source import FlowInput, check_store, flow_files_of, source_of
 from attcell.video.frame_folder import NO_TIMES
 from attcell.video.modalities import InputSpec
+from attcell.video.optical_flow import FlowSpec
 from attcell.video.sampling import ViewPlan
 from attcell.video.transforms import FrameSpec
 from tests.moving import moving_frames, write_frames, write_pictures
 from tests.small_models import FROZEN, LABELS, random_model, recipe_of
 
 CPU = torch.device("cpu")
-FAST = FlowRecipe("fast", short_side=36, frames=False)
+FAST = FlowSpec("fast", short_side=36)
+ALONE = Layout(frames=False)
 FLOW = {"flow": {"backbone": "small", "weights": "none", "conv6_channels": 4}}
 NUM_FRAMES = 9
 
@@ -53,7 +55,7 @@ def listing(root) -> Listing:
 
 def spec(store: Path | None) -> InputSpec:
     frame = FrameSpec(size=32, short_side=36)
-    return InputSpec(("frame", "flow"), frame, FlowSpec(fields=2, method="fast", store=store))
+    return InputSpec(("frame", "flow"), frame, FlowInput(fields=2, store=store))
 
 
 def flow_seen(record: VideoRecord, store: Path | None) -> torch.Tensor:
@@ -64,11 +66,11 @@ def flow_seen(record: VideoRecord, store: Path | None) -> torch.Tensor:
 
 class TestFlowOnDisk:
     def test_it_is_made_from_folders_and_found_for_them(self, tmp_path, listing):
-        outcome = extract_flow(listing, tmp_path / "flow", FAST)
+        outcome = extract_flow(listing, tmp_path / "flow", FAST, layout=ALONE)
         assert (outcome.num_written, outcome.failed) == (3, {})
         assert outcome.notes == [f"{label}/v1.2: {NO_TIMES}" for label in LABELS]
         assert open_flow(tmp_path / "flow" / "run" / "v1.2").num_fields == NUM_FRAMES - 1
-        assert extract_flow(listing, tmp_path / "flow", FAST).num_kept == 3
+        assert extract_flow(listing, tmp_path / "flow", FAST, layout=ALONE).num_kept == 3
         for record in listing.records:
             computed, stored = (flow_seen(record, store).int() for store in (None, tmp_path / "flow"))
             assert (computed - stored).abs().float().mean() < 1.5, "JPEG's loss alone"
@@ -76,11 +78,11 @@ class TestFlowOnDisk:
     def test_of_parts_the_whole_folder_s_is_made_once(self, tmp_path, root, listing):
         whole = listing.records[0]
         parts = tuple(whole.part(part) for part in (range(4), range(3, 8)))
-        outcome = extract_flow(Listing(parts, LABELS), tmp_path / "flow", FAST)
+        outcome = extract_flow(Listing(parts, LABELS), tmp_path / "flow", FAST, layout=ALONE)
         assert outcome.num_written == 1
         assert open_flow(tmp_path / "flow" / "run" / "v1.2").num_fields == NUM_FRAMES - 1
         files = flow_files_of(tmp_path / "flow", whole.path)
-        codes = source_of(FlowSpec(method="fast", store=tmp_path / "flow"), whole.path, range(3, 8)).codes(
+        codes = source_of(FlowInput(store=tmp_path / "flow"), whole.path, range(3, 8)).codes(
             np.array([[0, 1], [3, 4]]), np.array([[0, 1], [0, 1]]), torch.empty(2, 3, 36, 48)
         )
         assert torch.equal(codes, files.read([3, 6]))
@@ -92,7 +94,7 @@ class TestFlowOnDisk:
         videos, store = tmp_path / "videos", tmp_path / "store"
         for number, label in enumerate(LABELS):
             write_frames(videos / label / "0.avi", moving_frames(NUM_FRAMES, seed=number))
-        extract_flow(read_source(videos), store, FlowRecipe("fast", short_side=36))
+        extract_flow(read_source(videos), store, FlowSpec("fast", short_side=36))
         found = read_source(store)
         assert [record.id for record in found.records] == [f"{label}/0" for label in LABELS]
         recipe = recipe_of(store, model={"streams": FLOW}, flow={"fields": 2, "store": store})
@@ -101,7 +103,7 @@ class TestFlowOnDisk:
             assert torch.equal(flow_seen(record, store), flow_seen(other, store))
 
     def test_another_tool_s_flow_beside_its_frames(self, tmp_path, root, listing, capfd):
-        extract_flow(listing, tmp_path / "flow", FAST)
+        extract_flow(listing, tmp_path / "flow", FAST, layout=ALONE)
         expected = [flow_seen(record, tmp_path / "flow") for record in listing.records]
         for record in listing.records:
             for path in (tmp_path / "flow" / record.id).glob("flow_*.jpg"):
@@ -118,13 +120,13 @@ class TestFlowOnDisk:
             DataError, match=rf"{root} holds no flow of {path}: neither a folder v1.2 nor v1.2.zip"
         ):
             flow_files_of(root, path)
-        extract_flow(listing, root, FAST, form="zip")
+        extract_flow(listing, root, FAST, layout=Layout("zip", frames=False))
         assert flow_files_of(root, path).path == root / "run" / "v1.2.zip"
 
     def test_frames_that_changed_since_and_fields_that_are_missing(self, tmp_path, listing):
-        extract_flow(listing, tmp_path / "flow", FAST)
+        extract_flow(listing, tmp_path / "flow", FAST, layout=ALONE)
         record = listing.records[0]
-        store = FlowSpec(method="fast", store=tmp_path / "flow")
+        store = FlowInput(store=tmp_path / "flow")
         with pytest.raises(
             DataError, match=r"v1.2 is the flow of another file than .*v1.2; compute it again"
         ):
@@ -137,7 +139,7 @@ class TestFlowOnDisk:
 
     def test_damaged_frames_have_no_flow_on_disk(self, tmp_path, listing):
         """They are counted without those that are lost, which the numbers of another tool's flow are not."""
-        extract_flow(listing, tmp_path / "flow", FAST)
+        extract_flow(listing, tmp_path / "flow", FAST, layout=ALONE)
         record = listing.records[0]
         (tmp_path / "flow" / "run" / "v1.2" / DESCRIPTION).unlink()
         (record.path / "img_00002.png").write_bytes(b"\x89PNG")
@@ -151,7 +153,7 @@ class TestFlowOnDisk:
 
     def test_a_folder_that_cannot_be_read_is_named(self, tmp_path, root, listing):
         (listing.records[1].path / "img_00003.png").unlink()
-        outcome = extract_flow(listing, tmp_path / "flow", FAST)
+        outcome = extract_flow(listing, tmp_path / "flow", FAST, layout=ALONE)
         assert outcome.num_written == 2
         assert "img_00003.png is missing" in outcome.failed["sit/v1.2"]
         recipe = recipe_of(
@@ -164,10 +166,10 @@ class TestFlowOnDisk:
     def test_flow_never_replaces_frames(self, root, listing, rebuild):
         message = r"the flow of run/v1.2 would replace .*run/v1.2, which holds videos; name another folder"
         with pytest.raises(CallError, match=message):
-            extract_flow(listing, root, FAST, rebuild=rebuild)
+            extract_flow(listing, root, FAST, layout=ALONE, rebuild=rebuild)
         above = Listing((VideoRecord("run", root / "run" / "v1.2", (0,)),), LABELS)
         with pytest.raises(CallError, match="the flow of run would replace"):
-            extract_flow(above, root, FAST, rebuild=rebuild)
+            extract_flow(above, root, FAST, layout=ALONE, rebuild=rebuild)
         assert len(list(root.glob("*/*/img_*.png"))) == 3 * NUM_FRAMES
 
 
@@ -188,7 +190,7 @@ class TestKeptFeatures:
         assert stores["frame"].read(whole)[1] == ()
 
     def test_flow_on_disk_is_part_of_the_name(self, tmp_path, listing):
-        extract_flow(listing, tmp_path / "flow", FAST)
+        extract_flow(listing, tmp_path / "flow", FAST, layout=ALONE)
         flow = {"fields": 2, "store": tmp_path / "flow"}
         recipe = recipe_of(
             tmp_path, model={"streams": {"flow": {**FLOW["flow"], "train_from": "none"}}}, flow=flow
@@ -200,9 +202,7 @@ class TestKeptFeatures:
         records = [whole, whole.part(range(2, 6))]
         assert extract_features({"flow": store}, network, records, inputs, plan, workers=0) == {}
         assert len(list(store.folder.glob("*.safetensors"))) == 2
-        extract_flow(
-            listing, tmp_path / "flow", FlowRecipe("fast", short_side=20, frames=False), rebuild=True
-        )
+        extract_flow(listing, tmp_path / "flow", FlowSpec("fast", short_side=20), layout=ALONE, rebuild=True)
         again = feature_store(tmp_path / "cache", "flow", network.stream("flow"), inputs, plan)
         assert not any(again.holds(record) for record in records)
 

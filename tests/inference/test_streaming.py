@@ -11,15 +11,16 @@ import torch
 from attcell.data.listing import Listing
 from attcell.errors import CallError, ModelError, VideoError
 from attcell.inference.detect import detect_video, follow_video
-from attcell.inference.extract_flow import FlowRecipe, extract_flow
+from attcell.inference.extract_flow import Layout, extract_flow
 from attcell.inference.predict import predict_video
 from attcell.inference.rules import RuleChoice
 from attcell.inference.run import run_pictures
 from attcell.inference.streaming import SAMPLES_AT_ONCE, StreamingPass
 from attcell.models.build import input_spec
 from attcell.types import VideoRecord
-from attcell.video.flow_source import source_of
-from attcell.video.modalities import read_sampled_frames, resize_frames
+from attcell.video.inputs import read_sampled_frames, resize_frames
+from attcell.video.modalities import Origin
+from attcell.video.optical_flow import FlowSpec
 from attcell.video.transforms import centre_crop, centre_size
 from tests.moving import moving_frames, write_frames, write_pictures
 from tests.small_models import random_model, recipe_of
@@ -41,8 +42,8 @@ def at_once(model, path, every):
     spec = input_spec(model.recipe).computing_flow()
     sampled_frames, _ = read_sampled_frames(path, spec, lambda num: np.arange(0, num, every))
     size = centre_size(sampled_frames.size, spec.frame)
-    resized_frames = resize_frames(sampled_frames, spec, size, source_of(spec.flow))
-    return run_pictures(model.network, resized_frames.view(spec, centre_crop(size, spec.frame)))
+    resized_frames = resize_frames(sampled_frames, spec, size, spec.readers(Origin()))
+    return run_pictures(model.network, resized_frames.view(centre_crop(size, spec.frame)))
 
 
 @pytest.mark.parametrize(
@@ -142,7 +143,7 @@ def test_flow_is_taken_from_the_store_where_that_is_asked(folder, video, tmp_pat
     with pytest.raises(VideoError, match="holds no flow of"):
         follow_video(model, video, stored_flow=True)
     listing = Listing((VideoRecord(video.name, video, (0,)),), ("one",))
-    extract_flow(listing, store, FlowRecipe("dis", 20.0, 1000, False))
+    extract_flow(listing, store, FlowSpec("dis", 20.0, 1000), layout=Layout(frames=False))
     stored, computed = follow_video(model, video, stored_flow=True), follow_video(model, video)
     assert stored.track is not None
     assert computed.track is not None

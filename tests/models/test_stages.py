@@ -81,9 +81,17 @@ def test_one_step_is_enough(folder, kind):
     ("kind", "model", "message"),
     [
         ("cnn", {"lstm_bidirectional": True}, "cnn has no use for lstm_bidirectional; leave it out"),
-        ("fc", {"streams": {"frame": NONE}}, "kind fc needs the streams frame and flow, not frame"),
-        ("soft_attention", {"streams": BOTH}, "soft_attention needs one stream, frame or flow, not frame, f"),
-        ("two_stream", {"streams": {"clip": NONE}}, "two_stream has frame and flow streams, not clip"),
+        ("fc", {"streams": {"frame": NONE}}, "kind fc needs two streams, such as frame and flow, not frame"),
+        (
+            "soft_attention",
+            {"streams": BOTH},
+            "soft_attention needs one stream, such as frame or flow, not frame, f",
+        ),
+        (
+            "two_stream",
+            {"streams": {"clip": NONE}},
+            "two_stream has streams of pictures, such as frame and flow, not clip",
+        ),
         ("two_stream", {"fusion": "late"}, "kind two_stream joins its branches by itself; leave fusion out"),
         (
             "tan",

@@ -47,7 +47,7 @@ def test_a_recipe_says_which_network(folder, cell):
 @pytest.mark.parametrize(
     ("model", "flow", "message"),
     [
-        ({"streams": {"frame": NONE}}, FLOW, "kind tan needs the streams frame and flow, not frame"),
+        ({"streams": {"frame": NONE}}, FLOW, "kind tan needs two streams, such as frame and flow, not frame"),
         ({"fusion": "late"}, FLOW, "kind tan joins its branches by itself; leave fusion out"),
         (
             {"streams": {"frame": NONE, "flow": {**NONE, "conv6_channels": 8}}},

@@ -12,8 +12,8 @@ import torch
 from attcell.errors import DataError, VideoError
 from attcell.flow import dequantize, quantize, tvl1
 from attcell.video.flow_files import DESCRIPTION, new_flow_folder, new_flow_zip, write_picture
-from attcell.video.flow_source import ComputedFlow, FlowSpec, check_store, flow_files_of, source_of
-from attcell.video.optical_flow import grey
+from attcell.video.flow_source import ComputedFlow, FlowInput, check_store, flow_files_of, source_of
+from attcell.video.optical_flow import FlowSpec, grey
 
 PICTURES = torch.randint(
     0, 256, (3, 3, 20, 24), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
@@ -33,7 +33,7 @@ def fill(target, num_fields, size=(20, 24), first=1, description=None):
 
 
 def test_computed_flow_is_that_of_the_pictures():
-    codes = ComputedFlow("fast", 20.0).codes(PAIRS, ROWS, PICTURES)
+    codes = ComputedFlow(FlowSpec("fast", 20.0)).codes(PAIRS, ROWS, PICTURES)
     pictures = grey(PICTURES)
     expected = quantize(tvl1(pictures[[0, 1]], pictures[[1, 2]], "fast"), 20)
     assert torch.equal(codes[[0, 2]], expected)
@@ -46,7 +46,7 @@ def test_flow_of_smaller_frames_is_measured_in_the_size_it_gets():
     pictures = waves.round().to(torch.uint8)[:, None].expand(2, 3, 96, 160)
     pair = np.array([[0, 1]])
     seen = {
-        side: dequantize(ComputedFlow("fast", 20.0, side).codes(pair, pair, pictures), 20.0)
+        side: dequantize(ComputedFlow(FlowSpec("fast", 20.0, side)).codes(pair, pair, pictures), 20.0)
         for side in (None, 48, 500)
     }
     assert torch.equal(seen[500], seen[None]), "frames are never scaled up"
@@ -61,7 +61,7 @@ def test_stored_flow_is_taken_as_it_is(tmp_path, opened, name, first):
     (tmp_path / "wave").mkdir()
     with opened(tmp_path / "wave" / name) as target:
         fill(target, 8, first=first)
-    source = source_of(FlowSpec(store=tmp_path), Path("videos/wave/a.mp4"))
+    source = source_of(FlowInput(store=tmp_path), Path("videos/wave/a.mp4"))
     codes = source.codes(PAIRS, ROWS, PICTURES)
     assert codes[:, :, 3, 3].tolist() == [[142, 132], [128, 128], [143, 133]]
 
@@ -69,7 +69,7 @@ def test_stored_flow_is_taken_as_it_is(tmp_path, opened, name, first):
 def test_flow_grows_with_the_picture(tmp_path):
     with new_flow_folder(tmp_path / "a") as target:
         fill(target, 8, size=(10, 8))
-    codes = source_of(FlowSpec(store=tmp_path), Path("a.avi")).codes(PAIRS, ROWS, PICTURES)
+    codes = source_of(FlowInput(store=tmp_path), Path("a.avi")).codes(PAIRS, ROWS, PICTURES)
     kept = dequantize(torch.tensor([142, 132], dtype=torch.uint8), 20.0)
     torch.testing.assert_close(
         dequantize(codes[0, :, 5, 5], 20.0), kept * torch.tensor([3.0, 2.0]), atol=0.08, rtol=0
@@ -77,8 +77,8 @@ def test_flow_grows_with_the_picture(tmp_path):
 
 
 def test_without_a_store_or_a_name_it_is_computed(tmp_path):
-    assert isinstance(source_of(FlowSpec(store=tmp_path)), ComputedFlow)
-    assert isinstance(source_of(FlowSpec(), Path("a.mp4")), ComputedFlow)
+    assert isinstance(source_of(FlowInput(store=tmp_path)), ComputedFlow)
+    assert isinstance(source_of(FlowInput(), Path("a.mp4")), ComputedFlow)
 
 
 def test_a_store_of_several_splits_is_told_apart_by_folders(tmp_path):
@@ -102,7 +102,7 @@ def test_a_folder_and_a_zip_of_one_video_are_refused(tmp_path):
 def test_flow_of_another_video_is_refused(tmp_path):
     with new_flow_folder(tmp_path / "a") as target:
         fill(target, 5)
-    source = source_of(FlowSpec(store=tmp_path), Path("a.mp4"))
+    source = source_of(FlowInput(store=tmp_path), Path("a.mp4"))
     with pytest.raises(VideoError, match="has 5 flow fields, and the video needs field 5, counted from 0"):
         source.codes(PAIRS, ROWS, PICTURES)
 
@@ -111,7 +111,7 @@ def test_a_video_that_the_store_lacks_is_named(tmp_path):
     with pytest.raises(DataError, match=r"holds no flow of wave/b\.mp4: neither a folder b nor b\.zip"):
         flow_files_of(tmp_path, Path("wave/b.mp4"))
     with pytest.raises(VideoError, match=r"holds no flow of wave/b\.mp4"):
-        source_of(FlowSpec(store=tmp_path), Path("wave/b.mp4"))
+        source_of(FlowInput(store=tmp_path), Path("wave/b.mp4"))
 
 
 @pytest.mark.parametrize(
@@ -129,26 +129,26 @@ def test_a_store_by_another_recipe_is_refused(tmp_path, made_by, said):
     with new_flow_folder(tmp_path / "a") as target:
         fill(target, 5, description=made_by)
     with pytest.raises(DataError, match=said):
-        check_store(FlowSpec(store=tmp_path), Path("a.mp4"), "abc")
+        check_store(FlowInput(store=tmp_path), Path("a.mp4"), "abc")
 
 
 def test_a_store_of_another_size_is_refused_where_one_is_given(tmp_path):
     described = {"source": "abc", "method": "fast", "bound": 20.0, "short_side": 256}
     with new_flow_folder(tmp_path / "a") as target:
         fill(target, 5, description=described)
-    check_store(FlowSpec(store=tmp_path), Path("a.mp4"), "abc")
-    check_store(FlowSpec(store=tmp_path, short_side=256), Path("a.mp4"), "abc")
+    check_store(FlowInput(store=tmp_path), Path("a.mp4"), "abc")
+    check_store(FlowInput(FlowSpec(short_side=256), store=tmp_path), Path("a.mp4"), "abc")
     with pytest.raises(
         DataError, match=r"short_side 256, not 56\. Set flow\.method, flow\.bound and flow\.short"
     ):
-        check_store(FlowSpec(store=tmp_path, short_side=56), Path("a.mp4"), "abc")
+        check_store(FlowInput(FlowSpec(short_side=56), store=tmp_path), Path("a.mp4"), "abc")
 
 
 def test_a_store_by_this_recipe_or_of_another_tool_is_taken(tmp_path):
     for name, description in (("a", {"source": "abc", "method": "fast", "bound": 20.0}), ("b", None)):
         with new_flow_folder(tmp_path / name) as target:
             fill(target, 5, description=description)
-        check_store(FlowSpec(store=tmp_path), Path(f"{name}.mp4"), "abc")
+        check_store(FlowInput(store=tmp_path), Path(f"{name}.mp4"), "abc")
 
 
 def test_a_store_of_an_older_format_is_refused(tmp_path):
@@ -156,7 +156,7 @@ def test_a_store_of_an_older_format_is_refused(tmp_path):
     with new_flow_folder(tmp_path / "a") as target:
         fill(target, 5, description=described)
     with pytest.raises(DataError) as caught:
-        check_store(FlowSpec(store=tmp_path), Path("a.mp4"), "abc")
+        check_store(FlowInput(store=tmp_path), Path("a.mp4"), "abc")
     assert str(caught.value) == (
         f"{tmp_path / 'a'} is flow of another attcell (format 0, and this one reads format 1); "
         "compute it again with attcell extract flow --rebuild"

@@ -72,14 +72,15 @@ def flow(
     from attcell._files import check_output
     from attcell._log import logger
     from attcell.data.sources import read_source
-    from attcell.inference.extract_flow import FlowRecipe, extract_flow
+    from attcell.inference.extract_flow import Layout, extract_flow
+    from attcell.video.optical_flow import FlowSpec
 
     check_output(out, is_folder=True)
     outcome = extract_flow(
         read_source(source, root),
         out,
-        FlowRecipe(method.value, bound, short_side, frames),
-        form=form.value,
+        FlowSpec(method.value, bound, short_side),
+        layout=Layout(form.value, frames),
         shard=_shard(shard),
         workers=workers or (1 if torch.cuda.is_available() else os.cpu_count() or 1),
         rebuild=rebuild,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError, model_validator
 
@@ -26,7 +26,6 @@ from attcell.config.schema import (
     TrainSection,
 )
 from attcell.errors import CallError
-from attcell.types import ScoreRule
 
 
 class Recipe(Section):
@@ -85,7 +84,7 @@ class Recipe(Section):
         return self
 
     @property
-    def score_rule(self) -> ScoreRule:
+    def score_rule(self) -> Literal["softmax", "sigmoid", "margin"]:
         """What the network's logits become, to be averaged over crops and compared between videos."""
         return "margin" if self.model.classifier == "svm" else self.train.loss
 

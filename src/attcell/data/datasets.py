@@ -16,12 +16,13 @@ from torch.utils.data import Dataset, IterableDataset, Sampler, get_worker_info
 
 from attcell.data.feature_store import FeatureStore
 from attcell.errors import VideoError
-from attcell.types import ShortVideos, VideoRecord
+from attcell.types import VideoRecord
 from attcell.video.frame_folder import NO_TIMES
-from attcell.video.modalities import InputSpec, read_sampled_frames, resize_frames
+from attcell.video.inputs import read_sampled_frames, resize_frames
+from attcell.video.modalities import InputSpec, Origin
 from attcell.video.optical_flow import worth_compiling
 from attcell.video.parts import ViewParts
-from attcell.video.sampling import ViewPlan, random_frames
+from attcell.video.sampling import ShortPolicy, ViewPlan, random_frames
 from attcell.video.transforms import crop_source_size, random_crop
 
 SEGMENT_DRAW = 1  # keeps the draws of this module apart from others that start from the same seed
@@ -95,7 +96,7 @@ class TrainingVideos(Dataset[Sample | VideoError]):
         records: Sequence[VideoRecord],
         spec: InputSpec,
         num_segments: int,
-        short: ShortVideos,
+        short: ShortPolicy,
         seed: int,
     ) -> None:
         self.records = records
@@ -113,7 +114,8 @@ class TrainingVideos(Dataset[Sample | VideoError]):
         rng = np.random.default_rng([self.seed, SEGMENT_DRAW, position])
         spec = self.spec
         try:
-            flow = spec.flow_of(record.path, record.frames, compiled=worth_compiling(len(self.records)))
+            compiled = worth_compiling(len(self.records))
+            readers = spec.readers(Origin(record.path, record.frames, compiled=compiled))
             sampled_frames, info = read_sampled_frames(
                 record.path,
                 spec,
@@ -121,11 +123,11 @@ class TrainingVideos(Dataset[Sample | VideoError]):
                 record.frames,
             )
             size = crop_source_size(sampled_frames.size, spec.frame)
-            resized_frames = resize_frames(sampled_frames, spec, size, flow)
+            resized_frames = resize_frames(sampled_frames, spec, size, readers)
         except VideoError as error:
             return error
         return Sample(
-            resized_frames.view(spec, random_crop(size, spec.frame, rng)),
+            resized_frames.view(random_crop(size, spec.frame, rng)),
             labels=record.labels,
             position=position,
             notes=_named(record, _worth_saying(info.notes)),
@@ -146,13 +148,14 @@ class PlannedViews(Dataset[Views | VideoError]):
     def __getitem__(self, index: int) -> Views | VideoError:
         record, spec, plan = self.records[index], self.spec, self.plan
         try:
-            flow = spec.flow_of(record.path, record.frames, compiled=worth_compiling(len(self.records)))
+            compiled = worth_compiling(len(self.records))
+            readers = spec.readers(Origin(record.path, record.frames, compiled=compiled))
             sampled_frames, info = read_sampled_frames(record.path, spec, plan.frame_indices, record.frames)
             size = plan.resized_size(sampled_frames.size, spec.frame)
-            resized_frames = resize_frames(sampled_frames, spec, size, flow)
+            resized_frames = resize_frames(sampled_frames, spec, size, readers)
         except VideoError as error:
             return error
-        seen = [resized_frames.view(spec, crop) for crop in plan.crops(size, spec.frame)]
+        seen = [resized_frames.view(crop) for crop in plan.crops(size, spec.frame)]
         inputs = {
             name: torch.cat([view[name].unflatten(0, (plan.num_positions, -1)) for view in seen])
             for name in spec.streams

@@ -157,10 +157,7 @@ class _Rows:
 
 
 def _look(seen: Seen, keyframes: Keyframes, every: int) -> None:
-    sampled_frames, flows = (
-        seen.sampled_frames,
-        small_flow(seen.resized_frames) if len(seen.resized_frames.codes) else None,
-    )
+    sampled_frames, flows = seen.sampled_frames, small_flow(seen.resized_frames)
     for row, index in enumerate(sampled_frames.frame_indices.tolist()):
         flow = None if flows is None else flows[row]
         score = float(seen.part.temporal_scores[row])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from attcell._checks import shown
 from attcell._log import track
 from attcell.config.recipe import Recipe
-from attcell.config.schema import FlowSection, PublishedSection
+from attcell.config.schema import PublishedSection
 from attcell.data.datasets import KeptViews, PlannedViews
 from attcell.data.listing import Listing
 from attcell.data.sources import read_source
@@ -24,7 +24,8 @@ from attcell.inference.run import VideoScores, mean_scores
 from attcell.metrics.recognition import confusion_matrix, recognition_metrics, truth_matrix
 from attcell.models.build import evaluation_plan, input_spec, part_listing, read_listings
 from attcell.results.scores import Scores, write_scores
-from attcell.types import DataPart, NumCrops, VideoRecord
+from attcell.types import VideoRecord
+from attcell.video.modalities import modality
 from attcell.video.sampling import ViewPlan
 
 
@@ -97,7 +98,7 @@ def evaluate_model(
     listing: Listing,
     *,
     num_segments: int | None = None,
-    num_crops: NumCrops | None = None,
+    num_crops: Literal[1, 10] | None = None,
     cache_folder: Path | None = None,
     tested: str | None = None,
 ) -> Evaluation:
@@ -151,7 +152,7 @@ def evaluate_model(
         "short_videos": plan.short,
         "resize": f"{spec.resize} {spec.short_side}" if spec.resize == "short" else "squash",
         "size": spec.size,
-        **_motion_protocol(model.recipe),
+        **_input_protocol(model.recipe),
         "scores": f"{model.recipe.score_rule}, averaged over crops",
     }
     ids = [record.id for record in listing.records]
@@ -218,19 +219,10 @@ def _network_protocol(recipe: Recipe) -> dict[str, str]:
     return {"network": f"{kind}{fusion}{', linear SVM' if section.classifier == 'svm' else ''}"}
 
 
-def _motion_protocol(recipe: Recipe) -> dict[str, str]:
-    """How the input of the flow and clip streams is made, where there are such."""
-    flow, made = recipe.flow, {}
-    if "flow" in recipe.model.streams:
-        where = "from a store" if flow.store is not None else "computed from the resized frames"
-        made["flow"] = f"{flow.method} {where}, {_fields(flow)}, bound {flow.bound:g}"
-    if "clip" in recipe.model.streams:
-        made["clip_frames"] = str(recipe.clip.frames)
-    return made
-
-
-def _fields(flow: FlowSection) -> str:
-    return "one field as a picture" if flow.form == "picture" else f"{flow.fields} fields"
+def _input_protocol(recipe: Recipe) -> dict[str, str]:
+    """How the streams' input is made, where there is something to say of it."""
+    spec = input_spec(recipe)
+    return {key: words for name in spec.streams for key, words in modality(name).words(spec).items()}
 
 
 def _views_of(
@@ -258,7 +250,7 @@ def _views_of(
 
 def listing_of(
     model: Model,
-    split: DataPart,
+    split: Literal["train", "val", "test"],
     source: str | Path | None = None,
     root: str | Path | None = None,
 ) -> Listing:

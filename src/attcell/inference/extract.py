@@ -13,7 +13,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch.utils.data import DataLoader
@@ -29,8 +28,8 @@ from attcell.nn import BackboneStream, Network
 from attcell.nn.streams import feature_maps
 from attcell.types import VideoRecord
 from attcell.video._passes import promised_frames
-from attcell.video.flow_source import check_store, flow_files_of
-from attcell.video.modalities import InputSpec
+from attcell.video.flow_source import check_store
+from attcell.video.modalities import InputSpec, Modality, modality
 from attcell.video.sampling import ViewPlan
 
 FEATURES_FORMAT = 2  # raise it when what a store is described by, or what it holds, changes
@@ -41,13 +40,7 @@ def feature_store(
     folder: Path, name: str, stream: BackboneStream, spec: InputSpec, plan: ViewPlan
 ) -> FeatureStore:
     """The store of what a stream's backbone makes of these views."""
-    flow = {**asdict(spec.flow), "store": spec.flow.store is not None}  # a store is named video by video
-    of_stream: dict[str, dict[str, Any]] = {
-        "frame": {},
-        "flow": {"flow": {key: str(value) for key, value in flow.items()}},
-        "clip": {"clip_frames": spec.clip_frames},
-    }
-    backbone = stream.backbone
+    backbone, entry = stream.backbone, modality(name)
     made_by = {
         "format": FEATURES_FORMAT,
         "stream": name,
@@ -58,18 +51,20 @@ def feature_store(
         "normalise": None if stream.normalise is None else stream.normalise.figures(),
         "views": asdict(plan),
         "decoding": DECODING_VERSION,
-        **of_stream[name],
+        "is_stored": entry.is_stored(spec),
+        "described": entry.described(spec),
     }
-    flow_store = spec.flow.store if name == "flow" else None
-    with_flow = None if flow_store is None else partial(_name_with_flow, DigestBook(folder), flow_store)
-    return FeatureStore(folder, made_by, with_flow)
+    if not entry.is_stored(spec):
+        return FeatureStore(folder, made_by)
+    return FeatureStore(folder, made_by, partial(_name_with_input, DigestBook(folder), entry, spec))
 
 
-def _name_with_flow(book: DigestBook, store: Path, video: Path, frames: range | None) -> str:
-    """A name for a video's content and what its flow on disk was made by, for that may be made again."""
-    flow = flow_files_of(store, video)
-    described = str(flow.path) if flow.description is None else json.dumps(flow.description, sort_keys=True)
-    return hashlib.sha256(f"{book.digest(video, frames)} {described}".encode()).hexdigest()[:24]
+def _name_with_input(
+    book: DigestBook, entry: Modality, spec: InputSpec, video: Path, frames: range | None
+) -> str:
+    """A name for a video's content and its input on disk, such as flow, which may be made again."""
+    stored_as = entry.stored_as(spec, video)
+    return hashlib.sha256(f"{book.digest(video, frames)} {stored_as}".encode()).hexdigest()[:24]
 
 
 def extract_features(
@@ -139,16 +134,17 @@ class Background:
 
 def unfit_flow(recipe: Recipe, records: Sequence[VideoRecord]) -> dict[Path, str]:
     """Video → why its flow on disk cannot be taken; none where flow is computed from the frames."""
-    if "flow" not in recipe.model.streams or recipe.flow.store is None:
+    spec = input_spec(recipe)
+    flow = spec.flow
+    if flow.store is None or not spec.needs_store:
         return {}
     unfit: dict[Path, str] = {}
-    spec = input_spec(recipe).flow
     of_others: dict[Path, Path] = {}  # flow that does not say what it was made from → the video that has it
     paths = dict.fromkeys(record.path for record in records)
     there = [path for path in paths if path.exists()]  # others are named for that
     for path in track(there, len(there), "checking flow"):
         try:
-            files = check_store(spec, path, content_digest(path))
+            files = check_store(flow, path, content_digest(path))
         except (DataError, VideoError) as error:
             unfit[path] = str(error)
             continue
@@ -159,8 +155,8 @@ def unfit_flow(recipe: Recipe, records: Sequence[VideoRecord]) -> dict[Path, str
             )
     if of_others:
         logger.info(
-            f"the flow of {len(of_others)} videos in {spec.store} is another tool's and does not say how it "
-            f"was made: taken with a bound of {spec.bound:g} (flow.bound), between neighbouring frames"
+            f"the flow of {len(of_others)} videos in {flow.store} is another tool's and does not say how it "
+            f"was made: taken with a bound of {flow.spec.bound:g} (flow.bound), between neighbouring frames"
         )
     return unfit
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, as_completed
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,9 +17,9 @@ from attcell._parallel import one_thread, process_pool
 from attcell.data.feature_store import content_digest
 from attcell.data.listing import Listing
 from attcell.errors import CallError, DataError, VideoError
-from attcell.flow import PRESETS, quantize
+from attcell.flow import quantize
 from attcell.inference.extract import DECODING_VERSION
-from attcell.types import FlowStorage, Size, VideoRecord
+from attcell.types import VideoRecord
 from attcell.video._passes import EveryFrame
 from attcell.video.flow_files import (
     DESCRIPTION,
@@ -31,9 +31,29 @@ from attcell.video.flow_files import (
     read_description,
     write_picture,
 )
-from attcell.video.optical_flow import PAIRS_AT_ONCE, check_method, flow_fields, flow_method, worth_compiling
+from attcell.video.optical_flow import (
+    PAIRS_AT_ONCE,
+    FlowSpec,
+    check_method,
+    flow_fields,
+    flow_method,
+    worth_compiling,
+)
 
-__all__ = ["FlowOutcome", "FlowRecipe", "extract_flow"]
+__all__ = ["FlowOutcome", "Layout", "extract_flow"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How one video's flow lies in a store.
+
+    Attributes:
+        form: one folder or one ZIP file a video.
+        frames: keep the frames too.
+    """
+
+    form: Literal["folder", "zip"] = "folder"
+    frames: bool = True
 
 
 @dataclass
@@ -56,9 +76,9 @@ class FlowOutcome:
 def extract_flow(
     listing: Listing,
     out: Path,
-    recipe: FlowRecipe,
+    spec: FlowSpec,
     *,
-    form: FlowStorage = "folder",
+    layout: Layout = Layout(),
     shard: tuple[int, int] = (1, 1),
     workers: int = 1,
     rebuild: bool = False,
@@ -69,19 +89,21 @@ def extract_flow(
     Args:
         listing: the videos. Of a folder of frames the flow of all is computed, once for all its parts.
         out: the store; a video ``wave/alice.mp4`` becomes ``OUT/wave/alice``, a folder or a ZIP file.
-        recipe: how.
-        form: one folder or one ZIP file a video.
+        spec: how.
+        layout: a folder or a ZIP file a video, with or without the frames.
         shard: (i, n): only every n-th video, beginning with the i-th, for n runs on as many machines.
         workers: processes, each with one thread. On a GPU one is enough.
         rebuild: replace what was made by another recipe, or from another file, instead of refusing.
         compiled: compile the inner loop; by default where there is a compiler and enough work.
 
     Raises:
-        CallError: two videos that would become one folder, or flow that would replace a video.
+        CallError: two videos that would become one folder, flow that would replace a video, or a method that
+            cannot be used here.
         DataError: the store holds flow by another recipe.
     """
+    check_method(spec.method)
     records = {record.id: record for record in map(VideoRecord.whole, listing.records)}
-    jobs = [Job(record, place_of(out, record, form), recipe, form) for record in records.values()]
+    jobs = [Job(record, place_of(out, record, layout.form), spec, layout) for record in records.values()]
     refuse_twins(jobs)
     refuse_overwriting(jobs)
     outcome, missing = FlowOutcome(), []
@@ -120,7 +142,7 @@ def _run(
 def _compute(job: Job, compiled: bool) -> tuple[str, ...] | VideoError:
     """One video's flow to disk; the notes on its file, or why it cannot be read."""
     try:
-        opened = new_flow_folder if job.form == "folder" else new_flow_zip
+        opened = new_flow_folder if job.layout.form == "folder" else new_flow_zip
         with opened(job.place) as target:
             return _write(job, target, compiled)
     except VideoError as error:
@@ -133,12 +155,12 @@ def _device() -> str:
 
 def _write(job: Job, target: Target, compiled: bool) -> tuple[str, ...]:
     device = _device()
-    frames = EveryFrame(job.record.path, job.recipe.size)
-    method = flow_method(job.recipe.method, device, compiled=compiled)
-    shown = _kept(frames, target) if job.recipe.frames else frames
+    frames = EveryFrame(job.record.path, job.spec.size)
+    method = flow_method(job.spec.method, device, compiled=compiled)
+    shown = _kept(frames, target) if job.layout.frames else frames
     num_fields = 0
     for number, flow in enumerate(flow_fields(shown, method, PAIRS_AT_ONCE[device]), start=1):
-        for axis, codes in zip("xy", quantize(flow, job.recipe.bound).numpy(), strict=True):
+        for axis, codes in zip("xy", quantize(flow, job.spec.bound).numpy(), strict=True):
             write_picture(target, f"flow_{axis}", number, codes)
         num_fields = number
     info = frames.info
@@ -168,47 +190,13 @@ def _kept(frames: Iterable[np.ndarray], target: Target) -> Iterator[np.ndarray]:
 
 
 @dataclass(frozen=True)
-class FlowRecipe:
-    """What flow on disk depends on.
-
-    Attributes:
-        method: ``paper`` or ``fast`` (TV-L1), ``dis`` or ``raft``.
-        bound: flow of this many pixels or more has the code 0 or 255.
-        short_side: frames are scaled down to this before the flow is computed; never up.
-        frames: keep the frames too.
-    """
-
-    method: str = "paper"
-    bound: float = 20.0
-    short_side: int = 256
-    frames: bool = True
-
-    def __post_init__(self) -> None:
-        check_method(self.method)
-        if not 0 < self.bound < float("inf"):
-            raise CallError(f"bound is {self.bound}; allowed: a number of pixels above 0 (20 is usual)")
-        if self.short_side < 1:
-            raise CallError(f"short side is {self.short_side}; allowed: at least 1 pixel")
-
-    def described(self) -> dict[str, Any]:
-        """In plain types, with the settings behind the method's name."""
-        settings = asdict(PRESETS[self.method]) if self.method in PRESETS else {}
-        return {"format": FLOW_FORMAT, "decoding": DECODING_VERSION, **asdict(self), "settings": settings}
-
-    def size(self, shown: Size) -> Size:
-        """The size at which the flow of frames of the size ``shown`` is computed."""
-        scale = min(1.0, self.short_side / min(shown))
-        return Size(max(1, round(shown.width * scale)), max(1, round(shown.height * scale)))
-
-
-@dataclass(frozen=True)
 class Job:
     """One video to compute, whole where it is a folder of frames."""
 
     record: VideoRecord
     place: Path
-    recipe: FlowRecipe
-    form: FlowStorage
+    spec: FlowSpec
+    layout: Layout
 
 
 def place_of(out: Path, record: VideoRecord, form: str) -> Path:
@@ -295,4 +283,10 @@ def made_by(job: Job) -> dict[str, Any]:
         source = content_digest(job.record.path) if job.record.path.exists() else None
     except VideoError:  # a folder of frames that cannot be read: it is named when it is decoded
         source = None
-    return {**job.recipe.described(), "source": source}
+    return {
+        "format": FLOW_FORMAT,
+        "decoding": DECODING_VERSION,
+        **job.spec.described(),
+        "frames": job.layout.frames,
+        "source": source,
+    }

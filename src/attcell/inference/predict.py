@@ -13,8 +13,8 @@ from attcell.inference.model import Model
 from attcell.inference.run import as_scores, refuse_not_finite, run_pictures
 from attcell.models.build import evaluation_plan, input_spec
 from attcell.types import AttentionTrack, Prediction
-from attcell.video.flow_source import source_of
-from attcell.video.modalities import ResizedFrames, read_sampled_frames, resize_frames
+from attcell.video.inputs import ResizedFrames, read_sampled_frames, resize_frames
+from attcell.video.modalities import Origin
 from attcell.video.sampling import segment_seconds
 from attcell.video.transforms import attended_area, centre_crop
 
@@ -44,8 +44,8 @@ def predict_video(model: Model, path: Path, num_segments: int | None = None) -> 
     device = next(model.network.parameters()).device
     sampled_frames, info = read_sampled_frames(path, spec, plan.frame_indices)
     size = plan.resized_size(sampled_frames.size, spec.frame)
-    resized_frames = resize_frames(sampled_frames, spec, size, source_of(spec.flow, device=device.type))
-    out = run_pictures(model.network, resized_frames.view(spec, centre_crop(size, spec.frame)))
+    resized_frames = resize_frames(sampled_frames, spec, size, spec.readers(Origin(device=device.type)))
+    out = run_pictures(model.network, resized_frames.view(centre_crop(size, spec.frame)))
     refuse_not_finite(out.logits)
     return Prediction(
         video=str(path),
@@ -68,14 +68,16 @@ def predict_video(model: Model, path: Path, num_segments: int | None = None) -> 
         frames=np.stack(
             [small_picture(sampled_frames.images[index]) for index in sampled_frames.frame_indices.tolist()]
         ),
-        flow=small_flow(resized_frames) if "flow" in spec.streams else None,
+        flow=small_flow(resized_frames),
         notes=info.notes,
     )
 
 
-def small_flow(resized_frames: ResizedFrames) -> np.ndarray:
-    """(T, 2, h, w): the mean of each segment's fields, at most PICTURE_SIDE wide and high."""
+def small_flow(resized_frames: ResizedFrames) -> np.ndarray | None:
+    """(T, 2, h, w): the mean of each segment's fields, at most PICTURE_SIDE wide and high; None without."""
     flow = resized_frames.mean_flow()
+    if flow is None:
+        return None
     scale = PICTURE_SIDE / max(resized_frames.size)
     if scale < 1:
         size = [max(1, round(side * scale)) for side in flow.shape[-2:]]

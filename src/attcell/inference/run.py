@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -12,7 +13,6 @@ from torch import Tensor
 from attcell.errors import ModelError
 from attcell.nn import Network, Output
 from attcell.nn.streams import feature_maps
-from attcell.types import ScoreRule
 
 
 def best_device() -> torch.device:
@@ -35,6 +35,7 @@ def attend_kept(network: Network, maps: Mapping[str, Tensor]) -> Output:
 
 # What a network's logits become: probabilities that sum to 1; one for each class by itself; an SVM's
 # margins.
+ScoreRule = Literal["softmax", "sigmoid", "margin"]
 
 
 def as_scores(logits: Float[Tensor, "*batch A"], rule: ScoreRule) -> Float[Tensor, "*batch A"]:

@@ -14,10 +14,11 @@ from attcell.inference.run import refuse_not_finite
 from attcell.models.build import input_spec
 from attcell.nn.streaming import Part, streamer
 from attcell.nn.streams import feature_maps
-from attcell.video.flow_source import source_of
 from attcell.video.info import VideoInfo
-from attcell.video.modalities import DenseSampling, ResizedFrames, SampledFrames, resize_frames
+from attcell.video.inputs import ResizedFrames, SampledFrames, resize_frames
+from attcell.video.modalities import Origin
 from attcell.video.optical_flow import worth_compiling
+from attcell.video.parts import DenseSampling
 from attcell.video.transforms import FrameSpec, centre_crop, centre_size
 
 SAMPLES_AT_ONCE = 16
@@ -74,11 +75,11 @@ class StreamingPass:
         spec, device = self._spec, next(self._network.parameters()).device
         as_videos = self._num_frames // VIDEO_FRAMES
         compiled = worth_compiling(as_videos, device.type)
-        flow = source_of(spec.flow, *self._video, device=device.type, compiled=compiled)
+        readers = spec.readers(Origin(*self._video, device.type, compiled))
         for sampled_frames in self._sampled_frames:
             size = centre_size(sampled_frames.size, spec.frame)
-            resized_frames = resize_frames(sampled_frames, spec, size, flow)
-            view = resized_frames.view(spec, centre_crop(size, spec.frame))
+            resized_frames = resize_frames(sampled_frames, spec, size, readers)
+            view = resized_frames.view(centre_crop(size, spec.frame))
             part = self._streamer.step(
                 {
                     name: feature_maps(self._network.stream(name), inputs[None], device)

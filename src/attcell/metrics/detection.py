@@ -16,16 +16,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import get_args
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from attcell.errors import CallError
 from attcell.metrics._overlaps import Pairs, Times, overlapping_pairs, touching
-from attcell.types import ActionInstance, Detection, DetectionProtocol
+from attcell.types import ActionInstance, Detection
 
-PROTOCOLS: tuple[DetectionProtocol, ...] = get_args(DetectionProtocol)
+PROTOCOLS = ("thumos", "activitynet")
 
 
 @dataclass(frozen=True, eq=False)

@@ -49,9 +49,10 @@ from attcell.nn import (
     two_stream,
 )
 from attcell.nn.attention import TemporalAttention
-from attcell.types import DataPart, NumCrops, VideoRecord
-from attcell.video.flow_source import NO_MOTION, FlowSpec
-from attcell.video.modalities import InputSpec
+from attcell.types import VideoRecord
+from attcell.video.flow_source import FlowInput
+from attcell.video.modalities import InputSpec, modality
+from attcell.video.optical_flow import FlowSpec
 from attcell.video.sampling import ViewPlan
 from attcell.video.transforms import FrameSpec
 
@@ -109,12 +110,20 @@ def _build_pooled(sections: Mapping[str, StreamSection], recipe: Recipe, *, load
 
 def input_spec(recipe: Recipe) -> InputSpec:
     """What each stream gets of a segment."""
-    flow = recipe.flow
+    flow, pictures = recipe.flow, recipe.input
     return InputSpec(
         tuple(recipe.model.streams),
-        FrameSpec(recipe.input.size, recipe.input.resize, recipe.input.short_side),
-        FlowSpec(flow.fields, flow.method, flow.bound, flow.store, flow.short_side, flow.form),
+        FrameSpec(pictures.size, pictures.resize, pictures.short_side),
+        FlowInput(
+            FlowSpec(flow.method, flow.bound, flow.short_side),
+            flow.fields,
+            flow.form,
+            flow.store,
+            flow.deviation,
+        ),
         recipe.clip.frames,
+        pictures.mean,
+        pictures.std,
     )
 
 
@@ -129,7 +138,7 @@ def training_plan(recipe: Recipe) -> ViewPlan:
 
 
 def evaluation_plan(
-    recipe: Recipe, num_segments: int | None = None, num_crops: NumCrops | None = None
+    recipe: Recipe, num_segments: int | None = None, num_crops: Literal[1, 10] | None = None
 ) -> ViewPlan:
     """The views that are looked at in validation and test; T and the crops are free at test.
 
@@ -205,7 +214,7 @@ def _build_branch(name: str, section: StreamSection, recipe: Recipe) -> Branch:
 
 
 def _build_backbone(name: str, section: StreamSection, recipe: Recipe) -> Backbone:
-    channels = recipe.flow.channels if name == "flow" else 3
+    channels = modality(name).channels(input_spec(recipe))
     backbone = build_backbone(section.backbone, section.tap, in_channels=channels)
     _check_input(name, backbone, recipe.input)
     backbone.train_from(section.train_from)
@@ -226,15 +235,12 @@ def _build_stream(name: str, section: StreamSection, recipe: Recipe) -> Stream:
 
 
 def _normalise(name: str, recipe: Recipe) -> Normalise:
-    if name == "flow" and recipe.flow.form == "stack":
-        channels = recipe.flow.channels
-        return Normalise([float(NO_MOTION)] * channels, [recipe.flow.deviation] * channels)
-    mean, deviation = recipe.input.mean, recipe.input.std
-    return Normalise([255 * value for value in mean], [255 * value for value in deviation])
+    mean, deviation = modality(name).figures(input_spec(recipe))
+    return Normalise(list(mean), list(deviation))
 
 
 def _check_input(name: str, backbone: Backbone, pictures: InputSection) -> None:
-    wanted = "clip" if name == "clip" else "picture"
+    wanted = modality(name).takes
     if backbone.takes != wanted:
         raise CallError(
             f"the {name} stream's backbone is {backbone.name}, which takes a {backbone.takes}, not a "
@@ -251,7 +257,9 @@ def _check_input(name: str, backbone: Backbone, pictures: InputSection) -> None:
 # The videos that a recipe's data section names: a source of the user's own, or a known data set.
 
 
-def part_listing(data: DataSection, part: DataPart, labels: Sequence[str] | None = None) -> Listing | None:
+def part_listing(
+    data: DataSection, part: Literal["train", "val", "test"], labels: Sequence[str] | None = None
+) -> Listing | None:
     """The videos of one part; None where the section names none.
 
     Args:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 from attcell.config.recipe import Recipe
 from attcell.config.schema import ModelSection, Section, StreamSection
 from attcell.errors import CallError, ModelError
+from attcell.models.build import input_spec
 from attcell.models.folder import read_recipe
-
-# What changes the numbers that a trained stream sees, and not the shape of its weights.
-_COLOURS = ("input.mean", "input.std")
-_SIZES = ("input.size", "input.resize", "input.short_side")
-_FIELDS = ("flow.method", "flow.bound", "flow.short_side")
+from attcell.video.modalities import modality
 
 
 def refuse_other_shapes(recipe: Recipe) -> None:
@@ -120,8 +118,9 @@ def _differing_stream(before: Recipe, now: Recipe, name: str) -> list[str]:
         ("backbone", "tap", "standardise", *conv6),
         f"model.streams.{name}",
     )
-    if name == "flow" and before.flow.channels != now.flow.channels:
-        differing.append(f"flow has {before.flow.channels} channels there and {now.flow.channels} here")
+    there, here = (modality(name).channels(input_spec(recipe)) for recipe in (before, now))
+    if there != here:
+        differing.append(f"{name} has {there} channels there and {here} here")
     return differing
 
 
@@ -144,11 +143,11 @@ def other_inputs(recipe: Recipe) -> Iterator[str]:
         before = read_recipe(folder)
         if before is None:
             continue
-        keys = _input_keys(recipe, name, is_same=name in before.model.streams)
+        old, now = _input_of(before, name), _input_of(recipe, name)
         differing = [
-            f"{key} {_value(before, key)} instead of {_value(recipe, key)}"
-            for key in keys
-            if _value(before, key) != _value(recipe, key)
+            f"{key} {old[key]} instead of {value}"
+            for key, value in now.items()
+            if key in old and old[key] != value
         ]
         if differing:
             yield (
@@ -157,16 +156,12 @@ def other_inputs(recipe: Recipe) -> Iterator[str]:
             )
 
 
-def _input_keys(recipe: Recipe, name: str, *, is_same: bool) -> tuple[str, ...]:
-    """What a stream's input depends on; of one that begins as a frame stream, what it shares with that."""
-    if not is_same:
-        return () if name == "flow" else _COLOURS
-    if name == "flow":
-        scale = _COLOURS if recipe.flow.form == "picture" else ("flow.deviation",)
-        return (*_SIZES, *_FIELDS, *scale)
-    return (*_SIZES, *_COLOURS, *(("clip.frames",) if name == "clip" else ()))
-
-
-def _value(recipe: Recipe, key: str) -> object:
-    section, _, name = key.partition(".")
-    return getattr(getattr(recipe, section), name)
+def _input_of(recipe: Recipe, name: str) -> dict[str, object]:
+    """What the numbers that a stream sees depend on, by the recipe's keys. A recipe without this stream is
+    one whose other streams it begins as: only how these see colours counts, for sizes and lengths are free.
+    """
+    spec = input_spec(recipe)
+    if name in spec.streams:
+        sizes = {f"input.{key}": value for key, value in asdict(spec.frame).items()}
+        return {**sizes, **modality(name).described(spec)}
+    return {key: value for other in spec.streams for key, value in modality(other).described(spec).items()}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from functools import partial
 from pathlib import Path
+from typing import TypeVar, cast
 
 import av
 import numpy as np
@@ -23,43 +24,53 @@ from attcell.video.info import DecodedPass, VideoInfo
 
 Picture = Callable[[], np.ndarray]  # gives a frame as RGB (H, W, 3) uint8
 
+Outcome = TypeVar("Outcome")
 _MAX_THREADS = 16  # FFmpeg's own bound; it would take one more than there are cores, which is slower
 _SOME_RATE = 25.0  # frames a second, where a file gives neither times nor a rate
 
 
-def decode_all(
+Wanted = tuple[int, np.ndarray]  # index of a frame, and the frame as RGB (H, W, 3) uint8
+Sizing = Callable[[Size], Size]  # the size of the frames as shown -> the one they are kept at
+
+
+def every_frame_decoded(
     path: Path,
     stream: int | None,
     plan: Callable[[int], Collection[int]],
     threads: str,
-    size: Callable[[Size], Size] | None = None,
-) -> DecodedPass:
-    """Decode the whole file on many threads ("AUTO") or on one ("NONE"), keeping the wanted frames as RGB.
+    size: Sizing | None = None,
+) -> Generator[Wanted, None, DecodedPass]:
+    """Decode the whole file on many threads ("AUTO") or on one ("NONE"); the wanted frames come in their
+    order, and then what the pass was like.
 
     ``plan`` gets the number of frames in an MP4's index (0 for other files) and gives the wanted ones.
-    ``size`` gets the size of the frames as shown, and says at which they are kept.
     """
     with opened(path, stream) as (container, video):
-        return _every_frame_decoded(container, video, plan(_indexed(container, video)), threads, size)
+        return (yield from _all(container, video, plan(_indexed(container, video)), threads, size))
 
 
-def decode_wanted(
-    path: Path,
-    stream: int | None,
-    plan: Callable[[int], Collection[int]],
-    size: Callable[[Size], Size] | None = None,
-) -> DecodedPass:
-    """As :func:`decode_all` on many threads, but pass over frames that need not be decoded.
+def needed_frames_decoded(
+    path: Path, stream: int | None, plan: Callable[[int], Collection[int]], size: Sizing | None = None
+) -> Generator[Wanted, None, DecodedPass | None]:
+    """As :func:`every_frame_decoded` on many threads, but pass over frames that need not be decoded.
 
-    Should anything not be as the file's index promises, the file is decoded in full.
+    None in the end means that something is not as the file's index promises: decode the file in full.
     """
     with opened(path, stream) as (container, video):
         wanted = plan(_indexed(container, video))
         if not (_indexed(container, video) and may_skip(video, wanted)):
-            return _every_frame_decoded(container, video, wanted, "AUTO", size)
+            return (yield from _all(container, video, wanted, "AUTO", size))
         table = read_timetable(container, video, wanted)
-        decoded = None if table is None else _needed_frames_decoded(container, video, table, size)
-    return decoded or decode_all(path, stream, plan, "AUTO", size)
+        return None if table is None else (yield from _some(container, video, table, size))
+
+
+def at_its_end(frames: Generator[Wanted, None, Outcome]) -> Outcome:
+    """What a pass was like of which no frame is kept."""
+    while True:
+        try:
+            next(frames)
+        except StopIteration as end:
+            return cast("Outcome", end.value)
 
 
 def _indexed(container: InputContainer, video: VideoStream) -> int:
@@ -67,34 +78,33 @@ def _indexed(container: InputContainer, video: VideoStream) -> int:
     return video.frames if "mp4" in container.format.name else 0
 
 
-def _every_frame_decoded(
+def _all(
     container: InputContainer,
     video: VideoStream,
     wanted: Collection[int],
     threads: str,
-    size: Callable[[Size], Size] | None,
-) -> DecodedPass:
+    size: Sizing | None,
+) -> Generator[Wanted, None, DecodedPass]:
     decoded = _prepared(container, video, threads)
     reformatter = VideoReformatter()  # one for all: setting up a conversion costs as much as doing it
     for index, frame in enumerate(_shown_frames(container, video, decoded, size)):
         if index in wanted:
-            decoded.images[index] = to_rgb(frame, decoded.kept_size, reformatter)
+            yield index, to_rgb(frame, decoded.kept_size, reformatter)
     return decoded
 
 
-def _needed_frames_decoded(
-    container: InputContainer,
-    video: VideoStream,
-    table: Timetable,
-    size: Callable[[Size], Size] | None,
-) -> DecodedPass | None:
+def _some(
+    container: InputContainer, video: VideoStream, table: Timetable, size: Sizing | None
+) -> Generator[Wanted, None, DecodedPass | None]:
     """None where something is damaged, missing or of another size."""
     decoded = _prepared(container, video, "AUTO")
     reformatter = VideoReformatter()
+    missing = set(table.wanted)
     for frame in _shown_frames(container, video, decoded, size, table):
-        if frame.pts in table.wanted:
-            decoded.images[table.wanted[frame.pts]] = to_rgb(frame, decoded.kept_size, reformatter)
-    if decoded.is_damaged or decoded.other_sizes or len(decoded.images) < len(table.wanted):
+        if frame.pts in missing:
+            missing.remove(frame.pts)
+            yield table.wanted[frame.pts], to_rgb(frame, decoded.kept_size, reformatter)
+    if decoded.is_damaged or decoded.other_sizes or missing:
         return None
     decoded.pts, decoded.dts = list(table.pts), [None] * len(table.pts)
     decoded.last_ticks = table.last_ticks
@@ -118,9 +128,7 @@ class EveryFrame:
             from ``info``, nothing decoded.
     """
 
-    def __init__(
-        self, path: Path, size: Callable[[Size], Size] | None = None, frames: range | None = None
-    ) -> None:
+    def __init__(self, path: Path, size: Sizing | None = None, frames: range | None = None) -> None:
         if not path.is_dir():
             refuse_window(path, frames)
         self.path = path
@@ -170,7 +178,7 @@ def _shown_frames(
     container: InputContainer,
     video: VideoStream,
     decoded: DecodedPass,
-    size: Callable[[Size], Size] | None,
+    size: Sizing | None,
     table: Timetable | None = None,
 ) -> Iterator[VideoFrame]:
     """The frames to keep, in the order they are shown; what they tell is noted in ``decoded``."""

@@ -23,16 +23,23 @@ A folder of numbered pictures is read in place of a file (``frame_folder.py``), 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from attcell.errors import VideoError
-from attcell.types import Size
-from attcell.video._passes import decode_all, decode_wanted, promised_frames, refuse_window
-from attcell.video.frame_folder import FrameFolder, open_frames
+from attcell.video._passes import (
+    Sizing,
+    Wanted,
+    at_its_end,
+    every_frame_decoded,
+    needed_frames_decoded,
+    promised_frames,
+    refuse_window,
+)
+from attcell.video.frame_folder import open_frames
 from attcell.video.info import DecodedPass, VideoInfo
 
 __all__ = ["DecodedFrames", "VideoInfo", "count_frames", "promised_frames", "read_frames"]
@@ -69,11 +76,11 @@ def count_frames(path: Path | str, *, stream: int | None = None, frames: range |
     """
     path = Path(path)
     if path.is_dir():
-        return open_frames(path, frames).decode_all(()).info(path)
+        return at_its_end(open_frames(path, frames).every_frame(())).info(path)
     refuse_window(path, frames)
-    decoded = decode_all(path, stream, lambda _: (), "AUTO")
+    decoded = at_its_end(every_frame_decoded(path, stream, lambda _: (), "AUTO"))
     if decoded.is_damaged:
-        decoded = decode_all(path, stream, lambda _: (), "NONE")
+        decoded = at_its_end(every_frame_decoded(path, stream, lambda _: (), "NONE"))
     return decoded.info(path)
 
 
@@ -81,7 +88,7 @@ def read_frames(
     path: Path | str,
     choose: Callable[[int], np.ndarray],
     *,
-    size: Callable[[Size], Size] | None = None,
+    size: Sizing | None = None,
     stream: int | None = None,
     frames: range | None = None,
 ) -> DecodedFrames:
@@ -107,44 +114,91 @@ def read_frames(
             frames passes through.
         CallError: ``frames`` of a file.
     """
-    path = Path(path)
-    choice = _Choice(path, choose)
-    if path.is_dir():
-        decoded: DecodedPass = _chosen_pictures(open_frames(path, frames), choice, size)
-    else:
-        refuse_window(path, frames)
-        decoded = _chosen_frames(path, choice, size, stream)
-    if choice.refusal is not None:
-        raise VideoError(f"{path}: {choice.refusal}") from choice.refusal
-    return DecodedFrames(
-        decoded.info(path), choice.wanted, [decoded.images[i] for i in choice.wanted.tolist()]
-    )
+    reading = WantedFrames(Path(path), choose, size=size, stream=stream, frames=frames)
+    images: dict[int, np.ndarray] = {}
+    for found in reading:
+        if found is None:
+            images.clear()
+        else:
+            images[found[0]] = found[1]
+    indices = reading.indices
+    return DecodedFrames(reading.info, indices, [images[i] for i in indices.tolist()])
 
 
-def _chosen_frames(
-    path: Path, choice: _Choice, size: Callable[[Size], Size] | None, stream: int | None
-) -> DecodedPass:
-    threads = "AUTO"
+class WantedFrames:
+    """The frames that ``choose`` wants, one after another: what :func:`read_frames` does, in bounded memory.
 
-    def plan(indexed: int) -> frozenset[int]:
-        return choice(indexed or promised_frames(path, stream=stream))
+    Iterate it once. Each item is the index of a wanted frame and the frame, in rising order; or None, which
+    means that the video begins again, and all that came before is void. Then ``indices`` are the last answer
+    of ``choose``, and ``info`` is what the video holds.
+    """
 
-    decoded = decode_wanted(path, stream, plan, size)
-    while len(decoded.pts) != choice.num_frames or (decoded.is_damaged and threads == "AUTO"):
-        # On one thread a damaged file gives the same frames on every machine, so this comes to an end.
-        threads = "NONE" if decoded.is_damaged else threads
-        num_frames = len(decoded.pts)
-        decoded = decode_all(path, stream, lambda _, num=num_frames: choice(num), threads, size)  # type: ignore[misc]
-    return decoded
+    def __init__(
+        self,
+        path: Path,
+        choose: Callable[[int], np.ndarray],
+        *,
+        size: Sizing | None = None,
+        stream: int | None = None,
+        frames: range | None = None,
+    ) -> None:
+        if not path.is_dir():
+            refuse_window(path, frames)
+        self._path = path
+        self._choice = _Choice(path, choose)
+        self._size = size
+        self._stream = stream
+        self._frames = frames
+        self._decoded: DecodedPass | None = None
+
+    def __iter__(self) -> Iterator[Wanted | None]:
+        found = self._of_folder() if self._path.is_dir() else self._of_file()
+        self._decoded = yield from found
+        refusal = self._choice.refusal
+        if refusal is not None:
+            raise VideoError(f"{self._path}: {refusal}") from refusal
+
+    @property
+    def indices(self) -> np.ndarray:
+        """(n,) int64, which frames were wanted, as ``choose`` gave them."""
+        return self._choice.wanted
+
+    @property
+    def info(self) -> VideoInfo:
+        """What the video holds, once all frames were taken."""
+        assert self._decoded is not None, "iterate first"
+        return self._decoded.info(self._path)
+
+    def _of_file(self) -> Generator[Wanted | None, None, DecodedPass]:
+        path, stream, choice, threads = self._path, self._stream, self._choice, "AUTO"
+
+        def plan(indexed: int) -> frozenset[int]:
+            return choice(indexed or promised_frames(path, stream=stream))
+
+        decoded = yield from needed_frames_decoded(path, stream, plan, self._size)
+        if decoded is None:
+            yield None
+            decoded = yield from every_frame_decoded(path, stream, plan, threads, self._size)
+        while len(decoded.pts) != choice.num_frames or (decoded.is_damaged and threads == "AUTO"):
+            # On one thread a damaged file gives the same frames on every machine, so this comes to an end.
+            threads = "NONE" if decoded.is_damaged else threads
+            wanted = choice(len(decoded.pts))
+            yield None
+            decoded = yield from every_frame_decoded(path, stream, _always(wanted), threads, self._size)
+        return decoded
+
+    def _of_folder(self) -> Generator[Wanted | None, None, DecodedPass]:
+        folder, choice = open_frames(self._path, self._frames), self._choice
+        decoded = yield from folder.wanted_frames(choice(len(folder.names)), self._size)
+        while len(decoded.pts) != choice.num_frames:
+            wanted = choice(len(decoded.pts))
+            yield None
+            decoded = yield from folder.every_frame(wanted, self._size)
+        return decoded
 
 
-def _chosen_pictures(
-    folder: FrameFolder, choice: _Choice, size: Callable[[Size], Size] | None
-) -> DecodedPass:
-    decoded = folder.decode_wanted(choice(len(folder.names)), size)
-    while len(decoded.pts) != choice.num_frames:
-        decoded = folder.decode_all(choice(len(decoded.pts)), size)
-    return decoded
+def _always(wanted: frozenset[int]) -> Callable[[int], frozenset[int]]:
+    return lambda _: wanted
 
 
 class _Choice:

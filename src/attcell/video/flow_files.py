@@ -116,6 +116,11 @@ class FlowFiles:
     num_fields: int
     _names: dict[tuple[str, int], str]
 
+    @property
+    def identity(self) -> str:
+        """What it was made by; where it does not say, where it lies."""
+        return str(self.path) if self.description is None else json.dumps(self.description, sort_keys=True)
+
     def read(self, indices: list[int]) -> Tensor:
         """Fields by their index from 0 -> codes (n, 2, H, W) uint8.
 

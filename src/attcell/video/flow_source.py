@@ -2,44 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional as transforms
 
 from attcell.errors import DataError, VideoError
 from attcell.flow import dequantize, quantize
+from attcell.types import Size
 from attcell.video.flow_files import FLOW_FORMAT, FlowFiles, holds_flow, open_flow
 from attcell.video.frame_folder import open_frames
-from attcell.video.optical_flow import PAIRS_AT_ONCE, flow_codes, flow_method
+from attcell.video.optical_flow import PAIRS_AT_ONCE, FlowSpec, flow_codes, flow_method
+from attcell.video.transforms import resized_pictures
 
 NO_MOTION = 128
 
 
 @dataclass(frozen=True)
-class FlowSpec:
+class FlowInput:
     """What the flow stream gets of a segment, and where flow comes from.
 
     Attributes:
+        spec: how flow is computed, or was computed where it is on disk.
         fields: consecutive fields, F.
-        method: one of :data:`attcell.video.optical_flow.METHODS`.
-        bound: flow of this many pixels or more has the code 0 or 255.
+        form: ``stack``, or ``picture``: one field in three channels.
         store: a folder that ``attcell extract flow`` or another tool filled; if None, flow is computed from
             the resized frames.
-        short_side: flow is computed from frames scaled down to this; None leaves them as they are.
-        form: ``stack``, or ``picture``: one field in three channels.
+        deviation: a network sees (code - 128) / deviation of a stack.
     """
 
+    spec: FlowSpec = field(default_factory=FlowSpec)
     fields: int = 10
-    method: str = "fast"
-    bound: float = 20.0
-    store: Path | None = None
-    short_side: int | None = None
     form: str = "stack"
+    store: Path | None = None
+    deviation: float = 10.0
 
 
 class FlowSource(Protocol):
@@ -62,28 +61,26 @@ class FlowSource(Protocol):
 class ComputedFlow:
     """Flow computed from the resized frames, or from smaller ones, measured in pixels of the size it gets."""
 
-    method: str
-    bound: float
-    short_side: int | None = None
+    spec: FlowSpec
     device: str = "cpu"
     compiled: bool = False
 
     def codes(self, pairs: np.ndarray, rows: np.ndarray, pictures: Tensor) -> Tensor:
-        method = flow_method(self.method, self.device, compiled=self.compiled)
+        method = flow_method(self.spec.method, self.device, compiled=self.compiled)
         found = _no_motion(len(pairs), pictures)
         moving = pairs[:, 0] != pairs[:, 1]
         seen = self._scaled_down(pictures)
-        bound = self.bound * seen.shape[-1] / pictures.shape[-1]  # smaller flow, and as many codes for it
+        bound = (
+            self.spec.bound * seen.shape[-1] / pictures.shape[-1]
+        )  # smaller flow, and as many codes for it
         codes = flow_codes(seen, rows[moving], method, bound, PAIRS_AT_ONCE[self.device])
-        found[torch.from_numpy(moving)] = _at_size(codes, found.shape[-2:], bound, self.bound)
+        found[torch.from_numpy(moving)] = _at_size(codes, found.shape[-2:], bound, self.spec.bound)
         return found
 
     def _scaled_down(self, pictures: Tensor) -> Tensor:
         height, width = pictures.shape[-2:]
-        scale = 1.0 if self.short_side is None else self.short_side / min(height, width)
-        if scale >= 1:
-            return pictures
-        return transforms.resize(pictures, [round(height * scale), round(width * scale)], antialias=True)
+        size = self.spec.size(Size(width, height))
+        return pictures if size == (width, height) else resized_pictures(pictures, size)
 
 
 @dataclass(frozen=True)
@@ -150,13 +147,13 @@ def flow_files_of(store: Path, video: Path) -> FlowFiles:
     )
 
 
-def check_store(spec: FlowSpec, video: Path, digest: str) -> FlowFiles:
+def check_store(flow: FlowInput, video: Path, digest: str) -> FlowFiles:
     """A video's flow in a store; refused if it is not there, by another recipe, or of another file.
 
     Flow beside the frames of a folder was made from what these were made from, so that says nothing.
 
     Args:
-        spec: the store, and by what recipe its flow should be.
+        flow: the store, and by what recipe its flow should be.
         video: whose flow.
         digest: of the video's content, as :func:`attcell.data.feature_store.content_digest` gives it.
 
@@ -164,17 +161,17 @@ def check_store(spec: FlowSpec, video: Path, digest: str) -> FlowFiles:
         DataError: which, and in what it differs.
         VideoError: a folder of frames that cannot be read.
     """
-    assert spec.store is not None, "there is a store"
-    files = flow_files_of(spec.store, video)
+    assert flow.store is not None, "there is a store"
+    files = flow_files_of(flow.store, video)
     is_beside = video.is_dir() and files.path.samefile(video)
     if not is_beside and files.description is not None and files.description.get("source") != digest:
         raise DataError(f"{files.path} is the flow of another file than {video}; compute it again")
-    _refuse_other_recipe(files, spec)
+    _refuse_other_recipe(files, flow.spec)
     return files
 
 
 def source_of(
-    spec: FlowSpec,
+    flow: FlowInput,
     video: Path | None = None,
     frames: range | None = None,
     *,
@@ -188,14 +185,14 @@ def source_of(
     Raises:
         VideoError: the store lacks it, or has it by another recipe.
     """
-    if spec.store is None or video is None:
-        return ComputedFlow(spec.method, spec.bound, spec.short_side, device, compiled)
+    if flow.store is None or video is None:
+        return ComputedFlow(flow.spec, device, compiled)
     try:
-        files = flow_files_of(spec.store, video)
-        _refuse_other_recipe(files, spec)
+        files = flow_files_of(flow.store, video)
+        _refuse_other_recipe(files, flow.spec)
     except DataError as error:
         raise VideoError(str(error)) from error
-    return StoredFlow(files, spec.bound, 0 if frames is None else frames.start)
+    return StoredFlow(files, flow.spec.bound, 0 if frames is None else frames.start)
 
 
 def _refuse_other_count(files: FlowFiles, folder: Path) -> None:
@@ -241,5 +238,5 @@ def _at_size(codes: Tensor, size: torch.Size, bound: float, new_bound: float) ->
     height, width = codes.shape[-2:]
     if (height, width) == tuple(size):
         return codes
-    flow = transforms.resize(dequantize(codes, bound), list(size), antialias=True)
+    flow = resized_pictures(dequantize(codes, bound), Size(size[1], size[0]))
     return quantize(flow * flow.new_tensor([size[1] / width, size[0] / height]).view(2, 1, 1), new_bound)

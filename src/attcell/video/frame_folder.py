@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -93,10 +93,11 @@ class FrameFolder:
         ticks = (1, FRAMES_A_SECOND)
         return DecodedPictures(ticks, FRAMES_A_SECOND, 0, num_packets=len(self.names), last_ticks=1)
 
-    def decode_wanted(
+    def wanted_frames(
         self, wanted: Collection[int], size: Callable[[Size], Size] | None = None
-    ) -> DecodedPictures:
-        """Decode the wanted pictures alone. The result has N frames only if nothing was seen to be damaged.
+    ) -> Generator[tuple[int, np.ndarray], None, DecodedPictures]:
+        """Decode the wanted pictures alone; they come in their order with their indices, and then what the
+        pass was like. It has N frames only if nothing was seen to be damaged.
 
         ``size`` gets the size of the first picture, and says at which all are kept.
         """
@@ -108,20 +109,20 @@ class FrameFolder:
             decoded.lose(self.names[0])
         else:
             for place, image in self._decodable(decoded, sorted(wanted), size):
-                decoded.images[place] = _brought_to(decoded.kept_size, image, reformatter)
+                yield place, _brought_to(decoded.kept_size, image, reformatter)
         lost = set(decoded.lost)
         decoded.pts = [self.first + place for place, name in enumerate(self.names) if name not in lost]
         decoded.dts = [None] * len(decoded.pts)
         return decoded
 
-    def decode_all(
+    def every_frame(
         self, wanted: Collection[int], size: Callable[[Size], Size] | None = None
-    ) -> DecodedPictures:
-        """Decode every picture, and keep the wanted ones, counted among those that decode."""
+    ) -> Generator[tuple[int, np.ndarray], None, DecodedPictures]:
+        """The same, but decode every picture; frames are counted among those that decode."""
         decoded, reformatter = self.new_pass(), VideoReformatter()
         for index, image in enumerate(self._every(decoded, size)):
             if index in wanted:
-                decoded.images[index] = _brought_to(decoded.kept_size, image, reformatter)
+                yield index, _brought_to(decoded.kept_size, image, reformatter)
         return decoded
 
     def frames(

@@ -52,7 +52,6 @@ class DecodedPass:
     pts: list[int | None] = field(default_factory=list)
     dts: list[int | None] = field(default_factory=list)
     last_ticks: int = 0
-    images: dict[int, np.ndarray] = field(default_factory=dict)
     stored_size: Size = NO_SIZE  # of the first frame, before rotation
     shown_size: Size = NO_SIZE
     kept_size: Size = NO_SIZE  # of the images

@@ -1,31 +1,32 @@
-"""From a video to the input of each stream: one pass of decoding serves all modalities of a segment.
+"""The kinds of input that a network's streams look at, each in one entry: frame, flow and clip.
 
 A segment is seen at one instant, a frame. The *frame* stream gets this frame, the *flow* stream the fields
 between the frames around it, the *clip* stream the frames around it. Near the ends of a video the frames
 around an instant are moved inside; a video of fewer frames repeats its last one.
+
+Another kind is one call of :func:`register`; then recipes may name streams of it::
+
+    register(Modality("difference", window=lambda spec: 2, reader=lambda spec, origin: differences))
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+import difflib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from attcell.errors import VideoError
-from attcell.flow import dequantize, flow_picture, flow_stack, mirrored_codes
-from attcell.types import Size
-from attcell.video._passes import EveryFrame, Picture
-from attcell.video.decode import read_frames
-from attcell.video.flow_source import FlowSource, FlowSpec, source_of
-from attcell.video.info import VideoInfo
-from attcell.video.transforms import Crop, FrameSpec, kept_size, resized
+from attcell.errors import CallError
+from attcell.flow import dequantize, flow_picture, mirrored_codes
+from attcell.video.flow_source import NO_MOTION, FlowInput, FlowSource, flow_files_of, source_of
+from attcell.video.transforms import FrameSpec
 
-STREAMS = ("frame", "flow", "clip")
+Figures = tuple[Sequence[float], Sequence[float]]  # mean and deviation of each channel, of values 0 to 255
 
 
 @dataclass(frozen=True)
@@ -33,16 +34,20 @@ class InputSpec:
     """What each stream gets of a segment.
 
     Attributes:
-        streams: which of ``STREAMS``.
+        streams: names of modalities.
         frame: how frames are resized and cropped, for all streams alike.
         flow: for the flow stream.
         clip_frames: L, for the clip stream.
+        mean: of colours from 0 to 1, red, green and blue; a network sees (colour - mean) / deviation.
+        deviation: the same.
     """
 
     streams: tuple[str, ...] = ("frame",)
     frame: FrameSpec = field(default_factory=FrameSpec)
-    flow: FlowSpec = field(default_factory=FlowSpec)
+    flow: FlowInput = field(default_factory=FlowInput)
     clip_frames: int = 16
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    deviation: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
     def only(self, streams: Sequence[str]) -> InputSpec:
         """The same, for some of the streams."""
@@ -52,78 +57,82 @@ class InputSpec:
         """The same, with flow from the frames instead of from a store, for a video that is in none."""
         return replace(self, flow=replace(self.flow, store=None))
 
-    def flow_of(self, video: Path, frames: range | None = None, *, compiled: bool = False) -> FlowSource:
-        """Where the flow of a video, or of a part of a folder of frames, comes from. Without a flow stream
-        nothing is opened.
+    def readers(self, origin: Origin) -> dict[str, Reader]:
+        """Each stream's reader of a video.
 
         Raises:
-            VideoError: the store lacks it, or has it by another recipe.
+            VideoError: the input is on disk, and is not there or is another video's.
         """
-        return source_of(self.flow, video if self.needs_store else None, frames, compiled=compiled)
+        return {name: modality(name).reader(self, origin) for name in self.streams}
 
     @property
     def windows(self) -> tuple[int, ...]:
         """How many frames around an instant are needed, by each stream that needs more than one."""
-        lengths = {"clip": self.clip_frames}
-        if self.flow.store is None:  # else only the fields on disk are looked at
-            lengths["flow"] = self.flow.fields + 1
-        return tuple(lengths[name] for name in self.streams if name in lengths)
+        lengths = [modality(name).window(self) for name in self.streams]
+        return tuple(length for length in lengths if length > 1)
 
     @property
     def needs_store(self) -> bool:
-        """Whether there is a flow stream whose flow lies on disk."""
-        return "flow" in self.streams and self.flow.store is not None
+        """Whether there is a stream whose input lies on disk beside the videos."""
+        return any(modality(name).is_stored(self) for name in self.streams)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The video that a reader is opened for.
+
+    Attributes:
+        path: a video file, or a folder of frames; None where it has no place on disk.
+        frames: the part of a folder of frames that is the video; all of it if None.
+        device: where readers that compute do so.
+        compiled: compile what they compute.
+    """
+
+    path: Path | None = None
+    frames: range | None = None
+    device: str = "cpu"
+    compiled: bool = False
 
 
 @dataclass(frozen=True, eq=False)
-class SampledFrames:
-    """The frames around n instants of a video, at the size they are kept at.
+class FramesAround:
+    """The resized frames around n instants of a video: what a reader gets.
 
     Attributes:
         num_frames: of the video; frames around an instant are moved inside it.
-        instants: (n,) int64 indices of frames.
-        images: index → (H, W, 3) uint8.
+        frame_indices: (n,) int64, the instants.
+        places: (N,) int64, which frames of the video the pictures are, in rising order.
+        pictures: (N, 3, H, W) uint8.
     """
 
     num_frames: int
     frame_indices: np.ndarray
-    images: dict[int, np.ndarray]
+    places: np.ndarray
+    pictures: Tensor
 
-    @property
-    def size(self) -> Size:
-        """Of the images."""
-        return Size.of_image(next(iter(self.images.values())))
+    def window(self, length: int) -> np.ndarray:
+        """(n, length) indices of the frames around each instant."""
+        return window(self.frame_indices, self.num_frames, length)
+
+    def rows(self, indices: np.ndarray) -> np.ndarray:
+        """The rows of ``pictures`` that hold the frames of these indices, in the same shape."""
+        return np.searchsorted(self.places, indices)
 
 
-def read_sampled_frames(
-    path: Path, spec: InputSpec, choose: Callable[[int], np.ndarray], frames: range | None = None
-) -> tuple[SampledFrames, VideoInfo]:
-    """Decode what all streams need around the instants that ``choose`` wants; and what the video holds.
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """Whole pictures of one modality, and which of them each instant gets: what a reader gives.
 
-    Args:
-        path: a video file, or a folder of frames.
-        spec: which frames around an instant are needed.
-        choose: number of frames N -> (n,) indices; asked again if the file turns out to have another N.
-        frames: the part of a folder of frames that is the video; all of it if None.
-
-    Raises:
-        VideoError: as :func:`attcell.video.decode.read_frames`, or a damaged folder whose flow lies on disk.
+    Attributes:
+        pictures: (P, C, H, W), of the size of the resized frames.
+        rows: (n, L) int64.
     """
-    frame_indices = np.empty(0, dtype=np.int64)
 
-    def needed(num_frames: int) -> np.ndarray:
-        nonlocal frame_indices
-        frame_indices = choose(num_frames)
-        return frames_around(frame_indices, num_frames, spec)
+    pictures: Tensor
+    rows: Tensor
 
-    decoded = read_frames(path, needed, size=lambda shown: kept_size(shown, spec.frame), frames=frames)
-    if decoded.info.is_damaged and spec.needs_store and path.is_dir():
-        raise VideoError(
-            f"{path}: {decoded.info.notes[0]}, so that frames have other numbers than their flow on disk; "
-            "get the folder again, or leave it out"
-        )
-    images = dict(zip(decoded.indices.tolist(), decoded.images, strict=True))
-    return SampledFrames(decoded.info.num_frames, frame_indices, images), decoded.info
+
+Reader = Callable[[FramesAround], Sheet]
 
 
 def window(frame_indices: np.ndarray, num_frames: int, length: int) -> np.ndarray:
@@ -132,163 +141,217 @@ def window(frame_indices: np.ndarray, num_frames: int, length: int) -> np.ndarra
     return np.minimum(start[:, None] + np.arange(length), num_frames - 1)
 
 
-@dataclass(frozen=True, eq=False)
-class ResizedFrames:
-    """The resized frames of some moments, and the flow between them, from which views are cut.
+def channels_joined(pictures: Tensor, spec: InputSpec) -> Tensor:
+    """(n, L, C, S, S) to (n, L·C, S, S): the channels of the first, then of the second, and so on.
+
+    Channels are last in memory, which convolutions on a CPU read faster.
+    """
+    return pictures.flatten(1, 2).contiguous(memory_format=torch.channels_last)
+
+
+def in_time(pictures: Tensor, spec: InputSpec) -> Tensor:
+    """(n, L, C, S, S) to clips (n, C, L, S, S)."""
+    return pictures.transpose(1, 2)
+
+
+def turned_round(pictures: Tensor) -> Tensor:
+    """Pictures (..., S, S) as seen in a mirror."""
+    return pictures.flip(-1)
+
+
+def colour_figures(spec: InputSpec) -> Figures:
+    """Mean and deviation of colours."""
+    return [255 * value for value in spec.mean], [255 * value for value in spec.deviation]
+
+
+def colours_described(spec: InputSpec) -> dict[str, Any]:
+    """How colours become numbers, by the recipe's keys."""
+    return {"input.mean": spec.mean, "input.std": spec.deviation}
+
+
+@dataclass(frozen=True)
+class Modality:
+    """One kind of input, and all that the rest of the library wants to know of it.
 
     Attributes:
-        pictures: (N, 3, H, W) uint8.
-        codes: (P, 2, H, W) uint8, flow by pairs of frames; none without a flow stream.
-        bound: of the codes.
-        frames: (n,), which picture stands for each instant.
-        fields: (n, F), which codes are around it; none without a flow stream.
-        clips: (n, L), which pictures are around it; none without a clip stream.
+        name: of its stream, in recipes and in what networks say.
+        reader: opens a video and gives what turns frames into sheets. It may raise a VideoError.
+        takes: what a backbone for it takes, ``picture`` (C, S, S) or ``clip`` (C, L, S, S).
+        backbone: the one that a recipe gets which names none.
+        window: how many consecutive frames around an instant the reader needs.
+        channels: C of a backbone's input.
+        arrange: the cut pictures of n instants (n, L, C, S, S) to a backbone's input (n, ...).
+        mirror: what a mirror image does to cut pictures (P, C, S, S).
+        figures: mean and deviation of each channel, of values from 0 to 255.
+        described: what the input depends on but for the size of the frames, by the recipe's keys: kept
+            features that were made otherwise do not serve, and weights that saw otherwise are warned of.
+        words: the same for people, as a test prints it; by name.
+        is_stored: the input lies on disk beside the video.
+        stored_as: of such, what tells this video's input from another one, in words.
+        motion: sheet to (n, 2, H, W) float32, the mean motion in pixels a frame that each instant's input
+            shows, to be drawn; None where it shows none.
     """
 
-    pictures: Tensor
-    codes: Tensor
-    bound: float
-    frames: Tensor
-    fields: Tensor
-    clips: Tensor
-
-    @property
-    def size(self) -> Size:
-        """Of the pictures."""
-        return Size(self.pictures.shape[-1], self.pictures.shape[-2])
-
-    def view(self, spec: InputSpec, crop: Crop) -> dict[str, Tensor]:
-        """Stream → uint8: frame (n, 3, S, S), flow (n, 2·F or 3, S, S), clip (n, 3, L, S, S)."""
-        pictures = crop.cut(self.pictures, spec.frame.size)
-        pictures = pictures.flip(-1) if crop.mirrored else pictures
-        view = {}
-        for stream in spec.streams:
-            if stream == "frame":
-                view[stream] = _for_convolution(pictures[self.frames])
-            elif stream == "flow":
-                codes = crop.cut(self.codes, spec.frame.size)
-                codes = mirrored_codes(codes) if crop.mirrored else codes
-                fields = codes[self.fields]
-                as_input = flow_picture(fields[:, 0]) if spec.flow.form == "picture" else flow_stack(fields)
-                view[stream] = _for_convolution(as_input)
-            else:
-                view[stream] = pictures[self.clips].transpose(1, 2)
-        return view
-
-    def mean_flow(self) -> Tensor:
-        """The mean of the fields around each instant, (n, 2, H, W) float32 in pixels of this canvas."""
-        return torch.stack([dequantize(self.codes[rows], self.bound).mean(0) for rows in self.fields])
+    name: str
+    reader: Callable[[InputSpec, Origin], Reader]
+    takes: Literal["picture", "clip"] = "picture"
+    backbone: str = "vgg16"
+    window: Callable[[InputSpec], int] = lambda spec: 1
+    channels: Callable[[InputSpec], int] = lambda spec: 3
+    arrange: Callable[[Tensor, InputSpec], Tensor] = channels_joined
+    mirror: Callable[[Tensor], Tensor] = turned_round
+    figures: Callable[[InputSpec], Figures] = colour_figures
+    described: Callable[[InputSpec], dict[str, Any]] = colours_described
+    words: Callable[[InputSpec], dict[str, str]] = lambda spec: {}
+    is_stored: Callable[[InputSpec], bool] = lambda spec: False
+    stored_as: Callable[[InputSpec, Path], str] = lambda spec, video: ""
+    motion: Callable[[Sheet, InputSpec], Tensor] | None = None
 
 
-def resize_frames(
-    sampled_frames: SampledFrames, spec: InputSpec, size: Size, flow: FlowSource
-) -> ResizedFrames:
-    """Resize the frames of some moments, and compute or read the flow between them.
+_MODALITIES: dict[str, Modality] = {}
 
-    Args:
-        moments: of :func:`read_sampled_frames`, by the same ``spec``.
-        spec: which streams.
-        size: height and width of the canvas.
-        flow: where flow comes from, if there is a flow stream.
+
+def register(entry: Modality, *, replace: bool = False) -> Modality:
+    """Make a modality known by its name, and return it.
 
     Raises:
-        VideoError: flow on disk that does not belong to the video.
+        CallError: there is one of this name already, and it is not to be replaced; or no name.
     """
-    num_frames = sampled_frames.num_frames
-    order = sorted(sampled_frames.images)
-    pictures = resized([sampled_frames.images[index] for index in order], size)
-    codes = torch.empty(0, 2, size.height, size.width, dtype=torch.uint8)
-    fields = clips = torch.empty(0, 0, dtype=torch.int64)
-    if "flow" in spec.streams:
-        around = window(sampled_frames.frame_indices, num_frames, spec.flow.fields + 1)
-        pairs, rows = np.unique(
-            np.stack([around[:, :-1].ravel(), around[:, 1:].ravel()], axis=1), axis=0, return_inverse=True
+    if not entry.name.isidentifier():
+        raise CallError(
+            f"a modality's name is {entry.name!r}; allowed: letters, digits and _, as of a variable"
         )
-        codes = flow.codes(pairs, np.searchsorted(order, pairs), pictures)
-        fields = torch.from_numpy(rows.reshape(len(around), -1))
-    if "clip" in spec.streams:
-        around = window(sampled_frames.frame_indices, num_frames, spec.clip_frames)
-        clips = torch.from_numpy(np.searchsorted(order, around))
-    frames = torch.from_numpy(np.searchsorted(order, sampled_frames.frame_indices))
-    return ResizedFrames(pictures, codes, spec.flow.bound, frames, fields, clips)
+    if entry.name in _MODALITIES and not replace:
+        raise CallError(
+            f"there is a modality {entry.name!r} already; choose another name, or give replace=True"
+        )
+    _MODALITIES[entry.name] = entry
+    return entry
 
 
-def frames_around(frame_indices: np.ndarray, num_frames: int, spec: InputSpec) -> np.ndarray:
-    """(m,) the frames that the streams need around some instants (n,), each once and in rising order.
-
-    The instants themselves are always among them, to be shown.
-    """
-    around = [window(frame_indices, num_frames, length).ravel() for length in spec.windows]
-    return np.unique(np.concatenate([frame_indices, *around]))
-
-
-def _for_convolution(pictures: Tensor) -> Tensor:
-    """The same pictures, channels last in memory, which convolutions on a CPU read faster."""
-    return pictures.contiguous(memory_format=torch.channels_last)
-
-
-# A whole video, a sample every few frames, in one pass of decoding and in constant memory.
-
-
-class DenseSampling:
-    """What all streams need around frame 0, ``every``, 2·``every`` and so on, some samples at a time.
-
-    Iterate it once; then ``info`` tells what the video held. The number of frames is not known before the
-    end, and is not needed: samples wait until the frames around them have come. Only frames that a stream
-    needs are converted to RGB, and they are forgotten when none does any more.
-
-    Args:
-        path: a video file, or a folder of frames.
-        spec: which frames around a sample are needed.
-        every: frames from one sample to the next.
-        at_once: samples that come together.
-        frames: which frames of a folder, counted from 0, are the video; all if None.
+def modality(name: str) -> Modality:
+    """The modality of a name.
 
     Raises:
-        VideoError: on iteration, as of :class:`EveryFrame`; from ``info``, nothing decoded.
+        CallError: there is none; the allowed names are said.
     """
+    if name not in _MODALITIES:
+        close = difflib.get_close_matches(name, _MODALITIES, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ";"
+        raise CallError(f"no modality is named {name!r}{hint} allowed: {', '.join(_MODALITIES)}")
+    return _MODALITIES[name]
 
-    def __init__(
-        self, path: Path, spec: InputSpec, every: int, at_once: int, frames: range | None = None
-    ) -> None:
-        self._spec = spec
-        self._every = every
-        self._at_once = at_once
-        self._frames = EveryFrame(path, lambda shown: kept_size(shown, spec.frame), frames)
 
-    @property
-    def info(self) -> VideoInfo:
-        """What was decoded so far: of the whole video once all samples were taken."""
-        return self._frames.info
+def modality_names() -> tuple[str, ...]:
+    """All that are known."""
+    return tuple(_MODALITIES)
 
-    def __iter__(self) -> Iterator[SampledFrames]:
-        longest = max(self._spec.windows, default=1)
-        held: dict[int, np.ndarray] = {}
-        recent: deque[tuple[int, Picture]] = deque(maxlen=longest)
-        following = num_frames = 0  # the first sample that still waits, and the frames that have come
-        for index, picture in enumerate(self._frames.pictures()):
-            num_frames = index + 1
-            recent.append((index, picture))
-            if self._is_needed(index):
-                held[index] = picture()
-            last = following + (self._at_once - 1) * self._every
-            if max(last - longest // 2, 0) + longest > num_frames:  # near the beginning windows move inside
-                continue
-            yield self._sampled_frames(held, np.arange(following, last + 1, self._every), num_frames)
-            following = last + self._every
-            held = {place: image for place, image in held.items() if place >= following - longest // 2}
-        held.update((place, picture()) for place, picture in recent if place not in held)
-        left = np.arange(following, num_frames, self._every)  # these look further back
-        for start in range(0, len(left), self._at_once):
-            yield self._sampled_frames(held, left[start : start + self._at_once], num_frames)
 
-    def _is_needed(self, index: int) -> bool:
-        """Whether a frame is around a sample, as far as can be told before the end is known."""
-        around = ((index + length // 2) % self._every < length for length in self._spec.windows)
-        return index % self._every == 0 or index < max(self._spec.windows, default=0) or any(around)
+# The three that come with attcell.
 
-    def _sampled_frames(
-        self, held: dict[int, np.ndarray], frame_indices: np.ndarray, num_frames: int
-    ) -> SampledFrames:
-        wanted = frames_around(frame_indices, num_frames, self._spec)
-        return SampledFrames(num_frames, frame_indices, {index: held[index] for index in wanted.tolist()})
+
+def _frames(spec: InputSpec, origin: Origin) -> Reader:
+    return lambda around: Sheet(around.pictures, _of(around, around.frame_indices[:, None]))
+
+
+def _clips(spec: InputSpec, origin: Origin) -> Reader:
+    return lambda around: Sheet(around.pictures, _of(around, around.window(spec.clip_frames)))
+
+
+def _of(around: FramesAround, indices: np.ndarray) -> Tensor:
+    return torch.from_numpy(around.rows(indices))
+
+
+def _fields(spec: InputSpec, origin: Origin) -> Reader:
+    source = source_of(spec.flow, origin.path, origin.frames, device=origin.device, compiled=origin.compiled)
+    return flow_reader(spec, source)
+
+
+def flow_reader(spec: InputSpec, source: FlowSource) -> Reader:
+    """What reads the codes (P, 2, H, W) of the flow around instants from a source; no pair is read twice."""
+
+    def read(around: FramesAround) -> Sheet:
+        frames = around.window(spec.flow.fields + 1)
+        pairs, rows = np.unique(
+            np.stack([frames[:, :-1].ravel(), frames[:, 1:].ravel()], axis=1), axis=0, return_inverse=True
+        )
+        codes = source.codes(pairs, around.rows(pairs), around.pictures)
+        return Sheet(codes, torch.from_numpy(rows.reshape(len(frames), -1)))
+
+    return read
+
+
+def _flow_channels(spec: InputSpec) -> int:
+    return 3 if spec.flow.form == "picture" else 2 * spec.flow.fields
+
+
+def _arranged_fields(fields: Tensor, spec: InputSpec) -> Tensor:
+    return channels_joined(flow_picture(fields) if spec.flow.form == "picture" else fields, spec)
+
+
+def _flow_figures(spec: InputSpec) -> Figures:
+    if spec.flow.form == "picture":
+        return colour_figures(spec)
+    channels = _flow_channels(spec)
+    return [float(NO_MOTION)] * channels, [spec.flow.deviation] * channels
+
+
+def _flow_described(spec: InputSpec) -> dict[str, Any]:
+    flow = spec.flow
+    scale = colours_described(spec) if flow.form == "picture" else {"flow.deviation": flow.deviation}
+    return {
+        "flow.method": flow.spec.method,
+        "flow.bound": flow.spec.bound,
+        "flow.short_side": flow.spec.short_side,
+        "flow.fields": flow.fields,
+        "flow.form": flow.form,
+        **scale,
+    }
+
+
+def _flow_words(spec: InputSpec) -> dict[str, str]:
+    flow = spec.flow
+    where = "from a store" if flow.store is not None else "computed from the resized frames"
+    fields = "one field as a picture" if flow.form == "picture" else f"{flow.fields} fields"
+    return {"flow": f"{flow.spec.method} {where}, {fields}, bound {flow.spec.bound:g}"}
+
+
+def _flow_stored_as(spec: InputSpec, video: Path) -> str:
+    assert spec.flow.store is not None, "it is stored"
+    return flow_files_of(spec.flow.store, video).identity
+
+
+def _mean_motion(sheet: Sheet, spec: InputSpec) -> Tensor:
+    bound = spec.flow.spec.bound
+    return torch.stack([dequantize(sheet.pictures[rows], bound).mean(0) for rows in sheet.rows])
+
+
+register(Modality("frame", _frames))
+register(
+    Modality(
+        "flow",
+        _fields,
+        window=lambda spec: 1 if spec.flow.store is not None else spec.flow.fields + 1,
+        channels=_flow_channels,
+        arrange=_arranged_fields,
+        mirror=mirrored_codes,
+        figures=_flow_figures,
+        described=_flow_described,
+        words=_flow_words,
+        is_stored=lambda spec: spec.flow.store is not None,
+        stored_as=_flow_stored_as,
+        motion=_mean_motion,
+    )
+)
+register(
+    Modality(
+        "clip",
+        _clips,
+        takes="clip",
+        backbone="c3d",
+        window=lambda spec: spec.clip_frames,
+        arrange=in_time,
+        described=lambda spec: {**colours_described(spec), "clip.frames": spec.clip_frames},
+        words=lambda spec: {"clip_frames": str(spec.clip_frames)},
+    )
+)

@@ -7,8 +7,8 @@ import importlib.util
 import itertools
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import get_args
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,14 +17,49 @@ from torch.nn import functional as F
 
 from attcell.errors import CallError, ModelError
 from attcell.flow import PRESETS, quantize, tvl1
-from attcell.types import FlowMethod
+from attcell.types import Size
 
-METHODS: tuple[FlowMethod, ...] = get_args(FlowMethod)
+METHODS = ("paper", "fast", "dis", "raft")
 PAIRS_AT_ONCE = {"cpu": 16, "cuda": 128}
 _COMPILERS = {"cpu": ("g++", "clang++", "c++"), "cuda": ("gcc", "clang", "cc")}  # a GPU needs one too
 _WORTH_COMPILING = 20  # videos; below this, compiling takes longer than it saves
 _DIS_LEAST = 12  # pixels a side; smaller pictures it refuses
 _RAFT_LEAST = 128  # pixels a side, and sides are multiples of 8
+
+
+@dataclass(frozen=True)
+class FlowSpec:
+    """How flow is computed and coded.
+
+    Attributes:
+        method: one of ``METHODS``.
+        bound: flow of this many pixels or more has the code 0 or 255.
+        short_side: flow is computed from frames scaled down to this, never up; None leaves them as they are.
+
+    Raises:
+        CallError: an unknown method, or a number that cannot be.
+    """
+
+    method: str = "fast"
+    bound: float = 20.0
+    short_side: int | None = None
+
+    def __post_init__(self) -> None:
+        _refuse_unknown(self.method)
+        if not 0 < self.bound < float("inf"):
+            raise CallError(f"bound is {self.bound}; allowed: a number of pixels above 0 (20 is usual)")
+        if self.short_side is not None and self.short_side < 1:
+            raise CallError(f"short side is {self.short_side}; allowed: at least 1 pixel")
+
+    def size(self, shown: Size) -> Size:
+        """The size at which the flow of frames of the size ``shown`` is computed."""
+        scale = 1.0 if self.short_side is None else min(1.0, self.short_side / min(shown))
+        return Size(max(1, round(shown.width * scale)), max(1, round(shown.height * scale)))
+
+    def described(self) -> dict[str, Any]:
+        """In plain types, with the settings behind the method's name."""
+        settings = asdict(PRESETS[self.method]) if self.method in PRESETS else {}
+        return {**asdict(self), "settings": settings}
 
 
 @dataclass(frozen=True)
@@ -72,10 +107,14 @@ def check_method(name: str) -> None:
     Raises:
         CallError: an unknown method, or DIS without OpenCV.
     """
-    if name not in METHODS:
-        raise CallError(f"flow method is {name!r}; allowed: {', '.join(METHODS)}")
+    _refuse_unknown(name)
     if name == "dis" and importlib.util.find_spec("cv2") is None:
         raise CallError("DIS flow needs OpenCV; install it with: pip install 'attcell[opencv]'")
+
+
+def _refuse_unknown(name: str) -> None:
+    if name not in METHODS:
+        raise CallError(f"flow method is {name!r}; allowed: {', '.join(METHODS)}")
 
 
 def worth_compiling(num_videos: int, device: str = "cpu") -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections import deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,16 +12,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attcell.video.flow_source import source_of
+from attcell.video._passes import EveryFrame, Picture
+from attcell.video.decode import WantedFrames
 from attcell.video.info import VideoInfo
-from attcell.video.modalities import (
-    InputSpec,
-    ResizedFrames,
-    SampledFrames,
-    read_sampled_frames,
-    resize_frames,
-)
+from attcell.video.inputs import ResizedFrames, SampledFrames, frames_around, refuse_damage, resize_frames
+from attcell.video.modalities import InputSpec, Origin, Reader, modality
 from attcell.video.sampling import ViewPlan
+from attcell.video.transforms import kept_size
+
+FRAMES_AT_ONCE = 256  # decoded frames of one part of a video
+BYTES_AT_ONCE = 256 * 2**20  # of one part's views
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +52,8 @@ class ViewParts:
     """The views of one video part by part; after the last part ``info`` tells what the video held.
 
     Iterate it once. However many segments the plan wants, the decoded frames and the views of about one part
-    are held. A video whose frames fit into one part gives just that, and never begins again.
+    are held: at most ``frames_at_once`` frames, or those of one segment, and some that the next part sees
+    too. A video whose frames fit into one part gives just that, and never begins again.
 
     Args:
         path: a video file, or a folder of frames.
@@ -59,6 +62,7 @@ class ViewParts:
         frames: which frames of a folder, counted from 0, are the video; all if None.
         device: where flow is computed.
         compiled: compile its inner loop.
+        frames_at_once: how many decoded frames a part may need.
 
     Raises:
         VideoError: on iteration, the file cannot be read, has too few frames for the plan, or its flow on
@@ -74,30 +78,152 @@ class ViewParts:
         *,
         device: str = "cpu",
         compiled: bool = False,
+        frames_at_once: int = FRAMES_AT_ONCE,
     ) -> None:
-        self._video = path, frames
+        self._path = path
+        self._origin = Origin(path, frames, device, compiled)
         self._spec = spec
         self._plan = plan
-        self._flow_on = {"device": device, "compiled": compiled}
-        self._info: VideoInfo | None = None
+        self._at_once = _segments_at_once(spec, plan, frames_at_once)
+        self._parts: list[_Part] = []
+        self._frames = WantedFrames(
+            path, self._wanted, size=lambda shown: kept_size(shown, spec.frame), frames=frames
+        )
 
     def __iter__(self) -> Iterator[ViewPart]:
-        spec, plan = self._spec, self._plan
-        path, frames = self._video
-        store = path if spec.needs_store else None
-        flow = source_of(spec.flow, store, frames, **self._flow_on)  # type: ignore[arg-type]
-        sampled_frames, self._info = read_sampled_frames(path, spec, plan.frame_indices, frames)
-        size = plan.resized_size(sampled_frames.size, spec.frame)
-        resized_frames = resize_frames(sampled_frames, spec, size, flow)
-        seen = [resized_frames.view(spec, crop) for crop in plan.crops(size, spec.frame)]
-        views = {
-            name: torch.cat([view[name].unflatten(0, (plan.num_positions, -1)) for view in seen])
-            for name in spec.streams
-        }
-        yield ViewPart(0, sampled_frames, resized_frames, views)
+        readers = self._spec.readers(self._origin)
+        held: dict[int, np.ndarray] = {}
+        following = 0  # the part that still waits for frames
+        for found in self._frames:
+            if found is None:
+                held, following = {}, 0
+                continue
+            index, image = found
+            held[index] = image
+            while following < len(self._parts) - 1 and index >= self._parts[following].wanted[-1]:
+                yield self._views(self._parts[following], held, readers)
+                following += 1
+                first = self._parts[following].wanted[0]
+                held = {place: image for place, image in held.items() if place >= first}
+        refuse_damage(self._path, self.info, self._spec)
+        yield self._views(self._parts[following], held, readers)  # now it is certain that it is the last
 
     @property
     def info(self) -> VideoInfo:
         """What the video held, once all parts were taken."""
-        assert self._info is not None, "iterate first"
-        return self._info
+        return self._frames.info
+
+    def _wanted(self, num_frames: int) -> np.ndarray:
+        """The frames of all parts of a video of so many; asked again if it turns out to have others."""
+        indices = self._plan.frame_indices(num_frames).reshape(self._plan.num_positions, -1)
+        num_segments = indices.shape[1]
+        num_parts = -(-num_segments // self._at_once)
+        edges = [num_segments * number // num_parts for number in range(num_parts + 1)]
+        self._parts = []
+        for start, end in itertools.pairwise(edges):
+            instants = indices[:, start:end].ravel()
+            wanted = frames_around(instants, num_frames, self._spec)
+            self._parts.append(_Part(start, num_frames, instants, wanted))
+        return np.unique(np.concatenate([part.wanted for part in self._parts]))
+
+    def _views(self, part: _Part, held: Mapping[int, np.ndarray], readers: Mapping[str, Reader]) -> ViewPart:
+        spec, plan = self._spec, self._plan
+        images = {index: held[index] for index in part.wanted.tolist()}
+        sampled_frames = SampledFrames(part.num_frames, part.frame_indices, images)
+        size = plan.resized_size(sampled_frames.size, spec.frame)
+        resized_frames = resize_frames(sampled_frames, spec, size, readers)
+        seen = [resized_frames.view(crop) for crop in plan.crops(size, spec.frame)]
+        views = {
+            name: torch.cat([view[name].unflatten(0, (plan.num_positions, -1)) for view in seen])
+            for name in spec.streams
+        }
+        return ViewPart(part.start, sampled_frames, resized_frames, views)
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Which frames a part of a video of ``num_frames`` frames looks at, and which it needs around them."""
+
+    start: int
+    num_frames: int
+    frame_indices: np.ndarray
+    wanted: np.ndarray
+
+
+def _segments_at_once(spec: InputSpec, plan: ViewPlan, frames_at_once: int) -> int:
+    """How many segments' frames and views are held together; at least one."""
+    longest = max(spec.windows, default=1)
+    values = 0  # of one view of one segment
+    for entry in map(modality, spec.streams):
+        length = entry.window(spec) if entry.takes == "clip" else 1
+        values += entry.channels(spec) * length * spec.frame.size**2
+    by_frames = frames_at_once // (plan.num_positions * longest)
+    by_views = BYTES_AT_ONCE // (plan.num_views * values)
+    return max(1, min(by_frames, by_views))
+
+
+# A whole video, a sample every few frames, in one pass of decoding and in constant memory.
+
+
+class DenseSampling:
+    """What all streams need around frame 0, ``every``, 2·``every`` and so on, some samples at a time.
+
+    Iterate it once; then ``info`` tells what the video held. The number of frames is not known before the
+    end, and is not needed: samples wait until the frames around them have come. Only frames that a stream
+    needs are converted to RGB, and they are forgotten when none does any more.
+
+    Args:
+        path: a video file, or a folder of frames.
+        spec: which frames around a sample are needed.
+        every: frames from one sample to the next.
+        at_once: samples that come together.
+        frames: which frames of a folder, counted from 0, are the video; all if None.
+
+    Raises:
+        VideoError: on iteration, as of :class:`EveryFrame`; from ``info``, nothing decoded.
+    """
+
+    def __init__(
+        self, path: Path, spec: InputSpec, every: int, at_once: int, frames: range | None = None
+    ) -> None:
+        self._spec = spec
+        self._every = every
+        self._at_once = at_once
+        self._frames = EveryFrame(path, lambda shown: kept_size(shown, spec.frame), frames)
+
+    @property
+    def info(self) -> VideoInfo:
+        """What was decoded so far: of the whole video once all samples were taken."""
+        return self._frames.info
+
+    def __iter__(self) -> Iterator[SampledFrames]:
+        longest = max(self._spec.windows, default=1)
+        held: dict[int, np.ndarray] = {}
+        recent: deque[tuple[int, Picture]] = deque(maxlen=longest)
+        following = num_frames = 0  # the first sample that still waits, and the frames that have come
+        for index, picture in enumerate(self._frames.pictures()):
+            num_frames = index + 1
+            recent.append((index, picture))
+            if self._is_needed(index):
+                held[index] = picture()
+            last = following + (self._at_once - 1) * self._every
+            if max(last - longest // 2, 0) + longest > num_frames:  # near the beginning windows move inside
+                continue
+            yield self._sampled_frames(held, np.arange(following, last + 1, self._every), num_frames)
+            following = last + self._every
+            held = {place: image for place, image in held.items() if place >= following - longest // 2}
+        held.update((place, picture()) for place, picture in recent if place not in held)
+        left = np.arange(following, num_frames, self._every)  # these look further back
+        for start in range(0, len(left), self._at_once):
+            yield self._sampled_frames(held, left[start : start + self._at_once], num_frames)
+
+    def _is_needed(self, index: int) -> bool:
+        """Whether a frame is around a sample, as far as can be told before the end is known."""
+        around = ((index + length // 2) % self._every < length for length in self._spec.windows)
+        return index % self._every == 0 or index < max(self._spec.windows, default=0) or any(around)
+
+    def _sampled_frames(
+        self, held: dict[int, np.ndarray], frame_indices: np.ndarray, num_frames: int
+    ) -> SampledFrames:
+        wanted = frames_around(frame_indices, num_frames, self._spec)
+        return SampledFrames(num_frames, frame_indices, {index: held[index] for index in wanted.tolist()})

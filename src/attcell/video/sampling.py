@@ -12,11 +12,12 @@ A video of fewer frames than segments is handled by a named policy:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from attcell.errors import CallError, VideoError
-from attcell.types import NumCrops, ShortVideos, Size
+from attcell.types import Size
 from attcell.video.info import VideoInfo
 from attcell.video.transforms import (
     Crop,
@@ -26,6 +27,8 @@ from attcell.video.transforms import (
     crop_source_size,
     ten_crops,
 )
+
+ShortPolicy = Literal["repeat", "refuse"]
 
 
 def segment_edges(num_frames: int, num_segments: int) -> np.ndarray:
@@ -38,7 +41,7 @@ def segment_edges(num_frames: int, num_segments: int) -> np.ndarray:
 
 
 def fixed_frames(
-    num_frames: int, num_segments: int, position: float, short: ShortVideos = "repeat"
+    num_frames: int, num_segments: int, position: float, short: ShortPolicy = "repeat"
 ) -> np.ndarray:
     """The frame at ``position`` of every segment, from 0 (its start) up to but not 1 (its end): (T,) int64.
 
@@ -51,13 +54,13 @@ def fixed_frames(
     return _frames_at(num_frames, num_segments, np.full(max(num_segments, 0), position), short)
 
 
-def centre_frames(num_frames: int, num_segments: int, short: ShortVideos = "repeat") -> np.ndarray:
+def centre_frames(num_frames: int, num_segments: int, short: ShortPolicy = "repeat") -> np.ndarray:
     """The frame in the middle of every segment, (T,) int64; errors as in ``fixed_frames``."""
     return fixed_frames(num_frames, num_segments, 0.5, short)
 
 
 def random_frames(
-    num_frames: int, num_segments: int, rng: np.random.Generator, short: ShortVideos = "repeat"
+    num_frames: int, num_segments: int, rng: np.random.Generator, short: ShortPolicy = "repeat"
 ) -> np.ndarray:
     """One frame drawn evenly from each segment, (T,) int64; errors as in ``fixed_frames``."""
     return _frames_at(num_frames, num_segments, rng.random(max(num_segments, 0)), short)
@@ -75,7 +78,7 @@ def segment_seconds(info: VideoInfo, num_segments: int) -> np.ndarray:
     return np.stack([seconds[:-1], seconds[1:]], axis=1)
 
 
-def _frames_at(num_frames: int, num_segments: int, positions: np.ndarray, short: ShortVideos) -> np.ndarray:
+def _frames_at(num_frames: int, num_segments: int, positions: np.ndarray, short: ShortPolicy) -> np.ndarray:
     if short not in ("repeat", "refuse"):
         raise CallError(f"short is {short!r}; allowed: 'repeat', 'refuse'")
     edges = segment_edges(num_frames, num_segments)
@@ -103,14 +106,20 @@ class ViewPlan:
 
     num_segments: int
     every: int | None = None
-    short: ShortVideos = "repeat"
-    num_crops: NumCrops = 1
+    short: ShortPolicy = "repeat"
+    num_crops: Literal[1, 10] = 1
     num_positions: int = 1
     mirrored: bool = False
 
     def segments_of(self, num_frames: int) -> int:
         """T for a video of N frames. *Reading* of one every n frames: N / n, rounded, and at least 1."""
         return self.num_segments if self.every is None else max(1, round(num_frames / self.every))
+
+    @property
+    def num_views(self) -> int:
+        """V: crops, or positions and then their mirror images."""
+        crops = 10 if self.num_crops == 10 else 2 if self.mirrored else 1
+        return self.num_positions * crops
 
     def frame_indices(self, num_frames: int) -> np.ndarray:
         """The frames that are looked at, position by position: (P * T,) int64."""

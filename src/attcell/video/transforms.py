@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional as transforms
 
 from attcell.errors import CallError
-from attcell.types import Resizing, Size
+from attcell.types import Size
 
 _SHORT_SIDE_TO_SHOW = 240  # a report shows what the views were cut from, however small the network's input
 
@@ -34,7 +34,7 @@ class FrameSpec:
     """
 
     size: int = 224
-    resize: Resizing = "short"
+    resize: Literal["short", "squash"] = "short"
     short_side: int = 256
 
     def __post_init__(self) -> None:
@@ -121,7 +121,14 @@ def resized(images: Sequence[np.ndarray], size: Size) -> Tensor:
     if len(shapes) != 1 or len(shapes[0]) != 3 or shapes[0][2] != 3:
         raise CallError(f"images have shapes {shapes}; all frames of a video must share one shape (H, W, 3)")
     frames = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
-    return transforms.resize(frames, [size.height, size.width], antialias=True)
+    return resized_pictures(frames, size)
+
+
+def resized_pictures(pictures: Tensor, size: Size) -> Tensor:
+    """Pictures (..., H, W) at another size, with antialiasing, in their own type."""
+    from torchvision.transforms.v2 import functional as transforms
+
+    return transforms.resize(pictures, [size.height, size.width], antialias=True)
 
 
 def _with_short_side(shown: Size, short_side: int) -> Size:

@@ -11,8 +11,9 @@ from attcell._log import progress_bar
 from attcell.data.listing import Listing
 from attcell.data.sources import read_source
 from attcell.inference.extract import refuse_unread
-from attcell.inference.extract_flow import FlowRecipe, extract_flow
+from attcell.inference.extract_flow import Layout, extract_flow
 from attcell.synth.write import write_dataset
+from attcell.video.optical_flow import FlowSpec
 
 FLOW_SIDE = 56  # pixels of the short side that flow is computed at, half of the frame's
 
@@ -63,8 +64,8 @@ def make_videos(out: Path, sets: Mapping[str, Planned], flow_method: str, jobs: 
     for name, planned in sets.items():
         _draw(folders[name], planned)
     splits = [folders[name] / split for name, planned in sets.items() for split in planned.videos]
-    recipe = FlowRecipe(flow_method, 20.0, FLOW_SIDE, False)
-    outcome = extract_flow(_of_all(splits, out / "videos"), out / "flow", recipe, workers=jobs)
+    spec, layout = FlowSpec(flow_method, short_side=FLOW_SIDE), Layout(frames=False)
+    outcome = extract_flow(_of_all(splits, out / "videos"), out / "flow", spec, layout=layout, workers=jobs)
     refuse_unread(list(outcome.failed.values()))
     return {
         name: Videos(folder, out / "flow", flow_method, folder / "test") for name, folder in folders.items()

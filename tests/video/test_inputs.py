@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 
 from attcell.flow import dequantize
 from attcell.types import Size
-from attcell.video.flow_source import FlowSpec, source_of
-from attcell.video.modalities import STREAMS, InputSpec, read_sampled_frames, resize_frames, window
+from attcell.video.flow_source import FlowInput
+from attcell.video.inputs import read_sampled_frames, resize_frames
+from attcell.video.modalities import InputSpec, Origin, flow_reader, window
 from attcell.video.transforms import Crop, FrameSpec
 from tests.video.conftest import numbers
 
 SQUARE = FrameSpec(size=16, short_side=24, resize="squash")
-ALL = InputSpec(STREAMS, SQUARE, FlowSpec(fields=2), clip_frames=4)
+STREAMS = ("frame", "flow", "clip")
+ALL = InputSpec(STREAMS, SQUARE, FlowInput(fields=2), clip_frames=4)
 
 
 @dataclass
@@ -31,6 +33,11 @@ class NumberedFlow:
         self.asked.append(pairs)
         codes = torch.from_numpy(10 * pairs).to(torch.uint8)
         return codes[:, :, None, None].expand(-1, -1, *pictures.shape[-2:]).clone()
+
+
+def readers(spec, flow):
+    """The streams' readers, with this source of flow."""
+    return {**spec.readers(Origin()), "flow": flow_reader(spec, flow)}
 
 
 @given(st.integers(1, 60), st.integers(1, 20), st.data())
@@ -79,8 +86,8 @@ def test_only_the_frames_that_are_needed_are_kept(make_video):
 def test_each_stream_sees_the_same_instants(make_video):
     sampled_frames, _ = read_sampled_frames(make_video("a.mp4", 24), ALL, lambda num: np.array([4, 20, 23]))
     flow = NumberedFlow()
-    resized_frames = resize_frames(sampled_frames, ALL, Size(24, 24), flow)
-    view = resized_frames.view(ALL, Crop(3, 5))
+    resized_frames = resize_frames(sampled_frames, ALL, Size(24, 24), readers(ALL, flow))
+    view = resized_frames.view(Crop(3, 5))
     assert list(view) == list(STREAMS)
     assert all(pictures.dtype == torch.uint8 for pictures in view.values())
     assert view["frame"].shape == (3, 3, 16, 16)
@@ -96,12 +103,13 @@ def test_each_stream_sees_the_same_instants(make_video):
 
 def test_a_mirror_turns_pictures_and_negates_the_flow_along_x(make_video):
     sampled_frames, _ = read_sampled_frames(make_video("a.mp4", 24), ALL, lambda num: np.array([4, 20]))
-    resized_frames = resize_frames(sampled_frames, ALL, Size(24, 24), NumberedFlow())
-    resized_frames.pictures.copy_(torch.randint(0, 256, resized_frames.pictures.shape))
-    resized_frames.codes.copy_(torch.randint(1, 256, resized_frames.codes.shape))
+    resized_frames = resize_frames(sampled_frames, ALL, Size(24, 24), readers(ALL, NumberedFlow()))
+    pictures, codes = resized_frames.around.pictures, resized_frames.sheets["flow"].pictures
+    pictures.copy_(torch.randint(0, 256, pictures.shape))
+    codes.copy_(torch.randint(1, 256, codes.shape))
     plain, mirrored = (
-        resized_frames.view(ALL, Crop(3, 5)),
-        resized_frames.view(ALL, Crop(3, 5, mirrored=True)),
+        resized_frames.view(Crop(3, 5)),
+        resized_frames.view(Crop(3, 5, mirrored=True)),
     )
     assert torch.equal(mirrored["frame"], plain["frame"].flip(-1))
     assert torch.equal(mirrored["clip"], plain["clip"].flip(-1))
@@ -113,11 +121,12 @@ def test_a_mirror_turns_pictures_and_negates_the_flow_along_x(make_video):
 def test_one_field_as_a_picture_has_its_quadratic_mean(make_video):
     spec = replace(ALL, streams=("flow",), flow=replace(ALL.flow, fields=1, form="picture"))
     sampled_frames, _ = read_sampled_frames(make_video("a.mp4", 24), spec, lambda num: np.array([4, 20]))
-    resized_frames = resize_frames(sampled_frames, spec, Size(24, 24), NumberedFlow())
+    resized_frames = resize_frames(sampled_frames, spec, Size(24, 24), readers(spec, NumberedFlow()))
     for mirrored in (False, True):
         crop = replace(Crop(3, 5), mirrored=mirrored)
-        found = resized_frames.view(spec, crop)["flow"]
-        stacked = resized_frames.view(replace(spec, flow=replace(spec.flow, form="stack")), crop)["flow"]
+        found = resized_frames.view(crop)["flow"]
+        stack = replace(spec, flow=replace(spec.flow, form="stack"))
+        stacked = replace(resized_frames, spec=stack).view(crop)["flow"]
         assert found.shape == (2, 3, 16, 16)
         assert torch.equal(found[:, :2], stacked)
         distances = stacked.double() - 128
@@ -127,7 +136,7 @@ def test_one_field_as_a_picture_has_its_quadratic_mean(make_video):
 
 def test_the_mean_flow_is_that_of_the_fields_around_an_instant(make_video):
     sampled_frames, _ = read_sampled_frames(make_video("a.mp4", 24), ALL, lambda num: np.array([4]))
-    found = resize_frames(sampled_frames, ALL, Size(24, 24), NumberedFlow()).mean_flow()
+    found = resize_frames(sampled_frames, ALL, Size(24, 24), readers(ALL, NumberedFlow())).mean_flow()
     codes = torch.tensor([[30, 40], [40, 50]], dtype=torch.uint8)
     assert found.shape == (1, 2, 24, 24)
     torch.testing.assert_close(found[0, :, 7, 7], dequantize(codes, 20.0).mean(0))
@@ -135,9 +144,9 @@ def test_the_mean_flow_is_that_of_the_fields_around_an_instant(make_video):
 
 @pytest.mark.parametrize("num_frames", [1, 2])
 def test_a_video_shorter_than_a_window_stands_still_at_its_end(make_video, num_frames):
-    spec = InputSpec(STREAMS, SQUARE, FlowSpec(fields=3), clip_frames=4)
+    spec = InputSpec(STREAMS, SQUARE, FlowInput(fields=3), clip_frames=4)
     sampled_frames, _ = read_sampled_frames(make_video("a.mp4", num_frames), spec, lambda num: np.array([0]))
-    view = resize_frames(sampled_frames, spec, Size(24, 24), source_of(spec.flow)).view(spec, Crop(0, 0))
+    view = resize_frames(sampled_frames, spec, Size(24, 24), spec.readers(Origin())).view(Crop(0, 0))
     assert view["flow"].shape == (1, 6, 16, 16)
     assert (view["flow"][:, -2:] == 128).all()
     assert view["clip"].shape == (1, 3, 4, 16, 16)
