@@ -1,3 +1,5 @@
+"""What must be true of a prediction before it is drawn."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -5,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attcell.errors import CallError, ModelError
+from attcell.flow.colours import flow_colours
 from attcell.metrics.localization import mean_maps
+from attcell.report.colours import OUTSIDE_BRIGHTNESS, RAMP, SHADE
 from attcell.report.overlay import (
-    OUTSIDE_BRIGHTNESS,
-    RAMP,
-    SHADE,
+    check,
     heat_levels,
+    layers_of,
     overlay,
     peak_weight,
     pixel_box,
@@ -116,3 +120,96 @@ def test_the_mean_of_maps_of_several_sizes_is_of_the_largest_and_sums_to_one() -
     assert mean.sum() == pytest.approx(1)
     assert mean[0, 1, 5] == pytest.approx(0.5, abs=0.02)
     assert mean[0, 4:, :3].sum() > 0.3
+
+
+def test_whole_predictions_pass(make_prediction):
+    check(make_prediction())
+    check(
+        make_prediction(
+            num_segments=3,
+            streams=("frame", "flow"),
+            flow=np.zeros((3, 2, 5, 6)),
+            temporal_attention_by_stream={"frame": np.full(3, 1 / 3), "flow": np.full(3, 1 / 3)},
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"scores": np.ones(3)}, r"scores has shape \(3,\), but 4 frames and 7 labels ask for \(7,\)"),
+        ({"spatial_attention": {"flow": np.ones((3, 7, 7))}}, r"spatial_attention\['flow'\] has shape"),
+        (
+            {"temporal_attention_by_stream": {"flow": np.ones(5)}},
+            r"temporal_attention_by_stream\['flow'\] has shape \(5,\), but 4 frames",
+        ),
+        ({"flow": np.zeros((4, 3, 8, 8))}, r"flow has shape \(4, 3, 8, 8\), but 4 .* \(4, 2, 8, 8\)"),
+        ({"flow": np.zeros((2, 2, 8, 8))}, r"flow has shape \(2, 2, 8, 8\), but 4 .* \(4, 2, 8, 8\)"),
+        ({"frames": np.zeros((0, 8, 8, 3), np.uint8)}, "the prediction holds no segment"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(make_prediction, changes, message):
+    with pytest.raises(CallError, match=message):
+        check(make_prediction(**changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"flow": np.full((4, 2, 8, 8), np.inf)},
+        {"temporal_attention_by_stream": {"flow": np.full(4, np.nan)}},
+    ],
+)
+def test_values_that_are_not_finite_are_refused(make_prediction, changes):
+    with pytest.raises(ModelError, match="holds values that are not finite numbers"):
+        check(make_prediction(**changes))
+
+
+@pytest.fixture
+def flow() -> np.ndarray:
+    """Four segments: the left half moves 3 pixels a frame to the right, at the end 6."""
+    flow = np.zeros((4, 2, 18, 32), np.float32)
+    flow[:, 0, :, :16] = 3
+    flow[3] *= 2
+    return flow
+
+
+def test_flow_is_seen_in_colours_and_other_streams_on_the_frame(make_prediction, flow):
+    prediction = make_prediction(streams=("frame", "flow", "clip"), flow=flow)
+    layers = layers_of(prediction)
+    assert [layer.name for layer in layers] == ["frame", "flow", "clip"]
+    assert [layer.scale for layer in layers] == [None, 6.0, None]
+    for layer in (layers[0], layers[2]):
+        assert layer.ramp is RAMP
+        np.testing.assert_array_equal(layer.picture(prediction, 1), prediction.frames[1])
+    assert layers[1].ramp is SHADE
+    np.testing.assert_array_equal(layers[1].picture(prediction, 3), flow_colours(flow[3], 6.0))
+    assert layers[1].picture(prediction, 1)[0, 0].tolist() == [255, 127, 127]
+
+
+def test_each_stream_has_its_own_scale_of_attention(make_prediction):
+    maps = {"frame": np.full((4, 7, 7), 1 / 49), "clip": np.zeros((4, 2, 2))}
+    maps["clip"][:, 0, 0] = 1
+    frame, clip = layers_of(make_prediction(spatial_attention=maps))
+    assert (frame.even, frame.peak) == pytest.approx((1 / 49, 5 / 49))
+    assert (clip.even, clip.peak) == (0.25, 1.0)
+
+
+def test_a_flow_stream_without_its_flow_is_shown_on_the_frame(make_prediction):
+    prediction = make_prediction(streams=("flow",))
+    (layer,) = layers_of(prediction)
+    assert layer.ramp is RAMP
+    np.testing.assert_array_equal(layer.picture(prediction, 0), prediction.frames[0])
+
+
+def test_the_attended_picture_is_the_overlay_on_what_was_seen(make_prediction, flow):
+    prediction = make_prediction(streams=("frame", "flow"), flow=flow)
+    frame, moved = layers_of(prediction)
+    area = prediction.attended_area
+    np.testing.assert_array_equal(
+        frame.attended(prediction, 2), overlay(prediction.frames[2], frame.maps[2], area, frame.peak, 0.75)
+    )
+    seen = flow_colours(flow[2], 6.0)
+    np.testing.assert_array_equal(
+        moved.attended(prediction, 2), overlay(seen, moved.maps[2], area, moved.peak, 0.75, SHADE)
+    )

@@ -80,7 +80,7 @@ def detect(
     from attcell.inference.run import best_device
     from attcell.report.lines import detection_lines
     from attcell.report.page.page import write_report
-    from attcell.results.predictions import DetectionResults
+    from attcell.results.detections import DetectionResults
 
     choice = RuleChoice(rule.value, threshold, attention_threshold, class_threshold, length_normalised)
     check_outputs([Path(file) for file in (report, json_path) if file not in (None, "-")], videos)

@@ -1,4 +1,7 @@
-"""What the commands print of their results, line by line."""
+"""What the commands print of their results, line by line.
+
+``attcell score`` needs no model, so nothing heavy is imported here.
+"""
 
 from __future__ import annotations
 
@@ -55,9 +58,6 @@ def _published_line(published: PublishedSection, found: dict[str, float]) -> str
     ours = found.get(published.figure)
     beside = "" if ours is None or published.value is None else f", ours {ours - published.value:+.1f} points"
     return f"published {published.figure}: {value} ({published.source}, {published.row}){beside}"
-
-
-# What attcell score prints: it needs no model, so nothing heavy is imported here.
 
 
 def main_metrics_line(name: str, found: MainMetrics) -> str:

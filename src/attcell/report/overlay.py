@@ -1,4 +1,4 @@
-"""Attention drawn over frames: from (K, K) weights to colours."""
+"""Attention drawn over frames: from (K, K) weights to colours, and what is drawn of each stream."""
 
 from __future__ import annotations
 
@@ -9,48 +9,12 @@ import numpy as np
 from attcell.errors import CallError, ModelError
 from attcell.flow.colours import flow_colours, flow_scale
 from attcell.metrics.localization import smoothed
+from attcell.report.colours import OUTSIDE_BRIGHTNESS, RAMP, SHADE
 from attcell.types import Prediction
 
+FLOW = "flow"  # the stream whose pictures are those of Prediction.flow
 HEAT_PIXELS = 112
 """About the side of a smoothed map: 16 pixels a region for K = 7, fewer for finer maps, never under 4."""
-
-OUTSIDE_BRIGHTNESS = 0.6
-"""How bright the part of a frame stays that the network did not see."""
-
-# Position on the scale, then red, green, blue (0..255) and opacity (0..1): dark violet, orange, pale
-# yellow.
-_ANCHORS = np.array(
-    [
-        [0.00, 70, 10, 105, 0.00],
-        [0.12, 125, 25, 115, 0.24],
-        [0.30, 205, 55, 75, 0.56],
-        [0.55, 245, 115, 30, 0.80],
-        [0.80, 253, 185, 45, 0.94],
-        [1.00, 253, 240, 140, 1.00],
-    ]
-)
-_LEVELS = 128
-
-
-def _ramp() -> np.ndarray:
-    """The colour scale as (levels, 4) uint8. Few levels, so that a map makes a small palette PNG."""
-    at = np.linspace(0, 1, _LEVELS)
-    scale = np.array([1, 1, 1, 255])
-    channels = [np.interp(at, _ANCHORS[:, 0], _ANCHORS[:, 1 + c] * scale[c]) for c in range(4)]
-    return np.stack(channels, axis=1).round().astype(np.uint8)
-
-
-RAMP = _ramp()
-
-
-def _shade() -> np.ndarray:
-    """Black that clears up with the weight, as (levels, 4) uint8; faster at first, to show small weights."""
-    opacity = 255 * (1 - np.linspace(0, 1, _LEVELS) ** 0.75)
-    return np.column_stack([np.zeros((_LEVELS, 3)), opacity]).round().astype(np.uint8)
-
-
-SHADE = _shade()
-"""For pictures of flow, whose colours mean something themselves: there, attention is light, not colour."""
 
 
 def peak_weight(maps: np.ndarray) -> float:
@@ -75,7 +39,7 @@ def heat_levels(attention: np.ndarray, peak: float) -> np.ndarray:
 
 def _levels(values: np.ndarray, peak: float) -> np.ndarray:
     share = np.clip(values / max(peak, 1e-12), 0, 1)
-    return (share * (_LEVELS - 1)).round().astype(np.uint8)
+    return (share * (len(RAMP) - 1)).round().astype(np.uint8)
 
 
 def pixel_box(
@@ -122,11 +86,6 @@ def overlay(
     opacity = heat[..., 3:] / 255 * strength
     picture[y0:y1, x0:x1] = frame[y0:y1, x0:x1] * (1 - opacity) + heat[..., :3] * opacity
     return picture.round().astype(np.uint8)
-
-
-# What is drawn of each stream: the picture below, and how its attention lies over it.
-
-FLOW = "flow"
 
 
 @dataclass(frozen=True)
@@ -176,11 +135,13 @@ def layers_of(prediction: Prediction) -> list[Layer]:
     ]
 
 
-# What must be true of a prediction before it is drawn.
-
-
 def check(prediction: Prediction) -> None:
-    """Refuse a prediction whose parts do not fit together or are not finite numbers."""
+    """Look whether a prediction can be drawn.
+
+    Raises:
+        CallError: it holds no segment, or its parts do not fit together.
+        ModelError: it holds values that are not finite numbers.
+    """
     num_segments = len(prediction.frames)
     shapes = {
         "scores": (prediction.scores, (len(prediction.labels),)),

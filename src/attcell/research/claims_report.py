@@ -11,7 +11,8 @@ import numpy as np
 
 from attcell._files import write_text
 from attcell.metrics.statistics import mean_and_deviation
-from attcell.report.figures.style import ACCENT, FAINT, INK, SOFT, new_figure, save, text_style
+from attcell.report.colours import ACCENT, FAINT, INK, SOFT
+from attcell.report.figures.style import new_figure, save, text_style
 from attcell.research.claims import Claim, Figures, Verdict, judge
 from attcell.results.tables import csv_table, in_markdown, markdown_table
 

@@ -12,13 +12,16 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from attcell._files import write_text
+from attcell.data.annotations.thumos14 import read_class_numbers
 from attcell.errors import CallError, DataError, first_lines
-from attcell.types import Detection
+from attcell.results.predictions import JsonResults, json_values
+from attcell.types import Detection, Prediction
 
 
 @dataclass(frozen=True)
@@ -169,27 +172,6 @@ def _number(value: Any) -> float:
         return math.nan
 
 
-def json_values(path: Path, text: str) -> list[Any]:
-    """One JSON value, or one a line.
-
-    Raises:
-        DataError: neither.
-    """
-    try:
-        return [json.loads(text)]
-    except (ValueError, RecursionError) as whole:
-        lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-        if len(lines) < 2:
-            raise DataError(f"{path} is not JSON ({whole}); write it anew") from whole
-        values = []
-        for number, line in lines:
-            try:
-                values.append(json.loads(line))
-            except (ValueError, RecursionError) as error:
-                raise DataError(f"{path}:{number} is not JSON ({error}); write it anew") from error
-        return values
-
-
 def write_activitynet(path: Path, found: Mapping[str, Sequence[Detection]]) -> None:
     """Write ActivityNet's result file, whole or not at all; ``found`` names every video looked at."""
     results = {
@@ -221,3 +203,108 @@ def write_thumos(
             number = class_numbers[of.label]
             lines.append(f"{video} {of.start_seconds:.3f} {of.end_seconds:.3f} {number} {of.score:.6g}\n")
     write_text(path, "".join(lines))
+
+
+class DetectionResults:
+    """Detections as our own JSON, or as the result file of a challenge, which is written whole at the end.
+
+    A challenge knows videos by their files' names without suffix, and counts times from the first frame.
+
+    Args:
+        target: as of :class:`JsonResults`.
+        model: its name.
+        form: ``attcell``, ``activitynet`` or ``thumos``.
+        class_numbers: for ``thumos``, a file of classes with their numbers.
+        videos: that will be looked at.
+        labels: the model's classes.
+
+    Raises:
+        CallError: a form without a file, numbers without ``thumos``, or videos or classes that the form
+            cannot tell.
+        DataError: the file of numbers is none.
+    """
+
+    def __init__(
+        self,
+        target: str | None,
+        model: str,
+        form: str,
+        class_numbers: Path | None,
+        videos: Sequence[Path],
+        labels: Sequence[str],
+    ) -> None:
+        if form != "attcell" and (target is None or target == "-"):
+            raise CallError(f"--format {form} is a file's; name one by --json")
+        if class_numbers is not None and form != "thumos":
+            raise CallError("--class-numbers is for --format thumos; leave it out")
+        self._form = form
+        self._target = Path(target or "-")
+        counted = {label: number for number, label in enumerate(labels, 1)}
+        self._numbers = counted if class_numbers is None else read_class_numbers(class_numbers)
+        if form != "attcell":
+            _refuse_names(videos, form)
+        lacking = [label for label in labels if label not in self._numbers]
+        if form == "thumos" and lacking:
+            raise CallError(f"{class_numbers} has no number of class {lacking[0]}; name a file that has it")
+        self._json = JsonResults(target if form == "attcell" else None, model, "videos")
+        self._found: dict[str, list[Detection]] = {}
+
+    def __enter__(self) -> DetectionResults:
+        self._json.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._json.__exit__(kind, error, trace)
+        if kind is not None or self._form == "attcell":
+            return
+        if self._form == "activitynet":
+            write_activitynet(self._target, self._found)
+        else:
+            write_thumos(self._target, self._found, self._numbers)
+
+    def add(self, prediction: Prediction) -> None:
+        """One video's detections."""
+        self._json.add(detections_of(prediction))
+        if self._form != "attcell":
+            first = float(prediction.segments_seconds[0, 0])
+            self._found[Path(prediction.video).stem] = [
+                replace(of, start_seconds=of.start_seconds - first, end_seconds=of.end_seconds - first)
+                for of in prediction.detections or ()
+            ]
+
+    def fail(self, video: str, message: str) -> None:
+        """A video that cannot be read."""
+        self._json.fail(video, message)
+
+
+def _refuse_names(videos: Sequence[Path], form: str) -> None:
+    """Raise a CallError for videos that a challenge's file could not tell apart or name."""
+    stems = [video.stem for video in videos]
+    double = next((stem for stem in stems if stems.count(stem) > 1), None)
+    if double is not None:
+        raise CallError(f"two videos are called {double}, which --format {form} cannot tell apart")
+    spaced = next((stem for stem in stems if len(stem.split()) != 1), None)
+    if form == "thumos" and spaced is not None:
+        raise CallError(f"{spaced!r} has spaces, and THUMOS's lines are parted by spaces; rename it")
+
+
+def detections_of(prediction: Prediction) -> dict[str, Any]:
+    """What a program wants to know of a video, in plain types."""
+    return {
+        "video": prediction.video,
+        "first_frame_seconds": float(prediction.segments_seconds[0, 0]),
+        "duration_seconds": prediction.duration_seconds,
+        "detections": [
+            {
+                "label": of.label,
+                "start_seconds": of.start_seconds,
+                "end_seconds": of.end_seconds,
+                "score": of.score,
+            }
+            for of in prediction.detections or ()
+        ],
+        "top": [{"label": label, "score": score} for label, score in prediction.top()],
+        "notes": list(prediction.notes),
+    }

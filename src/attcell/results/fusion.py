@@ -1,4 +1,7 @@
-"""Late fusion of score files: the same videos and classes, summed with weights. TAN+ is made so."""
+"""Late fusion of score files: the same videos and classes, summed with weights. TAN+ is made so.
+
+Files may also lend each other true classes: what a tool that knows only scores is measured by.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from attcell.errors import CallError, DataError
 from attcell.metrics.recognition import fusion_weights
 from attcell.results.scores import Scores
 
+_NAMED = 3  # videos in a message; the others are counted
 MOST_TUNED = 4  # files; a fifth makes it 10,626 weights to try, and minutes
 
 
@@ -151,11 +155,6 @@ def _same(ours: Sequence[str], theirs: Sequence[str], what: str, source: str, ot
                 f"the {what} {name} is in {has} and not in {lacks} (and {num_more} more differ); "
                 "give files of the same videos and classes"
             )
-
-
-# The true classes of videos from another file: what a tool that knows only scores is measured by.
-
-_NAMED = 3  # videos in a message; the others are counted
 
 
 def with_truth(found: Scores, truth: Scores) -> Scores:

@@ -1,4 +1,7 @@
-"""Writing a whole generated set: ``split/class/000.mp4`` and, last of all, ``truth.json``."""
+"""Writing a whole generated set: ``split/class/000.mp4`` and, last of all, ``truth.json``.
+
+A set goes to a new folder, or to one that the same call began.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,8 @@ from attcell.types import Size
 DEFAULT_VIDEOS: Mapping[str, int] = {"train": 30, "val": 5, "test": 20}  # of each class
 # With its look-ahead, x264 now and then gives other bytes for the same frames.
 _ENCODING = {"crf": "24", "preset": "veryfast", "x264-params": "rc-lookahead=0:mbtree=0:weightp=0:bframes=0"}
+_PARAMETERS = "parameters.json"  # written first: a folder that holds it, and not other values, can be resumed
+_LEFT_OVER = "*/*/.*.tmp.mp4"  # what a killed run leaves behind
 _PROCESSES = 2  # drawing holds Python's lock, so that threads would wait for each other
 
 
@@ -180,12 +185,6 @@ def _truth(label: str, drawn: RenderedVideo) -> VideoTruth:
     boxes = np.array([(np.nan,) * 4 if box is None else box for box in drawn.boxes], dtype=np.float64)
     intervals = tuple((float(a) / FPS, float(b) / FPS) for a, b in edges.reshape(-1, 2))
     return VideoTruth(label, len(action), intervals, boxes, action)
-
-
-# Whose folder it is: a set of made videos goes to a new folder, or to one that the same call began.
-
-_PARAMETERS = "parameters.json"  # written first: a folder that holds it, and not other values, can be resumed
-_LEFT_OVER = "*/*/.*.tmp.mp4"  # what a killed run leaves behind
 
 
 def clear_left_overs(out: Path) -> None:

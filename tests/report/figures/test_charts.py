@@ -10,15 +10,15 @@ import pytest
 from PIL import Image
 
 from attcell.errors import CallError
+from attcell.report.colours import ACCENT
 from attcell.report.figures.charts import (
     confusion_picture,
     per_class_picture,
     row_shares,
     segment_csv,
     segment_curve,
-    shortened,
 )
-from attcell.report.figures.style import ACCENT
+from attcell.report.figures.style import shortened
 from attcell.report.lines import class_lines
 from attcell.results.recognition_metrics import ClassAccuracies
 

@@ -1,1 +1,1 @@
-"""Matplotlib figures."""
+"""Figures drawn by matplotlib: ``paper`` (of rows in ``grid``), ``gates`` of TAN, ``charts`` of metrics."""

@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 
 from attcell._files import write_text
 from attcell.errors import CallError
-from attcell.report.figures.style import ACCENT, FAINT, INK, SOFT, new_figure, save, text_style
+from attcell.report.colours import ACCENT, FAINT, INK, SOFT
+from attcell.report.figures.style import new_figure, save, shortened, text_style
 from attcell.results.recognition_metrics import ClassAccuracies
 from attcell.results.tables import csv_table
 
@@ -79,12 +80,6 @@ def row_shares(matrix: np.ndarray) -> np.ndarray:
     shares = np.full(matrix.shape, np.nan)
     np.divide(matrix, totals, out=shares, where=totals > 0)
     return shares
-
-
-def shortened(label: str, most: int = 40) -> str:
-    """The label on one line, with an ellipsis in place of what is too long."""
-    line = " ".join(label.split())
-    return line if len(line) <= most else line[: most - 1] + "…"
 
 
 def _write_labels(axes: Axes, labels: list[str], font: float) -> None:

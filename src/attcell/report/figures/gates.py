@@ -11,13 +11,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from attcell.errors import CallError
-from attcell.report.figures.style import SOFT, new_figure, save, text_style
+from attcell.report.colours import SOFT
+from attcell.report.figures.style import axes_in_inches, new_figure, save, text_style
 from attcell.report.overlay import check
 from attcell.report.page.media import fitted, png_uri
 from attcell.report.page.timeline import clock
 from attcell.types import Prediction
 
-_OTHER = {"frame": "flow", "flow": "frame"}
 _LONGEST_THUMB = 160  # pixels
 _SIDE_INCHES, _THUMB_INCHES = 4.2, 0.42
 _MOST_TIMES = 12  # more would run into each other
@@ -54,10 +54,15 @@ def gates_words(prediction: Prediction) -> str:
         most = int(np.argmax(gates[:, -1]))
         at = clock(float(prediction.frame_seconds[most]))
         said.append(
-            f"For the {_OTHER[name]} branch's last step the {name} branch's step at {at} counts most, with "
-            f"{gates[most, -1]:.3f}."
+            f"For the {_other(prediction, name)} branch's last step the {name} branch's step at {at} counts "
+            f"most, with {gates[most, -1]:.3f}."
         )
     return " ".join(said)
+
+
+def _other(prediction: Prediction, name: str) -> str:
+    """The branch that a branch's gates are for."""
+    return next(other for other in prediction.gates if other != name)
 
 
 def _figure(prediction: Prediction) -> Figure:
@@ -72,7 +77,7 @@ def _figure(prediction: Prediction) -> Figure:
     for number, (name, gates) in enumerate(prediction.gates.items()):
         left, bottom = 0.6 + number * (each + gap), 0.3
         box = (left + _THUMB_INCHES, bottom + _THUMB_INCHES, _SIDE_INCHES, _SIDE_INCHES)
-        axes = _axes(figure, box)
+        axes = axes_in_inches(figure, box)
         axes.imshow(gates, vmin=0, vmax=peak, cmap="Oranges", interpolation="nearest", aspect="auto")
         axes.set_xticks([])
         axes.set_yticks([])
@@ -80,19 +85,13 @@ def _figure(prediction: Prediction) -> Figure:
         _write_times(axes, prediction.frame_seconds)
         title = text_style(11) | {"ha": "left", "va": "bottom"}
         axes.annotate(
-            f"{name} steps (down) that count for {_OTHER[name]} steps (across)",
+            f"{name} steps (down) that count for {_other(prediction, name)} steps (across)",
             (0, 1), (0, 6), xycoords="axes fraction", textcoords="offset points", **title,
         )  # fmt: skip
     below = text_style(9, SOFT) | {"ha": "left", "va": "top"}
     note = f"white 0, darkest {peak:.2f}; each column sums to 1; the last column counts at test"
     figure.text((0.6 + _THUMB_INCHES) / width, 0.22 / height, note, **below)
     return figure
-
-
-def _axes(figure: Figure, inches: tuple[float, float, float, float]) -> Axes:
-    width, height = figure.get_size_inches()
-    left, bottom, across, up = inches
-    return figure.add_axes((left / width, bottom / height, across / width, up / height))
 
 
 def _frames_along(figure: Figure, thumbs: list[Image.Image], corner: tuple[float, float]) -> None:
@@ -109,7 +108,7 @@ def _frames_along(figure: Figure, thumbs: list[Image.Image], corner: tuple[float
             (corner[0] + _THUMB_INCHES + middle - side / 2, corner[1] + _THUMB_INCHES - side - 0.02),
         )
         for place in places:
-            axes = _axes(figure, (*place, side, side))
+            axes = axes_in_inches(figure, (*place, side, side))
             axes.imshow(np.asarray(thumb), aspect="equal")
             axes.set_axis_off()
 

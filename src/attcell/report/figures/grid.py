@@ -12,8 +12,8 @@ from matplotlib.patches import Rectangle
 
 from attcell.errors import CallError
 from attcell.flow.colours import wheel_picture
-from attcell.report.figures.charts import shortened
-from attcell.report.figures.style import ACCENT, FAINT, INK, SOFT, new_figure, save, text_style
+from attcell.report.colours import ACCENT, BOX, FAINT, INK, SOFT
+from attcell.report.figures.style import new_figure, save, shortened, text_style
 from attcell.report.overlay import check
 from attcell.report.page.timeline import clock
 from attcell.types import Prediction
@@ -25,7 +25,6 @@ _TITLE_INCHES = 0.3
 _TIMES_INCHES = 0.26
 _NAMES_INCHES = 1.4
 _WHEEL_INCHES = 0.62
-_BOX_COLOUR = "#22d3ee"
 
 
 @dataclass(frozen=True)
@@ -140,7 +139,7 @@ def _draw_box(axes: Axes, box: np.ndarray) -> None:
     if np.isnan(box).any():
         return
     left, top, right, bottom = (float(side) for side in box)
-    for colour, width in ((INK, 3.0), (_BOX_COLOUR, 1.6)):  # an edge of its own, to be seen on any ground
+    for colour, width in ((INK, 3.0), (BOX, 1.6)):  # an edge of its own, to be seen on any ground
         box_shape = Rectangle((left, 1 - bottom), right - left, bottom - top, transform=axes.transAxes)
         box_shape.set(fill=False, edgecolor=colour, linewidth=width)
         axes.add_patch(box_shape)

@@ -1,4 +1,8 @@
-"""Fig. 4 of STAN: segments, each stream's attention, and the temporal attention, in one picture."""
+"""The figures of the papers, of any prediction: Fig. 4 and Fig. 6 of STAN, and TAN's gates, in a folder.
+
+Fig. 4 shows the segments, each stream's attention and the temporal attention; Fig. 6 the attention averaged
+over the streams, beside true boxes: is it where the action is?
+"""
 
 from __future__ import annotations
 
@@ -47,9 +51,6 @@ def attention_strip(prediction: Prediction, path: Path, max_segments: int = 10) 
     draw_grid(prediction, shown, [frames, *streams], path)
 
 
-# Fig. 6 of STAN: is the attention where the action is? Maps averaged over the streams, beside true boxes.
-
-
 def localization_strip(
     prediction: Prediction, path: Path, boxes: np.ndarray | None = None, max_segments: int = 10
 ) -> None:
@@ -93,9 +94,6 @@ def localization_strip(
         ],
         path,
     )
-
-
-# Pictures of predictions in a folder, as in the paper: Fig. 4 and Fig. 6 of each video.
 
 
 def write_pictures(

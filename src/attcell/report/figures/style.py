@@ -7,15 +7,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 
 from attcell._files import written_whole
+from attcell.report.colours import INK
 
-INK, SOFT, FAINT, ACCENT = "#1c1d20", "#63666d", "#e6e6e2", "#c2410c"
-
-# Asked for letter by letter, in this order, as far as they are installed.
+# Fonts are asked for letter by letter, in this order, as far as they are installed.
 _FAMILIES = (
     "DejaVu Sans",
     "Noto Sans CJK SC",
@@ -54,3 +54,16 @@ def save(figure: Figure, path: Path) -> None:
         # Letters that no installed font has are drawn as boxes, which the reader sees.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(temporary, format="png", bbox_inches="tight", pad_inches=0.12)
+
+
+def axes_in_inches(figure: Figure, inches: tuple[float, float, float, float]) -> Axes:
+    """New axes at left, bottom, width and height in inches of the figure."""
+    width, height = figure.get_size_inches()
+    left, bottom, across, up = inches
+    return figure.add_axes((left / width, bottom / height, across / width, up / height))
+
+
+def shortened(label: str, most: int = 40) -> str:
+    """The label on one line, with an ellipsis in place of what is too long."""
+    line = " ".join(label.split())
+    return line if len(line) <= most else line[: most - 1] + "…"

@@ -1,1 +1,1 @@
-"""The HTML page: one file that holds everything in itself."""
+"""The HTML page: ``page`` writes it, ``views`` say what it shows, and ``templates`` how."""

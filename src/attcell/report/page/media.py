@@ -1,4 +1,6 @@
-"""A video as bytes that every browser plays, to lie inside a page."""
+"""What lies inside a page: videos as bytes that every browser plays, pictures as ``data:`` addresses, and the
+attention over time as small numbers for the player.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ from PIL import Image
 
 from attcell._log import track
 from attcell.errors import VideoError
-from attcell.report.overlay import RAMP, SHADE, Layer, heat_levels
+from attcell.report.colours import RAMP, SHADE
+from attcell.report.overlay import Layer, heat_levels
 from attcell.types import Prediction, Size
 from attcell.video._container import opened
 from attcell.video._passes import EveryFrame
@@ -32,6 +35,7 @@ _LONG_SECONDS = 600  # from here on, pictures are smaller and fewer
 _LONG_SIDE, _LONG_RATE = 320, 12.5  # pixels, and frames a second
 _MOST_BITS = 400_000  # a second
 _TICKS = 90_000  # a second: 25, 29.97 and 60 frames a second all fall on whole ones, or nearly
+RAMPS = {"colour": RAMP.tolist(), "shade": SHADE.tolist()}  # for the player
 _PLAYED = {
     "mov,mp4,m4a,3gp,3g2,mj2": ("video/mp4", {"h264"}),
     "matroska,webm": ("video/webm", {"vp8", "vp9"}),
@@ -123,9 +127,6 @@ def _even_size(size: Size, longest: int) -> Size:
     return Size(width, height)
 
 
-# Pictures as text that a page can hold in itself.
-
-
 def fitted(frame: np.ndarray, longest: int) -> Image.Image:
     """The frame (H, W, 3) uint8 as a picture whose longer side is at most ``longest``; never enlarged."""
     picture = Image.fromarray(np.ascontiguousarray(frame))
@@ -158,11 +159,6 @@ def _uri(kind: str, buffer: io.BytesIO) -> str:
     return f"data:{kind};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
-# What the page's player draws: the attention of every moment as small numbers.
-
-RAMPS = {"colour": RAMP.tolist(), "shade": SHADE.tolist()}
-
-
 def player_data(
     prediction: Prediction, layers: Sequence[Layer], sampled_frames: Sequence[np.ndarray]
 ) -> dict[str, Any]:
@@ -171,7 +167,7 @@ def player_data(
     Args:
         prediction: with its track, or else its segments.
         layers: what is drawn of each stream; they give the scales.
-        moments: the layers' maps over time, each (T, K, K).
+        sampled_frames: the layers' maps over time, each (T, K, K).
     """
     seconds = prediction.segments_seconds if prediction.track is None else prediction.track.seconds
     first = float(seconds[0, 0])

@@ -16,7 +16,7 @@ from attcell._checks import path_of, shown
 from attcell._files import short_names, write_text
 from attcell.errors import CallError
 from attcell.flow.colours import WHEEL
-from attcell.report.overlay import RAMP, SHADE
+from attcell.report.colours import RAMP, SHADE
 from attcell.report.page.media import RAMPS, share_of
 from attcell.report.page.views import video_view
 from attcell.types import Prediction

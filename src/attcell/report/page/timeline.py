@@ -1,4 +1,11 @@
-"""The time line: real time on x, temporal attention on y, as shapes that SVG and CSS can draw."""
+"""The time line: real time on x, temporal attention on y, as shapes that SVG and CSS can draw.
+
+Below it lie the found actions, as bars in lanes and as a list. A rule that ranks finds many of next to no
+score: they count for metrics, would hide the others here, and are only counted.
+
+The steps of the ticks are our own: matplotlib's locators know no clock times, and importing them would add
+half a second to a page that needs matplotlib for nothing else.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +20,9 @@ from attcell.types import AttentionTrack, Detection
 CURVE_WIDTH = 1000
 CURVE_HEIGHT = 200
 MOST_STEPS = 1000
+MOST_LANES = 8
+MOST_LISTED = 100
+LEAST_SHARE = 0.01  # of the best score of the video
 
 
 def clock(seconds: float) -> str:
@@ -162,15 +172,6 @@ def _sides(axis: TimeAxis, segments_seconds: np.ndarray) -> list[tuple[float, fl
 
 def _height(weight: float, ceiling: float) -> float:
     return CURVE_HEIGHT * (1 - float(weight) / ceiling)
-
-
-# Found actions for people: bars in lanes under the page's time line, and a list.
-#
-# A rule that ranks finds many of next to no score. They count for figures, and would hide the others here.
-
-MOST_LANES = 8
-MOST_LISTED = 100
-LEAST_SHARE = 0.01  # of the best score of the video
 
 
 @dataclass(frozen=True)

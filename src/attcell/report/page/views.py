@@ -12,7 +12,6 @@ import numpy as np
 
 from attcell.flow.colours import speeds
 from attcell.metrics.localization import mean_maps
-from attcell.report.figures.gates import gates_uri, gates_words
 from attcell.report.overlay import Layer, check, layers_of, peak_weight
 from attcell.report.page.media import LARGEST, fitted, heat_uri, jpeg_uri, playable, player_data
 from attcell.report.page.timeline import (
@@ -30,6 +29,16 @@ FRAME_LONGEST = 320
 THUMB_LONGEST = 120
 STRIP_LONGEST = 1200
 MEAN = "mean of the streams"
+_DIRECTIONS = (
+    "to the right",
+    "down and to the right",
+    "down",
+    "down and to the left",
+    "to the left",
+    "up and to the left",
+    "up",
+    "up and to the right",
+)
 
 
 @dataclass(frozen=True)
@@ -147,6 +156,7 @@ def video_view(prediction: Prediction, name: str, most_bytes: int = LARGEST) -> 
     axis = TimeAxis.over(prediction.segments_seconds)
     ranked = [ClassView(label, 100 * score) for label, score in prediction.top(len(prediction.labels))]
     layers, sampled_frames = _layers_over_time(prediction)
+    gates, gates_alt = _gates(prediction)
     left, top, right, bottom = (100 * side for side in prediction.attended_area)
     return VideoView(
         name=name,
@@ -164,14 +174,23 @@ def video_view(prediction: Prediction, name: str, most_bytes: int = LARGEST) -> 
         curve=_curve(prediction, axis),
         networks=_network_names(prediction),
         peaks=_peak_words(prediction),
-        gates=gates_uri(prediction) if prediction.gates else "",
-        gates_alt=gates_words(prediction),
+        gates=gates,
+        gates_alt=gates_alt,
         ticks=axis.ticks(),
         found=None if prediction.detections is None else found_views(prediction.detections, axis),
         by_samples=prediction.track is not None,
         player=player_data(prediction, layers, sampled_frames),
         media=_media(prediction.video, most_bytes),
     )
+
+
+def _gates(prediction: Prediction) -> tuple[str, str]:
+    """The picture of TAN's sharing gates, and the same in words; else nothing, and matplotlib stays away."""
+    if not prediction.gates:
+        return "", ""
+    from attcell.report.figures.gates import gates_uri, gates_words
+
+    return gates_uri(prediction), gates_words(prediction)
 
 
 def _layers_over_time(prediction: Prediction) -> tuple[list[Layer], list[np.ndarray]]:
@@ -272,20 +291,6 @@ def _centre(maps: list[np.ndarray], area: tuple[float, float, float, float]) -> 
     across = float((mean.sum(axis=0) * (np.arange(columns) + 0.5)).sum()) / columns
     down = float((mean.sum(axis=1) * (np.arange(rows) + 0.5)).sum()) / rows
     return area[0] + across * (area[2] - area[0]), area[1] + down * (area[3] - area[1])
-
-
-# What pictures show, in words, for people who do not see them.
-
-_DIRECTIONS = (
-    "to the right",
-    "down and to the right",
-    "down",
-    "down and to the left",
-    "to the left",
-    "up and to the left",
-    "up",
-    "up and to the right",
-)
 
 
 def attended_words(maps: Mapping[str, np.ndarray], area: tuple[float, float, float, float]) -> str:
