@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 
 from attcell.data.datasets import PlannedViews
 from attcell.data.feature_store import FeatureStore
-from attcell.inference import extract
 from attcell.inference.extract import extract_features, feature_store, filled_stores
 from attcell.models.build import build_network
 from attcell.models.weights import load_backbone_weights
-from attcell.nn import Network, Stream
+from attcell.nn import Network, Stream, streams
 from attcell.nn.streams import channel_figures, feature_maps
 from attcell.types import VideoRecord
 from attcell.video.decode import read_frames
@@ -61,7 +60,7 @@ def stream(network) -> Stream:
 def test_a_bounded_number_of_pictures_at_a_time_changes_nothing(folder, stream, monkeypatch, most):
     clips = network_of(folder, clip="small3d").stream("clip")
     views = torch.randint(0, 256, (4, 3, 3, 8, 32, 32), dtype=torch.uint8)
-    monkeypatch.setattr(extract, "BACKBONE_BATCH", most)
+    monkeypatch.setattr(streams, "BACKBONE_BATCH", most)
     for one, inputs, side in ((stream, views[:, :, :, 0], 2), (clips, views, 2)):
         maps = feature_maps(one, inputs, CPU)
         assert maps.shape == (4, 3, 128, side, side)
@@ -100,12 +99,12 @@ def test_only_what_is_missing_is_computed(tmp_path, network, record, folder, mon
     records = [record, VideoRecord("run/0.mp4", folder / "run" / "0.mp4", (0,))]
     store = feature_store(tmp_path, "frame", network.stream("frame"), SPEC, PLAN)
     stores = {"frame": store}
-    assert extract_features(stores, network, records[:1], SPEC, PLAN, workers=0, device=CPU) == {}
+    assert extract_features(stores, network, records[:1], SPEC, PLAN, workers=0) == {}
     assert [store.holds(one) for one in records] == [True, False]
     written: list[str] = []
     write = FeatureStore.write
     monkeypatch.setattr(FeatureStore, "write", lambda *a: (written.append(a[1].id), write(*a)))
-    assert extract_features(stores, network, records, SPEC, PLAN, workers=0, device=CPU) == {}
+    assert extract_features(stores, network, records, SPEC, PLAN, workers=0) == {}
     assert written == ["run/0.mp4"]
     views = PlannedViews(records, SPEC, PLAN)[0].inputs["frame"]
     expected = feature_maps(network.stream("frame"), views, CPU)
@@ -119,11 +118,11 @@ def test_a_further_stream_computes_its_own_maps_alone(tmp_path, folder, record, 
     spec = InputSpec(("frame", "flow", "clip"), FRAMES, FlowInput(fields=2), clip_frames=4)
     stores = {name: feature_store(tmp_path, name, network.stream(name), spec, PLAN) for name in spec.streams}
     frames = {"frame": stores["frame"]}
-    extract_features(frames, network, [record], spec.only(["frame"]), PLAN, workers=0, device=CPU)
+    extract_features(frames, network, [record], spec.only(["frame"]), PLAN, workers=0)
     written: list[str] = []
     write = FeatureStore.write
     monkeypatch.setattr(FeatureStore, "write", lambda *a: (written.append(a[0].made_by["stream"]), write(*a)))
-    extract_features(stores, network, [record], spec, PLAN, workers=0, device=CPU)
+    extract_features(stores, network, [record], spec, PLAN, workers=0)
     assert written == ["flow", "clip"]
     assert {name: store.read(record)[0].shape[:3] for name, store in stores.items()} == dict.fromkeys(
         spec.streams, (4, 2, 128)
@@ -138,7 +137,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_kept(tmp_path, network, re
         record,
     ]
     store = feature_store(tmp_path / "cache", "frame", network.stream("frame"), SPEC, PLAN)
-    failed = extract_features({"frame": store}, network, records, SPEC, PLAN, workers=0, device=CPU)
+    failed = extract_features({"frame": store}, network, records, SPEC, PLAN, workers=0)
     assert list(failed) == ["none.mp4", "empty.mp4"]
     assert "there is no such file" in failed["none.mp4"]
     assert "the file is empty" in failed["empty.mp4"]

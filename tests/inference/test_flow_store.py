@@ -169,7 +169,6 @@ def test_at_test_it_counts_as_a_video_that_cannot_be_read(moving, store, tmp_pat
         model,
         read_source(moving, labels=LABELS),
         cache_folder=tmp_path / "cache" if cached else None,
-        device=CPU,
     )
     assert list(found.unread) == ["sit/0.avi"]
     assert MISFITS[kind] in found.unread["sit/0.avi"]

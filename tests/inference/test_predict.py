@@ -10,7 +10,7 @@ from attcell.data.datasets import PlannedViews
 from attcell.errors import CallError, VideoError
 from attcell.inference.model import Model
 from attcell.inference.predict import predict_video
-from attcell.inference.run import run_pictures
+from attcell.inference.run import run_views
 from attcell.models.build import build_network, input_spec
 from attcell.nn import LateFusion, streams
 from attcell.types import Size, VideoRecord
@@ -65,9 +65,9 @@ def test_t_is_the_recipes_unless_it_is_given(model, record):
 
 def test_the_backbone_takes_a_bounded_number_of_pictures(model, monkeypatch):
     pictures = torch.rand(7, 3, 32, 32)
-    whole = run_pictures(model.network, {"frame": pictures})
+    whole = run_views(model.network, {"frame": pictures[None]})[0]
     monkeypatch.setattr(streams, "BACKBONE_BATCH", 3)
-    torch.testing.assert_close(run_pictures(model.network, {"frame": pictures}).logits, whole.logits)
+    torch.testing.assert_close(run_views(model.network, {"frame": pictures[None]})[0].logits, whole.logits)
 
 
 def test_pictures_are_made_small(model, tmp_path):

@@ -14,7 +14,7 @@ from attcell.inference.detect import detect_video, follow_video
 from attcell.inference.extract_flow import Layout, extract_flow
 from attcell.inference.predict import predict_video
 from attcell.inference.rules import RuleChoice
-from attcell.inference.run import run_pictures
+from attcell.inference.run import run_views
 from attcell.inference.streaming import SAMPLES_AT_ONCE, StreamingPass
 from attcell.models.build import input_spec
 from attcell.types import VideoRecord
@@ -43,7 +43,8 @@ def at_once(model, path, every):
     sampled_frames, _ = read_sampled_frames(path, spec, lambda num: np.arange(0, num, every))
     size = centre_size(sampled_frames.size, spec.frame)
     resized_frames = resize_frames(sampled_frames, spec, size, spec.readers(Origin()))
-    return run_pictures(model.network, resized_frames.view(centre_crop(size, spec.frame)))
+    view = resized_frames.view(centre_crop(size, spec.frame))
+    return run_views(model.network, {name: of[None] for name, of in view.items()})[0]
 
 
 @pytest.mark.parametrize(

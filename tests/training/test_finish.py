@@ -11,7 +11,7 @@ import torch
 
 from attcell.data.datasets import Views
 from attcell.errors import VideoError
-from attcell.inference.run import mean_scores
+from attcell.inference.run import mean_scores, run_views
 from attcell.metrics.recognition import fusion_weights
 from attcell.nn import LateFusion
 from attcell.training.finish import tune_fusion
@@ -22,7 +22,7 @@ from tests.nn.networks import random_maps, small_late
 CHANNELS = {"frame": 2, "flow": 3}
 
 
-def training_data_of(views: Sequence[Views | VideoError] | None, labels: Sequence[int] = ()) -> TrainingData:
+def training_data_of(views: Sequence[Views] | None, labels: Sequence[int] = ()) -> TrainingData:
     """Feature maps that are validated on, and nothing to train on."""
     records = tuple(
         VideoRecord(f"{n}.mp4", Path(f"{n}.mp4"), (int(label),)) for n, label in enumerate(labels)
@@ -41,7 +41,8 @@ def network() -> LateFusion:
 @pytest.fixture
 def views() -> list[Views]:
     """Twelve videos in two views each."""
-    return [Views(random_maps(CHANNELS, videos=2, segments=3, seed=seed)) for seed in range(12)]
+    maps = [random_maps(CHANNELS, videos=2, segments=3, seed=seed) for seed in range(12)]
+    return [Views(of_video, video=number) for number, of_video in enumerate(maps)]
 
 
 def stream_scores(network: LateFusion, views: Sequence[Views]) -> np.ndarray:
@@ -56,7 +57,7 @@ def stream_scores(network: LateFusion, views: Sequence[Views]) -> np.ndarray:
 def test_each_streams_probabilities_are_averaged_over_the_views(network, views):
     expected = stream_scores(network, views[:1])[:, 0]
     with torch.no_grad():
-        found = mean_scores(network, views[0].inputs, "softmax", kept_features=True).by_stream
+        found = mean_scores(run_views(network, views[0].inputs, kept_features=True), "softmax").by_stream
     np.testing.assert_allclose(torch.stack(list(found.values())), expected, atol=1e-12)
     assert list(found) == list(CHANNELS)
 
@@ -101,5 +102,7 @@ def test_without_validation_videos_all_count_alike_and_it_is_said(network, capsy
 
 def test_a_validation_video_that_cannot_be_read_any_more_stops_it(network, views):
     with pytest.raises(VideoError, match="gone"):
-        tune_fusion(network, training_data_of([views[0], VideoError("gone")], [0, 1]))
+        tune_fusion(
+            network, training_data_of([views[0], Views({}, video=1, error=VideoError("gone"))], [0, 1])
+        )
     assert network.weights.tolist() == [0.5, 0.5]

@@ -8,6 +8,7 @@ import lightning as L
 import pytest
 import torch
 
+from attcell.data.datasets import Views
 from attcell.errors import TrainingError, VideoError
 from attcell.models.build import build_network, read_listings
 from attcell.training.fit import _quiet_lightning
@@ -96,9 +97,7 @@ def test_validation_tells_accuracy_and_loss(folder):
     network = harness.network.eval()
     training_data = harness.learner.training_data
     with torch.no_grad():
-        scores = torch.stack(
-            [network(training_data.val[number].inputs).logits[0].softmax(-1) for number in range(6)]
-        )
+        scores = torch.stack([network(part.inputs).logits[0].softmax(-1) for part in training_data.val])
     labels = torch.tensor([record.label for record in training_data.val_records])
     assert result.accuracy == pytest.approx(float((scores.argmax(1) == labels).float().mean()))
     assert result.loss == pytest.approx(float(-scores[range(6), labels].log().mean()), rel=1e-4)
@@ -146,7 +145,7 @@ def test_a_batch_that_could_not_be_read_stops(folder, tmp_path):
     with pytest.raises(VideoError, match="bad"):
         harness.learner.training_step(VideoError("bad"), 0)
     with pytest.raises(VideoError, match="bad"):
-        harness.learner.validation_step(VideoError("bad"), 0)
+        harness.learner.validation_step(Views({}, error=VideoError("bad")), 0)
 
 
 @pytest.mark.parametrize("loss", ["softmax", "sigmoid"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from attcell.data.datasets import KeptViews, PlannedViews, TrainingFeatures, TrainingVideos
+from attcell.data.datasets import KeptViews, PlannedParts, TrainingFeatures, TrainingVideos
 from attcell.errors import CallError, DataError
 from attcell.models.build import Listings, build_network, read_listings
 from attcell.nn.streams import Standardise
@@ -60,11 +60,11 @@ def gathered(recipe, listings=None):
 def test_videos_are_decoded_as_the_training_goes(folder):
     _, training_data = gathered(recipe_of(folder, data={"val": folder, "workers": 1}))
     assert isinstance(training_data.train, TrainingVideos)
-    assert isinstance(training_data.val, PlannedViews)
+    assert isinstance(training_data.val, PlannedParts)
     assert (training_data.num_videos, training_data.workers, training_data.kept_features) == (6, 1, False)
     assert [record.label for record in training_data.val_records] == [0, 0, 1, 1, 2, 2]
     assert training_data.train[0, 0].inputs["frame"].shape == (2, 3, 32, 32)
-    assert training_data.val[0].inputs["frame"].shape == (1, 3, 3, 32, 32)
+    assert next(iter(training_data.val)).inputs["frame"].shape == (1, 3, 3, 32, 32)
 
 
 def test_without_validation_videos(folder):

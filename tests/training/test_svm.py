@@ -16,7 +16,7 @@ from attcell.inference.evaluate import evaluate_model, listing_of
 from attcell.inference.extract import extract_features, feature_store
 from attcell.inference.model import Model, load
 from attcell.inference.predict import predict_video
-from attcell.inference.run import mean_scores
+from attcell.inference.run import mean_scores, run_views
 from attcell.models.build import build_network, evaluation_plan, input_spec
 from attcell.nn import (
     STAN,
@@ -133,7 +133,7 @@ def fitted(kind, folder, recipe, tmp_path):
     network, records = pooled_network(kind), read_source(folder).records
     spec, plan = input_spec(recipe), evaluation_plan(recipe)
     store = feature_store(tmp_path / "features", "frame", network.stream("frame"), spec, plan)
-    assert extract_features({"frame": store}, network, records, spec, plan, workers=0, device=CPU) == {}
+    assert extract_features({"frame": store}, network, records, spec, plan, workers=0) == {}
     maps = [store.read(record)[0].float() for record in records]
     everything = represented(network, maps, range(len(maps)))
     truth = np.eye(len(LABELS), dtype=bool)[[record.label for record in records]]
@@ -150,7 +150,7 @@ def test_a_pooled_rival_is_fitted_and_predicts(kind, folder, recipe, tmp_path):
     for record, one in zip(records, maps, strict=True):
         prediction = predict_video(Model(network, LABELS, recipe, {}), record.path)
         with torch.inference_mode():
-            kept = mean_scores(network, {"frame": one}, "softmax", kept_features=True)
+            kept = mean_scores(run_views(network, {"frame": one}, kept_features=True), "softmax")
         np.testing.assert_allclose(prediction.scores, kept.all, atol=1e-2)  # kept maps are rounded
         assert kept.by_stream == {}
         assert prediction.spatial_attention == {}

@@ -170,15 +170,26 @@ class PlannedParts(IterableDataset[Views]):
     ``Views.video``. ``DataLoader(PlannedParts(...), batch_size=None, num_workers=w)``.
     """
 
-    def __init__(self, records: Sequence[VideoRecord], spec: InputSpec, plan: ViewPlan) -> None:
+    def __init__(
+        self,
+        records: Sequence[VideoRecord],
+        spec: InputSpec,
+        plan: ViewPlan,
+        chosen: Sequence[int] | None = None,
+    ) -> None:
         self.records = records
         self.spec = spec
         self.plan = plan
+        self.chosen = range(len(records)) if chosen is None else chosen
+
+    def only(self, chosen: Sequence[int]) -> PlannedParts:
+        """The same of some of the records, by their index."""
+        return PlannedParts(self.records, self.spec, self.plan, chosen)
 
     def __iter__(self) -> Iterator[Views]:
         worker = get_worker_info()
         first, step = (0, 1) if worker is None else (worker.id, worker.num_workers)
-        for video in range(first, len(self.records), step):
+        for video in self.chosen[first::step]:
             yield from self._parts_of(video)
 
     def _parts_of(self, video: int) -> Iterator[Views]:

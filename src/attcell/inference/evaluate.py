@@ -14,13 +14,13 @@ from attcell._checks import shown
 from attcell._log import track
 from attcell.config.recipe import Recipe
 from attcell.config.schema import PublishedSection
-from attcell.data.datasets import KeptViews, PlannedViews
+from attcell.data.datasets import KeptViews, PlannedParts
 from attcell.data.listing import Listing
 from attcell.data.sources import read_source
-from attcell.errors import CallError, VideoError
+from attcell.errors import CallError
 from attcell.inference.extract import filled_stores, unfit_flow
 from attcell.inference.model import Model
-from attcell.inference.run import VideoScores, mean_scores
+from attcell.inference.run import VideoScores, decide_views, mean_scores, run_videos
 from attcell.metrics.recognition import confusion_matrix, recognition_metrics, truth_matrix
 from attcell.models.build import evaluation_plan, input_spec, part_listing, read_listings
 from attcell.results.scores import Scores, write_scores
@@ -123,22 +123,20 @@ def evaluate_model(
             f"this model sees the whole frame (squashed, short_side {spec.short_side} = size {spec.size}): "
             "ten crops would be one and its mirror image; test it with 1 crop"
         )
-    network, device = model.network, model.device
-    views, unread = _views_of(model, listing.records, plan, cache_folder, device)
+    views, unread = _views_of(model, listing.records, plan, cache_folder)
     found: dict[str, VideoScores] = {}
     notes: list[str] = []
     workers = model.recipe.data.workers if cache_folder is None else 0
     loader = DataLoader(views, batch_size=None, num_workers=workers)
     readable = [record for record in listing.records if record.id not in unread]
-    for record, seen in track(zip(readable, loader, strict=True), len(readable), "testing"):
-        if isinstance(seen, VideoError):
-            unread[record.id] = str(seen)
+    runs = run_videos(model.network, loader, kept_features=cache_folder is not None)
+    for video in track(runs, len(readable), "testing"):
+        record = readable[video.video]
+        if video.error is not None:
+            unread[record.id] = str(video.error)
             continue
-        notes.extend(f"{record.id}: {note}" for note in seen.notes)
-        with torch.inference_mode():
-            found[record.id] = mean_scores(
-                network, seen.inputs, model.recipe.score_rule, kept_features=cache_folder is not None
-            )
+        notes.extend(f"{record.id}: {note}" for note in video.notes)
+        found[record.id] = mean_scores(decide_views(model.network, video.parts), model.recipe.score_rule)
     model_section = model.recipe.model
     protocol = {
         "streams": ", ".join(model_section.streams),
@@ -230,21 +228,20 @@ def _views_of(
     records: tuple[VideoRecord, ...],
     plan: ViewPlan,
     cache_folder: Path | None,
-    device: torch.device,
 ) -> tuple[Dataset[Any], dict[str, str]]:
     """The views of all records but those that are known to be unreadable, and video id → message of these."""
     unfit = unfit_flow(model.recipe, records)
     unread = {record.id: unfit[record.path] for record in records if record.path in unfit}
     records = tuple(record for record in records if record.id not in unread)
     if cache_folder is None:
-        return PlannedViews(records, input_spec(model.recipe), plan), unread
+        return PlannedParts(records, input_spec(model.recipe), plan), unread
     trained = [name for name in model.recipe.model.streams if not model.network.stream(name).backbone.frozen]
     if trained:
         raise CallError(
             f"this model's backbone was trained ({', '.join(trained)}): its features serve no other; "
             "leave the cache out"
         )
-    stores, failed = filled_stores(cache_folder, model.recipe, model.network, records, plan, device)
+    stores, failed = filled_stores(cache_folder, model.recipe, model.network, records, plan, model.device)
     return KeptViews([record for record in records if record.id not in failed], stores), {**unread, **failed}
 
 

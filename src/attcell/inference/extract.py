@@ -8,24 +8,25 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
 
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from attcell._log import logger, track
 from attcell.config.recipe import Recipe
-from attcell.data.datasets import PlannedViews, Views
+from attcell.data.datasets import PlannedParts
 from attcell.data.feature_store import DigestBook, FeatureStore, content_digest
 from attcell.errors import DataError, VideoError, first_lines
+from attcell.inference.run import gather, part_maps
 from attcell.models.build import input_spec
 from attcell.models.weights import state_digest
 from attcell.nn import BackboneStream, Network
-from attcell.nn.streams import feature_maps
 from attcell.types import VideoRecord
 from attcell.video._passes import promised_frames
 from attcell.video.flow_source import check_store
@@ -75,7 +76,6 @@ def extract_features(
     plan: ViewPlan,
     *,
     workers: int,
-    device: torch.device,
 ) -> dict[str, str]:
     """Fill each stream's store with what it lacks, and return video id → message of what cannot be read."""
     lacking = {
@@ -85,22 +85,26 @@ def extract_features(
     missing = [record for record in records if any(record.id in ids for ids in lacking.values())]
     if not missing:  # processes that decode nothing would still have to be started
         return {}
-    loader: Iterable[Views | VideoError] = DataLoader(
-        PlannedViews(missing, wanted, plan), batch_size=None, num_workers=workers
-    )
+    loader = DataLoader(PlannedParts(missing, wanted, plan), batch_size=None, num_workers=workers)
     failed = {}
     network.eval()
-    pairs = zip(missing, loader, strict=True)
+    videos = gather(loader, lambda inputs: _small(part_maps(network, inputs)))
     with Background() as writing:
-        for record, views in track(pairs, len(missing), "features"):
-            if isinstance(views, VideoError):
-                failed[record.id] = str(views)
+        for video in track(videos, len(missing), "features"):
+            record = missing[video.video]
+            if video.error is not None:
+                failed[record.id] = str(video.error)
                 continue
-            for name, inputs in views.inputs.items():
+            for name, store in stores.items():
                 if record.id in lacking[name]:
-                    maps = feature_maps(network.stream(name), inputs, device).half().cpu()
-                    writing.do(partial(stores[name].write, record, maps, views.notes))
+                    maps = torch.cat([part[name] for part in video.parts], dim=1)
+                    writing.do(partial(store.write, record, maps, video.notes))
     return failed
+
+
+def _small(maps: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """As maps are kept: in 16 bits."""
+    return {name: of.half().cpu() for name, of in maps.items()}
 
 
 # Work that goes on beside the main thread's.
@@ -173,9 +177,7 @@ def filled_stores(
     _tell_of_older_stores(folder)
     spec = input_spec(recipe)
     stores = {name: feature_store(folder, name, network.stream(name), spec, plan) for name in spec.streams}
-    failed = extract_features(
-        stores, network.to(device), records, spec, plan, workers=recipe.data.workers, device=device
-    )
+    failed = extract_features(stores, network.to(device), records, spec, plan, workers=recipe.data.workers)
     return stores, failed
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +12,13 @@ from torchvision.transforms.v2 import functional as transforms
 
 from attcell.errors import CallError
 from attcell.inference.model import Model
-from attcell.inference.run import as_scores, refuse_not_finite, run_pictures
+from attcell.inference.run import Encoded, as_scores, decide_views, encode_part, refuse_not_finite
 from attcell.models.build import evaluation_plan, input_spec
 from attcell.types import AttentionTrack, Prediction
-from attcell.video.inputs import ResizedFrames, read_sampled_frames, resize_frames
-from attcell.video.modalities import Origin
+from attcell.video.inputs import ResizedFrames
+from attcell.video.parts import ViewPart, ViewParts
 from attcell.video.sampling import segment_seconds
-from attcell.video.transforms import attended_area, centre_crop
+from attcell.video.transforms import attended_area
 
 PICTURE_SIDE = 320  # pixels of the long side of the frames that a report shows
 
@@ -41,12 +43,17 @@ def predict_video(model: Model, path: Path, num_segments: int | None = None) -> 
         )
     plan = evaluation_plan(model.recipe, num_segments)
     spec = input_spec(model.recipe).computing_flow()
-    device = next(model.network.parameters()).device
-    sampled_frames, info = read_sampled_frames(path, spec, plan.frame_indices)
-    size = plan.resized_size(sampled_frames.size, spec.frame)
-    resized_frames = resize_frames(sampled_frames, spec, size, spec.readers(Origin(device=device.type)))
-    out = run_pictures(model.network, resized_frames.view(centre_crop(size, spec.frame)))
+    parts = ViewParts(path, spec, plan, device=model.device.type)
+    encoded: list[Encoded] = []
+    shown: list[_Shown] = []
+    for part in parts:
+        if part.start == 0:  # what came before is void
+            encoded, shown = [], []
+        encoded.append(encode_part(model.network, part.views))
+        shown.append(_Shown.of(part))
+    (out,) = decide_views(model.network, encoded)
     refuse_not_finite(out.logits)
+    info = parts.info
     return Prediction(
         video=str(path),
         labels=model.labels,
@@ -54,7 +61,7 @@ def predict_video(model: Model, path: Path, num_segments: int | None = None) -> 
         duration_seconds=info.duration_seconds,
         segments=AttentionTrack(
             seconds=segment_seconds(info, plan.segments_of(info.num_frames)),
-            frame_seconds=info.frame_seconds[sampled_frames.frame_indices],
+            frame_seconds=info.frame_seconds[np.concatenate([of.frame_indices for of in shown])],
             temporal_scores=_numpy(out.temporal_scores[0]),
             temporal_attention=_numpy(out.temporal_attention[0]),
             spatial_attention={name: _numpy(maps[0]) for name, maps in out.spatial_attention.items()},
@@ -65,12 +72,36 @@ def predict_video(model: Model, path: Path, num_segments: int | None = None) -> 
         },
         stream_weights=out.stream_weights,
         gates={name: _numpy(gates[0]) for name, gates in out.gates.items()},
-        frames=np.stack(
-            [small_picture(sampled_frames.images[index]) for index in sampled_frames.frame_indices.tolist()]
-        ),
-        flow=small_flow(resized_frames),
+        frames=np.concatenate([of.pictures for of in shown]),
+        flow=_joined([of.flow for of in shown]),
         notes=info.notes,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Shown:
+    """What is kept of a part to be shown.
+
+    Attributes:
+        frame_indices: (t,) the frames that stand for its segments.
+        pictures: (t, H, W, 3) uint8.
+        flow: (t, 2, h, w); None without a flow stream.
+    """
+
+    frame_indices: np.ndarray
+    pictures: np.ndarray
+    flow: np.ndarray | None
+
+    @classmethod
+    def of(cls, part: ViewPart) -> _Shown:
+        images, indices = part.sampled_frames.images, part.frame_indices
+        pictures = np.stack([small_picture(images[index]) for index in indices.tolist()])
+        return cls(indices, pictures, small_flow(part.resized_frames))
+
+
+def _joined(parts: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    there = [part for part in parts if part is not None]
+    return np.concatenate(there) if there else None
 
 
 def small_flow(resized_frames: ResizedFrames) -> np.ndarray | None:

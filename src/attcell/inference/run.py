@@ -1,18 +1,31 @@
-"""Running a network on one video's views."""
+"""The one place where a network runs on videos, whoever asks: predict, test, validation, detect, extract.
+
+A video comes in parts of consecutive segments. A part goes through the backbones, a bounded number of
+pictures at a time, and is encoded into something small; when all parts are there, the network decides. So
+memory does not grow with the length of a video but by what is encoded.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Generic, Literal, TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from attcell.errors import ModelError
+from attcell.data.datasets import Views
+from attcell.errors import ModelError, VideoError
 from attcell.nn import Network, Output
 from attcell.nn.streams import feature_maps
+
+KEPT_SEGMENTS = 64  # of kept feature maps, encoded at once
+
+Inputs = Mapping[str, Tensor]  # stream → (V, t, ...): V views of t consecutive segments
+Encoded = list[list[Any]]  # of each view, what the network makes of its segments, in order of time
+Kept = TypeVar("Kept")
 
 
 def best_device() -> torch.device:
@@ -20,17 +33,115 @@ def best_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def run_views(network: Network, views: Mapping[str, Tensor], *, kept_features: bool) -> Output:
-    """Run the network on (V, T, ...) views of one video: pictures, or their kept feature maps."""
-    device = next(network.parameters()).device
-    moved = {name: view.to(device) for name, view in views.items()}
-    return attend_kept(network, moved) if kept_features else network(moved)
+def device_of(network: Network) -> torch.device:
+    """Where a network is."""
+    return next(network.parameters()).device
 
 
-def attend_kept(network: Network, maps: Mapping[str, Tensor]) -> Output:
-    """Run what follows the backbones on kept feature maps, which are in 16 bits until here."""
-    precision = next(network.parameters()).dtype
-    return network.attend({name: of.to(precision) for name, of in maps.items()})
+@torch.inference_mode()
+def part_maps(network: Network, inputs: Inputs) -> dict[str, Tensor]:
+    """Stream → (V, t, F, K, K): the backbones' feature maps of a part's pictures or clips."""
+    device = device_of(network)
+    return {name: feature_maps(network.stream(name), of, device) for name, of in inputs.items()}
+
+
+@torch.inference_mode()
+def encode_part(network: Network, inputs: Inputs, *, kept_features: bool = False) -> Encoded:
+    """What a network makes of a part of a video.
+
+    Args:
+        network: in test mode. Its device decides.
+        inputs: the part's pictures and clips, or their kept feature maps, which are in 16 bits until here.
+        kept_features: whether it is the latter.
+    """
+    maps = inputs if kept_features else part_maps(network, inputs)
+    device, precision = device_of(network), next(network.parameters()).dtype
+    num_views, num_segments = next(iter(maps.values())).shape[:2]
+    encoded: Encoded = [[] for _ in range(num_views)]
+    for view in range(num_views):
+        for start in range(0, num_segments, KEPT_SEGMENTS):
+            rows = slice(start, start + KEPT_SEGMENTS)
+            some = {name: of[view : view + 1, rows].to(device) for name, of in maps.items()}
+            if kept_features:
+                some = {name: of.to(precision) for name, of in some.items()}
+            encoded[view].append(network.encode(some))
+    return encoded
+
+
+@torch.inference_mode()
+def decide_views(network: Network, parts: Sequence[Encoded]) -> list[Output]:
+    """The network's output for each view of a video, from all of its parts in order of time."""
+    views = zip(*parts, strict=True)
+    return [network.decide([of for part in view for of in part]) for view in views]
+
+
+def run_views(network: Network, inputs: Inputs, *, kept_features: bool = False) -> list[Output]:
+    """The output for each view of a video that is there as a whole; arguments as of :func:`encode_part`."""
+    return decide_views(network, [encode_part(network, inputs, kept_features=kept_features)])
+
+
+@dataclass
+class Gathered(Generic[Kept]):
+    """A video that came in parts.
+
+    Attributes:
+        video: which of the data set's records.
+        parts: what was computed of each part, in order of time; none of a video that cannot be read.
+        notes: on the video's file.
+        error: why it cannot be read.
+    """
+
+    video: int
+    parts: list[Kept] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
+    error: VideoError | None = None
+
+
+class Gatherer(Generic[Kept]):
+    """Joins the parts of videos, which may come in turn from several workers.
+
+    Args:
+        compute: from a part's inputs to what is kept of it.
+    """
+
+    def __init__(self, compute: Callable[[Inputs], Kept]) -> None:
+        self._compute = compute
+        self._begun: dict[int, Gathered[Kept]] = {}
+
+    def add(self, part: Views) -> Gathered[Kept] | None:
+        """Take the next part, and return its video if it is the last one."""
+        found = self._begun.setdefault(part.video, Gathered(part.video))
+        if part.error is not None or part.start == 0:  # what came before is void
+            found.parts.clear()
+        if part.error is None:
+            found.parts.append(self._compute(part.inputs))
+        if not (part.is_last or part.error is not None):
+            return None
+        found.notes, found.error = part.notes, part.error
+        return self._begun.pop(part.video)
+
+
+def gather(parts: Iterable[Views], compute: Callable[[Inputs], Kept]) -> Iterator[Gathered[Kept]]:
+    """Videos as soon as all of their parts have come, with what was computed of each part."""
+    gatherer = Gatherer(compute)
+    for part in parts:
+        done = gatherer.add(part)
+        if done is not None:
+            yield done
+
+
+def run_videos(
+    network: Network, parts: Iterable[Views], *, kept_features: bool
+) -> Iterator[Gathered[Encoded]]:
+    """Videos with what the network makes of their parts, for :func:`decide_views`.
+
+    Args:
+        network: in test mode. Its device decides.
+        parts: such as a loader of :class:`~attcell.data.datasets.PlannedParts`, or of
+            :class:`~attcell.data.datasets.KeptViews`, which holds feature maps.
+        kept_features: whether it is the latter.
+    """
+    return gather(parts, partial(encode_part, network, kept_features=kept_features))
 
 
 # What a network's logits become: probabilities that sum to 1; one for each class by itself; an SVM's
@@ -58,22 +169,17 @@ class VideoScores:
     by_stream: dict[str, Float[Tensor, " A"]]
 
 
-def mean_scores(
-    network: Network, views: Mapping[str, Tensor], rule: ScoreRule, *, kept_features: bool
-) -> VideoScores:
-    """Class scores, averaged over the views, one view at a time to bound the memory.
+def mean_scores(outputs: Sequence[Output], rule: ScoreRule) -> VideoScores:
+    """Class scores, averaged over the outputs for a video's views.
 
     Raises:
         ModelError: they are not finite numbers.
     """
-    num_views = len(next(iter(views.values())))
     sums: dict[str, Tensor] = {}
-    for number in range(num_views):
-        view = {name: tensor[number : number + 1] for name, tensor in views.items()}
-        out = run_views(network, view, kept_features=kept_features)
+    for out in outputs:
         for name, logits in {"": out.logits, **out.logits_by_stream}.items():
             sums[name] = as_scores(logits[0], rule) + sums.get(name, 0)
-    means = {name: total / num_views for name, total in sums.items()}
+    means = {name: total / len(outputs) for name, total in sums.items()}
     refuse_not_finite(means[""])
     return VideoScores(means.pop(""), means)
 
@@ -84,11 +190,3 @@ def refuse_not_finite(scores: Tensor) -> None:
         raise ModelError(
             "the network's scores are not finite numbers: its weights are broken; train it again"
         )
-
-
-@torch.inference_mode()
-def run_pictures(network: Network, view: dict[str, torch.Tensor]) -> Output:
-    """Run the network on one view of a video, stream → (T, ...), a bounded part at a time."""
-    device = next(network.parameters()).device
-    maps = {name: feature_maps(network.stream(name), inputs[None], device) for name, inputs in view.items()}
-    return network.attend(maps)

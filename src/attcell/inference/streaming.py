@@ -10,10 +10,9 @@ import numpy as np
 import torch
 
 from attcell.inference.model import Model
-from attcell.inference.run import refuse_not_finite
+from attcell.inference.run import device_of, encode_part, refuse_not_finite
 from attcell.models.build import input_spec
 from attcell.nn.streaming import Part, streamer
-from attcell.nn.streams import feature_maps
 from attcell.video.info import VideoInfo
 from attcell.video.inputs import ResizedFrames, SampledFrames, resize_frames
 from attcell.video.modalities import Origin
@@ -72,7 +71,7 @@ class StreamingPass:
         self._num_frames = num_frames
 
     def __iter__(self) -> Iterator[Seen]:
-        spec, device = self._spec, next(self._network.parameters()).device
+        spec, device = self._spec, device_of(self._network)
         as_videos = self._num_frames // VIDEO_FRAMES
         compiled = worth_compiling(as_videos, device.type)
         readers = spec.readers(Origin(*self._video, device.type, compiled))
@@ -80,12 +79,8 @@ class StreamingPass:
             size = centre_size(sampled_frames.size, spec.frame)
             resized_frames = resize_frames(sampled_frames, spec, size, readers)
             view = resized_frames.view(centre_crop(size, spec.frame))
-            part = self._streamer.step(
-                {
-                    name: feature_maps(self._network.stream(name), inputs[None], device)
-                    for name, inputs in view.items()
-                }
-            )
+            ((encoded,),) = encode_part(self._network, {name: of[None] for name, of in view.items()})
+            part = self._streamer.step_encoded(encoded)
             refuse_not_finite(torch.cat([part.logits.flatten(), part.temporal_scores]))
             yield Seen(sampled_frames, resized_frames, part)
 

@@ -158,14 +158,21 @@ class Stream(BackboneStream):
         return self.attend(self.feature_maps(inputs))
 
 
-BACKBONE_BATCH = 32
+BACKBONE_BATCH = 32  # pictures, or frames of clips, that a backbone sees at once
+GPU_BATCH = 4 * BACKBONE_BATCH
 
 
 @torch.inference_mode()
 def feature_maps(stream: BackboneStream, views: Tensor, device: torch.device) -> Tensor:
     """(V, T, ...) views to (V, T, F, K, K) feature maps, a bounded number of pictures at a time."""
     frames_each = views.shape[3] if stream.backbone.takes == "clip" else 1
-    parts = views.flatten(0, 1).split(max(1, BACKBONE_BATCH // frames_each))
+    most = max(2, (GPU_BATCH if device.type == "cuda" else BACKBONE_BATCH) // frames_each)
+    flat = views.flatten(0, 1)
+    parts = list(flat.split(most))
+    if (
+        len(parts) > 1 and len(parts[-1]) == 1
+    ):  # PyTorch takes another way for one alone, and rounds otherwise
+        parts[-2:] = [flat[-most - 1 :]]
     maps = [stream.feature_maps(part[None].to(device))[0] for part in parts]
     return torch.cat(maps).contiguous().unflatten(0, views.shape[:2])
 

@@ -219,10 +219,10 @@ def shares_of_branches(name: str, folder: Path) -> Figures:
         recipe.cache.folder, recipe, network, records, evaluation_plan(recipe), torch.device("cpu")
     )
     views = KeptViews(records, stores)
-    shares = [
-        run_views(network, views[index].inputs, kept_features=True).stream_weights
-        for index in range(len(views))
-    ]
+    shares = []
+    for index in range(len(views)):
+        (out,) = run_views(network, views[index].inputs, kept_features=True)
+        shares.append(out.stream_weights)
     return {
         f"{name}: share of {stream}": 100 * float(np.mean([of[stream] for of in shares]))
         for stream in recipe.model.streams

@@ -11,9 +11,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from attcell._log import logger, track
-from attcell.errors import VideoError
 from attcell.inference.model import Model
-from attcell.inference.run import mean_scores
+from attcell.inference.run import decide_views, mean_scores, run_videos
 from attcell.metrics.recognition import fusion_weights, hit_rate, truth_matrix
 from attcell.nn import LateFusion, Network, SVMNetwork
 from attcell.training.prepare import TrainingData, is_first_process
@@ -88,15 +87,15 @@ def tune_fusion(network: LateFusion, training_data: TrainingData) -> tuple[float
         logger.info("late fusion: no validation videos to weigh the streams by, so all count alike")
         return None
     network.eval()
-    rows = []
+    rows: dict[int, np.ndarray] = {}
     loader = DataLoader(training_data.val, batch_size=None, num_workers=training_data.workers)
-    for views in track(loader, len(training_data.val_records), "weighing streams"):
-        if isinstance(views, VideoError):
-            raise views
-        with torch.inference_mode():
-            found = mean_scores(network, views.inputs, "softmax", kept_features=training_data.kept_features)
-        rows.append(torch.stack(list(found.by_stream.values())).double().cpu().numpy())
-    scores = np.stack(rows, axis=1)
+    videos = run_videos(network, loader, kept_features=training_data.kept_features)
+    for video in track(videos, len(training_data.val_records), "weighing streams"):
+        if video.error is not None:
+            raise video.error
+        found = mean_scores(decide_views(network, video.parts), "softmax")
+        rows[video.video] = torch.stack(list(found.by_stream.values())).double().cpu().numpy()
+    scores = np.stack([rows[number] for number in range(len(rows))], axis=1)
     truth = truth_matrix([record.labels for record in training_data.val_records], scores.shape[-1])
     weights = fusion_weights(scores, truth)
     network.set_weights(torch.from_numpy(weights))

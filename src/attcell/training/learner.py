@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import lightning as L
@@ -14,9 +15,9 @@ from torch.utils.data import DataLoader
 
 from attcell._log import logger
 from attcell.config.schema import TrainSection
-from attcell.data.datasets import Batch, TrainingOrder, Views, collate
+from attcell.data.datasets import Batch, PlannedParts, TrainingOrder, Views, collate
 from attcell.errors import DataError, ModelError, TrainingError, VideoError
-from attcell.inference.run import attend_kept, mean_scores
+from attcell.inference.run import Encoded, Gatherer, decide_views, encode_part, mean_scores
 from attcell.metrics.recognition import truth_matrix
 from attcell.nn import BranchesOutput, Network, Output
 from attcell.training.prepare import TrainingData
@@ -47,10 +48,14 @@ class Learner(L.LightningModule):
         self.latest = ValidationResult(0)
         self.sums = torch.zeros(3)  # of the validation so far: correct ones, losses, videos
         self.told: set[str] = set()
+        self.gatherer = self._new_gatherer()
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Output:
-        """What the network makes of kept feature maps or of pictures."""
-        return attend_kept(self.network, inputs) if self.training_data.kept_features else self.network(inputs)
+        """What the network makes of kept feature maps, which are in 16 bits until here, or of pictures."""
+        if not self.training_data.kept_features:
+            return self.network(inputs)
+        precision = next(self.network.parameters()).dtype
+        return self.network.attend({name: of.to(precision) for name, of in inputs.items()})
 
     def training_step(self, batch: Batch | VideoError, _: int) -> Tensor:
         if isinstance(batch, VideoError):
@@ -74,16 +79,18 @@ class Learner(L.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         self.sums = torch.zeros(3, dtype=torch.float64, device=self.device)
+        self.gatherer = self._new_gatherer()
 
-    def validation_step(self, views: Views | VideoError, index: int) -> None:
-        if isinstance(views, VideoError):
-            raise views
-        record = self.training_data.val_records[self._share()[index]]
-        self._tell(f"{record.id}: {note}" for note in views.notes)
+    def validation_step(self, part: Views, _: int) -> None:
+        video = self.gatherer.add(part)
+        if video is None:
+            return
+        if video.error is not None:
+            raise video.error
+        record = self.training_data.val_records[video.video]
+        self._tell(f"{record.id}: {note}" for note in video.notes)
         try:
-            found = mean_scores(
-                self.network, views.inputs, self.section.loss, kept_features=self.training_data.kept_features
-            )
+            found = mean_scores(decide_views(self.network, video.parts), self.section.loss)
         except ModelError as error:
             raise _diverged(
                 "the scores of a validation video are no finite numbers", self.global_step
@@ -128,12 +135,11 @@ class Learner(L.LightningModule):
     def val_dataloader(self) -> DataLoader[Any] | list[Any]:
         if self.training_data.val is None:
             return []
-        return DataLoader(
-            self.training_data.val,
-            batch_size=None,
-            sampler=self._share(),
-            num_workers=self.training_data.workers,
-        )
+        val, share = self.training_data.val, self._share()
+        workers = self.training_data.workers
+        if isinstance(val, PlannedParts):
+            return DataLoader(val.only(share), batch_size=None, num_workers=workers)
+        return DataLoader(val, batch_size=None, sampler=share, num_workers=workers)
 
     def configure_optimizers(self) -> Any:
         trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
@@ -204,6 +210,10 @@ class Learner(L.LightningModule):
             if note not in self.told:
                 self.told.add(note)
                 logger.info(note)
+
+    def _new_gatherer(self) -> Gatherer[Encoded]:
+        kept_features = self.training_data.kept_features
+        return Gatherer(partial(encode_part, self.network, kept_features=kept_features))
 
     def _share(self) -> range:
         """This device's part of the validation videos."""

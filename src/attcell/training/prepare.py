@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from attcell._log import logger
 from attcell.config.recipe import Recipe
 from attcell.config.schema import TrainSection
-from attcell.data.datasets import KeptViews, PlannedViews, TrainingFeatures, TrainingVideos
+from attcell.data.datasets import KeptViews, PlannedParts, PlannedViews, TrainingFeatures, TrainingVideos
 from attcell.errors import CallError, DataError, first_lines
 from attcell.inference.extract import filled_stores, refuse_unopened, refuse_unread, unfit_flow
 from attcell.inference.run import best_device
@@ -41,7 +41,7 @@ class TrainingData:
     Attributes:
         train: (video index, position) → Sample.
         num_videos: in the training set.
-        val: video index → (V, T, ...) views; ``None`` without a validation set.
+        val: the validation videos' views in parts; ``None`` without a validation set.
         val_records: the validation videos.
         kept_features: the inputs are the backbones' feature maps, not pictures.
         identity: what must be the same for a run to go on: the classes, and the videos in their order.
@@ -193,7 +193,7 @@ def _decoded(recipe: Recipe, listings: Listings) -> tuple[Dataset[Any], Dataset[
     spec, segments = input_spec(recipe), recipe.segments
     refuse_unopened((*listings.train, *listings.val))
     train = TrainingVideos(listings.train, spec, segments.train, segments.short, recipe.train.seed)
-    return train, PlannedViews(listings.val, spec, evaluation_plan(recipe))
+    return train, PlannedParts(listings.val, spec, evaluation_plan(recipe))
 
 
 def _kept(
