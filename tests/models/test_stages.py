@@ -54,7 +54,7 @@ def test_a_rival_is_trained_tested_and_predicts(folder, tmp_path, kind):
     recipe = recipe_for(folder, kind, data={"test": folder}, train={"learning_rate": 0.1, **penalty})
     outcome = train(recipe, tmp_path / "run")
     model = load(outcome.model_folder)
-    evaluation = evaluate_model(model, listing_of(model, "test"), device=torch.device("cpu"))
+    evaluation = evaluate_model(model, listing_of(model, "test"))
     named = {
         "cnn": "CNN, all frames alike",
         "branch_selection": "branch selection with L2 0.1 of GRU, last step",

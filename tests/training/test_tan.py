@@ -113,9 +113,7 @@ def test_it_trains_is_read_again_and_is_tested(folder, tmp_path, kept):
     outcome = train(recipe, tmp_path / "run")
     saved = load(outcome.model_folder)
     features = tmp_path / "features" if kept else None
-    evaluation = evaluate_model(
-        saved, listing_of(saved, "test"), cache_folder=features, device=torch.device("cpu")
-    )
+    evaluation = evaluate_model(saved, listing_of(saved, "test"), cache_folder=features)
     assert np.isfinite(evaluation.scores).all()
     assert evaluation.protocol["network"] == "TAN of GRU, last step"
     assert (
