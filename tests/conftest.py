@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 from tests.miniatures import MINIATURES
+
+settings.register_profile("attcell", deadline=None)  # how fast an example is depends on what else is running
+settings.load_profile("attcell")
 
 pytest_plugins = ["tests.small_models"]
 
