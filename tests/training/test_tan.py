@@ -41,7 +41,7 @@ def test_a_recipe_says_which_network(folder, cell):
         assert (recurrent.mode, recurrent.hidden_size, recurrent.num_layers) == (cell.upper(), 6, 2)
     assert network.stream("flow").backbone.in_channels == 3
     stacked = build_network(tan_recipe(folder, flow={"fields": 5}), 3, load_weights=True)
-    assert stacked.flow.backbone.in_channels == 10
+    assert stacked.branches["flow"].backbone.in_channels == 10
 
 
 @pytest.mark.parametrize(
