@@ -4,11 +4,54 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from attcell._checks import whole_number
+
+# What may be chosen: one list each, which recipes, functions and the command line read.
+
+DataSetName = Literal[
+    "ucf101", "hmdb51", "ccv", "thumos14", "sports1m", "kinetics", "activitynet", "weizmann", "ut_interaction"
+]
+DataPart = Literal["train", "val", "test"]
+MissingVideos = Literal["refuse", "leave_out"]
+ShortVideos = Literal["repeat", "refuse"]
+NumCrops = Literal[1, 10]
+Resizing = Literal["short", "squash"]
+
+FlowMethod = Literal["paper", "fast", "dis", "raft"]
+FlowForm = Literal["stack", "picture"]
+FlowStorage = Literal["folder", "zip"]
+
+NetworkKind = Literal[
+    "stan", "san", "average", "pooled", "tan", "cnn", "two_stream", "fc", "branch_selection",
+    "spatial_attention", "soft_attention", "self_gates",
+]  # fmt: skip
+PoolingKind = Literal["fc6", "flat", "average", "vlad"]
+Classifier = Literal["linear", "svm"]
+Fusion = Literal["early", "late"]
+RecurrentCell = Literal["gru", "lstm"]
+
+Optimizer = Literal["sgd", "adamw"]
+Schedule = Literal["step", "onecycle", "constant"]
+Loss = Literal["softmax", "sigmoid"]
+ScoreRule = Literal["softmax", "sigmoid", "margin"]
+CountedSteps = Literal["all", "last"]
+Precision = Literal["32", "bf16"]
+Accelerator = Literal["auto", "cpu", "gpu"]
+
+DetectionRule = Literal["relative", "paper", "sigmoid", "classes", "stpn"]
+DetectionFormat = Literal["attcell", "activitynet", "thumos"]
+DetectionProtocol = Literal["thumos", "activitynet"]
+
+VideoKind = Literal["trimmed", "untrimmed"]
+MotionKind = Literal["postures", "paths"]
+
+TableFormat = Literal["markdown", "csv", "latex"]
+AblationSubject = Literal["tap", "segments", "fusion", "modalities"]
+SuiteName = Literal["generated", "weizmann", "ut_interaction", "joined"]
 
 
 class Size(NamedTuple):

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from attcell.config import check_recipe, load_recipe
+from attcell.data.known_sets import KNOWN_SETS
+from attcell.research.suites.clips import REAL_SETS
+from attcell.results.detection_metrics import RULES
+from attcell.results.run_table_text import FORMATS
+from attcell.synth.scene import MOTIONS
+from attcell.types import DataSetName, DetectionProtocol, MotionKind, SuiteName, TableFormat
 from tests.small_recipes import SMALL, refusal, write_small
 
 
@@ -63,3 +71,11 @@ def test_the_models_weights_may_be_overridden(path):
         load_recipe(path, ["model.weights=w=1.safetensors"]).model.streams["frame"].weights
         == "w=1.safetensors"
     )
+
+
+def test_tables_of_choices_have_every_choice():
+    assert set(KNOWN_SETS) == set(get_args(DataSetName))
+    assert set(MOTIONS) == set(get_args(MotionKind))
+    assert set(FORMATS) == set(get_args(TableFormat))
+    assert {"generated", "joined", *REAL_SETS} == set(get_args(SuiteName))
+    assert set(RULES) == set(get_args(DetectionProtocol))

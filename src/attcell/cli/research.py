@@ -11,7 +11,7 @@ import typer
 
 from attcell.cli._options import Overrides, RecipeName, Row
 from attcell.errors import CallError
-from attcell.research.suites import SuiteName
+from attcell.types import SuiteName
 
 if TYPE_CHECKING:
     from attcell.config.recipe import Recipe

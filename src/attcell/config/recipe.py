@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ValidationError, model_validator
 
@@ -26,6 +26,7 @@ from attcell.config.schema import (
     TrainSection,
 )
 from attcell.errors import CallError
+from attcell.types import ScoreRule
 
 
 class Recipe(Section):
@@ -84,7 +85,7 @@ class Recipe(Section):
         return self
 
     @property
-    def score_rule(self) -> Literal["softmax", "sigmoid", "margin"]:
+    def score_rule(self) -> ScoreRule:
         """What the network's logits become, to be averaged over crops and compared between videos."""
         return "margin" if self.model.classifier == "svm" else self.train.loss
 

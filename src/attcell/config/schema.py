@@ -1,12 +1,12 @@
 """The sections of a recipe: every key, what it may be, and what it is when left out.
 
-The network's is in :mod:`attcell.config.schema`.
+What may be chosen from a few words is listed in :mod:`attcell.types`.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -19,16 +19,31 @@ from pydantic import (
 )
 
 from attcell.errors import CallError
+from attcell.types import (
+    Accelerator,
+    Classifier,
+    CountedSteps,
+    DataSetName,
+    FlowForm,
+    FlowMethod,
+    Fusion,
+    Loss,
+    MissingVideos,
+    NetworkKind,
+    NumCrops,
+    Optimizer,
+    PoolingKind,
+    Precision,
+    RecurrentCell,
+    Resizing,
+    Schedule,
+    ShortVideos,
+)
 
 Count = Annotated[int, Field(ge=1, strict=True)]
 Fraction = Annotated[float, Field(ge=0, lt=1, strict=True)]
 Positive = Annotated[float, Field(gt=0, strict=True)]
 Word = BeforeValidator(lambda value: str(value) if type(value) is int else value)  # YAML reads 32 as a number
-
-
-KnownName = Literal[
-    "ucf101", "hmdb51", "ccv", "thumos14", "sports1m", "kinetics", "activitynet", "weizmann", "ut_interaction"
-]
 
 
 class Section(BaseModel):
@@ -45,11 +60,11 @@ class DataSection(Section):
     val: Path | None = None
     val_fraction: Fraction = 0.0  # of the training videos of each class, where there is no val
     root: Path | None = None  # of list files by default their folder; of a data set where its videos lie
-    dataset: KnownName | None = None  # instead of train, val and test
+    dataset: DataSetName | None = None  # instead of train, val and test
     annotations: Path | None = None  # the data set's official files; by default in root
     split: Count = 1  # of a data set that has several
     splits: tuple[Count, ...] | None = None  # those that ``attcell protocol`` runs; by default all
-    missing: Literal["refuse", "leave_out"] = "refuse"  # videos of the data set that are not below root
+    missing: MissingVideos = "refuse"  # videos of the data set that are not below root
     workers: Annotated[int, Field(ge=0)] = 2
 
     @model_validator(mode="after")
@@ -79,7 +94,7 @@ class InputSection(Section):
     """How a frame becomes the network's input."""
 
     size: Count = 224
-    resize: Literal["short", "squash"] = "short"  # the short side to short_side, or the frame to a square
+    resize: Resizing = "short"  # the short side to short_side, or the frame to a square
     short_side: Count = 256
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[Positive, Positive, Positive] = (0.229, 0.224, 0.225)
@@ -97,22 +112,20 @@ class SegmentsSection(Section):
     train: Count = 25
     test: Count = 25
     test_every: Count | None = None  # one segment every so many frames at test, instead of T of them
-    crops: Literal[1, 10] = 1  # of each frame at test
-    short: Literal["repeat", "refuse"] = "repeat"
+    crops: NumCrops = 1  # of each frame at test
+    short: ShortVideos = "repeat"
 
 
 class FlowSection(Section):
     """How the flow stream's input is made. The paper: TV-L1, ten fields, a bound of 20 pixels."""
 
-    method: Literal["paper", "fast", "dis", "raft"] = "fast"
+    method: FlowMethod = "fast"
     fields: Count = 10  # consecutive fields of a segment; 2 channels each
-    form: Literal["stack", "picture"] = "stack"  # picture: one field as TAN sees it, in three channels
+    form: FlowForm = "stack"  # picture: one field as TAN sees it, in three channels
     bound: Positive = 20.0  # pixels of flow that become the code 255
     deviation: Positive = 10.0  # the network sees (code - 128) / deviation
     short_side: Count | None = None  # scale frames down to this before computing flow
-    store: Path | None = (
-        None  # flow on disk, by ``attcell extract flow``; by default it is computed as it goes
-    )
+    store: Path | None = None  # flow on disk, by ``attcell extract flow``; else it is computed as it goes
 
     @model_validator(mode="after")
     def _one_field_in_a_picture(self) -> FlowSection:
@@ -125,62 +138,6 @@ class ClipSection(Section):
     """How the clip stream's input is made."""
 
     frames: Count = 16
-
-
-class PublishedSection(Section):
-    """A figure of a paper, to be printed beside ours."""
-
-    figure: str  # as attcell test calls it, such as top1 or map
-    value: float | None  # in percent; null where no copy of the paper that is at hand has the number
-    source: str  # the paper and its table
-    row: str  # what the table calls it
-
-
-class CacheSection(Section):
-    """Feature maps of frozen backbones, computed once and kept on disk."""
-
-    folder: Path | None = None
-    positions: Count = 2  # frames kept of each segment, for training to draw from
-    mirrored: bool = True  # keep the mirror image too
-
-
-class TrainSection(Section):
-    """The schedule. The defaults are the paper's."""
-
-    optimizer: Literal["sgd", "adamw"] = "sgd"
-    learning_rate: Positive = 1e-3
-    momentum: Fraction = 0.9
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    schedule: Literal["step", "onecycle", "constant"] = "step"
-    step_iterations: Count = 4000  # "step" divides the rate by 10 every so many iterations
-    iterations: Count | None = None
-    epochs: Count | None = None
-    batch_size: Count = 128
-    accumulate: Count = 1  # the batch is computed in this many parts
-    loss: Literal["softmax", "sigmoid"] = "softmax"  # reading: of videos of several classes, see docs
-    label_smoothing: Fraction = 0.0
-    steps: Literal["all", "last"] = "all"  # reading: of branches, the steps whose loss counts
-    gate_penalty: Annotated[float, Field(ge=0)] = 0.0  # reading: of branch selection, BS + L2
-    clip_gradient_norm: Positive | None = None
-    precision: Annotated[Literal["32", "bf16"], Word] = "32"
-    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
-    devices: Count = 1
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    checkpoint_every: Count = 500  # iterations; each checkpoint follows a validation
-
-    @model_validator(mode="after")
-    def _consistent(self) -> TrainSection:
-        if self.iterations is not None and self.epochs is not None:
-            raise ValueError("give either iterations (the paper's 15000) or epochs, not both")
-        if self.batch_size % (self.accumulate * self.devices):
-            raise ValueError(
-                f"batch_size {self.batch_size} cannot be split into accumulate {self.accumulate} × "
-                f"devices {self.devices} equal parts"
-            )
-        return self
-
-
-# The section of a recipe that says which network: kind, streams, and what fits together.
 
 
 def _known_modality(name: str) -> str:
@@ -211,18 +168,15 @@ class StreamSection(Section):
 class ModelSection(Section):
     """Which network."""
 
-    kind: Literal[
-        "stan", "san", "average", "pooled", "tan", "cnn", "two_stream", "fc", "branch_selection",
-        "spatial_attention", "soft_attention", "self_gates",
-    ] = "stan"  # fmt: skip
-    pooling: Literal["fc6", "flat", "average", "vlad"] = "average"  # of kind pooled
+    kind: NetworkKind = "stan"
+    pooling: PoolingKind = "average"  # of kind pooled
     vlad_size: Count = 256  # descriptors are brought to so many numbers by PCA
     vlad_centres: Count = 128
-    classifier: Literal["linear", "svm"] = "linear"  # learnt with the network; or an SVM on what it gives
+    classifier: Classifier = "linear"  # learnt with the network; or an SVM on what it gives
     init_from: Path | None = None  # a model folder: start as this whole network, but for its classifiers
     streams: dict[StreamName, StreamSection] = Field(default={"frame": StreamSection()}, min_length=1)
-    fusion: Literal["early", "late"] = "early"  # one temporal attention for all streams, or one network each
-    cell: Literal["gru", "lstm"] = "gru"  # of branches
+    fusion: Fusion = "early"  # one temporal attention for all streams, or one network each
+    cell: RecurrentCell = "gru"  # of branches
     lstm_hidden: Count = 1024  # of the branches' recurrent layers too, of either cell
     lstm_layers: Count = 1  # reading
     lstm_bidirectional: bool = False  # reading
@@ -333,4 +287,57 @@ class ModelSection(Section):
     def _something_to_fuse(self) -> ModelSection:
         if self.fusion == "late" and len(self.streams) < 2:
             raise ValueError("fusion late needs at least two streams; leave it out for one")
+        return self
+
+
+class PublishedSection(Section):
+    """A figure of a paper, to be printed beside ours."""
+
+    figure: str  # as attcell test calls it, such as top1 or map
+    value: float | None  # in percent; null where no copy of the paper that is at hand has the number
+    source: str  # the paper and its table
+    row: str  # what the table calls it
+
+
+class CacheSection(Section):
+    """Feature maps of frozen backbones, computed once and kept on disk."""
+
+    folder: Path | None = None
+    positions: Count = 2  # frames kept of each segment, for training to draw from
+    mirrored: bool = True  # keep the mirror image too
+
+
+class TrainSection(Section):
+    """The schedule. The defaults are the paper's."""
+
+    optimizer: Optimizer = "sgd"
+    learning_rate: Positive = 1e-3
+    momentum: Fraction = 0.9
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    schedule: Schedule = "step"
+    step_iterations: Count = 4000  # "step" divides the rate by 10 every so many iterations
+    iterations: Count | None = None
+    epochs: Count | None = None
+    batch_size: Count = 128
+    accumulate: Count = 1  # the batch is computed in this many parts
+    loss: Loss = "softmax"  # reading: of videos of several classes, see docs
+    label_smoothing: Fraction = 0.0
+    steps: CountedSteps = "all"  # reading: of branches, the steps whose loss counts
+    gate_penalty: Annotated[float, Field(ge=0)] = 0.0  # reading: of branch selection, BS + L2
+    clip_gradient_norm: Positive | None = None
+    precision: Annotated[Precision, Word] = "32"
+    accelerator: Accelerator = "auto"
+    devices: Count = 1
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    checkpoint_every: Count = 500  # iterations; each checkpoint follows a validation
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TrainSection:
+        if self.iterations is not None and self.epochs is not None:
+            raise ValueError("give either iterations (the paper's 15000) or epochs, not both")
+        if self.batch_size % (self.accumulate * self.devices):
+            raise ValueError(
+                f"batch_size {self.batch_size} cannot be split into accumulate {self.accumulate} × "
+                f"devices {self.devices} equal parts"
+            )
         return self

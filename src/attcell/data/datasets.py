@@ -16,13 +16,13 @@ from torch.utils.data import Dataset, IterableDataset, Sampler, get_worker_info
 
 from attcell.data.feature_store import FeatureStore
 from attcell.errors import VideoError
-from attcell.types import VideoRecord
+from attcell.types import ShortVideos, VideoRecord
 from attcell.video.frame_folder import NO_TIMES
 from attcell.video.inputs import read_sampled_frames, resize_frames
 from attcell.video.modalities import InputSpec, Origin
 from attcell.video.optical_flow import worth_compiling
 from attcell.video.parts import ViewParts
-from attcell.video.sampling import ShortPolicy, ViewPlan, random_frames
+from attcell.video.sampling import ViewPlan, random_frames
 from attcell.video.transforms import crop_source_size, random_crop
 
 SEGMENT_DRAW = 1  # keeps the draws of this module apart from others that start from the same seed
@@ -96,7 +96,7 @@ class TrainingVideos(Dataset[Sample | VideoError]):
         records: Sequence[VideoRecord],
         spec: InputSpec,
         num_segments: int,
-        short: ShortPolicy,
+        short: ShortVideos,
         seed: int,
     ) -> None:
         self.records = records

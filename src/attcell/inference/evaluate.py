@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from attcell.inference.run import VideoScores, decide_views, mean_scores, run_vi
 from attcell.metrics.recognition import confusion_matrix, recognition_metrics, truth_matrix
 from attcell.models.build import evaluation_plan, input_spec, part_listing, read_listings
 from attcell.results.scores import Scores, write_scores
-from attcell.types import VideoRecord
+from attcell.types import DataPart, NumCrops, VideoRecord
 from attcell.video.modalities import modality
 from attcell.video.sampling import ViewPlan
 
@@ -98,7 +98,7 @@ def evaluate_model(
     listing: Listing,
     *,
     num_segments: int | None = None,
-    num_crops: Literal[1, 10] | None = None,
+    num_crops: NumCrops | None = None,
     cache_folder: Path | None = None,
     tested: str | None = None,
 ) -> Evaluation:
@@ -247,7 +247,7 @@ def _views_of(
 
 def listing_of(
     model: Model,
-    split: Literal["train", "val", "test"],
+    split: DataPart,
     source: str | Path | None = None,
     root: str | Path | None = None,
 ) -> Listing:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from attcell.data.listing import Listing
 from attcell.errors import CallError, DataError, VideoError
 from attcell.flow import quantize
 from attcell.inference.extract import DECODING_VERSION
-from attcell.types import VideoRecord
+from attcell.types import FlowStorage, VideoRecord
 from attcell.video._passes import EveryFrame
 from attcell.video.flow_files import (
     DESCRIPTION,
@@ -52,7 +52,7 @@ class Layout:
         frames: keep the frames too.
     """
 
-    form: Literal["folder", "zip"] = "folder"
+    form: FlowStorage = "folder"
     frames: bool = True
 
 

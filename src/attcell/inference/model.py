@@ -16,7 +16,7 @@ from attcell.errors import CallError, ModelError
 from attcell.inference.calibration import CALIBRATION_FILE, Calibration, read_calibration, write_calibration
 from attcell.models.folder import read_config, read_network, write_folder
 from attcell.nn import STAN, LateFusion, Network
-from attcell.types import AttentionTrack, Detection, Prediction
+from attcell.types import AttentionTrack, DataPart, Detection, NumCrops, Prediction
 
 if TYPE_CHECKING:
     from attcell.inference.evaluate import Evaluation
@@ -150,10 +150,10 @@ class Model:
         self,
         data: str | Path | None = None,
         *,
-        split: Literal["train", "val", "test"] = "test",
+        split: DataPart = "test",
         root: str | Path | None = None,
         segments: int | None = None,
-        crops: Literal[1, 10] | None = None,
+        crops: NumCrops | None = None,
         cache: str | Path | None = None,
     ) -> Evaluation:
         """Score every video of a data set, as ``attcell test`` does: figures with their protocol.

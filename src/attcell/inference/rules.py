@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 from attcell._checks import shown
 from attcell.errors import CallError
 from attcell.inference.calibration import Calibration
-from attcell.types import AttentionTrack, Detection, Prediction
+from attcell.types import AttentionTrack, Detection, DetectionRule, Prediction
 
 Attention = Literal["relative", "raw", "sigmoid", "none"]
 STEPS = 5  # points that a sample becomes; with a sample every 5 frames, its frames
@@ -129,8 +129,7 @@ def runs(kept: Bool[np.ndarray, " T"]) -> list[tuple[int, int]]:
 
 # The named ways to find actions in a track, and the thresholds that each takes unless others are given.
 
-RuleName = Literal["relative", "paper", "sigmoid", "classes", "stpn"]
-RULES: tuple[RuleName, ...] = get_args(RuleName)
+RULES: tuple[DetectionRule, ...] = get_args(DetectionRule)
 GROUPING = ("paper", "sigmoid")
 
 # The paper's own: raw k above 0.01, and a separate classifier's score above 0.4.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -20,6 +20,7 @@ from attcell.data.datasets import Views
 from attcell.errors import ModelError, VideoError
 from attcell.nn import Network, Output
 from attcell.nn.streams import feature_maps
+from attcell.types import ScoreRule
 
 KEPT_SEGMENTS = 64  # of kept feature maps, encoded at once
 
@@ -146,7 +147,6 @@ def run_videos(
 
 # What a network's logits become: probabilities that sum to 1; one for each class by itself; an SVM's
 # margins.
-ScoreRule = Literal["softmax", "sigmoid", "margin"]
 
 
 def as_scores(logits: Float[Tensor, "*batch A"], rule: ScoreRule) -> Float[Tensor, "*batch A"]:

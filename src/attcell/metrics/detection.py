@@ -16,15 +16,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from attcell.errors import CallError
 from attcell.metrics._overlaps import Pairs, Times, overlapping_pairs, touching
-from attcell.types import ActionInstance, Detection
+from attcell.types import ActionInstance, Detection, DetectionProtocol
 
-PROTOCOLS = ("thumos", "activitynet")
+PROTOCOLS: tuple[DetectionProtocol, ...] = get_args(DetectionProtocol)
 
 
 @dataclass(frozen=True, eq=False)

@@ -49,7 +49,7 @@ from attcell.nn import (
     two_stream,
 )
 from attcell.nn.attention import TemporalAttention
-from attcell.types import VideoRecord
+from attcell.types import DataPart, NumCrops, VideoRecord
 from attcell.video.flow_source import FlowInput
 from attcell.video.modalities import InputSpec, modality
 from attcell.video.optical_flow import FlowSpec
@@ -138,7 +138,7 @@ def training_plan(recipe: Recipe) -> ViewPlan:
 
 
 def evaluation_plan(
-    recipe: Recipe, num_segments: int | None = None, num_crops: Literal[1, 10] | None = None
+    recipe: Recipe, num_segments: int | None = None, num_crops: NumCrops | None = None
 ) -> ViewPlan:
     """The views that are looked at in validation and test; T and the crops are free at test.
 
@@ -257,9 +257,7 @@ def _check_input(name: str, backbone: Backbone, pictures: InputSection) -> None:
 # The videos that a recipe's data section names: a source of the user's own, or a known data set.
 
 
-def part_listing(
-    data: DataSection, part: Literal["train", "val", "test"], labels: Sequence[str] | None = None
-) -> Listing | None:
+def part_listing(data: DataSection, part: DataPart, labels: Sequence[str] | None = None) -> Listing | None:
     """The videos of one part; None where the section names none.
 
     Args:

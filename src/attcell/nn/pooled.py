@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import cast
 
 import torch
 from jaxtyping import Float, Shaped
@@ -19,6 +19,7 @@ from attcell.nn.backbones.registry import Backbone, backbone_entry, backbone_nam
 from attcell.nn.network import Network
 from attcell.nn.outputs import PooledOutput
 from attcell.nn.streams import BackboneStream, Normalise
+from attcell.types import PoolingKind
 
 
 @dataclass(frozen=True)
@@ -103,9 +104,6 @@ class Pooled(Network[dict[str, PooledPart], PooledOutput]):
         return PooledOutput(
             torch.cat(video, dim=-1), num_segments=sum(part[first].num_segments for part in parts)
         )
-
-
-PoolingKind = Literal["fc6", "flat", "average", "vlad"]
 
 
 class Pooling(nn.Module):

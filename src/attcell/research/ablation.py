@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from attcell._log import track
 from attcell.config.recipe import Recipe, check_recipe
@@ -14,12 +14,12 @@ from attcell.inference.model import Model
 from attcell.inference.run import best_device
 from attcell.nn.backbones.registry import backbone_taps
 from attcell.research.driver import PlannedRun
+from attcell.types import AblationSubject
 
-Subject = Literal["tap", "fusion", "modalities"]
 SEGMENT_COUNTS = tuple(range(5, 71, 5))  # of Fig. 5
 
 
-def variants(recipe: Recipe, subject: Subject) -> list[Recipe]:
+def variants(recipe: Recipe, subject: AblationSubject) -> list[Recipe]:
     """The recipes to compare, each named after the given one and what it changes.
 
     Args:
@@ -52,7 +52,7 @@ def segment_counts(runs: Sequence[PlannedRun], counts: Sequence[int]) -> dict[in
     return found
 
 
-def _changes(recipe: Recipe, subject: Subject) -> Iterable[tuple[str, dict[str, Any]]]:
+def _changes(recipe: Recipe, subject: AblationSubject) -> Iterable[tuple[str, dict[str, Any]]]:
     """What each variant is called, and its model section."""
     model = recipe.model.model_dump(mode="json")
     names = [str(name) for name in model["streams"]]

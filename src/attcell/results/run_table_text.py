@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from attcell.results.run_table import Figure, Row, Table
 from attcell.results.tables import csv_table, in_latex, in_markdown, latex_table, markdown_table
+from attcell.types import TableFormat
 
 NOTHING = "–"
 LOST = "lost"
@@ -58,7 +59,11 @@ def _csv_row(table: Table, row: Row, keys: list[str]) -> list[str | int | None]:
     ]
 
 
-FORMATS: dict[str, Callable[[Table], str]] = {"markdown": as_markdown, "csv": as_csv, "latex": as_latex}
+FORMATS: dict[TableFormat, Callable[[Table], str]] = {
+    "markdown": as_markdown,
+    "csv": as_csv,
+    "latex": as_latex,
+}
 
 
 def _head(table: Table) -> tuple[list[str], list[bool]]:

@@ -24,13 +24,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Integral
+from typing import get_args
 
 import numpy as np
 
 from attcell.errors import CallError
 from attcell.synth.figures import Colour, Look
+from attcell.types import VideoKind
 
-KINDS = ("trimmed", "untrimmed")
+KINDS: tuple[VideoKind, ...] = get_args(VideoKind)
 SPLITS = ("train", "val", "test")
 SIZE = 112  # width and height of a frame in pixels
 FPS = 12

@@ -8,7 +8,7 @@ import itertools
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -17,9 +17,9 @@ from torch.nn import functional as F
 
 from attcell.errors import CallError, ModelError
 from attcell.flow import PRESETS, quantize, tvl1
-from attcell.types import Size
+from attcell.types import FlowMethod, Size
 
-METHODS = ("paper", "fast", "dis", "raft")
+METHODS: tuple[FlowMethod, ...] = get_args(FlowMethod)
 PAIRS_AT_ONCE = {"cpu": 16, "cuda": 128}
 _COMPILERS = {"cpu": ("g++", "clang++", "c++"), "cuda": ("gcc", "clang", "cc")}  # a GPU needs one too
 _WORTH_COMPILING = 20  # videos; below this, compiling takes longer than it saves

@@ -12,12 +12,11 @@ A video of fewer frames than segments is handled by a named policy:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
 from attcell.errors import CallError, VideoError
-from attcell.types import Size
+from attcell.types import NumCrops, ShortVideos, Size
 from attcell.video.info import VideoInfo
 from attcell.video.transforms import (
     Crop,
@@ -27,8 +26,6 @@ from attcell.video.transforms import (
     crop_source_size,
     ten_crops,
 )
-
-ShortPolicy = Literal["repeat", "refuse"]
 
 
 def segment_edges(num_frames: int, num_segments: int) -> np.ndarray:
@@ -41,7 +38,7 @@ def segment_edges(num_frames: int, num_segments: int) -> np.ndarray:
 
 
 def fixed_frames(
-    num_frames: int, num_segments: int, position: float, short: ShortPolicy = "repeat"
+    num_frames: int, num_segments: int, position: float, short: ShortVideos = "repeat"
 ) -> np.ndarray:
     """The frame at ``position`` of every segment, from 0 (its start) up to but not 1 (its end): (T,) int64.
 
@@ -54,13 +51,13 @@ def fixed_frames(
     return _frames_at(num_frames, num_segments, np.full(max(num_segments, 0), position), short)
 
 
-def centre_frames(num_frames: int, num_segments: int, short: ShortPolicy = "repeat") -> np.ndarray:
+def centre_frames(num_frames: int, num_segments: int, short: ShortVideos = "repeat") -> np.ndarray:
     """The frame in the middle of every segment, (T,) int64; errors as in ``fixed_frames``."""
     return fixed_frames(num_frames, num_segments, 0.5, short)
 
 
 def random_frames(
-    num_frames: int, num_segments: int, rng: np.random.Generator, short: ShortPolicy = "repeat"
+    num_frames: int, num_segments: int, rng: np.random.Generator, short: ShortVideos = "repeat"
 ) -> np.ndarray:
     """One frame drawn evenly from each segment, (T,) int64; errors as in ``fixed_frames``."""
     return _frames_at(num_frames, num_segments, rng.random(max(num_segments, 0)), short)
@@ -78,7 +75,7 @@ def segment_seconds(info: VideoInfo, num_segments: int) -> np.ndarray:
     return np.stack([seconds[:-1], seconds[1:]], axis=1)
 
 
-def _frames_at(num_frames: int, num_segments: int, positions: np.ndarray, short: ShortPolicy) -> np.ndarray:
+def _frames_at(num_frames: int, num_segments: int, positions: np.ndarray, short: ShortVideos) -> np.ndarray:
     if short not in ("repeat", "refuse"):
         raise CallError(f"short is {short!r}; allowed: 'repeat', 'refuse'")
     edges = segment_edges(num_frames, num_segments)
@@ -106,8 +103,8 @@ class ViewPlan:
 
     num_segments: int
     every: int | None = None
-    short: ShortPolicy = "repeat"
-    num_crops: Literal[1, 10] = 1
+    short: ShortVideos = "repeat"
+    num_crops: NumCrops = 1
     num_positions: int = 1
     mirrored: bool = False
 

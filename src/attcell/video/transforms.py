@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from attcell.errors import CallError
-from attcell.types import Size
+from attcell.types import Resizing, Size
 
 _SHORT_SIDE_TO_SHOW = 240  # a report shows what the views were cut from, however small the network's input
 
@@ -34,7 +33,7 @@ class FrameSpec:
     """
 
     size: int = 224
-    resize: Literal["short", "squash"] = "short"
+    resize: Resizing = "short"
     short_side: int = 256
 
     def __post_init__(self) -> None:

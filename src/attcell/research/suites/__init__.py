@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from attcell._files import check_output
 from attcell.errors import CallError
+from attcell.types import SuiteName
 
 if TYPE_CHECKING:
     from attcell.research.claims import Verdict
-
-SuiteName = Literal["generated", "weizmann", "ut_interaction", "joined"]
 
 
 @dataclass(frozen=True)
