@@ -211,22 +211,22 @@ class Modality:
 _MODALITIES: dict[str, Modality] = {}
 
 
-def register(entry: Modality, *, replace: bool = False) -> Modality:
-    """Make a modality known by its name, and return it.
+def register(entry: Modality) -> None:
+    """Make a modality known by its name: recipes may have a stream of it from then on.
 
     Raises:
-        CallError: there is one of this name already, and it is not to be replaced; or no name.
+        CallError: there is another one of this name, or it is no name.
     """
+    if _MODALITIES.get(entry.name, entry) is not entry:
+        raise CallError(
+            f"there is a modality {entry.name} already; choose a name that is none of "
+            f"{', '.join(_MODALITIES)}"
+        )
     if not entry.name.isidentifier():
         raise CallError(
-            f"a modality's name is {entry.name!r}; allowed: letters, digits and _, as of a variable"
-        )
-    if entry.name in _MODALITIES and not replace:
-        raise CallError(
-            f"there is a modality {entry.name!r} already; choose another name, or give replace=True"
+            f"a modality's name is {entry.name!r}; allowed: letters, digits and _, not beginning with a digit"
         )
     _MODALITIES[entry.name] = entry
-    return entry
 
 
 def modality(name: str) -> Modality:
