@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 from attcell.data.datasets import (
     Batch,
     KeptViews,
+    PlannedParts,
     PlannedViews,
     Sample,
     TrainingFeatures,
@@ -22,6 +23,7 @@ from attcell.data.datasets import (
 from attcell.data.feature_store import FeatureStore
 from attcell.errors import VideoError
 from attcell.types import VideoRecord
+from attcell.video import parts
 from attcell.video.flow_source import FlowInput
 from attcell.video.modalities import InputSpec, window
 from attcell.video.sampling import ViewPlan
@@ -82,6 +84,26 @@ def test_planned_views_are_the_segments_centres(record):
     assert isinstance(views, Views)
     assert views.inputs["frame"].shape == (1, 4, 3, 32, 32)
     assert frames(views.inputs["frame"]) == [3, 9, 15, 21]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_planned_parts_are_the_planned_views_of_several_videos(record, tmp_path, monkeypatch, workers):
+    monkeypatch.setattr(parts, "BYTES_AT_ONCE", 3 * 32 * 32 * 2)  # two segments at once
+    missing = VideoRecord("none.mp4", tmp_path / "none.mp4", (0,))
+    records = [record, missing, record]
+    expected = PlannedViews([record], PLAIN, ViewPlan(5))[0]
+    found: dict[int, list[Views]] = {}
+    for part in DataLoader(PlannedParts(records, PLAIN, ViewPlan(5)), batch_size=None, num_workers=workers):
+        found.setdefault(part.video, []).append(part)
+    assert sorted(found) == [0, 1, 2]
+    for video in (0, 2):
+        assert [(part.start, part.is_last) for part in found[video]] == [(0, False), (1, False), (3, True)]
+        joined = torch.cat([part.inputs["frame"] for part in found[video]], dim=1)
+        assert torch.equal(joined, expected.inputs["frame"])
+        assert all(part.error is None for part in found[video])
+    (unread,) = found[1]
+    assert unread.is_last
+    assert "there is no such file" in str(unread.error)
 
 
 def test_ten_crops_are_ten_views(record):

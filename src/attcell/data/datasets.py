@@ -7,7 +7,7 @@ clean message; whoever draws raises it or counts it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -53,7 +53,7 @@ class Batch:  # not frozen: Lightning fills a copy when it moves a batch to its 
 
 @dataclass
 class Views:
-    """Fixed views of one video, or of some consecutive segments of it, as they come from a worker.
+    """Fixed views of one video, or of some consecutive segments of it, as they come from a worker process.
 
     Attributes:
         inputs: stream name → (V, t, ...); empty where the video cannot be read.
@@ -196,17 +196,13 @@ class PlannedParts(IterableDataset[Views]):
         record = self.records[video]
         compiled = worth_compiling(len(self.records))
         parts = ViewParts(record.path, self.spec, self.plan, record.frames, compiled=compiled)
-        waiting: Views | None = None  # only when the next one has come it is known not to be the last
         try:
             for part in parts:
-                if waiting is not None:
-                    yield waiting
-                waiting = Views(part.views, video=video, start=part.start, is_last=False)
+                notes = _worth_saying(parts.info.notes) if part.is_last else ()
+                yield Views(part.views, notes, video, part.start, part.is_last)
+                del part  # before the next one is made
         except VideoError as error:
             yield Views({}, video=video, error=error)
-            return
-        assert waiting is not None, "a video has at least one segment"
-        yield replace(waiting, notes=_worth_saying(parts.info.notes), is_last=True)
 
 
 class TrainingFeatures(Dataset[Sample]):

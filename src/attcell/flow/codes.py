@@ -20,7 +20,8 @@ def quantize(flow: Float[Tensor, "*shape"], bound: float | int = 20.0) -> UInt8[
     _check_bound(bound)
     if not flow.isfinite().all():
         raise CallError("flow holds values that are not finite numbers; it cannot become codes")
-    return ((flow.clamp(-bound, bound) + bound) * (255 / (2 * bound)) + 0.5).floor().to(torch.uint8)
+    scaled = flow.clamp(-bound, bound).add_(bound).mul_(255 / (2 * bound)).add_(0.5)
+    return scaled.to(torch.uint8)  # drops what is behind the point, as rounding down does: nothing is below 0
 
 
 def dequantize(codes: UInt8[Tensor, "*shape"], bound: float | int = 20.0) -> Float[Tensor, "*shape"]:

@@ -5,7 +5,7 @@ How a frame is counted, timed and shown:
 - *Number of frames*: what really decodes. A header's count is never believed, and a file is always read to
   its end, so that a count, a time or a note is the truth even where only the first frames are wanted. In an
   MP4 whose packets agree with its index, frames that nobody wants and no other frame is built on are counted
-  by their packets (``sparing.py``); damage inside such a frame shows only where all are decoded, as
+  by their packets (``_skip_frames.py``); damage inside such a frame shows only where all are decoded, as
   ``count_frames`` and ``attcell data check`` do.
 - *Times*: presentation time stamps in seconds, as the file gives them; the first need not be 0. Frames
   without a usable stamp (none, or not later than the frame before) are put evenly between their neighbours,

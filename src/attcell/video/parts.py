@@ -35,12 +35,14 @@ class ViewPart:
         sampled_frames: the decoded frames around the segments' instants.
         resized_frames: the same as views are cut from them, with their flow.
         views: stream -> (V, t, ...) uint8: V crops, or positions and then their mirror images.
+        is_last: no more comes, and all that came since ``start`` was 0 counts.
     """
 
     start: int
     sampled_frames: SampledFrames
     resized_frames: ResizedFrames
     views: dict[str, Tensor]
+    is_last: bool
 
     @property
     def frame_indices(self) -> np.ndarray:
@@ -106,7 +108,7 @@ class ViewParts:
                 first = self._parts[following].wanted[0]
                 held = {place: image for place, image in held.items() if place >= first}
         refuse_damage(self._path, self.info, self._spec)
-        yield self._views(self._parts[following], held, readers)  # now it is certain that it is the last
+        yield self._views(self._parts[-1], held, readers)  # only now it is certain that it is the last
 
     @property
     def info(self) -> VideoInfo:
@@ -137,7 +139,8 @@ class ViewParts:
             name: torch.cat([view[name].unflatten(0, (plan.num_positions, -1)) for view in seen])
             for name in spec.streams
         }
-        return ViewPart(part.start, sampled_frames, resized_frames, views)
+        is_last = part is self._parts[-1]
+        return ViewPart(part.start, sampled_frames, resized_frames, views, is_last)
 
 
 @dataclass(frozen=True, eq=False)
