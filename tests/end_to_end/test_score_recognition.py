@@ -70,7 +70,7 @@ def test_a_truth_without_scores_is_enough(attcell: Run, files: Path) -> None:
     (files / "truth.csv").write_text("video,labels,run,sit,wave\na,run|sit,,,\nb,wave,,,\nc,|,,,\n")
     done = attcell("score", "recognition", "tool.csv", "--truth", "truth.csv")
     assert done.stdout.startswith("tool.csv: mAP 83.33 %\n")
-    assert "no top k, for 1 videos are of none of the classes" in done.stdout
+    assert "no top k, because 1 videos are of none of the classes" in done.stdout
     assert done.stderr == ""
 
 
@@ -132,4 +132,4 @@ def test_fusing_videos_of_no_class(attcell: Run, files: Path) -> None:
     text = SEVERAL.replace("run|sit", "|").replace("b,wave", "b,|").replace("c,sit", "c,|")
     (files / "several.csv").write_text(text)
     done = attcell("score", "fuse", "several.csv", "tool.csv", "--softmax")
-    assert "fused: no mAP, for no video is of any of the 3 classes" in done.stdout.splitlines()
+    assert "fused: no mAP, because no video is of any of the 3 classes" in done.stdout.splitlines()

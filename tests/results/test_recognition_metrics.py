@@ -62,7 +62,7 @@ def test_no_hit_where_a_video_has_no_class() -> None:
     result = recognition_result(replace(SEVERAL, truth=(("run", "sit"), (), (), ("run",))))
     assert list(result.figures) == ["mAP"]
     assert recognition_lines(result)[-1].endswith(
-        "mean over 2 of 3 classes with positives, no top k, for 2 videos are of none of the classes"
+        "mean over 2 of 3 classes with positives, no top k, because 2 videos are of none of the classes"
     )
 
 

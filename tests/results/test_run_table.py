@@ -102,7 +102,7 @@ def test_where_no_seed_has_every_split_there_is_no_figure() -> None:
 def test_a_figure_that_a_run_lacks_is_none() -> None:
     row = only_row(run("a", figures={"top1": 90.0, "top5": 99.0}), run("b", seed=1))
     assert row.figures == {"top1": Figure(90.0, 0.0), "top5": Figure(None)}
-    assert row.notes == ("no top5, for b has none",)
+    assert row.notes == ("no top5, because b has none",)
 
 
 def test_rows_are_by_name_and_data_set_in_the_order_of_the_first() -> None:

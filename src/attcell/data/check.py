@@ -50,7 +50,7 @@ class CheckReport:
         labels: the A class names.
         videos: every video that the source names.
         surplus: videos that lie there but that the source does not name: not in the list, or outside any
-            class folder. No fault, for a list of training videos leaves the others out.
+            class folder. No fault: a list of training videos leaves the others out.
         ignored: other files of a folder per class, and class folders without a video. No fault either.
         duplicates: ids of videos whose files are the same, byte for byte; frames also by their
             names.

@@ -1,4 +1,8 @@
-"""Optical flow in the usual colours (Baker et al. 2007): the hue is the direction, the strength the speed."""
+"""Optical flow in the usual colours (Baker et al. 2007): the hue is the direction, the strength the speed.
+
+torchvision's ``flow_to_image`` scales every call to its own largest motion, and takes no scale; here all
+segments of a video share one, so that they compare, and what is faster is darkened.
+"""
 
 from __future__ import annotations
 

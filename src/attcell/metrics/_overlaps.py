@@ -23,7 +23,7 @@ class Times:
 
 @dataclass(frozen=True, eq=False)
 class Turn:
-    """The pairs of truths, or of detections, that take at the same time, for they are of different groups."""
+    """The pairs of truths, or of detections, that take at the same time, being of different groups."""
 
     true: Int[np.ndarray, " P"]
     found: Int[np.ndarray, " P"]

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 def prediction_line(prediction: Prediction) -> str:
-    """The three best classes of a video, and when the network looked most."""
+    """The three best classes of a video, and when the network attended most."""
     best = ", ".join(f"{label} {100 * score:.1f} %" for label, score in prediction.top(3))
     attention = prediction.temporal_attention
-    if attention.max() == attention.min():  # SAN and averaging look at all segments alike
+    if attention.max() == attention.min():  # SAN and averaging weigh all segments alike
         return f"{prediction.video}: {best}"
     start, end = prediction.segments_seconds[int(attention.argmax())]
     return f"{prediction.video}: {best} (most attention at {start:.1f}-{end:.1f} s)"
@@ -64,7 +64,7 @@ def main_metrics_line(name: str, found: MainMetrics) -> str:
     """Accuracy where each video has one class, else mAP."""
     metrics = [f"{key.replace('_', ' ')} {value:.2f} %" for key, value in found.percent.items()]
     if not metrics:
-        return f"{name}: no mAP, for no video is of any of the {found.num_classes} classes"
+        return f"{name}: no mAP, because no video is of any of the {found.num_classes} classes"
     counted = f" over {found.num_present} of {found.num_classes} classes" if "mAP" in found.percent else ""
     return f"{name}: {', '.join(metrics)}{counted}"
 

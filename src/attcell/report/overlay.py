@@ -136,7 +136,7 @@ def layers_of(prediction: Prediction) -> list[Layer]:
 
 
 def check(prediction: Prediction) -> None:
-    """Look whether a prediction can be drawn.
+    """Check that a prediction can be drawn.
 
     Raises:
         CallError: it holds no segment, or its parts do not fit together.

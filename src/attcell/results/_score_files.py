@@ -176,7 +176,7 @@ def _joined(names: Truth) -> str:
 
 
 def _check_partable(labels: list[str] | tuple[str, ...], source: str) -> None:
-    """Look whether the classes can stand in one cell.
+    """Check that the classes can stand in one cell.
 
     Raises:
         DataError: a class whose name holds what parts them, or is empty.

@@ -173,7 +173,7 @@ def _number(value: Any) -> float:
 
 
 def write_activitynet(path: Path, found: Mapping[str, Sequence[Detection]]) -> None:
-    """Write ActivityNet's result file, whole or not at all; ``found`` names every video looked at."""
+    """Write ActivityNet's result file, whole or not at all; ``found`` names every video."""
     results = {
         video: [
             {"score": of.score, "segment": [of.start_seconds, of.end_seconds], "label": of.label}
@@ -215,7 +215,7 @@ class DetectionResults:
         model: its name.
         form: ``attcell``, ``activitynet`` or ``thumos``.
         class_numbers: for ``thumos``, a file of classes with their numbers.
-        videos: that will be looked at.
+        videos: in which actions will be looked for.
         labels: the model's classes.
 
     Raises:

@@ -22,7 +22,7 @@ MOST_TUNED = 4  # files; a fifth makes it 10,626 weights to try, and minutes
 
 @dataclass(frozen=True)
 class Tuned:
-    """Shares of 1, on how many videos they were tuned, and how many were left out, for a file lacks them."""
+    """Shares of 1, on how many videos they were tuned, and how many some file lacks, which were left out."""
 
     shares: tuple[float, ...]
     num_videos: int

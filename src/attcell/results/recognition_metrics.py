@@ -192,7 +192,7 @@ def recognition_result(found: Scores) -> RecognitionResult:
     ap_rules = f"{AP_RULES}, mean over {num_there} of {len(found.labels)} classes with positives"
     if several:
         num_none = int((~truth.any(axis=1)).sum())
-        top = f"no top k, for {num_none} videos are of none of the classes" if num_none else TOP_RULES
+        top = f"no top k, because {num_none} videos are of none of the classes" if num_none else TOP_RULES
         rules = {"classes": "any number of classes a video", "ap": ap_rules, "top": top}
     else:
         rules = {"classes": "one class a video", "accuracy": ACCURACY_RULES, "ap": ap_rules}

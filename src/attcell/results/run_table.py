@@ -126,7 +126,7 @@ def _row(name: str, dataset: str, runs: Sequence[FinishedRun]) -> Row:
     for figure in dict.fromkeys(figure for run in members for figure in run.figures):
         lacking = [run for run in members if figure not in run.figures]
         if lacking:
-            notes.append(f"no {_spaced(figure)}, for {lacking[0].path} has none")
+            notes.append(f"no {_spaced(figure)}, because {lacking[0].path} has none")
         figures[figure] = Figure(None) if lacking or not counting else _figure(figure, counting)
     keys = dict.fromkeys(key for run in members for key in run.protocol if key not in OWN_COLUMNS)
     unread = {seed: sum(run.num_unread for run in of.values()) for seed, of in used.items()}

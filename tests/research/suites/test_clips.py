@@ -66,7 +66,7 @@ def test_a_set_without_all_of_its_groups_is_refused_by_name(miniature, tmp_path:
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, copy)
     root, out = tmp_path / "videos", tmp_path / "out"
-    with pytest.raises(DataError, match="there is no actor 3 to test on, for there are 2"):
+    with pytest.raises(DataError, match="there is no actor 3 to test on; there are 2"):
         reproduce_clips(REAL_SETS["weizmann"], root, "none", out, 1, 1)
     assert not out.exists()
 

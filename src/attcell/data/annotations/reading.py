@@ -1,4 +1,7 @@
-"""What an annotation says: classes, and the videos of each part."""
+"""What an annotation says, classes and the videos of each part; and what the readers of all formats share.
+
+A *place* is ``file:line``, or what else tells the reader of a message where to look.
+"""
 
 from __future__ import annotations
 
@@ -51,11 +54,6 @@ class Annotation:
     multi_label: bool = False
     ambiguous: tuple[ActionInstance, ...] = ()
     notes: tuple[str, ...] = field(default=(), compare=False)
-
-
-# What the readers share: lines with their places, names of classes, videos that stand twice, intervals.
-#
-# A *place* is ``file:line``, or what else tells the reader of a message where to look.
 
 
 def folder_of(value: Path | str, holds: Sequence[str]) -> Path:
@@ -212,9 +210,6 @@ def interval_notes(videos: Iterable[AnnotatedVideo]) -> Iterator[str]:
         if empty:
             at = f"{empty[0].start_seconds:g} s ({empty[0].label})"
             yield f"{video.id} has an interval of no length at {at}"
-
-
-# Struct arrays of MATLAB's files.
 
 
 def struct_array(file: Path, name: str, instead: str = "") -> list[dict]:

@@ -1,8 +1,8 @@
 """UCF101: ``classInd.txt`` (``1 ApplyEyeMakeup``), ``trainlist01.txt`` and ``testlist01.txt``, splits 1 to 3.
 
 Labels count from 1 in the files, from 0 here. A line of a train list is ``CLASS/VIDEO.avi 1``; in a test list
-the label may be missing, for the folder tells the class. Videos of one group (``_g08_``) of a class were cut
-from one recording and must not be parted between training and held-out videos.
+the label may be missing, since the folder tells the class. Videos of one group (``_g08_``) of a class were
+cut from one recording and must not be parted between training and held-out videos.
 
 UCF101-24 adds boxes (:func:`read_boxes`): ``finalAnnots.mat`` of the corrected annotation, a struct array
 ``annot``. Its elements have ``name`` (``Basketball/v_Basketball_g01_c01``), ``num_imgs`` and ``tubes``; a

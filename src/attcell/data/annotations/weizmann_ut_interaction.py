@@ -18,7 +18,7 @@ _UT_NAME = re.compile(r"(\d+)_(\d+)_([0-5])")
 
 
 def read_weizmann(folder: Path, split: int) -> Annotation:
-    """Read the names of the videos, for there are no other files.
+    """Read the names of the videos; there are no other files.
 
     Args:
         folder: with a folder for each class. A second take (``lena_run2.avi``) is of its class folder too.
@@ -33,7 +33,7 @@ def read_weizmann(folder: Path, split: int) -> Annotation:
     if len(actors) < 2:
         raise DataError(f"{folder}: no Weizmann videos of two actors; expected such as wave1/daria_wave1.avi")
     if split > len(actors):
-        raise DataError(f"{folder}: there is no actor {split} to test on, for there are {len(actors)}")
+        raise DataError(f"{folder}: there is no actor {split} to test on; there are {len(actors)}")
     parts: dict[str, list[AnnotatedVideo]] = {"train": [], "test": []}
     for path in paths:
         actor = path.stem.split("_")[0]
@@ -45,7 +45,7 @@ def read_weizmann(folder: Path, split: int) -> Annotation:
 
 
 def read_ut_interaction(folder: Path, split: int) -> Annotation:
-    """Read the names of the clips of one set, for there are no other files.
+    """Read the names of the clips of one set; there are no other files.
 
     Args:
         folder: with the clips of one set.
@@ -68,7 +68,7 @@ def read_ut_interaction(folder: Path, split: int) -> Annotation:
     if len(sequences) < 2:
         raise DataError(f"{folder}: no UT-Interaction clips of two sequences; expected such as 0_1_4.avi")
     if split > len(sequences):
-        raise DataError(f"{folder}: there is no sequence {split} to test on, for there are {len(sequences)}")
+        raise DataError(f"{folder}: there is no sequence {split} to test on; there are {len(sequences)}")
     parts: dict[str, list[AnnotatedVideo]] = {"train": [], "test": []}
     for _, sequence, label, path in sorted(clips):
         part = "test" if sequence == sequences[split - 1] else "train"

@@ -26,7 +26,7 @@ _MOST_TIMES = 12  # more would run into each other
 def gates_picture(prediction: Prediction, path: Path) -> None:
     """Write a PNG of both T×T maps, with the frames along both axes.
 
-    A column is a step of the branch that asks, a row one of the branch that is looked at, and each column
+    A column is a step of the branch that asks, a row one of the branch that is asked, and each column
     sums to 1. The last column is what counts at test.
 
     Args:

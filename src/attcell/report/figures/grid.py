@@ -1,4 +1,4 @@
-"""Pictures of segments side by side: rows of pictures, then the temporal attention as rows of bars."""
+"""Pictures of segments in a grid: rows of pictures, then the temporal attention as rows of bars."""
 
 from __future__ import annotations
 
@@ -74,6 +74,28 @@ def chosen_segments(num_segments: int, most: int) -> list[int]:
     return [int((n + 0.5) * num_segments / most) for n in range(most)]
 
 
+class _Sheet:
+    """A figure of so many inches, in which places are inches from the upper left corner."""
+
+    def __init__(self, width: float, height: float) -> None:
+        self.width, self.height = width, height
+        self.figure = new_figure(width, height, dpi=100)
+
+    def axes_at(self, left: float, top: float, wide: float, tall: float) -> Axes:
+        """New axes without frame at a place."""
+        bottom = 1 - (top + tall) / self.height
+        axes = self.figure.add_axes((left / self.width, bottom, wide / self.width, tall / self.height))
+        axes.set_axis_off()
+        return axes
+
+    def write_name(self, name: str, detail: str, top: float, tall: float) -> None:
+        """A row's name at the left, and below it what it holds."""
+        middle = 1 - (top + tall / 2) / self.height
+        above, below = text_style(10) | {"va": "bottom"}, text_style(8, SOFT) | {"va": "top"}
+        self.figure.text(0, middle, shortened(name, 16), **above)
+        self.figure.text(0, middle - 0.02 / self.height, detail, **below)
+
+
 def draw_grid(prediction: Prediction, shown: list[int], rows: Sequence[PictureRow], path: Path) -> None:
     """Write a PNG: a title, the rows of pictures, and β of the shown segments with their times.
 
@@ -83,49 +105,37 @@ def draw_grid(prediction: Prediction, shown: list[int], rows: Sequence[PictureRo
     cell = _CELL_INCHES * frame_height / frame_width
     bar_rows = _bar_rows(prediction, shown)
     columns = len(shown) * (_CELL_INCHES + _GAP_INCHES) - _GAP_INCHES
-    width = _NAMES_INCHES + columns
     height = _TITLE_INCHES + len(rows) * (cell + _GAP_INCHES) + len(bar_rows) * _BARS_INCHES + _TIMES_INCHES
-    figure = new_figure(width, height, dpi=100)
-
-    def axes_at(left: float, top: float, wide: float, tall: float) -> Axes:
-        """Axes at a place in inches from the upper left corner."""
-        axes = figure.add_axes((left / width, 1 - (top + tall) / height, wide / width, tall / height))
-        axes.set_axis_off()
-        return axes
-
-    def write_name(name: str, detail: str, top: float, tall: float) -> None:
-        middle = 1 - (top + tall / 2) / height
-        above, below = text_style(10) | {"va": "bottom"}, text_style(8, SOFT) | {"va": "top"}
-        figure.text(0, middle, shortened(name, 16), **above)
-        figure.text(0, middle - 0.02 / height, detail, **below)
-
+    sheet = _Sheet(_NAMES_INCHES + columns, height)
     label, score = prediction.top(1)[0]
     title = text_style(12) | {"va": "top", "fontweight": "bold"}
-    figure.text(_NAMES_INCHES / width, 1, f"{label}  {100 * score:.0f}%", **title)
+    sheet.figure.text(_NAMES_INCHES / sheet.width, 1, f"{label}  {100 * score:.0f}%", **title)
     top = _TITLE_INCHES
     for row in rows:
-        write_name(row.name, row.detail, top, cell)
-        for column, picture in enumerate(row.pictures):
-            left = _NAMES_INCHES + column * (_CELL_INCHES + _GAP_INCHES)
-            axes = axes_at(left, top, _CELL_INCHES, cell)
-            axes.imshow(picture, aspect="auto")
-            if row.boxes is not None:
-                for box in row.boxes[column]:
-                    _draw_box(axes, box)
-        if row.scale is not None:
-            _draw_wheel(axes_at(width + 0.2, top, _WHEEL_INCHES, _WHEEL_INCHES), row.scale)
+        _draw_row(sheet, row, top, cell)
         top += cell + _GAP_INCHES
     even = 1 / len(prediction.frames)
-    ceiling = 1.45 * max(
-        even, *(float(bars.weights.max()) for bars in bar_rows)
-    )  # one scale, so they compare
+    ceiling = 1.45 * max(even, *(float(bars.weights.max()) for bars in bar_rows))  # one, so that they compare
     for bars in bar_rows:
-        write_name(bars.name, bars.detail, top, _BARS_INCHES)
-        lowest = axes_at(_NAMES_INCHES, top, columns, _BARS_INCHES)
+        sheet.write_name(bars.name, bars.detail, top, _BARS_INCHES)
+        lowest = sheet.axes_at(_NAMES_INCHES, top, columns, _BARS_INCHES)
         _draw_bars(lowest, bars.weights, even, ceiling)
         top += _BARS_INCHES
     _write_times(lowest, prediction.frame_seconds[shown])
-    save(figure, path)
+    save(sheet.figure, path)
+
+
+def _draw_row(sheet: _Sheet, row: PictureRow, top: float, cell: float) -> None:
+    sheet.write_name(row.name, row.detail, top, cell)
+    for column, picture in enumerate(row.pictures):
+        left = _NAMES_INCHES + column * (_CELL_INCHES + _GAP_INCHES)
+        axes = sheet.axes_at(left, top, _CELL_INCHES, cell)
+        axes.imshow(picture, aspect="auto")
+        if row.boxes is not None:
+            for box in row.boxes[column]:
+                _draw_box(axes, box)
+    if row.scale is not None:
+        _draw_wheel(sheet.axes_at(sheet.width + 0.2, top, _WHEEL_INCHES, _WHEEL_INCHES), row.scale)
 
 
 def _bar_rows(prediction: Prediction, shown: list[int]) -> list[_BarRow]:

@@ -102,7 +102,7 @@ def write_pictures(
     """Write ``NAME-attention.png`` and ``NAME-mean.png`` of each prediction.
 
     The first shows each stream's attention (:func:`attention_strip`), the second their mean, beside the
-    action's true boxes where they are known (:func:`localization_strip`). Of a TAN, which does not look at
+    action's true boxes where they are known (:func:`localization_strip`). Of a TAN, which does not attend to
     regions, ``NAME-gates.png`` instead (:func:`gates_picture`).
 
     Args:
