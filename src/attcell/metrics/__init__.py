@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         recognition_metrics,
         top_k_accuracy,
     )
+    from attcell.metrics.statistics import holm, mcnemar, sign_flip
 
 _HOMES = {
     "detection": ("DetectionMetrics", "detection_map"),
@@ -45,6 +46,7 @@ _HOMES = {
         "recognition_metrics",
         "top_k_accuracy",
     ),
+    "statistics": ("holm", "mcnemar", "sign_flip"),
 }
 
 __all__ = [
@@ -55,13 +57,16 @@ __all__ = [
     "detection_map",
     "fusion_weights",
     "hit_rate",
+    "holm",
     "mass_chance",
     "mass_in_box",
+    "mcnemar",
     "mean_average_precision",
     "mean_class_accuracy",
     "peak_in_box",
     "pointing_chance",
     "recognition_metrics",
+    "sign_flip",
     "temporal_auc",
     "top_k_accuracy",
 ]

@@ -9,7 +9,7 @@ their spatial attention and one temporal attention are learnt on untrimmed video
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -36,15 +36,15 @@ from attcell.synth.write import write_dataset
 from attcell.training.prepare import gather_training_data
 from attcell.training.run import train
 
-# Of each class. The two kinds have seeds of their own, for equal seeds share their backgrounds.
+# Videos of each class. The two kinds have seeds of their own, because equal seeds share their backgrounds.
 TRIMMED = {"train": 30, "val": 5}
 UNTRIMMED = {"train": 30, "val": 5, "test": 10}
 PREDICTED = 5  # test videos of each class, whose attention is compared with the truth
 TRIMMED_SEED, UNTRIMMED_SEED = 1000, 0
 BACKBONES = {"frame": "small", "flow": "small", "clip": "small3d"}
-# Of each backbone alone. The clip's begins as the frame's, inflated; flow from nothing learns fast.
+# Epochs of each backbone alone. The clip's begins as the frame's, inflated; flow from nothing learns fast.
 EPOCHS = {"frame": 25, "flow": 6, "clip": 6}
-# DIS, for so small a flow takes it next to no time. 8 frames of a clip are two thirds of a second.
+# DIS takes next to no time at so small a size. 8 frames of a clip are two thirds of a second.
 INPUT: dict[str, dict[str, Any]] = {
     "input": {"size": 112, "short_side": 112},
     "flow": {"method": "dis", "short_side": 56},
@@ -126,23 +126,18 @@ def _run_stages(out: Path, threads: int) -> Path:
     trimmed = _generate(out / "trimmed", "trimmed", TRIMMED_SEED, TRIMMED)
     videos = _generate(out / "untrimmed", "untrimmed", UNTRIMMED_SEED, UNTRIMMED)
     logger.info("2/5 Training a backbone for each of frame, flow and clip on trimmed videos")
-    backbones: dict[str, Path] = {}
-    for stream in BACKBONES:
-        weights = str(backbones["frame"]) if stream == "clip" else "none"
-        backbones[stream] = _train(backbone_recipe(trimmed, stream, weights), out / f"{stream}-run")
+    backbones = _train_backbones(trimmed, out)
     logger.info(
         "3/5 Training the attention of all three on untrimmed videos, where a quarter of the time is action"
     )
-    recipe = attention_recipe(videos, backbones, out / "features")
-    _keep_features(recipe)
-    torch.set_num_threads(threads)  # nothing is decoded any more
-    trained = _train(recipe, out / "run")
-    torch.set_num_threads(1)
+    trained = _train_attention(videos, backbones, out, threads)
     logger.info("4/5 Testing on videos that it has not seen")
     model = load(trained).to(best_device())
     evaluation = _test(model, out / "test")
-    logger.info("5/5 Predicting, and looking at where and when it looked")
-    report = _predict(model, videos, out)
+    logger.info("5/5 Predicting, comparing attention with the truth, and finding actions in time")
+    paths = sorted(path for path in (videos / "test").glob("*/*.mp4") if int(path.stem) < PREDICTED)
+    _compare_attention(model, videos, paths, out / "attention.png")
+    report = _write_page(model, [path for path in paths if path.stem == "000"], out)
     print(
         f"accuracy {evaluation.figures()['top1']:.1f} % on {len(evaluation.records)} test videos of "
         f"{len(evaluation.labels)} classes (chance {100 / len(evaluation.labels):.1f} %)"
@@ -170,6 +165,25 @@ def _train(values: dict[str, Any], run_folder: Path) -> Path:
     return train(recipe, run_folder, resume=run_folder.exists()).model_folder
 
 
+def _train_backbones(videos: Path, out: Path) -> dict[str, Path]:
+    """Stream → the model folder of its backbone."""
+    backbones: dict[str, Path] = {}
+    for stream in BACKBONES:
+        weights = str(backbones["frame"]) if stream == "clip" else "none"
+        backbones[stream] = _train(backbone_recipe(videos, stream, weights), out / f"{stream}-run")
+    return backbones
+
+
+def _train_attention(videos: Path, backbones: Mapping[str, Path], out: Path, threads: int) -> Path:
+    """The model folder of STAN on frozen backbones; as it is trained nothing is decoded any more."""
+    recipe = attention_recipe(videos, backbones, out / "features")
+    _keep_features(recipe)
+    torch.set_num_threads(threads)
+    trained = _train(recipe, out / "run")
+    torch.set_num_threads(1)
+    return trained
+
+
 def _keep_features(values: dict[str, Any]) -> None:
     """Compute what the training will find kept: this decodes, and the training does not."""
     recipe = check_recipe(values, source="the demo's recipe")
@@ -187,16 +201,17 @@ def _test(model: Model, folder: Path) -> Evaluation:
     return evaluation
 
 
-def _predict(model: Model, videos: Path, out: Path) -> Path:
-    """Predict some test videos of each class; the page shows the first, with the actions found in it."""
+def _compare_attention(model: Model, videos: Path, paths: Sequence[Path], picture: Path) -> None:
+    """Predict test videos, print how their attention stands against the truth, and draw the first one's."""
+    predictions = [model.predict(path) for path in track(paths, len(paths), "predicting")]
     truth = generated_boxes(read_truth(videos))
-    paths = sorted(path for path in (videos / "test").glob("*/*.mp4") if int(path.stem) < PREDICTED)
-    predicted = [model.predict(path) for path in track(paths, len(paths), "predicting")]
-    boxes = [truth[path.relative_to(videos).as_posix()] for path in paths]
-    found = [(one.segments, of) for one, of in zip(predicted, boxes, strict=True)]
-    figures = {stream: attention_metrics(found, stream) for stream in BACKBONES}
-    peaks = ", ".join(f"{100 * of.pointing:.0f} % ({stream})" for stream, of in figures.items())
-    one = figures["frame"]  # where chance lies, and the temporal attention, are the same for all
+    found = [
+        (prediction.segments, truth[path.relative_to(videos).as_posix()])
+        for prediction, path in zip(predictions, paths, strict=True)
+    ]
+    by_stream = {stream: attention_metrics(found, stream) for stream in BACKBONES}
+    peaks = ", ".join(f"{100 * of.pointing:.0f} % ({stream})" for stream, of in by_stream.items())
+    one = by_stream["frame"]  # where chance lies, and the temporal attention, are the same for all
     print(
         f"spatial attention: its peak lies on the actor in {peaks} of the action's segments "
         f"of {len(found)} videos (chance {100 * one.pointing_chance:.0f} %)"
@@ -205,8 +220,11 @@ def _predict(model: Model, videos: Path, out: Path) -> Path:
         f"temporal attention: ranks the action's segments over the others with an ROC area of {one.auc:.2f} "
         "(chance 0.50)"
     )
-    attention_strip(predicted[0], out / "attention.png")
-    first = [path for path in paths if path.stem == "000"]
-    watched = [detect_video(model, path, RuleChoice()) for path in first]
-    write_report(watched, out / "report.html", {"model": str(out / "run" / "model")})
+    attention_strip(predictions[0], picture)
+
+
+def _write_page(model: Model, paths: Sequence[Path], out: Path) -> Path:
+    """The page of some videos, with the actions found in them."""
+    found = [detect_video(model, path, RuleChoice()) for path in paths]
+    write_report(found, out / "report.html", {"model": str(out / "run" / "model")})
     return out / "report.html"
