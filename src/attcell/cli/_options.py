@@ -1,48 +1,56 @@
-"""What the commands' options may be, where more than one command has them or they are a choice of words.
-
-Nothing heavy is imported here, so that ``--help`` answers at once.
-"""
+"""Options that several commands have, and how a command ends."""
 
 from __future__ import annotations
 
-from enum import IntEnum, StrEnum
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from attcell._log import logger
 
-class Motions(StrEnum):
-    """The motions of generated videos."""
-
-    postures = "postures"
-    paths = "paths"
-
-
-class Kind(StrEnum):
-    """The kinds of generated videos."""
-
-    trimmed = "trimmed"
-    untrimmed = "untrimmed"
-
-
-class Split(StrEnum):
-    """The parts of a data set that a recipe names."""
-
-    train = "train"
-    val = "val"
-    test = "test"
-
-
-class Crops(IntEnum):
-    """How many crops of each frame are looked at."""
-
-    one = 1
-    ten = 10
-
-
+ModelName = Annotated[str, typer.Option("--model", help="A model folder, or a Hugging Face id.")]
+Videos = Annotated[list[Path], typer.Argument(help="Video files of any length, or folders of frames.")]
 ListRoot = Annotated[Path | None, typer.Option(help="What a list's paths are relative to.")]
 NumSegments = Annotated[int | None, typer.Option(min=1, help="T; by default the recipe's.")]
 RecipeName = Annotated[str, typer.Argument(help="A recipe in YAML, or a packaged one's name.")]
 Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...")]
 Row = Annotated[str | None, typer.Option(help="Of a recipe that is a table: which row.")]
+VideosJson = Annotated[
+    str | None,
+    typer.Option("--json", help="Write to this file, or - for stdout; to - and .jsonl a line a video."),
+]
+MetricsJson = Annotated[
+    str | None, typer.Option("--json", help="Write the figures to this file, or - for stdout.")
+]
+Report = Annotated[Path | None, typer.Option(help="Write a page to look at.")]
+Jobs = Annotated[int, typer.Option(min=1, help="How many trainings go side by side.")]
+
+
+def files_of(*outputs: str | Path | None) -> list[Path]:
+    """The outputs that are files: neither left out nor stdout."""
+    return [Path(output) for output in outputs if output is not None and str(output) != "-"]
+
+
+def end(faults: Iterable[str]) -> None:
+    """Say what was bad, and end with status 1 if anything was."""
+    faults = list(faults)
+    for fault in faults:
+        logger.info(f"attcell: {fault}")
+    if faults:
+        raise typer.Exit(1)
+
+
+def numbers(text: str, option: str) -> list[int]:
+    """What a text such as 1,3 lists.
+
+    Raises:
+        CallError: it lists something else.
+    """
+    from attcell.errors import CallError
+
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError as error:
+        raise CallError(f"{option} {text} are not whole numbers; give such as 1,3") from error

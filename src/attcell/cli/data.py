@@ -1,4 +1,4 @@
-"""``attcell data``: what is in a data set."""
+"""``attcell data check`` and ``attcell synth``: what is in a data set, and data sets made on the spot."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from attcell.cli._options import ListRoot
 from attcell.errors import CallError
+from attcell.types import MotionKind, VideoKind
 
 if TYPE_CHECKING:
     from attcell.types import VideoRecord
@@ -73,3 +74,41 @@ def check(
         write_json(json_path, report.to_dict())
     if not report.ok:
         raise typer.Exit(1)
+
+
+def synth(
+    out: Annotated[Path, typer.Argument(help="A new or empty folder.")],
+    kind: Annotated[
+        VideoKind, typer.Option(help="Is the action all of the video, or a quarter of it?")
+    ] = "trimmed",
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same videos.")] = 0,
+    classes: Annotated[int, typer.Option(help="4, 6, 8 or 10.")] = 6,
+    motions: Annotated[
+        MotionKind,
+        typer.Option(help="Told by a posture, which one frame shows, or by the figure's path alone?"),
+    ] = "postures",
+    train: Annotated[int, typer.Option(min=0, help="Videos of each class for training.")] = 30,
+    val: Annotated[int, typer.Option(min=0, help="Videos of each class for validation.")] = 5,
+    test: Annotated[int, typer.Option(min=0, help="Videos of each class for testing.")] = 20,
+) -> None:
+    """Generate small videos with known classes, actor boxes and action intervals.
+
+    Example: attcell synth videos --kind untrimmed --seed 1
+    """
+    from attcell._log import progress_bar
+    from attcell.synth.write import write_dataset
+
+    with progress_bar() as bar:
+        task = bar.add_task("generating", total=None, note="")
+        write_dataset(
+            out,
+            kind,
+            seed=seed,
+            num_classes=classes,
+            motions=motions,
+            videos={"train": train, "val": val, "test": test},
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    print(
+        f"{out}: {(train + val + test) * classes} videos of {classes} classes, truth in {out / 'truth.json'}"
+    )

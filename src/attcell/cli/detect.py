@@ -2,44 +2,36 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attcell.cli._options import ListRoot
+from attcell._log import logger
+from attcell.cli._options import ListRoot, ModelName, Report, Videos, VideosJson, files_of
+from attcell.cli.predict import write_page
 from attcell.errors import CallError, VideoError
+from attcell.types import DetectionFormat, DetectionRule
 
-
-class Rule(StrEnum):
-    """How samples become actions."""
-
-    relative = "relative"
-    paper = "paper"
-    sigmoid = "sigmoid"
-    classes = "classes"
-    stpn = "stpn"
-
-
-class Format(StrEnum):
-    """How detections are written."""
-
-    attcell = "attcell"
-    activitynet = "activitynet"
-    thumos = "thumos"
+if TYPE_CHECKING:
+    from attcell.inference.model import Model
+    from attcell.inference.rules import RuleChoice
+    from attcell.results.detections import DetectionResults
+    from attcell.types import Prediction
 
 
 def detect(
-    videos: Annotated[list[Path], typer.Argument(help="Video files of any length, or folders of frames.")],
-    model: Annotated[str, typer.Option(help="A model folder, or a Hugging Face id.")],
+    videos: Videos,
+    model: ModelName,
     rule: Annotated[
-        Rule,
+        DetectionRule,
         typer.Option(
             help="relative: attention between the video's least and largest, times class score; classes: the "
             "same without attention; stpn: STPN's; paper: STAN's to the letter; sigmoid: the same on σ(k)."
         ),
-    ] = Rule.relative,
+    ] = "relative",
     every: Annotated[
         int | None,
         typer.Option(min=1, help="Frames from one sample to the next; by default the calibration's, or 5."),
@@ -54,17 +46,15 @@ def detect(
     length_normalised: Annotated[
         bool, typer.Option("--length-normalised", help="Score an action by a mean, not a sum.")
     ] = False,
-    json_path: Annotated[
-        str | None,
-        typer.Option("--json", help="Write to this file, or - for stdout; to - and .jsonl a line a video."),
-    ] = None,
+    json_path: VideosJson = None,
     format_: Annotated[
-        Format, typer.Option("--format", help="What --json writes: our own, or a result file of a challenge.")
-    ] = Format.attcell,
+        DetectionFormat,
+        typer.Option("--format", help="What --json writes: our own, or a result file of a challenge."),
+    ] = "attcell",
     class_numbers: Annotated[
         Path | None, typer.Option(help="For thumos: detclasslist.txt; by default classes count from 1.")
     ] = None,
-    report: Annotated[Path | None, typer.Option(help="Write a page to look at.")] = None,
+    report: Report = None,
 ) -> None:
     """Find actions in time in videos of any length; the model learnt from labels of whole videos alone.
 
@@ -72,49 +62,77 @@ def detect(
 
     Example: attcell detect test/*.mp4 --model runs/mine/model --json found.json --format activitynet
     """
-    from attcell._files import check_outputs
-    from attcell._log import logger
-    from attcell.inference.detect import detect_video
-    from attcell.inference.model import load
-    from attcell.inference.rules import RuleChoice, words
-    from attcell.inference.run import best_device
-    from attcell.report.lines import detection_lines
-    from attcell.report.page.page import write_report
-    from attcell.results.detections import DetectionResults
+    from attcell.inference.rules import RuleChoice
 
-    choice = RuleChoice(rule.value, threshold, attention_threshold, class_threshold, length_normalised)
-    check_outputs([Path(file) for file in (report, json_path) if file not in (None, "-")], videos)
-    loaded = load(model).to(best_device())
-    results = DetectionResults(json_path, model, format_.value, class_numbers, videos, loaded.labels)
-    shown, failed = [], False
-    with results:
-        for number, video in enumerate(videos, 1):
+    choice = RuleChoice(rule, threshold, attention_threshold, class_threshold, length_normalised)
+    num_failed = _Detect(tuple(videos), model, choice, every, json_path, format_, class_numbers, report).run()
+    if num_failed:
+        raise typer.Exit(1)
+
+
+@dataclass(frozen=True)
+class _Detect:
+    """Which videos, by which model and rule, and where the detections go; the options of ``detect``."""
+
+    videos: tuple[Path, ...]
+    model: str
+    choice: RuleChoice
+    every: int | None
+    json_path: str | None
+    form: DetectionFormat
+    class_numbers: Path | None
+    report: Path | None
+
+    def run(self) -> int:
+        """Look for actions in every video, and write what was asked for.
+
+        Returns:
+            How many videos could not be read.
+
+        Raises:
+            CallError: an output that cannot be written, or an option that the rule or form has no use for.
+        """
+        from attcell._files import check_outputs
+        from attcell.inference.model import load
+        from attcell.inference.rules import words
+        from attcell.inference.run import best_device
+        from attcell.results.detections import DetectionResults
+
+        check_outputs(files_of(self.report, self.json_path), self.videos)
+        model = load(self.model).to(best_device())
+        results = DetectionResults(
+            self.json_path, self.model, self.form, self.class_numbers, self.videos, model.labels
+        )
+        shown, num_read = [], 0
+        with results:
+            for found in self._found(model, results):
+                num_read += 1
+                if self.report is not None:
+                    shown.append(found)
+        if self.report is not None:
+            rule = words(self.choice, model.calibration, len(model.labels))
+            write_page(shown, self.report, {"model": self.model, "rule": rule})
+        return len(self.videos) - num_read
+
+    def _found(self, model: Model, results: DetectionResults) -> Iterator[Prediction]:
+        """What is found in the videos that can be read; each one's results go out as they come."""
+        from attcell.inference.detect import detect_video
+        from attcell.report.lines import detection_lines
+
+        for number, video in enumerate(self.videos, 1):
+            title = f"{number}/{len(self.videos)} {video.name}"
             try:
-                title = f"{number}/{len(videos)} {video.name}"
-                found = detect_video(loaded, video, choice, every, title)
+                found = detect_video(model, video, self.choice, self.every, title)
             except VideoError as error:
-                failed = True
                 results.fail(str(video), str(error))
                 logger.info(f"attcell: {error}")
                 continue
             for note in found.notes:
                 logger.info(f"{video}: {note}")
             results.add(found)
-            if json_path != "-":
+            if self.json_path != "-":
                 print("\n".join(detection_lines(found)), flush=True)
-            if report is not None:
-                shown.append(found)
-    if report is not None and shown:
-        write_report(
-            shown,
-            report,
-            {"model": model, "rule": words(choice, loaded.calibration, len(loaded.labels))},
-        )
-        logger.info(f"report: {report}")
-    elif report is not None:
-        logger.info(f"no report: no video could be read, and {report} is not written")
-    if failed:
-        raise typer.Exit(1)
+            yield found
 
 
 def calibrate(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,26 +10,11 @@ import typer
 
 from attcell.cli._options import ListRoot
 from attcell.errors import CallError
+from attcell.types import FlowMethod, FlowStorage
 
 extract_app = typer.Typer(
     help="Compute once for a whole data set what is slow.", no_args_is_help=True, rich_markup_mode=None
 )
-
-
-class Method(StrEnum):
-    """How flow is computed."""
-
-    paper = "paper"
-    fast = "fast"
-    dis = "dis"
-    raft = "raft"
-
-
-class Form(StrEnum):
-    """How a video's flow lies on disk."""
-
-    folder = "folder"
-    zip = "zip"
 
 
 @extract_app.command()
@@ -38,14 +22,16 @@ def flow(
     source: Annotated[Path, typer.Argument(help="A folder per class, or a list file.")],
     out: Annotated[Path, typer.Argument(help="The store: each video becomes a folder or a file in it.")],
     method: Annotated[
-        Method,
+        FlowMethod,
         typer.Option(
             help="TV-L1 as in the papers, TV-L1 with a fast schedule, OpenCV's DIS, or torchvision's RAFT."
         ),
-    ] = Method.paper,
+    ] = "paper",
     bound: Annotated[float, typer.Option(help="Pixels of motion that codes 0 and 255 stand for.")] = 20.0,
     short_side: Annotated[int, typer.Option(min=1, help="Scale frames down to this first.")] = 256,
-    form: Annotated[Form, typer.Option(help="One folder of JPEGs a video, or one ZIP file.")] = Form.folder,
+    form: Annotated[
+        FlowStorage, typer.Option(help="One folder of JPEGs a video, or one ZIP file.")
+    ] = "folder",
     frames: Annotated[bool, typer.Option(help="Keep the frames too, as img_00001.jpg.")] = True,
     root: ListRoot = None,
     shard: Annotated[
@@ -79,8 +65,8 @@ def flow(
     outcome = extract_flow(
         read_source(source, root),
         out,
-        FlowSpec(method.value, bound, short_side),
-        layout=Layout(form.value, frames),
+        FlowSpec(method, bound, short_side),
+        layout=Layout(form, frames),
         shard=_shard(shard),
         workers=workers or (1 if torch.cuda.is_available() else os.cpu_count() or 1),
         rebuild=rebuild,

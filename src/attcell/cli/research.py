@@ -1,17 +1,16 @@
-"""``attcell protocol`` and ``attcell ablate``: recipes over a data set's splits, and one table of them."""
+"""Experiments: ``attcell demo``, ``protocol``, ``ablate``, ``table`` and ``reproduce``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attcell.cli._options import Overrides, RecipeName, Row
+from attcell.cli._options import Jobs, Overrides, RecipeName, Row, end, numbers
 from attcell.errors import CallError
-from attcell.types import SuiteName
+from attcell.types import AblationSubject, SuiteName, TableFormat
 
 if TYPE_CHECKING:
     from attcell.config.recipe import Recipe
@@ -19,16 +18,18 @@ if TYPE_CHECKING:
 
 Splits = Annotated[str | None, typer.Option(help="As 1,3; by default all splits of the data set.")]
 Seeds = Annotated[int, typer.Option(min=1, help="How many trainings of each, with seeds from 0.")]
-Jobs = Annotated[int, typer.Option(min=1, help="How many trainings go side by side.")]
 
 
-class Subject(StrEnum):
-    """What an ablation changes."""
+def demo(
+    out: Annotated[Path, typer.Option(help="Where everything goes.")] = Path("attcell-demo"),
+) -> None:
+    """Generate videos, train a small STAN on them, test it, and write a report page. Takes a few minutes.
 
-    tap = "tap"
-    segments = "segments"
-    fusion = "fusion"
-    modalities = "modalities"
+    Example: attcell demo --out /tmp/demo
+    """
+    from attcell.research.demo import run_demo
+
+    run_demo(out)
 
 
 def protocol(
@@ -66,11 +67,11 @@ def protocol(
             print(file.name if row is None else f"{file.name} {row}")
         return
     runs = _plan(load_rows(names, overrides, rows or []), out, splits, seeds)
-    _end(_run_and_tabulate(runs, out, jobs))
+    end(_run_and_tabulate(runs, out, jobs).values())
 
 
 def ablate(
-    subject: Annotated[Subject, typer.Argument(help="What is changed.")],
+    subject: Annotated[AblationSubject, typer.Argument(help="What is changed.")],
     recipe: RecipeName,
     overrides: Overrides = None,
     row: Row = None,
@@ -92,23 +93,23 @@ def ablate(
     from attcell.config.loading import load_recipe
 
     whole = load_recipe(recipe, overrides or [], row)
-    place = out or Path("runs") / f"{whole.name}-{subject.value}"
-    if counts is not None and subject is not Subject.segments:
+    place = out or Path("runs") / f"{whole.name}-{subject}"
+    if counts is not None and subject != "segments":
         raise CallError("--counts are numbers of segments; leave them out, or ablate segments")
 
     from attcell.research.ablation import SEGMENT_COUNTS, variants
 
-    if subject is not Subject.segments:
-        recipes = variants(whole, cast("Literal['tap', 'fusion', 'modalities']", subject.value))
-        _end(_run_and_tabulate(_plan(recipes, place, splits, seeds), place, jobs))
+    if subject != "segments":
+        recipes = variants(whole, subject)
+        end(_run_and_tabulate(_plan(recipes, place, splits, seeds), place, jobs).values())
         return
-    wanted = SEGMENT_COUNTS if counts is None else _numbers(counts, "--counts")
+    wanted = SEGMENT_COUNTS if counts is None else numbers(counts, "--counts")
     if min(wanted) < 1:
         raise CallError(f"--counts {counts}: at least 1 segment is needed")
     runs = _plan([whole], place, splits, seeds)
     unread = _run_and_tabulate(runs, place, jobs)
     _draw_segment_counts(runs, wanted, place)
-    _end(unread)
+    end(unread.values())
 
 
 def _plan(recipes: Sequence[Recipe], out: Path, splits: str | None, seeds: int) -> list[PlannedRun]:
@@ -116,7 +117,7 @@ def _plan(recipes: Sequence[Recipe], out: Path, splits: str | None, seeds: int) 
     from attcell.research.driver import plan_runs
 
     check_output(out, is_folder=True)
-    return plan_runs(recipes, out, None if splits is None else _numbers(splits, "--splits"), range(seeds))
+    return plan_runs(recipes, out, None if splits is None else numbers(splits, "--splits"), range(seeds))
 
 
 def _run_and_tabulate(runs: Sequence[PlannedRun], out: Path, jobs: int) -> dict[str, str]:
@@ -148,25 +149,6 @@ def _draw_segment_counts(runs: Sequence[PlannedRun], counts: Sequence[int], out:
     print(f"written: {out / 'segments.csv'}, {out / 'segments.png'}")
 
 
-def _end(unread: dict[str, str]) -> None:
-    from attcell._log import logger
-
-    for why in unread.values():
-        logger.info(f"attcell: {why}")
-    if unread:
-        raise typer.Exit(1)
-
-
-def _numbers(text: str, option: str) -> list[int]:
-    try:
-        return [int(word) for word in text.split(",")]
-    except ValueError as error:
-        raise CallError(f"{option} {text} are not whole numbers; give such as 1,3") from error
-
-
-# ``attcell reproduce``: the papers' claims, each held or not held.
-
-
 def reproduce(
     suite: Annotated[SuiteName, typer.Argument(help="generated: videos with known truth, made on the spot.")],
     folder: Annotated[
@@ -184,7 +166,7 @@ def reproduce(
             help="Of real clips: SqueezeNet 1.0's as .safetensors; by default torchvision's, from the net.",
         ),
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="How many trainings go side by side.")] = 2,
+    jobs: Jobs = 2,
 ) -> None:
     """Measure which of the papers' claims this implementation shows. Run again to go on after a stop.
 
@@ -198,32 +180,17 @@ def reproduce(
 
     Example: attcell reproduce weizmann videos/weizmann --weights squeezenet.safetensors
     """
-    from attcell._log import logger
     from attcell.research import suites
 
     call = suites.SuiteCall(suite, folder, weights, out, quick, jobs)
     verdicts = suites.reproduce(call)
     print((call.place / "claims.md").read_text(encoding="utf-8"))
     print(f"written: {', '.join(str(call.place / f'claims.{suffix}') for suffix in ('md', 'csv', 'png'))}")
-    failed = [verdict for verdict in verdicts if verdict.is_failure]
-    for verdict in failed:
-        logger.info(f"attcell: not held: {verdict.claim.said} ({verdict.claim.rule})")
-    if failed:
-        raise typer.Exit(1)
+    failed = [verdict.claim for verdict in verdicts if verdict.is_failure]
+    end(f"not held: {claim.said} ({claim.rule})" for claim in failed)
 
 
-# ``attcell table``: the figures of many runs in one table.
-
-
-class Format(StrEnum):
-    """What the table is written as."""
-
-    markdown = "markdown"
-    csv = "csv"
-    latex = "latex"
-
-
-_BY_SUFFIX = {".csv": Format.csv, ".tex": Format.latex}
+_BY_SUFFIX: dict[str, TableFormat] = {".csv": "csv", ".tex": "latex"}
 
 
 def table(
@@ -234,7 +201,7 @@ def table(
         ),
     ],
     form: Annotated[
-        Format | None, typer.Option("--format", help="By default as --out ends, else markdown.")
+        TableFormat | None, typer.Option("--format", help="By default as --out ends, else markdown.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write to this file in place of stdout.")] = None,
 ) -> None:
@@ -250,8 +217,8 @@ def table(
     paths = find_runs(places)
     if out is not None:
         check_outputs([out], paths)
-    wanted = form or _BY_SUFFIX.get("" if out is None else out.suffix, Format.markdown)
-    text = FORMATS[wanted.value](table_of([read_run(path) for path in paths]))
+    wanted = form or _BY_SUFFIX.get("" if out is None else out.suffix, "markdown")
+    text = FORMATS[wanted](table_of([read_run(path) for path in paths]))
     if out is None:
         print(text, end="")
     else:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from enum import StrEnum
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from attcell._log import logger
+from attcell.cli._options import MetricsJson, files_of
 from attcell.errors import CallError
+from attcell.types import DetectionProtocol
 
 if TYPE_CHECKING:
     from attcell.results.scores import Scores
@@ -42,48 +45,94 @@ def fuse(
 
     Example: attcell score fuse tan.json mifs.csv --tune tan-val.json --tune mifs-val.csv --out fused.json
     """
-    from attcell._files import check_outputs
-    from attcell.report.lines import main_metrics_line
-    from attcell.results.fusion import aligned, as_probabilities, as_shares, fused, tuned
-    from attcell.results.recognition_metrics import AP_RULES, main_metrics
-    from attcell.results.scores import SUFFIXES, read_scores, write_scores
-
-    if len(files) < 2:
-        raise CallError("one file alone is nothing to fuse; give two or more")
-    if weights is not None and tune:
-        raise CallError("--weights and --tune exclude each other; keep one")
-    if tune and len(tune) != len(files):
-        raise CallError(f"{len(tune)} files to tune on for {len(files)} files; give --tune once for each")
-    if out is not None:
-        check_outputs([out], [*files, *(tune or [])])
-        if out.suffix not in SUFFIXES:
-            raise CallError(f"{out}: scores are written to {', '.join(SUFFIXES)}; name such a file")
-    given = None if weights is None else as_shares(_weights(weights), len(files))
-    tested = aligned([as_probabilities(read_scores(path), softmax) for path in files])
-    how = "all alike" if given is None else "given"
-    shares = given or as_shares([1.0] * len(files), len(files))
-    if tune:
-        found = tuned([as_probabilities(read_scores(path), softmax) for path in tune], tested[0])
-        left_out = f", {found.num_unread} unread left out" if found.num_unread else ""
-        shares, how = found.shares, f"tuned on {found.num_videos} other videos{left_out}"
-    whole = fused(tested, shares)
-    is_complete = _say_unread(tested)
-    rules = ""
-    if out is None or None not in whole.truth:
-        for path, one, share in zip(files, tested, shares, strict=True):
-            print(f"{main_metrics_line(str(path), main_metrics(one))}, weight {share:.2f}")
-        print(main_metrics_line("fused", main_metrics(whole)))
-        rules = "" if whole.has_one_class_each else f", {AP_RULES}"
-    else:
-        print(f"no figures: the files do not say the class of {whole.truth.count(None)} videos")
-    counted = f"{len(whole.videos)} videos, unread {whole.num_unread}"
-    print(f"protocol: {len(files)} files, weights {how}, {counted}{rules}")
-    if out is not None:
-        parts = [{"file": str(path), "weight": share} for path, share in zip(files, shares, strict=True)]
-        write_scores(out, whole, {"protocol": {"fused": parts, "weights": how}})
-        print(f"written: {out}")
+    given = None if weights is None else _numbers(weights, "--weights", "one for each file, as 0.6,0.4")
+    is_complete = _Fuse(tuple(files), given, tuple(tune or ()), softmax, out).run()
     if not is_complete:
         raise typer.Exit(1)
+
+
+@dataclass(frozen=True)
+class _Fuse:
+    """Files of scores to be summed, and by which weights; the options of ``attcell score fuse``."""
+
+    files: tuple[Path, ...]
+    weights: list[float] | None
+    tune: tuple[Path, ...]
+    softmax: bool
+    out: Path | None
+
+    def run(self) -> bool:
+        """Fuse, print the metrics of each file and of their sum, and write the sum; true if all was read.
+
+        Raises:
+            CallError: options that do not go together, or an output that cannot be written.
+            DataError: files that are no scores of the same videos and classes.
+        """
+        from attcell.results.fusion import aligned, as_probabilities, fused
+        from attcell.results.scores import read_scores, write_scores
+
+        self._check()
+        tested = aligned([as_probabilities(read_scores(path), self.softmax) for path in self.files])
+        shares, how = self._shares(tested[0])
+        whole = fused(tested, shares)
+        is_complete = _say_unread(tested)
+        self._print_metrics(tested, shares, whole, how)
+        if self.out is not None:
+            parts = [
+                {"file": str(path), "weight": share} for path, share in zip(self.files, shares, strict=True)
+            ]
+            write_scores(self.out, whole, {"protocol": {"fused": parts, "weights": how}})
+            print(f"written: {self.out}")
+        return is_complete
+
+    def _check(self) -> None:
+        from attcell._files import check_outputs
+        from attcell.results.fusion import as_shares
+        from attcell.results.scores import SUFFIXES
+
+        if len(self.files) < 2:
+            raise CallError("one file alone is nothing to fuse; give two or more")
+        if self.weights is not None and self.tune:
+            raise CallError("--weights and --tune exclude each other; keep one")
+        if self.tune and len(self.tune) != len(self.files):
+            raise CallError(
+                f"{len(self.tune)} files to tune on for {len(self.files)} files; give --tune once for each"
+            )
+        if self.out is not None:
+            check_outputs([self.out], [*self.files, *self.tune])
+            if self.out.suffix not in SUFFIXES:
+                raise CallError(f"{self.out}: scores are written to {', '.join(SUFFIXES)}; name such a file")
+        if self.weights is not None:
+            as_shares(self.weights, len(self.files))
+
+    def _shares(self, tested: Scores) -> tuple[tuple[float, ...], str]:
+        """What each file counts, 1 in all, and how that was chosen."""
+        from attcell.results.fusion import as_probabilities, as_shares, tuned
+        from attcell.results.scores import read_scores
+
+        if not self.tune:
+            how = "all alike" if self.weights is None else "given"
+            return as_shares(self.weights or [1.0] * len(self.files), len(self.files)), how
+        found = tuned([as_probabilities(read_scores(path), self.softmax) for path in self.tune], tested)
+        left_out = f", {found.num_unread} unread left out" if found.num_unread else ""
+        return found.shares, f"tuned on {found.num_videos} other videos{left_out}"
+
+    def _print_metrics(
+        self, tested: Sequence[Scores], shares: Sequence[float], whole: Scores, how: str
+    ) -> None:
+        from attcell.report.lines import main_metrics_line
+        from attcell.results.recognition_metrics import AP_RULES, main_metrics
+
+        rules = ""
+        if self.out is None or None not in whole.truth:
+            for path, one, share in zip(self.files, tested, shares, strict=True):
+                print(f"{main_metrics_line(str(path), main_metrics(one))}, weight {share:.2f}")
+            print(main_metrics_line("fused", main_metrics(whole)))
+            rules = "" if whole.has_one_class_each else f", {AP_RULES}"
+        else:
+            print(f"no figures: the files do not say the class of {whole.truth.count(None)} videos")
+        counted = f"{len(whole.videos)} videos, unread {whole.num_unread}"
+        print(f"protocol: {len(self.files)} files, weights {how}, {counted}{rules}")
 
 
 @score_app.command()
@@ -95,9 +144,7 @@ def recognition(
             help="Another file of the same videos, which says their classes. Its own scores do not count."
         ),
     ] = None,
-    json_path: Annotated[
-        str | None, typer.Option("--json", help="Write the figures to this file, or - for stdout.")
-    ] = None,
+    json_path: MetricsJson = None,
     csv: Annotated[Path | None, typer.Option("--csv", help="Write the AP of every class.")] = None,
 ) -> None:
     """Accuracy and mAP, and the AP of each class; also of videos with several classes.
@@ -110,8 +157,7 @@ def recognition(
     from attcell.results.recognition_metrics import recognition_csv, recognition_result
     from attcell.results.scores import read_scores
 
-    outputs = [Path(path) for path in (csv, json_path) if path not in (None, "-")]
-    check_outputs(outputs, [*files, *([] if truth is None else [truth])])
+    check_outputs(files_of(csv, json_path), [*files, *([] if truth is None else [truth])])
     found = [read_scores(path) for path in files]
     if truth is not None:
         known = read_scores(truth)
@@ -166,48 +212,6 @@ def classes(
         raise typer.Exit(1)
 
 
-def _publish(
-    lines: Iterable[Sequence[str]],
-    contents: Sequence[Mapping[str, Any]],
-    csv_text: str,
-    csv: Path | None,
-    json_path: str | None,
-) -> None:
-    """Print what files came to, unless JSON goes to stdout, and write it as CSV and JSON if asked for."""
-    from attcell._files import write_json, write_text
-
-    if json_path != "-":
-        print("\n\n".join("\n".join(each) for each in lines))
-    if csv is not None:
-        write_text(csv, csv_text)
-    if json_path is not None:
-        write_json(json_path, {"files": contents})
-    written = [str(path) for path in (csv, json_path) if path is not None]
-    if written and json_path != "-":
-        print(f"written: {', '.join(written)}")
-
-
-def _say_unread(files: Sequence[Scores], meaning: str = "counts as wrong") -> bool:
-    """Name the videos that a file has no scores of; true if there are none."""
-    from attcell._log import logger
-
-    for one in files:
-        for video, is_read in zip(one.videos, one.is_read(), strict=True):
-            if not is_read:
-                logger.info(f"attcell: {video} is unread in {one.source}, and {meaning}")
-    return not any(one.num_unread for one in files)
-
-
-def _weights(text: str) -> list[float]:
-    try:
-        return [float(value) for value in text.split(",")]
-    except ValueError as error:
-        raise CallError(f"--weights {text} are not numbers; give one for each file, as 0.6,0.4") from error
-
-
-# ``attcell score attention``: does attention lie where and when the action is, from files alone.
-
-
 @score_app.command()
 def attention(
     file: Annotated[Path, typer.Argument(help="What attcell predict --json wrote.")],
@@ -215,30 +219,26 @@ def attention(
         Path, typer.Option(help="A generated set, UCF101-24's finalAnnots.mat, or a JSON of boxes.")
     ],
     fps: Annotated[float | None, typer.Option(help="Frames a second, where the truth does not tell.")] = None,
-    json_path: Annotated[
-        str | None, typer.Option("--json", help="Write the figures to this file, or - for stdout.")
-    ] = None,
+    json_path: MetricsJson = None,
 ) -> None:
     """The pointing game, and the attention's mass inside the actors' boxes, for each stream and their mean.
 
-    Example: attcell predict videos/test/*/*.mp4 --model runs/mine/model --json looks.json
+    Example: attcell predict videos/test/*/*.mp4 --model runs/mine/model --json found.json
 
-    Example: attcell score attention looks.json --truth videos
+    Example: attcell score attention found.json --truth videos
     """
     import math
-    from dataclasses import asdict
 
     from attcell._files import check_outputs, write_json
-    from attcell._log import logger
     from attcell.data.truth import read_boxes, video_named
-    from attcell.errors import CallError, DataError
+    from attcell.errors import DataError
     from attcell.inference.localization import attention_metrics, streams_of
     from attcell.report.lines import attention_lines
     from attcell.results.predictions import read_predictions
 
     if fps is not None and not 0 < fps < 1000:
         raise CallError(f"--fps is {fps}; give frames a second, above 0")
-    check_outputs([Path(path) for path in (json_path,) if path not in (None, "-")], [file])
+    check_outputs(files_of(json_path), [file])
     predicted, failed = read_predictions(file)
     known = read_boxes(truth, fps)
     found, bad = [], [f"{video}: {reason}" for video, reason in failed.items()]
@@ -269,17 +269,6 @@ def attention(
         raise typer.Exit(1)
 
 
-# ``attcell score detection``: mAP of found actions, from files alone.
-
-
-class Protocol(StrEnum):
-    """By whose rules."""
-
-    thumos = "thumos"
-    activitynet = "activitynet"
-    both = "both"
-
-
 @score_app.command()
 def detection(
     files: Annotated[list[Path], typer.Argument(help="Files of detections; each by itself.")],
@@ -289,15 +278,15 @@ def detection(
     subset: Annotated[
         str | None, typer.Option(help="Its part; by default test, of ActivityNet validation.")
     ] = None,
-    protocol: Annotated[Protocol, typer.Option(help="They do not agree.")] = Protocol.both,
+    protocol: Annotated[
+        Literal[DetectionProtocol, "both"], typer.Option(help="By whose rules; they do not agree.")
+    ] = "both",
     thresholds: Annotated[str, typer.Option(help="Of the IoU in time.")] = "0.1,0.2,0.3,0.4,0.5,0.6,0.7",
     exclude: Annotated[list[str] | None, typer.Option(help="Leave out this video, as a faulty one.")] = None,
     class_numbers: Annotated[
         Path | None, typer.Option(help="Of THUMOS's lines: detclasslist.txt, as 7 BaseballPitch.")
     ] = None,
-    json_path: Annotated[
-        str | None, typer.Option("--json", help="Write the figures to this file, or - for stdout.")
-    ] = None,
+    json_path: MetricsJson = None,
     csv: Annotated[Path | None, typer.Option("--csv", help="Write the AP of every class.")] = None,
 ) -> None:
     """mAP of actions found in time, by the protocols of THUMOS and ActivityNet, and the AP of each class.
@@ -305,7 +294,6 @@ def detection(
     Example: attcell score detection found.json --truth thumos14 --exclude video_test_0000270 --csv ap.csv
     """
     from attcell._files import check_outputs
-    from attcell._log import logger
     from attcell.data.annotations.thumos14 import read_class_numbers
     from attcell.data.truth import read_detection_truth
     from attcell.metrics.detection import PROTOCOLS
@@ -313,15 +301,14 @@ def detection(
     from attcell.results.detection_metrics import detection_csv, detection_result
     from attcell.results.detections import read_detections
 
-    bars = _thresholds(thresholds)
-    outputs = [Path(path) for path in (csv, json_path) if path not in (None, "-")]
-    check_outputs(outputs, [*files, *([truth] if truth.is_file() else [])])
+    bars = _numbers(thresholds, "--thresholds", "some, as 0.3,0.5")
+    check_outputs(files_of(csv, json_path), [*files, *([truth] if truth.is_file() else [])])
     known = read_detection_truth(truth, subset).without(exclude or [])
     numbers = None if class_numbers is None else read_class_numbers(class_numbers)
     results = []
     for note in known.notes:
         logger.info(f"attcell: {note}")
-    protocols = [rule for rule in PROTOCOLS if protocol.value in (rule, "both")]
+    protocols = [rule for rule in PROTOCOLS if protocol in (rule, "both")]
     for file in files:
         results.append(detection_result(read_detections(file, numbers), known, bars, protocols))
         for fault in results[-1].faults:
@@ -332,8 +319,40 @@ def detection(
         raise typer.Exit(1)
 
 
-def _thresholds(text: str) -> list[float]:
+def _publish(
+    lines: Iterable[Sequence[str]],
+    contents: Sequence[Mapping[str, Any]],
+    csv_text: str,
+    csv: Path | None,
+    json_path: str | None,
+) -> None:
+    """Print what files came to, unless JSON goes to stdout, and write it as CSV and JSON if asked for."""
+    from attcell._files import write_json, write_text
+
+    if json_path != "-":
+        print("\n\n".join("\n".join(each) for each in lines))
+    if csv is not None:
+        write_text(csv, csv_text)
+    if json_path is not None:
+        write_json(json_path, {"files": contents})
+    written = [str(path) for path in (csv, json_path) if path is not None]
+    if written and json_path != "-":
+        print(f"written: {', '.join(written)}")
+
+
+def _say_unread(files: Sequence[Scores], meaning: str = "counts as wrong") -> bool:
+    """Name the videos that a file has no scores of; true if there are none."""
+
+    for one in files:
+        for video, is_read in zip(one.videos, one.is_read(), strict=True):
+            if not is_read:
+                logger.info(f"attcell: {video} is unread in {one.source}, and {meaning}")
+    return not any(one.num_unread for one in files)
+
+
+def _numbers(text: str, option: str, wanted: str) -> list[float]:
+    """The numbers of an option, as 0.3,0.5."""
     try:
         return [float(word) for word in text.split(",")]
     except ValueError as error:
-        raise CallError(f"--thresholds {text} are not numbers; give some, as 0.3,0.5") from error
+        raise CallError(f"{option} {text} are not numbers; give {wanted}") from error

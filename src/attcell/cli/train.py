@@ -1,0 +1,138 @@
+"""``attcell recipes``, ``train`` and ``test``: from a recipe to a model, and what the model is worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attcell._log import logger
+from attcell.cli._options import ListRoot, NumSegments, Overrides, RecipeName, Row
+from attcell.types import DataPart, NumCrops
+
+if TYPE_CHECKING:
+    from attcell.inference.evaluate import Evaluation
+
+
+def recipes(
+    name: Annotated[
+        str | None, typer.Argument(help="Print this one's text, to begin one's own with.")
+    ] = None,
+) -> None:
+    """The recipes that are in the package: their names, how many rows a table has, and what they are for.
+
+    Example: attcell recipes stan-small > mine.yaml
+    """
+    from attcell.config.loading import find_recipe, packaged_recipes
+
+    if name is not None:
+        print(find_recipe(name).read_text(encoding="utf-8"), end="")
+        return
+    for file in packaged_recipes():
+        rows = f"{len(file.row_names)} rows" if file.row_names else ""
+        print(f"{file.name:15}{rows:9}{file.about}")
+
+
+def train(
+    recipe: RecipeName,
+    overrides: Overrides = None,
+    row: Row = None,
+    out: Annotated[Path | None, typer.Option(help="The run folder; by default runs/NAME.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+) -> None:
+    """Train a network by a recipe; the best model so far is always in the run folder's model/.
+
+    Example: attcell train stan-small data.train=videos/train --out runs/mine
+
+    Example: attcell train stan-table-1 --row ucf101-frame-stan data.root=UCF-101 data.annotations=lists
+    """
+    from attcell.config.loading import load_recipe
+
+    resolved = load_recipe(recipe, overrides or [], row)
+    from attcell.training.run import train as run_training
+
+    outcome = run_training(resolved, out or Path("runs") / resolved.name, resume=resume)
+    best = outcome.best
+    if best.accuracy is not None:
+        logger.info(
+            f"{outcome.iterations} iterations; the best of them, {best.iterations}, has "
+            f"validation accuracy {100 * best.accuracy:.1f} %"
+        )
+    print(outcome.model_folder)
+
+
+def test(
+    model: Annotated[str, typer.Argument(help="A model folder, or a Hugging Face id.")],
+    split: Annotated[DataPart, typer.Option(help="Which source of the model's recipe.")] = "test",
+    data: Annotated[Path | None, typer.Option(help="Another source: a folder per class or a list.")] = None,
+    root: ListRoot = None,
+    segments: NumSegments = None,
+    crops: Annotated[
+        NumCrops | None, typer.Option(help="1, or 10 averaged; by default the recipe's.")
+    ] = None,
+    cache: Annotated[Path | None, typer.Option(help="Keep a frozen backbone's features here.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="For scores.json and confusion.png; by default test-SPLIT beside MODEL."),
+    ] = None,
+) -> None:
+    """Test a model: figures with their protocol, scores.json and the confusion matrix as a picture.
+
+    Example: attcell test runs/mine/model --segments 25 --crops 10
+    """
+    evaluation = _Test(model, split, data, root, segments, crops, cache, out).run()
+    if evaluation.unread:
+        raise typer.Exit(1)
+
+
+@dataclass(frozen=True)
+class _Test:
+    """What is tested on what, and where it is written; the options of ``attcell test``."""
+
+    model: str
+    split: DataPart
+    data: Path | None
+    root: Path | None
+    segments: int | None
+    crops: NumCrops | None
+    cache: Path | None
+    out: Path | None
+
+    @property
+    def folder(self) -> Path:
+        """Where the scores go."""
+        beside = Path(self.model).absolute().parent if Path(self.model).is_dir() else Path()
+        return self.out or beside / f"test-{self.split if self.data is None else self.data.stem}"
+
+    def run(self) -> Evaluation:
+        """Test, print the metrics, and write the scores and the confusion matrix."""
+        from attcell._files import check_output
+        from attcell.inference.model import load
+        from attcell.inference.run import best_device
+        from attcell.report.figures.charts import confusion_picture
+        from attcell.report.lines import evaluation_lines
+
+        check_output(self.folder, is_folder=True)
+        model = load(self.model).to(best_device())
+        evaluation = model.evaluate(
+            self.data,
+            split=self.split,
+            root=self.root,
+            segments=self.segments,
+            crops=self.crops,
+            cache=self.cache,
+        )
+        written = [self.folder / "scores.json"]
+        evaluation.write_scores(written[0])
+        confusion = evaluation.confusion()
+        if confusion is not None:
+            written.append(self.folder / "confusion.png")
+            title = f"{self.model} on {self.data or self.split}"
+            confusion_picture(confusion, evaluation.labels, written[-1], title)
+        for message in (*evaluation.unread.values(), *evaluation.notes):
+            logger.info(f"attcell: {message}")
+        print("\n".join(evaluation_lines(evaluation)))
+        print(f"written: {', '.join(map(str, written))}")
+        return evaluation
