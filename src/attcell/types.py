@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from attcell._checks import whole_number
+
+if TYPE_CHECKING:  # the command line reads the choices below, and its --help is to answer at once
+    import numpy as np
 
 # What may be chosen: one list each, which recipes, functions and the command line read.
 
@@ -248,7 +249,7 @@ class Prediction:
 
     def top(self, count: int = 5) -> list[tuple[str, float]]:
         """The ``count`` best classes with their probabilities, best first."""
-        best = np.argsort(-self.scores, kind="stable")[: whole_number(count, "count", least=0)]
+        best = (-self.scores).argsort(kind="stable")[: whole_number(count, "count", least=0)]
         return [(self.labels[i], float(self.scores[i])) for i in best]
 
     def to_dict(self) -> dict[str, Any]:

@@ -87,7 +87,7 @@ class TestModels:
     def test_a_broken_model_is_one_message(self, attcell: Run, mine, video, tmp_path, command):
         arguments = ["predict", video, "--model", mine] if command == "predict" else ["test", mine]
         config = (mine / "config.json").read_text()
-        (mine / "config.json").write_text(config.replace('"format": 1', '"format": 9'))
+        (mine / "config.json").write_text(config.replace('"format": 2', '"format": 9'))
         before = left(tmp_path)
         done = attcell(*arguments, status=1)
         assert done.stderr.startswith(f"attcell: {mine}/config.json has model format 9, and attcell ")

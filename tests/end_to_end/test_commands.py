@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -207,28 +205,6 @@ class TestTrain:
         assert "1 videos cannot be read; `attcell data check` names them all" in done.stderr
         assert str(bad) in done.stderr
         assert not (tmp_path / "kept").exists()
-
-
-HELP = """
-import sys
-sys.argv = ["attcell", "--help"]
-from attcell.cli.app import main
-try:
-    main()
-except SystemExit:
-    heavy = {"torch", "torchvision", "av", "numpy", "matplotlib", "lightning", "sklearn", "timm", "pydantic"}
-    print("heavy:", sorted(heavy & set(sys.modules)))
-"""
-
-
-def test_help_is_quick_for_it_imports_nothing_heavy(attcell: Run):
-    done = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, check=True)
-    assert done.stdout.endswith("heavy: []\n")
-    commands = ("demo", "synth", "train", "test", "predict")
-    for command in commands:
-        assert f"  {command} " in done.stdout
-        assert f"Example: attcell {command}" in attcell(command, "--help").stdout
-    assert "Example: attcell data check" in attcell("data", "check", "--help").stdout
 
 
 def test_an_interruption_ends_quietly(attcell: Run, monkeypatch):
