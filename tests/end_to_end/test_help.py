@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 import typer
@@ -74,19 +75,20 @@ def test_what_may_be_chosen_is_named(attcell: Run):
     assert "'mine' is not one of 'relative', 'paper', 'sigmoid', 'classes', 'stpn'" in wrong
 
 
-def test_the_recipes_of_the_examples_are_there(attcell: Run):
-    for name in ("train", "protocol", "ablate"):
-        for example in re.findall(
-            rf"Example: attcell {name} (?:segments )?([^\n]*)", attcell(name, "--help").stdout
-        ):
-            table, *others = example.split()
-            row = others[others.index("--row") + 1] if "--row" in others else None
-            rows = [others[others.index("--rows") + 1].strip("'")] if "--rows" in others else []
-            given = [word for word in others if "=" in word]
-            if name == "protocol":
-                assert choose_rows([table], rows)
-            else:
-                assert load_recipe(table, given, row)
+@pytest.mark.parametrize("name", ["train", "protocol", "ablate segments"])
+def test_the_recipes_of_the_examples_are_there(attcell: Run, name):
+    text = " ".join(
+        attcell(name.split()[0], "--help").stdout.split("Options:")[0].split()
+    )  # lines are broken
+    examples = text.split(f"Example: attcell {name} ")[1:]
+    assert examples
+    for example in examples:
+        table, *others = example.split(" Example:")[0].split(" Arguments:")[0].split()
+        after = dict(pairwise(others))
+        if name == "protocol":
+            assert choose_rows([table], [after["--rows"].strip("'")] if "--rows" in after else [])
+        else:
+            assert load_recipe(table, [word for word in others if "=" in word], after.get("--row"))
 
 
 class TestRecipes:
