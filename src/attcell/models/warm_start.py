@@ -1,8 +1,11 @@
-"""Networks and streams that begin as a trained model's: is it of their shape, and is its input made alike?"""
+"""Checks of a recipe that begins with a trained model: does the network have its shape, and the same input?
+
+Weights that do not fit are refused when they are loaded; here what differs is named by the recipe's keys.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -62,17 +65,13 @@ def _refuse_another_network(recipe: Recipe, folder: Path) -> None:
     for name in now.streams:
         if name in old.streams:
             differing += _differing_stream(before, recipe, name)
-    if differing:
-        raise ModelError(
-            f"model.init_from {folder} is another network: {'; '.join(differing)}. "
-            "Set them alike, or begin with another model"
-        )
+    _refuse(f"model.init_from {folder} is another network", differing)
 
 
 def _refuse_another_stream(recipe: Recipe, name: str, folder: Path) -> None:
     before = read_recipe(folder)
     if before is None or name not in before.model.streams:
-        return  # the weights' reader says so
+        return  # what reads the weights refuses that
     now, old = recipe.model, before.model
     if _recurrent_keys(now) and not _recurrent_keys(old):
         raise ModelError(
@@ -82,16 +81,18 @@ def _refuse_another_stream(recipe: Recipe, name: str, folder: Path) -> None:
     differing = _differing_stream(before, recipe, name)
     if _recurrent_keys(now):
         differing += _differing(old, now, _recurrent_keys(now), "model")
+    _refuse(f"model.streams.{name}.init_from {folder} is another stream", differing)
+
+
+def _refuse(what: str, differing: Sequence[str]) -> None:
+    """Raise a ModelError that names what differs, where anything does."""
     if differing:
-        raise ModelError(
-            f"model.streams.{name}.init_from {folder} is another stream: {'; '.join(differing)}. "
-            "Set them alike, or begin with another model"
-        )
+        raise ModelError(f"{what}: {'; '.join(differing)}. Set them alike, or begin with another model")
 
 
 def _refuse_another_backbone(section: StreamSection, name: str) -> None:
     before = read_recipe(Path(section.weights))
-    source = None if before is None else _streams(before).get(name)
+    source = None if before is None else before.model.streams.get(name)
     if source is not None and source.backbone != section.backbone:
         raise ModelError(
             f"model.streams.{name}.weights: the backbone of {section.weights} is {source.backbone}, and "
@@ -100,21 +101,17 @@ def _refuse_another_backbone(section: StreamSection, name: str) -> None:
         )
 
 
-def _streams(recipe: Recipe) -> dict[str, StreamSection]:
-    return {str(name): section for name, section in recipe.model.streams.items()}
-
-
 def _recurrent_keys(model: ModelSection) -> tuple[str, ...]:
-    """The keys of the branches' recurrent layers, where there are such."""
+    """The keys of the branches' recurrent layers; none where there are no such layers."""
     return ("cell", "lstm_hidden", "lstm_layers") if model.has_branches and model.kind != "cnn" else ()
 
 
 def _differing_stream(before: Recipe, now: Recipe, name: str) -> list[str]:
-    """What makes one stream's weights another shape."""
+    """What gives one stream's weights another shape."""
     conv6 = () if now.model.has_branches else ("conv6_channels",)
     differing = _differing(
-        _streams(before)[name],
-        _streams(now)[name],
+        before.model.streams[name],
+        now.model.streams[name],
         ("backbone", "tap", "standardise", *conv6),
         f"model.streams.{name}",
     )
@@ -133,7 +130,7 @@ def _differing(old: Section, now: Section, keys: tuple[str, ...], where: str) ->
 
 
 def other_inputs(recipe: Recipe) -> Iterator[str]:
-    """A sentence for each stream that begins with a model's weights, and sees its input otherwise.
+    """A sentence for each stream that begins with a model's weights and whose input is made otherwise.
 
     Raises:
         ModelError: the model's ``config.json`` is damaged.
@@ -157,8 +154,10 @@ def other_inputs(recipe: Recipe) -> Iterator[str]:
 
 
 def _input_of(recipe: Recipe, name: str) -> dict[str, object]:
-    """What the numbers that a stream sees depend on, by the recipe's keys. A recipe without this stream is
-    one whose other streams it begins as: only how these see colours counts, for sizes and lengths are free.
+    """What the numbers of a stream's input depend on, by the recipe's keys.
+
+    A recipe without this stream is one whose other streams it begins as: only how these see colours counts,
+    because sizes and lengths are free.
     """
     spec = input_spec(recipe)
     if name in spec.streams:
