@@ -18,7 +18,6 @@ from attcell.nn import LateFusion, Network, SVMNetwork
 from attcell.training.prepare import TrainingData, is_first_process
 from attcell.training.run_folder import MODEL_FOLDER, write_recipe
 from attcell.training.schedule import ValidationResult
-from attcell.training.svm import fit_svm_of
 
 if TYPE_CHECKING:
     from attcell.training.fit import FittedTraining
@@ -65,6 +64,8 @@ def finish(fitted: FittedTraining) -> TrainingOutcome:
             best = replace(best, accuracy=figures[0], loss=figures[1])
         save(network, best)
     if isinstance(prepared.network, SVMNetwork) and is_first_process():
+        from attcell.training.svm import fit_svm_of  # scikit-learn, imported where it is used
+
         network = fitted.best_network()
         assert isinstance(network, SVMNetwork) and prepared.svm_videos is not None, "as it was prepared"
         fit_svm_of(network, prepared.svm_videos, prepared.recipe, prepared.listings, prepared.device)
