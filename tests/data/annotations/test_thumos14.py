@@ -7,7 +7,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from attcell.data.annotations import thumos14, ucf101
-from attcell.data.annotations import thumos14 as thumos14_lists
 from attcell.data.annotations.reading import AnnotatedVideo, Annotation
 from attcell.types import ActionInstance
 from tests.data.annotations import writers
@@ -177,11 +176,11 @@ def test_the_official_files_written_again(found, official, tmp_path):
 
 
 def read_durations(folder):
-    return thumos14_lists.read_durations(folder / "d.txt")
+    return thumos14.read_durations(folder / "d.txt")
 
 
 def read_class_numbers(folder):
-    return thumos14_lists.read_class_numbers(folder / "detclasslist.txt")
+    return thumos14.read_class_numbers(folder / "detclasslist.txt")
 
 
 @given(st.dictionaries(st.from_regex(r"video_test_\d{7}", fullmatch=True), st.floats(1e-9, 1e5), max_size=5))
@@ -233,7 +232,7 @@ def test_bad_numbers_of_classes(files, refused, text, message):
 @pytest.mark.parametrize(("part", "num_lengths"), [("validation", 1010), ("test", 1574)])
 def test_the_official_lists(official, tmp_path, part, num_lengths):
     file = official / "thumos14" / f"{part}_durations.txt"
-    lengths = thumos14_lists.read_durations(file)
+    lengths = thumos14.read_durations(file)
     assert len(lengths) == num_lengths
     writers.write_durations(lengths, tmp_path / "d.txt")
     assert (tmp_path / "d.txt").read_bytes() == file.read_bytes()
