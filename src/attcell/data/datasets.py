@@ -135,7 +135,7 @@ class TrainingVideos(Dataset[Sample | VideoError]):
 
 
 class PlannedViews(Dataset[Views | VideoError]):
-    """Videos as a plan sees them, (V, T, ...): V crops, or positions and then their mirror images."""
+    """Videos as a plan sees them, whole: (V, T, ...). Of a long video that is much: see PlannedParts."""
 
     def __init__(self, records: Sequence[VideoRecord], spec: InputSpec, plan: ViewPlan) -> None:
         self.records = records
@@ -146,21 +146,17 @@ class PlannedViews(Dataset[Views | VideoError]):
         return len(self.records)
 
     def __getitem__(self, index: int) -> Views | VideoError:
-        record, spec, plan = self.records[index], self.spec, self.plan
+        record = self.records[index]
+        compiled = worth_compiling(len(self.records))
+        parts = ViewParts(record.path, self.spec, self.plan, record.frames, compiled=compiled)
+        kept: list[dict[str, Tensor]] = []
         try:
-            compiled = worth_compiling(len(self.records))
-            readers = spec.readers(Origin(record.path, record.frames, compiled=compiled))
-            sampled_frames, info = read_sampled_frames(record.path, spec, plan.frame_indices, record.frames)
-            size = plan.resized_size(sampled_frames.size, spec.frame)
-            resized_frames = resize_frames(sampled_frames, spec, size, readers)
+            for part in parts:
+                kept = [part.views] if part.start == 0 else [*kept, part.views]
         except VideoError as error:
             return error
-        seen = [resized_frames.view(crop) for crop in plan.crops(size, spec.frame)]
-        inputs = {
-            name: torch.cat([view[name].unflatten(0, (plan.num_positions, -1)) for view in seen])
-            for name in spec.streams
-        }
-        return Views(inputs, _worth_saying(info.notes))
+        inputs = {name: torch.cat([views[name] for views in kept], dim=1) for name in self.spec.streams}
+        return Views(inputs, _worth_saying(parts.info.notes), index)
 
 
 class PlannedParts(IterableDataset[Views]):

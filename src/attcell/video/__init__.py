@@ -1,1 +1,77 @@
-"""From a video to the inputs of a network: decoding, sampling, transforms, flow."""
+"""From a video to the input of each of a network's streams.
+
+A video's way: ``decode`` reads a file, ``frame_folder`` a folder of pictures; ``sampling`` says which frames
+stand for its segments, ``transforms`` which part of them is seen; ``modalities`` is the registry of what
+streams get (frame, flow, clip, or one of your own by ``register``), with flow computed (``optical_flow``) or
+taken from disk (``flow_source``, ``flow_files``); ``inputs`` puts this together for some instants, and
+``parts`` for whole videos of any length.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from attcell.video.decode import count_frames, read_frames
+    from attcell.video.info import VideoInfo
+    from attcell.video.modalities import (
+        FramesAround,
+        InputSpec,
+        Modality,
+        Origin,
+        Sheet,
+        modality,
+        modality_names,
+        register,
+    )
+    from attcell.video.optical_flow import FlowSpec
+    from attcell.video.parts import ViewPart, ViewParts
+    from attcell.video.sampling import ViewPlan
+    from attcell.video.transforms import FrameSpec
+
+_HOMES = {
+    "decode": ("count_frames", "read_frames"),
+    "info": ("VideoInfo",),
+    "modalities": (
+        "FramesAround",
+        "InputSpec",
+        "Modality",
+        "Origin",
+        "Sheet",
+        "modality",
+        "modality_names",
+        "register",
+    ),
+    "optical_flow": ("FlowSpec",),
+    "parts": ("ViewPart", "ViewParts"),
+    "sampling": ("ViewPlan",),
+    "transforms": ("FrameSpec",),
+}
+
+__all__ = [
+    "FlowSpec",
+    "FrameSpec",
+    "FramesAround",
+    "InputSpec",
+    "Modality",
+    "Origin",
+    "Sheet",
+    "VideoInfo",
+    "ViewPart",
+    "ViewParts",
+    "ViewPlan",
+    "count_frames",
+    "modality",
+    "modality_names",
+    "read_frames",
+    "register",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is first asked for."""
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"attcell.video.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

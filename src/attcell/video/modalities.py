@@ -6,7 +6,7 @@ around an instant are moved inside; a video of fewer frames repeats its last one
 
 Another kind is one call of :func:`register`; then recipes may name streams of it::
 
-    register(Modality("difference", window=lambda spec: 2, reader=lambda spec, origin: differences))
+    register(Modality("difference", reader=lambda spec, origin: differences, window=lambda spec: 2))
 """
 
 from __future__ import annotations
