@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import resource
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from attcell.errors import CallError
 from attcell.flow import PRESETS, TVL1, tvl1
+from attcell.flow._tvl1 import keep_freed_memory
 from tests.flow import reference
 from tests.flow.conftest import known_pair
 
@@ -154,3 +157,25 @@ def test_paper_has_the_defaults_of_opencv():
         "rounds": 10, "round_iterations": 30, "epsilon": 0.01, "median": True, "warp": "bicubic",
         "exact_length": True,
     }  # fmt: skip
+
+
+# Freed memory stays with the process.
+
+ROUNDS, BLOCKS, NUMBERS = 20, 8, 2**18  # a megabyte each
+PAGE = resource.getpagesize()
+
+
+def faults() -> int:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(ROUNDS):
+        blocks = [torch.ones(NUMBERS) for _ in range(BLOCKS)]
+        del blocks
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's heap is known")
+def test_memory_that_is_freed_and_taken_again_costs_no_page_faults() -> None:
+    keep_freed_memory()
+    faults()
+    pages_of_a_round = BLOCKS * 4 * NUMBERS // PAGE
+    assert faults() < pages_of_a_round, "of the pages of 20 rounds not even one round's came anew"

@@ -1,12 +1,16 @@
-"""All frames of a video, one after another."""
+"""Opening a file, and all of its frames, one after another."""
 
 from __future__ import annotations
+
+import gc
+import multiprocessing
 
 import numpy as np
 import pytest
 
 from attcell.errors import VideoError
 from attcell.types import Size
+from attcell.video._container import opened
 from attcell.video._passes import EveryFrame
 from attcell.video.decode import count_frames, read_frames
 from tests.damage import damage
@@ -40,3 +44,25 @@ def test_damage_is_noted(make_video):
 def test_a_missing_file_is_told(tmp_path):
     with pytest.raises(VideoError, match="there is no such file"):
         list(EveryFrame(tmp_path / "none.mp4"))
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
+def test_a_fork_does_not_free_the_decoders_of_its_parent(make_video):
+    """Freed in the fork, a decoder with threads waits for ever for threads that only the parent has."""
+    with opened(make_video("a.mp4", 30), None) as (container, video):
+        video.thread_type, video.codec_context.thread_count = "FRAME", 4
+        next(container.decode(video))
+        cycle = [video, container]
+        cycle.append(cycle)
+        del container, video
+    gc.disable()
+    try:
+        del cycle
+        child = multiprocessing.get_context("fork").Process(target=gc.collect)
+        child.start()
+        child.join(timeout=60)
+        has_ended = child.exitcode == 0
+        child.kill()
+    finally:
+        gc.enable()
+    assert has_ended, "the fork hangs"
