@@ -18,12 +18,12 @@ from tests.end_to_end.conftest import recipe_values
 
 
 def differences(spec: modalities.InputSpec, origin: modalities.Origin) -> modalities.Reader:
-    """What changes from an instant's frame to the next: 128 for nothing."""
+    """What has changed since the frame before: 128 for nothing."""
 
     def read(around: modalities.FramesAround) -> modalities.Sheet:
         rows = around.rows(around.window(2))
-        this, following = around.pictures[rows[:, 0]].int(), around.pictures[rows[:, 1]].int()
-        changes = ((following - this) // 2 + 128).to(torch.uint8)
+        before, now = around.pictures[rows[:, 0]].int(), around.pictures[rows[:, 1]].int()
+        changes = ((now - before) // 2 + 128).to(torch.uint8)
         return modalities.Sheet(changes, torch.arange(len(rows))[:, None])
 
     return read

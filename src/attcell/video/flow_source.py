@@ -70,9 +70,8 @@ class ComputedFlow:
         found = _no_motion(len(pairs), pictures)
         moving = pairs[:, 0] != pairs[:, 1]
         seen = self._scaled_down(pictures)
-        bound = (
-            self.spec.bound * seen.shape[-1] / pictures.shape[-1]
-        )  # smaller flow, and as many codes for it
+        # Flow of smaller pictures is smaller, and gets as many codes.
+        bound = self.spec.bound * seen.shape[-1] / pictures.shape[-1]
         codes = flow_codes(seen, rows[moving], method, bound, PAIRS_AT_ONCE[self.device])
         found[torch.from_numpy(moving)] = _at_size(codes, found.shape[-2:], bound, self.spec.bound)
         return found
