@@ -77,6 +77,18 @@ def test_the_recipe_of_the_docs_is_one_and_names_every_key():
     assert keys(values) | {"train.epochs"} == keys(whole)
 
 
+def test_the_table_of_the_docs_is_one(tmp_path):
+    text = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+    (tmp_path / "table.yaml").write_text(text.split("```yml\n")[1].split("```")[0])
+    (tmp_path / "other.yaml").write_text("rows: {some-row: {segments: {test: 3}}}")
+    rows = {recipe.name: recipe for recipe in load_rows([tmp_path / "table.yaml"])}
+    names = ["frame-san", "frame-stan", "flow-san", "flow-stan", "both"]
+    assert list(rows) == [f"table-{name}" for name in names]
+    assert rows["table-both"].segments.test == 3
+    (figure,) = rows["table-flow-stan"].published
+    assert (figure.value, figure.source, figure.row) == (71.2, "Table 2 of ours", "flow-stan")
+
+
 @pytest.mark.parametrize(("document", "module"), found(r"python -m (benchmarks\.\w+)"))
 def test_a_named_benchmark_is_there(document, module):
     assert (ROOT / f"{module.replace('.', '/')}.py").is_file()
