@@ -28,12 +28,13 @@ from attcell._files import write_text, written_whole
 from attcell._log import logger, track
 from attcell.config.recipe import check_recipe
 from attcell.inference import detect as detecting
-from attcell.inference import streaming as watching
+from attcell.inference import streaming
 from attcell.inference.model import Model
 from attcell.inference.predict import predict_video
 from attcell.inference.rules import RuleChoice
 from attcell.models.build import build_network
 from attcell.nn import streaming as nn_streaming
+from attcell.nn.streams import feature_maps
 from attcell.report.page.page import write_report
 from attcell.types import Prediction
 from attcell.video.decode import read_frames
@@ -128,13 +129,13 @@ def run_one(video: Path, model: Path, *, with_page: bool) -> dict[str, Any]:
         "resizing": [],
         "decoding": [],
     }
-    look = nn_streaming.STANStreamer.look
+    step = nn_streaming.STANStreamer.step_encoded
     each = DenseSampling.__iter__
     start = time.perf_counter()
     with (
-        mock.patch.object(watching, "feature_maps", _timed(spent["network"], watching.feature_maps)),
-        mock.patch.object(watching, "resize_frames", _timed(spent["resizing"], watching.resize_frames)),
-        mock.patch.object(nn_streaming.STANStreamer, "look", _timed(spent["attention and classes"], look)),
+        mock.patch.object(streaming, "encode_part", _timed(spent["network"], streaming.encode_part)),
+        mock.patch.object(streaming, "resize_frames", _timed(spent["resizing"], streaming.resize_frames)),
+        mock.patch.object(nn_streaming.STANStreamer, "step_encoded", _timed(spent["attention and classes"], step)),
         mock.patch.object(DenseSampling, "__iter__", _timed_steps(spent["decoding"], each)),
     ):
         found = detecting.detect_video(saved, video, RuleChoice(), EVERY)
@@ -163,7 +164,7 @@ def written_page(found: Prediction, file: Path) -> dict[str, Any]:
 
 
 def run_predict(video: Path, model: Path) -> dict[str, Any]:
-    """Predict, which looks at 25 segments whatever the length."""
+    """Predict, which takes 25 segments whatever the length."""
     saved = Model.from_folder(model)
     start = time.perf_counter()
     predict_video(saved, video)
@@ -174,13 +175,13 @@ def run_predict(video: Path, model: Path) -> dict[str, Any]:
 
 def bare_network(stream: Any, num_samples: int) -> float:
     """Seconds of the same backbone on so many ready pictures, by a part of them."""
-    pictures = torch.randint(0, 256, (1, watching.SAMPLES_AT_ONCE, 3, 224, 224), dtype=torch.uint8)
+    pictures = torch.randint(0, 256, (1, streaming.SAMPLES_AT_ONCE, 3, 224, 224), dtype=torch.uint8)
     rounds = 20
-    watching.feature_maps(stream, pictures, torch.device("cpu"))
+    feature_maps(stream, pictures, torch.device("cpu"))
     start = time.perf_counter()
     for _ in range(rounds):
-        watching.feature_maps(stream, pictures, torch.device("cpu"))
-    return (time.perf_counter() - start) / rounds / watching.SAMPLES_AT_ONCE * num_samples
+        feature_maps(stream, pictures, torch.device("cpu"))
+    return (time.perf_counter() - start) / rounds / streaming.SAMPLES_AT_ONCE * num_samples
 
 
 def _timed(spent: list[float], function: Callable[..., Any]) -> Callable[..., Any]:

@@ -76,7 +76,7 @@ def test_what_is_kept_holds_for_its_model_and_settings_alone(model: Path, tmp_pa
     assert measure_all({"a": Measurement(_one, model, {"n": 2})}, measured, 1) == {"a": {"one": 1.0}}
 
 
-def test_measured_side_by_side_come_to_the_same(model: Path, tmp_path: Path) -> None:
+def test_measurements_side_by_side_come_to_the_same(model: Path, tmp_path: Path) -> None:
     measured = {"a": Measurement(_one, model, {}), "b": Measurement(_other, model, {})}
     assert measure_all(measured, tmp_path / "measured", 2) == {
         "a": {"one": 1.0},
@@ -88,7 +88,7 @@ def test_measured_side_by_side_come_to_the_same(model: Path, tmp_path: Path) -> 
         )
 
 
-def test_a_look_that_fails_keeps_what_others_found(model: Path, tmp_path: Path) -> None:
+def test_a_measurement_that_fails_keeps_what_others_found(model: Path, tmp_path: Path) -> None:
     measured = {"a": Measurement(_one, model, {}), "b": Measurement(_fails, model, {})}
     with pytest.raises(DataError, match="nothing to see"):
         measure_all(measured, tmp_path / "measured", 1)

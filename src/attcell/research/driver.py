@@ -1,9 +1,9 @@
 """The one driver of all experiments: what is planned is trained, tested and measured, and kept.
 
 A *run* is one training and its test. ``OUT/RECIPE/split1-seed0/`` is its folder, as ``attcell train`` makes
-it, with ``test-test/scores.json`` beside the model. A *measurement* looks further at a trained network; its
-figures are kept as JSON. Protocols, ablations and suites all consist of runs and measurements. What is there
-already is kept, so that an experiment that was broken off goes on.
+it, with ``test-test/scores.json`` beside the model. A *measurement* is what else is asked of a trained
+network; its figures are kept as JSON. Protocols, ablations and suites consist of runs and measurements. What
+is there already is kept, so that an experiment that was broken off goes on.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ OVERLAP = 0.5  # in time
 
 @dataclass(frozen=True)
 class Streaming:
-    """A network that looks at its untrimmed test videos, a sample every 5 frames.
+    """A network, and the untrimmed test videos that it is held against, a sample every 5 frames.
 
     Attributes:
         name: of the network, in the table.
@@ -134,7 +134,7 @@ def _attention(name: str, predictions: Mapping[str, Prediction], truth: Truth) -
     found = [(of.track, boxes[video]) for video, of in predictions.items() if of.track is not None]
     streams = list(found[0][0].spatial_attention)
     by_stream = {stream: attention_metrics(found, stream) for stream in streams}
-    of_one = by_stream[streams[0]]  # when it looks is the same for all streams, and so is chance
+    of_one = by_stream[streams[0]]  # temporal attention is the same for all streams, and so is chance
     when = {f"{name}: temporal ROC area": 100 * of_one.auc}
     if all(np.isnan(video.boxes).all() for _, video in found):  # nobody knows where the actor is
         return when

@@ -112,7 +112,7 @@ def reproduce_clips(
 
 
 def _floors(real: RealSet, root: Path, splits: range) -> dict[str, np.ndarray]:
-    """(splits, 1) accuracies of what needs no look at a picture, in percent."""
+    """(splits, 1) accuracies of what needs no picture, in percent."""
     parts = [  # all of them first, for videos of a split may be missing
         [set_listing(real.key, root, None, split, part) for part in ("train", "test")] for split in splits
     ]
@@ -199,7 +199,7 @@ def _setting(real: RealSet, num_folds: int, num_seeds: int) -> str:
     )
 
 
-# What a video file gives away without a look at its pictures: a floor under every figure on real clips
+# What a video file gives away without its pictures: a floor under every figure on real clips
 
 
 def container_accuracy(train: Sequence[VideoRecord], test: Sequence[VideoRecord]) -> float:

@@ -143,7 +143,7 @@ def seed_figures(seed: Seed, size: Size, jobs: int) -> dict[str, float]:
 
     Args:
         seed: where the videos are.
-        size: how much is trained and looked at.
+        size: how much is trained and measured.
         jobs: how many go side by side.
     """
     runs = _train(seed, size, jobs)
