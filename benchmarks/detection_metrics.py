@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,7 @@ def timed(call: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - start, figures
 
 
-def table(rows: list[tuple[str, int, int, float, float]], more: float) -> str:
+def table(rows: Sequence[tuple[str, int, int, float, float]], more: float) -> str:
     """Markdown."""
     lines = [
         f"mAP at {len(BARS)} thresholds, {CLASSES} classes, {FOUND} detections and {TRUTHS} truths a video. "

@@ -33,7 +33,7 @@ from attcell.inference.model import Model
 from attcell.inference.predict import predict_video
 from attcell.inference.rules import RuleChoice
 from attcell.models.build import build_network
-from attcell.nn import streaming as nn_streaming
+from attcell.nn.streaming import STANStreamer
 from attcell.nn.streams import feature_maps
 from attcell.report.page.page import write_report
 from attcell.types import Prediction
@@ -129,13 +129,13 @@ def run_one(video: Path, model: Path, *, with_page: bool) -> dict[str, Any]:
         "resizing": [],
         "decoding": [],
     }
-    step = nn_streaming.STANStreamer.step_encoded
+    step = STANStreamer.step_encoded
     each = DenseSampling.__iter__
     start = time.perf_counter()
     with (
         mock.patch.object(streaming, "encode_part", _timed(spent["network"], streaming.encode_part)),
         mock.patch.object(streaming, "resize_frames", _timed(spent["resizing"], streaming.resize_frames)),
-        mock.patch.object(nn_streaming.STANStreamer, "step_encoded", _timed(spent["attention and classes"], step)),
+        mock.patch.object(STANStreamer, "step_encoded", _timed(spent["attention and classes"], step)),
         mock.patch.object(DenseSampling, "__iter__", _timed_steps(spent["decoding"], each)),
     ):
         found = detecting.detect_video(saved, video, RuleChoice(), EVERY)
