@@ -183,7 +183,8 @@ class Prediction:
             (``train.loss`` sigmoid) one probability for each.
         duration_seconds: from the first frame's presentation to the end of the last.
         segments: the T segments that are shown. Their numbers are also attributes of the prediction.
-        frames: (T, H, W, 3) uint8, the segments' frames scaled down for pictures.
+        frames: (T, H, W, 3) uint8, the segments' frames scaled down for pictures; (0, 0, 0, 3) where nobody
+            asked for pictures.
         notes: what the reader should know, such as damage in the file.
         flow: (T, 2, h, w) float32, for each segment the mean of the fields that a flow stream saw, in pixels
             a frame; it covers the whole frame. None without a flow stream.

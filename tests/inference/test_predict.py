@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torchvision.transforms.v2 import functional
 
 from attcell.data.datasets import PlannedViews
 from attcell.errors import CallError, VideoError
@@ -13,10 +14,11 @@ from attcell.inference.predict import predict_video
 from attcell.inference.run import run_views
 from attcell.models.build import build_network, input_spec
 from attcell.nn import LateFusion, streams
+from attcell.report.page.page import write_report
 from attcell.types import Size, VideoRecord
 from attcell.video.decode import read_frames
 from attcell.video.sampling import ViewPlan, centre_frames
-from attcell.video.transforms import FrameSpec, attended_area
+from attcell.video.transforms import FrameSpec, attended_area, resized_pictures
 from tests.damage import damage
 from tests.inference.views import centre_view
 from tests.moving import moving_frames, write_frames
@@ -168,3 +170,22 @@ def test_real_clips_through_real_weights(real_data):
         assert one.spatial_attention["frame"] == pytest.approx(np.full((3, 7, 7), 1 / 49), abs=1e-6)
         assert one.scores.sum() == pytest.approx(1, abs=1e-5)
     assert np.abs(found[0].scores - found[1].scores).max() > 1e-4
+
+
+def test_without_pictures_it_says_the_same(model, record, tmp_path):
+    plain, drawn = predict_video(model, record.path, pictures=False), predict_video(model, record.path)
+    assert plain.to_dict() == drawn.to_dict()
+    assert (plain.frames.shape, plain.flow) == ((0, 0, 0, 3), None)
+    with pytest.raises(
+        CallError, match=r"the prediction holds no pictures; predict again with pictures=True"
+    ):
+        write_report([plain], tmp_path / "report.html")
+
+
+def test_pictures_are_resized_as_torchvision_does():
+    images = torch.randint(0, 256, (3, 3, 40, 60), dtype=torch.uint8)
+    for pictures in (images, images[0], images.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)):
+        for given in (pictures, pictures.float()):
+            for height, width in ((20, 31), (57, 90), (40, 60)):
+                expected = functional.resize(given, [height, width], antialias=True)
+                assert torch.equal(resized_pictures(given, Size(width, height)), expected)

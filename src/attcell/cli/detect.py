@@ -122,7 +122,9 @@ class _Detect:
         for number, video in enumerate(self.videos, 1):
             title = f"{number}/{len(self.videos)} {video.name}"
             try:
-                found = detect_video(model, video, self.choice, self.every, title)
+                found = detect_video(
+                    model, video, self.choice, self.every, title, pictures=self.report is not None
+                )
             except VideoError as error:
                 results.fail(str(video), str(error))
                 logger.info(f"attcell: {error}")

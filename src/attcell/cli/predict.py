@@ -57,6 +57,11 @@ class _Predict:
     pictures: Path | None
     truth: Path | None
 
+    @property
+    def _are_drawn(self) -> bool:
+        """Whether the predictions are needed, with their pictures, when all videos are done."""
+        return self.report is not None or self.pictures is not None
+
     def run(self) -> int:
         """Predict every video and write what was asked for.
 
@@ -74,12 +79,11 @@ class _Predict:
         boxes = self._known_boxes()
         loaded = load(self.model).to(best_device())
         self._check_kind(loaded.recipe.model)
-        are_drawn = self.report is not None or self.pictures is not None
         drawn, num_read = [], 0
         with JsonResults(self.json_path, self.model, "predictions") as results:
             for prediction in self._predictions(loaded, results):
                 num_read += 1
-                if are_drawn:
+                if self._are_drawn:
                     drawn.append(prediction)
         self._draw(drawn, boxes)
         return len(self.videos) - num_read
@@ -128,7 +132,7 @@ class _Predict:
 
         for video in track(self.videos, len(self.videos), "predicting"):
             try:
-                found = model.predict(video, segments=self.segments)
+                found = model.predict(video, segments=self.segments, pictures=self._are_drawn)
             except VideoError as error:
                 results.fail(str(video), str(error))
                 logger.info(f"attcell: {error}")

@@ -13,7 +13,7 @@ from attcell._checks import whole_number
 from attcell._log import progress_bar
 from attcell.errors import ModelError
 from attcell.inference.model import Model
-from attcell.inference.predict import small_flow, small_picture
+from attcell.inference.predict import NO_PICTURES, small_flow, small_picture
 from attcell.inference.rules import RuleChoice, find, refuse_choice
 from attcell.inference.run import as_scores
 from attcell.inference.streaming import Growing, Keyframes, Seen, StreamingPass
@@ -32,8 +32,9 @@ def follow_video(
     progress: Callable[[int], None] = lambda num_frames: None,
     *,
     stored_flow: bool = False,
+    pictures: bool = True,
 ) -> Prediction:
-    """Watch a video and say what the model says of it moment by moment; nothing is looked for yet.
+    """What the model says of a video sample by sample; nothing is looked for yet.
 
     Args:
         model: its network decides the device.
@@ -42,6 +43,7 @@ def follow_video(
         num_frames: about how many there are, of all videos that are followed one after another.
         progress: called with the frames seen so far.
         stored_flow: take flow from the store that the recipe names, in place of computing it.
+        pictures: keep frames and their mean flow, which a page shows.
 
     Returns:
         A prediction with its ``track``. Its segments are at most 24 stretches of samples, each shown by its
@@ -54,11 +56,12 @@ def follow_video(
     keyframes, rows = Keyframes(), _Rows(model)
     for seen in watch:
         rows.add(seen)
-        _look(seen, keyframes, every)
+        _keep(seen, keyframes, every, pictures=pictures)
         progress(int(seen.sampled_frames.frame_indices[-1]) + 1)
     info = watch.info
     track = rows.track(watch.seconds(), attended_area(info.size, watch.frame))
     shown = [keyframe.shown for keyframe in keyframes.all]
+    images = [keyframe.picture for keyframe in keyframes.all if keyframe.picture is not None]
     flows = [keyframe.flow for keyframe in keyframes.all if keyframe.flow is not None]
     return Prediction(
         video=str(path),
@@ -79,7 +82,7 @@ def follow_video(
             },
             attended_area=track.attended_area,
         ),
-        frames=np.stack([keyframe.picture for keyframe in keyframes.all]),
+        frames=np.stack(images) if images else NO_PICTURES,
         flow=np.stack(flows) if flows else None,
         notes=info.notes,
         track=track,
@@ -92,8 +95,10 @@ def detect_video(
     choice: RuleChoice,
     every: int | None = None,
     title: str = "",
+    *,
+    pictures: bool = True,
 ) -> Prediction:
-    """Watch a video, with a bar that says how far it is, and find the actions in it.
+    """The actions in a video; a bar says how far it is.
 
     Args:
         model: its network decides the device.
@@ -101,6 +106,7 @@ def detect_video(
         choice: the rule.
         every: frames from one sample to the next; by default what the model was calibrated with, or 5.
         title: of the bar.
+        pictures: keep frames and their mean flow, which a page shows.
 
     Returns:
         A prediction with ``track`` and ``detections``.
@@ -118,8 +124,15 @@ def detect_video(
     num_frames = promised_frames(path)
     with progress_bar() as bar:
         task = bar.add_task(title or path.name, total=num_frames, note="")
-        watched = follow_video(model, path, every, num_frames, lambda done: bar.update(task, completed=done))
-    return replace(watched, detections=tuple(find(watched, choice, calibration)))
+        followed = follow_video(
+            model,
+            path,
+            every,
+            num_frames,
+            lambda done: bar.update(task, completed=done),
+            pictures=pictures,
+        )
+    return replace(followed, detections=tuple(find(followed, choice, calibration)))
 
 
 class _Rows:
@@ -156,9 +169,11 @@ class _Rows:
         )
 
 
-def _look(seen: Seen, keyframes: Keyframes, every: int) -> None:
-    sampled_frames, flows = seen.sampled_frames, small_flow(seen.resized_frames)
+def _keep(seen: Seen, keyframes: Keyframes, every: int, *, pictures: bool) -> None:
+    """Add samples to the keyframes, with what a page shows of them."""
+    sampled_frames = seen.sampled_frames
+    flows = small_flow(seen.resized_frames) if pictures else None
     for row, index in enumerate(sampled_frames.frame_indices.tolist()):
+        picture = small_picture(sampled_frames.images[index]) if pictures else None
         flow = None if flows is None else flows[row]
-        score = float(seen.part.temporal_scores[row])
-        keyframes.add(index // every, score, small_picture(sampled_frames.images[index]), flow)
+        keyframes.add(index // every, float(seen.part.temporal_scores[row]), picture, flow)

@@ -77,12 +77,14 @@ class Model:
         """Where the network is."""
         return next(self.network.parameters()).device
 
-    def predict(self, video: str | Path, *, segments: int | None = None) -> Prediction:
+    def predict(self, video: str | Path, *, segments: int | None = None, pictures: bool = True) -> Prediction:
         """Predict the class of a video, with the attention over its regions and segments.
 
         Args:
             video: path of a video file, or of a folder of frames such as img_00001.jpg.
             segments: T; by default the recipe's ``segments.test``.
+            pictures: keep the segments' frames and their mean flow, which a page or a figure shows; it is
+                quicker without.
 
         Raises:
             CallError: ``video`` is no path, or ``segments`` no whole number from 1 on.
@@ -90,7 +92,7 @@ class Model:
         """
         from attcell.inference.predict import predict_video
 
-        return predict_video(self, path_of(video, "video", "clip.mp4"), segments)
+        return predict_video(self, path_of(video, "video", "clip.mp4"), segments, pictures=pictures)
 
     @overload
     def detect(
@@ -141,7 +143,7 @@ class Model:
         from attcell.inference.rules import RuleChoice
 
         path = path_of(video, "video", "long.mp4")
-        found = detect_video(self, path, RuleChoice(rule, **thresholds), every)
+        found = detect_video(self, path, RuleChoice(rule, **thresholds), every, pictures=False)
         assert found.track is not None, "actions were looked for in it"
         detections = list(found.detections or ())
         return (detections, found.track) if return_track else detections

@@ -122,15 +122,15 @@ class Keyframe:
         end: the sample after its last.
         shown: the sample with the largest temporal score.
         score: this score.
-        picture: (H, W, 3) uint8, its frame.
-        flow: (2, h, w) float32, the mean of the fields around it; None without a flow stream.
+        picture: (H, W, 3) uint8, its frame; None where no pictures are asked for.
+        flow: (2, h, w) float32, the mean of the fields around it; None too without a flow stream.
     """
 
     first: int
     end: int
     shown: int
     score: float
-    picture: np.ndarray
+    picture: np.ndarray | None
     flow: np.ndarray | None
 
 
@@ -141,7 +141,7 @@ class Keyframes:
         self.all: list[Keyframe] = []
         self._length = 1
 
-    def add(self, sample: int, score: float, picture: np.ndarray, flow: np.ndarray | None) -> None:
+    def add(self, sample: int, score: float, picture: np.ndarray | None, flow: np.ndarray | None) -> None:
         """Add the next sample."""
         latest = Keyframe(sample, sample + 1, sample, score, picture, flow)
         if self.all and self.all[-1].end - self.all[-1].first < self._length:

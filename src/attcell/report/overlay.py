@@ -143,6 +143,10 @@ def check(prediction: Prediction) -> None:
         ModelError: it holds values that are not finite numbers.
     """
     num_segments = len(prediction.frames)
+    if num_segments == 0 and len(prediction.segments):
+        raise CallError(
+            f"{prediction.video}: the prediction holds no pictures; predict again with pictures=True"
+        )
     shapes = {
         "scores": (prediction.scores, (len(prediction.labels),)),
         "segments_seconds": (prediction.segments_seconds, (num_segments, 2)),

@@ -124,10 +124,25 @@ def resized(images: Sequence[np.ndarray], size: Size) -> Tensor:
 
 
 def resized_pictures(pictures: Tensor, size: Size) -> Tensor:
-    """Pictures (..., H, W) at another size, with antialiasing, in their own type."""
-    from torchvision.transforms.v2 import functional as transforms
+    """Pictures (..., C, H, W) at another size, with antialiasing, in their own type.
 
-    return transforms.resize(pictures, [size.height, size.width], antialias=True)
+    It is what ``torchvision.transforms.v2.functional.resize`` computes, without the second that importing it
+    takes.
+    """
+    if pictures.shape[-2:] == (size.height, size.width):
+        return pictures
+    flat = pictures.reshape(-1, *pictures.shape[-3:])
+    is_exact = pictures.is_floating_point() or (pictures.device.type == "cpu" and _resizes_bytes())
+    found = torch.nn.functional.interpolate(
+        flat if is_exact else flat.float(), (size.height, size.width), mode="bilinear", antialias=True
+    )
+    found = found if is_exact else found.round().to(pictures.dtype)
+    return found.reshape(*pictures.shape[:-2], size.height, size.width)
+
+
+def _resizes_bytes() -> bool:
+    """Whether PyTorch resizes bytes faster than floats on this processor."""
+    return torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
 
 
 def _with_short_side(shown: Size, short_side: int) -> Size:
