@@ -25,6 +25,7 @@ from attcell.inference import predict as predicting
 from attcell.inference.model import Model
 from attcell.inference.run import best_device
 from attcell.models.build import build_network, evaluation_plan, input_spec
+from attcell.video import parts as video_parts
 from attcell.video.inputs import read_sampled_frames, resize_frames
 from attcell.video.modalities import Origin
 from attcell.video.transforms import centre_crop
@@ -77,21 +78,17 @@ def _pictures(model: Model, video: Path) -> torch.Tensor:
 def _measured(times: dict[str, list[float]], model: Model) -> Any:
     """Within this, each stage of ``predict_video`` adds its time, summed over its calls, to ``times``."""
     sums: dict[str, list[float]] = defaultdict(list)
-    network = model.network
+    backbone = model.network.stream("frame").backbone
+
+    def into(name: str, owner: Any, function: str) -> Any:
+        return mock.patch.object(owner, function, _timed(sums[name], getattr(owner, function)))
+
     with (
-        mock.patch.object(
-            predicting, "read_sampled_frames", _timed(sums["decoding"], predicting.read_sampled_frames)
-        ),
-        mock.patch.object(predicting, "resize_frames", _timed(sums["resize"], predicting.resize_frames)),
-        mock.patch.object(
-            predicting, "small_picture", _timed(sums["report pictures"], predicting.small_picture)
-        ),
-        mock.patch.object(
-            network.stream("frame").backbone,
-            "forward",
-            _timed(sums["backbone in predict"], network.stream("frame").backbone.forward),
-        ),
-        mock.patch.object(network, "attend", _timed(sums["conv6, attention, LSTM"], network.attend)),
+        into("resize", video_parts, "resize_frames"),
+        into("report pictures", predicting, "small_picture"),
+        into("backbone in predict", backbone, "forward"),
+        into("encode: backbone, conv6, attention", predicting, "encode_part"),
+        into("decide: LSTM and classes", predicting, "decide_views"),
     ):
         yield
     for name, values in sums.items():
@@ -117,7 +114,7 @@ def _show(times: dict[str, list[float]], video: Path, repeats: int) -> None:
     print("| stage | seconds | of the bare backbone |\n|---|---|---|")
     for name, seconds in sorted(median.items(), key=lambda item: -item[1]):
         print(f"| {name} | {seconds:.3f} | {100 * seconds / backbone:.1f} % |")
-    network = median["backbone in predict"] + median["conv6, attention, LSTM"]
+    network = median["encode: backbone, conv6, attention"] + median["decide: LSTM and classes"]
     beside = median["predict, whole"] - network
     print(
         f"\ndecoding and all that is no network: {100 * beside / backbone:.1f} % of the bare backbone's time"
