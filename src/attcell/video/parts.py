@@ -20,8 +20,8 @@ from attcell.video.modalities import InputSpec, Origin, Reader, modality
 from attcell.video.sampling import ViewPlan
 from attcell.video.transforms import kept_size
 
-FRAMES_AT_ONCE = 256  # decoded frames of one part of a video
-BYTES_AT_ONCE = 256 * 2**20  # of one part's views
+FRAMES_AT_ONCE = 128  # decoded frames of one part of a video
+BYTES_AT_ONCE = 16 * 2**20  # of one part's views
 
 
 @dataclass(frozen=True, eq=False)
