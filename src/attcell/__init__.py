@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     )
     from attcell.config import Recipe, load_recipe
     from attcell.errors import AttcellError
-    from attcell.inference.model import Model, load
+    from attcell.inference.model import Model, evaluate, load
     from attcell.report.page.page import write_report
     from attcell.training.run import train
     from attcell.types import Detection, Prediction
@@ -42,6 +42,7 @@ _HOMES = {
     "Model": "attcell.inference.model",
     "Prediction": "attcell.types",
     "Recipe": "attcell.config.recipe",
+    "evaluate": "attcell.inference.model",
     "load": "attcell.inference.model",
     "load_recipe": "attcell.config",
     "train": "attcell.training.run",
@@ -71,6 +72,7 @@ __all__ = [
     "Recipe",
     "config",
     "data",
+    "evaluate",
     "flow",
     "inference",
     "load",

@@ -128,6 +128,14 @@ def test_it_tests_itself_as_the_command_does(model, folder):
         model.evaluate()
 
 
+def test_a_folder_is_tested_as_its_model(model, folder, folder_of_model):
+    expected = model.evaluate(folder, segments=2)
+    for tested in (model, folder_of_model, str(folder_of_model)):
+        found = attcell.evaluate(tested, folder, segments=2)
+        np.testing.assert_array_equal(found.scores, expected.scores)
+        assert found.protocol == expected.protocol
+
+
 def test_detection_gives_its_track_too(model, record):
     detections, track = model.detect(record.path, every=2, threshold=0.1, return_track=True)
     assert detections == model.detect(record.path, every=2, threshold=0.1)

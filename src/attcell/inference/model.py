@@ -40,6 +40,16 @@ class Thresholds(TypedDict, total=False):
     length_normalised: bool
 
 
+class EvaluationOptions(TypedDict, total=False):
+    """What :meth:`Model.evaluate` takes by name."""
+
+    split: Literal["train", "val", "test"]
+    root: str | Path | None
+    segments: int | None
+    crops: Literal[1, 10] | None
+    cache: str | Path | None
+
+
 class Model:
     """A network with its classes and the recipe it was made by.
 
@@ -281,6 +291,18 @@ def load(model: str | Path) -> Model:
         ModelError: a model of another format, or damaged.
     """
     return Model.from_pretrained(model)
+
+
+def evaluate(
+    model: Model | str | Path, data: str | Path | None = None, **options: Unpack[EvaluationOptions]
+) -> Evaluation:
+    """Score every video of a data set with a model: :meth:`Model.evaluate`, which says what the options are.
+
+    Args:
+        model: a model, or what :func:`load` takes.
+        data: a folder per class or a list, with the model's classes; by default the recipe's test videos.
+    """
+    return (model if isinstance(model, Model) else load(model)).evaluate(data, **options)
 
 
 def _downloaded(name: str, options: dict[str, Any]) -> Path:
