@@ -29,9 +29,9 @@ from attcell._log import logger, track
 from attcell.config.recipe import check_recipe
 from attcell.inference import detect as detecting
 from attcell.inference import streaming
+from attcell.inference.detection_rules import RuleChoice
 from attcell.inference.model import Model
 from attcell.inference.predict import predict_video
-from attcell.inference.rules import RuleChoice
 from attcell.models.build import build_network
 from attcell.nn.streaming import STANStreamer
 from attcell.nn.streams import feature_maps

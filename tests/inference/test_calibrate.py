@@ -19,8 +19,8 @@ from attcell.inference.calibrate import (
 )
 from attcell.inference.calibration import CALIBRATION_FILE, Calibration
 from attcell.inference.detect import detect_video
+from attcell.inference.detection_rules import RULES, ActivationRule, GroupRule, RuleChoice, rule_of, words
 from attcell.inference.model import Model
-from attcell.inference.rules import RULES, ActivationRule, GroupRule, RuleChoice, rule_of, words
 from attcell.types import VideoRecord
 from tests.small_models import LABELS, random_model, recipe_of
 

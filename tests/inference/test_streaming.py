@@ -11,9 +11,9 @@ import torch
 from attcell.data.listing import Listing
 from attcell.errors import CallError, ModelError, VideoError
 from attcell.inference.detect import detect_video, follow_video
+from attcell.inference.detection_rules import RuleChoice
 from attcell.inference.extract_flow import Layout, extract_flow
 from attcell.inference.predict import predict_video
-from attcell.inference.rules import RuleChoice
 from attcell.inference.run import run_views
 from attcell.inference.streaming import SAMPLES_AT_ONCE, StreamingPass
 from attcell.models.build import input_spec

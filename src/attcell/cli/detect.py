@@ -16,8 +16,8 @@ from attcell.errors import CallError, VideoError
 from attcell.types import DetectionFormat, DetectionRule
 
 if TYPE_CHECKING:
+    from attcell.inference.detection_rules import RuleChoice
     from attcell.inference.model import Model
-    from attcell.inference.rules import RuleChoice
     from attcell.results.detections import DetectionResults
     from attcell.types import Prediction
 
@@ -62,7 +62,7 @@ def detect(
 
     Example: attcell detect test/*.mp4 --model runs/mine/model --json found.json --format activitynet
     """
-    from attcell.inference.rules import RuleChoice
+    from attcell.inference.detection_rules import RuleChoice
 
     choice = RuleChoice(rule, threshold, attention_threshold, class_threshold, length_normalised)
     num_failed = _Detect(tuple(videos), model, choice, every, json_path, format_, class_numbers, report).run()
@@ -93,8 +93,8 @@ class _Detect:
             CallError: an output that cannot be written, or an option that the rule or form has no use for.
         """
         from attcell._files import check_outputs
+        from attcell.inference.detection_rules import words
         from attcell.inference.model import load
-        from attcell.inference.rules import words
         from attcell.inference.run import best_device
         from attcell.results.detections import DetectionResults
 

@@ -16,9 +16,9 @@ from attcell._log import track
 from attcell.data.sources import read_source
 from attcell.errors import CallError, DataError, VideoError
 from attcell.inference.calibration import Calibration, write_calibration
+from attcell.inference.detection_rules import attention_of
 from attcell.inference.extract import refuse_unread
 from attcell.inference.model import Model
-from attcell.inference.rules import attention_of
 from attcell.inference.run import as_scores
 from attcell.inference.streaming import VIDEO_FRAMES, StreamingPass
 from attcell.models.build import part_listing

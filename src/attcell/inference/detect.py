@@ -12,9 +12,9 @@ import numpy as np
 from attcell._checks import whole_number
 from attcell._log import progress_bar
 from attcell.errors import ModelError
+from attcell.inference.detection_rules import RuleChoice, find, refuse_choice
 from attcell.inference.model import Model
 from attcell.inference.predict import NO_PICTURES, small_flow, small_picture
-from attcell.inference.rules import RuleChoice, find, refuse_choice
 from attcell.inference.run import as_scores
 from attcell.inference.streaming import Growing, Keyframes, Seen, StreamingPass
 from attcell.types import AttentionTrack, Prediction

@@ -140,7 +140,7 @@ class Model:
         Args:
             video: path of a video file, or of a folder of frames.
             rule: relative, paper, sigmoid, classes or stpn
-                (:class:`~attcell.inference.rules.RuleChoice` says what they are).
+                (:class:`~attcell.inference.detection_rules.RuleChoice` says what they are).
             every: frames from one sample to the next; by default what the model was calibrated with, or 5.
             return_track: return also what the network says sample by sample, in which they were found.
             thresholds: those of :class:`Thresholds`.
@@ -150,7 +150,7 @@ class Model:
             VideoError: the file cannot be read.
         """
         from attcell.inference.detect import detect_video
-        from attcell.inference.rules import RuleChoice
+        from attcell.inference.detection_rules import RuleChoice
 
         path = path_of(video, "video", "long.mp4")
         found = detect_video(self, path, RuleChoice(rule, **thresholds), every, pictures=False)

@@ -21,7 +21,7 @@ from attcell.nn.attention import (
 )
 from attcell.nn.backbones import Backbone, BackboneEntry, Built, backbone_names, build_backbone, register
 from attcell.nn.explain import deletion_insertion, grad_cam
-from attcell.nn.late_fusion import LateFusion
+from attcell.nn.fusion import LateFusion
 from attcell.nn.network import Network
 from attcell.nn.outputs import (
     BranchesOutput,

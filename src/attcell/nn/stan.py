@@ -89,7 +89,7 @@ class STAN(Network[STANEncoded, STANOutput]):
         return STANEncoded(
             {name: output.scores for name, output in pooled.items()},
             {name: output.attention for name, output in pooled.items()},
-            torch.cat([output.segments for output in pooled.values()], dim=-1),  # Eq. 6
+            torch.cat([output.segments for output in pooled.values()], dim=-1),  # Eq. 6: early fusion
         )
 
     def decide(self, parts: Sequence[STANEncoded]) -> STANOutput:

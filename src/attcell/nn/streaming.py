@@ -17,7 +17,7 @@ from torch import Tensor
 
 from attcell.errors import CallError
 from attcell.nn.attention import Memory, TemporalAttention
-from attcell.nn.late_fusion import LateFusion
+from attcell.nn.fusion import LateFusion
 from attcell.nn.network import Network
 from attcell.nn.stan import STAN, STANEncoded
 

@@ -22,10 +22,10 @@ from attcell._parallel import one_thread
 from attcell.config.recipe import check_recipe
 from attcell.data.truth import generated_boxes
 from attcell.inference.detect import detect_video
+from attcell.inference.detection_rules import RuleChoice
 from attcell.inference.evaluate import Evaluation
 from attcell.inference.localization import attention_metrics
 from attcell.inference.model import Model, load
-from attcell.inference.rules import RuleChoice
 from attcell.inference.run import best_device
 from attcell.models.build import build_network, read_listings
 from attcell.report.figures.charts import confusion_picture

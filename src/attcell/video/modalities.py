@@ -24,7 +24,7 @@ from torch import Tensor
 from attcell.errors import CallError
 from attcell.flow import dequantize, flow_picture, mirrored_codes
 from attcell.video.flow_source import NO_MOTION, FlowInput, FlowSource, flow_files_of, source_of
-from attcell.video.transforms import FrameSpec
+from attcell.video.transforms import FrameSpec, flipped
 
 Figures = tuple[Sequence[float], Sequence[float]]  # mean and deviation of each channel, of values 0 to 255
 
@@ -154,11 +154,6 @@ def in_time(pictures: Tensor, spec: InputSpec) -> Tensor:
     return pictures.transpose(1, 2)
 
 
-def turned_round(pictures: Tensor) -> Tensor:
-    """Pictures (..., S, S) as seen in a mirror."""
-    return pictures.flip(-1)
-
-
 def colour_figures(spec: InputSpec) -> Figures:
     """Mean and deviation of colours."""
     return [255 * value for value in spec.mean], [255 * value for value in spec.deviation]
@@ -199,7 +194,7 @@ class Modality:
     window: Callable[[InputSpec], int] = lambda spec: 1
     channels: Callable[[InputSpec], int] = lambda spec: 3
     arrange: Callable[[Tensor, InputSpec], Tensor] = channels_joined
-    mirror: Callable[[Tensor], Tensor] = turned_round
+    mirror: Callable[[Tensor], Tensor] = flipped
     figures: Callable[[InputSpec], Figures] = colour_figures
     described: Callable[[InputSpec], dict[str, Any]] = colours_described
     words: Callable[[InputSpec], dict[str, str]] = lambda spec: {}

@@ -48,7 +48,11 @@ class FrameSpec:
 
 @dataclass(frozen=True)
 class Crop:
-    """A square of the resized frame, and whether it is seen in a mirror."""
+    """A square of the resized frame, and whether it is seen in a mirror.
+
+    What a mirror does to a stream's pictures is said by the stream's modality (``Modality.mirror``): colours
+    are :func:`flipped`, and of flow x runs the other way besides.
+    """
 
     top: int
     left: int
@@ -57,6 +61,11 @@ class Crop:
     def cut(self, pictures: Tensor, size: int) -> Tensor:
         """(..., H, W) to (..., size, size); not mirrored, for flow is not mirrored like a frame."""
         return pictures[..., self.top : self.top + size, self.left : self.left + size]
+
+
+def flipped(pictures: Tensor) -> Tensor:
+    """Pictures (..., H, W) as seen in a mirror."""
+    return pictures.flip(-1)
 
 
 def kept_size(shown: Size, spec: FrameSpec) -> Size:
@@ -90,7 +99,10 @@ def ten_crops(resized: Size, spec: FrameSpec) -> list[Crop]:
 
 
 def random_crop(resized: Size, spec: FrameSpec, rng: np.random.Generator) -> Crop:
-    """Any place, and a coin for the mirror image."""
+    """Any place, and a coin for the mirror image: the flip in training.
+
+    Where features are kept, :class:`~attcell.data.datasets.TrainingFeatures` tosses the coin.
+    """
     top = int(rng.integers(resized.height - spec.size + 1))
     left = int(rng.integers(resized.width - spec.size + 1))
     return Crop(top, left, mirrored=bool(rng.random() < 0.5))

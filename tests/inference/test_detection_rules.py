@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as some
 
-from attcell.inference.rules import (
+from attcell.inference.detection_rules import (
     ActivationRule,
     GroupRule,
     attention_of,

@@ -1,4 +1,8 @@
-"""Late fusion: one network a stream, each with its own temporal attention, and their scores summed."""
+"""Late fusion: one network a stream, each with its own temporal attention, and their scores summed.
+
+Early fusion is what :class:`~attcell.nn.stan.STAN` itself does with several streams: their descriptors lie
+side by side (Eq. 6, ``STAN.attention_pool``) under one temporal attention.
+"""
 
 from __future__ import annotations
 
