@@ -56,19 +56,19 @@ def stream_samples(
     *,
     stored_flow: bool = False,
 ) -> StreamedVideo:
-    """Watch a training video, one of so many, and keep at most so many samples, evenly.
+    """At most so many samples of a training video, evenly; it is one of so many videos.
 
     Raises:
         VideoError: it cannot be read.
     """
     num_frames = num_videos * VIDEO_FRAMES
-    watch = StreamingPass(model, record.path, every, num_frames, record.frames, stored_flow=stored_flow)
+    passed = StreamingPass(model, record.path, every, num_frames, record.frames, stored_flow=stored_flow)
     rows = []
-    for seen in watch:
-        part = seen.part
+    for streamed in passed:
+        part = streamed.part
         scores = as_scores(part.logits, model.recipe.score_rule)
         rows.append([of.float().cpu().numpy() for of in (part.segments, part.temporal_scores, scores)])
-    assert watch.info.num_frames > 0, "else it says what is wrong with the file"
+    assert passed.info.num_frames > 0, "else it says what is wrong with the file"
     segments, k, own = (np.concatenate(column) for column in zip(*rows, strict=True))
     some = np.unique(np.linspace(0, len(k) - 1, most).round().astype(int))
     return StreamedVideo(record.labels, segments[some], attention_of(k, "relative")[some], own[some])
@@ -127,26 +127,26 @@ def calibrate(
         CallError: a model that says nothing of single moments.
         DataError: videos that cannot be read, by name; or videos of less than two classes.
     """
-    watched, unread = [], []
+    videos, unread = [], []
     records = [record for record in records if record.labels]
     most = max(5, min(MOST_SAMPLES, MOST_IN_ALL // max(len(records), 1)))
-    for record in track(records, len(records), "watching training videos"):
+    for record in track(records, len(records), "streaming training videos"):
         try:
-            seen = stream_samples(model, record, every, most, len(records), stored_flow=stored_flow)
-            watched.append(seen)
+            streamed = stream_samples(model, record, every, most, len(records), stored_flow=stored_flow)
+            videos.append(streamed)
         except VideoError as error:
             unread.append(str(error))
     refuse_unread(unread)
-    shown = {label for of in watched for label in of.labels}
+    shown = {label for of in videos for label in of.labels}
     if len(shown) < 2:
         raise DataError(f"the training videos are of {len(shown)} classes; at least 2 are needed")
-    weight, bias = fit_classifier(watched, len(model.labels))
+    weight, bias = fit_classifier(videos, len(model.labels))
     return Calibration(
         weight,
         bias,
-        threshold=best_threshold(watched, attended=True),
-        threshold_alone=best_threshold(watched, attended=False),
-        num_videos=len(watched),
+        threshold=best_threshold(videos, attended=True),
+        threshold_alone=best_threshold(videos, attended=False),
+        num_videos=len(videos),
         every=every,
     )
 

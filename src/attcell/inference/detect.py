@@ -16,7 +16,7 @@ from attcell.inference.detection_rules import RuleChoice, find, refuse_choice
 from attcell.inference.model import Model
 from attcell.inference.predict import NO_PICTURES, small_flow, small_picture
 from attcell.inference.run import as_scores
-from attcell.inference.streaming import Growing, Keyframes, Seen, StreamingPass
+from attcell.inference.streaming import Growing, Keyframes, StreamedPart, StreamingPass
 from attcell.types import AttentionTrack, Prediction
 from attcell.video._passes import promised_frames
 from attcell.video.transforms import attended_area
@@ -41,7 +41,7 @@ def follow_video(
         path: a video file, or a folder of frames.
         every: frames from one sample to the next.
         num_frames: about how many there are, of all videos that are followed one after another.
-        progress: called with the frames seen so far.
+        progress: called with how many frames have come so far.
         stored_flow: take flow from the store that the recipe names, in place of computing it.
         pictures: keep frames and their mean flow, which a page shows.
 
@@ -52,21 +52,21 @@ def follow_video(
     Raises:
         CallError, VideoError, ModelError: as of :class:`~attcell.inference.streaming.StreamingPass`.
     """
-    watch = StreamingPass(model, path, every, num_frames, stored_flow=stored_flow)
+    passed = StreamingPass(model, path, every, num_frames, stored_flow=stored_flow)
     keyframes, rows = Keyframes(), _Rows(model)
-    for seen in watch:
-        rows.add(seen)
-        _keep(seen, keyframes, every, pictures=pictures)
-        progress(int(seen.sampled_frames.frame_indices[-1]) + 1)
-    info = watch.info
-    track = rows.track(watch.seconds(), attended_area(info.size, watch.frame))
+    for streamed in passed:
+        rows.add(streamed)
+        _keep(streamed, keyframes, every, pictures=pictures)
+        progress(int(streamed.sampled_frames.frame_indices[-1]) + 1)
+    info = passed.info
+    track = rows.track(passed.seconds(), attended_area(info.size, passed.frame))
     shown = [keyframe.shown for keyframe in keyframes.all]
     images = [keyframe.picture for keyframe in keyframes.all if keyframe.picture is not None]
     flows = [keyframe.flow for keyframe in keyframes.all if keyframe.flow is not None]
     return Prediction(
         video=str(path),
         labels=model.labels,
-        scores=as_scores(watch.logits, model.recipe.score_rule).float().cpu().numpy(),
+        scores=as_scores(passed.logits, model.recipe.score_rule).float().cpu().numpy(),
         duration_seconds=info.duration_seconds,
         segments=AttentionTrack(
             seconds=np.array(
@@ -143,8 +143,8 @@ class _Rows:
         self._rows: defaultdict[str, Growing] = defaultdict(Growing)
         self._maps: defaultdict[str, Growing] = defaultdict(Growing)
 
-    def add(self, seen: Seen) -> None:
-        part, model = seen.part, self._model
+    def add(self, streamed: StreamedPart) -> None:
+        part, model = streamed.part, self._model
         kept = {"k": part.temporal_scores, "own": as_scores(part.logits, model.recipe.score_rule)}
         if model.calibration is not None:
             kept["separate"] = model.calibration.class_scores(part.segments)
@@ -169,11 +169,11 @@ class _Rows:
         )
 
 
-def _keep(seen: Seen, keyframes: Keyframes, every: int, *, pictures: bool) -> None:
+def _keep(streamed: StreamedPart, keyframes: Keyframes, every: int, *, pictures: bool) -> None:
     """Add samples to the keyframes, with what a page shows of them."""
-    sampled_frames = seen.sampled_frames
-    flows = small_flow(seen.resized_frames) if pictures else None
+    sampled_frames = streamed.sampled_frames
+    flows = small_flow(streamed.resized_frames) if pictures else None
     for row, index in enumerate(sampled_frames.frame_indices.tolist()):
         picture = small_picture(sampled_frames.images[index]) if pictures else None
         flow = None if flows is None else flows[row]
-        keyframes.add(index // every, float(seen.part.temporal_scores[row]), picture, flow)
+        keyframes.add(index // every, float(streamed.part.temporal_scores[row]), picture, flow)

@@ -183,7 +183,7 @@ def find(prediction: Prediction, choice: RuleChoice, calibration: Calibration | 
         CallError: a rule with a separate classifier, and the model was not calibrated.
     """
     track, labels = prediction.track, prediction.labels
-    assert track is not None, "the video was watched"
+    assert track is not None, "the video was gone through"
     rule = rule_of(choice, calibration, len(labels))
     if isinstance(rule, GroupRule):
         return find_by_groups(track, labels, rule)

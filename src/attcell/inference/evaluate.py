@@ -12,7 +12,6 @@ from torch.utils.data import DataLoader, Dataset
 
 from attcell._checks import shown
 from attcell._log import track
-from attcell.config.recipe import Recipe
 from attcell.config.schema import PublishedSection
 from attcell.data.datasets import KeptViews, PlannedParts
 from attcell.data.listing import Listing
@@ -20,12 +19,12 @@ from attcell.data.sources import read_source
 from attcell.errors import CallError
 from attcell.inference.extract import filled_stores, unfit_flow
 from attcell.inference.model import Model
+from attcell.inference.protocol import protocol_of, run_of
 from attcell.inference.run import VideoScores, decide_views, mean_scores, run_videos
 from attcell.metrics.recognition import confusion_matrix, recognition_metrics, truth_matrix
 from attcell.models.build import evaluation_plan, input_spec, part_listing, read_listings
 from attcell.results.scores import Scores, write_scores
 from attcell.types import DataPart, NumCrops, VideoRecord
-from attcell.video.modalities import modality
 from attcell.video.sampling import ViewPlan
 
 
@@ -117,110 +116,66 @@ def evaluate_model(
         CallError: segments or crops that cannot be, or kept features of a backbone that was trained.
     """
     num_crops = model.recipe.segments.crops if num_crops is None else num_crops
-    plan, spec = evaluation_plan(model.recipe, num_segments, num_crops), model.recipe.input
-    if num_crops == 10 and spec.short_side == spec.size and spec.resize == "squash":
+    plan, pictures = evaluation_plan(model.recipe, num_segments, num_crops), model.recipe.input
+    if num_crops == 10 and pictures.short_side == pictures.size and pictures.resize == "squash":
         raise CallError(
-            f"this model sees the whole frame (squashed, short_side {spec.short_side} = size {spec.size}): "
-            "ten crops would be one and its mirror image; test it with 1 crop"
+            f"this model sees the whole frame (squashed, short_side {pictures.short_side} = size "
+            f"{pictures.size}): ten crops would be one and its mirror image; test it with 1 crop"
         )
-    views, unread = _views_of(model, listing.records, plan, cache_folder)
-    found: dict[str, VideoScores] = {}
-    notes: list[str] = []
+    found = _score_videos(model, listing.records, plan, cache_folder)
+    ids = [record.id for record in listing.records]
+    scores = found.scores
+    streams = next(iter(scores.values())).by_stream if scores else {}
+    return Evaluation(
+        model.labels,
+        listing.records,
+        _rows({id: of.all for id, of in scores.items()}, ids, len(model.labels)),
+        found.unread,
+        tuple(found.notes),
+        protocol_of(model.recipe, plan, listing, len(found.unread)),
+        {
+            name: _rows({id: of.by_stream[name] for id, of in scores.items()}, ids, len(model.labels))
+            for name in streams
+        },
+        run_of(model.recipe, tested),
+        listing.multi_label,
+    )
+
+
+@dataclass
+class _Scored:
+    """What came of the videos: scores and messages by their ids, and notes."""
+
+    scores: dict[str, VideoScores] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def _score_videos(
+    model: Model, records: tuple[VideoRecord, ...], plan: ViewPlan, cache_folder: Path | None
+) -> _Scored:
+    """Run the network on all videos that can be read."""
+    views, unread = _views_of(model, records, plan, cache_folder)
+    found = _Scored(unread=unread)
     workers = model.recipe.data.workers if cache_folder is None else 0
     loader = DataLoader(views, batch_size=None, num_workers=workers)
-    readable = [record for record in listing.records if record.id not in unread]
+    readable = [record for record in records if record.id not in unread]
     runs = run_videos(model.network, loader, kept_features=cache_folder is not None)
     for video in track(runs, len(readable), "testing"):
         record = readable[video.video]
         if video.error is not None:
-            unread[record.id] = str(video.error)
+            found.unread[record.id] = str(video.error)
             continue
-        notes.extend(f"{record.id}: {note}" for note in video.notes)
-        found[record.id] = mean_scores(decide_views(model.network, video.parts), model.recipe.score_rule)
-    model_section = model.recipe.model
-    protocol = {
-        "streams": ", ".join(model_section.streams),
-        **_network_protocol(model.recipe),
-        "videos": len(listing.records),
-        "unread": len(unread),
-        **({"missing_left_out": listing.num_left_out} if listing.num_left_out else {}),
-        **_precision_protocol(listing),
-        "segments": plan.num_segments if plan.every is None else f"one every {plan.every} frames",
-        "crops": plan.num_crops,
-        "short_videos": plan.short,
-        "resize": f"{spec.resize} {spec.short_side}" if spec.resize == "short" else "squash",
-        "size": spec.size,
-        **_input_protocol(model.recipe),
-        "scores": f"{model.recipe.score_rule}, averaged over crops",
-    }
-    ids = [record.id for record in listing.records]
-    streams = next(iter(found.values())).by_stream if found else {}
-    return Evaluation(
-        model.labels,
-        listing.records,
-        _rows({id: of.all for id, of in found.items()}, ids, len(model.labels)),
-        unread,
-        tuple(notes),
-        protocol,
-        {
-            name: _rows({id: of.by_stream[name] for id, of in found.items()}, ids, len(model.labels))
-            for name in streams
-        },
-        _run(model.recipe, tested),
-        listing.multi_label,
-    )
+        found.notes.extend(f"{record.id}: {note}" for note in video.notes)
+        outputs = decide_views(model.network, video.parts)
+        found.scores[record.id] = mean_scores(outputs, model.recipe.score_rule)
+    return found
 
 
 def _rows(found: dict[str, torch.Tensor], ids: list[str], num_classes: int) -> np.ndarray:
     """(N, A) of all videos; NaN for those without scores."""
     missing = np.full(num_classes, np.nan)
     return np.stack([found[id].double().cpu().numpy() if id in found else missing for id in ids])
-
-
-def _run(recipe: Recipe, tested: str | None) -> dict[str, Any]:
-    """What tells the runs of one table apart; ``tested`` is named where it is not the recipe's own test."""
-    data = recipe.data
-    dataset = data.dataset if tested is None else ", ".join(filter(None, (data.dataset, tested)))
-    return {
-        "name": recipe.name or None,
-        "dataset": dataset,
-        "split": data.split,
-        "seed": recipe.train.seed,
-    }
-
-
-def _precision_protocol(listing: Listing) -> dict[str, str]:
-    """How average precision is meant, where videos have several classes or none."""
-    if not listing.multi_label:
-        return {}
-    there = len({label for record in listing.records for label in record.labels})
-    return {
-        "mAP": f"not interpolated, equal scores together, over the {there} of {len(listing.labels)} classes "
-        "that have a video"
-    }
-
-
-def _network_protocol(recipe: Recipe) -> dict[str, str]:
-    """Which network of branches it is, or else how several streams are joined."""
-    section = recipe.model
-    if section.kind == "pooled":
-        size = f" of {section.vlad_size} × {section.vlad_centres}" if section.pooling == "vlad" else ""
-        return {"network": f"{section.pooling}{size}, pooled over regions and segments, linear SVM"}
-    if section.kind == "cnn":
-        return {"network": "CNN, all frames alike"}
-    if section.has_branches:
-        kind = "TAN" if section.kind == "tan" else section.kind.replace("_", " ")
-        penalty = f" with L2 {recipe.train.gate_penalty:g}" if recipe.train.gate_penalty else ""
-        return {"network": f"{kind}{penalty} of {section.cell.upper()}, last step"}
-    kind = "averaged regions and segments" if section.kind == "average" else section.kind.upper()
-    fusion = f", {section.fusion} fusion" if len(section.streams) > 1 else ""
-    return {"network": f"{kind}{fusion}{', linear SVM' if section.classifier == 'svm' else ''}"}
-
-
-def _input_protocol(recipe: Recipe) -> dict[str, str]:
-    """How the streams' input is made, where there is something to say of it."""
-    spec = input_spec(recipe)
-    return {key: words for name in spec.streams for key, words in modality(name).words(spec).items()}
 
 
 def _views_of(

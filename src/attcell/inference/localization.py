@@ -86,12 +86,12 @@ def _figures(
     attention: np.ndarray, boxes: np.ndarray, area: tuple[float, ...]
 ) -> tuple[float, float, float, float]:
     side = len(attention)
-    seen = (area[0], area[1], area[2], area[3])
+    attended = (area[0], area[1], area[2], area[3])
     return (
-        float(peak_in_box(attention, boxes, seen)),
-        pointing_chance(side, boxes, seen),
-        mass_in_box(attention, boxes, seen),
-        mass_chance(side, boxes, seen),
+        float(peak_in_box(attention, boxes, attended)),
+        pointing_chance(side, boxes, attended),
+        mass_in_box(attention, boxes, attended),
+        mass_chance(side, boxes, attended),
     )
 
 

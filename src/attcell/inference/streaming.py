@@ -25,7 +25,7 @@ VIDEO_FRAMES = 250  # of a data set's usual video: so much more of one video is 
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class StreamedPart:
     """Some samples that follow each other, and what the network says of them."""
 
     sampled_frames: SampledFrames
@@ -40,7 +40,7 @@ class StreamingPass:
         model: its network decides the device.
         path: a video file, or a folder of frames.
         every: frames from one sample to the next.
-        num_frames: about how many frames there are, of all videos that are watched one after another; flow
+        num_frames: about how many frames there are, of all videos that follow each other; flow
             is compiled where that pays.
         frames: which frames of a folder, counted from 0, are the video; all if None.
         stored_flow: take flow from the store that the recipe names, in place of computing it.
@@ -70,7 +70,7 @@ class StreamingPass:
         self._sampled_frames = DenseSampling(path, self._spec, every, SAMPLES_AT_ONCE, frames)
         self._num_frames = num_frames
 
-    def __iter__(self) -> Iterator[Seen]:
+    def __iter__(self) -> Iterator[StreamedPart]:
         spec, device = self._spec, device_of(self._network)
         as_videos = self._num_frames // VIDEO_FRAMES
         compiled = worth_compiling(as_videos, device.type)
@@ -82,11 +82,11 @@ class StreamingPass:
             ((encoded,),) = encode_part(self._network, {name: of[None] for name, of in view.items()})
             part = self._streamer.step_encoded(encoded)
             refuse_not_finite(torch.cat([part.logits.flatten(), part.temporal_scores]))
-            yield Seen(sampled_frames, resized_frames, part)
+            yield StreamedPart(sampled_frames, resized_frames, part)
 
     @property
     def info(self) -> VideoInfo:
-        """What the video held, once all of it was seen."""
+        """What the video held, once all of it has come."""
         return self._sampled_frames.info
 
     @property
@@ -96,7 +96,7 @@ class StreamingPass:
 
     @property
     def logits(self) -> torch.Tensor:
-        """(A,) class scores of the whole video (Eq. 8), once all of it was seen."""
+        """(A,) class scores of the whole video (Eq. 8), once all of it has come."""
         return self._streamer.logits()
 
     def seconds(self) -> np.ndarray:
