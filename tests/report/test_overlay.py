@@ -145,7 +145,11 @@ def test_whole_predictions_pass(make_prediction):
         ),
         ({"flow": np.zeros((4, 3, 8, 8))}, r"flow has shape \(4, 3, 8, 8\), but 4 .* \(4, 2, 8, 8\)"),
         ({"flow": np.zeros((2, 2, 8, 8))}, r"flow has shape \(2, 2, 8, 8\), but 4 .* \(4, 2, 8, 8\)"),
-        ({"frames": np.zeros((0, 8, 8, 3), np.uint8)}, "the prediction holds no segment"),
+        ({"frames": np.zeros((0, 8, 8, 3), np.uint8)}, "the prediction holds no pictures"),
+        (
+            {"frames": np.zeros((0, 8, 8, 3), np.uint8), "segments_seconds": np.zeros((0, 2))},
+            "the prediction holds no segment",
+        ),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(make_prediction, changes, message):

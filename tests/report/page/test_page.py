@@ -255,8 +255,11 @@ def test_bad_predictions_are_refused_and_leave_nothing(make_prediction: Maker, t
         write_report([], path)
     with pytest.raises(CallError, match=r"some video.mp4: frame_seconds has shape \(3,\), but 4 frames"):
         write_report([make_prediction(frame_seconds=np.arange(3.0))], path)
+    none = np.zeros((0, 8, 8, 3), np.uint8)
     with pytest.raises(CallError, match="holds no segment"):
-        write_report([make_prediction(frames=np.zeros((0, 8, 8, 3), np.uint8))], path)
+        write_report([make_prediction(frames=none, segments_seconds=np.zeros((0, 2)))], path)
+    with pytest.raises(CallError, match="holds no pictures; predict again with pictures=True"):
+        write_report([make_prediction(frames=none)], path)
     for name, value in {"scores": np.full(7, np.nan), "duration_seconds": float("inf")}.items():
         with pytest.raises(ModelError, match=f"{name} holds values that are not finite numbers"):
             write_report([make_prediction(**{name: value})], path)
