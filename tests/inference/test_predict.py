@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -189,3 +192,22 @@ def test_pictures_are_resized_as_torchvision_does():
             for height, width in ((20, 31), (57, 90), (40, 60)):
                 expected = functional.resize(given, [height, width], antialias=True)
                 assert torch.equal(resized_pictures(given, Size(width, height)), expected)
+
+
+def test_a_prediction_without_a_page_imports_nothing_that_it_does_not_use(model, record, tmp_path):
+    model.save_pretrained(tmp_path / "model")
+    command = ["predict", str(record.path), "--model", str(tmp_path / "model")]
+    unused = (
+        "jinja2",
+        "lightning",
+        "matplotlib",
+        "scipy",
+        "sklearn",
+        "timm",
+        "torchvision",
+        "huggingface_hub",
+    )
+    code = f"import sys\nfrom attcell.cli.app import app\napp({command}, standalone_mode=False)\n"
+    code += f"print([name for name in {unused} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True)
+    assert done.stdout.splitlines()[-1] == "[]"
