@@ -25,7 +25,8 @@ def entered(arguments: list[str]) -> list[Path]:
 
     def note(frame: FrameType, event: str, _: Any) -> None:
         code = frame.f_code
-        if event == "call" and code.co_flags & IS_A_FUNCTION and code.co_filename not in found:
+        is_new = event == "call" and code.co_flags & IS_A_FUNCTION and code.co_filename not in found
+        if is_new and not is_imported(frame):
             found[code.co_filename] = None
 
     before = sys.argv
@@ -42,6 +43,15 @@ def entered(arguments: list[str]) -> list[Path]:
         sys.argv = before
     paths = [Path(name) for name in found]
     return [path.relative_to(ROOT) for path in paths if ROOT in path.parents and path.name != "__init__.py"]
+
+
+def is_imported(frame: FrameType | None) -> bool:
+    """Whether a file of attcell is being imported: what runs then is no step of the way."""
+    while frame is not None:
+        if frame.f_code.co_name == "<module>" and frame.f_code.co_filename.startswith(str(ROOT)):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def stretches(files: list[Path]) -> list[tuple[str, list[str]]]:

@@ -155,7 +155,18 @@ def test_a_recipe_that_is_wrong(model, saved):
     edit(saved, recipe={**model.recipe.model_dump(mode="json"), "modle": {}})
     message = refusal(saved)
     assert "modle: unknown key; did you mean 'model'?" in message
-    assert message.endswith("config.json is damaged; copy the model anew")
+    assert message.endswith("config.json is damaged: copy the model anew")
+
+
+def test_a_modality_of_ones_own_that_nobody_registered(model, saved):
+    values = model.recipe.model_dump(mode="json")
+    values["model"]["streams"]["difference"] = values["model"]["streams"]["frame"]
+    edit(saved, recipe=values)
+    message = refusal(saved)
+    assert "no modality is named 'difference'; allowed: frame, flow, clip" in message
+    assert (
+        "a modality or a backbone of your own, register it before the model is loaded, in Python" in message
+    )
 
 
 def test_a_backbone_that_is_unknown(model, saved):

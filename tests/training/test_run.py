@@ -29,7 +29,7 @@ def same(first, second):
 def test_what_is_no_recipe_is_refused(tmp_path):
     with pytest.raises(CallError) as caught:
         train("a.yaml", tmp_path / "run")
-    assert str(caught.value) == "recipe is 'a.yaml'; read one with attcell.config.load_recipe(path)"
+    assert str(caught.value) == "recipe is 'a.yaml'; read one with attcell.load_recipe(path)"
     assert list(tmp_path.iterdir()) == []
 
 

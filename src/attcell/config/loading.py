@@ -204,6 +204,7 @@ def _load(file: RecipeFile, row: str | None, changes: Sequence[Any]) -> Recipe:
         values = OmegaConf.to_container(merged, resolve=True)
     except (OmegaConfBaseException, ValueError) as error:
         raise CallError(f"{file.called(row)} is not a recipe in YAML: {error}") from error
+    refuse_older_names(values, file.called(row).removesuffix(","))  # before anybody fills in an old key
     if missing:
         raise CallError(
             f"{file.called(row)} leaves {', '.join(missing)} open (???); give it on the command line: "

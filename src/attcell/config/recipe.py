@@ -90,6 +90,15 @@ class Recipe(Section):
         return "margin" if self.model.classifier == "svm" else self.train.loss
 
 
+def refuse_older_names(values: Any, source: str) -> None:
+    """Raise a CallError for a recipe of an older attcell, with what its names are now."""
+    if older := list(_older_names(values)):
+        raise CallError(
+            f"{source} is a recipe of an older attcell: {', '.join(older)}. Change that, or take a recipe "
+            "that comes with attcell (attcell recipes lists them), and train again"
+        )
+
+
 def check_recipe(values: Any, source: str) -> Recipe:
     """Check plain values against the schema.
 
@@ -97,11 +106,7 @@ def check_recipe(values: Any, source: str) -> Recipe:
         CallError: with every unknown key and wrong value, and ``source`` as the place they came from; or a
             recipe of an older attcell, with what its names are now.
     """
-    if older := list(_older_names(values)):
-        raise CallError(
-            f"{source} is a recipe of an older attcell: {', '.join(older)}. Change that, or take a recipe "
-            "that comes with attcell (attcell recipes lists them), and train again"
-        )
+    refuse_older_names(values, source)
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:

@@ -124,7 +124,7 @@ def calibrate(
         stored_flow: take flow from the store that the recipe names, in place of computing it.
 
     Raises:
-        CallError: a model that says nothing of single moments.
+        CallError: a model that does not score single segments.
         DataError: videos that cannot be read, by name; or videos of less than two classes.
     """
     videos, unread = [], []

@@ -46,7 +46,7 @@ class StreamingPass:
         stored_flow: take flow from the store that the recipe names, in place of computing it.
 
     Raises:
-        CallError: a model that says nothing of single moments.
+        CallError: a model that does not score single segments.
         VideoError: on iteration, the file cannot be read, or the store lacks its flow.
         ModelError: on iteration, the network's scores are not finite numbers.
     """

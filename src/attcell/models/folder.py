@@ -79,7 +79,7 @@ def read_network(folder: Path, config: dict[str, Any]) -> Network:
     try:
         network = build_network(config["recipe"], len(config["labels"]), load_weights=False)
     except CallError as error:
-        raise ModelError(f"{error}\n{folder / 'config.json'} is damaged; copy the model anew") from error
+        raise ModelError(f"{error}\n{_why_not_built(folder / 'config.json')}") from error
     try:
         with safe_open(path, framework="pt") as file:
             found = (file.metadata() or {}).get("weights")
@@ -112,7 +112,14 @@ def _checked_recipe(config: dict[str, Any], path: Path) -> Recipe:
     try:
         return check_recipe(config["recipe"], source=str(path))
     except CallError as error:
-        raise ModelError(f"{error}\n{path} is damaged; copy the model anew") from error
+        raise ModelError(f"{error}\n{_why_not_built(path)}") from error
+
+
+def _why_not_built(path: Path) -> str:
+    return (
+        f"If this model has a modality or a backbone of your own, register it before the model is loaded, in "
+        f"Python; else {path} is damaged: copy the model anew"
+    )
 
 
 def _checked_config(path: Path) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def train(recipe: Recipe, run_folder: str | Path, *, resume: bool = False) -> Tr
         TrainingError: the loss is no longer a number, or the checkpoint to go on from is damaged.
     """
     if not isinstance(recipe, Recipe):
-        raise CallError(f"recipe is {shown(recipe)}; read one with attcell.config.load_recipe(path)")
+        raise CallError(f"recipe is {shown(recipe)}; read one with attcell.load_recipe(path)")
     folder = path_of(run_folder, "run_folder", "runs/mine")
 
     # Lightning and what it brings are imported only where something is trained.

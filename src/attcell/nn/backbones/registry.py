@@ -245,7 +245,7 @@ def backbone_entry(name: str) -> BackboneEntry:
         return _FAMILIES[family](of_family)
     if name not in _ENTRIES:
         close = difflib.get_close_matches(name, _ENTRIES, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        hint = f"; did you mean {close[0]!r}?" if close else "."
         allowed = [*_ENTRIES, *(f"{prefix}/NAME" for prefix in _FAMILIES)]
         raise CallError(f"unknown backbone {name!r}{hint} Allowed: {', '.join(allowed)}")
     return _ENTRIES[name]
