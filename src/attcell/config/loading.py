@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from attcell._checks import path_of, shown
-from attcell.config.recipe import Recipe, check_recipe
+from attcell.config.recipe import Recipe, check_recipe, refuse_older_names
 from attcell.errors import CallError
 
 PACKAGED = Path(__file__).parents[1] / "recipes"
