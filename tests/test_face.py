@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 
@@ -28,3 +29,25 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     code = f"import sys, attcell; print([name for name in {heavy} if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+FACES = [
+    package
+    for package in ("config", "data", "flow", "inference", "metrics", "models", "nn", "nn.backbones",
+                    "report", "research", "research.suites", "results", "synth", "training", "video")
+    if hasattr(importlib.import_module(f"attcell.{package}"), "__all__")
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("package", FACES)
+def test_every_name_of_a_folders_face_is_there(package: str) -> None:
+    face = importlib.import_module(f"attcell.{package}")
+    for name in face.__all__:
+        assert getattr(face, name) is not None
+    with pytest.raises(AttributeError, match="nothing_of_this_name"):
+        _ = face.nothing_of_this_name
+
+
+def test_a_name_that_is_not_there() -> None:
+    with pytest.raises(AttributeError, match="module 'attcell' has no attribute 'nothing_of_this_name'"):
+        _ = attcell.nothing_of_this_name
