@@ -5,16 +5,33 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import attcell
+
+FACES = [
+    path
+    for path in sorted(Path(attcell.__file__).parent.glob("*/__init__.py"))
+    if "__all__" in path.read_text(encoding="utf-8")
+]
 
 
 @pytest.mark.parametrize("name", attcell.__all__)
 def test_every_name_of_the_face_is_there_and_listed(name: str) -> None:
     assert getattr(attcell, name) is not None
     assert name in dir(attcell)
+
+
+@pytest.mark.parametrize("folder", [path.parent.name for path in FACES])
+def test_a_folders_face_holds_what_it_says_and_nothing_else(folder: str) -> None:
+    face = importlib.import_module(f"attcell.{folder}")
+    assert len(set(face.__all__)) == len(face.__all__)
+    for name in face.__all__:
+        assert getattr(face, name) is not None
+    with pytest.raises(AttributeError, match=f"module 'attcell.{folder}' has no attribute 'nothing'"):
+        _ = face.nothing
 
 
 def test_a_folder_and_a_function_do_not_share_a_name() -> None:

@@ -52,6 +52,27 @@ def test_a_sigmoid_is_for_networks_of_one_score(model):
     assert "train.loss=sigmoid is for one STAN, SAN or average" in message
 
 
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"name": "a/b"}, "name is 'a/b'; give one word that can name a folder, without / and .."),
+        ({"model": {"streams": ["frame"]}}, "model.streams: Input should be a valid dictionary"),
+        ({"model": {"kind": "pooled"}}, "kind pooled is classified by an SVM; set model.classifier to svm"),
+        (
+            {"model": {"classifier": "svm", "streams": {"frame": {}, "flow": {}}, "fusion": "late"}},
+            "an SVM looks at one representation of a video, and kind stan, fusion late has none",
+        ),
+        ({"model": {"fusion": "late"}}, "fusion late needs at least two streams; leave it out for one"),
+        (
+            {"model": {"streams": {"frame": {"standardise": True, "train_from": "none"}}}},
+            "model.streams.frame.standardise needs cache.folder, whose features it measures",
+        ),
+    ],
+)
+def test_parts_of_a_model_that_do_not_go_together(values, said):
+    assert said in refusal({**SMALL, **values})
+
+
 def test_the_models_weights_are_those_of_every_stream_that_names_none():
     streams = {"frame": {"backbone": "small"}, "flow": {"backbone": "small", "weights": "none"}}
     recipe = check_recipe({**SMALL, "model": {"weights": "w.safetensors", "streams": streams}}, source="here")

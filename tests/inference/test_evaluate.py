@@ -88,6 +88,12 @@ def test_what_is_written_gives_the_figures(model, mixed, tmp_path):
     assert content["figures"]["top1"] == pytest.approx(100 * right / content["protocol"]["videos"])
 
 
+def test_ten_crops_of_a_squashed_frame_are_refused(folder):
+    model = random_model(recipe_of(folder, input={"size": 32, "short_side": 32, "resize": "squash"}))
+    with pytest.raises(CallError, match=r"this model sees the whole frame \(squashed, short_side 32"):
+        evaluate_model(model, Listing((), LABELS), num_crops=10)
+
+
 def test_ten_crops_are_averaged(folder, tmp_path):
     model = random_model(recipe_of(folder, input={"size": 24, "short_side": 36}))
     frames = np.zeros((6, 36, 48, 3), dtype=np.uint8)

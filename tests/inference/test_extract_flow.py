@@ -155,6 +155,16 @@ def test_a_store_of_another_recipe_is_refused(videos, tmp_path, other, layout, d
     assert extract_flow(listing, out, other, layout=layout, shard=(1, 6)).num_kept == 1
 
 
+def test_a_damaged_description_is_refused_and_made_anew_when_asked(videos, tmp_path):
+    listing, out = read_source(videos), tmp_path / "flow"
+    extract_flow(listing, out, FAST, shard=(1, 6))
+    (out / "run" / "0" / "flow.json").write_text("{")
+    with pytest.raises(DataError, match=r"run/0: flow\.json cannot be read .*; compute the flow again"):
+        extract_flow(listing, out, FAST, shard=(1, 6))
+    assert extract_flow(listing, out, FAST, rebuild=True, shard=(1, 6)).num_written == 1
+    assert extract_flow(listing, out, FAST, shard=(1, 6)).num_kept == 1
+
+
 def test_a_video_that_has_changed_is_refused(videos, tmp_path):
     out = tmp_path / "flow"
     extract_flow(read_source(videos), out, FAST)

@@ -42,6 +42,10 @@ def test_saving_and_loading_as_hugging_face_does(model, record, tmp_path):
         assert second.predict(record.path).to_dict() == expected
 
 
+def test_its_text_is_short(model):
+    assert repr(model) == "Model(stan of frame, 3 classes)"
+
+
 def test_another_device_gives_the_same_model(model):
     assert model.to("cpu") is model
 

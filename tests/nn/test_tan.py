@@ -127,6 +127,7 @@ def test_the_attention_over_time_is_the_last_steps() -> None:
     torch.testing.assert_close(out.temporal_attention, (both["frame"] + both["flow"]) / 2)
     torch.testing.assert_close(out.temporal_attention.sum(1), torch.ones(2, dtype=torch.float64))
     torch.testing.assert_close(out.frame_scores.softmax(1), out.frame_gates)
+    torch.testing.assert_close(out.flow_scores.softmax(1), out.flow_gates)
     assert out.temporal_scores.shape == (2, 6)
 
 

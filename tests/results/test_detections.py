@@ -10,7 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attcell.errors import CallError, DataError
-from attcell.results.detections import read_detections, write_activitynet, write_thumos
+from attcell.results.detections import (
+    DetectionResults,
+    read_detections,
+    write_activitynet,
+    write_thumos,
+)
 from attcell.types import Detection
 
 NUMBERS = {"BaseballPitch": 7, "Diving": 22}
@@ -138,6 +143,29 @@ def test_every_fault_is_counted_and_the_first_ten_are_named(file):
 def test_what_is_no_such_file_is_told(file, text, said):
     with pytest.raises(DataError, match=said):
         read_detections(file(text), NUMBERS)
+
+
+def test_bytes_and_classes_that_are_no_text(file, tmp_path):
+    path = tmp_path / "latin.txt"
+    path.write_bytes("v 1 2 7 0.5 ü".encode("latin-1"))
+    with pytest.raises(DataError, match=r"latin\.txt is no text in UTF-8 \(.*\); write it anew"):
+        read_detections(path, NUMBERS)
+    with pytest.raises(DataError, match=r"detection 1: the class is 7; expected its name"):
+        read_detections(file({"videos": [own((7, 1, 2, 0.5))]}))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("videos", "labels", "said"),
+    [
+        (["v.mp4"], ["Diving", "run"], r"numbers\.txt has no number of class run; name a file that has it"),
+        (["a b.mp4"], ["Diving"], "'a b' has spaces, and THUMOS's lines are parted by spaces; rename it"),
+        (["x/v.mp4", "y/v.mp4"], ["Diving"], "two videos are called v, which --format thumos cannot tell"),
+    ],
+)
+def test_what_a_challenge_cannot_say_is_told_before_anything_is_looked_for(file, videos, labels, said):
+    numbers = file("7 BaseballPitch\n22 Diving\n", "numbers.txt")
+    with pytest.raises(CallError, match=said):
+        DetectionResults("t.txt", "m", "thumos", numbers, [Path(video) for video in videos], labels)
 
 
 def test_no_file(tmp_path):

@@ -98,6 +98,12 @@ def test_what_is_wrong_is_named(tmp_path: Path, name: str, text: str, message: s
         read_scores(tmp_path / name)
 
 
+def test_a_csv_of_another_encoding(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_bytes("video,label,ü\nv,ü,1\n".encode("latin-1"))
+    with pytest.raises(DataError, match=r"s\.csv is not CSV in UTF-8 \(.*\); save it anew"):
+        read_scores(tmp_path / "s.csv")
+
+
 def test_numpy_is_not_unpickled(tmp_path: Path) -> None:
     np.savez(
         tmp_path / "s.npz", scores=np.array([[object()]]), videos=np.array(["v"]), labels=np.array(["a"])

@@ -100,6 +100,11 @@ def test_other_folders_are_refused(written: Path, tmp_path: Path) -> None:
         write_dataset(tmp_path)
     with pytest.raises(CallError, match=r"notes\.txt is a file"):
         write_dataset(tmp_path / "notes.txt")
+    (tmp_path / "parameters.json").write_text("[]")
+    with pytest.raises(
+        CallError, match=r"holds another generated set \(unreadable parameters\) than the one"
+    ):
+        write_dataset(tmp_path)
     (tmp_path / "parameters.json").write_text("{")
     with pytest.raises(CallError, match=r"parameters\.json cannot be read"):
         write_dataset(tmp_path)

@@ -98,12 +98,6 @@ class ResizedFrames:
     around: FramesAround
     sheets: Mapping[str, Sheet]
 
-    @property
-    def size(self) -> Size:
-        """Of the resized frames."""
-        height, width = self.around.pictures.shape[-2:]
-        return Size(width, height)
-
     def view(self, crop: Crop) -> dict[str, Tensor]:
         """Stream → its input for n instants: frame (n, 3, S, S), flow (n, 2·F or 3, S, S), clip
         (n, 3, L, S, S), all uint8; of others what their modality says."""

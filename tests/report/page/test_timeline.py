@@ -63,6 +63,11 @@ def test_the_axis_is_the_videos_own_time() -> None:
     assert [label for _, label in axis.ticks()] == [f"00:{s:02d}.0" for s in (2, 4, 6, 8, 10, 12)]
 
 
+def test_many_hours_have_ticks_at_whole_hours() -> None:
+    labels = [label for _, label in TimeAxis(0, 20 * 3600).ticks()]
+    assert labels == [f"{hours}:00:00.0" if hours else "00:00.0" for hours in range(0, 21, 3)]
+
+
 def test_an_empty_span_still_has_a_length() -> None:
     assert TimeAxis.over(np.array([[5.0, 5.0]])).share(5.0) == 0
 

@@ -1,0 +1,60 @@
+"""What is wrong with a file of predictions; tests/end_to_end reads back what the commands write."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from attcell.errors import CallError, DataError
+from attcell.results.predictions import read_predictions
+
+MAP = [[0.25, 0.25], [0.25, 0.25]]
+VIDEO = {
+    "video": "a.mp4",
+    "segments_seconds": [[0, 1], [1, 2]],
+    "frame_seconds": [0.5, 1.5],
+    "temporal_scores": [0.0, 1.0],
+    "temporal_attention": [0.25, 0.75],
+    "spatial_attention": {"frame": [MAP, MAP]},
+    "attended_area": [0, 0, 1, 1],
+}
+
+
+def written(folder: Path, *videos: dict[str, Any]) -> Path:
+    path = folder / "found.json"
+    path.write_text(json.dumps({"predictions": videos, "failed": {"b.mp4": "empty"}}), encoding="utf-8")
+    return path
+
+
+def test_videos_are_read_and_what_could_not_be_is_kept(tmp_path: Path) -> None:
+    ((name, track),), failed = read_predictions(written(tmp_path, VIDEO))
+    assert (name, len(track), failed) == ("a.mp4", 2, {"b.mp4": "empty"})
+    assert track.spatial_attention["frame"].tolist() == [MAP, MAP]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"frame_seconds": [0.5]}, r"a\.mp4: \d segments do not fit its times and scores"),
+        ({"segments_seconds": [0, 1]}, r"a\.mp4: 2 segments do not fit its times and scores"),
+        ({"spatial_attention": {"frame": [MAP]}}, r"a\.mp4: its maps do not fit 2 segments"),
+        (
+            {"spatial_attention": {"frame": [MAP, [[0.5, float("nan")]] * 2]}},
+            "its maps do not fit 2 segments",
+        ),
+        ({"attended_area": [0, 1]}, "not enough values to unpack"),
+    ],
+)
+def test_parts_that_do_not_fit_are_told(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+    with pytest.raises(
+        DataError, match=rf"is not what attcell predict --json writes \(.*{said}.*write it anew"
+    ):
+        read_predictions(written(tmp_path, {**VIDEO, **change}))
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(CallError, match=r"none\.json: no such file; give what attcell predict --json wrote"):
+        read_predictions(tmp_path / "none.json")
