@@ -100,20 +100,3 @@ def test_tables_of_choices_have_every_choice():
     assert set(FORMATS) == set(get_args(TableFormat))
     assert {"generated", "joined", *REAL_SETS} == set(get_args(SuiteName))
     assert set(RULES) == set(get_args(DetectionProtocol))
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"model": {"kind": "pooled"}}, "kind pooled is classified by an SVM; set model.classifier to svm"),
-        (
-            {"model": {"kind": "stan", "classifier": "svm", "fusion": "late"}},
-            "an SVM looks at one representation",
-        ),
-        ({"model": {"fusion": "late"}}, "fusion late needs at least two streams; leave it out for one"),
-        ({"model": {"streams": 5}}, "model.streams"),
-        ({"name": "a/b"}, "name is 'a/b'; give one word that can name a folder"),
-    ],
-)
-def test_what_does_not_fit_together(changes, said):
-    assert said in refusal({**SMALL, **changes})

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from attcell.data.annotations.weizmann_ut_interaction import read_ut_interaction
 from attcell.data.known_sets import KNOWN_SETS, find_videos, read_known_set, set_listing, stem_of
 from attcell.errors import CallError, DataError
 from tests.miniatures import MINIATURES
@@ -61,17 +60,6 @@ def test_groups_keep_what_belongs_together(miniature):
         groups = [{record.group for record in of} for of in records]
         assert "" not in groups[0] | groups[1]
         assert not groups[0] & groups[1]
-
-
-def test_what_is_no_folder_of_ut_interaction_is_told(miniature, tmp_path):
-    with pytest.raises(DataError, match=r"there is no sequence 11 to test on; there are 10"):
-        read_ut_interaction(miniature("ut_interaction") / "videos", 11)
-    (tmp_path / "0_1_4.avi").touch()
-    with pytest.raises(DataError, match=r"no UT-Interaction clips of two sequences; expected such as 0_1_4"):
-        read_ut_interaction(tmp_path, 1)
-    (tmp_path / "0_1_6.avi").touch()
-    with pytest.raises(DataError, match=r"0_1_6\.avi: not a name of UT-Interaction, NUMBER_SEQUENCE_LABEL"):
-        read_ut_interaction(tmp_path, 1)
 
 
 def test_classes_count_from_0_and_a_video_may_have_none(miniature):
