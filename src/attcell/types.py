@@ -30,6 +30,7 @@ NetworkKind = Literal[
     "stan", "san", "average", "pooled", "tan", "cnn", "two_stream", "fc", "branch_selection",
     "spatial_attention", "soft_attention", "self_gates",
 ]  # fmt: skip
+AttentionForm = Literal["linear", "mlp"]
 PoolingKind = Literal["fc6", "flat", "average", "vlad"]
 Classifier = Literal["linear", "svm"]
 Fusion = Literal["early", "late"]

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from attcell.errors import CallError
-from attcell.models.build import build_network
-from tests.small_models import recipe_of
+from attcell.data.listing import Listing
+from attcell.errors import CallError, ModelError
+from attcell.inference.model import load
+from attcell.inference.protocol import protocol_of
+from attcell.models.build import build_network, evaluation_plan
+from attcell.models.warm_start import refuse_other_shapes
+from tests.small_models import LABELS, random_model, recipe_of
 
+STREAMS = ("frame", "flow")
 OTHER = {"size": 32, "short_side": 36, "mean": [0.5, 0.5, 0.5]}
 
 
@@ -36,6 +41,31 @@ def test_colours_around_other_means_where_the_network_undoes_imagenets(tmp_path,
     with pytest.raises(CallError, match=expected):
         network(tmp_path, stream, backbone, input=OTHER)
     assert network(tmp_path, stream, backbone) is not None
+
+
+@pytest.mark.parametrize("fusion", ["early", "late"])
+def test_attention_by_an_mlp_is_saved_and_read_again(folder, tmp_path, fusion):
+    streams = {name: {"backbone": "small", "weights": "none", "conv6_channels": 4} for name in STREAMS}
+    form = {"attention": "mlp", "fusion": fusion, "streams": streams}
+    model = random_model(recipe_of(folder, model=form))
+    keys = [key for key in model.network.state_dict() if "hidden.0.weight" in key]
+    assert len(keys) == (4 if fusion == "late" else 3)  # over regions a stream, over time a network
+    model.save_pretrained(tmp_path / "model")
+    found = load(tmp_path / "model")
+    assert found.recipe.model.attention == "mlp"
+    video = folder / "wave" / "1.mp4"
+    assert (found.predict(video).scores == model.predict(video).scores).all()
+    assert protocol_of(found.recipe, evaluation_plan(found.recipe), Listing((), LABELS), 0)["network"] == (
+        f"STAN with attention by an MLP, {fusion} fusion"
+    )
+    linear = recipe_of(folder, model={**form, "attention": "linear", "init_from": str(tmp_path / "model")})
+    with pytest.raises(ModelError, match="model.attention is mlp there and linear here"):
+        refuse_other_shapes(linear)
+
+
+def test_networks_without_attention_have_no_use_for_an_mlp(tmp_path):
+    with pytest.raises(CallError, match="kind average has no use for attention; leave it out"):
+        recipe_of(tmp_path, model={"kind": "average", "attention": "mlp"})
 
 
 @pytest.mark.parametrize(("stream", "backbone"), [("frame", "small"), ("flow", "googlenet")])

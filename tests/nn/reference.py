@@ -20,6 +20,12 @@ def att_cell(descriptors: np.ndarray, weight: np.ndarray, bias: float) -> tuple[
     return scores, softmax(scores)
 
 
+def hidden_layer(descriptors: np.ndarray, weights: Weights) -> np.ndarray:
+    """Of an MLP in the place of Eq. 1's linear map: tanh(W f_n + c), for descriptors (N, D)."""
+    rows = [weights["hidden.0.weight"] @ descriptor + weights["hidden.0.bias"] for descriptor in descriptors]
+    return np.tanh(np.array(rows))
+
+
 def conv6(maps: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
     """A 3×3 convolution of (F, K, K) with zero padding 1, and a ReLU: (D, K, K)."""
     _, height, width = maps.shape

@@ -60,6 +60,7 @@ def test_a_recipe_says_which_network(folder, cell):
             "kind tan has no use for lstm_bidirectional; leave it out",
         ),
         ({"uniform_start": False}, FLOW, "kind tan has no use for uniform_start; leave it out"),
+        ({"attention": "mlp"}, FLOW, "kind tan has no use for attention; leave it out"),
         ({}, {"form": "picture"}, "form picture holds one field, and fields is 10; set fields to 1"),
     ],
 )

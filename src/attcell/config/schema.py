@@ -21,6 +21,7 @@ from pydantic import (
 from attcell.errors import CallError
 from attcell.types import (
     Accelerator,
+    AttentionForm,
     Classifier,
     CountedSteps,
     DataSetName,
@@ -180,6 +181,7 @@ class ModelSection(Section):
     lstm_hidden: Count = 1024  # of the branches' recurrent layers too, of either cell
     lstm_layers: Count = 1  # reading
     lstm_bidirectional: bool = False  # reading
+    attention: AttentionForm = "linear"  # g_att of Eq. 1 and Eq. 7; mlp is a reading
     uniform_start: bool = True  # reading: AttCells start at zero, so that attention starts uniform
     dropout: Fraction = 0.5  # reading
 
@@ -237,6 +239,8 @@ class ModelSection(Section):
             self._refuse_foreign(self, ["pooling", "vlad_size", "vlad_centres"])
         elif self.pooling != "vlad":
             self._refuse_foreign(self, ["vlad_size", "vlad_centres"])
+        if self.kind in ("average", "pooled"):
+            self._refuse_foreign(self, ["attention"])
         return self
 
     @model_validator(mode="after")
@@ -258,7 +262,7 @@ class ModelSection(Section):
             raise ValueError(f"kind {self.kind} needs two streams, such as frame and flow, not {given}")
         if self.fusion == "late":
             raise ValueError(f"kind {self.kind} joins its branches by itself; leave fusion out")
-        self._refuse_foreign(self, ["lstm_bidirectional", "uniform_start"])
+        self._refuse_foreign(self, ["lstm_bidirectional", "attention", "uniform_start"])
         conv6 = ["conv6_channels", "conv6_relu"]
         for name, stream in self.streams.items():
             self._refuse_foreign(stream, conv6, f"streams.{name}.")

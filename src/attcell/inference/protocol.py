@@ -67,6 +67,7 @@ def _network_protocol(recipe: Recipe) -> dict[str, str]:
         penalty = f" with L2 {recipe.train.gate_penalty:g}" if recipe.train.gate_penalty else ""
         return {"network": f"{kind}{penalty} of {section.cell.upper()}, last step"}
     kind = "averaged regions and segments" if section.kind == "average" else section.kind.upper()
+    kind += " with attention by an MLP" if section.attention == "mlp" else ""
     fusion = f", {section.fusion} fusion" if len(section.streams) > 1 else ""
     return {"network": f"{kind}{fusion}{', linear SVM' if section.classifier == 'svm' else ''}"}
 

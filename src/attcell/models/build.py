@@ -188,6 +188,7 @@ def _join(streams: dict[str, Stream], model: ModelSection, num_classes: int) -> 
         model.lstm_hidden,
         layers=model.lstm_layers,
         bidirectional=model.lstm_bidirectional,
+        form=model.attention,
         uniform_start=model.uniform_start,
     )
     return STAN(streams, num_classes, dropout=model.dropout, temporal=temporal)
@@ -223,7 +224,9 @@ def _build_backbone(name: str, section: StreamSection, recipe: Recipe) -> Backbo
 
 def _build_stream(name: str, section: StreamSection, recipe: Recipe) -> Stream:
     model = recipe.model
-    attention: nn.Module = AttCell(section.conv6_channels, uniform_start=model.uniform_start)
+    attention: nn.Module = AttCell(
+        section.conv6_channels, form=model.attention, uniform_start=model.uniform_start
+    )
     return Stream(
         _build_backbone(name, section, recipe),
         section.conv6_channels,

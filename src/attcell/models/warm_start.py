@@ -57,7 +57,7 @@ def _refuse_another_network(recipe: Recipe, folder: Path) -> None:
         raise CallError(f"no model at {folder}: model.init_from wants a model folder, with its config.json")
     now, old = recipe.model, before.model
     differing = [] if old.kind == now.kind else [f"model.kind is {old.kind} there and {now.kind} here"]
-    fusion = () if now.has_branches else ("fusion",)
+    fusion = () if now.has_branches else ("fusion", "attention")
     temporal = ("lstm_hidden", "lstm_layers", "lstm_bidirectional") if now.kind == "stan" else ()
     differing += _differing(old, now, (*fusion, *temporal, *_recurrent_keys(now)), "model")
     if set(old.streams) != set(now.streams):
@@ -79,8 +79,7 @@ def _refuse_another_stream(recipe: Recipe, name: str, folder: Path) -> None:
             f"take its backbone: model.streams.{name}.weights={folder}"
         )
     differing = _differing_stream(before, recipe, name)
-    if _recurrent_keys(now):
-        differing += _differing(old, now, _recurrent_keys(now), "model")
+    differing += _differing(old, now, _recurrent_keys(now) or ("attention",), "model")
     _refuse(f"model.streams.{name}.init_from {folder} is another stream", differing)
 
 

@@ -11,6 +11,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from attcell.types import AttentionForm
+
+MLP_HIDDEN = 256  # units of the hidden layer, where an AttCell scores by an MLP
+
 
 class AttCell(nn.Module):
     """Attention over N descriptors f (STAN Eq. 1-2)::
@@ -21,13 +25,23 @@ class AttCell(nn.Module):
     A 1×1 convolution with one output channel is the same linear map. The bias b moves all scores alike, so α
     does not depend on it and training leaves it alone.
 
-    *Reading* ``uniform_start``: W and b start at zero, so that attention starts uniform; from PyTorch's
-    random start the spatial attention tends to collapse onto one corner.
+    Eq. 1 allows any network g_att in the place of this map, "e.g. MLP". With ``form="mlp"`` it is
+    s_n = Vᵀ tanh(W f_n + c) + b. *Reading*: one hidden layer of 256 units with a tanh.
+
+    *Reading* ``uniform_start``: W and b start at zero (of an MLP V and b), so that attention starts uniform;
+    from PyTorch's random start the spatial attention tends to collapse onto one corner.
+
+    Args:
+        dim: D.
+        form: ``linear`` or ``mlp``.
+        uniform_start: see above.
     """
 
-    def __init__(self, dim: int, *, uniform_start: bool = True) -> None:
+    def __init__(self, dim: int, *, form: AttentionForm = "linear", uniform_start: bool = True) -> None:
         super().__init__()
-        self.score = nn.Linear(dim, 1)
+        is_mlp = form == "mlp"
+        self.hidden = nn.Sequential(nn.Linear(dim, MLP_HIDDEN), nn.Tanh()) if is_mlp else nn.Identity()
+        self.score = nn.Linear(MLP_HIDDEN if is_mlp else dim, 1)
         if uniform_start:
             nn.init.zeros_(self.score.weight)
             nn.init.zeros_(self.score.bias)
@@ -36,7 +50,7 @@ class AttCell(nn.Module):
         self, descriptors: Float[Tensor, "*batch N D"]
     ) -> tuple[Float[Tensor, "*batch N"], Float[Tensor, "*batch N"]]:
         """The raw scores s and the attention α, which sums to 1 over N."""
-        scores = self.score(descriptors).squeeze(-1)
+        scores = self.score(self.hidden(descriptors)).squeeze(-1)
         return scores, scores.softmax(dim=-1)
 
 
@@ -78,11 +92,13 @@ class TemporalAttention(nn.Module):
         *,
         layers: int = 1,
         bidirectional: bool = False,
+        form: AttentionForm = "linear",
         uniform_start: bool = True,
     ) -> None:
         super().__init__()
         self.lstm = nn.LSTM(dim, hidden, layers, batch_first=True, bidirectional=bidirectional)
-        self.attention = AttCell(2 * hidden if bidirectional else hidden, uniform_start=uniform_start)
+        outputs = 2 * hidden if bidirectional else hidden
+        self.attention = AttCell(outputs, form=form, uniform_start=uniform_start)
 
     def forward(self, segments: Float[Tensor, "B T MD"]) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"]]:
         """The raw scores k and the attention β over the segments."""
