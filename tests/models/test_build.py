@@ -59,7 +59,7 @@ def test_attention_by_an_mlp_is_saved_and_read_again(folder, tmp_path, fusion):
         f"STAN with attention by an MLP, {fusion} fusion"
     )
     linear = recipe_of(folder, model={**form, "attention": "linear", "init_from": str(tmp_path / "model")})
-    with pytest.raises(ModelError, match="model.attention is mlp there and linear here"):
+    with pytest.raises(ModelError, match=r"model\.attention is mlp there and linear here"):
         refuse_other_shapes(linear)
 
 
