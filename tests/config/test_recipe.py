@@ -71,7 +71,7 @@ def test_all_mistakes_are_in_one_message():
         "data.wokers: unknown key; did you mean 'workers'? allowed: train, test, val,",
         "train.epoch: unknown key; did you mean 'epochs'? allowed: optimizer,",
         "train.iterations: Input should be a valid integer (given: 'many')",
-        "modle: unknown key; did you mean 'model'? allowed: name, published, data, input, flow,",
+        "modle: unknown key; did you mean 'model'? allowed: name, published, rivals, data, input, flow,",
         "model.kind: Input should be 'stan', 'san', 'average', 'pooled', 'tan', 'cnn', 'two_stream', 'fc',",
         "model.streams.frame.bakbone: unknown key; did you mean 'backbone'? allowed: backbone, tap, weights,",
         "model.streams.sound: no modality is named 'sound'; allowed: frame, flow, clip (given: 'sound')",

@@ -94,6 +94,13 @@ def test_the_models_weights_may_be_overridden(path):
     )
 
 
+@pytest.mark.parametrize(("given", "store"), [("none", None), ("null", None), ("flow/a", "flow/a")])
+def test_no_store_is_said_by_a_word(path, given, store):
+    found = load_recipe(path, [f"flow.store={given}"]).flow.store
+    assert (None if found is None else str(found)) == store
+    assert check_recipe({**SMALL, "flow": {"store": "none"}}, "here").flow.store is None
+
+
 def test_tables_of_choices_have_every_choice():
     assert set(KNOWN_SETS) == set(get_args(DataSetName))
     assert set(MOTIONS) == set(get_args(MotionKind))

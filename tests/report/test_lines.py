@@ -44,12 +44,14 @@ def test_published_figures_stand_beside_ours():
     records = tuple(VideoRecord(f"{place}.mp4", Path("x"), (place,)) for place in range(2))
     paper = {"source": "a paper, Table 4", "row": "TAN"}
     published = (
+        PublishedSection(figure="top1", value=90.0, source="a paper", row="B", note="derived: 91 − 1"),
         PublishedSection(figure="top1", value=92.1, **paper),
         PublishedSection(figure="top1", value=None, **paper),
         PublishedSection(figure="mAP", value=50, **paper),
     )
     evaluation = Evaluation(("run", "sit"), records, np.eye(2), {}, (), {"videos": 2}, published=published)
-    assert evaluation_lines(evaluation)[2:5] == [
+    assert evaluation_lines(evaluation)[2:6] == [
+        "published top1: 90.0 % (a paper, B), ours +10.0 points; derived: 91 − 1",
         "published top1: 92.1 % (a paper, Table 4, TAN), ours +7.9 points",
         "published top1: a number that we do not have (a paper, Table 4, TAN)",
         "published mAP: 50.0 % (a paper, Table 4, TAN)",

@@ -196,6 +196,25 @@ class TestPublished:
             ("stan", "hmdb51", ""), ("TAN", "hmdb51", "TAN paper"),
         ]  # fmt: skip
 
+    def test_rivals_come_last_and_notes_stay_with_their_row(self) -> None:
+        noted = Published("TAN", "top1", 92.1, "TAN paper", "derived: 90 + 2.1")
+        tsn = Published("TSN", "top1", 94.2, "TAN paper")
+        elsewhere = Published("TSN", "top1", 69.4, "TAN paper")
+        runs = [
+            run("a", published=(noted,), rivals=(tsn,)),
+            run("b", name="san", rivals=(tsn,)),
+            run("c", dataset="hmdb51", rivals=(elsewhere,)),
+        ]
+        rows = table_of(runs).rows
+        assert [(row.name, row.dataset) for row in rows] == [
+            ("stan", "ucf101"), ("TAN", "ucf101"), ("san", "ucf101"), ("stan", "hmdb51"),
+            ("TSN", "ucf101"), ("TSN", "hmdb51"),
+        ]  # fmt: skip
+        assert [row.notes for row in rows if row.notes] == [("derived: 90 + 2.1",)]
+        assert rows[1].label == "TAN (published) on ucf101"
+        with pytest.raises(DataError, match="a and b disagree on top1 of TSN"):
+            table_of([runs[0], run("b", name="san", rivals=(elsewhere,))])
+
     def test_two_values_of_one_figure_are_an_error(self) -> None:
         other = Published("TAN", "top1", 91.2, "TAN paper")
         with pytest.raises(DataError) as caught:

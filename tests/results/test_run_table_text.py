@@ -98,6 +98,13 @@ def test_markdown() -> None:
     assert as_markdown(TABLE) == MARKDOWN
 
 
+def test_what_a_published_number_does_not_say_stands_below() -> None:
+    noted = Row("VGG-16", "sports1m", {"top1": Figure(61.3)}, "a paper", notes=("derived: 63.7 − 2.4",))
+    assert "- VGG-16 (published) on sports1m: derived: 63.7 − 2.4\n" in as_markdown(
+        Table((noted,), ("top1",), {}, ())
+    )
+
+
 def test_csv() -> None:
     assert as_csv(TABLE) == CSV
     rows = list(csv.DictReader(io.StringIO(CSV)))

@@ -44,6 +44,14 @@ def test_what_a_file_says(tmp_path: Path) -> None:
     )
 
 
+def test_rivals_and_notes(tmp_path: Path) -> None:
+    one = {"figure": "top1", "value": 94.2, "source": "TAN paper", "row": "TSN", "note": "of others"}
+    found = read_run(written(tmp_path / "scores.json", rivals=[one]))
+    assert found.rivals == (Published("TSN", "top1", 94.2, "TAN paper", "of others"),)
+    with pytest.raises(DataError, match='"rivals" is no list of figures'):
+        read_run(written(tmp_path / "scores.json", rivals={"top1": 3}))
+
+
 def test_what_a_file_need_not_say(tmp_path: Path) -> None:
     (tmp_path / "s.json").write_text('{"figures": {}}')
     found = read_run(tmp_path / "s.json")

@@ -34,6 +34,7 @@ class Recipe(Section):
 
     name: str = ""  # by default the recipe file's
     published: tuple[PublishedSection, ...] = ()
+    rivals: tuple[PublishedSection, ...] = ()  # figures of other people's methods that no run here is of
     data: DataSection
     input: InputSection = InputSection()
     flow: FlowSection = FlowSection()

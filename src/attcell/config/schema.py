@@ -126,7 +126,13 @@ class FlowSection(Section):
     bound: Positive = 20.0  # pixels of flow that become the code 255
     deviation: Positive = 10.0  # the network sees (code - 128) / deviation
     short_side: Count | None = None  # scale frames down to this before computing flow
-    store: Path | None = None  # flow on disk, by ``attcell extract flow``; else it is computed as it goes
+    store: Path | None = None  # flow on disk, by ``attcell extract flow``; none: computed as it goes
+
+    @field_validator("store", mode="before")
+    @classmethod
+    def _no_store(cls, store: Any) -> Any:
+        """``none`` is no folder: it says that flow is to be computed as it goes."""
+        return None if store in ("none", Path("none")) else store
 
     @model_validator(mode="after")
     def _one_field_in_a_picture(self) -> FlowSection:
@@ -301,6 +307,7 @@ class PublishedSection(Section):
     value: float | None  # in percent; null where no copy of the paper that is at hand has the number
     source: str  # the paper and its table
     row: str  # what the table calls it
+    note: str = ""  # what the number alone does not say, such as how it was derived
 
 
 class CacheSection(Section):

@@ -43,6 +43,7 @@ class Evaluation:
         run: which recipe, data set, split and seed.
         multi_label: a video may have several classes, or none.
         published: a paper's figures by the same protocol, to be printed beside ours.
+        rivals: a paper's figures of methods that are not here.
     """
 
     labels: tuple[str, ...]
@@ -55,6 +56,7 @@ class Evaluation:
     run: dict[str, Any] = field(default_factory=dict)
     multi_label: bool = False
     published: tuple[PublishedSection, ...] = ()
+    rivals: tuple[PublishedSection, ...] = ()
 
     def figures(self) -> dict[str, float]:
         """Those of :func:`attcell.metrics.recognition.recognition_metrics` in percent, and the first of them
@@ -85,7 +87,8 @@ class Evaluation:
             "run": self.run,
             "protocol": self.protocol,
             "figures": self.figures(),
-            "published": [one.model_dump() for one in self.published],
+            "published": [one.model_dump(exclude_defaults=True) for one in self.published],
+            "rivals": [one.model_dump(exclude_defaults=True) for one in self.rivals],
             "unread": self.unread,
             "notes": list(self.notes),
         }

@@ -191,7 +191,9 @@ class Model:
             self, listing, num_segments=segments, num_crops=crops, cache_folder=folder, tested=tested
         )
         is_protocol = tested is None and segments is None and crops is None
-        return replace(found, published=self.recipe.published) if is_protocol else found
+        if not is_protocol:
+            return found
+        return replace(found, published=self.recipe.published, rivals=self.recipe.rivals)
 
     def to(self, device: str | torch.device) -> Self:
         """Move the network to a device, and return the model.

@@ -57,7 +57,8 @@ def _published_line(published: PublishedSection, found: dict[str, float]) -> str
     value = "a number that we do not have" if published.value is None else f"{published.value:.1f} %"
     ours = found.get(published.figure)
     beside = "" if ours is None or published.value is None else f", ours {ours - published.value:+.1f} points"
-    return f"published {published.figure}: {value} ({published.source}, {published.row}){beside}"
+    note = f"; {published.note}" if published.note else ""
+    return f"published {published.figure}: {value} ({published.source}, {published.row}){beside}{note}"
 
 
 def main_metrics_line(name: str, found: MainMetrics) -> str:

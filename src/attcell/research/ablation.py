@@ -75,5 +75,5 @@ def _changes(recipe: Recipe, subject: AblationSubject) -> Iterable[tuple[str, di
 
 def _changed(recipe: Recipe, name: str, model: dict[str, Any]) -> Recipe:
     values = recipe.model_dump(mode="json")
-    values |= {"name": f"{recipe.name}-{name}", "model": model, "published": []}
+    values |= {"name": f"{recipe.name}-{name}", "model": model, "published": [], "rivals": []}
     return check_recipe(values, source=f"variant {name} of recipe {recipe.name}")

@@ -8,7 +8,7 @@ of unequal sets; what does not count is noted.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -47,7 +47,7 @@ class Row:
         num_videos: tested with one seed, in all splits together; of the seed with most.
         num_unread: of these; of the seed with most.
         protocol: name → words, several parted by a slash; None for a publication.
-        notes: what does not count, or differs within the row.
+        notes: what does not count, or differs within the row; of a publication, what the numbers do not say.
     """
 
     name: str
@@ -65,7 +65,8 @@ class Row:
     @property
     def label(self) -> str:
         """What notes call it."""
-        return f"{self.name} on {self.dataset}" if self.dataset else self.name
+        name = f"{self.name} (published)" if self.source else self.name
+        return f"{name} on {self.dataset}" if self.dataset else name
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Table:
 
 
 def table_of(runs: Sequence[FinishedRun]) -> Table:
-    """The table of these runs, in the order of the first of each row.
+    """The table of these runs, in the order of the first of each row; published rivals come last.
 
     Raises:
         DataError: two files of the same run, split and seed, or two values of one published figure.
@@ -87,12 +88,14 @@ def table_of(runs: Sequence[FinishedRun]) -> Table:
     groups: dict[tuple[str, str], list[FinishedRun]] = {}
     for run, name in zip(runs, _names(runs), strict=True):
         groups.setdefault((name, run.dataset or ""), []).append(run)
-    published = _published_rows(groups)
+    published = _published_rows(groups, lambda run: run.published)
     rows: list[Row] = []
     for key, members in groups.items():
         rows += [_row(*key, members), *published.get(key, [])]
+    for of_data_set in _published_rows(groups, lambda run: run.rivals).values():
+        rows += of_data_set
     figures = dict.fromkeys(name for run in runs for name in run.figures)
-    figures |= dict.fromkeys(one.figure for run in runs for one in run.published)
+    figures |= dict.fromkeys(one.figure for run in runs for one in (*run.published, *run.rivals))
     keys = dict.fromkeys(key for run in runs for key in run.protocol if key not in OWN_COLUMNS)
     shared = [key for key in keys if len({run.protocol.get(key) for run in runs}) == 1]
     return Table(
@@ -206,14 +209,14 @@ def _video_notes(by_seed: dict[int | None, Splits]) -> list[str]:
 
 
 def _published_rows(
-    groups: dict[tuple[str, str], list[FinishedRun]],
+    groups: dict[tuple[str, str], list[FinishedRun]], of: Callable[[FinishedRun], tuple[Published, ...]]
 ) -> dict[tuple[str, str], list[Row]]:
     """The published rows that stand under each row of runs; one that several name stands under the first."""
     found: dict[tuple[str, str, str], dict[str, tuple[Published, FinishedRun]]] = {}
     under: dict[tuple[str, str, str], tuple[str, str]] = {}
     for key, runs in groups.items():
         for run in runs:
-            for one in run.published:
+            for one in of(run):
                 place = (key[1], one.row, one.source)
                 under.setdefault(place, key)
                 before, where = found.setdefault(place, {}).setdefault(one.figure, (one, run))
@@ -228,7 +231,8 @@ def _published_rows(
         values = {
             figure: Figure(one.value, is_lost=one.value is None) for figure, (one, _) in figures.items()
         }
-        rows.setdefault(under[place], []).append(Row(name, dataset, values, source))
+        notes = dict.fromkeys(one.note for one, _ in figures.values() if one.note)
+        rows.setdefault(under[place], []).append(Row(name, dataset, values, source, notes=tuple(notes)))
     return rows
 
 

@@ -113,7 +113,7 @@ def _below(table: Table) -> tuple[str, list[str]]:
             "figures: the mean over the splits of each seed, then over seeds ± the sample deviation; "
             "videos and unread: of one seed, all splits together"
         )
-    notes += [f"{row.label}: {note}" for row in ours for note in row.notes]
+    notes += [f"{row.label}: {note}" for row in table.rows for note in row.notes]
     if any(figure.is_lost for row in table.rows for figure in row.figures.values()):
         notes.append(f"{LOST}: the copy of the publication that is at hand has lost the number")
     return (f"Protocol of all runs: {shared}." if shared else ""), notes

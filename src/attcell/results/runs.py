@@ -24,12 +24,14 @@ class Published:
         figure: the figure's name, as a run calls it.
         value: in percent; None where the copy of the publication that is at hand has lost the number.
         source: the publication, and where in it.
+        note: what the number alone does not say, such as how it was derived; "" where there is nothing.
     """
 
     row: str
     figure: str
     value: float | None
     source: str
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class FinishedRun:
         videos: the ids of all tested videos, with those that could not be read.
         num_unread: how many could not be read.
         published: figures to print beside.
+        rivals: published figures of methods that no run is of.
     """
 
     path: Path
@@ -59,6 +62,7 @@ class FinishedRun:
     videos: frozenset[str]
     num_unread: int
     published: tuple[Published, ...]
+    rivals: tuple[Published, ...] = ()
 
 
 def find_runs(places: Sequence[Path]) -> list[Path]:
@@ -108,7 +112,8 @@ def read_run(path: Path) -> FinishedRun:
         {key: value if isinstance(value, str) else json.dumps(value) for key, value in protocol.items()},
         frozenset({*videos, *unread}),
         len(unread),
-        _published(path, content.get("published", [])),
+        _published(path, content, "published"),
+        _published(path, content, "rivals"),
     )
 
 
@@ -141,9 +146,10 @@ def _number(path: Path, part: dict[str, Any], key: str) -> int | None:
     return value
 
 
-def _published(path: Path, found: Any) -> tuple[Published, ...]:
+def _published(path: Path, content: dict[str, Any], key: str) -> tuple[Published, ...]:
+    found = content.get(key, [])
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise DataError(f'{path}: "published" is no list of figures, each with figure, value, source and row')
+        raise DataError(f'{path}: "{key}" is no list of figures, each with figure, value, source and row')
     figures = []
     for one in found:
         row, figure, source = (_word(path, one, key) for key in ("row", "figure", "source"))
@@ -153,5 +159,5 @@ def _published(path: Path, found: Any) -> tuple[Published, ...]:
                 "a value that is lost is null"
             )
         value = None if one["value"] is None else _percent(path, f"{figure} of {row}", one["value"])
-        figures.append(Published(row, figure, value, source))
+        figures.append(Published(row, figure, value, source, str(one.get("note", ""))))
     return tuple(figures)

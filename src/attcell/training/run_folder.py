@@ -48,7 +48,7 @@ def refuse_another_recipe(run_folder: Path, recipe: Recipe) -> None:
     saved = run_folder / RECIPE_FILE
     if not saved.is_file():
         return
-    told = {"name": "", "published": ()}  # by which nothing is trained
+    told = {"name": "", "published": (), "rivals": ()}  # by which nothing is trained
     before = load_recipe(saved).model_copy(update=told)
     now = with_absolute_paths(recipe).model_copy(update=told)
     if before != now:
