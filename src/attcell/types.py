@@ -25,6 +25,7 @@ Resizing = Literal["short", "squash"]
 FlowMethod = Literal["paper", "fast", "dis", "raft"]
 FlowForm = Literal["stack", "picture"]
 FlowStorage = Literal["folder", "zip"]
+QuadraticMean = Literal["motion", "codes"]
 
 NetworkKind = Literal[
     "stan", "san", "average", "pooled", "tan", "cnn", "two_stream", "fc", "branch_selection",

@@ -55,6 +55,10 @@ def test_a_sigmoid_is_for_networks_of_one_score(model):
 @pytest.mark.parametrize(
     ("values", "said"),
     [
+        (
+            {"flow": {"quadratic_mean": "codes"}},
+            "flow: quadratic_mean is of form picture, not of stack; leave it out",
+        ),
         ({"name": "a/b"}, "name is 'a/b'; give one word that can name a folder, without / and .."),
         ({"model": {"streams": ["frame"]}}, "model.streams: Input should be a valid dictionary"),
         ({"model": {"kind": "pooled"}}, "kind pooled is classified by an SVM; set model.classifier to svm"),

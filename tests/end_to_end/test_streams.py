@@ -187,7 +187,7 @@ def test_tan_from_stage_to_stage(attcell: Run, make_recipe, few, tmp_path):
     recipe = branches(make_recipe("frame", "flow", kind="cnn"))
     attcell("train", recipe, "--out", "cnn")
     done = attcell("test", "cnn/model")
-    assert "network CNN, all frames alike" in done.stdout
+    assert "network CNN, all segments alike" in done.stdout
     tan = ("train", recipe, "model.kind=tan")
     cnns = [f"model.streams.{name}.weights=cnn/model" for name in ("frame", "flow")]
     attcell(*tan, *cnns, "--out", "tan")

@@ -64,6 +64,14 @@ def test_the_picture_has_the_quadratic_mean():
     assert flow_picture(most).flatten().tolist() == [0, 255, 255]
 
 
+@given(st.tuples(st.integers(0, 255), st.integers(0, 255)))
+def test_the_quadratic_mean_of_the_codes_is_that_of_two_8_bit_pictures(field):
+    x, y, mean = flow_picture(torch.tensor(field).byte().reshape(2, 1, 1), "codes").flatten().tolist()
+    assert (x, y) == field
+    assert mean == int(np.sqrt((x**2 + y**2) / 2) + 0.5)
+    assert min(field) <= mean <= max(field)
+
+
 @pytest.mark.parametrize("bound", [0, -1, float("nan")])
 def test_a_bound_must_be_above_zero(bound):
     with pytest.raises(CallError, match=f"bound is {bound}; allowed"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -187,6 +188,19 @@ def test_scores_of_several_classes_are_written_with_the_run(tmp_path):
     assert content["run"] == run
     assert content["published"] == [{"figure": "mAP", "value": None, "source": "a paper", "row": "a row"}]
     assert [of["labels"] for of in content["videos"].values()] == [["a", "b"], []]
+
+
+def test_a_class_of_which_a_paper_has_a_number_gets_one_too():
+    records = tuple(VideoRecord(str(number), Path("x"), (number // 2,)) for number in range(4))
+    scores = np.array([[0.9, 0.1], [0.1, 0.9], [0.2, 0.8], [np.nan] * 2])
+    published = tuple(
+        PublishedSection(figure=f"top1_of_{name}", value=59.4, source="a paper", row="a row")
+        for name in ("Lunges", "Nunchucks", "Rowing")
+    )
+    found = Evaluation(("Lunges", "Nunchucks"), records, scores, {}, (), {}, published=published)
+    of_classes = {name: value for name, value in found.figures().items() if "_of_" in name}
+    assert of_classes == {"top1_of_Lunges": 50.0, "top1_of_Nunchucks": 50.0}
+    assert not any("_of_" in name for name in replace(found, multi_label=True).figures())
 
 
 class TestListings:

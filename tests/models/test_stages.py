@@ -48,6 +48,18 @@ def assert_same_weights(now, before):
     assert all(torch.equal(now.state_dict()[key], value) for key, value in before.state_dict().items())
 
 
+def test_a_cnn_classifies_single_clips_too(folder, tmp_path):
+    model = {"streams": {"clip": {"backbone": "small3d", "weights": "none"}, "frame": NONE}}
+    recipe = recipe_for(folder, "cnn", model, data={"test": folder}, clip={"frames": 4})
+    trained = load(train(recipe, tmp_path / "run").model_folder)
+    evaluation = evaluate_model(trained, listing_of(trained, "test"))
+    assert evaluation.unread == {}
+    assert evaluation.protocol["network"] == "CNN, all segments alike"
+    assert {"top1", "top1_clip", "top1_frame"} <= evaluation.figures().keys()
+    alone = [evaluation.by_stream[name] for name in ("clip", "frame")]
+    np.testing.assert_allclose(evaluation.scores, np.mean(alone, axis=0), atol=1e-6)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_rival_is_trained_tested_and_predicts(folder, tmp_path, kind):
     penalty = {"gate_penalty": 0.1} if kind == "branch_selection" else {}
@@ -56,7 +68,7 @@ def test_a_rival_is_trained_tested_and_predicts(folder, tmp_path, kind):
     model = load(outcome.model_folder)
     evaluation = evaluate_model(model, listing_of(model, "test"))
     named = {
-        "cnn": "CNN, all frames alike",
+        "cnn": "CNN, all segments alike",
         "branch_selection": "branch selection with L2 0.1 of GRU, last step",
     }.get(kind, f"{kind.replace('_', ' ')} of GRU, last step")
     assert evaluation.protocol["network"] == named

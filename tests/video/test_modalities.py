@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from attcell.errors import CallError
 from attcell.video import modalities
@@ -32,6 +33,17 @@ def test_flow_has_the_channels_and_figures_of_its_form(flow, channels, figures):
     spec = InputSpec(("flow",), flow=flow, mean=(0.5,) * 3, deviation=(0.25,) * 3)
     assert modality("flow").channels(spec) == channels
     assert modality("flow").figures(spec) == figures
+
+
+def test_the_quadratic_mean_is_told_apart():
+    codes = torch.tensor([100, 60], dtype=torch.uint8).reshape(1, 1, 2, 1, 1).expand(1, 1, 2, 4, 4)
+    specs = [InputSpec(("flow",), flow=FlowInput(fields=1, form="picture", quadratic_mean=of))
+             for of in ("motion", "codes")]  # fmt: skip
+    flow = modality("flow")
+    seen = [flow.arrange(codes, spec)[0, :, 0, 0].tolist() for spec in specs]
+    assert seen == [[100, 60, 180], [100, 60, 82]]  # 128 + √((28² + 68²) / 2), and √((100² + 60²) / 2)
+    assert [flow.described(spec)["flow.quadratic_mean"] for spec in specs] == ["motion", "codes"]
+    assert ["quadratic mean of the codes" in flow.words(spec)["flow"] for spec in specs] == [False, True]
 
 
 def test_one_is_registered_once():

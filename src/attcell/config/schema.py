@@ -35,6 +35,7 @@ from attcell.types import (
     Optimizer,
     PoolingKind,
     Precision,
+    QuadraticMean,
     RecurrentCell,
     Resizing,
     Schedule,
@@ -123,6 +124,7 @@ class FlowSection(Section):
     method: FlowMethod = "fast"
     fields: Count = 10  # consecutive fields of a segment; 2 channels each
     form: FlowForm = "stack"  # picture: one field as TAN sees it, in three channels
+    quadratic_mean: QuadraticMean = "motion"  # reading: of a picture's third channel
     bound: Positive = 20.0  # pixels of flow that become the code 255
     deviation: Positive = 10.0  # the network sees (code - 128) / deviation
     short_side: Count | None = None  # scale frames down to this before computing flow
@@ -138,6 +140,8 @@ class FlowSection(Section):
     def _one_field_in_a_picture(self) -> FlowSection:
         if self.form == "picture" and self.fields != 1:
             raise ValueError(f"form picture holds one field, and fields is {self.fields}; set fields to 1")
+        if self.form != "picture" and self.quadratic_mean != "motion":
+            raise ValueError(f"quadratic_mean is of form picture, not of {self.form}; leave it out")
         return self
 
 
@@ -251,14 +255,15 @@ class ModelSection(Section):
 
     @model_validator(mode="after")
     def _fit_branches(self) -> ModelSection:
-        """Networks of branches have one or two branches of pictures, and nothing of STAN's attention."""
+        """Networks of branches have one or two branches of pictures, and nothing of STAN's attention; CNNs
+        alone may take clips, and as many streams as there are."""
         if not self.has_branches:
             return self
         from attcell.video.modalities import modality
 
         given = ", ".join(self.streams)
         of_clips = [name for name in self.streams if modality(name).takes != "picture"]
-        if of_clips:
+        if of_clips and self.kind != "cnn":
             raise ValueError(
                 f"kind {self.kind} has streams of pictures, such as frame and flow, not {', '.join(of_clips)}"
             )

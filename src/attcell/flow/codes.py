@@ -7,6 +7,7 @@ from jaxtyping import Float, Real, UInt8
 from torch import Tensor
 
 from attcell.errors import CallError
+from attcell.types import QuadraticMean
 
 
 def quantize(flow: Float[Tensor, "*shape"], bound: float | int = 20.0) -> UInt8[Tensor, "*shape"]:
@@ -49,13 +50,20 @@ def flow_stack(fields: Real[Tensor, "*T L 2 H W"]) -> Real[Tensor, "*T 2*L H W"]
     return fields.flatten(-4, -3)
 
 
-def flow_picture(codes: UInt8[Tensor, "*T 2 H W"]) -> UInt8[Tensor, "*T 3 H W"]:
+def flow_picture(
+    codes: UInt8[Tensor, "*T 2 H W"], quadratic_mean: QuadraticMean = "motion"
+) -> UInt8[Tensor, "*T 3 H W"]:
     """One field as TAN's picture: the codes of x, of y and of their quadratic mean √((x² + y²) / 2).
 
-    All three have one linear scale, so the mean, which is never negative, lies in 128..255.
+    Args:
+        codes: of x and y.
+        quadratic_mean: *reading*: of the ``motion``, on the same linear scale as x and y, so that the mean,
+            which is never negative, lies in 128..255; or of the ``codes`` themselves, the two 8-bit pictures.
+            Either way no motion is 128.
     """
-    mean = ((codes.float() - 128).square().sum(dim=-3, keepdim=True) / 2).sqrt()
-    return torch.cat([codes, (mean + 128.5).floor().clamp(max=255).to(torch.uint8)], dim=-3)
+    zero = 128 if quadratic_mean == "motion" else 0
+    mean = ((codes.float() - zero).square().sum(dim=-3, keepdim=True) / 2).sqrt() + zero
+    return torch.cat([codes, (mean + 0.5).floor().clamp(max=255).to(torch.uint8)], dim=-3)
 
 
 def _check_bound(bound: float | int) -> None:

@@ -21,11 +21,18 @@ from attcell.inference.extract import filled_stores, unfit_flow
 from attcell.inference.model import Model
 from attcell.inference.protocol import protocol_of, run_of
 from attcell.inference.run import VideoScores, decide_views, mean_scores, run_videos
-from attcell.metrics.recognition import confusion_matrix, recognition_metrics, truth_matrix
+from attcell.metrics.recognition import (
+    class_accuracies,
+    confusion_matrix,
+    recognition_metrics,
+    truth_matrix,
+)
 from attcell.models.build import evaluation_plan, input_spec, part_listing, read_listings
 from attcell.results.scores import Scores, write_scores
 from attcell.types import DataPart, NumCrops, VideoRecord
 from attcell.video.sampling import ViewPlan
+
+OF_CLASS = "top1_of_"  # and a class: a published figure of this class alone
 
 
 @dataclass(frozen=True)
@@ -59,8 +66,8 @@ class Evaluation:
     rivals: tuple[PublishedSection, ...] = ()
 
     def figures(self) -> dict[str, float]:
-        """Those of :func:`attcell.metrics.recognition.recognition_metrics` in percent, and the first of them
-        for each stream that says something by itself.
+        """Those of :func:`attcell.metrics.recognition.recognition_metrics` in percent, the first of them for
+        each stream that says something by itself, and the accuracy of single classes that a paper names.
         """
         found = recognition_metrics(self.scores, self.truth, multi_label=self.multi_label)
         for name, of in self.by_stream.items():
@@ -68,7 +75,18 @@ class Evaluation:
                 iter(recognition_metrics(of, self.truth, multi_label=self.multi_label).items())
             )
             found[f"{first}_{name}"] = value
-        return {name: 100 * value for name, value in found.items()}
+        return {**{name: 100 * value for name, value in found.items()}, **self._published_classes()}
+
+    def _published_classes(self) -> dict[str, float]:
+        """The accuracy of each class of which a paper's is printed beside, such as ``top1_of_Lunges``."""
+        named = {one.figure: one.figure.removeprefix(OF_CLASS) for one in self.published}
+        wanted = {
+            figure: label for figure, label in named.items() if figure != label and label in self.labels
+        }
+        if not wanted or self.multi_label:
+            return {}
+        found = dict(zip(self.labels, class_accuracies(self.scores, self.truth.argmax(axis=1)), strict=True))
+        return {figure: float(found[label]) for figure, label in wanted.items() if np.isfinite(found[label])}
 
     def confusion(self) -> np.ndarray | None:
         """(A, A) counts, true class by row; None where a video may have several classes."""

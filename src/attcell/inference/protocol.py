@@ -61,7 +61,7 @@ def _network_protocol(recipe: Recipe) -> dict[str, str]:
         size = f" of {section.vlad_size} × {section.vlad_centres}" if section.pooling == "vlad" else ""
         return {"network": f"{section.pooling}{size}, pooled over regions and segments, linear SVM"}
     if section.kind == "cnn":
-        return {"network": "CNN, all frames alike"}
+        return {"network": "CNN, all segments alike"}
     if section.has_branches:
         kind = "TAN" if section.kind == "tan" else section.kind.replace("_", " ")
         penalty = f" with L2 {recipe.train.gate_penalty:g}" if recipe.train.gate_penalty else ""

@@ -120,6 +120,7 @@ def input_spec(recipe: Recipe) -> InputSpec:
             flow.form,
             flow.store,
             flow.deviation,
+            flow.quadratic_mean,
         ),
         recipe.clip.frames,
         pictures.mean,

@@ -32,9 +32,9 @@ def san(streams: Mapping[str, Stream], num_classes: int, *, dropout: float = 0.5
 
 
 def cnn(branches: Mapping[str, Branch], num_classes: int, *, dropout: float = 0.5) -> BranchNetwork:
-    """A classifier of single frames on each CNN: the first stage of TAN's training.
+    """A classifier of single frames, or of single clips, on each CNN: the first stage of TAN's training.
 
-    Branches of cell ``none``. At test the softmaxes of all frames and branches are averaged.
+    Branches of cell ``none``. At test the softmaxes of all segments and branches are averaged.
     """
     head = Averaging(_sizes(branches), num_classes, dropout)
     return BranchNetwork(branches, head, last_step_only=False)

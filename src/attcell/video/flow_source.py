@@ -12,7 +12,7 @@ from torch import Tensor
 
 from attcell.errors import DataError, VideoError
 from attcell.flow import dequantize, quantize
-from attcell.types import Size
+from attcell.types import QuadraticMean, Size
 from attcell.video.flow_files import FLOW_FORMAT, FlowFiles, holds_flow, open_flow
 from attcell.video.frame_folder import open_frames
 from attcell.video.optical_flow import PAIRS_AT_ONCE, FlowSpec, flow_codes, flow_method
@@ -29,6 +29,7 @@ class FlowInput:
         spec: how flow is computed, or was computed where it is on disk.
         fields: consecutive fields, F.
         form: ``stack``, or ``picture``: one field in three channels.
+        quadratic_mean: of a picture's third channel, as :func:`attcell.flow.flow_picture` has it.
         store: a folder that ``attcell extract flow`` or another tool filled; if None, flow is computed from
             the resized frames.
         deviation: a network sees (code - 128) / deviation of a stack.
@@ -39,6 +40,7 @@ class FlowInput:
     form: str = "stack"
     store: Path | None = None
     deviation: float = 10.0
+    quadratic_mean: QuadraticMean = "motion"
 
 
 class FlowSource(Protocol):

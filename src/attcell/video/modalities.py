@@ -281,7 +281,9 @@ def _flow_channels(spec: InputSpec) -> int:
 
 
 def _arranged_fields(fields: Tensor, spec: InputSpec) -> Tensor:
-    return channels_joined(flow_picture(fields) if spec.flow.form == "picture" else fields, spec)
+    if spec.flow.form == "picture":
+        fields = flow_picture(fields, spec.flow.quadratic_mean)
+    return channels_joined(fields, spec)
 
 
 def _flow_figures(spec: InputSpec) -> Figures:
@@ -293,7 +295,9 @@ def _flow_figures(spec: InputSpec) -> Figures:
 
 def _flow_described(spec: InputSpec) -> dict[str, Any]:
     flow = spec.flow
-    scale = colours_described(spec) if flow.form == "picture" else {"flow.deviation": flow.deviation}
+    scale: dict[str, Any] = {"flow.deviation": flow.deviation}
+    if flow.form == "picture":
+        scale = {"flow.quadratic_mean": flow.quadratic_mean, **colours_described(spec)}
     return {
         "flow.method": flow.spec.method,
         "flow.bound": flow.spec.bound,
@@ -308,6 +312,7 @@ def _flow_words(spec: InputSpec) -> dict[str, str]:
     flow = spec.flow
     where = "from a store" if flow.store is not None else "computed from the resized frames"
     fields = "one field as a picture" if flow.form == "picture" else f"{flow.fields} fields"
+    fields += ", quadratic mean of the codes" if flow.quadratic_mean == "codes" else ""
     return {"flow": f"{flow.spec.method} {where}, {fields}, bound {flow.spec.bound:g}"}
 
 
