@@ -111,6 +111,12 @@ def test_where_output_cannot_go(tmp_path, name, is_folder, message):
         check_output(tmp_path / name, is_folder=is_folder)
 
 
+def test_stdout_is_no_file():
+    message = r"^- is no file, and this cannot go to stdout; name a file or folder to write to$"
+    with pytest.raises(CallError, match=message):
+        check_output(Path("-"))
+
+
 def test_a_place_without_permission_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda *_: False)  # nothing is forbidden to root, who may run this
     with pytest.raises(CallError, match=f"no permission in {tmp_path}; name another place"):

@@ -70,8 +70,10 @@ def check_output(path: Path, *, is_folder: bool = False) -> None:
 
     Raises:
         CallError: a folder is there where a file is to be written, or a file where a folder is; or the place
-            may not be written.
+            may not be written; or it is ``-``, which is stdout where stdout can be asked for.
     """
+    if str(path) == "-":
+        raise CallError("- is no file, and this cannot go to stdout; name a file or folder to write to")
     if path.exists() and path.is_dir() != is_folder:
         there, wanted = ("folder", "file") if path.is_dir() else ("file", "folder")
         raise CallError(f"{path} is a {there}; name a {wanted} to write to")

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from huggingface_hub.errors import LocalEntryNotFoundError
+from huggingface_hub.errors import (
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+)
 
 import attcell
 from attcell.data.sources import read_source
 from attcell.errors import CallError, ModelError, VideoError
 from attcell.inference.evaluate import evaluate_model
 from attcell.inference.model import Model, load
+
+NO_RESPONSE: Any = SimpleNamespace(headers={}, request=None)
 
 
 @pytest.fixture
@@ -64,16 +72,30 @@ def test_a_path_that_is_no_model_never_goes_to_the_network(tmp_path, monkeypatch
             load(name)
 
 
-def test_an_id_that_the_hub_does_not_give(tmp_path, monkeypatch, capsys):
-    def offline(*_: object, **__: object) -> None:
-        raise LocalEntryNotFoundError("no connection")
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (LocalEntryNotFoundError("no\nconnection"), "it cannot be reached, and no copy is on this machine"),
+        (OSError("no route"), "it cannot be reached, and no copy is on this machine"),
+        (HFValidationError("Repo id must …"), "it is no id of the form OWNER/NAME"),
+        (
+            RepositoryNotFoundError("404\nmore", response=NO_RESPONSE),
+            "it has no public model of this name; a private one wants `hf auth login`",
+        ),
+        (HfHubHTTPError("500\nmore", response=NO_RESPONSE), "500"),
+    ],
+)
+def test_an_id_that_the_hub_does_not_give(tmp_path, monkeypatch, capsys, error, why):
+    def refused(*_: object, **__: object) -> None:
+        raise error
 
-    monkeypatch.setattr("huggingface_hub.snapshot_download", offline)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", refused)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(
-        CallError, match=r"no model folder at runs/typo, and the Hugging Face hub gives none by "
-    ):
+    with pytest.raises(CallError) as caught:
         load("runs/typo")
+    assert str(caught.value) == (
+        f"no model folder at runs/typo, and the Hugging Face hub gives none by this id: {why}"
+    )
     assert capsys.readouterr().err == "no folder runs/typo here; asking the Hugging Face hub\n"
 
 

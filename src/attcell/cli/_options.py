@@ -29,8 +29,8 @@ Jobs = Annotated[int, typer.Option(min=1, help="How many trainings go side by si
 
 
 def files_of(*outputs: str | Path | None) -> list[Path]:
-    """The outputs that are files: neither left out nor stdout."""
-    return [Path(output) for output in outputs if output is not None and str(output) != "-"]
+    """The outputs that are files: neither left out nor, where a text may say so, stdout."""
+    return [Path(output) for output in outputs if output is not None and output != "-"]
 
 
 def end(faults: Iterable[str]) -> None:

@@ -310,14 +310,27 @@ def evaluate(
 def _downloaded(name: str, options: dict[str, Any]) -> Path:
     """The folder with a model's files from the Hugging Face hub."""
     import huggingface_hub
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
 
     files = ["config.json", "model.safetensors", CALIBRATION_FILE]
     try:
         return Path(huggingface_hub.snapshot_download(name, allow_patterns=files, **options))
     except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        if isinstance(error, HFValidationError):
+            why = "it is no id of the form OWNER/NAME"
+        elif isinstance(error, RepositoryNotFoundError):
+            why = "it has no public model of this name; a private one wants `hf auth login`"
+        elif isinstance(error, LocalEntryNotFoundError) or not isinstance(error, HfHubHTTPError):
+            why = "it cannot be reached, and no copy is on this machine"
+        else:
+            why = str(error).splitlines()[0]
         raise CallError(
-            f"no model folder at {name}, and the Hugging Face hub gives none by this id ({error})"
+            f"no model folder at {name}, and the Hugging Face hub gives none by this id: {why}"
         ) from error
 
 

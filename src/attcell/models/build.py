@@ -217,7 +217,10 @@ def _build_branch(name: str, section: StreamSection, recipe: Recipe) -> Branch:
 
 def _build_backbone(name: str, section: StreamSection, recipe: Recipe) -> Backbone:
     channels = modality(name).channels(input_spec(recipe))
-    backbone = build_backbone(section.backbone, section.tap, in_channels=channels)
+    try:
+        backbone = build_backbone(section.backbone, section.tap, in_channels=channels)
+    except CallError as error:
+        raise CallError(f"model.streams.{name}: {error}") from error
     _check_input(name, backbone, recipe.input)
     backbone.train_from(section.train_from)
     return backbone
