@@ -1,10 +1,12 @@
-"""One pass over a video file: its packets, decoded from the first to the last; all frames of any video."""
+"""One pass over a video file: all of its packets, or some stretches of them; all frames of any video."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
+from itertools import chain, dropwhile, islice
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -18,7 +20,8 @@ from av.video.stream import VideoStream
 from attcell.errors import CallError
 from attcell.types import Size
 from attcell.video._container import opened, shown_size, to_rgb
-from attcell.video._skip_frames import Timetable, may_skip, read_timetable
+from attcell.video._keyframes import Stretch
+from attcell.video._timetable import CODECS, Timetable, may_skip, packets, read_timetable
 from attcell.video.frame_folder import open_frames
 from attcell.video.info import DecodedPass, VideoInfo
 
@@ -57,11 +60,19 @@ def needed_frames_decoded(
     None in the end means that something is not as the file's index promises: decode the file in full.
     """
     with opened(path, stream) as (container, video):
-        wanted = plan(_indexed(container, video))
-        if not (_indexed(container, video) and may_skip(video, wanted)):
+        indexed = _indexed(container, video)
+        wanted = plan(indexed) if indexed else ()
+        if indexed and not may_skip(video, wanted):
             return (yield from _all(container, video, wanted, "AUTO", size))
-        table = read_timetable(container, video, wanted)
-        return None if table is None else (yield from _some(container, video, table, size))
+        table = read_timetable(container, video, indexed) if video.codec_context.name in CODECS else None
+        if table is None and indexed:
+            return None
+        if table is not None:
+            wanted = wanted or plan(len(table.pts))
+            some = _Some(table, wanted, table.plan(wanted), passes_over=indexed > 0)
+            if indexed or len(some.stretches) > 1:
+                return (yield from some.decoded(container, video, size))
+    return (yield from every_frame_decoded(path, stream, plan, "AUTO", size))
 
 
 def at_its_end(frames: Generator[Wanted, None, Outcome]) -> Outcome:
@@ -87,28 +98,85 @@ def _all(
 ) -> Generator[Wanted, None, DecodedPass]:
     decoded = _prepared(container, video, threads)
     reformatter = VideoReformatter()  # one for all: setting up a conversion costs as much as doing it
-    for index, frame in enumerate(_shown_frames(container, video, decoded, size)):
+    found = _packets(container, video, decoded)
+    for index, frame in enumerate(_shown_frames(found, video, decoded, size)):
         if index in wanted:
             yield index, to_rgb(frame, decoded.kept_size, reformatter)
     return decoded
 
 
-def _some(
-    container: InputContainer, video: VideoStream, table: Timetable, size: Sizing | None
-) -> Generator[Wanted, None, DecodedPass | None]:
-    """None where something is damaged, missing or of another size."""
-    decoded = _prepared(container, video, "AUTO")
-    reformatter = VideoReformatter()
-    missing = set(table.wanted)
-    for frame in _shown_frames(container, video, decoded, size, table):
-        if frame.pts in missing:
-            missing.remove(frame.pts)
-            yield table.wanted[frame.pts], to_rgb(frame, decoded.kept_size, reformatter)
-    if decoded.is_damaged or decoded.other_sizes or missing:
-        return None
-    decoded.pts, decoded.dts = list(table.pts), [None] * len(table.pts)
-    decoded.last_ticks = table.last_ticks
-    return decoded
+@dataclass(frozen=True, eq=False)
+class _Some:
+    """Some frames of a file, by its timetable.
+
+    Attributes:
+        table: when each frame is shown.
+        wanted: indices of frames.
+        stretches: of packets, which are decoded.
+        passes_over: whether a stretch's frames that no other is built on are passed over, if they are not
+            wanted.
+    """
+
+    table: Timetable
+    wanted: Collection[int]
+    stretches: Sequence[Stretch]
+    passes_over: bool
+
+    def decoded(
+        self, container: InputContainer, video: VideoStream, size: Sizing | None
+    ) -> Generator[Wanted, None, DecodedPass | None]:
+        """The wanted frames, and what the pass was like; None where something is damaged, missing, of another
+        size, or not where the timetable has it.
+        """
+        table, decoded = self.table, _prepared(container, video, "AUTO")
+        reformatter = VideoReformatter()
+        missing: dict[int | None, int] = {int(table.pts[index]): index for index in self.wanted}
+        fed = sum(end - start for start, end in self.stretches)
+        is_whole = len(self.stretches) == 1
+        try:
+            for frame in _shown_frames(self._packets(container, video, decoded), video, decoded, size):
+                index = missing.pop(frame.pts, None)
+                if index is not None:
+                    yield index, to_rgb(frame, decoded.kept_size, reformatter)
+                if not is_whole and frame.interlaced_frame:  # a packet may be half a frame
+                    return None
+        except _NotThere:
+            return None
+        is_short = not self.passes_over and len(decoded.pts) != fed
+        if decoded.is_damaged or decoded.other_sizes or missing or is_short:
+            return None
+        decoded.pts, decoded.dts = table.pts.tolist(), [None] * len(table.pts)
+        decoded.last_ticks = table.last_ticks
+        return decoded
+
+    def _packets(
+        self, container: InputContainer, video: VideoStream, decoded: DecodedPass
+    ) -> Iterator[av.Packet | None]:
+        """The packets of each stretch, and None after each, to flush the decoder."""
+        kept = {int(self.table.pts[index]) for index in self.wanted}
+        for start, end in self.stretches:
+            found = self._from(container, video, start)
+            for packet in islice(found, end - start):
+                decoded.num_packets += 1
+                if self.passes_over:
+                    video.codec_context.skip_frame = "DEFAULT" if packet.pts in kept else "NONREF"
+                yield packet
+            yield None
+
+    def _from(self, container: InputContainer, video: VideoStream, start: int) -> Iterator[av.Packet]:
+        """The packets from one on; the decoder is emptied for them."""
+        table = self.table
+        stamp = table.pts[table.shown[start]]
+        container.seek(table.places[start], stream=video, backward=True)
+        found = dropwhile(lambda packet: packet.pts != stamp, packets(container, video))
+        first = next(found, None)
+        if first is None:
+            raise _NotThere
+        return chain([first], found)
+
+
+class _NotThere(Exception):
+    """A packet is not found where the timetable has it."""
 
 
 class EveryFrame:
@@ -151,7 +219,7 @@ class EveryFrame:
         with opened(self.path, None) as (container, video):
             self._decoded = decoded = _prepared(container, video, "NONE")
             reformatter = VideoReformatter()
-            for frame in _shown_frames(container, video, decoded, self._size):
+            for frame in _shown_frames(_packets(container, video, decoded), video, decoded, self._size):
                 yield partial(to_rgb, frame, decoded.kept_size, reformatter)
 
     @property
@@ -175,14 +243,10 @@ def _prepared(container: InputContainer, video: VideoStream, threads: str) -> De
 
 
 def _shown_frames(
-    container: InputContainer,
-    video: VideoStream,
-    decoded: DecodedPass,
-    size: Sizing | None,
-    table: Timetable | None = None,
+    packets: Iterable[av.Packet | None], video: VideoStream, decoded: DecodedPass, size: Sizing | None
 ) -> Iterator[VideoFrame]:
     """The frames to keep, in the order they are shown; what they tell is noted in ``decoded``."""
-    for frame in _whole_frames(container, video, decoded, table):
+    for frame in _whole_frames(packets, video, decoded):
         stored_size = Size(frame.width, frame.height)
         if not decoded.pts:
             decoded.stored_size, decoded.shown_size = stored_size, shown_size(frame)
@@ -197,13 +261,11 @@ def _shown_frames(
 
 
 def _whole_frames(
-    container: InputContainer, video: VideoStream, decoded: DecodedPass, table: Timetable | None
+    packets: Iterable[av.Packet | None], video: VideoStream, decoded: DecodedPass
 ) -> Iterator[VideoFrame]:
     """The frames to keep, in the order they are shown; damage is counted in ``decoded``."""
     is_broken = False
-    for packet in _packets(container, video, decoded):
-        if table is not None and packet is not None:
-            table.prepare(video, packet)
+    for packet in packets:
         try:
             frames = video.decode(packet)
         except av.FFmpegError:

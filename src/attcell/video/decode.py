@@ -3,10 +3,13 @@
 How a frame is counted, timed and shown:
 
 - *Number of frames*: what really decodes. A header's count is never believed, and a file is always read to
-  its end, so that a count, a time or a note is the truth even where only the first frames are wanted. In an
-  MP4 whose packets agree with its index, frames that nobody wants and no other frame is built on are counted
-  by their packets (``_skip_frames.py``); damage inside such a frame shows only where all are decoded, as
-  ``count_frames`` and ``attcell data check`` do.
+  its end, so that a count, a time or a note is the truth even where only the first frames are wanted.
+- *Frames that are not decoded*: in H.264 and HEVC, where the packets leave no doubt which frame they hold
+  (``_timetable.py``). In an MP4 whose packets agree with its index, frames that nobody wants and no other
+  frame is built on are counted by their packets. Where that spares ``LEAST_SPARED`` frames, as of a long
+  video of which few are wanted, decoding goes from key frame to key frame (``_keyframes.py``). The frames and
+  the times are those of decoding everything. Damage inside a frame that is not decoded does not show:
+  ``count_frames`` and ``attcell data check`` decode all.
 - *Times*: presentation time stamps in seconds, as the file gives them; the first need not be 0. Frames
   without a usable stamp (none, or not later than the frame before) are put evenly between their neighbours,
   or go on at the file's frame rate. Where more decoding stamps than presentation stamps are usable, as in an
@@ -92,7 +95,7 @@ def read_frames(
     stream: int | None = None,
     frames: range | None = None,
 ) -> DecodedFrames:
-    """Decode the frames that ``choose`` wants, in one forward pass without seeking.
+    """Decode the frames that ``choose`` wants, in one forward pass.
 
     ``choose`` is asked for as many frames as the file promises: an MP4 in its index of samples, any other by
     its packets, which are counted first without decoding. Then the file is decoded. Should another number of

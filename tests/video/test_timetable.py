@@ -11,7 +11,7 @@ import pytest
 from attcell.video import _passes as passes
 from attcell.video import decode
 from attcell.video._container import opened
-from attcell.video._skip_frames import may_skip, read_timetable
+from attcell.video._timetable import may_skip, read_timetable
 from attcell.video.decode import count_frames, read_frames
 from tests.damage import damage
 
@@ -34,13 +34,15 @@ def num_decoded(monkeypatch) -> list[int]:
     return passed
 
 
-def _everything(path: Path, wanted: np.ndarray, monkeypatch) -> decode.DecodedFrames:
+def everything(path: Path, choose, monkeypatch, **options) -> decode.DecodedFrames:
+    """The wanted frames by decoding all."""
     with monkeypatch.context() as patched:
         patched.setattr(passes, "may_skip", lambda *_: False)
-        return read_frames(path, lambda num_frames: wanted)
+        patched.setattr(passes, "CODECS", frozenset())
+        return read_frames(path, choose, **options)
 
 
-def _assert_same(found: decode.DecodedFrames, expected: decode.DecodedFrames) -> None:
+def assert_same(found: decode.DecodedFrames, expected: decode.DecodedFrames) -> None:
     np.testing.assert_array_equal(np.stack(found.images), np.stack(expected.images))
     assert found.info.frame_seconds.tolist() == expected.info.frame_seconds.tolist()
     for name in ("num_frames", "end_seconds", "size", "notes", "is_damaged"):
@@ -55,7 +57,7 @@ def test_wanted_frames_are_those_of_decoding_everything(make_video, monkeypatch,
         num_decoded.clear()
         found = read_frames(path, lambda num_frames, wanted=wanted: np.array(wanted))
         skipped = num_decoded.copy()
-        _assert_same(found, _everything(path, np.array(wanted), monkeypatch))
+        assert_same(found, everything(path, lambda _, wanted=wanted: np.array(wanted), monkeypatch))
         assert len(skipped) == 1
         assert skipped[0] < 40 or len(wanted) == 39, "something was passed over"
 
@@ -65,7 +67,7 @@ def test_variable_rate_and_a_late_start(make_video, monkeypatch):
     path = make_video("a.mp4", 30, ticks=ticks, time_base=Fraction(1, 1000), **B_FRAMES)
     wanted = np.array([3, 4, 22])
     found = read_frames(path, lambda num_frames: wanted)
-    _assert_same(found, _everything(path, wanted, monkeypatch))
+    assert_same(found, everything(path, lambda _: wanted, monkeypatch))
 
 
 def test_a_damaged_file_is_decoded_in_full(make_video, monkeypatch, num_decoded):
@@ -75,7 +77,7 @@ def test_a_damaged_file_is_decoded_in_full(make_video, monkeypatch, num_decoded)
     assert len(num_decoded) > 1
     assert found.info.is_damaged
     assert found.info.notes == count_frames(path).notes
-    _assert_same(found, _everything(path, wanted, monkeypatch))
+    assert_same(found, everything(path, lambda _: wanted, monkeypatch))
 
 
 @pytest.mark.parametrize(
@@ -96,7 +98,7 @@ def test_a_file_cut_off_leaves_a_doubt(make_video):
     path = make_video("cut.mp4", 60, size=(320, 240), options={"movflags": "faststart", "bf": "2"})
     path.write_bytes(path.read_bytes()[:-400])
     with opened(path, None) as (container, video):
-        assert read_timetable(container, video, [0]) is None
+        assert read_timetable(container, video, video.frames) is None
 
 
 @pytest.mark.real
@@ -108,4 +110,4 @@ def test_real_files_give_what_decoding_everything_gives(real_data, monkeypatch, 
         num_frames = count_frames(path).num_frames
         wanted = np.sort(rng.choice(num_frames, min(8, num_frames - 1), replace=False))
         found = read_frames(path, lambda _, wanted=wanted: wanted)
-        _assert_same(found, _everything(path, wanted, monkeypatch))
+        assert_same(found, everything(path, lambda _, wanted=wanted: wanted, monkeypatch))
