@@ -191,6 +191,7 @@ def test_damage_inside_a_picture_shows_only_where_it_is_decoded(tmp_path):
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "flv", "ts"])
 def test_a_file_that_is_cut_off_gives_what_decoding_everything_gives(tmp_path, eager, monkeypatch, suffix):
+    monkeypatch.setattr(passes, "_MAX_THREADS", 1)  # several may or may not flag the frame that is cut off
     more = {"movflags": "faststart"} if suffix == "mp4" else {}
     path = write_moving(tmp_path / f"whole.{suffix}", 60, _closed(10), container_options=more)
     whole = path.read_bytes()
