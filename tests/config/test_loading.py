@@ -83,6 +83,16 @@ rows:
 """
 
 
+def test_a_store_that_is_left_open_is_explained():
+    with pytest.raises(CallError) as caught:
+        load_recipe("tan", ["data.train=x"])
+    assert str(caught.value) == (
+        "tan leaves flow.store open (???); give it on the command line: flow.store=VALUE. flow.store is a "
+        "folder that attcell extract flow has filled; or none, and flow is computed as it goes"
+    )
+    assert load_recipe("tan", ["data.train=x", "flow.store=none"]).flow.store is None
+
+
 class TestTables:
     @pytest.fixture
     def table(self, tmp_path):
@@ -206,7 +216,8 @@ class TestPackagedNames:
 
 
 def test_an_override_of_a_stream_that_a_row_lacks_is_refused_among_several():
-    given = ["data.root=x", "data.annotations=y", "model.streams.clip.weights=c3d.safetensors"]
+    given = ["data.root=x", "data.annotations=y", "flow.store=none"]
+    given += ["model.streams.clip.weights=c3d.safetensors"]
     with pytest.raises(CallError, match="stan-table-4, row ucf101-frame, has no clip stream, and model"):
         load_rows(["stan-table-4"], given)
     (recipe,) = load_rows(["stan-table-4"], given, ["*-three"])

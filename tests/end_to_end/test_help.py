@@ -94,7 +94,7 @@ def test_the_recipes_of_the_examples_are_there(attcell: Run, name):
 class TestRecipes:
     def test_the_packaged_recipes_are_listed_with_a_line_each(self, attcell: Run):
         lines = attcell("recipes").stdout.splitlines()
-        assert len(lines) == 18
+        assert len(lines) == 19
         assert lines[1].startswith("stan-small              STAN on frames for small data sets: a fr")
         assert lines[2].startswith("stan-table-1   54 rows  STAN's Table I: pooled features with an SVM, S")
 
@@ -106,7 +106,9 @@ class TestRecipes:
             packaged = load_recipe(name, given, row)
             assert mine.model_copy(update={"name": packaged.name}) == packaged
         (tmp_path / "mine.yaml").write_text(attcell("recipes", "stan-table-7").stdout)
-        assert load_recipe(tmp_path / "mine.yaml", ["data.root=x", "data.annotations=y"], "ucf101-pool3")
+        assert load_recipe(
+            tmp_path / "mine.yaml", ["data.root=x", "data.annotations=y", "flow.store=none"], "ucf101-pool3"
+        )
 
     def test_the_rows_of_a_table_are_listed(self, attcell: Run):
         done = attcell("protocol", "stan-table-1", "--rows", "ucf101-frame-*", "--list")

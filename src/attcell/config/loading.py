@@ -25,6 +25,9 @@ PATH_KEYS = (
     "data.train", "data.val", "data.test", "data.root", "data.annotations", "cache.folder", "flow.store",
     "model.init_from",
 )  # fmt: skip
+_ABOUT_STORE = (
+    ". flow.store is a folder that attcell extract flow has filled; or none, and flow is computed as it goes"
+)
 STREAM_PATH_KEYS = (".weights", ".init_from")  # of any stream, and of all of them
 
 
@@ -208,7 +211,7 @@ def _load(file: RecipeFile, row: str | None, changes: Sequence[Any]) -> Recipe:
     if missing:
         raise CallError(
             f"{file.called(row)} leaves {', '.join(missing)} open (???); give it on the command line: "
-            f"{missing[0]}=VALUE"
+            f"{missing[0]}=VALUE{_ABOUT_STORE if 'flow.store' in missing else ''}"
         )
     assert isinstance(values, dict), "what merges into a dictionary is one"
     del values["words"]  # they are where they were to be put
