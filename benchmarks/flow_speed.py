@@ -34,7 +34,7 @@ from benchmarks.machine import data_folder, machine
 RESULTS = Path(__file__).parent / "results"
 CLIP = "clips/v_BaseballPitch_g01_c01.avi"
 INEXACT = "paper, lengths in float32"
-KINDS = ("OpenCV", "paper", "fast", INEXACT, "paper, not compiled", "fast, not compiled")
+KINDS = ("OpenCV", "paper", "fast", INEXACT)
 
 
 def main() -> None:
@@ -51,7 +51,7 @@ def main() -> None:
     context = multiprocessing.get_context("spawn")
     rates: dict[str, list[float]] = {kind: [] for kind in KINDS}
     with ProcessPoolExecutor(cores, mp_context=context, initializer=_one_thread) as pool:
-        for kind in KINDS:  # compiled, and warm
+        for kind in KINDS:  # warm
             list(pool.map(_rate, [kind] * cores, [pictures] * cores, [1.0] * cores))
         for _ in range(options.rounds):
             for kind in KINDS:
@@ -80,13 +80,12 @@ def _flow_of(kind: str) -> Callable[[np.ndarray, np.ndarray, None], Any]:
         cv2.setNumThreads(1)
         module: Any = cv2.optflow
         return module.DualTVL1OpticalFlow_create().calc
-    preset, _, mode = kind.partition(", ")
+    preset = kind.partition(", ")[0]
     settings = replace(PRESETS[preset], exact_length=PRESETS[preset].exact_length and kind != INEXACT)
-    compiled = mode != "not compiled"
 
     def flow(previous: np.ndarray, following: np.ndarray, _: None) -> torch.Tensor:
         first, second = (torch.from_numpy(picture)[None] for picture in (previous, following))
-        return tvl1(first, second, settings, compiled=compiled)
+        return tvl1(first, second, settings)
 
     return flow
 
@@ -117,10 +116,10 @@ def _table(rates: dict[str, list[float]], cores: int) -> str:
 
 
 def _growth(pictures: np.ndarray) -> str:
-    """The fast preset, compiled, on one thread: cost by pixels, by batch, and memory by length."""
+    """The fast preset on one thread: cost by pixels, by batch, and memory by length."""
     frames = torch.from_numpy(pictures)
     lines = [
-        "## How the cost grows (fast, compiled, one thread)\n",
+        "## How the cost grows (fast, one thread)\n",
         "| pixels | batch | milliseconds a pair |",
         "|---|---|---|",
     ]
@@ -137,7 +136,7 @@ def _growth(pictures: np.ndarray) -> str:
 def _memory(pictures: np.ndarray) -> str:
     """What longer videos add to the peak memory of a process that has seen 50 frames."""
     lines = ["", "| frames of 240×320 | more peak memory than for 50, MiB |", "|---|---|"]
-    method = flow_method("fast", compiled=True)
+    method = flow_method("fast")
     colours = [np.repeat(picture[..., None], 3, axis=-1) for picture in pictures[:20]]
     peaks = []
     for length in (50, 200, 800):
@@ -152,7 +151,7 @@ def _milliseconds(previous: torch.Tensor, following: torch.Tensor) -> float:
     times = []
     for _ in range(5):
         start = time.perf_counter()
-        tvl1(previous, following, "fast", compiled=True)
+        tvl1(previous, following, "fast")
         times.append(time.perf_counter() - start)
     return 1000 * min(times)
 
@@ -167,11 +166,11 @@ def _on_cuda(pictures: np.ndarray) -> str:
     for preset in ("paper", "fast"):
         for batch in (16, 64):
             previous, following = frames[:batch], frames[1 : batch + 1]
-            tvl1(previous, following, PRESETS[preset], compiled=True)
+            tvl1(previous, following, PRESETS[preset])
             torch.cuda.synchronize()
             start = time.perf_counter()
             for _ in range(5):
-                tvl1(previous, following, PRESETS[preset], compiled=True)
+                tvl1(previous, following, PRESETS[preset])
             torch.cuda.synchronize()
             lines.append(f"| {preset} | {batch} | {5 * batch / (time.perf_counter() - start):.0f} |")
     return "\n".join(lines) + "\n"

@@ -17,7 +17,6 @@ from attcell.video.optical_flow import (
     flow_fields,
     flow_method,
     grey,
-    worth_compiling,
 )
 from tests.flow.conftest import known_pair
 
@@ -128,26 +127,6 @@ def test_raft_without_a_network_says_what_else_there_is(monkeypatch):
 def test_an_unknown_method_is_refused():
     with pytest.raises(CallError, match="flow method is 'farneback'; allowed: paper, fast, dis, raft"):
         flow_method("farneback")
-
-
-@pytest.mark.parametrize(
-    ("installed", "device", "num_videos", "worth"),
-    [
-        ({"g++", "gcc"}, "cpu", 20, True),
-        ({"g++", "gcc"}, "cpu", 19, False),
-        ({"clang++"}, "cpu", 20, True),
-        ({"gcc"}, "cpu", 20, False),
-        (set(), "cpu", 1000, False),
-        ({"gcc"}, "cuda", 20, True),
-        (set(), "cuda", 1000, False),
-    ],
-)
-def test_compiling_is_worth_it_for_many_videos_where_it_can_be_done(
-    installed, device, num_videos, worth, monkeypatch
-):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)  # and yet flow may be computed on the CPU
-    monkeypatch.setattr("shutil.which", lambda name: name if name in installed else None)
-    assert worth_compiling(num_videos, device) is worth
 
 
 def test_dis_without_opencv_says_what_to_install(monkeypatch):

@@ -41,13 +41,6 @@ def flow(
         int | None, typer.Option(min=1, help="Processes; by default one a core, or one on a GPU.")
     ] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Replace flow made otherwise.")] = False,
-    compiled: Annotated[
-        bool | None,
-        typer.Option(
-            "--compiled/--not-compiled",
-            help="Compile TV-L1; by default where there is a compiler and 20 videos.",
-        ),
-    ] = None,
 ) -> None:
     """Compute the optical flow of every video, as flow_x_00001.jpg and flow_y_00001.jpg. Run again to go on.
 
@@ -70,7 +63,6 @@ def flow(
         shard=_shard(shard),
         workers=workers or (1 if torch.cuda.is_available() else os.cpu_count() or 1),
         rebuild=rebuild,
-        compiled=compiled,
     )
     for message in (*outcome.failed.values(), *outcome.notes):
         logger.info(f"attcell: {message}")

@@ -20,7 +20,6 @@ from attcell.types import ShortVideos, VideoRecord
 from attcell.video.frame_folder import NO_TIMES
 from attcell.video.inputs import read_sampled_frames, resize_frames
 from attcell.video.modalities import InputSpec, Origin
-from attcell.video.optical_flow import worth_compiling
 from attcell.video.parts import ViewParts
 from attcell.video.sampling import ViewPlan, random_frames
 from attcell.video.transforms import crop_source_size, random_crop
@@ -114,8 +113,7 @@ class TrainingVideos(Dataset[Sample | VideoError]):
         rng = np.random.default_rng([self.seed, SEGMENT_DRAW, position])
         spec = self.spec
         try:
-            compiled = worth_compiling(len(self.records))
-            readers = spec.readers(Origin(record.path, record.frames, compiled=compiled))
+            readers = spec.readers(Origin(record.path, record.frames))
             sampled_frames, info = read_sampled_frames(
                 record.path,
                 spec,
@@ -147,8 +145,7 @@ class PlannedViews(Dataset[Views | VideoError]):
 
     def __getitem__(self, index: int) -> Views | VideoError:
         record = self.records[index]
-        compiled = worth_compiling(len(self.records))
-        parts = ViewParts(record.path, self.spec, self.plan, record.frames, compiled=compiled)
+        parts = ViewParts(record.path, self.spec, self.plan, record.frames)
         kept: list[dict[str, Tensor]] = []
         try:
             for part in parts:
@@ -190,8 +187,7 @@ class PlannedParts(IterableDataset[Views]):
 
     def _parts_of(self, video: int) -> Iterator[Views]:
         record = self.records[video]
-        compiled = worth_compiling(len(self.records))
-        parts = ViewParts(record.path, self.spec, self.plan, record.frames, compiled=compiled)
+        parts = ViewParts(record.path, self.spec, self.plan, record.frames)
         try:
             for part in parts:
                 notes = _worth_saying(parts.info.notes) if part.is_last else ()

@@ -1,4 +1,4 @@
-"""The inner loop of TV-L1: a few fixed point iterations in one call, so that they can be compiled.
+"""The inner loop of TV-L1 in plain PyTorch: a few fixed point iterations in one call.
 
 Nearly all the time of TV-L1 goes here, and memory is what it costs. So the planes (B, H, W) are kept as
 one long row of B·H·W numbers, in which a neighbour is a slice that begins 1 or W numbers earlier or later:
@@ -11,14 +11,14 @@ of which goes through all the iterations of a call alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
 
 import torch
 from torch import Tensor
 
-STEPS = 5  # the most iterations in one call, and the height of a margin
+from attcell.flow._settings import STEPS  # the most iterations in one call, and the height of a margin
+
 _NUMBERS_AT_ONCE = 2**16  # of a row, on the CPU: smaller pieces cost more in calls than they gain in cache
 
 
@@ -40,8 +40,7 @@ class Planes:
     """Planes (C, B, H, W) as C rows with margins.
 
     Attributes:
-        rows: (C, STEPS·W + B·H·W + STEPS·W + 1). The last number is never used: with it no piece is a whole
-            row, a case for which the compiler would compile once more.
+        rows: (C, STEPS·W + B·H·W + STEPS·W).
         size: (B, H, W).
     """
 
@@ -52,7 +51,7 @@ class Planes:
     def empty(count: int, like: Tensor) -> Planes:
         """Of the size of a (B, H, W), with margins of zero and planes that are still to be written."""
         margin = STEPS * like.shape[-1]
-        rows = like.new_empty(count, like.numel() + 2 * margin + 1)
+        rows = like.new_empty(count, like.numel() + 2 * margin)
         rows[:, :margin] = 0
         rows[:, margin + like.numel() :] = 0
         num_pairs, height, width = like.shape
@@ -62,7 +61,7 @@ class Planes:
     def planes(self) -> Tensor:
         """(C, B, H, W), a view."""
         margin = STEPS * self.size[2]
-        return self.rows[:, margin : self.rows.shape[1] - margin - 1].view(-1, *self.size)
+        return self.rows[:, margin : self.rows.shape[1] - margin].view(-1, *self.size)
 
     @property
     def num_pixels(self) -> int:
@@ -136,7 +135,6 @@ def iterate(
     weights: Weights,
     *,
     measured: bool,
-    compiled: bool,
 ) -> tuple[Solution, Tensor]:
     """So many iterations, at most ``STEPS``.
 
@@ -147,14 +145,16 @@ def iterate(
     num_pairs, height, width = solution.size
     on_cpu = solution.rows.device.type == "cpu"
     exact = weights.exact_length and on_cpu  # elsewhere other roundings differ too, and float64 can be slow
-    run = (_compiled if compiled else partial)(_iterate, steps, measured, exact)
     moved = Planes.empty(6, solution.planes[0])
     changes = moved.rows.new_zeros(steps if measured else 0, num_pairs)
     most = _NUMBERS_AT_ONCE if on_cpu else num_pairs * height * width
     first = (STEPS - steps) * width
     for start, length, pairs in _pieces(num_pairs, height * width, most):
         here = slice(first + start, first + start + length + 2 * steps * width)
-        squares = run(
+        squares = _iterate(
+            steps,
+            measured,
+            exact,
             width,
             solution.rows[:, here],
             picture.rows[:, here],
@@ -180,11 +180,6 @@ def _pieces(num_pairs: int, num_pixels: int, most: int) -> Iterator[tuple[int, i
     for pair in range(num_pairs):
         for start in range(0, num_pixels, length):
             yield pair * num_pixels + start, min(length, num_pixels - start), slice(pair, pair + 1)
-
-
-@cache
-def _compiled(function: Callable[..., Tensor], *options: object) -> Callable[..., Tensor]:
-    return torch.compile(partial(function, *options), dynamic=True)
 
 
 def _iterate(

@@ -1,27 +1,12 @@
-"""What TV-L1 needs of pictures at several scales: their sizes, resizing, and gradients."""
+"""What the plain TV-L1 needs of pictures: resizing, gradients, warping, and the 5×5 median."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from functools import cache
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-_NARROWEST = 16  # pixels; a scale below this is left out
-
-
-def pyramid_sizes(height: int, width: int, num_scales: int, step: float) -> list[tuple[int, int]]:
-    """Height and width of each scale, the full one first."""
-    sizes = [(height, width)]
-    for _ in range(num_scales - 1):
-        height, width = round(height * step), round(width * step)
-        if min(height, width) < _NARROWEST:
-            break
-        sizes.append((height, width))
-    return sizes
+from attcell.flow._settings import resize_places
 
 
 def resized(pictures: Tensor, size: tuple[int, ...], step: float | None = None) -> Tensor:
@@ -31,21 +16,12 @@ def resized(pictures: Tensor, size: tuple[int, ...], step: float | None = None) 
     """
     for axis in (-1, -2):
         old, new = pictures.shape[axis], size[axis]
-        low, part = _resize_places(old, new, 1 / step if step else old / new, step is not None)
-        low, part = low.to(pictures.device), part.to(pictures)
+        places = resize_places(old, new, 1 / step if step else old / new, step is not None)
+        low, part = torch.from_numpy(places[0]).to(pictures.device), torch.from_numpy(places[1]).to(pictures)
         below = pictures.index_select(axis, low)
         above = pictures.index_select(axis, (low + 1).clamp(max=old - 1))
         pictures = torch.addcmul(below, above - below, part if axis == -1 else part[:, None])
     return pictures
-
-
-def _resize_places(old: int, new: int, stride: float, shrinks: bool) -> tuple[Tensor, Tensor]:
-    """For each pixel of the result the one below it (new,), and the part of the way to the next (new,)."""
-    place = ((torch.arange(new, dtype=torch.float64) + 0.5) * stride - 0.5).clamp(0, old - 1)
-    low = place.floor().long()
-    if shrinks:  # then the last pixel is all the way from the one before it: another rounding
-        low = low.clamp(max=max(old - 2, 0))
-    return low, place - low
 
 
 def central_gradient(pictures: Tensor) -> tuple[Tensor, Tensor]:
@@ -59,14 +35,12 @@ def central_gradient(pictures: Tensor) -> tuple[Tensor, Tensor]:
 # The second picture, and its gradient, seen through a flow.
 
 _A = -0.75  # of Keys' cubic kernel
-# Without AVX-512 the C++ compiler drops a float32 between two float64, and its rounding, unless it is used.
-_HAS_AVX512 = torch.backends.cpu.get_cpu_capability() == "AVX512"
 _BORDER = 4  # pixels of zero around a picture; whatever is seen from beyond them is zero
 
 
-def warped(pictures: Tensor, flow: Tensor, interpolation: str, compiled: bool = False) -> Tensor:
+def warped(pictures: Tensor, flow: Tensor, interpolation: str) -> Tensor:
     """(B, C, H, W) seen at each pixel's target x + u (flow (B, 2, H, W)); zero outside the pictures."""
-    return _bilinear(pictures, flow) if interpolation == "bilinear" else _bicubic(pictures, flow, compiled)
+    return _bilinear(pictures, flow) if interpolation == "bilinear" else _bicubic(pictures, flow)
 
 
 def _bilinear(pictures: Tensor, flow: Tensor) -> Tensor:
@@ -85,18 +59,11 @@ def _power_of_two(at_least: int) -> int:
     return 1 << max(0, at_least - 1).bit_length()
 
 
-def _bicubic(pictures: Tensor, flow: Tensor, compiled: bool) -> Tensor:
+def _bicubic(pictures: Tensor, flow: Tensor) -> Tensor:
     """Every rounding as in OpenCV 5's remap: grid_sample's differ, and TV-L1 makes that visible."""
-    # Two functions, for the compiler would find each place anew for every channel.
-    places, seen = (_compiled(_warp_places), _compiled(_seen)) if compiled else (_warp_places, _seen)
     rows = functional.pad(pictures, (_BORDER,) * 4).transpose(0, 1).flatten(1)
-    planes = seen(rows, pictures.shape[-1] + 2 * _BORDER, *places(flow))
+    planes = _seen(rows, pictures.shape[-1] + 2 * _BORDER, *_warp_places(flow))
     return planes.view(-1, *flow[:, 0].shape).transpose(0, 1)
-
-
-@cache
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    return torch.compile(function, dynamic=True)
 
 
 def _targets(flow: Tensor) -> tuple[Tensor, Tensor]:
@@ -151,9 +118,6 @@ def _weights(part: Tensor) -> list[Tensor]:
 
 def _sum_of(before: Tensor, a: Tensor, b: Tensor) -> Tensor:
     """before + a·b, rounded once: what a processor's fused multiply-add gives."""
-    if torch.compiler.is_compiling() and a.device.type == "cpu":  # there it would round the product too
-        total = (before.double() + a.double() * b.double()).to(a.dtype)
-        return total if _HAS_AVX512 else total.clamp(min=torch.finfo(a.dtype).min)
     return torch.addcmul(before, a, b)
 
 
@@ -170,12 +134,10 @@ def _sum_of(before: Tensor, a: Tensor, b: Tensor) -> Tensor:
 _SORT_FIVE = ((0, 1), (3, 4), (2, 4), (2, 3), (0, 3), (0, 2), (1, 4), (1, 3), (1, 2))
 
 
-def median5(planes: Tensor, compiled: bool = False) -> Tensor:
+def median5(planes: Tensor) -> Tensor:
     """(B, H, W) -> (B, H, W); beyond the border the nearest pixel is repeated."""
-    # Two functions, for the compiler would sort each column anew for every pixel that it serves.
-    columns, middle = (_compiled(_columns), _compiled(_middle)) if compiled else (_columns, _middle)
     padded = functional.pad(planes[:, None], (2, 2, 2, 2), mode="replicate")[:, 0]
-    return middle(*columns(padded))
+    return _middle(*_columns(padded))
 
 
 def _columns(padded: Tensor) -> tuple[Tensor, ...]:

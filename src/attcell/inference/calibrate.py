@@ -20,7 +20,7 @@ from attcell.inference.detection_rules import attention_of
 from attcell.inference.extract import refuse_unread
 from attcell.inference.model import Model
 from attcell.inference.run import as_scores
-from attcell.inference.streaming import VIDEO_FRAMES, StreamingPass
+from attcell.inference.streaming import StreamingPass
 from attcell.models.build import part_listing
 from attcell.models.weights import state_digest
 from attcell.types import VideoRecord
@@ -52,17 +52,15 @@ def stream_samples(
     record: VideoRecord,
     every: int,
     most: int = MOST_SAMPLES,
-    num_videos: int = 1,
     *,
     stored_flow: bool = False,
 ) -> StreamedVideo:
-    """At most so many samples of a training video, evenly; it is one of so many videos.
+    """At most so many samples of a training video, evenly.
 
     Raises:
         VideoError: it cannot be read.
     """
-    num_frames = num_videos * VIDEO_FRAMES
-    passed = StreamingPass(model, record.path, every, num_frames, record.frames, stored_flow=stored_flow)
+    passed = StreamingPass(model, record.path, every, record.frames, stored_flow=stored_flow)
     rows = []
     for streamed in passed:
         part = streamed.part
@@ -132,7 +130,7 @@ def calibrate(
     most = max(5, min(MOST_SAMPLES, MOST_IN_ALL // max(len(records), 1)))
     for record in track(records, len(records), "streaming training videos"):
         try:
-            streamed = stream_samples(model, record, every, most, len(records), stored_flow=stored_flow)
+            streamed = stream_samples(model, record, every, most, stored_flow=stored_flow)
             videos.append(streamed)
         except VideoError as error:
             unread.append(str(error))

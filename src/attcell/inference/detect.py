@@ -28,7 +28,6 @@ def follow_video(
     model: Model,
     path: Path,
     every: int = EVERY,
-    num_frames: int = 0,
     progress: Callable[[int], None] = lambda num_frames: None,
     *,
     stored_flow: bool = False,
@@ -40,7 +39,6 @@ def follow_video(
         model: its network decides the device.
         path: a video file, or a folder of frames.
         every: frames from one sample to the next.
-        num_frames: about how many there are, of all videos that are followed one after another.
         progress: called with how many frames have come so far.
         stored_flow: take flow from the store that the recipe names, in place of computing it.
         pictures: keep frames and their mean flow, which a page shows.
@@ -52,7 +50,7 @@ def follow_video(
     Raises:
         CallError, VideoError, ModelError: as of :class:`~attcell.inference.streaming.StreamingPass`.
     """
-    passed = StreamingPass(model, path, every, num_frames, stored_flow=stored_flow)
+    passed = StreamingPass(model, path, every, stored_flow=stored_flow)
     keyframes, rows = Keyframes(), _Rows(model)
     for streamed in passed:
         rows.add(streamed)
@@ -128,7 +126,6 @@ def detect_video(
             model,
             path,
             every,
-            num_frames,
             lambda done: bar.update(task, completed=done),
             pictures=pictures,
         )

@@ -37,7 +37,6 @@ from attcell.video.optical_flow import (
     check_method,
     flow_fields,
     flow_method,
-    worth_compiling,
 )
 
 __all__ = ["FlowOutcome", "Layout", "extract_flow"]
@@ -82,7 +81,6 @@ def extract_flow(
     shard: tuple[int, int] = (1, 1),
     workers: int = 1,
     rebuild: bool = False,
-    compiled: bool | None = None,
 ) -> FlowOutcome:
     """Compute the flow of each video to ``out``; what is there by the same recipe is kept.
 
@@ -94,7 +92,6 @@ def extract_flow(
         shard: (i, n): only every n-th video, beginning with the i-th, for n runs on as many machines.
         workers: processes, each with one thread. On a GPU one is enough.
         rebuild: replace what was made by another recipe, or from another file, instead of refusing.
-        compiled: compile the inner loop; by default where there is a compiler and enough work.
 
     Raises:
         CallError: two videos that would become one folder, flow that would replace a video, or a method that
@@ -112,9 +109,7 @@ def extract_flow(
             outcome.num_kept += 1
         else:
             missing.append(job)
-    if compiled is None:
-        compiled = worth_compiling(len(missing), _device())
-    for job, result in track(_run(missing, min(workers, len(missing)), compiled), len(missing), "flow"):
+    for job, result in track(_run(missing, min(workers, len(missing))), len(missing), "flow"):
         if isinstance(result, VideoError):
             outcome.failed[job.record.id] = str(result)
             continue
@@ -123,28 +118,26 @@ def extract_flow(
     return outcome
 
 
-def _run(
-    jobs: Sequence[Job], workers: int, compiled: bool
-) -> Iterator[tuple[Job, tuple[str, ...] | VideoError]]:
+def _run(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, tuple[str, ...] | VideoError]]:
     if workers <= 1:
         with one_thread():
             for job in jobs:
-                yield job, _compute(job, compiled)
+                yield job, _compute(job)
         return
     with process_pool(workers, threads=1) as pool:
         futures: dict[Future[tuple[str, ...] | VideoError], Job] = {
-            pool.submit(_compute, job, compiled): job for job in jobs
+            pool.submit(_compute, job): job for job in jobs
         }
         for future in as_completed(futures):
             yield futures[future], future.result()
 
 
-def _compute(job: Job, compiled: bool) -> tuple[str, ...] | VideoError:
+def _compute(job: Job) -> tuple[str, ...] | VideoError:
     """One video's flow to disk; the notes on its file, or why it cannot be read."""
     try:
         opened = new_flow_folder if job.layout.form == "folder" else new_flow_zip
         with opened(job.place) as target:
-            return _write(job, target, compiled)
+            return _write(job, target)
     except VideoError as error:
         return error
 
@@ -153,10 +146,10 @@ def _device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _write(job: Job, target: Target, compiled: bool) -> tuple[str, ...]:
+def _write(job: Job, target: Target) -> tuple[str, ...]:
     device = _device()
     frames = EveryFrame(job.record.path, job.spec.size)
-    method = flow_method(job.spec.method, device, compiled=compiled)
+    method = flow_method(job.spec.method, device)
     shown = _kept(frames, target) if job.layout.frames else frames
     num_fields = 0
     for number, flow in enumerate(flow_fields(shown, method, PAIRS_AT_ONCE[device]), start=1):

@@ -16,12 +16,10 @@ from attcell.nn.streaming import Part, streamer
 from attcell.video.info import VideoInfo
 from attcell.video.inputs import ResizedFrames, SampledFrames, resize_frames
 from attcell.video.modalities import Origin
-from attcell.video.optical_flow import worth_compiling
 from attcell.video.parts import DenseSampling
 from attcell.video.transforms import FrameSpec, centre_crop, centre_size
 
 SAMPLES_AT_ONCE = 16
-VIDEO_FRAMES = 250  # of a data set's usual video: so much more of one video is as good as many videos
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +38,6 @@ class StreamingPass:
         model: its network decides the device.
         path: a video file, or a folder of frames.
         every: frames from one sample to the next.
-        num_frames: about how many frames there are, of all videos that follow each other; flow
-            is compiled where that pays.
         frames: which frames of a folder, counted from 0, are the video; all if None.
         stored_flow: take flow from the store that the recipe names, in place of computing it.
 
@@ -56,7 +52,6 @@ class StreamingPass:
         model: Model,
         path: Path,
         every: int,
-        num_frames: int = 0,
         frames: range | None = None,
         *,
         stored_flow: bool = False,
@@ -68,13 +63,10 @@ class StreamingPass:
         self._spec = spec if stored_flow else spec.computing_flow()
         self._video = path, frames
         self._sampled_frames = DenseSampling(path, self._spec, every, SAMPLES_AT_ONCE, frames)
-        self._num_frames = num_frames
 
     def __iter__(self) -> Iterator[StreamedPart]:
         spec, device = self._spec, device_of(self._network)
-        as_videos = self._num_frames // VIDEO_FRAMES
-        compiled = worth_compiling(as_videos, device.type)
-        readers = spec.readers(Origin(*self._video, device.type, compiled))
+        readers = spec.readers(Origin(*self._video, device.type))
         for sampled_frames in self._sampled_frames:
             size = centre_size(sampled_frames.size, spec.frame)
             resized_frames = resize_frames(sampled_frames, spec, size, readers)

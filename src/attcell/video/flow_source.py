@@ -65,10 +65,9 @@ class ComputedFlow:
 
     spec: FlowSpec
     device: str = "cpu"
-    compiled: bool = False
 
     def codes(self, pairs: np.ndarray, rows: np.ndarray, pictures: Tensor) -> Tensor:
-        method = flow_method(self.spec.method, self.device, compiled=self.compiled)
+        method = flow_method(self.spec.method, self.device)
         found = _no_motion(len(pairs), pictures)
         moving = pairs[:, 0] != pairs[:, 1]
         seen = self._scaled_down(pictures)
@@ -177,7 +176,6 @@ def source_of(
     frames: range | None = None,
     *,
     device: str = "cpu",
-    compiled: bool = False,
 ) -> FlowSource:
     """Where a video's flow comes from: the store, or its frames where there is none or no video is named.
 
@@ -187,7 +185,7 @@ def source_of(
         VideoError: the store lacks it, or has it by another recipe.
     """
     if flow.store is None or video is None:
-        return ComputedFlow(flow.spec, device, compiled)
+        return ComputedFlow(flow.spec, device)
     try:
         files = flow_files_of(flow.store, video)
         _refuse_other_recipe(files, flow.spec)

@@ -85,13 +85,11 @@ class Origin:
         path: a video file, or a folder of frames; None where it has no place on disk.
         frames: the part of a folder of frames that is the video; all of it if None.
         device: where readers that compute do so.
-        compiled: compile what they compute.
     """
 
     path: Path | None = None
     frames: range | None = None
     device: str = "cpu"
-    compiled: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -258,7 +256,7 @@ def _of(around: FramesAround, indices: np.ndarray) -> Tensor:
 
 
 def _fields(spec: InputSpec, origin: Origin) -> Reader:
-    source = source_of(spec.flow, origin.path, origin.frames, device=origin.device, compiled=origin.compiled)
+    source = source_of(spec.flow, origin.path, origin.frames, device=origin.device)
     return flow_reader(spec, source)
 
 

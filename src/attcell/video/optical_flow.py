@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import importlib.util
 import itertools
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, get_args
@@ -21,8 +20,6 @@ from attcell.types import FlowMethod, Size
 
 METHODS: tuple[FlowMethod, ...] = get_args(FlowMethod)
 PAIRS_AT_ONCE = {"cpu": 16, "cuda": 128}
-_COMPILERS = {"cpu": ("g++", "clang++", "c++"), "cuda": ("gcc", "clang", "cc")}  # a GPU needs one too
-_WORTH_COMPILING = 20  # videos; below this, compiling takes longer than it saves
 _DIS_LEAST = 12  # pixels a side; smaller pictures it refuses
 _RAFT_LEAST = 128  # pixels a side, and sides are multiples of 8
 
@@ -77,13 +74,12 @@ class Method:
 
 
 @functools.cache
-def flow_method(name: str, device: str = "cpu", *, compiled: bool = False) -> Method:
+def flow_method(name: str, device: str = "cpu") -> Method:
     """TV-L1 as in the papers, TV-L1 with the fast schedule, OpenCV's DIS, or torchvision's RAFT (small).
 
     Args:
         name: one of ``METHODS``.
         device: where TV-L1 and RAFT run. DIS runs on the CPU.
-        compiled: compile TV-L1's inner loop.
 
     Raises:
         CallError: an unknown method, or DIS without OpenCV.
@@ -96,7 +92,7 @@ def flow_method(name: str, device: str = "cpu", *, compiled: bool = False) -> Me
         return Method(lambda pictures: pictures, _raft(device))
 
     def between(previous: Tensor, following: Tensor) -> Tensor:
-        return tvl1(previous.to(device), following.to(device), PRESETS[name], compiled=compiled).cpu()
+        return tvl1(previous.to(device), following.to(device), PRESETS[name]).cpu()
 
     return Method(grey, between)
 
@@ -115,11 +111,6 @@ def check_method(name: str) -> None:
 def _refuse_unknown(name: str) -> None:
     if name not in METHODS:
         raise CallError(f"flow method is {name!r}; allowed: {', '.join(METHODS)}")
-
-
-def worth_compiling(num_videos: int, device: str = "cpu") -> bool:
-    """Whether compiling TV-L1 for a device pays for so many videos, and can be done here."""
-    return num_videos >= _WORTH_COMPILING and any(map(shutil.which, _COMPILERS[device]))
 
 
 def flow_fields(frames: Iterable[np.ndarray], method: Method, pairs_at_once: int = 16) -> Iterator[Tensor]:

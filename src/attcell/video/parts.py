@@ -63,7 +63,6 @@ class ViewParts:
         plan: which segments and crops.
         frames: which frames of a folder, counted from 0, are the video; all if None.
         device: where flow is computed.
-        compiled: compile its inner loop.
         frames_at_once: how many decoded frames a part may need.
 
     Raises:
@@ -79,11 +78,10 @@ class ViewParts:
         frames: range | None = None,
         *,
         device: str = "cpu",
-        compiled: bool = False,
         frames_at_once: int = FRAMES_AT_ONCE,
     ) -> None:
         self._path = path
-        self._origin = Origin(path, frames, device, compiled)
+        self._origin = Origin(path, frames, device)
         self._spec = spec
         self._plan = plan
         self._at_once = _segments_at_once(spec, plan, frames_at_once)

@@ -105,7 +105,7 @@ def _draw(folder: Path, planned: Planned) -> None:
 
 
 def _of_all(folders: Iterable[Path], above: Path) -> Listing:
-    """One listing, for each call of what computes flow starts processes and compiles anew."""
+    """One listing, for each call of what computes flow starts processes anew."""
     listings = [read_source(folder, None) for folder in folders]
     records = [
         replace(record, id=record.path.relative_to(above).as_posix())

@@ -1,0 +1,119 @@
+"""The median of each pixel's 5×5 neighbourhood, for the CPU.
+
+Sorting the columns and then the rows of the 25 values leaves them sorted both ways. The value in row i and
+column j (from 1) then has i·j values that are not above it and (6 − i)(6 − j) that are not below. So 6 are
+surely too large to be the 13th, and 6 too small. Of the 13 that are left the 7th is the median. The smallest
+and the largest of any 8 of them are not: these two are thrown away, another one is taken in, and so on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from attcell.flow._kernel_iterations import LEFT, STATE, Row
+from attcell.flow._vectors import LANES, Wide, chosen, load, read, shift, store, write
+
+SORT_FIVE = ((0, 1), (3, 4), (2, 4), (2, 3), (0, 3), (0, 2), (1, 4), (1, 3), (1, 2))
+
+
+def _order(builder: Any, values: list[Any], low: int, high: int) -> None:
+    a, b = values[low], values[high]
+    values[low], values[high] = chosen(builder, "<", a, b), chosen(builder, ">", a, b)
+
+
+def _sort(builder: Any, values: list[Any]) -> list[Any]:
+    for low, high in SORT_FIVE:
+        _order(builder, values, low, high)
+    return values
+
+
+def _drop_extremes(builder: Any, values: list[Any]) -> list[Any]:
+    half, last = len(values) // 2, len(values) - 1
+    for i in range(half):  # the smaller of each two to the front, the larger to the back
+        _order(builder, values, i, last - i)
+    for i in range(1, (len(values) + 1) // 2):
+        _order(builder, values, 0, i)
+    for i in range(half, last):
+        _order(builder, values, i, last)
+    return values[1:-1]
+
+
+@intrinsic
+def sort_columns(
+    typing: Any, rows: Any, place: Any, pitch: Any, to: Any, to_place: Any, to_pitch: Any
+) -> Any:
+    """Five values above one another, from ``place`` on, sorted into the rows of ``to``."""
+
+    def emit(context: Any, builder: Any, signature: Any, values: Sequence[Any]) -> Any:
+        rows, place, pitch, to, to_place, to_pitch = values
+        column = []
+        for _ in range(5):
+            column.append(read(builder, rows, place))
+            place = builder.add(place, pitch)
+        for value in _sort(builder, column):
+            write(builder, value, to, to_place)
+            to_place = builder.add(to_place, to_pitch)
+        return context.get_dummy_value()
+
+    return types.void(rows, types.intp, types.intp, to, types.intp, types.intp), emit
+
+
+@intrinsic
+def median_of_columns(typing: Any, columns: Any, place: Any, pitch: Any) -> Any:
+    """Of the sorted columns from two to the left of ``place`` to two to the right."""
+
+    def emit(context: Any, builder: Any, signature: Any, values: Sequence[Any]) -> Any:
+        columns, place, pitch = values
+        rows = []
+        for _ in range(5):
+            reach = [builder.add(place, ir.IntType(64)(x)) for x in range(-2, 3)]
+            rows.append(_sort(builder, [read(builder, columns, at) for at in reach]))
+            place = builder.add(place, pitch)
+        left = [
+            rows[i - 1][j - 1]
+            for i in range(1, 6)
+            for j in range(1, 6)
+            if i * j <= 13 and (6 - i) * (6 - j) <= 13
+        ]
+        kept, left = left[:8], left[8:]
+        while True:
+            kept = _drop_extremes(builder, kept)
+            if not left:
+                return kept[0]
+            kept.append(left.pop())
+
+    return Wide(columns, types.intp, types.intp), emit
+
+
+def median(state: Row, height: int, width: int, pitch: int, scratch: Row) -> None:
+    """The 5×5 median of u1 and u2, in place; scratch: height + 9 rows."""
+    row = STATE * pitch
+    columns = shift(scratch, (height + 4) * pitch)
+    for plane in range(2):
+        u = shift(state, row + plane * pitch + LEFT)
+        for y in range(height):
+            copy = shift(scratch, (y + 2) * pitch + LEFT)
+            for x in range(0, width, LANES):
+                store(copy, x, load(u, y * row + x))
+            copy[-1] = copy[-2] = copy[0]
+            copy[width] = copy[width + 1] = copy[width - 1]
+        for x in range(0, pitch, LANES):
+            first, last = load(scratch, 2 * pitch + x), load(scratch, (height + 1) * pitch + x)
+            store(scratch, x, first)
+            store(scratch, pitch + x, first)
+            store(scratch, (height + 2) * pitch + x, last)
+            store(scratch, (height + 3) * pitch + x, last)
+        for y in range(height):
+            for x in range(0, width + LEFT + 2, LANES):
+                sort_columns(scratch, y * pitch + x, pitch, columns, x, pitch)
+            for x in range(0, width, LANES):
+                store(u, y * row + x, median_of_columns(columns, LEFT + x, pitch))
+            u[y * row + width] = u[y * row + width - 1]
+
+
+KERNELS: dict[str, tuple[str, Callable[..., None]]] = {"median": ("piiip", median)}

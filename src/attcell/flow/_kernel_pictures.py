@@ -1,0 +1,236 @@
+"""What TV-L1 does between its iterations, for the CPU: pictures resized and warped.
+
+Rows are laid out as in :mod:`attcell.flow._kernel_iterations`. A picture that is warped lies there in quads:
+a pixel's brightness, its gradient in x and y, and a zero; so one load brings all that is wanted of a pixel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from numba import njit, types
+
+from attcell.flow._kernel_iterations import BORDER, LEFT, OPTIONS, PICTURE, STATE, Row, Vector
+from attcell.flow._vectors import (
+    LANES,
+    QUAD,
+    channel_0,
+    channel_1,
+    channel_2,
+    counted,
+    floor,
+    fused,
+    larger,
+    load,
+    load_quad,
+    minus,
+    rounded_once,
+    shift,
+    smaller,
+    spread,
+    spread_quad,
+    store,
+    store_quad,
+    store_whole,
+)
+
+Places = Any  # the address of int32 numbers
+KERNELS: dict[str, tuple[str, Callable[..., None]]] = {}
+number = types.float32
+
+
+def _kernel(arguments: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    def keep(function: Callable[..., None]) -> Callable[..., None]:
+        KERNELS[function.__name__] = (arguments, function)
+        return function
+
+    return keep
+
+
+@njit(**OPTIONS)
+def _widened(
+    source: Row, low: Places, high: Places, part: Row, below: Row, above: Row, to: Row, width: int
+) -> None:
+    """A row between the pixels ``low`` and ``high``."""
+    for x in range(width):
+        below[x] = source[low[x]]
+        above[x] = source[high[x]]
+    for x in range(0, width, LANES):
+        a = load(below, x)
+        store(to, x, rounded_once(load(above, x) - a, load(part, x), a))
+
+
+@_kernel("pipiiiqqpqqppif")
+def resize(
+    source: Row, source_pitch: int, to: Row, to_pitch: int, height: int, width: int, low_x: Places,
+    high_x: Places, part_x: Row, low_y: Places, high_y: Places, part_y: Row, scratch: Row, pitch: int,
+    times: float,
+) -> None:  # fmt: skip
+    """Linearly, first in x and then in y, to (height, width), times a number; scratch: four rows."""
+    held = -1, -1  # which rows of the source lie in the scratch's last two
+    scale = spread(times)
+    for y in range(height):
+        wanted = low_y[y], high_y[y]
+        slots = 0, 0
+        for which in range(2):
+            row, other = wanted[which], wanted[1 - which]
+            slot = 0 if held[0] == row else 1 if held[1] == row else 1 if held[0] == other else 0
+            if held[slot] != row:
+                line = shift(source, row * source_pitch)
+                into = shift(scratch, (2 + slot) * pitch)
+                _widened(line, low_x, high_x, part_x, scratch, shift(scratch, pitch), into, width)
+                held = (row, held[1]) if slot == 0 else (held[0], row)
+            slots = (slot, slots[1]) if which == 0 else (slots[0], slot)
+        part = spread(part_y[y])
+        for x in range(0, width, LANES):
+            a = load(scratch, (2 + slots[0]) * pitch + x)
+            b = load(scratch, (2 + slots[1]) * pitch + x)
+            store(to, y * to_pitch + x, rounded_once(b - a, part, a) * scale)
+
+
+@_kernel("pipii")
+def pack(picture: Row, pitch: int, quads: Row, height: int, width: int) -> None:
+    """Brightness, gradient and zero of each pixel, with ``BORDER`` pixels of zero around the picture."""
+    half = number(0.5)
+    quad_pitch = QUAD * (width + 2 * BORDER)
+    for y in range(height):
+        here = shift(picture, y * pitch)
+        above, below = shift(picture, max(y - 1, 0) * pitch), shift(picture, min(y + 1, height - 1) * pitch)
+        quad = shift(quads, (y + BORDER) * quad_pitch + QUAD * BORDER)
+        for x in range(width):
+            quad[QUAD * x] = here[x]
+            quad[QUAD * x + 1] = (here[min(x + 1, width - 1)] - here[max(x - 1, 0)]) * half
+            quad[QUAD * x + 2] = (below[x] - above[x]) * half
+
+
+# The second picture and its gradient, seen through the flow; from them, what is linear around it.
+
+
+@njit(**OPTIONS)
+def _seen_bilinear(
+    u: Row, y: int, quads: Row, height: int, width: int, pitch: int, scale: float, places: Places,
+    scratch: Row, seen: Row,
+) -> None:  # fmt: skip
+    quad_pitch = QUAD * (width + 2 * BORDER)
+    low, right, down = spread(number(-2)), spread(number(width)), spread(number(height))
+    border, scales, line = spread(number(BORDER)), spread(scale), spread(number(y))
+    for x in range(0, width, LANES):
+        at_x = smaller(larger(fused(load(u, x), scales, counted(x)), low), right) + border
+        at_y = smaller(larger(fused(load(u, pitch + x), scales, line), low), down) + border
+        left, top = floor(at_x), floor(at_y)
+        store_whole(places, x, left)
+        store_whole(places, pitch + x, top)
+        store(scratch, x, at_x - left)
+        store(scratch, pitch + x, at_y - top)
+    for x in range(width):
+        at = places[pitch + x] * quad_pitch + places[x] * QUAD
+        part_x, part_y = spread_quad(scratch[x]), spread_quad(scratch[pitch + x])
+        a, b = load_quad(quads, at), load_quad(quads, at + QUAD)
+        c, d = load_quad(quads, at + quad_pitch), load_quad(quads, at + quad_pitch + QUAD)
+        above, below = fused(part_x, b - a, a), fused(part_x, d - c, c)
+        store_quad(seen, QUAD * x, fused(part_y, below - above, above))
+
+
+@njit(**OPTIONS)
+def _cubic_weights(part: Vector, to: Row, pitch: int) -> None:
+    """Keys' kernel with a = −0.75 at −1 − part, −part, 1 − part and 2 − part."""
+    one, a = spread(number(1)), spread(number(-0.75))
+    rest, squared = one - part, part * part
+    outer, last = a * (part * (rest * rest)), a * (squared * rest)
+    slope = rounded_once(spread(number(1.25)), part, spread(number(-2.25)))
+    inner = rounded_once(slope, squared, one)
+    store(to, 0, outer)
+    store(to, pitch, inner)
+    store(to, 2 * pitch, ((one - outer) - inner) - last)
+    store(to, 3 * pitch, last)
+
+
+@njit(**OPTIONS)
+def _along_line(quads: Row, at: int, a: Vector, b: Vector, c: Vector, d: Vector) -> Vector:
+    line = rounded_once(load_quad(quads, at + QUAD), b, load_quad(quads, at) * a)
+    line = rounded_once(load_quad(quads, at + 2 * QUAD), c, line)
+    return rounded_once(load_quad(quads, at + 3 * QUAD), d, line)
+
+
+@njit(**OPTIONS)
+def _seen_bicubic(
+    u: Row, y: int, quads: Row, height: int, width: int, pitch: int, scale: float, places: Places,
+    scratch: Row, seen: Row,
+) -> None:  # fmt: skip
+    quad_pitch = QUAD * (width + 2 * BORDER)
+    low, right, down = spread(number(-3)), spread(number(width + 1)), spread(number(height + 1))
+    before, scales, line = spread(number(BORDER - 1)), spread(scale), spread(number(y))
+    weights_y = shift(scratch, 4 * pitch)
+    for x in range(0, width, LANES):
+        at_x, at_y = fused(load(u, x), scales, counted(x)), fused(load(u, pitch + x), scales, line)
+        left, top = floor(at_x), floor(at_y)
+        _cubic_weights(at_x - left, shift(scratch, x), pitch)
+        _cubic_weights(at_y - top, shift(weights_y, x), pitch)
+        store_whole(places, x, smaller(larger(left, low), right) + before)
+        store_whole(places, pitch + x, smaller(larger(top, low), down) + before)
+    for x in range(width):
+        at = places[pitch + x] * quad_pitch + places[x] * QUAD
+        a, b = spread_quad(scratch[x]), spread_quad(scratch[pitch + x])
+        c, d = spread_quad(scratch[2 * pitch + x]), spread_quad(scratch[3 * pitch + x])
+        value = _along_line(quads, at, a, b, c, d) * spread_quad(weights_y[x])
+        for number_of_line in range(1, 4):
+            there = _along_line(quads, at + number_of_line * quad_pitch, a, b, c, d)
+            value = rounded_once(there, spread_quad(weights_y[number_of_line * pitch + x]), value)
+        store_quad(seen, QUAD * x, value)
+
+
+@njit(**OPTIONS)
+def _linear_careful(seen: Row, u: Row, first: Row, to: Row, width: int, pitch: int) -> None:
+    """Gradient, ρ at zero flow, minus the squared gradient and its inverse, as the plain version rounds."""
+    # Without a gradient any negative number does: nothing moves along no gradient.
+    tiny, one = spread(number(1e-20)), spread(number(1))
+    for x in range(0, width, LANES):
+        gx, gy = channel_1(seen, QUAD * x), channel_2(seen, QUAD * x)
+        value = channel_0(seen, QUAD * x)
+        rest = ((value - gx * load(u, x)) - gy * load(u, pitch + x)) - load(first, x)
+        squared = minus(larger(gx * gx + gy * gy, tiny))
+        store(to, x, gx)
+        store(to, pitch + x, gy)
+        store(to, 2 * pitch + x, rest)
+        store(to, 3 * pitch + x, squared)
+        store(to, 4 * pitch + x, one / squared)
+
+
+@njit(**OPTIONS)
+def _linear_quick(seen: Row, u: Row, first: Row, to: Row, width: int, pitch: int, times: float) -> None:
+    """For a u that is kept ``times`` as large; what ρ is multiplied by in place of what it is divided by."""
+    inverse, tiny = spread(number(1) / times), spread(number(1e-20))
+    minus_squared = spread(-times * times)
+    for x in range(0, width, LANES):
+        gx, gy = channel_1(seen, QUAD * x), channel_2(seen, QUAD * x)
+        hx, hy = gx * inverse, gy * inverse
+        rest = channel_0(seen, QUAD * x) - hx * load(u, x) - hy * load(u, pitch + x) - load(first, x)
+        store(to, x, hx)
+        store(to, pitch + x, hy)
+        store(to, 2 * pitch + x, rest)
+        store(to, 3 * pitch + x, minus_squared / larger(gx * gx + gy * gy, tiny))
+
+
+@_kernel("ppppiiiiiqpf")
+def warp(
+    state: Row, first: Row, quads: Row, picture: Row, height: int, width: int, pitch: int, is_bicubic: int,
+    is_careful: int, places: Places, scratch: Row, times: float,
+) -> None:  # fmt: skip
+    """The picture's planes for the next iterations, around the flow of the state; scratch: 13 rows."""
+    seen = shift(scratch, 8 * pitch)
+    scale = number(1) / times
+    for x in range(QUAD * width, QUAD * (width + LEFT)):
+        seen[x] = number(0)
+    for y in range(height):
+        u = shift(state, (y + 1) * STATE * pitch + LEFT)
+        to = shift(picture, y * PICTURE * pitch + LEFT)
+        line = shift(first, y * pitch + LEFT)
+        if is_bicubic:
+            _seen_bicubic(u, y, quads, height, width, pitch, scale, places, scratch, seen)
+        else:
+            _seen_bilinear(u, y, quads, height, width, pitch, scale, places, scratch, seen)
+        if is_careful:
+            _linear_careful(seen, u, line, to, width, pitch)
+        else:
+            _linear_quick(seen, u, line, to, width, pitch, times)
