@@ -66,7 +66,7 @@ def test_a_command_has_a_valid_recipe(document, words):
     elif "--list" in others:
         assert choose_rows(names, [given["--rows"]] if "--rows" in given else [])
     else:
-        assert load_rows(names, overrides, [given["--rows"]] if "--rows" in given else [])
+        assert load_rows(names, overrides, [given["--rows"]] if "--rows" in given else []).recipes
 
 
 def test_the_recipe_of_the_docs_is_one_and_names_every_key():
@@ -81,7 +81,7 @@ def test_the_table_of_the_docs_is_one(tmp_path):
     text = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
     (tmp_path / "table.yaml").write_text(text.split("```yml\n")[1].split("```")[0])
     (tmp_path / "other.yaml").write_text("rows: {some-row: {segments: {test: 3}}}")
-    rows = {recipe.name: recipe for recipe in load_rows([tmp_path / "table.yaml"])}
+    rows = {recipe.name: recipe for recipe in load_rows([tmp_path / "table.yaml"]).recipes}
     names = ["frame-san", "frame-stan", "flow-san", "flow-stan", "both"]
     assert list(rows) == [f"table-{name}" for name in names]
     assert rows["table-both"].segments.test == 3

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import time
 
 import pytest
 import torch
 
-from attcell._parallel import process_pool
+from attcell._parallel import gpu_shares, process_pool
 from attcell.errors import AttcellError
 
 
@@ -26,3 +27,40 @@ def test_a_process_that_is_ended_from_outside_is_told() -> None:
     said = "ended from outside, perhaps for lack of memory; run again"
     with pytest.raises(AttcellError, match=said), process_pool(1, threads=1) as pool:
         pool.submit(os._exit, 1).result()
+
+
+def _visible(rest: float) -> str | None:
+    time.sleep(rest)  # so that another process takes the next
+    return os.environ.get("CUDA_VISIBLE_DEVICES")
+
+
+class TestGPUs:
+    @pytest.fixture(autouse=True)
+    def gpus(self, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+        """Four of them, as far as PyTorch says."""
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+        return monkeypatch
+
+    @pytest.mark.parametrize(
+        ("each", "shares"), [(1, ["0", "1", "2", "3"]), (2, ["0,1", "2,3"]), (3, []), (4, []), (5, [])]
+    )
+    def test_they_are_shared_out_in_groups(self, each: int, shares: list[str]) -> None:
+        assert gpu_shares(each) == shares
+
+    def test_those_that_a_cluster_gives_keep_their_names(self, gpus: pytest.MonkeyPatch) -> None:
+        gpus.setenv("CUDA_VISIBLE_DEVICES", "GPU-5a, GPU-7f")
+        gpus.setattr(torch.cuda, "device_count", lambda: 2)
+        assert gpu_shares(1) == ["GPU-5a", "GPU-7f"]
+
+    @pytest.mark.parametrize("count", [0, 1])
+    def test_one_or_none_is_everybodys(self, gpus: pytest.MonkeyPatch, count: int) -> None:
+        gpus.setattr(torch.cuda, "device_count", lambda: count)
+        assert gpu_shares(1) == []
+
+    def test_each_process_sees_its_own(self, gpus: pytest.MonkeyPatch) -> None:
+        gpus.setattr(torch.cuda, "device_count", lambda: 2)
+        with process_pool(2, threads=1) as pool:
+            asked = [pool.submit(_visible, 1.0) for _ in range(2)]
+            assert {one.result() for one in asked} == {"0", "1"}
+        assert "CUDA_VISIBLE_DEVICES" not in os.environ

@@ -120,7 +120,7 @@ class TestTables:
         assert (recipe.model.kind, recipe.published[0].row) == ("san", "other, other")
 
     def test_rows_are_chosen_by_pattern_in_the_files_order(self, table):
-        names = [recipe.name for recipe in load_rows([table], ["data.train=x"], ["*-stan", "other"])]
+        names = [recipe.name for recipe in load_rows([table], ["data.train=x"], ["*-stan", "other"]).recipes]
         assert names == ["table-one-stan", "table-two-stan", "table-other"]
         assert [row for _, row in choose_rows([table])] == [
             "one-san", "one-stan", "two-san", "two-stan", "other",
@@ -220,5 +220,5 @@ def test_an_override_of_a_stream_that_a_row_lacks_is_refused_among_several():
     given += ["model.streams.clip.weights=c3d.safetensors"]
     with pytest.raises(CallError, match="stan-table-4, row ucf101-frame, has no clip stream, and model"):
         load_rows(["stan-table-4"], given)
-    (recipe,) = load_rows(["stan-table-4"], given, ["*-three"])
+    (recipe,) = load_rows(["stan-table-4"], given, ["*-three"]).recipes
     assert recipe.model.streams["clip"].weights == "c3d.safetensors"

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from attcell.config import Recipe, load_recipe, packaged_recipes
-from attcell.config.loading import PACKAGED, PATH_KEYS, find_recipe, read_recipe_file
+from attcell.config.loading import PACKAGED, find_recipe, read_recipe_file
+from attcell.config.overrides import PATH_KEYS
 from attcell.data.known_sets import KNOWN_SETS
 from attcell.errors import CallError
 

@@ -100,3 +100,43 @@ def test_a_damaged_file_is_told(model: Path, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("{}")
     with pytest.raises(DataError, match=r"a\.json is damaged .*delete it and run again"):
         measure_all({"a": Measurement(_one, model, {})}, tmp_path, 1)
+
+
+class TestRunsThatWait:
+    @pytest.fixture
+    def runs(self, tmp_path: Path) -> list[PlannedRun]:
+        """Two that stand for themselves, one that begins with the first, and one with the first and that."""
+        first, other, second, last = (tmp_path / name for name in ("first", "other", "second", "last"))
+        recipe = cast(Any, type("", (), {"name": "any", "cache": type("", (), {"folder": None})})())
+        return [
+            PlannedRun(recipe, first),
+            PlannedRun(recipe, other),
+            PlannedRun(recipe, last, frozenset({first, second})),
+            PlannedRun(recipe, second, frozenset({first})),
+        ]
+
+    def test_a_run_is_ready_when_all_that_it_begins_with_is_done(self, runs: list[PlannedRun]) -> None:
+        first, other, last, second = runs
+        queue = driver._Queue(runs)
+        assert queue.ready() == [first, other]
+        assert queue.ready() == []
+        queue.done(other)
+        assert queue.ready() == []
+        queue.done(first)
+        assert queue.ready() == [second]
+        queue.done(second)
+        assert queue.ready() == [last]
+        assert queue.ready() == []
+
+    def test_what_is_done_already_holds_nothing_back(self, runs: list[PlannedRun]) -> None:
+        _, _, last, second = runs
+        assert driver._Queue([last, second]).ready() == [second]
+
+    def test_they_go_in_that_order(
+        self, runs: list[PlannedRun], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(driver, "refuse_another_recipe", lambda folder, recipe: None)
+        monkeypatch.setattr(driver, "_train_and_test", lambda run: None)
+        went = [run.folder.name for run in driver.run_planned(runs, jobs=1)]
+        assert went == ["first", "other", "second", "last"]
+        assert f"run 4 of 4: {runs[2].folder}" in capfd.readouterr().err

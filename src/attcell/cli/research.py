@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from attcell.cli._options import Jobs, Overrides, RecipeName, Row, end, numbers
-from attcell.errors import CallError
 from attcell.types import AblationSubject, SuiteName, TableFormat
 
 if TYPE_CHECKING:
-    from attcell.config.recipe import Recipe
-    from attcell.research.driver import PlannedRun
+    from attcell.research.protocol import Outcome
 
 Splits = Annotated[str | None, typer.Option(help="As 1,3; by default all splits of the data set.")]
 Seeds = Annotated[int, typer.Option(min=1, help="How many trainings of each, with seeds from 0.")]
@@ -35,7 +32,10 @@ def demo(
 def protocol(
     words: Annotated[
         list[str],
-        typer.Argument(metavar="RECIPE... [KEY=VALUE]...", help="Recipes; overrides for all of them."),
+        typer.Argument(
+            metavar="RECIPE... [[PATTERN:]KEY=VALUE]...",
+            help="Recipes; overrides for all rows, or for those whose name fits PATTERN.",
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Where all runs and the tables go.")] = Path("runs/protocol"),
     rows: Annotated[
@@ -46,28 +46,24 @@ def protocol(
     seeds: Seeds = 1,
     jobs: Jobs = 1,
 ) -> None:
-    """Train and test recipes on every split of their data set, and put the figures into one table.
+    """Train and test recipes on every split of their data set, and put the metrics into one table.
 
-    A recipe is a file or a packaged one's name; of a table all rows are run, or those of --rows. Run the
-    same command again to go on after an interruption. OUT/NAME/split1-seed0/ is a run folder as attcell train
-    makes it.
+    A recipe is a file or a packaged one's name; of a table all rows are run, or those of --rows. What a row
+    begins with (weights: TABLE#ROW) is run before it, once. Run the same command again to go on after an
+    interruption. OUT/NAME/split1-seed0/ is a run folder as attcell train makes it.
 
     Example: attcell protocol stan-table-1 --rows 'ucf101-*' --list
 
     Example: attcell protocol weizmann data.root=videos/weizmann --out runs/weizmann --jobs 2
     """
-    from attcell.config.loading import choose_rows, load_rows
+    from attcell.research.protocol import ProtocolCall
 
-    overrides = [word for word in words if "=" in word]
-    names = [word for word in words if "=" not in word]
-    if not names:
-        raise CallError("no recipe was named; give one or more, as stan-table-7")
+    names, overrides = ([word for word in words if ("=" in word) == given] for given in (False, True))
+    call = ProtocolCall(names, overrides, rows or [], out, _numbers(splits, "--splits"), seeds, jobs)
     if is_list:
-        for file, row in choose_rows(names, rows or []):
-            print(file.name if row is None else f"{file.name} {row}")
-        return
-    runs = _plan(load_rows(names, overrides, rows or []), out, splits, seeds)
-    end(_run_and_tabulate(runs, out, jobs).values())
+        print("\n".join(call.listed()))
+    else:
+        _publish(call.run())
 
 
 def ablate(
@@ -90,63 +86,21 @@ def ablate(
 
     Example: attcell ablate segments weizmann --row frame-stan data.root=videos/weizmann
     """
-    from attcell.config.loading import load_recipe
+    from attcell.research.protocol import AblationCall
 
-    whole = load_recipe(recipe, overrides or [], row)
-    place = out or Path("runs") / f"{whole.name}-{subject}"
-    if counts is not None and subject != "segments":
-        raise CallError("--counts are numbers of segments; leave them out, or ablate segments")
-
-    from attcell.research.ablation import SEGMENT_COUNTS, variants
-
-    if subject != "segments":
-        recipes = variants(whole, subject)
-        end(_run_and_tabulate(_plan(recipes, place, splits, seeds), place, jobs).values())
-        return
-    wanted = SEGMENT_COUNTS if counts is None else numbers(counts, "--counts")
-    if min(wanted) < 1:
-        raise CallError(f"--counts {counts}: at least 1 segment is needed")
-    runs = _plan([whole], place, splits, seeds)
-    unread = _run_and_tabulate(runs, place, jobs)
-    _draw_segment_counts(runs, wanted, place)
-    end(unread.values())
+    asked, tested = _numbers(counts, "--counts"), _numbers(splits, "--splits")
+    call = AblationCall(subject, recipe, overrides or [], row, out, asked, tested, seeds, jobs)
+    _publish(call.run())
 
 
-def _plan(recipes: Sequence[Recipe], out: Path, splits: str | None, seeds: int) -> list[PlannedRun]:
-    from attcell._files import check_output
-    from attcell.research.driver import plan_runs
-
-    check_output(out, is_folder=True)
-    return plan_runs(recipes, out, None if splits is None else numbers(splits, "--splits"), range(seeds))
+def _numbers(text: str | None, option: str) -> list[int] | None:
+    return None if text is None else numbers(text, option)
 
 
-def _run_and_tabulate(runs: Sequence[PlannedRun], out: Path, jobs: int) -> dict[str, str]:
-    """Do the runs, print and write their table, and return video → why it could not be read."""
-    from attcell._files import write_text
-    from attcell.research.driver import run_planned
-    from attcell.results.run_table import table_of
-    from attcell.results.run_table_text import as_csv, as_latex, as_markdown
-    from attcell.results.runs import read_run
-
-    unread = {video: why for run in run_planned(runs, jobs) for video, why in run.unread_videos().items()}
-    table = table_of([read_run(run.scores) for run in runs])
-    for suffix, text in (("md", as_markdown(table)), ("csv", as_csv(table)), ("tex", as_latex(table))):
-        write_text(out / f"table.{suffix}", text)
-    print(as_markdown(table))
-    print(f"written: {', '.join(str(out / f'table.{suffix}') for suffix in ('md', 'csv', 'tex'))}")
-    return unread
-
-
-def _draw_segment_counts(runs: Sequence[PlannedRun], counts: Sequence[int], out: Path) -> None:
-    from attcell.report.figures.charts import segment_csv, segment_curve
-    from attcell.research.ablation import segment_counts
-
-    tests = segment_counts(runs, sorted(set(counts)))
-    name = next(iter(tests[counts[0]][0].figures()))
-    figures = {count: [test.figures()[name] for test in of_count] for count, of_count in tests.items()}
-    segment_csv(figures, name, out / "segments.csv")
-    segment_curve(figures, name, out / "segments.png", f"{runs[0].recipe.name}, {name} by segments at test")
-    print(f"written: {out / 'segments.csv'}, {out / 'segments.png'}")
+def _publish(found: Outcome) -> None:
+    """Print what an experiment came to; end with status 1 if a video could not be read."""
+    print("\n".join(found.lines()))
+    end(found.unread.values())
 
 
 def reproduce(

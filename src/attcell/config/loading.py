@@ -17,18 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from attcell._checks import path_of, shown
+from attcell.config.overrides import Override, read_overrides
 from attcell.config.recipe import Recipe, check_recipe, refuse_older_names
 from attcell.errors import CallError
 
 PACKAGED = Path(__file__).parents[1] / "recipes"
-PATH_KEYS = (
-    "data.train", "data.val", "data.test", "data.root", "data.annotations", "cache.folder", "flow.store",
-    "model.init_from",
-)  # fmt: skip
-_ABOUT_STORE = (
+FEW_ROWS = 8  # in a message
+ABOUT_STORE = (
     ". flow.store is a folder that attcell extract flow has filled; or none, and flow is computed as it goes"
 )
-STREAM_PATH_KEYS = (".weights", ".init_from")  # of any stream, and of all of them
 
 
 @dataclass(frozen=True)
@@ -64,9 +61,7 @@ class RecipeFile:
             raise CallError(f"{self.name} is one recipe and has no rows; leave row {row} out")
         if self.row_names and row not in self.row_names:
             given = f"{self.name} has no row {row!r}" if row is not None else f"{self.name} is a table"
-            raise CallError(
-                f"{given}; {_close(row, self.row_names)}choose one (--row ROW): {', '.join(self.row_names)}"
-            )
+            raise CallError(f"{given}; {choice_of_rows(row, self.row_names, [self.name], '--row ROW')}")
 
 
 def load_recipe(path: str | Path, overrides: Sequence[str] = (), row: str | None = None) -> Recipe:
@@ -82,26 +77,14 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = (), row: str | None
     """
     file = read_recipe_file(find_recipe(path))
     file.check_row(row)
-    return _load(file, row, _changes(overrides))
-
-
-def load_rows(
-    paths: Iterable[str | Path], overrides: Sequence[str] = (), patterns: Sequence[str] = ()
-) -> list[Recipe]:
-    """The recipes of several files: all rows of a table, or those whose names fit a pattern (``ucf101-*``).
-
-    All get the same overrides. One of them that gives a recipe a stream which it does not have is refused: it
-    would make another network of it.
-
-    Raises:
-        CallError: as :func:`load_recipe`, or a pattern that fits no row.
-    """
-    changes = _changes(overrides)
-    chosen = choose_rows(paths, patterns)
-    recipes = [_load(file, row, changes) for file, row in chosen]
-    for file, row in chosen:
-        _refuse_foreign_streams(file, row, overrides)
-    return recipes
+    changes = read_overrides(overrides)
+    for change in changes:
+        if change.pattern is not None:
+            raise CallError(
+                f"override {change.text!r} is for some rows of several, and this is one; leave "
+                f"{change.pattern}: out"
+            )
+    return merged_row(file, row, changes).checked()
 
 
 def choose_rows(
@@ -115,14 +98,14 @@ def choose_rows(
     files = [read_recipe_file(find_recipe(path)) for path in paths]
     names = list(dict.fromkeys(name for file in files for name in file.row_names))
     for pattern in patterns:
-        if not any(_fits(name, pattern) for name in names):
-            there = ", ".join(names) or "none, for each file is one recipe"
-            raise CallError(f"no row is called {pattern}; {_close(pattern, names)}rows: {there}")
+        if not any(fits(name, pattern) for name in names):
+            there = choice_of_rows(pattern, names, [file.name for file in files if file.row_names])
+            raise CallError(f"no row is called {pattern}; {there}")
     return [
         (file, row)
         for file in files
         for row in (file.row_names or (None,))
-        if row is None or not patterns or any(_fits(row, pattern) for pattern in patterns)
+        if row is None or not patterns or any(fits(row, pattern) for pattern in patterns)
     ]
 
 
@@ -155,7 +138,7 @@ def find_recipe(path: str | Path, beside: Path | None = None) -> Path:
     names = _packaged_names()
     raise CallError(
         f"no recipe at {path}; give the path of a YAML file, or the name of a packaged one; "
-        f"{_close(path.name.removesuffix('.yaml'), names)}packaged: {', '.join(names)}"
+        f"{close_names(path.name.removesuffix('.yaml'), names)}packaged: {', '.join(names)}"
     )
 
 
@@ -182,8 +165,10 @@ def read_recipe_file(path: Path) -> RecipeFile:
         raise CallError(f"{path}: rows is {shown(rows)}; give names with the values of each")
     named = dict.fromkeys(name for key in rows for name in _alternatives(key) if "*" not in name)
     for key in rows:
-        if not any(_fits(name, key) for name in named):
-            raise CallError(f"{path}: no row's name fits {key}; {_close(key, named)}rows: {', '.join(named)}")
+        if not any(fits(name, key) for name in named):
+            raise CallError(
+                f"{path}: no row's name fits {key}; {close_names(key, named)}rows: {', '.join(named)}"
+            )
     return RecipeFile(path, shared, {key: own or {} for key, own in rows.items()}, tuple(named), about)
 
 
@@ -195,27 +180,67 @@ def _parsed(text: str) -> Any:
     return safe_load(text)
 
 
-def _load(file: RecipeFile, row: str | None, changes: Sequence[Any]) -> Recipe:
+@dataclass(frozen=True)
+class MergedRow:
+    """One recipe of a file with its overrides, as plain values that nobody has checked yet.
+
+    Attributes:
+        file: where it stands.
+        row: which of its rows; None where the file is one recipe.
+        values: all of them; what is left open is ``???``.
+        missing: the keys that are left open.
+    """
+
+    file: RecipeFile
+    row: str | None
+    values: dict[str, Any]
+    missing: tuple[str, ...]
+
+    @property
+    def called(self) -> str:
+        """What a message calls it, within a sentence."""
+        return self.file.called(self.row)
+
+    def checked(self) -> Recipe:
+        """The recipe.
+
+        Raises:
+            CallError: something is left open, or any unknown or wrong value.
+        """
+        if self.missing:
+            raise CallError(
+                f"{self.called} leaves {', '.join(self.missing)} open (???); give it on the command line: "
+                f"{self.missing[0]}=VALUE{ABOUT_STORE if 'flow.store' in self.missing else ''}"
+            )
+        return check_recipe(self.values, source=self.called.removesuffix(","))
+
+
+def merged_row(file: RecipeFile, row: str | None, changes: Sequence[Override]) -> MergedRow:
+    """One recipe of a file, with overrides over it.
+
+    Raises:
+        CallError: it is not YAML, or of an older attcell.
+    """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
     stem = file.path.stem
     given = {"name": stem if row is None else f"{stem}-{row}", "words": {"row": row or stem}}
     try:
-        merged = OmegaConf.merge(given, *_layers(file, row), *changes)
+        merged = OmegaConf.merge(given, *_layers(file, row), *(change.change for change in changes))
         missing = sorted(OmegaConf.missing_keys(merged))
         values = OmegaConf.to_container(merged, resolve=True)
     except (OmegaConfBaseException, ValueError) as error:
         raise CallError(f"{file.called(row)} is not a recipe in YAML: {error}") from error
     refuse_older_names(values, file.called(row).removesuffix(","))  # before anybody fills in an old key
-    if missing:
-        raise CallError(
-            f"{file.called(row)} leaves {', '.join(missing)} open (???); give it on the command line: "
-            f"{missing[0]}=VALUE{_ABOUT_STORE if 'flow.store' in missing else ''}"
-        )
     assert isinstance(values, dict), "what merges into a dictionary is one"
     del values["words"]  # they are where they were to be put
-    return check_recipe(values, source=file.called(row).removesuffix(","))
+    return MergedRow(file, row, {str(key): value for key, value in values.items()}, tuple(missing))
+
+
+def own_values(file: RecipeFile, row: str | None) -> dict[str, Any]:
+    """The values of one recipe of a file, without overrides."""
+    return merged_row(file, row, ()).values
 
 
 def _layers(file: RecipeFile, row: str | None, below: tuple[tuple[Path, str | None], ...] = ()) -> list[Any]:
@@ -226,7 +251,7 @@ def _layers(file: RecipeFile, row: str | None, below: tuple[tuple[Path, str | No
     below = (*below, place)
     layers = _with_extended(file.shared, file, below)
     for key, own in file.rows.items():
-        if row is not None and _fits(row, key):
+        if row is not None and fits(row, key):
             layers += _with_extended(own, file, below)
     return layers
 
@@ -257,50 +282,6 @@ def _with_extended(
     return [*layers, OmegaConf.create(own)]
 
 
-def _changes(overrides: Sequence[str]) -> list[Any]:
-    """``key=value`` texts as nested configurations; a path is taken letter by letter, not as YAML."""
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
-
-    is_list = isinstance(overrides, Sequence) and not isinstance(overrides, str)
-    if not is_list or not all(isinstance(override, str) for override in overrides):
-        raise CallError(f'overrides are {shown(overrides)}; give a list of texts, such as ["train.epochs=3"]')
-    changes = []
-    for override in overrides:
-        key, is_pair, value = override.partition("=")
-        if not is_pair or not key:
-            raise CallError(f"override {override!r} is not key=value; for example train.epochs=3")
-        try:
-            if key in PATH_KEYS or key.endswith(STREAM_PATH_KEYS):
-                change = OmegaConf.create()
-                path = None if value in ("", "null") else str(Path(value).expanduser())
-                OmegaConf.update(change, key, path)
-            else:
-                change = OmegaConf.from_dotlist([override])
-        except (YAMLError, OmegaConfBaseException, ValueError) as error:
-            raise CallError(f"override {override!r} has a value that is not YAML: {error}") from error
-        changes.append(change)
-    return changes
-
-
-def _refuse_foreign_streams(file: RecipeFile, row: str | None, overrides: Sequence[str]) -> None:
-    """Raise a CallError for an override of a stream that a recipe lacks."""
-    from omegaconf import OmegaConf
-
-    merged = OmegaConf.to_container(OmegaConf.merge(*_layers(file, row)))
-    model = merged.get("model", {}) if isinstance(merged, dict) else {}
-    own = model.get("streams") or {"frame": None}
-    for override in overrides:
-        key = override.partition("=")[0].split(".")
-        if key[:2] == ["model", "streams"] and len(key) > 3 and key[2] not in own:
-            raise CallError(
-                f"{file.called(row)} has no {key[2]} stream, and {override} would give it one; leave the "
-                "recipe out (--rows chooses those of a table), or give model.weights=FILE for the streams "
-                "that each recipe has"
-            )
-
-
 def _alternatives(text: str) -> list[str]:
     """``a-{b,c}`` as a-b and a-c."""
     braces = re.search(r"\{([^{}]*)\}", text)
@@ -310,10 +291,32 @@ def _alternatives(text: str) -> list[str]:
     return [whole for one in braces[1].split(",") for whole in _alternatives(before + one.strip() + after)]
 
 
-def _fits(name: str, pattern: str) -> bool:
+def fits(name: str, pattern: str) -> bool:
+    """Whether a row's name fits a pattern: ``*`` is any text, ``{a,b}`` a or b."""
     return any(fnmatchcase(name, one) for one in _alternatives(pattern))
 
 
-def _close(name: str | None, names: Iterable[str]) -> str:
+def close_names(name: str | None, names: Iterable[str]) -> str:
+    """A question for what was meant, with a space behind it; empty where nothing is like it."""
     close = difflib.get_close_matches(name or "", list(names), n=3)
     return f"did you mean {' or '.join(repr(one) for one in close)}? " if close else ""
+
+
+def choice_of_rows(
+    name: str | None, names: Sequence[str], tables: Sequence[str], how: str | None = None
+) -> str:
+    """Which rows there are: those that are like a name first; of many the first few, and how to list them.
+
+    Args:
+        name: what was asked for, None for nothing.
+        names: of all rows.
+        tables: where they are; none where there are no tables.
+        how: the option that chooses one.
+    """
+    if not tables:
+        return "rows: none, for each file is one recipe"
+    rows = ", ".join(names[:FEW_ROWS])
+    listed = f"attcell protocol {' '.join(tables)} --list"
+    more = "" if len(names) <= FEW_ROWS else f", … ({len(names)} rows; {listed} names them all)"
+    choose = f"choose one ({how}): " if how else "rows: "
+    return f"{close_names(name, names)}{choose}{rows}{more}"

@@ -5,42 +5,62 @@ Weights that do not fit are refused when they are loaded; here what differs is n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 
 from attcell.config.recipe import Recipe
 from attcell.config.schema import ModelSection, Section, StreamSection
 from attcell.errors import CallError, ModelError
 from attcell.models.build import input_spec
 from attcell.models.folder import read_recipe
+from attcell.models.weights import no_weights
 from attcell.video.modalities import modality
 
+NONE_PLANNED: Mapping[Path, Recipe] = MappingProxyType({})
 
-def refuse_other_shapes(recipe: Recipe) -> None:
+
+def refuse_missing_weights(recipe: Recipe, planned: Mapping[Path, Recipe] = NONE_PLANNED) -> None:
+    """Raise a CallError for a model or a file that the recipe begins with and that is not there.
+
+    Args:
+        recipe: the whole run.
+        planned: model folders that will be there when the run starts → the recipes that they come of.
+    """
+    model = recipe.model
+    for folder in (model.init_from, *(stream.init_from for stream in model.streams.values())):
+        if folder is not None and folder not in planned and not (folder / "model.safetensors").is_file():
+            raise CallError(f"{folder} is no model folder: it holds no model.safetensors")
+    for path in _named_weights(model):
+        if path not in planned and not path.exists():
+            raise CallError(no_weights(path))
+
+
+def refuse_other_shapes(recipe: Recipe, planned: Mapping[Path, Recipe] = NONE_PLANNED) -> None:
     """Raise a ModelError for a model that the recipe begins with and whose network is another.
 
-    It names each difference: the kind, the backbone, the size of a layer.
+    It names each difference: the kind, the backbone, the size of a layer. Arguments as of
+    :func:`refuse_missing_weights`.
     """
     if recipe.model.init_from is not None:
-        _refuse_another_network(recipe, recipe.model.init_from)
+        _refuse_another_network(recipe, recipe.model.init_from, planned)
         return
     for name, section in recipe.model.streams.items():
         if section.init_from is not None:
-            _refuse_another_stream(recipe, name, section.init_from)
+            _refuse_another_stream(recipe, name, section.init_from, planned)
         else:
-            _refuse_another_backbone(section, name)
+            _refuse_another_backbone(section, name, planned)
 
 
-def refuse_other_split(recipe: Recipe) -> None:
+def refuse_other_split(recipe: Recipe, planned: Mapping[Path, Recipe] = NONE_PLANNED) -> None:
     """Raise a CallError for a model that the recipe begins with and that was trained on another split of the
-    same data set: it has seen videos that are tested.
+    same data set: it has seen videos that are tested. Arguments as of :func:`refuse_missing_weights`.
     """
     model = recipe.model
     given = [model.init_from, *(stream.init_from for stream in model.streams.values())]
-    weights = [Path(of.weights) for of in model.streams.values() if of.weights not in ("pretrained", "none")]
-    for folder in (*given, *weights):
-        before = None if folder is None else read_recipe(folder)
+    for folder in (*given, *_named_weights(model)):
+        before = None if folder is None else _recipe_at(folder, planned)
         if before is None or recipe.data.dataset is None or before.data.dataset != recipe.data.dataset:
             continue
         if before.data.split != recipe.data.split:
@@ -51,8 +71,18 @@ def refuse_other_split(recipe: Recipe) -> None:
             )
 
 
-def _refuse_another_network(recipe: Recipe, folder: Path) -> None:
-    before = read_recipe(folder)
+def _named_weights(model: ModelSection) -> list[Path]:
+    """The files and folders that streams take their backbones' weights from."""
+    return [Path(of.weights) for of in model.streams.values() if of.weights not in ("pretrained", "none")]
+
+
+def _recipe_at(folder: Path, planned: Mapping[Path, Recipe]) -> Recipe | None:
+    """The recipe of a model that is there, or that will be; None for what is no model folder."""
+    return planned[folder] if folder in planned else read_recipe(folder)
+
+
+def _refuse_another_network(recipe: Recipe, folder: Path, planned: Mapping[Path, Recipe]) -> None:
+    before = _recipe_at(folder, planned)
     if before is None:
         raise CallError(f"no model at {folder}: model.init_from wants a model folder, with its config.json")
     now, old = recipe.model, before.model
@@ -68,8 +98,8 @@ def _refuse_another_network(recipe: Recipe, folder: Path) -> None:
     _refuse(f"model.init_from {folder} is another network", differing)
 
 
-def _refuse_another_stream(recipe: Recipe, name: str, folder: Path) -> None:
-    before = read_recipe(folder)
+def _refuse_another_stream(recipe: Recipe, name: str, folder: Path, planned: Mapping[Path, Recipe]) -> None:
+    before = _recipe_at(folder, planned)
     if before is None or name not in before.model.streams:
         return  # what reads the weights refuses that
     now, old = recipe.model, before.model
@@ -89,8 +119,8 @@ def _refuse(what: str, differing: Sequence[str]) -> None:
         raise ModelError(f"{what}: {'; '.join(differing)}. Set them alike, or begin with another model")
 
 
-def _refuse_another_backbone(section: StreamSection, name: str) -> None:
-    before = read_recipe(Path(section.weights))
+def _refuse_another_backbone(section: StreamSection, name: str, planned: Mapping[Path, Recipe]) -> None:
+    before = _recipe_at(Path(section.weights), planned)
     source = None if before is None else before.model.streams.get(name)
     if source is not None and source.backbone != section.backbone:
         raise ModelError(

@@ -272,12 +272,17 @@ def _from_timm(name: str) -> State:
         raise CallError(f"timm/{name}: {error}; use weights: none or a file") from error
 
 
+def no_weights(path: Path) -> str:
+    """What is said of weights that are not there."""
+    return (
+        f"no weights at {path}; allowed: pretrained, none, a .safetensors file, one of torch.save, or a "
+        "model folder"
+    )
+
+
 def _read(path: Path) -> State:
     if not path.is_file():
-        raise CallError(
-            f"no weights at {path}; allowed: pretrained, none, a .safetensors file, one of torch.save, or a "
-            "model folder"
-        )
+        raise CallError(no_weights(path))
     try:
         is_pickled = path.suffix != ".safetensors" and _is_pickled(path)
         return _read_pickle(path) if is_pickled else load_file(path)

@@ -12,24 +12,21 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, as_completed, wait
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from attcell._files import write_json
 from attcell._log import logger, track
 from attcell._parallel import process_pool
-from attcell.config.recipe import Recipe, check_recipe
+from attcell.config.recipe import Recipe
 from attcell.data.feature_store import content_digest
-from attcell.data.known_sets import KNOWN_SETS, read_known_set
-from attcell.errors import CallError, DataError
+from attcell.errors import DataError
 from attcell.inference.extract import filled_stores, refuse_unread
 from attcell.inference.model import Model
 from attcell.inference.run import best_device
 from attcell.models.build import build_network, evaluation_plan, part_listing, read_listings, training_plan
-from attcell.models.warm_start import refuse_other_split
 from attcell.results.runs import read_run
 from attcell.training.run import train
 from attcell.training.run_folder import RECIPE_FILE, refuse_another_recipe
@@ -53,10 +50,17 @@ def _side_by_side(tasks: Mapping[K, Callable[[], T]], processes: int, threads: i
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One training and its test."""
+    """One training and its test.
+
+    Attributes:
+        recipe: with model folders where it named stages.
+        folder: of the run.
+        after: the folders of the runs that it begins with.
+    """
 
     recipe: Recipe
     folder: Path
+    after: frozenset[Path] = frozenset()
 
     @property
     def scores(self) -> Path:
@@ -86,53 +90,13 @@ class PlannedRun:
         return {name: found["top1"], **alone}
 
 
-def plan_runs(
-    recipes: Sequence[Recipe], out: Path, splits: Sequence[int] | None, seeds: Sequence[int]
-) -> list[PlannedRun]:
-    """Every recipe over every split and seed.
-
-    Args:
-        recipes: of different names.
-        out: below which all run folders go.
-        splits: None for those that a recipe names, or else all that its data set has.
-        seeds: of the training.
-
-    Raises:
-        CallError: two recipes of one name, a split that a data set lacks, a recipe without test videos, or
-            one that begins with a model of another split, which has seen videos that are tested.
-        DataError: official files that are not what they should be.
-    """
-    names = [recipe.name for recipe in recipes]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise CallError(f"two recipes are called {twice[0]}; give one of them another name: key")
-    planned = []
-    for recipe in recipes:
-        data = recipe.data
-        if data.dataset is None and data.test is None:
-            raise CallError(f"recipe {recipe.name} names no test videos; give data.test=SOURCE")
-        there = range(1, (1 if data.dataset is None else KNOWN_SETS[data.dataset].splits) + 1)
-        wanted = splits or data.splits or there
-        for split in sorted(set(wanted)):
-            if split not in there:
-                raise CallError(f"recipe {recipe.name} has the splits {there[0]} to {there[-1]}, not {split}")
-            if data.dataset is not None and data.root is not None:
-                read_known_set(data.dataset, data.annotations or data.root, split)  # before any training
-            for seed in seeds:
-                values = recipe.model_dump(mode="json")
-                values["data"]["split"], values["train"]["seed"] = split, seed
-                one = check_recipe(values, source=f"recipe {recipe.name}")
-                refuse_other_split(one)
-                planned.append(PlannedRun(one, _run_folder(out, recipe.name, split, seed)))
-    return planned
-
-
 def model_of(out: Path, name: str, seed: int) -> Path:
     """The model folder of a recipe's run on split 1."""
-    return _run_folder(out, name, 1, seed) / "model"
+    return run_folder(out, name, 1, seed) / "model"
 
 
-def _run_folder(out: Path, name: str, split: int, seed: int) -> Path:
+def run_folder(out: Path, name: str, split: int, seed: int) -> Path:
+    """Where a recipe's run of this split and seed goes."""
     return out / name / f"split{split}-seed{seed}"
 
 
@@ -140,9 +104,10 @@ def run_planned(runs: Sequence[PlannedRun], jobs: int) -> Iterator[PlannedRun]:
     """Do what is not done yet, and yield every run when its scores are there.
 
     Args:
-        runs: of :func:`plan_runs`.
-        jobs: how many trainings go side by side, each on its share of the cores; what they say goes to
-            a ``.log`` file beside their folder then.
+        runs: of :func:`attcell.research.plan.plan_runs`.
+        jobs: how many trainings go side by side, each on its share of the cores and of the GPUs; what they
+            say goes to a ``.log`` file beside their folder then. A run starts when those are done that it
+            begins with.
 
     Raises:
         CallError: a folder holds a run of another recipe.
@@ -154,18 +119,54 @@ def run_planned(runs: Sequence[PlannedRun], jobs: int) -> Iterator[PlannedRun]:
     yield from (run for run in runs if run.scores.is_file())
     if len(left) < len(runs):
         logger.info(f"{len(runs) - len(left)} of {len(runs)} runs are done already")
-    for recipe_runs in _by_recipe(left):
-        _keep_features(recipe_runs)
-    if jobs == 1:
-        for number, run in enumerate(left, 1):
+    if jobs > 1:
+        yield from track(_runs_side_by_side(left, jobs), len(left), "runs")
+        return
+    queue, number = _Queue(left), 0
+    while ready := queue.ready():
+        for run in ready:
+            number += 1
             logger.info(f"run {number} of {len(left)}: {run.folder}")
             _train_and_test(run)
+            queue.done(run)
             yield run
-        return
-    tasks = {number: partial(_train_and_test_with_log, run) for number, run in enumerate(left)}
+
+
+class _Queue:
+    """Runs that wait for those that they begin with."""
+
+    def __init__(self, runs: Sequence[PlannedRun]) -> None:
+        self._waiting = list(runs)
+        self._undone = {run.folder for run in runs}
+
+    def ready(self) -> list[PlannedRun]:
+        """Those that can start now, with the features that they share; they leave the queue."""
+        ready = [run for run in self._waiting if not run.after & self._undone]
+        self._waiting = [run for run in self._waiting if run.after & self._undone]
+        for together in _sharing_features(ready):
+            _keep_features(together)
+        return ready
+
+    def done(self, run: PlannedRun) -> None:
+        """Let those go that wait for it."""
+        self._undone.discard(run.folder)
+
+
+def _runs_side_by_side(runs: Sequence[PlannedRun], jobs: int) -> Iterator[PlannedRun]:
+    """Each run when it is done, so many at once."""
+    queue, running = _Queue(runs), dict[Future[None], PlannedRun]()
     threads = max(1, (os.cpu_count() or 1) // jobs)
-    for number, _ in track(_side_by_side(tasks, jobs, threads), len(tasks), "runs"):
-        yield left[number]
+    gpus_each = max((run.recipe.train.devices for run in runs), default=1)
+    with process_pool(jobs, threads, gpus_each) as pool:
+        while True:
+            running |= {pool.submit(_train_and_test_with_log, run): run for run in queue.ready()}
+            if not running:
+                return
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                future.result()
+                run = running.pop(future)
+                queue.done(run)
+                yield run
 
 
 def run_all(runs: Sequence[PlannedRun], jobs: int) -> None:
@@ -182,15 +183,16 @@ def run_all(runs: Sequence[PlannedRun], jobs: int) -> None:
     refuse_unread([why for run in run_planned(runs, jobs) for why in run.unread_videos().values()])
 
 
-def _by_recipe(runs: Sequence[PlannedRun]) -> list[list[PlannedRun]]:
-    by_name: dict[str, list[PlannedRun]] = {}
+def _sharing_features(runs: Sequence[PlannedRun]) -> list[list[PlannedRun]]:
+    """The runs of one recipe that begin with the same models."""
+    together: dict[tuple[str, frozenset[Path]], list[PlannedRun]] = {}
     for run in runs:
-        by_name.setdefault(run.recipe.name, []).append(run)
-    return list(by_name.values())
+        together.setdefault((run.recipe.name, run.after), []).append(run)
+    return list(together.values())
 
 
 def _keep_features(runs: Sequence[PlannedRun]) -> None:
-    """Compute the feature maps that all runs of a recipe draw from, once and before they go side by side."""
+    """Compute the feature maps that several runs draw from, once and before they go side by side."""
     recipe = runs[0].recipe
     if recipe.cache.folder is None:
         return

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from attcell._checks import path_of, shown
 from attcell.config.recipe import Recipe
+from attcell.config.stages import refuse_stages
 from attcell.errors import CallError
 
 if TYPE_CHECKING:
@@ -25,14 +26,15 @@ def train(recipe: Recipe, run_folder: str | Path, *, resume: bool = False) -> Tr
         resume: go on from the last checkpoint. The outcome is that of an undisturbed run.
 
     Raises:
-        CallError: ``recipe`` is no recipe; the folder holds another run, or there is nothing to resume with
-            this recipe.
+        CallError: ``recipe`` is no recipe, or names a row to begin with in place of its model; the folder
+            holds another run, or there is nothing to resume with this recipe.
         DataError, VideoError: videos or lists that cannot be read.
         ModelError: weights that do not fit.
         TrainingError: the loss is no longer a number, or the checkpoint to go on from is damaged.
     """
     if not isinstance(recipe, Recipe):
         raise CallError(f"recipe is {shown(recipe)}; read one with attcell.load_recipe(path)")
+    refuse_stages(recipe)
     folder = path_of(run_folder, "run_folder", "runs/mine")
 
     # Lightning and what it brings are imported only where something is trained.

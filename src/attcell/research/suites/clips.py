@@ -21,8 +21,9 @@ from attcell.data.known_sets import KNOWN_SETS, set_listing
 from attcell.inference.extract import refuse_unopened
 from attcell.research.claims import Verdict
 from attcell.research.claims_report import write_outcome
-from attcell.research.driver import PlannedRun, plan_runs, run_all
+from attcell.research.driver import PlannedRun, run_all
 from attcell.research.paper_claims import CLIPS
+from attcell.research.plan import plan_runs
 from attcell.research.suites.networks import Network
 from attcell.types import VideoRecord
 

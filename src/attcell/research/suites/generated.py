@@ -23,7 +23,6 @@ from attcell.research.driver import (
     PlannedRun,
     measure_all,
     model_of,
-    plan_runs,
     run_all,
 )
 from attcell.research.measures import (
@@ -33,6 +32,7 @@ from attcell.research.measures import (
     streaming_metrics,
 )
 from attcell.research.paper_claims import GENERATED, SEGMENT_COUNTS, derived
+from attcell.research.plan import plan_runs
 from attcell.research.suites import networks as stages
 from attcell.research.suites.networks import (
     ALL_STREAMS,

@@ -20,9 +20,10 @@ from attcell._parallel import one_thread
 from attcell.config.recipe import Recipe, check_recipe
 from attcell.research.claims import Verdict
 from attcell.research.claims_report import write_outcome
-from attcell.research.driver import Figures, Measurement, PlannedRun, measure_all, plan_runs, run_all
+from attcell.research.driver import Figures, Measurement, PlannedRun, measure_all, run_all
 from attcell.research.measures import Streaming, streaming_metrics
 from attcell.research.paper_claims import JOINED
+from attcell.research.plan import plan_runs
 from attcell.research.suites.joining import people_of, write_joined
 
 BACKBONE = "squeezenet"

@@ -1,0 +1,90 @@
+"""Overrides of a recipe's values on the command line: ``key=value``; ``PATTERN:key=value`` for some rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from attcell._checks import shown
+from attcell.errors import CallError
+
+PATH_KEYS = (
+    "data.train", "data.val", "data.test", "data.root", "data.annotations", "cache.folder", "flow.store",
+    "model.init_from",
+)  # fmt: skip
+STREAM_PATH_KEYS = (".weights", ".init_from")  # of any stream, and of all of them
+_PLACES = (  # what belongs to one data set, and is of no use to another
+    "data.dataset", "data.train", "data.val", "data.test", "data.root", "data.annotations", "flow.store",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Override:
+    """One change.
+
+    Attributes:
+        text: as it was given.
+        pattern: which rows get it; None for all.
+        key: such as ``train.epochs``.
+        change: a nested configuration of this one value.
+    """
+
+    text: str
+    pattern: str | None
+    key: str
+    change: Any
+
+    @property
+    def is_of_a_data_set(self) -> bool:
+        """True for where videos and their flow lie, which another data set has elsewhere."""
+        return self.key in _PLACES and not self.text.endswith("=none")
+
+    @property
+    def is_beside_the_test(self) -> bool:
+        """True for what is asked of a trained network beside its test, which is not asked of a stage."""
+        return self.key.split(".")[0] in ("detection", "fuse")
+
+    @property
+    def stream(self) -> str | None:
+        """Whose stream's value it is; None for any other."""
+        parts = self.key.split(".")
+        return parts[2] if parts[:2] == ["model", "streams"] and len(parts) > 3 else None
+
+
+def read_overrides(overrides: Sequence[str]) -> tuple[Override, ...]:
+    """``key=value`` texts, each with or without a pattern before it; a path is taken letter by letter, not as
+    YAML.
+
+    Raises:
+        CallError: one that is no such text, or whose value is not YAML.
+    """
+    is_list = isinstance(overrides, Sequence) and not isinstance(overrides, str)
+    if not is_list or not all(isinstance(override, str) for override in overrides):
+        raise CallError(f'overrides are {shown(overrides)}; give a list of texts, such as ["train.epochs=3"]')
+    return tuple(_override(text) for text in overrides)
+
+
+def _override(text: str) -> Override:
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    place, is_pair, value = text.partition("=")
+    pattern, is_scoped, key = place.rpartition(":")
+    if not is_pair or not key or (is_scoped and not pattern):
+        raise CallError(
+            f"override {text!r} is not key=value; for example train.epochs=3, or for some rows alone "
+            "ucf101-*:train.epochs=3"
+        )
+    try:
+        if key in PATH_KEYS or key.endswith(STREAM_PATH_KEYS):
+            change = OmegaConf.create()
+            path = None if value in ("", "null") else str(Path(value).expanduser())
+            OmegaConf.update(change, key, path)
+        else:
+            change = OmegaConf.from_dotlist([f"{key}={value}"])
+    except (YAMLError, OmegaConfBaseException, ValueError) as error:
+        raise CallError(f"override {text!r} has a value that is not YAML: {error}") from error
+    return Override(text, pattern if is_scoped else None, key, change)
