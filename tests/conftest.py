@@ -22,6 +22,14 @@ pytest_plugins = ["tests.small_models"]
 install_import_hook(["attcell.nn", "attcell.flow.codes", "attcell.metrics"], "beartype.beartype")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _no_users_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is remembered of videos stays among the tests, and so in the processes that they start."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("ATTCELL_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     """The same random numbers in every run, whichever tests run before."""

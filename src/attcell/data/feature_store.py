@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from attcell._files import write_text, written_whole
-from attcell.errors import DataError, VideoError
+from attcell.data.remembered import Book, Look, look_once
+from attcell.errors import AttcellError, DataError, VideoError
 from attcell.types import VideoRecord
 from attcell.video.frame_folder import open_frames
 
@@ -136,48 +136,34 @@ def content_digest(path: Path, frames: range | None = None) -> str:
 class DigestBook:
     """Remembers the digests of files, so that a run over a large data set need not read all of it to start.
 
-    A file counts as the same while its place on the disk, its length and the time of its last change, which
-    nobody can set, are the same. What is remembered lies in ``digests.sqlite``; where that cannot be written
-    or read, every file is read.
+    A file counts as the same while its state is (:mod:`attcell.data.remembered`). What is remembered lies in
+    ``digests.sqlite``; where that cannot be written or read, every file is read.
 
     Args:
         folder: where the book lies; it is made when the first digest is written.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._file = folder / "digests.sqlite"
+        self._book = Book(folder / "digests.sqlite")
+        self._learnt: dict[Path, str] = {}
 
     def digest(self, path: Path, frames: range | None = None) -> str:
         """As :func:`content_digest`. Folders of frames are read anew each time."""
+        if path in self._learnt:
+            return self._learnt[path]
         if path.is_dir():
             return content_digest(path, frames)
-        try:
-            seen = path.stat()
-        except OSError as error:
-            raise DataError(f"{path} cannot be read: {error.strerror}; check the path") from error
-        key = f"{seen.st_dev} {seen.st_ino} {seen.st_size} {seen.st_ctime_ns}"
-        known = self._known(key)
-        if known is None:
-            known = content_digest(path)
-            self._remember(key, known)
-        return known
+        (found,) = self._look([path])
+        if isinstance(found, AttcellError):
+            raise found
+        return found
 
-    def _known(self, key: str) -> str | None:
-        if not self._file.is_file():
-            return None
-        try:
-            with closing(sqlite3.connect(self._file, timeout=30)) as book:
-                row = book.execute("SELECT digest FROM digests WHERE file = ?", (key,)).fetchone()
-        except sqlite3.Error:
-            return None
-        return None if row is None else str(row[0])
+    def learn(self, paths: Sequence[Path]) -> None:
+        """Find the digests of these files side by side, with a bar; this book does not look at them again."""
+        files = [path for path in paths if path.is_file()]
+        found = zip(files, self._look(files), strict=True)
+        self._learnt.update((path, digest) for path, digest in found if isinstance(digest, str))
 
-    def _remember(self, key: str, digest: str) -> None:
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self._file, timeout=30)) as book, book:
-                book.execute("PRAGMA synchronous = OFF")  # what a power cut takes is computed again
-                book.execute("CREATE TABLE IF NOT EXISTS digests (file TEXT PRIMARY KEY, digest TEXT)")
-                book.execute("INSERT OR REPLACE INTO digests VALUES (?, ?)", (key, digest))
-        except (sqlite3.Error, OSError):
-            return
+    def _look(self, paths: Sequence[Path]) -> list[str | AttcellError]:
+        looks = [Look("digest", (path,), partial(content_digest, path)) for path in paths]
+        return look_once(looks, "reading videos", self._book, settled_seconds=0)

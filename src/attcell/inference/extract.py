@@ -14,6 +14,7 @@ from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
 
+import av
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -22,26 +23,34 @@ from attcell._log import logger, track
 from attcell.config.recipe import Recipe
 from attcell.data.datasets import PlannedParts
 from attcell.data.feature_store import DigestBook, FeatureStore, content_digest
-from attcell.errors import DataError, VideoError, first_lines
+from attcell.data.remembered import Look, look_once
+from attcell.errors import AttcellError, DataError, VideoError, first_lines
 from attcell.inference.run import gather, part_maps
 from attcell.models.build import input_spec
 from attcell.models.weights import state_digest
 from attcell.nn import BackboneStream, Network
 from attcell.types import VideoRecord
-from attcell.video._passes import promised_frames
+from attcell.video._passes import check_opens
 from attcell.video.flow_source import check_store
 from attcell.video.modalities import InputSpec, Modality, modality
 from attcell.video.sampling import ViewPlan
 
 FEATURES_FORMAT = 2  # raise it when what a store is described by, or what it holds, changes
 DECODING_VERSION = 2  # raise it when the same video would give other frames
+OPENING_VERSION = f"1 {av.__version__}"  # raise it when other videos can be opened
 
 
 def feature_store(
-    folder: Path, name: str, stream: BackboneStream, spec: InputSpec, plan: ViewPlan
+    folder: Path,
+    name: str,
+    stream: BackboneStream,
+    spec: InputSpec,
+    plan: ViewPlan,
+    book: DigestBook | None = None,
 ) -> FeatureStore:
-    """The store of what a stream's backbone makes of these views."""
+    """The store of what a stream's backbone makes of these views; ``book`` knows the videos' digests."""
     backbone, entry = stream.backbone, modality(name)
+    book = DigestBook(folder) if book is None else book
     made_by = {
         "format": FEATURES_FORMAT,
         "stream": name,
@@ -56,8 +65,8 @@ def feature_store(
         "described": entry.described(spec),
     }
     if not entry.is_stored(spec):
-        return FeatureStore(folder, made_by)
-    return FeatureStore(folder, made_by, partial(_name_with_input, DigestBook(folder), entry, spec))
+        return FeatureStore(folder, made_by, book.digest)
+    return FeatureStore(folder, made_by, partial(_name_with_input, book, entry, spec))
 
 
 def _name_with_input(
@@ -176,7 +185,11 @@ def filled_stores(
     """Stream → the store with all that can be read, and video id → message of what cannot."""
     _tell_of_older_stores(folder)
     spec = input_spec(recipe)
-    stores = {name: feature_store(folder, name, network.stream(name), spec, plan) for name in spec.streams}
+    book = DigestBook(folder)
+    book.learn([record.path for record in records])
+    stores = {
+        name: feature_store(folder, name, network.stream(name), spec, plan, book) for name in spec.streams
+    }
     failed = extract_features(stores, network.to(device), records, spec, plan, workers=recipe.data.workers)
     return stores, failed
 
@@ -200,14 +213,22 @@ def _is_older(description: Path) -> bool:
 
 
 def refuse_unopened(records: Sequence[VideoRecord]) -> None:
-    """Raise a DataError that names the videos which cannot even be opened, before long work is done."""
-    unread = []
-    for record in track(records, len(records), "opening"):
-        try:
-            promised_frames(record.path, frames=record.frames)
-        except VideoError as error:
-            unread.append(str(error))
-    refuse_unread(unread)
+    """Raise a DataError that names the videos which cannot even be opened, before long work is done.
+
+    What could be opened is remembered while its file stays the same.
+    """
+    found = look_once([_opening(record) for record in records], "opening videos")
+    refuse_unread([str(answer) for answer in found if isinstance(answer, AttcellError)])
+
+
+def _opening(record: VideoRecord) -> Look:
+    """The look whether a video can be opened; that may depend on its name too."""
+
+    def find() -> str:
+        check_opens(record.path, frames=record.frames)
+        return "yes"
+
+    return Look(f"opens {OPENING_VERSION} {record.path.absolute()} {record.frames}", (record.path,), find)
 
 
 def refuse_unread(unread: Sequence[str]) -> None:

@@ -303,7 +303,7 @@ def _packets(
 
 
 def promised_frames(path: Path, *, stream: int | None = None, frames: range | None = None) -> int:
-    """How many frames a video's packets promise, without decoding: a quick look whether it can be opened.
+    """How many frames a video's packets promise, without decoding.
 
     Of a folder of frames it is the number of its pictures, or of those in the window ``frames``.
 
@@ -319,6 +319,20 @@ def promised_frames(path: Path, *, stream: int | None = None, frames: range | No
         for _ in _packets(container, video, counted):
             pass
         return counted.num_packets
+
+
+def check_opens(path: Path, frames: range | None = None) -> None:
+    """A quick look whether a video can be opened: its header, or the names in a folder of frames.
+
+    Raises:
+        VideoError, CallError: as of :func:`promised_frames`.
+    """
+    if path.is_dir():
+        open_frames(path, frames)
+        return
+    refuse_window(path, frames)
+    with opened(path, None):
+        return
 
 
 def refuse_window(path: Path, frames: range | None) -> None:

@@ -1,0 +1,199 @@
+"""What was found out about files before, so that a start over a large data set need not look at all of them.
+
+An answer is remembered under the *state* of the files that it depends on: where they lie on the disk, their
+length, and when they last changed. A file that was changed or replaced has another state, and is looked at
+anew; a file that is not right is never remembered. What changed a moment ago is not remembered either, for it
+may change once more within one tick of the disk's clock.
+
+Answers that belong to no run lie in ``attcell/remembered.sqlite`` in the user's folder of caches
+(``$ATTCELL_CACHE`` names another folder). Where it cannot be written, every start looks at all files.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from attcell._log import logger, track
+from attcell.errors import AttcellError
+
+SETTLED_SECONDS = 2.0  # the coarsest clocks of disks go on every two seconds
+_MOST_ASKED = 500  # of a data base in one question
+_KEPT_AT_ONCE = 1000  # answers that are written together, so that a broken-off start loses few
+_MOST_THREADS = 32
+
+Job = TypeVar("Job")
+
+
+class State(NamedTuple):
+    """What files are like at a moment.
+
+    Attributes:
+        text: equal for equal files.
+        changed: when the last of them changed, in seconds since 1970, which nobody can set.
+    """
+
+    text: str
+    changed: float
+
+
+def state_of(*paths: Path) -> State:
+    """The state of some files or folders together.
+
+    Raises:
+        OSError: one is not there.
+    """
+    seen = [path.stat() for path in paths]
+    texts = [f"{of.st_dev} {of.st_ino} {of.st_size} {of.st_mtime_ns} {of.st_ctime_ns}" for of in seen]
+    return State("; ".join(texts), max(of.st_ctime for of in seen))
+
+
+class Book:
+    """Answers on disk, by their questions; several processes may use it at once.
+
+    Args:
+        file: an SQLite data base, which is made when the first answer is written; None for no book.
+    """
+
+    def __init__(self, file: Path | None) -> None:
+        self.file = file
+
+    def known(self, questions: Sequence[str]) -> dict[str, str]:
+        """The answers that are there; none where the book cannot be read."""
+        if self.file is None or not self.file.is_file():
+            return {}
+        found: dict[str, str] = {}
+        try:
+            with closing(sqlite3.connect(self.file, timeout=30)) as book:
+                for start in range(0, len(questions), _MOST_ASKED):
+                    some = questions[start : start + _MOST_ASKED]
+                    marks = ",".join("?" * len(some))
+                    found.update(book.execute(f"SELECT * FROM answers WHERE question IN ({marks})", some))
+        except sqlite3.Error:
+            return {}
+        return found
+
+    def remember(self, answers: Mapping[str, str]) -> None:
+        """Write answers, if that can be done."""
+        if self.file is None or not answers:
+            return
+        try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(self.file, timeout=30)) as book, book:
+                book.execute("PRAGMA synchronous = OFF")  # what a power cut takes is found out again
+                book.execute("CREATE TABLE IF NOT EXISTS answers (question TEXT PRIMARY KEY, answer TEXT)")
+                book.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?)", answers.items())
+        except (sqlite3.Error, OSError) as error:
+            _tell_of_no_book(self.file, str(error))
+
+
+@cache
+def _tell_of_no_book(file: Path, reason: str) -> None:
+    logger.info(
+        f"{file} cannot be written ({reason}): what is found out about videos is not remembered. Mend it, "
+        "delete it, or set ATTCELL_CACHE to another folder"
+    )
+
+
+def users_book() -> Book:
+    """The book of what belongs to no run."""
+    folder = _users_folder()
+    return Book(None if folder is None else folder / "remembered.sqlite")
+
+
+def _users_folder() -> Path | None:
+    """Where a user's caches of attcell lie; None where the user has no home."""
+    named = os.environ.get("ATTCELL_CACHE")
+    if named:
+        return Path(named).expanduser()
+    try:
+        usual = {
+            "darwin": Path.home() / "Library" / "Caches",
+            "win32": Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"),
+        }.get(sys.platform, Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"))
+    except RuntimeError:
+        return None
+    return usual / "attcell" if usual.is_absolute() else None
+
+
+class Look(NamedTuple):
+    """What is to be found out about one job.
+
+    Attributes:
+        question: what the answer depends on beside the files.
+        files: those that the answer depends on.
+        find: gives the answer, or raises an AttcellError, which is not remembered.
+    """
+
+    question: str
+    files: tuple[Path, ...]
+    find: Callable[[], str]
+
+
+def look_once(
+    looks: Sequence[Look],
+    description: str,
+    book: Book | None = None,
+    settled_seconds: float | None = None,
+) -> list[str | AttcellError]:
+    """The answer to each look, or why there is none: from the book, or found out now and remembered.
+
+    What is not known is looked at side by side, on some threads, with a bar.
+
+    Args:
+        looks: which.
+        description: of the bar.
+        book: where answers are remembered; by default the user's.
+        settled_seconds: how long before the look the last change must be for the answer to be remembered; by
+            default ``SETTLED_SECONDS``.
+    """
+    book = users_book() if book is None else book
+    settled = SETTLED_SECONDS if settled_seconds is None else settled_seconds
+    pool = ThreadPoolExecutor(min(_MOST_THREADS, 2 * (os.cpu_count() or 1)))
+    fresh: dict[str, str] = {}
+    try:
+        states = list(pool.map(_state, looks))
+        known = book.known([state.text for state in states if state is not None])
+        answers: list[str | AttcellError | None] = [state and known.get(state.text) for state in states]
+        unknown = [place for place, answer in enumerate(answers) if answer is None]
+        found = pool.map(lambda place: _found(looks[place], states[place], settled), unknown)
+        for place, (answer, state) in zip(unknown, track(found, len(unknown), description), strict=True):
+            answers[place] = answer
+            if state is not None and isinstance(answer, str):
+                fresh[state.text] = answer
+            if len(fresh) >= _KEPT_AT_ONCE:
+                book.remember(fresh)
+                fresh = {}
+    finally:
+        pool.shutdown(cancel_futures=True)
+        book.remember(fresh)
+    return [answer for answer in answers if answer is not None]
+
+
+def _state(look: Look) -> State | None:
+    try:
+        state = state_of(*look.files)
+    except OSError:
+        return None
+    return State(f"{look.question}: {state.text}", state.changed)
+
+
+def _found(
+    look: Look, before: State | None, settled_seconds: float
+) -> tuple[str | AttcellError, State | None]:
+    """The answer, and the files' state, if they were surely the same all the time."""
+    begun = time.time()
+    try:
+        answer: str | AttcellError = look.find()
+    except AttcellError as error:
+        answer = error
+    is_sure = before is not None and before.changed <= begun - settled_seconds and _state(look) == before
+    return answer, before if is_sure else None

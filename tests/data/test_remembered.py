@@ -1,0 +1,219 @@
+"""What was found out about files: remembered while they stay the same, and never in the way."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from attcell.data import remembered
+from attcell.data.remembered import Book, Look, look_once, state_of, users_book
+from attcell.errors import DataError, VideoError
+
+
+@pytest.fixture
+def book(tmp_path) -> Book:
+    return Book(tmp_path / "book" / "remembered.sqlite")
+
+
+@pytest.fixture
+def files(tmp_path) -> list[Path]:
+    found = [tmp_path / f"{number}.mp4" for number in range(3)]
+    for path in found:
+        path.write_text(path.name)
+    return found
+
+
+class Looking:
+    """Looks at files that read them, and counts how often."""
+
+    def __init__(self, paths, book: Book, settled_seconds: float = 0) -> None:
+        self.paths, self.book, self.settled_seconds, self.read = paths, book, settled_seconds, []
+
+    def _find(self, path: Path) -> str:
+        self.read.append(path.name)
+        if path.read_text() == "bad":
+            raise VideoError(f"{path} is bad")
+        return path.read_text()
+
+    def __call__(self, question: str = "content") -> list:
+        self.read.clear()
+        looks = [Look(question, (path,), lambda path=path: self._find(path)) for path in self.paths]
+        return look_once(looks, "reading", self.book, self.settled_seconds)
+
+
+def test_each_file_is_looked_at_once_and_answers_keep_their_order(files, book):
+    look = Looking(files, book)
+    assert look() == ["0.mp4", "1.mp4", "2.mp4"]
+    assert sorted(look.read) == ["0.mp4", "1.mp4", "2.mp4"]
+    assert look() == ["0.mp4", "1.mp4", "2.mp4"]
+    assert look.read == []
+    assert look("another question") == ["0.mp4", "1.mp4", "2.mp4"]
+    assert len(look.read) == 3
+
+
+def test_a_file_that_changed_is_looked_at_again_even_with_its_old_time(files, book):
+    look = Looking(files, book)
+    look()
+    times = files[1].stat()
+    files[1].write_text("M.mp4")
+    os.utime(files[1], ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert look() == ["0.mp4", "M.mp4", "2.mp4"]
+    assert look.read == ["1.mp4"]
+
+
+def test_a_file_that_was_replaced_is_looked_at_again(files, book, tmp_path):
+    look = Looking(files, book)
+    look()
+    other = tmp_path / "other"
+    other.write_text("other")
+    shutil.copystat(files[0], other)
+    other.replace(files[0])
+    assert look() == ["other", "1.mp4", "2.mp4"]
+    assert look.read == ["0.mp4"]
+
+
+def test_what_is_not_right_is_not_remembered(files, book):
+    files[1].write_text("bad")
+    look = Looking(files, book)
+    for _ in range(2):
+        found = look()
+        assert isinstance(found[1], VideoError)
+        assert "1.mp4" in look.read
+    files[1].write_text("good")
+    assert look() == ["0.mp4", "good", "2.mp4"]
+
+
+def test_a_file_that_is_gone_is_looked_for(files, book):
+    look = Looking(files, book)
+    look()
+    files[2].unlink()
+    with pytest.raises(FileNotFoundError):  # what looking at it raises
+        look()
+    assert look.read == ["2.mp4"]
+
+
+def test_what_changed_a_moment_ago_is_not_remembered(files, book):
+    look = Looking(files, book, settled_seconds=2)
+    look()
+    look()
+    assert len(look.read) == 3
+    look.settled_seconds = 0.05
+    time.sleep(0.1)
+    look()
+    look()
+    assert look.read == []
+
+
+def test_what_changes_while_it_is_looked_at_is_not_remembered(files, book):
+    def find() -> str:
+        files[0].write_text("changed")
+        return "seen before"
+
+    looks = [Look("content", (files[0],), find)]
+    assert look_once(looks, "reading", book, 0) == ["seen before"]
+    assert Looking(files[:1], book)() == ["changed"]
+
+
+def test_a_broken_off_start_keeps_what_was_found(files, book):
+    def stop() -> str:
+        time.sleep(0.2)
+        raise KeyboardInterrupt
+
+    looks = [Look("content", (files[0],), lambda: "0.mp4"), Look("content", (files[1],), stop)]
+    with pytest.raises(KeyboardInterrupt):
+        look_once(looks, "reading", book, 0)
+    look = Looking(files, book)
+    look()
+    assert sorted(look.read) == ["1.mp4", "2.mp4"]
+
+
+def test_many_answers_are_written_in_parts(tmp_path, book, monkeypatch):
+    monkeypatch.setattr(remembered, "_KEPT_AT_ONCE", 7)
+    monkeypatch.setattr(remembered, "_MOST_ASKED", 5)
+    paths = [tmp_path / str(number) for number in range(40)]
+    for path in paths:
+        path.write_text(path.name)
+    look = Looking(paths, book)
+    assert look() == look() == [path.name for path in paths]
+    assert look.read == []
+
+
+@pytest.mark.parametrize("content", [b"no book", b""])
+def test_a_book_that_is_none_costs_only_time(files, book, tmp_path, content, capsys):
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book" / "remembered.sqlite").write_bytes(content)
+    assert Looking(files, book)() == ["0.mp4", "1.mp4", "2.mp4"]
+    said = capsys.readouterr().err
+    assert ("remembered.sqlite cannot be written (file is not a database): what is found out" in said) == (
+        content != b""
+    )
+
+
+def test_a_place_that_may_not_be_written_costs_only_time_and_is_said_once(files, tmp_path, capsys):
+    (tmp_path / "book").write_bytes(b"a file where a folder is wanted")
+    look = Looking(files, Book(tmp_path / "book" / "remembered.sqlite"))
+    assert look() == look() == ["0.mp4", "1.mp4", "2.mp4"]
+    assert capsys.readouterr().err.count("set ATTCELL_CACHE to another folder") == 1
+
+
+def _remember(file: Path, number: int) -> None:
+    Book(file).remember({f"{number} {place}": "yes" for place in range(50)})
+
+
+def test_several_processes_write_one_book(tmp_path):
+    file = tmp_path / "remembered.sqlite"
+    with multiprocessing.get_context("spawn").Pool(3) as pool:
+        pool.starmap(_remember, [(file, number) for number in range(6)])
+    questions = [f"{number} {place}" for number in range(6) for place in range(50)]
+    assert len(Book(file).known(questions)) == 300
+
+
+def test_a_state_is_that_of_all_files(files):
+    first = state_of(*files)
+    assert state_of(*files) == first
+    files[2].write_text("longer than before")
+    assert state_of(*files).text != first.text
+    with pytest.raises(FileNotFoundError):
+        state_of(files[0], files[0].with_name("none"))
+
+
+@pytest.mark.parametrize(
+    ("system", "variables", "expected"),
+    [
+        ("linux", {"ATTCELL_CACHE": "/named"}, "/named"),
+        ("linux", {"XDG_CACHE_HOME": "/caches", "HOME": "/home/me"}, "/caches/attcell"),
+        ("linux", {"HOME": "/home/me"}, "/home/me/.cache/attcell"),
+        ("darwin", {"HOME": "/home/me"}, "/home/me/Library/Caches/attcell"),
+        ("win32", {"HOME": "/home/me", "LOCALAPPDATA": "/local"}, "/local/attcell"),
+    ],
+)
+def test_where_the_users_book_lies(monkeypatch, system, variables, expected):
+    for name in ("ATTCELL_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(remembered.sys, "platform", system)
+    assert users_book().file == Path(expected) / "remembered.sqlite"
+
+
+def test_a_user_without_a_home_has_no_book(monkeypatch, files):
+    monkeypatch.delenv("ATTCELL_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", lambda: (_ for _ in ()).throw(RuntimeError("no home")))
+    assert users_book().file is None
+    look = Looking(files, users_book())
+    assert look() == look() == ["0.mp4", "1.mp4", "2.mp4"]
+    assert len(look.read) == 3
+
+
+def test_an_error_of_attcell_is_an_answer(files, book):
+    def find() -> str:
+        raise DataError("no")
+
+    (found,) = look_once([Look("content", (files[0],), find)], "reading", book, 0)
+    assert str(found) == "no"
