@@ -98,6 +98,19 @@ class TestRecipes:
         assert lines[1].startswith("stan-small              STAN on frames for small data sets: a fr")
         assert lines[2].startswith("stan-table-1   54 rows  STAN's Table I: pooled features with an SVM, S")
 
+    def test_rows_are_shown_with_the_keys_in_which_they_differ(self, attcell: Run):
+        shown = attcell("recipes", "stan-table-3", "--rows", "ccv-stan-*").stdout
+        assert shown.splitlines() == [
+            "| key | ccv-stan-early | ccv-stan-late |",
+            "| --- | --- | --- |",
+            "| model.fusion | early | late |",
+        ]
+        one = attcell("recipes", "stan-table-3", "--rows", "ccv-stan-late", status=2).stderr
+        assert "--rows ccv-stan-late is one row; name two or more, to compare them" in one
+        none = attcell("recipes", "--rows", "ccv-*", status=2).stderr
+        assert "--rows are rows of a table; name it: attcell recipes stan-table-2 --rows" in none
+        assert "no row is called x; did you" not in attcell("recipes", "tan", "--rows", "x", status=2).stderr
+
     def test_the_text_of_one_is_a_recipe_of_ones_own(self, attcell: Run, tmp_path):
         for name, row in (("stan-small", None), ("weizmann", "both-stan")):
             (tmp_path / "mine.yaml").write_text(attcell("recipes", name).stdout)

@@ -10,6 +10,7 @@ import typer
 
 from attcell._log import logger
 from attcell.cli._options import ListRoot, NumSegments, Overrides, RecipeName, Row
+from attcell.errors import CallError
 from attcell.types import DataPart, NumCrops
 
 if TYPE_CHECKING:
@@ -20,19 +21,51 @@ def recipes(
     name: Annotated[
         str | None, typer.Argument(help="Print this one's text, to begin one's own with.")
     ] = None,
+    rows: Annotated[
+        list[str] | None, typer.Option(help="Show in what these rows of a table differ, as 'ucf101-stan-*'.")
+    ] = None,
 ) -> None:
     """The recipes that are in the package: their names, how many rows a table has, and what they are for.
 
     Example: attcell recipes stan-small > mine.yaml
+
+    Example: attcell recipes stan-table-2 --rows 'ucf101-stan-*'
     """
     from attcell.config.loading import find_recipe, packaged_recipes
 
+    if rows is not None:
+        print(_differences(name, rows), end="")
+        return
     if name is not None:
         print(find_recipe(name).read_text(encoding="utf-8"), end="")
         return
     for file in packaged_recipes():
-        rows = f"{len(file.row_names)} rows" if file.row_names else ""
-        print(f"{file.name:15}{rows:9}{file.about}")
+        size = f"{len(file.row_names)} rows" if file.row_names else ""
+        print(f"{file.name:15}{size:9}{file.about}")
+
+
+def _differences(name: str | None, patterns: list[str]) -> str:
+    """A table of the keys in which rows differ, each recipe being whole, but for their names and published
+    figures; ??? is what is still to be given.
+
+    Raises:
+        CallError: no table, or less than two rows.
+    """
+    from attcell.config import check_recipe, differing_keys
+    from attcell.config.loading import choose_rows, merged_row
+    from attcell.results.tables import in_markdown, markdown_table
+
+    if name is None:
+        raise CallError("--rows are rows of a table; name it: attcell recipes stan-table-2 --rows 'ucf101-*'")
+    chosen = choose_rows([name], patterns)
+    if len(chosen) < 2:
+        raise CallError(f"--rows {', '.join(patterns)} is one row; name two or more, to compare them")
+    recipes = [check_recipe(merged_row(file, row, ()).values, file.called(row)) for file, row in chosen]
+    told = ("name", "published", "rivals")  # what a table calls a row, and prints beside it
+    found = {key: values for key, values in differing_keys(recipes).items() if key not in told}
+    cells = [[key, *map(str, values)] for key, values in found.items()]
+    head = ["key", *(str(row) for _, row in chosen)]
+    return markdown_table(head, [[in_markdown(cell) for cell in line] for line in cells], [False] * len(head))
 
 
 def train(

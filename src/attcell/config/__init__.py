@@ -5,7 +5,7 @@ A :class:`Recipe` is frozen plain values; nothing here builds a network or opens
 """
 
 from attcell.config.loading import load_recipe, packaged_recipes
-from attcell.config.recipe import Recipe, check_recipe
+from attcell.config.recipe import Recipe, check_recipe, differing_keys
 from attcell.config.stages import load_rows
 
-__all__ = ["Recipe", "check_recipe", "load_recipe", "load_rows", "packaged_recipes"]
+__all__ = ["Recipe", "check_recipe", "differing_keys", "load_recipe", "load_rows", "packaged_recipes"]

@@ -6,7 +6,7 @@ Paths in a recipe are relative to the folder the command runs in.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +113,24 @@ def check_recipe(values: Any, source: str) -> Recipe:
     except ValidationError as error:
         problems = "\n".join(f"  {_explain(problem)}" for problem in error.errors())
         raise CallError(f"{source} is not a valid recipe:\n{problems}") from error
+
+
+def differing_keys(recipes: Sequence[Recipe]) -> dict[str, tuple[Any, ...]]:
+    """The keys in which some of these recipes differ, as in ``train.seed`` → each one's value in plain types;
+    None where it has no such key, as of a stream that it lacks.
+    """
+    flat = [dict(_flat(recipe.model_dump(mode="json"))) for recipe in recipes]
+    keys = dict.fromkeys(key for of in flat for key in of)
+    values = {key: tuple(of.get(key) for of in flat) for key in keys}
+    return {key: each for key, each in values.items() if any(one != each[0] for one in each)}
+
+
+def _flat(values: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{before}{key}.")
+        else:
+            yield f"{before}{key}", value
 
 
 # Of keys and of values; nothing is read by its older name.

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import Any
 
 from attcell._files import check_output, write_text
-from attcell.config import Recipe, load_recipe
+from attcell.config import Recipe, differing_keys, load_recipe
 from attcell.errors import CallError, TrainingError
 
 RECIPE_FILE = "recipe.yaml"
@@ -52,7 +51,7 @@ def refuse_another_recipe(run_folder: Path, recipe: Recipe) -> None:
     before = load_recipe(saved).model_copy(update=told)
     now = with_absolute_paths(recipe).model_copy(update=told)
     if before != now:
-        differing = ", ".join(_differences(before.model_dump(mode="json"), now.model_dump(mode="json")))
+        differing = ", ".join(differing_keys([before, now]))
         raise CallError(
             f"{run_folder} was started by another recipe; it differs in {differing}. "
             "Resume with the same recipe and overrides, or choose another --out"
@@ -76,14 +75,3 @@ def with_absolute_paths(recipe: Recipe) -> Recipe:
         if stream["weights"] not in ("pretrained", "none"):
             stream["weights"] = str(Path(stream["weights"]).absolute())
     return Recipe.model_validate(values)
-
-
-def _differences(old: dict[str, Any], new: dict[str, Any], before: str = "") -> list[str]:
-    """The keys in which two recipes differ, as in ``train.seed``."""
-    found: list[str] = []
-    for key, value in new.items():
-        if isinstance(value, dict) and isinstance(old.get(key), dict) and not before:
-            found += _differences(old[key], value, f"{key}.")
-        elif old.get(key) != value:
-            found.append(f"{before}{key}")
-    return found
