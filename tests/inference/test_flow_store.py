@@ -153,10 +153,13 @@ def test_flow_that_does_not_fit_stops_a_training_and_is_named(moving, store, kin
     network = build_network(wanted, 3, load_weights=False)
     with pytest.raises(DataError) as caught:
         gather_training_data(wanted, read_listings(wanted), network, CPU)
-    first, second = str(caught.value).splitlines()
+    first, second, *more = str(caught.value).splitlines()
     assert first == f"{store} does not fit 1 videos:"
     assert MISFITS[kind] in second
     assert "sit/0" in second
+    command = f"attcell extract flow {moving} {store} --method fast --bound 20 --short-side 36"
+    to_complete = f"1 of them are not in it; to complete it: {command}"
+    assert more == ([to_complete] if kind == "missing" else [])
 
 
 @pytest.mark.parametrize("cached", [False, True])

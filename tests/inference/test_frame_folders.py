@@ -14,9 +14,10 @@ from attcell.data.listing import Listing
 from attcell.data.sources import read_source
 from attcell.errors import CallError, DataError, VideoError
 from attcell.inference.evaluate import evaluate_model
-from attcell.inference.extract import extract_features, feature_store, unfit_flow
+from attcell.inference.extract import extract_features, feature_store
 from attcell.inference.extract_flow import Layout, extract_flow
 from attcell.inference.predict import predict_video
+from attcell.inference.stored_flow import unfit_flow
 from attcell.models.build import build_network, input_spec, read_listings
 from attcell.training.prepare import gather_training_data
 from attcell.types import VideoRecord
@@ -130,7 +131,7 @@ class TestFlowOnDisk:
         with pytest.raises(
             DataError, match=r"v1.2 is the flow of another file than .*v1.2; compute it again"
         ):
-            check_store(store, record.path, "other")
+            check_store(store, record.path, lambda: "other")
         shutil.copy(record.path / "img_00001.png", record.path / "img_00010.png")
         with pytest.raises(
             VideoError, match=r"has 8 flow fields, and .*v1.2 has 10 frames, which need 9; compute"

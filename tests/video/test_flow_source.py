@@ -129,26 +129,26 @@ def test_a_store_by_another_recipe_is_refused(tmp_path, made_by, said):
     with new_flow_folder(tmp_path / "a") as target:
         fill(target, 5, description=made_by)
     with pytest.raises(DataError, match=said):
-        check_store(FlowInput(store=tmp_path), Path("a.mp4"), "abc")
+        check_store(FlowInput(store=tmp_path), Path("a.mp4"), lambda: "abc")
 
 
 def test_a_store_of_another_size_is_refused_where_one_is_given(tmp_path):
     described = {"source": "abc", "method": "fast", "bound": 20.0, "short_side": 256}
     with new_flow_folder(tmp_path / "a") as target:
         fill(target, 5, description=described)
-    check_store(FlowInput(store=tmp_path), Path("a.mp4"), "abc")
-    check_store(FlowInput(FlowSpec(short_side=256), store=tmp_path), Path("a.mp4"), "abc")
+    check_store(FlowInput(store=tmp_path), Path("a.mp4"), lambda: "abc")
+    check_store(FlowInput(FlowSpec(short_side=256), store=tmp_path), Path("a.mp4"), lambda: "abc")
     with pytest.raises(
         DataError, match=r"short_side 256, not 56\. Set flow\.method, flow\.bound and flow\.short"
     ):
-        check_store(FlowInput(FlowSpec(short_side=56), store=tmp_path), Path("a.mp4"), "abc")
+        check_store(FlowInput(FlowSpec(short_side=56), store=tmp_path), Path("a.mp4"), lambda: "abc")
 
 
 def test_a_store_by_this_recipe_or_of_another_tool_is_taken(tmp_path):
     for name, description in (("a", {"source": "abc", "method": "fast", "bound": 20.0}), ("b", None)):
         with new_flow_folder(tmp_path / name) as target:
             fill(target, 5, description=description)
-        check_store(FlowInput(store=tmp_path), Path(f"{name}.mp4"), "abc")
+        check_store(FlowInput(store=tmp_path), Path(f"{name}.mp4"), lambda: "abc")
 
 
 def test_a_store_of_an_older_format_is_refused(tmp_path):
@@ -156,7 +156,7 @@ def test_a_store_of_an_older_format_is_refused(tmp_path):
     with new_flow_folder(tmp_path / "a") as target:
         fill(target, 5, description=described)
     with pytest.raises(DataError) as caught:
-        check_store(FlowInput(store=tmp_path), Path("a.mp4"), "abc")
+        check_store(FlowInput(store=tmp_path), Path("a.mp4"), lambda: "abc")
     assert str(caught.value) == (
         f"{tmp_path / 'a'} is flow of another attcell (format 0, and this one reads format 1); "
         "compute it again with attcell extract flow --rebuild"

@@ -117,13 +117,21 @@ class _Detect:
     def _found(self, model: Model, results: DetectionResults) -> Iterator[Prediction]:
         """What is found in the videos that can be read; each one's results go out as they come."""
         from attcell.inference.detect import detect_video
+        from attcell.inference.stored_flow import with_stored_flow
         from attcell.report.lines import detection_lines
 
+        stored = with_stored_flow(model.recipe, self.videos)
         for number, video in enumerate(self.videos, 1):
             title = f"{number}/{len(self.videos)} {video.name}"
             try:
                 found = detect_video(
-                    model, video, self.choice, self.every, title, pictures=self.report is not None
+                    model,
+                    video,
+                    self.choice,
+                    self.every,
+                    title,
+                    pictures=self.report is not None,
+                    stored_flow=video in stored,
                 )
             except VideoError as error:
                 results.fail(str(video), str(error))

@@ -128,11 +128,16 @@ class _Predict:
 
     def _predictions(self, model: Model, results: JsonResults) -> Iterator[Prediction]:
         """The predictions of the videos that can be read; each one's results go out as they come."""
+        from attcell.inference.predict import predict_video
+        from attcell.inference.stored_flow import with_stored_flow
         from attcell.report.lines import prediction_line
 
+        stored = with_stored_flow(model.recipe, self.videos)
         for video in track(self.videos, len(self.videos), "predicting"):
             try:
-                found = model.predict(video, segments=self.segments, pictures=self._are_drawn)
+                found = predict_video(
+                    model, video, self.segments, pictures=self._are_drawn, stored_flow=video in stored
+                )
             except VideoError as error:
                 results.fail(str(video), str(error))
                 logger.info(f"attcell: {error}")

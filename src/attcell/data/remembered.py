@@ -129,7 +129,7 @@ class Look(NamedTuple):
 
     Attributes:
         question: what the answer depends on beside the files.
-        files: those that the answer depends on.
+        files: those that the answer depends on; of none it is not remembered.
         find: gives the answer, or raises an AttcellError, which is not remembered.
     """
 
@@ -179,6 +179,8 @@ def look_once(
 
 
 def _state(look: Look) -> State | None:
+    if not look.files:
+        return None
     try:
         state = state_of(*look.files)
     except OSError:

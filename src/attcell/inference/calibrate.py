@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from attcell.inference.detection_rules import attention_of
 from attcell.inference.extract import refuse_unread
 from attcell.inference.model import Model
 from attcell.inference.run import as_scores
+from attcell.inference.stored_flow import refuse_unfit_flow, with_stored_flow
 from attcell.inference.streaming import StreamingPass
 from attcell.models.build import part_listing
 from attcell.models.weights import state_digest
@@ -111,7 +112,11 @@ def best_threshold(videos: Sequence[StreamedVideo], *, attended: bool) -> float:
 
 
 def calibrate(
-    model: Model, records: Sequence[VideoRecord], every: int, *, stored_flow: bool = False
+    model: Model,
+    records: Sequence[VideoRecord],
+    every: int,
+    *,
+    stored_flow: Collection[Path] = frozenset(),
 ) -> Calibration:
     """Fit the segment classifier and choose the thresholds, from videos and their labels alone.
 
@@ -119,7 +124,8 @@ def calibrate(
         model: its network decides the device.
         records: training videos; those of no class are left out.
         every: frames from one sample to the next.
-        stored_flow: take flow from the store that the recipe names, in place of computing it.
+        stored_flow: the videos whose flow is taken from the store that the recipe names; of the others it is
+            computed.
 
     Raises:
         CallError: a model that does not score single segments.
@@ -130,8 +136,8 @@ def calibrate(
     most = max(5, min(MOST_SAMPLES, MOST_IN_ALL // max(len(records), 1)))
     for record in track(records, len(records), "streaming training videos"):
         try:
-            streamed = stream_samples(model, record, every, most, stored_flow=stored_flow)
-            videos.append(streamed)
+            is_stored = record.path in stored_flow
+            videos.append(stream_samples(model, record, every, most, stored_flow=is_stored))
         except VideoError as error:
             unread.append(str(error))
     refuse_unread(unread)
@@ -163,7 +169,8 @@ def calibrate_model(
 
     Raises:
         CallError: as of :func:`calibrate`, or there are no training videos.
-        DataError: as of :func:`calibrate`, or a source that is not right.
+        DataError: as of :func:`calibrate`, or a source that is not right; or the recipe's store lacks flow of
+            its own training videos.
     """
     if source is None:
         listing = part_listing(model.recipe.data, "train", model.labels)
@@ -171,6 +178,9 @@ def calibrate_model(
         listing = read_source(source, root, model.labels)
     if listing is None:
         raise CallError("the model's recipe names no training videos; give some by --data")
-    found = calibrate(model, listing.records, every)
+    paths = [record.path for record in listing.records]
+    if source is None:
+        refuse_unfit_flow(model.recipe, listing.records)
+    found = calibrate(model, listing.records, every, stored_flow=with_stored_flow(model.recipe, paths))
     write_calibration(folder, found, state_digest(model.network))
     return found

@@ -16,6 +16,7 @@ from attcell.inference.detection_rules import RuleChoice, find, refuse_choice
 from attcell.inference.model import Model
 from attcell.inference.predict import NO_PICTURES, small_flow, small_picture
 from attcell.inference.run import as_scores
+from attcell.inference.stored_flow import with_stored_flow
 from attcell.inference.streaming import Growing, Keyframes, StreamedPart, StreamingPass
 from attcell.types import AttentionTrack, Prediction
 from attcell.video._passes import promised_frames
@@ -95,6 +96,7 @@ def detect_video(
     title: str = "",
     *,
     pictures: bool = True,
+    stored_flow: bool | None = None,
 ) -> Prediction:
     """The actions in a video; a bar says how far it is.
 
@@ -105,6 +107,8 @@ def detect_video(
         every: frames from one sample to the next; by default what the model was calibrated with, or 5.
         title: of the bar.
         pictures: keep frames and their mean flow, which a page shows.
+        stored_flow: take flow from the store that the recipe names, or compute it; by default what
+            :func:`~attcell.inference.stored_flow.with_stored_flow` says.
 
     Returns:
         A prediction with ``track`` and ``detections``.
@@ -119,6 +123,8 @@ def detect_video(
     if every is None:
         every = EVERY if calibration is None else calibration.every
     every = whole_number(every, "every", least=1)
+    if stored_flow is None:
+        stored_flow = path in with_stored_flow(model.recipe, [path])
     num_frames = promised_frames(path)
     with progress_bar() as bar:
         task = bar.add_task(title or path.name, total=num_frames, note="")
@@ -127,6 +133,7 @@ def detect_video(
             path,
             every,
             lambda done: bar.update(task, completed=done),
+            stored_flow=stored_flow,
             pictures=pictures,
         )
     return replace(followed, detections=tuple(find(followed, choice, calibration)))

@@ -11,16 +11,17 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from attcell._checks import shown
-from attcell._log import track
+from attcell._log import logger, track
 from attcell.config.schema import PublishedSection
 from attcell.data.datasets import KeptViews, PlannedParts
 from attcell.data.listing import Listing
 from attcell.data.sources import read_source
 from attcell.errors import CallError
-from attcell.inference.extract import filled_stores, unfit_flow
+from attcell.inference.extract import filled_stores
 from attcell.inference.model import Model
 from attcell.inference.protocol import protocol_of, run_of
 from attcell.inference.run import VideoScores, decide_views, mean_scores, run_videos
+from attcell.inference.stored_flow import unfit_flow
 from attcell.metrics.recognition import (
     class_accuracies,
     confusion_matrix,
@@ -207,6 +208,8 @@ def _views_of(
 ) -> tuple[Dataset[Any], dict[str, str]]:
     """The views of all records but those that are known to be unreadable, and video id → message of these."""
     unfit = unfit_flow(model.recipe, records)
+    if unfit:  # before long work
+        logger.warning("\n".join(unfit.lines(model.recipe)))
     unread = {record.id: unfit[record.path] for record in records if record.path in unfit}
     records = tuple(record for record in records if record.id not in unread)
     if cache_folder is None:

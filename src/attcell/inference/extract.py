@@ -22,16 +22,15 @@ from torch.utils.data import DataLoader
 from attcell._log import logger, track
 from attcell.config.recipe import Recipe
 from attcell.data.datasets import PlannedParts
-from attcell.data.feature_store import DigestBook, FeatureStore, content_digest
+from attcell.data.feature_store import DigestBook, FeatureStore
 from attcell.data.remembered import Look, look_once
-from attcell.errors import AttcellError, DataError, VideoError, first_lines
+from attcell.errors import AttcellError, DataError, first_lines
 from attcell.inference.run import gather, part_maps
 from attcell.models.build import input_spec
 from attcell.models.weights import state_digest
 from attcell.nn import BackboneStream, Network
 from attcell.types import VideoRecord
 from attcell.video._passes import check_opens
-from attcell.video.flow_source import check_store
 from attcell.video.modalities import InputSpec, Modality, modality
 from attcell.video.sampling import ViewPlan
 
@@ -143,35 +142,6 @@ class Background:
         self._pool.shutdown(cancel_futures=kind is not None)
         for one in self._waiting if kind is None else ():
             one.result()
-
-
-def unfit_flow(recipe: Recipe, records: Sequence[VideoRecord]) -> dict[Path, str]:
-    """Video → why its flow on disk cannot be taken; none where flow is computed from the frames."""
-    spec = input_spec(recipe)
-    flow = spec.flow
-    if flow.store is None or not spec.needs_store:
-        return {}
-    unfit: dict[Path, str] = {}
-    of_others: dict[Path, Path] = {}  # flow that does not say what it was made from → the video that has it
-    paths = dict.fromkeys(record.path for record in records)
-    there = [path for path in paths if path.exists()]  # others are named for that
-    for path in track(there, len(there), "checking flow"):
-        try:
-            files = check_store(flow, path, content_digest(path))
-        except (DataError, VideoError) as error:
-            unfit[path] = str(error)
-            continue
-        if files.description is None and of_others.setdefault(files.path, path) != path:
-            unfit[path] = (
-                f"{files.path} would be the flow of both {of_others[files.path]} and {path}; put each "
-                "video's flow into a folder as the video's own"
-            )
-    if of_others:
-        logger.info(
-            f"the flow of {len(of_others)} videos in {flow.store} is another tool's and does not say how it "
-            f"was made: taken with a bound of {flow.spec.bound:g} (flow.bound), between neighbouring frames"
-        )
-    return unfit
 
 
 def filled_stores(

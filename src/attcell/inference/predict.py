@@ -12,6 +12,7 @@ import torch
 from attcell.errors import CallError
 from attcell.inference.model import Model
 from attcell.inference.run import Encoded, as_scores, decide_views, encode_part, refuse_not_finite
+from attcell.inference.stored_flow import with_stored_flow
 from attcell.models.build import evaluation_plan, input_spec
 from attcell.types import AttentionTrack, Prediction, Size
 from attcell.video.inputs import ResizedFrames
@@ -24,7 +25,12 @@ NO_PICTURES = np.empty((0, 0, 0, 3), dtype=np.uint8)
 
 
 def predict_video(
-    model: Model, path: Path, num_segments: int | None = None, *, pictures: bool = True
+    model: Model,
+    path: Path,
+    num_segments: int | None = None,
+    *,
+    pictures: bool = True,
+    stored_flow: bool | None = None,
 ) -> Prediction:
     """Predict the class of one video, and say where and when the evidence is.
 
@@ -33,6 +39,8 @@ def predict_video(
         path: a video file, or a folder of frames.
         num_segments: T; by default the recipe's.
         pictures: keep the segments' frames and their mean flow, which a page or a figure shows.
+        stored_flow: take flow from the store that the recipe names, or compute it; by default what
+            :func:`~attcell.inference.stored_flow.with_stored_flow` says.
 
     Raises:
         CallError: the model has an SVM.
@@ -45,7 +53,10 @@ def predict_video(
             "show; score videos with attcell test, or predict with a model of classifier linear"
         )
     plan = evaluation_plan(model.recipe, num_segments)
-    spec = input_spec(model.recipe).computing_flow()
+    spec = input_spec(model.recipe)
+    if stored_flow is None:
+        stored_flow = path in with_stored_flow(model.recipe, [path])
+    spec = spec if stored_flow else spec.computing_flow()
     parts = ViewParts(path, spec, plan, device=model.device.type)
     encoded: list[Encoded] = []
     frame_indices: list[np.ndarray] = []

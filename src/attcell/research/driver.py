@@ -28,6 +28,7 @@ from attcell.inference.model import Model
 from attcell.inference.run import best_device
 from attcell.models.build import build_network, evaluation_plan, part_listing, read_listings, training_plan
 from attcell.results.runs import read_run
+from attcell.training.flow_cost import tell_flow_cost
 from attcell.training.run import train
 from attcell.training.run_folder import RECIPE_FILE, refuse_another_recipe
 from attcell.types import VideoRecord
@@ -117,6 +118,7 @@ def run_planned(runs: Sequence[PlannedRun], jobs: int) -> Iterator[PlannedRun]:
         refuse_another_recipe(run.folder, run.recipe)
     left = [run for run in runs if not run.scores.is_file()]
     yield from (run for run in runs if run.scores.is_file())
+    tell_flow_cost([run.recipe for run in left])
     if len(left) < len(runs):
         logger.info(f"{len(runs) - len(left)} of {len(runs)} runs are done already")
     if jobs > 1:

@@ -150,7 +150,8 @@ def _calibrated(streaming: Streaming) -> Model:
     some = [record for record in listing.records if int(record.path.stem) < streaming.calibrated]
     there = model.calibration
     if there is None or (there.num_videos, there.every) != (len(some), every):
-        found = calibrate(model, some, every, stored_flow=streaming.stored_flow)
+        paths = frozenset(record.path for record in some if streaming.stored_flow)
+        found = calibrate(model, some, every, stored_flow=paths)
         write_calibration(streaming.model, found, state_digest(model.network))
         model = Model.from_folder(streaming.model)
     return model

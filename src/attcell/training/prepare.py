@@ -15,9 +15,10 @@ from attcell._log import logger
 from attcell.config.recipe import Recipe
 from attcell.config.schema import TrainSection
 from attcell.data.datasets import KeptViews, PlannedParts, PlannedViews, TrainingFeatures, TrainingVideos
-from attcell.errors import CallError, DataError, first_lines
-from attcell.inference.extract import filled_stores, refuse_unopened, refuse_unread, unfit_flow
+from attcell.errors import CallError
+from attcell.inference.extract import filled_stores, refuse_unopened, refuse_unread
 from attcell.inference.run import best_device
+from attcell.inference.stored_flow import refuse_unfit_flow, tell_of_test_flow
 from attcell.models.build import (
     Listings,
     build_network,
@@ -29,6 +30,7 @@ from attcell.models.build import (
 from attcell.models.warm_start import other_inputs, refuse_other_shapes, refuse_other_split
 from attcell.nn import Network, Pooled, SVMNetwork
 from attcell.nn.streams import Standardise, channel_figures
+from attcell.training.flow_cost import tell_flow_cost
 from attcell.training.run_folder import CHECKPOINT, check_run_folder, with_absolute_paths
 from attcell.training.schedule import num_iterations
 from attcell.types import VideoRecord
@@ -102,6 +104,7 @@ def prepare(recipe: Recipe, run_folder: Path, *, resume: bool = False) -> Prepar
     recipe = with_absolute_paths(recipe)
     if is_first_process():
         check_run_folder(run_folder, recipe, resume=resume)
+        tell_flow_cost([recipe])
     torch.manual_seed(recipe.train.seed)
     listings = read_listings(recipe)
     refuse_other_shapes(recipe)
@@ -147,7 +150,9 @@ def gather_training_data(
         DataError: videos that cannot be read, or whose flow on disk is not theirs, by name.
     """
     folder = recipe.cache.folder
-    _refuse_unfit_flow(recipe, (*listings.train, *listings.val))
+    refuse_unfit_flow(recipe, (*listings.train, *listings.val))
+    if is_first_process():
+        tell_of_test_flow(recipe, listings.labels)
     if folder is None:
         train, val = _decoded(recipe, listings)
     else:
@@ -181,14 +186,6 @@ def _device(section: TrainSection) -> torch.device:
     return torch.device("cpu") if section.accelerator == "cpu" else best_device()
 
 
-def _refuse_unfit_flow(recipe: Recipe, records: tuple[VideoRecord, ...]) -> None:
-    unfit = list(unfit_flow(recipe, records).values())
-    if unfit:
-        raise DataError(
-            "\n".join([f"{recipe.flow.store} does not fit {len(unfit)} videos:", *first_lines(unfit)])
-        )
-
-
 def _decoded(recipe: Recipe, listings: Listings) -> tuple[Dataset[Any], Dataset[Any]]:
     spec, segments = input_spec(recipe), recipe.segments
     refuse_unopened((*listings.train, *listings.val))
@@ -213,7 +210,7 @@ def _svm_videos(
 ) -> Dataset[Any]:
     """The training videos in the views that are kept for training, as feature maps or decoded."""
     if isinstance(network.body, Pooled):  # else they have been looked at for the iterations
-        _refuse_unfit_flow(recipe, records)
+        refuse_unfit_flow(recipe, records)
     plan = training_plan(recipe)
     if recipe.cache.folder is None:
         if isinstance(network.body, Pooled):

@@ -39,7 +39,7 @@ def stretches(num_packets: int, entries: Sequence[int], needed: Collection[int])
         return whole
     found: list[Stretch] = []
     starts = np.array(entries)
-    for place in sorted(needed):
+    for place in sorted(set(needed)):
         start = int(starts[np.searchsorted(starts, place, "right") - 1])
         if found and start - found[-1].end < JUMP_COST:  # the same group of pictures, or as good as the next
             found[-1] = Stretch(found[-1].start, place + 1)

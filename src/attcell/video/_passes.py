@@ -69,7 +69,7 @@ def needed_frames_decoded(
             return None
         if table is not None:
             wanted = wanted or plan(len(table.pts))
-            some = _Some(table, wanted, table.plan(wanted), passes_over=indexed > 0)
+            some = _Some(table, wanted, table.plan(wanted))
             if indexed or len(some.stretches) > 1:
                 return (yield from some.decoded(container, video, size))
     return (yield from every_frame_decoded(path, stream, plan, "AUTO", size))
@@ -112,15 +112,13 @@ class _Some:
     Attributes:
         table: when each frame is shown.
         wanted: indices of frames.
-        stretches: of packets, which are decoded.
-        passes_over: whether a stretch's frames that no other is built on are passed over, if they are not
-            wanted.
+        stretches: of packets, which are decoded; frames that nobody wants and no other is built on are passed
+            over.
     """
 
     table: Timetable
     wanted: Collection[int]
     stretches: Sequence[Stretch]
-    passes_over: bool
 
     def decoded(
         self, container: InputContainer, video: VideoStream, size: Sizing | None
@@ -131,19 +129,17 @@ class _Some:
         table, decoded = self.table, _prepared(container, video, "AUTO")
         reformatter = VideoReformatter()
         missing: dict[int | None, int] = {int(table.pts[index]): index for index in self.wanted}
-        fed = sum(end - start for start, end in self.stretches)
-        is_whole = len(self.stretches) == 1
+        jumps = len(self.stretches) > 1
         try:
             for frame in _shown_frames(self._packets(container, video, decoded), video, decoded, size):
                 index = missing.pop(frame.pts, None)
                 if index is not None:
                     yield index, to_rgb(frame, decoded.kept_size, reformatter)
-                if not is_whole and frame.interlaced_frame:  # a packet may be half a frame
+                if jumps and frame.interlaced_frame:  # a packet may be half a frame
                     return None
         except _NotThere:
             return None
-        is_short = not self.passes_over and len(decoded.pts) != fed
-        if decoded.is_damaged or decoded.other_sizes or missing or is_short:
+        if decoded.is_damaged or decoded.other_sizes or missing:
             return None
         decoded.pts, decoded.dts = table.pts.tolist(), [None] * len(table.pts)
         decoded.last_ticks = table.last_ticks
@@ -153,13 +149,12 @@ class _Some:
         self, container: InputContainer, video: VideoStream, decoded: DecodedPass
     ) -> Iterator[av.Packet | None]:
         """The packets of each stretch, and None after each, to flush the decoder."""
-        kept = {int(self.table.pts[index]) for index in self.wanted}
+        kept = {int(self.table.pts[index]) for index in {*self.wanted, *self.table.ends}}
         for start, end in self.stretches:
             found = self._from(container, video, start)
             for packet in islice(found, end - start):
                 decoded.num_packets += 1
-                if self.passes_over:
-                    video.codec_context.skip_frame = "DEFAULT" if packet.pts in kept else "NONREF"
+                video.codec_context.skip_frame = "DEFAULT" if packet.pts in kept else "NONREF"
                 yield packet
             yield None
 

@@ -32,7 +32,8 @@ class Timetable:
         places: packet → the stamp by which it is sought.
         last_ticks: duration of the last frame.
         entries: the packets where decoding may begin.
-        is_indexed: the file's index has as many frames, so that it is no part of a file.
+        ends: frames that are always decoded: the first one, which decides the size of all; and that of the
+            last packet of a file without an index, for there it shows that a file was cut off.
     """
 
     pts: np.ndarray
@@ -40,19 +41,15 @@ class Timetable:
     places: tuple[int, ...]
     last_ticks: int
     entries: list[int]
-    is_indexed: bool
+    ends: tuple[int, ...]
 
     def plan(self, wanted: Collection[int]) -> list[Stretch]:
-        """The stretches of packets to decode for these frames; the whole file where nothing is gained.
-
-        The first frame is among them, for it decides the size of all; and the last one of a file without an
-        index, for only there it shows that a file was cut off.
-        """
+        """The stretches of packets to decode for these frames; the whole file where nothing is gained."""
         num_packets = len(self.shown)
         if not wanted:
             return [Stretch(0, num_packets)]
-        ends = {0} if self.is_indexed else {0, num_packets - 1}
-        return stretches(num_packets, self.entries, ends.union(self.shown.argsort()[list(wanted)].tolist()))
+        needed = self.shown.argsort()[[*self.ends, *wanted]]
+        return stretches(num_packets, self.entries, needed.tolist())
 
 
 def may_skip(video: VideoStream, wanted: Collection[int]) -> bool:
@@ -90,7 +87,7 @@ def read_timetable(container: InputContainer, video: VideoStream, indexed: int =
         tuple(packet.place for packet in seen),
         seen[order[-1]].ticks,
         entries(shown, is_idr),
-        is_indexed=indexed > 0,
+        (0,) if indexed else (0, int(shown[-1])),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -116,16 +117,20 @@ class StoredFlow:
         return found
 
 
-def flow_files_of(store: Path, video: Path) -> FlowFiles:
-    """A video's flow in a store: the folder or the ZIP file that has the video's own place and name.
+class NoFlow(DataError):
+    """A store holds no flow of a video."""
+
+
+def flow_place_of(store: Path, video: Path) -> Path:
+    """Where a video's flow lies in a store: the folder or the ZIP file of the video's own place and name.
 
     ``videos/train/wave/a.mp4`` is looked for as ``STORE/videos/train/wave/a``, then without its first
     folders, so that a store may hold one split or all of them. A folder of frames keeps its whole name, and
     may have its flow beside the frames.
 
     Raises:
-        DataError: it is not there, or is not complete.
-        VideoError: a folder of frames that cannot be read.
+        NoFlow: it is not there.
+        DataError: it is there twice.
     """
     is_folder = video.is_dir()
     parts = (video.absolute() if is_folder else video.absolute().with_suffix("")).parts[1:]
@@ -137,17 +142,27 @@ def flow_files_of(store: Path, video: Path) -> FlowFiles:
         if len(places) == 2:
             raise DataError(f"{places[0]} and {places[1]} are both flow of {video}; remove one of them")
         if places:
-            files = open_flow(places[0])
-            if is_folder:
-                _refuse_other_count(files, video)
-            return files
-    raise DataError(
+            return places[0]
+    raise NoFlow(
         f"{store} holds no flow of {video}: neither a folder {parts[-1]} nor {parts[-1]}.zip in the place "
         "that the video has; compute it with: attcell extract flow"
     )
 
 
-def check_store(flow: FlowInput, video: Path, digest: str) -> FlowFiles:
+def flow_files_of(store: Path, video: Path) -> FlowFiles:
+    """A video's flow in a store, where :func:`flow_place_of` finds it.
+
+    Raises:
+        DataError: it is not there, or is not complete.
+        VideoError: a folder of frames that cannot be read.
+    """
+    files = open_flow(flow_place_of(store, video))
+    if video.is_dir():
+        _refuse_other_count(files, video)
+    return files
+
+
+def check_store(flow: FlowInput, video: Path, digest: Callable[[], str]) -> FlowFiles:
     """A video's flow in a store; refused if it is not there, by another recipe, or of another file.
 
     Flow beside the frames of a folder was made from what these were made from, so that says nothing.
@@ -155,7 +170,8 @@ def check_store(flow: FlowInput, video: Path, digest: str) -> FlowFiles:
     Args:
         flow: the store, and by what recipe its flow should be.
         video: whose flow.
-        digest: of the video's content, as :func:`attcell.data.feature_store.content_digest` gives it.
+        digest: gives a digest of the video's content, by :func:`attcell.data.feature_store.content_digest`;
+            it is asked for where the flow says what it was made from.
 
     Raises:
         DataError: which, and in what it differs.
@@ -164,7 +180,7 @@ def check_store(flow: FlowInput, video: Path, digest: str) -> FlowFiles:
     assert flow.store is not None, "there is a store"
     files = flow_files_of(flow.store, video)
     is_beside = video.is_dir() and files.path.samefile(video)
-    if not is_beside and files.description is not None and files.description.get("source") != digest:
+    if not is_beside and files.description is not None and files.description.get("source") != digest():
         raise DataError(f"{files.path} is the flow of another file than {video}; compute it again")
     _refuse_other_recipe(files, flow.spec)
     return files

@@ -1,0 +1,186 @@
+"""Which videos have their flow in the store that a recipe names, and what is said of the others."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from attcell._log import logger
+from attcell.config.recipe import Recipe
+from attcell.data.feature_store import content_digest
+from attcell.data.remembered import Look, look_once
+from attcell.errors import AttcellError, DataError, first_lines
+from attcell.models.build import input_spec, part_listing
+from attcell.types import VideoRecord
+from attcell.video.flow_files import DESCRIPTION, FLOW_FORMAT
+from attcell.video.flow_source import FlowInput, NoFlow, check_store, flow_place_of
+from attcell.video.frame_folder import open_frames
+
+_DESCRIBED, _ANOTHER_TOOLS = "described", "another tool's"
+
+
+class UnfitFlow(dict[Path, str]):
+    """Video → why its flow on disk cannot be taken; and of which videos there is none (``missing``)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.missing: list[Path] = []
+
+    def add(self, video: Path, why: AttcellError) -> None:
+        """Note a video."""
+        self[video] = str(why)
+        if isinstance(why, NoFlow):
+            self.missing.append(video)
+
+    def lines(self, recipe: Recipe, of: str = "videos") -> list[str]:
+        """What to say of them: how many, the first ones, and the command that makes what is missing."""
+        missing = f"{len(self.missing)} of them are not in it; to complete it: {store_command(recipe)}"
+        return [
+            f"{recipe.flow.store} does not fit {len(self)} {of}:",
+            *first_lines(list(self.values())),
+            *([missing] if self.missing else []),
+        ]
+
+
+def store_command(recipe: Recipe) -> str:
+    """The command that fills a recipe's store; a store for it, where it names none."""
+    data, flow = recipe.data, recipe.flow
+    source = data.root if data.dataset is not None else data.train
+    options = {"method": flow.method, "bound": f"{flow.bound:g}"}
+    options["short-side"] = str(flow.short_side or recipe.input.short_side)
+    if data.dataset is None and data.root is not None:
+        options["root"] = str(data.root)
+    words = ["attcell", "extract", "flow", str(source), str(flow.store or "flow")]
+    return shlex.join([*words, *(word for name, value in options.items() for word in (f"--{name}", value))])
+
+
+def unfit_flow(recipe: Recipe, records: Sequence[VideoRecord]) -> UnfitFlow:
+    """The videos whose flow on disk cannot be taken; none where flow is computed from the frames.
+
+    What was found to fit is remembered while video and flow stay the same.
+    """
+    unfit, flow = UnfitFlow(), input_spec(recipe).flow
+    if flow.store is None or not _reads_store(recipe):
+        return unfit
+    paths = dict.fromkeys(record.path for record in records)
+    there = [path for path in paths if path.exists()]  # others are named for that
+    of_others: dict[Path, Path] = {}  # flow that does not say what it was made from → the video that has it
+    for path, (place, found) in zip(there, _fitting(flow, flow.store, there), strict=True):
+        if isinstance(found, AttcellError):
+            unfit.add(path, found)
+        elif found == _ANOTHER_TOOLS and of_others.setdefault(place, path) != path:
+            unfit[path] = (
+                f"{place} would be the flow of both {of_others[place]} and {path}; put each "
+                "video's flow into a folder as the video's own"
+            )
+    if of_others:
+        logger.info(
+            f"the flow of {len(of_others)} videos in {flow.store} is another tool's and does not say how it "
+            f"was made: taken with a bound of {flow.spec.bound:g} (flow.bound), between neighbouring frames"
+        )
+    return unfit
+
+
+def refuse_unfit_flow(recipe: Recipe, records: Sequence[VideoRecord]) -> None:
+    """Raise a DataError that names the videos whose flow on disk cannot be taken, before long work."""
+    unfit = unfit_flow(recipe, records)
+    if unfit:
+        raise DataError("\n".join(unfit.lines(recipe)))
+
+
+def tell_of_test_flow(recipe: Recipe, labels: Sequence[str]) -> None:
+    """Warn before a training of test videos whose flow cannot be taken: ``attcell test`` could not read them.
+
+    Test videos that cannot be listed yet are left to the test.
+    """
+    try:
+        listing = part_listing(recipe.data, "test", labels) if _reads_store(recipe) else None
+    except AttcellError:
+        return
+    unfit = unfit_flow(recipe, () if listing is None else listing.records)
+    if unfit:
+        logger.warning("\n".join(unfit.lines(recipe, of="test videos")))
+
+
+def with_stored_flow(recipe: Recipe, videos: Sequence[Path]) -> frozenset[Path]:
+    """The videos whose flow is taken from the recipe's store, for it is there, whole, and theirs.
+
+    Where the recipe names a store, it is said of how many other videos flow is computed as it goes, and why.
+    Flow that does not say what it was made from is taken of the recipe's own videos alone: by a name, that
+    of another video could be meant.
+    """
+    flow = input_spec(recipe).flow
+    if flow.store is None or not _reads_store(recipe):
+        return frozenset()
+    there = list(dict.fromkeys(path for path in videos if path.exists()))
+    computed: dict[Path, str] = {}
+    for path, (place, found) in zip(there, _fitting(flow, flow.store, there), strict=True):
+        if isinstance(found, AttcellError):
+            computed[path] = str(found)
+        elif found == _ANOTHER_TOOLS and not _is_of(recipe, path):
+            computed[path] = f"{place} does not say what it was made from, and {path} is not the recipe's"
+    if computed:
+        logger.info(
+            "\n".join(
+                [
+                    f"flow of {len(computed)} of {len(there)} videos is computed as it goes, not taken from "
+                    f"{flow.store}:",
+                    *first_lines(list(computed.values()), most=3),
+                ]
+            )
+        )
+    return frozenset(path for path in there if path not in computed)
+
+
+def _reads_store(recipe: Recipe) -> bool:
+    """Whether a stream takes its flow from the store; another stream's input may lie elsewhere on disk."""
+    spec = input_spec(recipe)
+    return any(
+        spec.only([name]).needs_store and not spec.only([name]).computing_flow().needs_store
+        for name in spec.streams
+    )
+
+
+def _is_of(recipe: Recipe, video: Path) -> bool:
+    """Whether a video lies where the recipe's videos do."""
+    data = recipe.data
+    folders = [data.root, data.train, data.val, data.test]
+    return any(folder is not None and video.resolve().is_relative_to(_folder(folder)) for folder in folders)
+
+
+def _folder(source: Path) -> Path:
+    """A source's own folder, or the one that a list lies in."""
+    return source.resolve() if source.is_dir() else source.resolve().parent
+
+
+def _fitting(flow: FlowInput, store: Path, videos: Sequence[Path]) -> list[tuple[Path, str | AttcellError]]:
+    """Of each video the place of its flow, and whether that says what it was made from; or what is wrong."""
+    places: list[Path] = []
+    looks = []
+    for video in videos:
+        try:
+            place = flow_place_of(store, video)
+        except DataError as error:
+            places.append(store)
+            looks.append(Look("", (), partial(_refuse, video, error)))
+            continue
+        places.append(place)
+        described = place / DESCRIPTION
+        files = (video, place, described) if described.is_file() else (video, place)
+        wanted = f"{flow.spec.method} {flow.spec.bound} {flow.spec.short_side} {video.absolute()}"
+        looks.append(Look(f"flow {FLOW_FORMAT} {wanted} {place}", files, partial(_check, flow, video)))
+    return list(zip(places, look_once(looks, "checking flow"), strict=True))
+
+
+def _check(flow: FlowInput, video: Path) -> str:
+    files = check_store(flow, video, partial(content_digest, video))
+    return _ANOTHER_TOOLS if files.description is None else _DESCRIBED
+
+
+def _refuse(video: Path, error: DataError) -> str:
+    """Raise the error; of a folder of frames that cannot be read, for that."""
+    if video.is_dir():
+        open_frames(video)
+    raise error

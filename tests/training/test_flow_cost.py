@@ -1,0 +1,83 @@
+"""What is said before a training whose flow is computed as it goes."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from attcell.config.loading import load_recipe
+from attcell.training import flow_cost
+from attcell.training.flow_cost import tell_flow_cost
+from attcell.training.prepare import prepare
+from tests.small_models import recipe_of
+
+FLOW = {"flow": {"backbone": "small", "weights": "none", "conv6_channels": 4}}
+
+
+@pytest.fixture
+def rate(monkeypatch) -> None:
+    monkeypatch.setattr(flow_cost, "_fields_a_second", lambda recipe: 2.5)
+    monkeypatch.setattr(flow_cost.os, "cpu_count", lambda: 4)
+
+
+def test_the_papers_schedule(rate, capsys):
+    overrides = ["data.root=UCF-101", "data.annotations=lists", "flow.store=none"]
+    tell_flow_cost([load_recipe("stan-table-7", overrides, "ucf101-pool5")])
+    assert capsys.readouterr().err.rstrip() == (
+        "flow is computed as it goes: 480,000,000 fields in this training (15,000 iterations × 128 videos × 25 "
+        "segments × 10 fields), about 26,667 hours in 2 processes at 2.5 fields a second each. To compute each "
+        "field once: attcell extract flow UCF-101 flow --method paper --bound 20 --short-side 256; then give "
+        "flow.store=flow"
+    )
+
+
+def test_several_trainings_are_counted_together(rate, folder, capsys):
+    small = recipe_of(folder, model={"streams": FLOW}, flow={"fields": 1})
+    large = recipe_of(folder, model={"streams": FLOW}, flow={"fields": 3}, train={"iterations": 10_000})
+    tell_flow_cost([small, large])
+    said = capsys.readouterr().err
+    assert (
+        "120,008 fields in these 2 trainings, the most in one (10,000 iterations × 2 videos × 2 segm" in said
+    )
+    assert "about 13 hours in 1 processes" in said
+
+
+@pytest.mark.parametrize(
+    ("sections", "expected"),
+    [
+        (
+            {"train": {"iterations": None, "epochs": 3, "batch_size": 2, "accelerator": "cpu"}},
+            "36 fields in this training (3 epochs × 6 videos × 2 segments × 1 field). To",
+        ),
+        (
+            {"cache": {"folder": "cache", "positions": 4}},
+            "48 fields in this training (6 videos × 4 positions × 2 segments × 1 field, once). To",
+        ),
+    ],
+)
+def test_small_trainings_are_counted_and_not_timed(folder, capsys, sections, expected):
+    streams = {"flow": {**FLOW["flow"], "train_from": "none"}}
+    tell_flow_cost([recipe_of(folder, model={"streams": streams}, flow={"fields": 1}, **sections)])
+    assert expected in capsys.readouterr().err
+
+
+def test_nothing_is_said_where_nothing_is_computed(folder, tmp_path, capsys):
+    tell_flow_cost([recipe_of(folder), recipe_of(folder, model={"streams": FLOW}, flow={"store": tmp_path})])
+    assert capsys.readouterr().err == ""
+
+
+def test_it_is_the_first_line_of_a_training(folder, tmp_path, capsys):
+    prepare(recipe_of(folder, model={"streams": FLOW}, flow={"fields": 1}), tmp_path / "run")
+    assert capsys.readouterr().err.startswith(
+        "flow is computed as it goes: 8 fields in this training (2 iter"
+    )
+
+
+def test_the_rate_is_measured(folder):
+    recipe = recipe_of(folder, model={"streams": FLOW})
+    assert flow_cost._fields_a_second(recipe) > 1
+    assert re.fullmatch(
+        r", about [\d,]+ hours in 1 processes at .* fields a second each", flow_cost._hours(recipe, 10**6)
+    )
+    assert flow_cost._hours(recipe_of(folder, model={"streams": FLOW}, flow={"method": "raft"}), 10**6) == ""
