@@ -5,8 +5,8 @@
 Generated videos of 320×240, H.264 of 25 frames a second with three B-frames between others, of which every
 12th, 50th or 250th frame is a key frame, in an MP4 and in a Matroska file. One frame in the middle of each
 twentieth part is read at its own size, as ``predict`` and training do. The ways take turns; a figure is the
-median. *All* decodes every frame; *one pass* goes through an MP4 without jumps and passes over the frames that no
-other is built on. The pictures and the times of all ways are compared, bit by bit.
+median. *All* decodes every frame; *one pass* goes through an MP4 without jumps and passes over the frames that
+no other is built on. The pictures and the times of all ways are compared, bit by bit.
 """
 
 from __future__ import annotations
@@ -167,9 +167,9 @@ def rule(folder: Path) -> str:
         seconds = median(timed(lambda: read_frames(path, wanted))[0] for _ in range(5))
     frames = jump * NUM_FRAMES / seconds
     return (
-        f"A jump, the 8 packets behind it and one picture take {1000 * jump:.2f} ms, in which {frames:.0f} frames "
-        f"are decoded where all are. The rule counts {_keyframes.JUMP_COST} frames for a jump alone, and jumps "
-        f"where {_keyframes.LEAST_SPARED} frames are spared."
+        f"A jump, the 8 packets behind it and one picture take {1000 * jump:.2f} ms, in which {frames:.0f} "
+        f"frames are decoded where all are. The rule counts {_keyframes.JUMP_COST} frames for a jump alone, "
+        f"and jumps where {_keyframes.LEAST_SPARED} frames are spared."
     )
 
 

@@ -76,7 +76,8 @@ def _hours(recipe: Recipe, num_fields: int) -> str:
     processes = min(max(recipe.data.workers, 1), os.cpu_count() or 1)
     rate = _fields_a_second(recipe)
     hours = num_fields / rate / processes / 3600
-    return f", about {hours:,.0f} hours in {processes} processes at {rate:.2g} fields a second each"
+    doing = f"{processes} process{'es' * (processes > 1)}"
+    return f", about {hours:,.0f} hours in {doing} at {rate:.2g} fields a second each"
 
 
 def _fields_a_second(recipe: Recipe) -> float:
