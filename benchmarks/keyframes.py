@@ -5,8 +5,8 @@
 Generated videos of 320×240, H.264 of 25 frames a second with three B-frames between others, of which every
 12th, 50th or 250th frame is a key frame, in an MP4 and in a Matroska file. One frame in the middle of each
 twentieth part is read at its own size, as ``predict`` and training do. The ways take turns; a figure is the
-median. *All* decodes every frame; *one pass* goes through an MP4 without jumps and passes over the frames that
-no other is built on. The pictures and the times of all ways are compared, bit by bit.
+median. *All* decodes every frame; *one pass* goes through an MP4 without jumps and passes over the frames
+that no other is built on. The pictures and the times of all ways are compared, bit by bit.
 """
 
 from __future__ import annotations
