@@ -123,6 +123,27 @@ def test_check_train_test_and_table(
         assert scores["protocol"]["segments"] == "one every 30 frames"
 
 
+def test_videos_of_ccv_that_no_longer_exist_are_left_out_and_counted(attcell: Run, miniature, tmp_path):
+    folder = miniature("ccv")
+    lost = [folder / "videos" / f"{part}-_1AbC.mp4" for part in ("train", "test")]
+    for path in lost:
+        path.rename(tmp_path / path.name)
+    try:
+        done = attcell(
+            *("protocol", "stan-table-1", "--rows", "ccv-frame-pool5-512-ave", *SMALL, "--out", "runs"),
+            *(f"data.root={folder / 'videos'}", f"data.annotations={folder / 'lists'}"),
+            "cache.folder=null",
+        )
+    finally:
+        for path in lost:
+            (tmp_path / path.name).rename(path)
+    for part in ("train", "test"):
+        assert f"ccv: 1 of 6 {part} videos are not below {folder / 'videos'}, and left out" in done.stderr
+    (row, _) = rows_of(tmp_path / "runs" / "table.csv")
+    assert (row["videos"], row["unread"], row["protocol_missing_left_out"]) == ("5", "0", "1")
+    assert "missing left out 1" in (tmp_path / "runs" / "table.md").read_text()
+
+
 def test_a_protocol_goes_on_where_it_was(attcell: Run, miniature, tmp_path):
     folder = miniature("hmdb51")
     recipe = tmp_path / "mine.yaml"
