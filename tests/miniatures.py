@@ -64,6 +64,20 @@ def thumos14(folder: Path) -> None:
         text(folder / "lists" / f"{part}_classes.txt", lines)
 
 
+def thumos14_detection(folder: Path) -> None:
+    """Untrimmed videos of two classes, or of none, with the times of actions; and the faulty ones."""
+    numbers = {"validation": range(1, 6), "test": (11, 12, 270, 1292, 1496)}
+    for part, ending in (("validation", "val"), ("test", "test")):
+        ids = [f"video_{part}_{number:07d}" for number in numbers[part]]
+        clips(folder / "videos", [f"{id}.mp4" for id in ids], num_frames=60)
+        text(folder / "lists" / f"{part}_durations.txt", (f"{id}.mp4\n2.500000\n" for id in ids))
+        times = folder / "lists" / f"temporal_annotations_{part}"
+        one, two, three, four = ids[:4]
+        text(times / f"BaseballPitch_{ending}.txt", (f"{id}  0.4 1.2\n" for id in (one, three)))
+        text(times / f"Billiards_{ending}.txt", (f"{id}  1.0 2.0\n" for id in (two, two, ids[4])))
+        text(times / f"Ambiguous_{ending}.txt", [f"{four}  0.2 0.8\n"])
+
+
 def sports1m(folder: Path) -> None:
     """Three classes; some videos have two, and one is no longer to be had."""
     text(folder / "lists" / "labels.txt", ["boomerang\n", "boxing\n", "candlepin bowling\n"])
@@ -117,6 +131,7 @@ MINIATURES: dict[str, Callable[[Path], None]] = {
     "hmdb51": hmdb51,
     "ccv": ccv,
     "thumos14": thumos14,
+    "thumos14_detection": thumos14_detection,
     "sports1m": sports1m,
     "kinetics": kinetics,
     "activitynet": activitynet,

@@ -14,8 +14,9 @@ if TYPE_CHECKING:  # the command line reads the choices below, and its --help is
 # What may be chosen: one list each, which recipes, functions and the command line read.
 
 DataSetName = Literal[
-    "ucf101", "hmdb51", "ccv", "thumos14", "sports1m", "kinetics", "activitynet", "weizmann", "ut_interaction"
-]
+    "ucf101", "hmdb51", "ccv", "thumos14", "thumos14_detection", "sports1m", "kinetics", "activitynet",
+    "weizmann", "ut_interaction",
+]  # fmt: skip
 DataPart = Literal["train", "val", "test"]
 MissingVideos = Literal["refuse", "leave_out"]
 ShortVideos = Literal["repeat", "refuse"]

@@ -18,16 +18,18 @@ SINGLES = [file.name for file in FILES if not file.row_names]
 ROWS = [(file.name, row) for file in FILES for row in file.row_names]
 NUM_ROWS = {
     "stan-table-1": 54, "stan-table-2": 12, "stan-table-3": 12, "stan-table-4": 4, "stan-table-5": 4,
-    "stan-table-6": 1, "stan-table-7": 4, "stan-table-8": 4, "tan-figure-3": 5, "tan-table-1": 8,
-    "tan-table-2": 2, "tan-table-3": 2, "tan-table-4": 5, "weizmann": 18,
+    "stan-table-6": 1, "stan-table-7": 4, "stan-table-8": 4, "stan-table-9": 1, "tan-figure-3": 5,
+    "tan-table-1": 8, "tan-table-2": 2, "tan-table-3": 2, "tan-table-4": 5, "weizmann": 18,
 }  # fmt: skip
 FIGURES = {
     "top1", "mAP", "top1_frame", "top1_flow", "top1_fused", "top1_of_Lunges", "top1_of_Nunchucks",
+    "map@0.1", "map@0.2", "map@0.3", "map@0.4", "map@0.5",
 }  # fmt: skip
 OTHERS_EXCLUDE = (
     "data.val",  # with val_fraction
     "data.annotations",  # without a dataset
     "cache.folder",  # with a backbone that is trained
+    "detection.truth",  # with branches
 )
 PATHS = [f"{key}={key}" for key in PATH_KEYS if key not in OTHERS_EXCLUDE]
 

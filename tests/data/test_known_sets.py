@@ -27,6 +27,7 @@ def test_every_known_set_has_a_miniature():
         ("hmdb51", 6, 2),
         ("ccv", 6, 6),
         ("thumos14", 19, 3),
+        ("thumos14_detection", 5, 5),
         ("sports1m", 5, 5),
         ("kinetics", 4, 4),
         ("activitynet", 3, 3),
@@ -47,7 +48,9 @@ def test_the_parts_of_the_protocol(miniature, name, train, test):
         assert not ids[0] & ids[1]
         missing = [record.id for of in listings for record in of.records if not record.path.is_file()]
         assert len(missing) == (2 if name == "sports1m" else 0)
-        assert listings[0].multi_label == (name in ("ccv", "thumos14", "sports1m", "activitynet"))
+        assert listings[0].multi_label == (
+            name in ("ccv", "thumos14", "thumos14_detection", "sports1m", "activitynet")
+        )
 
 
 def test_groups_keep_what_belongs_together(miniature):

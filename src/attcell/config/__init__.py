@@ -1,5 +1,5 @@
-"""The recipe: its sections (``schema``), the whole (``recipe``), its files (``loading``), ``overrides``, and
-what rows begin with (``stages``).
+"""The recipe: its sections (``schema``, ``beside``), the whole (``recipe``), its files (``loading``),
+``overrides``, and what rows begin with (``stages``).
 
 A :class:`Recipe` is frozen plain values; nothing here builds a network or opens a video.
 """

@@ -12,7 +12,7 @@ from attcell.errors import CallError
 
 PATH_KEYS = (
     "data.train", "data.val", "data.test", "data.root", "data.annotations", "cache.folder", "flow.store",
-    "model.init_from",
+    "model.init_from", "detection.truth", "fuse.scores", "fuse.tune",
 )  # fmt: skip
 STREAM_PATH_KEYS = (".weights", ".init_from")  # of any stream, and of all of them
 _PLACES = (  # what belongs to one data set, and is of no use to another

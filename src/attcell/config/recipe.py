@@ -8,10 +8,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError, model_validator
 
+from attcell.config.beside import DetectionSection, FuseSection
 from attcell.config.schema import (
     CacheSection,
     ClipSection,
@@ -43,6 +44,8 @@ class Recipe(Section):
     model: ModelSection = ModelSection()
     cache: CacheSection = CacheSection()
     train: TrainSection = TrainSection()
+    detection: DetectionSection | None = None  # actions that are found in the test videos
+    fuse: FuseSection | None = None  # with the scores of another tool
 
     @model_validator(mode="after")
     def _name_is_one_folder(self) -> Recipe:
@@ -83,6 +86,27 @@ class Recipe(Section):
             )
         if train.gate_penalty and model.kind != "branch_selection":
             raise ValueError(f"train.gate_penalty is for kind branch_selection, not {model.kind}")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> Recipe:
+        model, data = self.model, self.data
+        if self.detection is not None:
+            if model.has_branches or model.classifier == "svm" or model.lstm_bidirectional:
+                raise ValueError(
+                    "detection needs a network that scores each segment by itself: model.kind stan, san or "
+                    "average, model.classifier linear, and an LSTM of one direction"
+                )
+            if data.dataset is None and self.detection.truth is None:
+                raise ValueError("detection.truth must say when the actions are, where there is no dataset")
+        if self.fuse is not None:
+            if self.score_rule != "softmax" and not self.fuse.softmax:
+                raise ValueError(
+                    f"fuse sums probabilities, and this network's scores are of the rule {self.score_rule}; "
+                    "set fuse.softmax to true, which brings both to probabilities"
+                )
+            if self.fuse.tune is not None and data.val is None and data.val_fraction == 0:
+                raise ValueError("fuse.tune needs validation videos; give data.val or data.val_fraction")
         return self
 
     @property
@@ -167,7 +191,6 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
             section = StreamSection
         elif str(part) in section.model_fields:
             annotation = section.model_fields[str(part)].annotation
-            section = (
-                annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else section
-            )
+            for kind in (annotation, *get_args(annotation)):  # a section may be null
+                section = kind if isinstance(kind, type) and issubclass(kind, BaseModel) else section
     return list(section.model_fields)

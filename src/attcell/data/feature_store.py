@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
+import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -108,6 +110,46 @@ class FeatureStore:
         if video not in self._names:
             self._names[video] = self.name_of(*video)
         return self.folder / f"{self._names[video]}.safetensors"
+
+
+class KeptArrays:
+    """What was computed of one video after another, kept so that work which was broken off goes on.
+
+    Args:
+        folder: what was made otherwise lies beside, in a folder of its own.
+        made_by: everything that the arrays depend on but the video, in plain types.
+    """
+
+    def __init__(self, folder: Path, made_by: Mapping[str, Any]) -> None:
+        text = json.dumps(made_by, sort_keys=True)
+        self._folder = folder / hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def read(self, record: VideoRecord) -> dict[str, np.ndarray] | None:
+        """A video's arrays; None where there are none, or the video is another by now."""
+        path = self._path(record)
+        if path is None or not path.is_file():
+            return None
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return {str(name): file[name] for name in file.files}
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):  # damaged: it is computed again
+            return None
+
+    def write(self, record: VideoRecord, arrays: Mapping[str, np.ndarray]) -> None:
+        """Keep a video's arrays, written whole or not at all."""
+        path = self._path(record)
+        if path is not None:
+            with written_whole(path) as temporary:
+                np.savez(temporary, **arrays)  # type: ignore[arg-type]
+
+    def _path(self, record: VideoRecord) -> Path | None:
+        """Named by the video, its size and when it was last changed; None for one that is not there."""
+        try:
+            found = record.path.stat()
+        except OSError:
+            return None
+        name = f"{record.id}\n{record.path.absolute()}\n{found.st_size}\n{found.st_mtime_ns}"
+        return self._folder / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}.npz"
 
 
 # Names for the content of videos, and a book of those that were computed before.

@@ -62,12 +62,8 @@ def _activitynet(folder: Path) -> Annotation:
 
 def _thumos14(folder: Path) -> Annotation:
     """Recognition: the files of UCF101, and of the two parts ours or the official ones, lie together."""
-    names = {
-        "validation": ("validation_classes.txt", "validation_set.mat"),
-        "test": ("test_classes.txt", "test_set_meta.mat"),
-    }
     files = {}
-    for part, words in names.items():
+    for part, words in thumos14.RECOGNITION_FILES.items():
         there = [folder / word for word in words if (folder / word).is_file()]
         if not there:
             raise DataError(
@@ -83,6 +79,7 @@ KNOWN_SETS: dict[str, KnownSet] = {
     "hmdb51": KnownSet(hmdb51.read, splits=3),
     "ccv": KnownSet(_one_split(ccv.read)),
     "thumos14": KnownSet(_one_split(_thumos14), training=("train", "validation")),
+    "thumos14_detection": KnownSet(_one_split(thumos14.read_detection), training=("validation",)),
     "sports1m": KnownSet(_one_split(sports1m.read)),
     "kinetics": KnownSet(_one_split(kinetics.read), testing="validation"),
     "activitynet": KnownSet(_one_split(_activitynet), training=("training",), testing="validation"),

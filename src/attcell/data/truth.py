@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ import numpy as np
 
 from attcell.data.annotations import activitynet, thumos14, ucf101
 from attcell.data.annotations.reading import Annotation
+from attcell.data.known_sets import KNOWN_SETS, read_known_set
 from attcell.errors import CallError, DataError
 from attcell.synth.truth import FILE_NAME, Truth, read_truth
 from attcell.types import ActionInstance
@@ -160,21 +161,25 @@ class DetectionTruth:
     excluded: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def without(self, videos: Sequence[str]) -> DetectionTruth:
-        """The same without some videos.
+    def without(self, videos: Sequence[str], option: str = "--exclude") -> DetectionTruth:
+        """The same without some videos; ``option`` is how they were named, for the message.
 
         Raises:
             CallError: a video that is not among them.
         """
         for video in videos:
             if video not in self.durations:
-                raise CallError(f"--exclude {video}: {self.source} has no such video in {self.subset}")
+                raise CallError(f"{option} {video}: {self.source} has no such video in {self.subset}")
+        kept = self.only(self.durations.keys() - set(videos))
+        return replace(kept, excluded=tuple(dict.fromkeys(videos)))
+
+    def only(self, videos: Collection[str]) -> DetectionTruth:
+        """The same of these videos alone."""
         return replace(
             self,
-            actions=tuple(of for of in self.actions if of.video_id not in videos),
-            ambiguous=tuple(of for of in self.ambiguous if of.video_id not in videos),
-            durations={name: of for name, of in self.durations.items() if name not in videos},
-            excluded=tuple(dict.fromkeys(videos)),
+            actions=tuple(of for of in self.actions if of.video_id in videos),
+            ambiguous=tuple(of for of in self.ambiguous if of.video_id in videos),
+            durations={name: of for name, of in self.durations.items() if name in videos},
         )
 
 
@@ -194,6 +199,21 @@ def read_detection_truth(source: Path, subset: str | None = None) -> DetectionTr
     if source.is_dir():
         return _annotated(source, thumos14.read(source), subset or "test")
     return _annotated(source, activitynet.read(source), subset or "validation")
+
+
+def set_truth(name: str, folder: Path, split: int) -> DetectionTruth:
+    """The true actions of the videos that a known data set tests on.
+
+    Args:
+        name: one of ``KNOWN_SETS``.
+        folder: where its official files lie.
+        split: from 1.
+
+    Raises:
+        CallError: no such data set, folder or split.
+        DataError: official files that are not what they should be, or that say of no action when it is.
+    """
+    return _annotated(folder, read_known_set(name, folder, split), KNOWN_SETS[name].testing)
 
 
 def _is_of_a_set(file: Path) -> bool:

@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from attcell._log import track
+from attcell.data.feature_store import KeptArrays
 from attcell.data.sources import read_source
 from attcell.errors import CallError, DataError, VideoError
 from attcell.inference.calibration import Calibration, write_calibration
@@ -27,6 +28,7 @@ from attcell.models.weights import state_digest
 from attcell.types import VideoRecord
 
 _NEVER = -1e4  # the bias of a class that no training video shows
+_KEPT = ("segments", "attention", "scores")  # of a streamed video
 MOST_SAMPLES = 100  # of one video, so that long videos do not outweigh others
 MOST_IN_ALL = 200_000  # so that many videos do not fill the memory
 
@@ -117,6 +119,7 @@ def calibrate(
     every: int,
     *,
     stored_flow: Collection[Path] = frozenset(),
+    kept: KeptArrays | None = None,
 ) -> Calibration:
     """Fit the segment classifier and choose the thresholds, from videos and their labels alone.
 
@@ -126,6 +129,7 @@ def calibrate(
         every: frames from one sample to the next.
         stored_flow: the videos whose flow is taken from the store that the recipe names; of the others it is
             computed.
+        kept: each video's samples are kept there, and taken from there.
 
     Raises:
         CallError: a model that does not score single segments.
@@ -136,10 +140,17 @@ def calibrate(
     most = max(5, min(MOST_SAMPLES, MOST_IN_ALL // max(len(records), 1)))
     for record in track(records, len(records), "streaming training videos"):
         try:
+            arrays = None if kept is None else kept.read(record)
+            if arrays is not None:
+                videos.append(StreamedVideo(record.labels, **arrays))
+                continue
             is_stored = record.path in stored_flow
             videos.append(stream_samples(model, record, every, most, stored_flow=is_stored))
         except VideoError as error:
             unread.append(str(error))
+            continue
+        if kept is not None:
+            kept.write(record, {name: getattr(videos[-1], name) for name in _KEPT})
     refuse_unread(unread)
     shown = {label for of in videos for label in of.labels}
     if len(shown) < 2:

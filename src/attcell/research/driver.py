@@ -27,6 +27,7 @@ from attcell.inference.extract import filled_stores, refuse_unread
 from attcell.inference.model import Model
 from attcell.inference.run import best_device
 from attcell.models.build import build_network, evaluation_plan, part_listing, read_listings, training_plan
+from attcell.research.asked import answer, is_answered, unread_beside
 from attcell.results.runs import read_run
 from attcell.training.flow_cost import tell_flow_cost
 from attcell.training.run import train
@@ -65,8 +66,13 @@ class PlannedRun:
 
     @property
     def scores(self) -> Path:
-        """The file that is there when the run is done."""
+        """The file that is there when the run is tested."""
         return self.folder / "test-test" / "scores.json"  # as attcell test has it
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it is tested, and whatever else its recipe asks is answered."""
+        return self.scores.is_file() and is_answered(self.recipe, self.scores)
 
     @property
     def model(self) -> Path:
@@ -76,7 +82,7 @@ class PlannedRun:
     def unread_videos(self) -> dict[str, str]:
         """Video id → why it could not be read in the test."""
         content = json.loads(self.scores.read_text(encoding="utf-8"))
-        return dict(content["unread"])
+        return unread_beside(content) | dict(content["unread"])
 
     def accuracies(self, name: str) -> Figures:
         """The top-1 accuracy of the whole network, called ``name``, and of each stream that says something
@@ -116,9 +122,10 @@ def run_planned(runs: Sequence[PlannedRun], jobs: int) -> Iterator[PlannedRun]:
     """
     for run in runs:
         refuse_another_recipe(run.folder, run.recipe)
-    left = [run for run in runs if not run.scores.is_file()]
-    yield from (run for run in runs if run.scores.is_file())
-    tell_flow_cost([run.recipe for run in left])
+    done = [run for run in runs if run.is_done]
+    left = [run for run in runs if run not in done]
+    yield from done
+    tell_flow_cost([run.recipe for run in left if not run.scores.is_file()])
     if len(left) < len(runs):
         logger.info(f"{len(runs) - len(left)} of {len(runs)} runs are done already")
     if jobs > 1:
@@ -223,9 +230,12 @@ def _train_and_test_with_log(run: PlannedRun) -> None:
 
 def _train_and_test(run: PlannedRun) -> None:
     recipe = run.recipe
-    outcome = train(recipe, run.folder, resume=(run.folder / RECIPE_FILE).exists())
-    model = Model.from_folder(outcome.model_folder).to(best_device())
-    model.evaluate(cache=recipe.cache.folder).write_scores(run.scores)
+    if not run.scores.is_file():  # else only what is asked beside is left to do
+        outcome = train(recipe, run.folder, resume=(run.folder / RECIPE_FILE).exists())
+        model = Model.from_folder(outcome.model_folder).to(best_device())
+        model.evaluate(cache=recipe.cache.folder).write_scores(run.scores)
+    if not run.is_done:
+        answer(recipe, run.folder, run.scores)
 
 
 # Measurements

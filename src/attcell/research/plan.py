@@ -16,6 +16,7 @@ from attcell.config.stages import stages_of
 from attcell.data.known_sets import KNOWN_SETS, read_known_set
 from attcell.errors import CallError
 from attcell.models.warm_start import refuse_missing_weights, refuse_other_shapes, refuse_other_split
+from attcell.research.asked import check_asked
 from attcell.research.driver import PlannedRun, run_folder
 
 NO_STAGES: Mapping[str, Recipe] = MappingProxyType({})
@@ -93,6 +94,8 @@ class _Plan:
         values["data"]["split"], values["train"]["seed"] = split, seed
         for where, run in begun.items():
             _put(values, where, str(run.model))
+        if recipe.fuse is not None:
+            values["fuse"] = recipe.fuse.of_split(split).model_dump(mode="json")
         one = check_recipe(values, source=f"recipe {recipe.name}")
         folder = run_folder(self._out, recipe.name, split, seed)
         _check(one, {run.model: run.recipe for run in begun.values()})
@@ -121,3 +124,4 @@ def _check(recipe: Recipe, planned: Mapping[Path, Recipe]) -> None:
     refuse_missing_weights(recipe, planned)
     refuse_other_shapes(recipe, planned)
     refuse_other_split(recipe, planned)
+    check_asked(recipe)

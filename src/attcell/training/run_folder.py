@@ -47,7 +47,7 @@ def refuse_another_recipe(run_folder: Path, recipe: Recipe) -> None:
     saved = run_folder / RECIPE_FILE
     if not saved.is_file():
         return
-    told = {"name": "", "published": (), "rivals": ()}  # by which nothing is trained
+    told = {"name": "", "published": (), "rivals": (), "detection": None, "fuse": None}  # trains nothing
     before = load_recipe(saved).model_copy(update=told)
     now = with_absolute_paths(recipe).model_copy(update=told)
     if before != now:
@@ -69,7 +69,8 @@ def with_absolute_paths(recipe: Recipe) -> Recipe:
     """The recipe with all its paths absolute, so that it means the same from any folder."""
     values = recipe.model_dump()
     streams = values["model"]["streams"].values()
-    for section in (values["data"], values["cache"], values["flow"], values["model"], *streams):
+    beside = [of for of in (values["detection"], values["fuse"]) if of is not None]
+    for section in (values["data"], values["cache"], values["flow"], values["model"], *streams, *beside):
         section.update({key: path.absolute() for key, path in section.items() if isinstance(path, Path)})
     for stream in streams:
         if stream["weights"] not in ("pretrained", "none"):

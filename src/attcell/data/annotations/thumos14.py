@@ -6,7 +6,7 @@ background. A cliff dive is a dive too: the official files of both classes hold 
 here. Videos come sorted by id, their instances by class and then in the order of the files. A video's labels
 are the classes of its instances. One that has ambiguous intervals alone is of no class and stays in its part,
 with a note. Lengths come from ``validation_durations.txt`` and ``test_durations.txt`` where these lie in the
-folder.
+folder. :func:`read_detection` adds the videos without an action.
 
 *Recognition* (:func:`read_recognition`): untrimmed videos of the 101 classes of UCF101; training videos are
 all of UCF101. Two kinds of files tell the classes, known by their ending; class numbers count from 1 in both.
@@ -24,6 +24,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,11 @@ from attcell.types import ActionInstance
 
 AMBIGUOUS = "Ambiguous"
 _ENDINGS = {"validation": "_val.txt", "test": "_test.txt"}
-_RECOGNITION_PARTS = ("validation", "test")
+RECOGNITION_FILES = {  # ours, and the official ones
+    "validation": ("validation_classes.txt", "validation_set.mat"),
+    "test": ("test_classes.txt", "test_set_meta.mat"),
+}
+_RECOGNITION_PARTS = tuple(RECOGNITION_FILES)
 _FIELDS = ("video_name", "background_video", "primary_action_index", "secondary_actions_indices")
 _NUM_UCF_CLASSES = 101
 
@@ -79,6 +84,39 @@ def read(folder: Path | str) -> Annotation:
     notes = [note for part in parts.values() for note in (*interval_notes(part), *_notes(part))]
     together = tuple(interval for found in ambiguous.values() for interval in found)
     return Annotation(labels, parts, multi_label=True, ambiguous=together, notes=tuple(notes))
+
+
+def read_detection(folder: Path | str) -> Annotation:
+    """As :func:`read`, with all videos of the lists beside: those without an action are of no class.
+
+    A part's list is ``validation_durations.txt``, or one of the recognition task's files; a part without a
+    list keeps the videos that have an action, with a note.
+
+    Raises:
+        CallError, DataError: as of :func:`read`, or a bad list.
+    """
+    found, folder = read(folder), folder_of(folder, ())
+    parts, notes = {}, list(found.notes)
+    for part, videos in found.parts.items():
+        named, lengths = {video.id for video in videos}, _durations(folder, part)
+        listed = _listed(folder, part, lengths)
+        if not listed:
+            notes.append(
+                f"no list of all {part} videos ({part}_durations.txt or {RECOGNITION_FILES[part][1]}) in "
+                f"{folder}: the {len(videos)} with times are known alone"
+            )
+        others = (AnnotatedVideo(id, (), duration_seconds=lengths.get(id)) for id in listed - named)
+        parts[part] = tuple(sorted((*videos, *others), key=lambda video: video.id))
+    return replace(found, parts=parts, notes=tuple(notes))
+
+
+def _listed(folder: Path, part: str, lengths: Mapping[str, float]) -> set[str]:
+    """All videos of a part, by the first list that is there."""
+    if lengths:
+        return set(lengths)
+    text, mat = (folder / name for name in RECOGNITION_FILES[part])
+    rows = _rows_of_text(text) if text.is_file() else _rows_of_mat(mat, part) if mat.is_file() else ()
+    return {video for _, video, _ in rows}
 
 
 def _class_files(folder: Path, ending: str) -> dict[str, Path]:

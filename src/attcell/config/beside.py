@@ -1,0 +1,59 @@
+"""The sections of a recipe for what is asked of a trained network beside its test. They train nothing.
+
+``attcell protocol`` answers them: actions found in time, and late fusion with another tool's scores (TAN+).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from attcell.config.schema import Count, Section
+from attcell.types import DetectionProtocol, DetectionRule
+
+Overlap = Annotated[float, Field(gt=0, le=1, strict=True)]
+Weight = Annotated[float, Field(ge=0)]
+SPLIT = "{split}"  # in a path: the run's split
+
+
+class DetectionSection(Section):
+    """The actions in the test videos: how they are found, and how they are judged."""
+
+    rule: DetectionRule = "relative"
+    every: Count = 5  # frames from one sample to the next
+    protocol: DetectionProtocol = "thumos"
+    thresholds: Annotated[tuple[Overlap, ...], Field(min_length=1)] = (0.1, 0.2, 0.3, 0.4, 0.5)  # of the IoU
+    exclude: tuple[str, ...] = ()  # test videos that are left out, as faulty ones
+    truth: Path | None = None  # as of attcell score detection; by default the data set's own
+
+    @property
+    def needs_calibration(self) -> bool:
+        """False for the rule whose thresholds are fixed and whose classifier is the network's own."""
+        return self.rule != "stpn"
+
+
+class FuseSection(Section):
+    """Late fusion of the test's scores with those of another tool."""
+
+    scores: Path  # any file that attcell score fuse reads, of the tested videos; {split} becomes the run's
+    weights: tuple[Weight, Weight] | None = None  # the network's and the file's; by default alike
+    tune: Path | None = None  # the tool's scores of the validation videos: choose the weights on them
+    softmax: bool = False  # bring scores that are no probabilities to such
+
+    @model_validator(mode="after")
+    def _one_way_to_weights(self) -> FuseSection:
+        if self.weights is not None and self.tune is not None:
+            raise ValueError("weights and tune exclude each other; keep one")
+        if self.weights is not None and sum(self.weights) == 0:
+            raise ValueError("weights are both 0; give what the network and the file count, as [0.6, 0.4]")
+        return self
+
+    def of_split(self, split: int) -> FuseSection:
+        """The same with the split's number in its paths."""
+        paths = {"scores": self.scores, "tune": self.tune}
+        put_in = {
+            key: Path(str(path).replace(SPLIT, str(split))) for key, path in paths.items() if path is not None
+        }
+        return self.model_copy(update=put_in)
