@@ -94,7 +94,7 @@ def test_the_recipes_of_the_examples_are_there(attcell: Run, name):
 class TestRecipes:
     def test_the_packaged_recipes_are_listed_with_a_line_each(self, attcell: Run):
         lines = attcell("recipes").stdout.splitlines()
-        assert len(lines) == 19
+        assert len(lines) == 20
         assert lines[1].startswith("stan-small              STAN on frames for small data sets: a fr")
         assert lines[2].startswith("stan-table-1   54 rows  STAN's Table I: pooled features with an SVM, S")
 
@@ -159,7 +159,7 @@ class TestRecipes:
             ),
             (("ablate", "tap", "weizmann"), "weizmann is a table; choose one (--row ROW): both-fc6, "),
             (("train", "stan-table-8", "--row", "sports1m-vgg16"), "leaves data.annotations, data.root open"),
-            (("recipes", "stan-table"), "did you mean 'stan-table-8' or"),
+            (("recipes", "stan-table"), "did you mean 'stan-table-9' or"),
         ],
     )
     def test_what_is_not_there_is_named_with_what_is(self, attcell: Run, words, message):

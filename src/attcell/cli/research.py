@@ -49,12 +49,28 @@ def protocol(
     """Train and test recipes on every split of their data set, and put the metrics into one table.
 
     A recipe is a file or a packaged one's name; of a table all rows are run, or those of --rows. What a row
-    begins with (weights: TABLE#ROW) is run before it, once. Run the same command again to go on after an
-    interruption. OUT/NAME/split1-seed0/ is a run folder as attcell train makes it.
+    begins with (weights: TABLE#ROW) is run before it, once. A section detection or fuse of a recipe is
+    answered after the test. Run the same command again to go on after an interruption. OUT/NAME/split1-seed0/
+    is a run folder as attcell train makes it.
 
     Example: attcell protocol stan-table-1 --rows 'ucf101-*' --list
 
     Example: attcell protocol weizmann data.root=videos/weizmann --out runs/weizmann --jobs 2
+
+    TAN on HMDB51 that begins with TAN on UCF101; what goes to the rows of one data set alone has a PATTERN:
+
+    Example: attcell protocol tan-table-1 --rows hmdb51-tan-on-ucf101 data.root=HMDB51 data.annotations=lists
+    flow.store=none 'ucf101-*:data.root=UCF-101' 'ucf101-*:data.annotations=ucfTrainTestlist'
+
+    TAN+, the scores of another tool fused with TAN's:
+
+    Example: attcell protocol tan-table-1 --rows hmdb51-cnn-on-target data.root=HMDB51 data.annotations=lists
+    flow.store=flow fuse.scores=mifs.csv
+
+    Actions found in time, and their mAP:
+
+    Example: attcell protocol stan-table-9 data.root=THUMOS14 data.annotations=thumos14 flow.store=flow
+    model.streams.clip.weights=c3d.safetensors
     """
     from attcell.research.protocol import ProtocolCall
 

@@ -79,7 +79,7 @@ def _override(text: str) -> Override:
             "ucf101-*:train.epochs=3"
         )
     try:
-        if key in PATH_KEYS or key.endswith(STREAM_PATH_KEYS):
+        if key in PATH_KEYS or (key.startswith("model.") and key.endswith(STREAM_PATH_KEYS)):
             change = OmegaConf.create()
             path = None if value in ("", "null") else str(Path(value).expanduser())
             OmegaConf.update(change, key, path)
