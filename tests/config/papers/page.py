@@ -154,7 +154,7 @@ def _cells(table: Table, row: Row) -> list[str]:
 
 def protocol_of(recipe: Recipe) -> str:
     """How a row is tested, in words."""
-    data, segments = recipe.data, recipe.segments
+    data, segments, asked = recipe.data, recipe.segments, recipe.detection
     several = {"ucf101": 3, "hmdb51": 3}.get(str(data.dataset), 1)
     splits = "" if several == 1 else f"{several} splits" if data.splits is None else f"split {data.splits[0]}"
     every = f"a segment every {segments.test_every} frames"
@@ -164,6 +164,7 @@ def protocol_of(recipe: Recipe) -> str:
         "1 crop" if segments.crops == 1 else f"{segments.crops} crops",
         "SVM" if recipe.model.classifier == "svm" else "softmax",
         f"{100 * data.val_fraction:g} % of training held out" if data.val_fraction else "",
+        f"actions by the rule {asked.rule}, a sample every {asked.every} frames" if asked else "",
     ]
     return ", ".join(word for word in words if word)
 
