@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from attcell.config.recipe import Recipe
 from attcell.errors import DataError
 from attcell.research import driver
 from attcell.research.driver import Measurement, PlannedRun, measure_all
@@ -104,10 +105,9 @@ def test_a_damaged_file_is_told(model: Path, tmp_path: Path) -> None:
 
 class TestRunsThatWait:
     @pytest.fixture
-    def runs(self, tmp_path: Path) -> list[PlannedRun]:
+    def runs(self, tmp_path: Path, recipe: Recipe) -> list[PlannedRun]:
         """Two that stand for themselves, one that begins with the first, and one with the first and that."""
         first, other, second, last = (tmp_path / name for name in ("first", "other", "second", "last"))
-        recipe = cast(Any, type("", (), {"name": "any", "cache": type("", (), {"folder": None})})())
         return [
             PlannedRun(recipe, first),
             PlannedRun(recipe, other),
