@@ -187,7 +187,7 @@ class Prediction:
         duration_seconds: from the first frame's presentation to the end of the last.
         segments: the T segments that are shown. Their numbers are also attributes of the prediction.
         frames: (T, H, W, 3) uint8, the segments' frames scaled down for pictures; (0, 0, 0, 3) where nobody
-            asked for pictures.
+            asked for pictures, or where there are none.
         notes: what the reader should know, such as damage in the file.
         flow: (T, 2, h, w) float32, for each segment the mean of the fields that a flow stream saw, in pixels
             a frame; it covers the whole frame. None without a flow stream.
@@ -200,6 +200,7 @@ class Prediction:
         track: a sample every few frames, where actions were looked for in time; else None. Then the segments
             above are stretches of these samples, to be shown.
         detections: the actions found in time, best first; None where none were looked for.
+        of_features: a file of features stands in the video's place, so that there are no pictures.
     """
 
     video: str
@@ -215,6 +216,7 @@ class Prediction:
     gates: dict[str, np.ndarray] = field(default_factory=dict)
     track: AttentionTrack | None = None
     detections: tuple[Detection, ...] | None = None
+    of_features: bool = False
 
     def __repr__(self) -> str:
         best = ", ".join(f"{label} {score:.3f}" for label, score in self.top(3))

@@ -25,7 +25,8 @@ from attcell.errors import VideoError
 from attcell.types import VideoRecord
 from attcell.video import parts
 from attcell.video.flow_source import FlowInput
-from attcell.video.modalities import InputSpec, window
+from attcell.video.input_spec import InputSpec
+from attcell.video.modalities import window
 from attcell.video.sampling import ViewPlan
 from attcell.video.transforms import FrameSpec
 from tests.damage import damage

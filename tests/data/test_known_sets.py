@@ -169,3 +169,17 @@ def test_a_name_for_two_files_is_told_with_both(tmp_path):
     assert found.ambiguous == {"v_1": (tmp_path / "a" / "v_1.avi", tmp_path / "b" / "v_1.mp4")}
     assert found.missing == ("v_1",)
     assert found.paths == {"v_2": tmp_path / "v_2.mp4"}
+
+
+def test_features_are_found_by_the_names_of_the_videos(miniature, tmp_path):
+    lists = miniature("thumos14") / "lists"
+    ids = [f"video_{part}_{number:07d}" for part in ("validation", "test") for number in range(1, 4)]
+    for name in ids:
+        (tmp_path / f"{name}.npy").touch()
+    listing = set_listing("thumos14", tmp_path, lists, 1, "test")
+    assert [record.path for record in listing.records] == [tmp_path / f"{name}.npy" for name in ids[3:]]
+    listing = set_listing("thumos14", tmp_path, lists, 1, "train", leave_out_missing=True)
+    assert [record.path for record in listing.records] == [tmp_path / f"{name}.npy" for name in ids[:3]]
+    (tmp_path / f"{ids[3]}.mp4").touch()
+    found = find_videos(tmp_path, ids)
+    assert found.paths == {ids[3]: tmp_path / f"{ids[3]}.mp4"}, "where there are videos, features are none"

@@ -201,3 +201,28 @@ class TestFoldersOfFrames:
         listing = read_source(folder)
         assert listing.labels == ("run", "wave")
         assert [path.name for path in listing.ignored].count("empty") == 1
+
+
+def test_where_there_is_no_video_features_stand_in_their_place(tmp_path):
+    for name in ("wave/a.npy", "run/more/b.NPY", "wave/notes.txt", "stray.npy"):
+        path = tmp_path / "given" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    listing = read_source(tmp_path / "given")
+    assert [(record.id, record.label) for record in listing.records] == [
+        ("run/more/b.NPY", 0),
+        ("wave/a.npy", 1),
+    ]
+    assert [path.name for path in listing.ignored] == ["stray.npy", "notes.txt"]
+    (tmp_path / "given" / "wave" / "a.mp4").touch()
+    listing = read_source(tmp_path / "given")
+    assert [record.id for record in listing.records] == ["wave/a.mp4"]
+    assert tmp_path / "given" / "wave" / "a.npy" in listing.ignored
+
+
+def test_a_line_may_name_features(tmp_path):
+    listing = read_source(listed(tmp_path, "some/a b 3.npy 1\nb.npy 0 1\n"))
+    assert [(record.id, record.labels) for record in listing.records] == [
+        ("some/a b 3.npy", (1,)),
+        ("b.npy", (0, 1)),
+    ]

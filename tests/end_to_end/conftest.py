@@ -29,6 +29,18 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
+@pytest.fixture(scope="session")
+def untrimmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A generated untrimmed set of the model's 4 classes."""
+    return write_dataset(
+        tmp_path_factory.mktemp("untrimmed"),
+        "untrimmed",
+        seed=5,
+        num_classes=4,
+        videos={"train": 1, "test": 1},
+    )
+
+
 def recipe_values(videos: Path) -> dict[str, Any]:
     """A recipe for the generated set that trains for seconds."""
     return {

@@ -9,21 +9,8 @@ from pathlib import Path
 import pytest
 
 import attcell as library
-from attcell.synth.write import write_dataset
 from tests.end_to_end.conftest import Run
 from tests.video.conftest import write_video
-
-
-@pytest.fixture(scope="module")
-def untrimmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A generated untrimmed set of the model's 4 classes."""
-    return write_dataset(
-        tmp_path_factory.mktemp("untrimmed"),
-        "untrimmed",
-        seed=5,
-        num_classes=4,
-        videos={"train": 1, "test": 1},
-    )
 
 
 @pytest.fixture

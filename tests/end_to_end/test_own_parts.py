@@ -13,11 +13,11 @@ import attcell
 from attcell.config.recipe import check_recipe
 from attcell.nn import backbones
 from attcell.nn.backbones import registry
-from attcell.video import modalities
+from attcell.video import InputSpec, modalities
 from tests.end_to_end.conftest import recipe_values
 
 
-def differences(spec: modalities.InputSpec, origin: modalities.Origin) -> modalities.Reader:
+def differences(spec: InputSpec, origin: modalities.Origin) -> modalities.Reader:
     """What has changed since the frame before: 128 for nothing."""
 
     def read(around: modalities.FramesAround) -> modalities.Sheet:
@@ -87,7 +87,7 @@ def test_from_training_to_the_page(videos: Path, tmp_path: Path, kind: str) -> N
 def test_a_stream_is_cut_and_mirrored_with_the_others() -> None:
     pictures = torch.randint(0, 256, (6, 3, 20, 24), dtype=torch.uint8)
     around = modalities.FramesAround(6, np.array([0, 3]), np.arange(6), pictures)
-    spec = modalities.InputSpec(("difference",))
+    spec = InputSpec(("difference",))
     sheet = spec.readers(modalities.Origin())["difference"](around)
     entry = modalities.modality("difference")
     assert sheet.pictures.shape == (2, 3, 20, 24)

@@ -19,7 +19,7 @@ from attcell.nn.streams import channel_figures, feature_maps
 from attcell.types import VideoRecord
 from attcell.video.decode import read_frames
 from attcell.video.flow_source import FlowInput
-from attcell.video.modalities import InputSpec
+from attcell.video.input_spec import InputSpec
 from attcell.video.optical_flow import FlowSpec
 from attcell.video.sampling import ViewPlan, centre_frames
 from attcell.video.transforms import FrameSpec

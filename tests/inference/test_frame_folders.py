@@ -24,7 +24,7 @@ from attcell.types import VideoRecord
 from attcell.video.flow_files import DESCRIPTION, open_flow
 from attcell.video.flow_source import FlowInput, check_store, flow_files_of, source_of
 from attcell.video.frame_folder import NO_TIMES
-from attcell.video.modalities import InputSpec
+from attcell.video.input_spec import InputSpec
 from attcell.video.optical_flow import FlowSpec
 from attcell.video.sampling import ViewPlan
 from attcell.video.transforms import FrameSpec

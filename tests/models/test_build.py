@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from attcell.data.listing import Listing
 from attcell.errors import CallError, ModelError
@@ -71,3 +72,24 @@ def test_networks_without_attention_have_no_use_for_an_mlp(tmp_path):
 @pytest.mark.parametrize(("stream", "backbone"), [("frame", "small"), ("flow", "googlenet")])
 def test_other_networks_take_any_mean(tmp_path, stream, backbone):
     assert network(tmp_path, stream, backbone, input=OTHER) is not None
+
+
+def test_given_features_go_through_nothing_but_conv6(tmp_path):
+    given = {"model": {"streams": {"features": {"conv6_channels": 4}}}, "features": {"dim": 6}}
+    network = build_network(recipe_of(tmp_path, **given), 3, load_weights=True)
+    stream = network.stream("features")
+    assert stream.backbone.name == "given"
+    assert stream.backbone.frozen
+    assert stream.conv6.weight.shape == (4, 6, 1, 1)
+    rows = torch.randn(2, 5, 6, 1, 1)
+    out = network({"features": rows})
+    assert torch.equal(stream.feature_maps(rows), rows)
+    assert torch.equal(out.spatial_attention["features"], torch.ones(2, 5, 1, 1))
+    weight = stream.conv6.weight[:, :, 0, 0]
+    torch.testing.assert_close(out.segments, torch.relu(rows[..., 0, 0] @ weight.T + stream.conv6.bias))
+    with pytest.raises(CallError, match="how many numbers a row of features has is not known"):
+        build_network(recipe_of(tmp_path, model=given["model"]), 3, load_weights=True)
+    message = "the features stream's backbone is small, which takes a picture, not given features; "
+    recipe = recipe_of(tmp_path, model={"streams": {"features": {"backbone": "small"}}}, features={"dim": 6})
+    with pytest.raises(CallError, match=message):
+        build_network(recipe, 3, load_weights=False)

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from attcell.flow import dequantize
 from attcell.types import Size
 from attcell.video.flow_source import FlowInput
+from attcell.video.input_spec import InputSpec
 from attcell.video.inputs import read_sampled_frames, resize_frames
-from attcell.video.modalities import InputSpec, Origin, flow_reader, window
+from attcell.video.modalities import Origin, flow_reader, window
 from attcell.video.transforms import Crop, FrameSpec
 from tests.video.conftest import numbers
 

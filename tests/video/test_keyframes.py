@@ -18,8 +18,8 @@ from attcell.video._container import opened
 from attcell.video._keyframes import JUMP_COST, LEAST_SPARED, PacketReader, UnknownParts, entries, stretches
 from attcell.video._timetable import read_timetable
 from attcell.video.decode import count_frames, read_frames
+from attcell.video.input_spec import InputSpec
 from attcell.video.inputs import frames_around
-from attcell.video.modalities import InputSpec
 from attcell.video.parts import ViewParts
 from attcell.video.sampling import ViewPlan, random_frames
 from tests.damage import damage

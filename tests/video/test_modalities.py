@@ -8,7 +8,8 @@ import torch
 from attcell.errors import CallError
 from attcell.video import modalities
 from attcell.video.flow_source import FlowInput
-from attcell.video.modalities import InputSpec, Modality, modality, modality_names, register
+from attcell.video.input_spec import InputSpec
+from attcell.video.modalities import Modality, modality, modality_names, register
 
 
 @pytest.fixture(autouse=True)
@@ -16,10 +17,10 @@ def registry(monkeypatch):
     monkeypatch.setattr(modalities, "_MODALITIES", modalities._MODALITIES.copy())
 
 
-def test_three_come_with_attcell():
-    assert modality_names() == ("frame", "flow", "clip")
-    assert [modality(name).takes for name in modality_names()] == ["picture", "picture", "clip"]
-    assert [modality(name).backbone for name in modality_names()] == ["vgg16", "vgg16", "c3d"]
+def test_four_come_with_attcell():
+    assert modality_names() == ("frame", "flow", "clip", "features")
+    assert [modality(name).takes for name in modality_names()] == ["picture", "picture", "clip", "features"]
+    assert [modality(name).backbone for name in modality_names()] == ["vgg16", "vgg16", "c3d", "given"]
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,6 @@ def test_one_is_registered_once():
 
 
 def test_an_unknown_one_is_named_with_those_that_there_are():
-    said = r"no modality is named 'flwo'; did you mean 'flow'\? allowed: frame, flow, clip"
+    said = r"no modality is named 'flwo'; did you mean 'flow'\? allowed: frame, flow, clip, features"
     with pytest.raises(CallError, match=said):
         modality("flwo")

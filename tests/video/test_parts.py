@@ -14,8 +14,9 @@ import attcell.video.parts
 from attcell.errors import VideoError
 from attcell.video.decode import count_frames
 from attcell.video.flow_source import FlowInput
+from attcell.video.input_spec import InputSpec
 from attcell.video.inputs import read_sampled_frames, resize_frames
-from attcell.video.modalities import InputSpec, Origin
+from attcell.video.modalities import Origin
 from attcell.video.optical_flow import FlowSpec
 from attcell.video.parts import DenseSampling, ViewParts
 from attcell.video.sampling import ViewPlan

@@ -34,7 +34,11 @@ def detect(
     ] = "relative",
     every: Annotated[
         int | None,
-        typer.Option(min=1, help="Frames from one sample to the next; by default the calibration's, or 5."),
+        typer.Option(
+            min=1,
+            help="Frames from one sample to the next; by default the calibration's, else 5, or each row of "
+            "features.",
+        ),
     ] = None,
     threshold: Annotated[
         float | None, typer.Option(help="Of relative, classes and stpn, in place of the rule's own.")
@@ -152,7 +156,12 @@ def calibrate(
         typer.Option(help="Training videos: a folder per class or a list; by default the recipe's."),
     ] = None,
     root: ListRoot = None,
-    every: Annotated[int, typer.Option(min=1, help="Frames from one sample to the next.")] = 5,
+    every: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Frames from one sample to the next; by default 5, or each row of features."
+        ),
+    ] = None,
 ) -> None:
     """Learn what detection needs from the training videos' labels: its thresholds, and a segment classifier.
 

@@ -95,6 +95,9 @@ class _Predict:
         if self.truth is not None and self.pictures is None:
             raise CallError("--truth is for the pictures; name their folder by --pictures too")
         check_outputs(files_of(self.report, self.json_path), self.videos)
+        features = [video for video in self.videos if video.suffix == ".npy"]
+        if self.pictures is not None and features:
+            raise CallError(f"--pictures draw frames, and {features[0]} holds features alone; leave it out")
         if self.pictures is not None:
             check_output(self.pictures, is_folder=True)
 

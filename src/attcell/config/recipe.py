@@ -17,6 +17,7 @@ from attcell.config.schema import (
     CacheSection,
     ClipSection,
     DataSection,
+    FeaturesSection,
     FlowSection,
     InputSection,
     ModelSection,
@@ -40,6 +41,7 @@ class Recipe(Section):
     input: InputSection = InputSection()
     flow: FlowSection = FlowSection()
     clip: ClipSection = ClipSection()
+    features: FeaturesSection = FeaturesSection()
     segments: SegmentsSection = SegmentsSection()
     model: ModelSection = ModelSection()
     cache: CacheSection = CacheSection()

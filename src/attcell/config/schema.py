@@ -151,6 +151,15 @@ class ClipSection(Section):
     frames: Count = 16
 
 
+class FeaturesSection(Section):
+    """Features that were computed elsewhere, for a features stream: a NumPy file of T rows a video."""
+
+    dim: Count | None = None  # numbers of a row; by default what the first training video's file has
+    fps: Positive = 25.0  # frames a second of what they were computed from
+    stride: Count = 16  # such frames from one row to the next
+    folder: Path | None = None  # where the videos' features lie; by default they are the videos
+
+
 def _known_modality(name: str) -> str:
     from attcell.video.modalities import modality  # here, for it needs PyTorch
 
@@ -222,7 +231,9 @@ class ModelSection(Section):
         given = {name: stream for name, stream in streams.items() if stream is not None}
         for name, stream in given.items():
             if isinstance(stream, dict) and name in modality_names():
-                given[name] = {"backbone": modality(name).backbone, **stream}
+                entry = modality(name)
+                frozen = {"train_from": "none"} if entry.takes == "features" else {}  # nothing to train
+                given[name] = {"backbone": entry.backbone, **frozen, **stream}
         return given
 
     @property

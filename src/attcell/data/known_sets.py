@@ -2,7 +2,8 @@
 
 Copies of a data set lie in different folders, under different suffixes, and some spell a name otherwise than
 the official lists do. A video is looked for, in this order, by its place and name, by its name alone anywhere
-below the root, and by its name in other capitals; what was found in the last way is noted.
+below the root, and by its name in other capitals; what was found in the last way is noted. Where there is no
+video at all, files of features (``video_test_0000004.npy``) are looked for in the same ways.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from attcell.data.annotations import (
     weizmann_ut_interaction,
 )
 from attcell.data.annotations.reading import AnnotatedVideo, Annotation
-from attcell.data.listing import VIDEO_SUFFIXES, Listing, is_video_name
-from attcell.data.sources import files_under
+from attcell.data.listing import Listing, is_listed_name
+from attcell.data.sources import files_under, videos_or_features
 from attcell.errors import CallError, DataError
 from attcell.types import VideoRecord
 
@@ -223,14 +224,13 @@ def find_videos(root: Path, ids: Iterable[str]) -> Found:
 
 
 def stem_of(name: str) -> str:
-    """A file's name without a video's suffix; other dots belong to the name."""
-    stem, dot, suffix = name.rpartition(".")
-    return stem if dot and f".{suffix.lower()}" in VIDEO_SUFFIXES else name
+    """A file's name without the suffix of a video, or of features; other dots belong to the name."""
+    return name.rpartition(".")[0] if is_listed_name(Path(name)) else name
 
 
 def _places(root: Path) -> list[Path]:
-    """Every video below a folder: files by their suffix, and folders of frames."""
-    return [place for place in files_under(root) if is_video_name(place) or place.is_dir()]
+    """Every video below a folder: files by their suffix, and folders of frames; where none is, features."""
+    return videos_or_features(files_under(root))
 
 
 def _files_first(alike: list[Path]) -> tuple[Path, ...]:

@@ -7,6 +7,7 @@ A list file has a line for each video, its path and then whole numbers:
 ``some/video.mp4 1 3``    a video file and several labels
 ``some/dir 163 1``        a folder of frames: how many frames it has, and its label, or several
 ``some/dir 12 163 3``     a part of a folder of frames: how many are before it, how many it has, its labels
+``some/video.npy 1``      a file of features that were computed elsewhere, and its label, or several
 ========================  ============================================================================
 
 Labels count from 0. Paths may hold spaces, and words that are numbers: where a line can be read in more than
@@ -27,6 +28,7 @@ from typing import NamedTuple
 
 from attcell.errors import DataError, VideoError
 from attcell.types import VideoRecord
+from attcell.video.features import is_features
 from attcell.video.frame_folder import open_frames
 
 # fmt: off
@@ -63,6 +65,11 @@ class Listing:
 def is_video_name(path: Path) -> bool:
     """Whether the suffix is one that videos have."""
     return path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def is_listed_name(path: Path) -> bool:
+    """Whether the suffix is one that a line of a list may have: a video's, or that of features."""
+    return is_video_name(path) or is_features(path)
 
 
 def shortened(items: Sequence[str], separator: str) -> str:
@@ -169,7 +176,7 @@ def _readings(line: str) -> list[_Reading]:
 
 def _fitting(readings: list[_Reading], root: Path) -> _Reading:
     """The reading that fits what is on disk, or else a video's suffix."""
-    videos = [reading for reading in readings if is_video_name(Path(reading.name))]
+    videos = [reading for reading in readings if is_listed_name(Path(reading.name))]
     if len(readings) == 1 and videos:
         return videos[0]  # the disk is not asked: it may be slow, and a list long
     for name, numbers in readings:

@@ -2,6 +2,7 @@
 
 - A *folder per class*: ``FOLDER/CLASS/*.mp4``; folders inside a class are searched too. Classes are sorted by
   name. Files that are not videos by their suffix are reported in ``Listing.ignored``.
+  Where there is no video at all, files of features (``.npy``) stand in the videos' place.
 - A *list file*: one ``some/video.mp4 1`` a line, as :mod:`attcell.data.listing` tells.
 
 A folder of frames, of which no file is a video and which holds no folder, is a video as a file is.
@@ -18,6 +19,7 @@ from attcell._checks import path_of
 from attcell.data.listing import VIDEO_SUFFIXES, Listing, is_video_name, read_list, shortened
 from attcell.errors import CallError, DataError
 from attcell.types import VideoRecord
+from attcell.video.features import is_features
 from attcell.video.frame_folder import is_frame_name
 
 __all__ = ["Listing", "files_under", "is_video_name", "read_source"]
@@ -77,6 +79,12 @@ def files_under(folder: Path) -> list[Path]:
     return sorted(found)
 
 
+def videos_or_features(paths: Sequence[Path]) -> list[Path]:
+    """Those of these files and folders of frames that are videos; where none is, those that hold features."""
+    videos = [path for path in paths if is_video_name(path) or path.is_dir()]
+    return videos or [path for path in paths if is_features(path)]
+
+
 def _are_frames(names: Iterable[str]) -> bool:
     """Whether these files of a folder make it a video."""
     return any(map(is_frame_name, names)) and not any(is_video_name(Path(name)) for name in names)
@@ -85,9 +93,11 @@ def _are_frames(names: Iterable[str]) -> bool:
 def _read_folder(folder: Path, labels: Sequence[str] | None) -> Listing:
     per_class: dict[str, list[Path]] = {}
     ignored: list[Path] = []
-    for path in files_under(folder):
+    paths = files_under(folder)
+    taken = set(videos_or_features([path for path in paths if path.parent != folder or path.is_dir()]))
+    for path in paths:
         parts = path.relative_to(folder).parts
-        if len(parts) > 1 and (is_video_name(path) or path.is_dir()):
+        if len(parts) > 1 and path in taken:
             per_class.setdefault(parts[0], []).append(path)
         else:
             ignored.append(path)
@@ -100,7 +110,8 @@ def _read_folder(folder: Path, labels: Sequence[str] | None) -> Listing:
     if not per_class:
         raise DataError(
             f"{folder}: no videos found; expected one folder per class with videos in it, such as "
-            f"{folder / 'wave' / 'alice.mp4'} (known suffixes: {' '.join(sorted(VIDEO_SUFFIXES))})"
+            f"{folder / 'wave' / 'alice.mp4'} (known suffixes: {' '.join(sorted(VIDEO_SUFFIXES))}; of "
+            "features .npy)"
         )
     names = tuple(sorted(per_class)) if labels is None else tuple(labels)
     _refuse_unknown(folder, sorted(per_class), names)

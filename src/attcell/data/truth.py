@@ -125,13 +125,17 @@ def _tube(of: dict[str, Any]) -> tuple[int, np.ndarray]:
 
 
 def video_named(video: str, names: Iterable[str]) -> str | None:
-    """The name that a video's path ends with, with or without its suffix; None if there is none."""
+    """The name that a video's path ends with, with or without its suffix; None if there is none.
+
+    A file of features has the name of the video that they are of, whatever that one's suffix is.
+    """
     known = names if isinstance(names, dict) else set(names)
+    stems = {name.rsplit(".", 1)[0]: name for name in known} if video.lower().endswith(".npy") else {}
     parts = video.replace("\\", "/").split("/")
     for first in range(len(parts)):
         end = "/".join(parts[first:])
         stem = end.rsplit(".", 1)[0] if "." in parts[-1].lstrip(".") else end
-        for name in (end, stem):
+        for name in (end, stem, stems.get(stem)):
             if name in known:
                 return name
     return None

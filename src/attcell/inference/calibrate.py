@@ -18,11 +18,11 @@ from attcell.data.sources import read_source
 from attcell.errors import CallError, DataError, VideoError
 from attcell.inference.calibration import Calibration, write_calibration
 from attcell.inference.detection_rules import attention_of
-from attcell.inference.extract import refuse_unread
+from attcell.inference.extract import refuse_unread, unfit_features
 from attcell.inference.model import Model
 from attcell.inference.run import as_scores
 from attcell.inference.stored_flow import refuse_unfit_flow, with_stored_flow
-from attcell.inference.streaming import StreamingPass
+from attcell.inference.streaming import StreamingPass, usual_every
 from attcell.models.build import part_listing
 from attcell.models.weights import state_digest
 from attcell.types import VideoRecord
@@ -135,8 +135,9 @@ def calibrate(
         CallError: a model that does not score single segments.
         DataError: videos that cannot be read, by name; or videos of less than two classes.
     """
-    videos, unread = [], []
     records = [record for record in records if record.labels]
+    refuse_unread(list(unfit_features(model.recipe, records).values()))
+    videos, unread = [], []
     most = max(5, min(MOST_SAMPLES, MOST_IN_ALL // max(len(records), 1)))
     for record in track(records, len(records), "streaming training videos"):
         try:
@@ -167,7 +168,7 @@ def calibrate(
 
 
 def calibrate_model(
-    model: Model, folder: Path, source: Path | None, root: Path | None, every: int
+    model: Model, folder: Path, source: Path | None, root: Path | None, every: int | None
 ) -> Calibration:
     """Calibrate a model on its training videos, and write what is learnt into its folder.
 
@@ -176,7 +177,7 @@ def calibrate_model(
         folder: a model folder.
         source: training videos; by default those that the model's recipe names.
         root: what a list's paths are relative to.
-        every: frames from one sample to the next.
+        every: frames from one sample to the next; by default 5, or each row of features.
 
     Raises:
         CallError: as of :func:`calibrate`, or there are no training videos.
@@ -189,6 +190,7 @@ def calibrate_model(
         listing = read_source(source, root, model.labels)
     if listing is None:
         raise CallError("the model's recipe names no training videos; give some by --data")
+    every = usual_every(listing.records[0].path) if every is None else every
     paths = [record.path for record in listing.records]
     if source is None:
         refuse_unfit_flow(model.recipe, listing.records)

@@ -17,12 +17,10 @@ from attcell.inference.model import Model
 from attcell.inference.predict import NO_PICTURES, small_flow, small_picture
 from attcell.inference.run import as_scores
 from attcell.inference.stored_flow import with_stored_flow
-from attcell.inference.streaming import Growing, Keyframes, StreamedPart, StreamingPass
+from attcell.inference.streaming import EVERY, Growing, Keyframes, StreamedPart, StreamingPass, usual_every
 from attcell.types import AttentionTrack, Prediction
 from attcell.video._passes import promised_frames
-from attcell.video.transforms import attended_area
-
-EVERY = 5  # frames from one sample to the next, as in the paper
+from attcell.video.features import is_features
 
 
 def follow_video(
@@ -52,13 +50,14 @@ def follow_video(
         CallError, VideoError, ModelError: as of :class:`~attcell.inference.streaming.StreamingPass`.
     """
     passed = StreamingPass(model, path, every, stored_flow=stored_flow)
+    pictures = pictures and not is_features(path)
     keyframes, rows = Keyframes(), _Rows(model)
     for streamed in passed:
         rows.add(streamed)
         _keep(streamed, keyframes, every, pictures=pictures)
         progress(int(streamed.sampled_frames.frame_indices[-1]) + 1)
     info = passed.info
-    track = rows.track(passed.seconds(), attended_area(info.size, passed.frame))
+    track = rows.track(passed.seconds(), passed.attended_area)
     shown = [keyframe.shown for keyframe in keyframes.all]
     images = [keyframe.picture for keyframe in keyframes.all if keyframe.picture is not None]
     flows = [keyframe.flow for keyframe in keyframes.all if keyframe.flow is not None]
@@ -85,6 +84,7 @@ def follow_video(
         flow=np.stack(flows) if flows else None,
         notes=info.notes,
         track=track,
+        of_features=is_features(path),
     )
 
 
@@ -104,7 +104,8 @@ def detect_video(
         model: its network decides the device.
         path: a video file, or a folder of frames.
         choice: the rule.
-        every: frames from one sample to the next; by default what the model was calibrated with, or 5.
+        every: frames from one sample to the next; by default what the model was calibrated with, or 5, or
+            each row of features.
         title: of the bar.
         pictures: keep frames and their mean flow, which a page shows.
         stored_flow: take flow from the store that the recipe names, or compute it; by default what
@@ -121,7 +122,7 @@ def detect_video(
         raise ModelError(model.calibration_fault)
     refuse_choice(choice, calibration)
     if every is None:
-        every = EVERY if calibration is None else calibration.every
+        every = usual_every(path) if calibration is None else calibration.every
     every = whole_number(every, "every", least=1)
     if stored_flow is None:
         stored_flow = path in with_stored_flow(model.recipe, [path])

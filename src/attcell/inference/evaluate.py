@@ -17,7 +17,7 @@ from attcell.data.datasets import KeptViews, PlannedParts
 from attcell.data.listing import Listing
 from attcell.data.sources import read_source
 from attcell.errors import CallError
-from attcell.inference.extract import filled_stores
+from attcell.inference.extract import filled_stores, unfit_features
 from attcell.inference.model import Model
 from attcell.inference.protocol import protocol_of, run_of
 from attcell.inference.run import VideoScores, decide_views, mean_scores, run_videos
@@ -144,6 +144,10 @@ def evaluate_model(
             f"this model sees the whole frame (squashed, short_side {pictures.short_side} = size "
             f"{pictures.size}): ten crops would be one and its mirror image; test it with 1 crop"
         )
+    if num_crops == 10 and not input_spec(model.recipe).sees_pictures:
+        raise CallError(
+            "features have no crops: ten would be the same ten times; test this model with 1 crop"
+        )
     found = _score_videos(model, listing.records, plan, cache_folder)
     ids = [record.id for record in listing.records]
     scores = found.scores
@@ -210,6 +214,7 @@ def _views_of(
     unfit = unfit_flow(model.recipe, records)
     if unfit:  # before long work
         logger.warning("\n".join(unfit.lines(model.recipe)))
+    unfit |= unfit_features(model.recipe, records)
     unread = {record.id: unfit[record.path] for record in records if record.path in unfit}
     records = tuple(record for record in records if record.id not in unread)
     if cache_folder is None:

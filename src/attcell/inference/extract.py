@@ -24,14 +24,16 @@ from attcell.config.recipe import Recipe
 from attcell.data.datasets import PlannedParts
 from attcell.data.feature_store import DigestBook, FeatureStore
 from attcell.data.remembered import Look, look_once
-from attcell.errors import AttcellError, DataError, first_lines
+from attcell.errors import AttcellError, DataError, VideoError, first_lines
 from attcell.inference.run import gather, part_maps
 from attcell.models.build import input_spec
 from attcell.models.weights import state_digest
 from attcell.nn import BackboneStream, Network
 from attcell.types import VideoRecord
-from attcell.video._passes import check_opens
-from attcell.video.modalities import InputSpec, Modality, modality
+from attcell.video._passes import check_opens, promised_frames
+from attcell.video.features import features_beside, features_of, is_features, refuse_not_finite
+from attcell.video.input_spec import InputSpec
+from attcell.video.modalities import Modality, modality
 from attcell.video.sampling import ViewPlan
 
 FEATURES_FORMAT = 2  # raise it when what a store is described by, or what it holds, changes
@@ -142,6 +144,53 @@ class Background:
         self._pool.shutdown(cancel_futures=kind is not None)
         for one in self._waiting if kind is None else ():
             one.result()
+
+
+def unfit_features(recipe: Recipe, records: Sequence[VideoRecord]) -> dict[Path, str]:
+    """Video → why its features, computed elsewhere, cannot be taken: missing, of another width than the rest
+    or of another length than the video, not finite; or a stream looks at pictures, and there are none.
+
+    What was found to fit is remembered while the files stay the same.
+    """
+    spec = input_spec(recipe)
+    given = "features" in spec.streams
+    there = [record for record in records if is_features(record.path) or (given and record.path.exists())]
+    if not there:
+        return {}
+    found = look_once([_look_at_features(spec, record) for record in there], "checking features")
+    return {
+        record.path: str(of) for record, of in zip(there, found, strict=True) if isinstance(of, AttcellError)
+    }
+
+
+def refuse_unfit_features(recipe: Recipe, records: Sequence[VideoRecord]) -> None:
+    """Raise a DataError that names the videos whose features cannot be taken, before long work."""
+    unfit = list(unfit_features(recipe, records).values())
+    if unfit:
+        raise DataError(
+            "\n".join([f"the features of {len(unfit)} videos cannot be taken:", *first_lines(unfit)])
+        )
+
+
+def _look_at_features(spec: InputSpec, record: VideoRecord) -> Look:
+    features, path = spec.features, record.path
+
+    def find() -> str:
+        spec.refuse_features(path)
+        found = features_of(features, path, record.frames)
+        refuse_not_finite(found.path, found.rows)
+        if not is_features(path):
+            found.refuse_other_length(promised_frames(path))
+        return "fits"
+
+    files = [path]
+    if features.folder is not None and not is_features(path):
+        try:
+            files.append(features_beside(features.folder, path))
+        except VideoError:
+            files = []  # it is told when it is looked for
+    wanted = f"{features.dim} {features.fps} {features.stride} {record.frames}"
+    return Look(f"features {spec.sees_pictures} {wanted}", tuple(files), find)
 
 
 def filled_stores(

@@ -15,10 +15,11 @@ from attcell.inference.run import Encoded, as_scores, decide_views, encode_part,
 from attcell.inference.stored_flow import with_stored_flow
 from attcell.models.build import evaluation_plan, input_spec
 from attcell.types import AttentionTrack, Prediction, Size
+from attcell.video.features import is_features
 from attcell.video.inputs import ResizedFrames
 from attcell.video.parts import ViewPart, ViewParts
 from attcell.video.sampling import segment_seconds
-from attcell.video.transforms import attended_area, resized_pictures
+from attcell.video.transforms import resized_pictures
 
 PICTURE_SIDE = 320  # pixels of the long side of the frames that a report shows
 NO_PICTURES = np.empty((0, 0, 0, 3), dtype=np.uint8)
@@ -58,6 +59,7 @@ def predict_video(
         stored_flow = path in with_stored_flow(model.recipe, [path])
     spec = spec if stored_flow else spec.computing_flow()
     parts = ViewParts(path, spec, plan, device=model.device.type)
+    pictures = pictures and not is_features(path)
     encoded: list[Encoded] = []
     frame_indices: list[np.ndarray] = []
     shown: list[_Shown] = []
@@ -81,8 +83,10 @@ def predict_video(
             frame_seconds=info.frame_seconds[np.concatenate(frame_indices)],
             temporal_scores=_numpy(out.temporal_scores[0]),
             temporal_attention=_numpy(out.temporal_attention[0]),
-            spatial_attention={name: _numpy(maps[0]) for name, maps in out.spatial_attention.items()},
-            attended_area=attended_area(info.size, spec.frame),
+            spatial_attention={
+                name: _numpy(maps[0]) for name, maps in spec.with_pictures(out.spatial_attention).items()
+            },
+            attended_area=spec.attended_area(info.size),
         ),
         temporal_attention_by_stream={
             name: _numpy(weights[0]) for name, weights in out.temporal_attention_by_stream.items()
@@ -92,6 +96,7 @@ def predict_video(
         frames=np.concatenate([of.pictures for of in shown]) if shown else NO_PICTURES,
         flow=_joined([of.flow for of in shown]),
         notes=info.notes,
+        of_features=is_features(path),
     )
 
 

@@ -13,7 +13,7 @@ from attcell.video.sampling import ViewPlan
 
 def protocol_of(recipe: Recipe, plan: ViewPlan, listing: Listing, num_unread: int) -> dict[str, Any]:
     """What made the scores of a listing's videos, by name, in plain types."""
-    spec = recipe.input
+    has_pictures = input_spec(recipe).sees_pictures
     return {
         "streams": ", ".join(recipe.model.streams),
         **_network_protocol(recipe),
@@ -22,12 +22,11 @@ def protocol_of(recipe: Recipe, plan: ViewPlan, listing: Listing, num_unread: in
         **({"missing_left_out": listing.num_left_out} if listing.num_left_out else {}),
         **_precision_protocol(listing),
         "segments": plan.num_segments if plan.every is None else f"one every {plan.every} frames",
-        "crops": plan.num_crops,
+        **({"crops": plan.num_crops} if has_pictures else {}),
         "short_videos": plan.short,
-        "resize": f"{spec.resize} {spec.short_side}" if spec.resize == "short" else "squash",
-        "size": spec.size,
+        **_picture_protocol(recipe),
         **_input_protocol(recipe),
-        "scores": f"{recipe.score_rule}, averaged over crops",
+        "scores": f"{recipe.score_rule}, averaged over crops" if has_pictures else recipe.score_rule,
     }
 
 
@@ -70,6 +69,15 @@ def _network_protocol(recipe: Recipe) -> dict[str, str]:
     kind += " with attention by an MLP" if section.attention == "mlp" else ""
     fusion = f", {section.fusion} fusion" if len(section.streams) > 1 else ""
     return {"network": f"{kind}{fusion}{', linear SVM' if section.classifier == 'svm' else ''}"}
+
+
+def _picture_protocol(recipe: Recipe) -> dict[str, Any]:
+    """How pictures are cut, where a stream looks at any."""
+    if not input_spec(recipe).sees_pictures:
+        return {}
+    spec = recipe.input
+    resize = f"{spec.resize} {spec.short_side}" if spec.resize == "short" else "squash"
+    return {"resize": resize, "size": spec.size}
 
 
 def _input_protocol(recipe: Recipe) -> dict[str, str]:

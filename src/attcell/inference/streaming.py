@@ -13,18 +13,31 @@ from attcell.inference.model import Model
 from attcell.inference.run import device_of, encode_part, refuse_not_finite
 from attcell.models.build import input_spec
 from attcell.nn.streaming import Part, streamer
+from attcell.video.features import is_features
 from attcell.video.info import VideoInfo
 from attcell.video.inputs import ResizedFrames, SampledFrames, resize_frames
 from attcell.video.modalities import Origin
 from attcell.video.parts import DenseSampling
-from attcell.video.transforms import FrameSpec, centre_crop, centre_size
+from attcell.video.transforms import centre_crop, centre_size
 
+EVERY = 5  # frames from one sample to the next, as in the paper
 SAMPLES_AT_ONCE = 16
+
+
+def usual_every(path: Path) -> int:
+    """Frames from one sample of a video to the next, where nobody says how many: 5; of features each row."""
+    return 1 if is_features(path) else EVERY
 
 
 @dataclass(frozen=True, eq=False)
 class StreamedPart:
-    """Some samples that follow each other, and what the network says of them."""
+    """Some samples that follow each other, and what the network says of them.
+
+    Attributes:
+        sampled_frames: the decoded frames around them.
+        resized_frames: the same as the view was cut from them.
+        part: with the spatial attention of the streams that look at pictures.
+    """
 
     sampled_frames: SampledFrames
     resized_frames: ResizedFrames
@@ -37,7 +50,7 @@ class StreamingPass:
     Args:
         model: its network decides the device.
         path: a video file, or a folder of frames.
-        every: frames from one sample to the next.
+        every: frames from one sample to the next, or rows of features.
         frames: which frames of a folder, counted from 0, are the video; all if None.
         stored_flow: take flow from the store that the recipe names, in place of computing it.
 
@@ -74,7 +87,11 @@ class StreamingPass:
             ((encoded,),) = encode_part(self._network, {name: of[None] for name, of in view.items()})
             part = self._streamer.step_encoded(encoded)
             refuse_not_finite(torch.cat([part.logits.flatten(), part.temporal_scores]))
-            yield StreamedPart(sampled_frames, resized_frames, part)
+            yield StreamedPart(
+                sampled_frames,
+                resized_frames,
+                replace(part, spatial_attention=spec.with_pictures(part.spatial_attention)),
+            )
 
     @property
     def info(self) -> VideoInfo:
@@ -82,9 +99,9 @@ class StreamingPass:
         return self._sampled_frames.info
 
     @property
-    def frame(self) -> FrameSpec:
-        """How frames were resized and cropped."""
-        return self._spec.frame
+    def attended_area(self) -> tuple[float, float, float, float]:
+        """Left, top, right, bottom of what the network saw, as fractions of the frame."""
+        return self._spec.attended_area(self.info.size)
 
     @property
     def logits(self) -> torch.Tensor:

@@ -16,7 +16,7 @@ from attcell.data.datasets import hold_out
 from attcell.data.known_sets import set_listing
 from attcell.data.listing import Listing
 from attcell.data.sources import read_source
-from attcell.errors import CallError, DataError
+from attcell.errors import CallError, DataError, VideoError
 from attcell.models.weights import (
     load_all_but_classifiers,
     load_backbone_weights,
@@ -50,8 +50,10 @@ from attcell.nn import (
 )
 from attcell.nn.attention import TemporalAttention
 from attcell.types import DataPart, NumCrops, VideoRecord
+from attcell.video.features import FeaturesInput, features_of
 from attcell.video.flow_source import FlowInput
-from attcell.video.modalities import InputSpec, modality
+from attcell.video.input_spec import InputSpec
+from attcell.video.modalities import modality
 from attcell.video.optical_flow import FlowSpec
 from attcell.video.sampling import ViewPlan
 from attcell.video.transforms import FrameSpec
@@ -123,6 +125,7 @@ def input_spec(recipe: Recipe) -> InputSpec:
             flow.quadratic_mean,
         ),
         recipe.clip.frames,
+        FeaturesInput(**recipe.features.model_dump()),
         pictures.mean,
         pictures.std,
     )
@@ -134,7 +137,7 @@ def training_plan(recipe: Recipe) -> ViewPlan:
         num_segments=recipe.segments.train,
         short=recipe.segments.short,
         num_positions=recipe.cache.positions,
-        mirrored=recipe.cache.mirrored,
+        mirrored=recipe.cache.mirrored and input_spec(recipe).sees_pictures,
     )
 
 
@@ -231,12 +234,14 @@ def _build_stream(name: str, section: StreamSection, recipe: Recipe) -> Stream:
     attention: nn.Module = AttCell(
         section.conv6_channels, form=model.attention, uniform_start=model.uniform_start
     )
+    backbone = _build_backbone(name, section, recipe)
+    has_one_region = backbone.takes == "features"
     return Stream(
-        _build_backbone(name, section, recipe),
+        backbone,
         section.conv6_channels,
         conv6_relu=section.conv6_relu,
         standardise=section.standardise,
-        attention=UniformAttention() if model.kind == "average" else attention,
+        attention=UniformAttention() if model.kind == "average" or has_one_region else attention,
         normalise=_normalise(name, recipe),
     )
 
@@ -249,9 +254,11 @@ def _normalise(name: str, recipe: Recipe) -> Normalise:
 def _check_input(name: str, backbone: Backbone, pictures: InputSection) -> None:
     wanted = modality(name).takes
     if backbone.takes != wanted:
+        words = {"picture": "a picture", "clip": "a clip", "features": "given features"}
         raise CallError(
-            f"the {name} stream's backbone is {backbone.name}, which takes a {backbone.takes}, not a "
-            f"{wanted}; for clips choose one such as c3d or r3d_18, for the others one such as vgg16"
+            f"the {name} stream's backbone is {backbone.name}, which takes {words[backbone.takes]}, not "
+            f"{words[wanted]}; for clips choose one such as c3d or r3d_18, for features given, for the "
+            "others one such as vgg16"
         )
     usual = InputSection()
     if backbone.expects_imagenet and (pictures.mean, pictures.std) != (usual.mean, usual.std):
@@ -337,6 +344,23 @@ def read_listings(recipe: Recipe, labels: Sequence[str] | None = None) -> Listin
             "class; raise it, or set it to 0 to train without validation"
         )
     return Listings(train, val, listing.labels, listing.multi_label)
+
+
+def with_features_dim(recipe: Recipe, records: Sequence[VideoRecord]) -> Recipe:
+    """The recipe with the width of its features, from the first video's file, where it does not say it.
+
+    Raises:
+        DataError: this video has no features.
+    """
+    features = recipe.features
+    if "features" not in recipe.model.streams or features.dim is not None:
+        return recipe
+    try:
+        found = features_of(FeaturesInput(**features.model_dump()), records[0].path, records[0].frames)
+    except VideoError as error:
+        raise DataError(f"how wide the features are is not known: {error}") from error
+    dim = found.rows.shape[1]
+    return recipe.model_copy(update={"features": features.model_copy(update={"dim": dim})})
 
 
 def _teaching(recipe: Recipe, records: tuple[VideoRecord, ...]) -> tuple[VideoRecord, ...]:

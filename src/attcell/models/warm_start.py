@@ -190,6 +190,7 @@ def _input_of(recipe: Recipe, name: str) -> dict[str, object]:
     """
     spec = input_spec(recipe)
     if name in spec.streams:
+        entry = modality(name)
         sizes = {f"input.{key}": value for key, value in asdict(spec.frame).items()}
-        return {**sizes, **modality(name).described(spec)}
+        return {**(sizes if entry.takes != "features" else {}), **entry.described(spec)}
     return {key: value for other in spec.streams for key, value in modality(other).described(spec).items()}

@@ -41,8 +41,8 @@ def load_backbone_weights(backbone: Backbone, weights: str, stream: str = "frame
         CallError: ``pretrained`` for a backbone without published weights, or no such file.
         ModelError: the file holds no weights, or those of another network, or cannot be downloaded.
     """
-    if weights == "none":
-        return
+    if weights == "none" or (weights == "pretrained" and not backbone.named_as_published.state_dict()):
+        return  # of features that were computed elsewhere there is nothing to load
     if _is_model_folder(weights):
         state = _below("backbone.body.", state_of_stream(Path(weights), stream, "frame"))
         wrapped = backbone.published_as  # such as timm's models, of which one map is taken

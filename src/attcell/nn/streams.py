@@ -113,6 +113,7 @@ class Stream(BackboneStream):
         normalise: what the backbone's input goes through first; by default nothing.
 
     *Reading* ``conv6_relu``: a ReLU follows conv6. It pads by 1, since the paper's K is 7 before and after.
+    Of features that were computed elsewhere, which have one region, conv6 is 1×1.
     """
 
     def __init__(
@@ -126,7 +127,8 @@ class Stream(BackboneStream):
         normalise: Normalise | None = None,
     ) -> None:
         super().__init__(backbone, standardise=standardise, normalise=normalise)
-        self.conv6 = nn.Conv2d(backbone.out_channels, conv6_channels, kernel_size=3, padding=1)
+        size = 1 if backbone.takes == "features" else 3
+        self.conv6 = nn.Conv2d(backbone.out_channels, conv6_channels, size, padding=size // 2)
         nn.init.kaiming_normal_(self.conv6.weight, nonlinearity="relu")
         nn.init.zeros_(self.conv6.bias)  # type: ignore[arg-type]
         self.attention = AttCell(conv6_channels) if attention is None else attention

@@ -142,11 +142,12 @@ def check(prediction: Prediction) -> None:
         CallError: it holds no segment, or its parts do not fit together.
         ModelError: it holds values that are not finite numbers.
     """
-    num_segments = len(prediction.frames)
+    num_segments = len(prediction.segments if prediction.of_features else prediction.frames)
     if num_segments == 0 and len(prediction.segments):
         raise CallError(
             f"{prediction.video}: the prediction holds no pictures; predict again with pictures=True"
         )
+    num_frames = len(prediction.frames) if prediction.of_features else num_segments
     shapes = {
         "scores": (prediction.scores, (len(prediction.labels),)),
         "segments_seconds": (prediction.segments_seconds, (num_segments, 2)),
@@ -155,7 +156,7 @@ def check(prediction: Prediction) -> None:
         "duration_seconds": (np.asarray(prediction.duration_seconds), ()),
         "attended_area": (np.asarray(prediction.attended_area), (4,)),
         "temporal_attention": (prediction.temporal_attention, (num_segments,)),
-        "frames": (prediction.frames, (num_segments, *prediction.frames.shape[1:3], 3)),
+        "frames": (prediction.frames, (num_frames, *prediction.frames.shape[1:3], 3)),
         **{
             f"spatial_attention[{name!r}]": (maps, (num_segments, *maps.shape[-2:]))
             for name, maps in prediction.spatial_attention.items()

@@ -26,7 +26,14 @@ from attcell.errors import DataError
 from attcell.inference.extract import filled_stores, refuse_unread
 from attcell.inference.model import Model
 from attcell.inference.run import best_device
-from attcell.models.build import build_network, evaluation_plan, part_listing, read_listings, training_plan
+from attcell.models.build import (
+    build_network,
+    evaluation_plan,
+    part_listing,
+    read_listings,
+    training_plan,
+    with_features_dim,
+)
 from attcell.research.asked import answer, is_answered, unread_beside
 from attcell.results.runs import read_run
 from attcell.training.flow_cost import tell_flow_cost
@@ -203,7 +210,8 @@ def _sharing_features(runs: Sequence[PlannedRun]) -> list[list[PlannedRun]]:
 def _keep_features(runs: Sequence[PlannedRun]) -> None:
     """Compute the feature maps that several runs draw from, once and before they go side by side."""
     recipe = runs[0].recipe
-    if recipe.cache.folder is None:
+    folder = recipe.cache.folder
+    if folder is None:
         return
     training: dict[tuple[Path, range | None], VideoRecord] = {}  # ids of several parts may be alike
     evaluated: dict[tuple[Path, range | None], VideoRecord] = {}
@@ -215,9 +223,10 @@ def _keep_features(runs: Sequence[PlannedRun]) -> None:
         assert tested is not None, "planned runs have test videos"
         there = [record for record in tested.records if record.path.exists()]
         evaluated |= {(record.path, record.frames): record for record in there}
+    recipe = with_features_dim(recipe, listings.train)
     network = build_network(recipe, len(listings.labels), load_weights=True)
     for records, plan in ((training, training_plan(recipe)), (evaluated, evaluation_plan(recipe))):
-        filled_stores(recipe.cache.folder, recipe, network, list(records.values()), plan, best_device())
+        filled_stores(folder, recipe, network, list(records.values()), plan, best_device())
 
 
 def _train_and_test_with_log(run: PlannedRun) -> None:

@@ -19,13 +19,14 @@ from attcell.data.truth import generated_boxes
 from attcell.errors import VideoError
 from attcell.inference.calibrate import calibrate
 from attcell.inference.calibration import write_calibration
-from attcell.inference.detect import EVERY, follow_video
+from attcell.inference.detect import follow_video
 from attcell.inference.detection_rules import RuleChoice, find
 from attcell.inference.evaluate import listing_of
 from attcell.inference.extract import filled_stores
 from attcell.inference.localization import attention_metrics
 from attcell.inference.model import Model
 from attcell.inference.run import run_views
+from attcell.inference.streaming import EVERY
 from attcell.metrics import detection_map
 from attcell.models.build import evaluation_plan, input_spec, part_listing
 from attcell.models.weights import state_digest

@@ -16,7 +16,12 @@ from attcell.config.recipe import Recipe
 from attcell.config.schema import TrainSection
 from attcell.data.datasets import KeptViews, PlannedParts, PlannedViews, TrainingFeatures, TrainingVideos
 from attcell.errors import CallError
-from attcell.inference.extract import filled_stores, refuse_unopened, refuse_unread
+from attcell.inference.extract import (
+    filled_stores,
+    refuse_unfit_features,
+    refuse_unopened,
+    refuse_unread,
+)
 from attcell.inference.run import best_device
 from attcell.inference.stored_flow import refuse_unfit_flow, tell_of_test_flow
 from attcell.models.build import (
@@ -26,6 +31,7 @@ from attcell.models.build import (
     input_spec,
     read_listings,
     training_plan,
+    with_features_dim,
 )
 from attcell.models.warm_start import other_inputs, refuse_other_shapes, refuse_other_split
 from attcell.nn import Network, Pooled, SVMNetwork
@@ -107,6 +113,7 @@ def prepare(recipe: Recipe, run_folder: Path, *, resume: bool = False) -> Prepar
         tell_flow_cost([recipe])
     torch.manual_seed(recipe.train.seed)
     listings = read_listings(recipe)
+    recipe = with_features_dim(recipe, listings.train)
     refuse_other_shapes(recipe)
     refuse_other_split(recipe)
     network = build_network(recipe, len(listings.labels), load_weights=True)
@@ -150,6 +157,7 @@ def gather_training_data(
         DataError: videos that cannot be read, or whose flow on disk is not theirs, by name.
     """
     folder = recipe.cache.folder
+    refuse_unfit_features(recipe, (*listings.train, *listings.val))
     refuse_unfit_flow(recipe, (*listings.train, *listings.val))
     if is_first_process():
         tell_of_test_flow(recipe, listings.labels)
@@ -210,6 +218,7 @@ def _svm_videos(
 ) -> Dataset[Any]:
     """The training videos in the views that are kept for training, as feature maps or decoded."""
     if isinstance(network.body, Pooled):  # else they have been looked at for the iterations
+        refuse_unfit_features(recipe, records)
         refuse_unfit_flow(recipe, records)
     plan = training_plan(recipe)
     if recipe.cache.folder is None:

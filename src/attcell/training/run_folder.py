@@ -50,6 +50,9 @@ def refuse_another_recipe(run_folder: Path, recipe: Recipe) -> None:
     told = {"name": "", "published": (), "rivals": (), "detection": None, "fuse": None}  # trains nothing
     before = load_recipe(saved).model_copy(update=told)
     now = with_absolute_paths(recipe).model_copy(update=told)
+    if now.features.dim is None:  # the run took it from the files
+        dim = {"dim": before.features.dim}
+        now = now.model_copy(update={"features": now.features.model_copy(update=dim)})
     if before != now:
         differing = ", ".join(differing_keys([before, now]))
         raise CallError(
@@ -70,7 +73,8 @@ def with_absolute_paths(recipe: Recipe) -> Recipe:
     values = recipe.model_dump()
     streams = values["model"]["streams"].values()
     beside = [of for of in (values["detection"], values["fuse"]) if of is not None]
-    for section in (values["data"], values["cache"], values["flow"], values["model"], *streams, *beside):
+    named = [values[name] for name in ("data", "cache", "flow", "features", "model")]
+    for section in (*named, *streams, *beside):
         section.update({key: path.absolute() for key, path in section.items() if isinstance(path, Path)})
     for stream in streams:
         if stream["weights"] not in ("pretrained", "none"):

@@ -2,9 +2,10 @@
 
 A video's way: ``decode`` reads a file, ``frame_folder`` a folder of pictures; ``sampling`` says which frames
 stand for its segments, ``transforms`` which part of them is seen; ``modalities`` is the registry of what
-streams get (frame, flow, clip, or one of your own by ``register``), with flow computed (``optical_flow``) or
-taken from disk (``flow_source``, ``flow_files``); ``inputs`` puts this together for some instants, and
-``parts`` for whole videos of any length.
+streams get (frame, flow, clip, features, or one of your own by ``register``), with flow computed
+(``optical_flow``) or taken from disk (``flow_source``, ``flow_files``), and features that were computed
+elsewhere (``features``); ``input_spec`` holds the recipe's numbers, ``inputs`` puts this together for some
+instants, and ``parts`` for whole videos of any length.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from attcell.video.decode import count_frames, read_frames
     from attcell.video.info import VideoInfo
+    from attcell.video.input_spec import InputSpec
     from attcell.video.modalities import (
         FramesAround,
-        InputSpec,
         Modality,
         Origin,
         Sheet,
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "decode": ("count_frames", "read_frames"),
     "info": ("VideoInfo",),
+    "input_spec": ("InputSpec",),
     "modalities": (
         "FramesAround",
-        "InputSpec",
         "Modality",
         "Origin",
         "Sheet",

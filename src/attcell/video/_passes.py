@@ -22,6 +22,7 @@ from attcell.types import Size
 from attcell.video._container import opened, shown_size, to_rgb
 from attcell.video._keyframes import Stretch
 from attcell.video._timetable import CODECS, Timetable, may_skip, packets, read_timetable
+from attcell.video.features import NO_PICTURE, ROW_SECONDS, Rows, is_features, open_features
 from attcell.video.frame_folder import open_frames
 from attcell.video.info import DecodedPass, VideoInfo
 
@@ -184,6 +185,7 @@ class EveryFrame:
         path: a video file, or a folder of frames.
         size: the size of the frames as shown -> the one to give them at; as they are if None.
         frames: which frames of a folder, counted from 0, are the video; all if None.
+        row_seconds: from one row of a file of features to the next.
 
     Raises:
         CallError: ``frames`` of a file.
@@ -191,10 +193,17 @@ class EveryFrame:
             from ``info``, nothing decoded.
     """
 
-    def __init__(self, path: Path, size: Sizing | None = None, frames: range | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        size: Sizing | None = None,
+        frames: range | None = None,
+        row_seconds: float = ROW_SECONDS,
+    ) -> None:
         if not path.is_dir():
             refuse_window(path, frames)
         self.path = path
+        self._row_seconds = row_seconds
         self._frames = frames
         self._size = size
         self._decoded: DecodedPass | None = None
@@ -210,6 +219,10 @@ class EveryFrame:
             self._decoded = pictures = folder.new_pass()
             for image in folder.frames(pictures, self._size):
                 yield partial(np.asarray, image)
+            return
+        if is_features(self.path):
+            self._decoded = rows = Rows.of(self.path, self._row_seconds)
+            yield from (partial(np.asarray, NO_PICTURE) for _ in rows.pts)
             return
         with opened(self.path, None) as (container, video):
             self._decoded = decoded = _prepared(container, video, "NONE")
@@ -300,7 +313,8 @@ def _packets(
 def promised_frames(path: Path, *, stream: int | None = None, frames: range | None = None) -> int:
     """How many frames a video's packets promise, without decoding.
 
-    Of a folder of frames it is the number of its pictures, or of those in the window ``frames``.
+    Of a folder of frames it is the number of its pictures, or of those in the window ``frames``; of a file of
+    features that of its rows.
 
     Raises:
         VideoError: the file is missing, empty or not a video; the folder is none of frames, or has a gap.
@@ -309,6 +323,8 @@ def promised_frames(path: Path, *, stream: int | None = None, frames: range | No
     if path.is_dir():
         return len(open_frames(path, frames).names)
     refuse_window(path, frames)
+    if is_features(path):
+        return len(open_features(path))
     with opened(path, stream) as (container, video):
         counted = DecodedPass((1, 1), _SOME_RATE, 0)
         for _ in _packets(container, video, counted):
@@ -326,6 +342,9 @@ def check_opens(path: Path, frames: range | None = None) -> None:
         open_frames(path, frames)
         return
     refuse_window(path, frames)
+    if is_features(path):
+        open_features(path)
+        return
     with opened(path, None):
         return
 

@@ -21,7 +21,8 @@ How a frame is counted, timed and shown:
   BT.2020 is not tone-mapped, transparency is ignored, pixels are taken as square.
 - *Rotation and mirroring* that the file asks for are applied, in quarter turns.
 
-A folder of numbered pictures is read in place of a file (``frame_folder.py``), or a window of its frames.
+A folder of numbered pictures is read in place of a file (``frame_folder.py``), or a window of its frames; and
+a file of features, whose rows are frames without a picture (``features.py``).
 """
 
 from __future__ import annotations
@@ -41,6 +42,14 @@ from attcell.video._passes import (
     needed_frames_decoded,
     promised_frames,
     refuse_window,
+)
+from attcell.video.features import (
+    NO_PICTURE,
+    ROW_SECONDS,
+    Rows,
+    is_features,
+    open_features,
+    refuse_not_finite,
 )
 from attcell.video.frame_folder import open_frames
 from attcell.video.info import DecodedPass, VideoInfo
@@ -81,6 +90,9 @@ def count_frames(path: Path | str, *, stream: int | None = None, frames: range |
     if path.is_dir():
         return at_its_end(open_frames(path, frames).every_frame(())).info(path)
     refuse_window(path, frames)
+    if is_features(path):
+        refuse_not_finite(path, open_features(path))
+        return Rows.of(path, ROW_SECONDS).info(path)
     decoded = at_its_end(every_frame_decoded(path, stream, lambda _: (), "AUTO"))
     if decoded.is_damaged:
         decoded = at_its_end(every_frame_decoded(path, stream, lambda _: (), "NONE"))
@@ -94,6 +106,7 @@ def read_frames(
     size: Sizing | None = None,
     stream: int | None = None,
     frames: range | None = None,
+    row_seconds: float = ROW_SECONDS,
 ) -> DecodedFrames:
     """Decode the frames that ``choose`` wants, in one forward pass.
 
@@ -110,6 +123,7 @@ def read_frames(
             decoding is what keeps the memory of a large video small.
         stream: index of the stream inside a file; the best video stream if None.
         frames: which frames of a folder, counted from 0, are the video; all if None.
+        row_seconds: from one row of a file of features to the next.
 
     Raises:
         VideoError: the file is missing, empty, not a video, nothing of it decodes, or an index is out of
@@ -117,7 +131,9 @@ def read_frames(
             frames passes through.
         CallError: ``frames`` of a file.
     """
-    reading = WantedFrames(Path(path), choose, size=size, stream=stream, frames=frames)
+    reading = WantedFrames(
+        Path(path), choose, size=size, stream=stream, frames=frames, row_seconds=row_seconds
+    )
     images: dict[int, np.ndarray] = {}
     for found in reading:
         if found is None:
@@ -144,10 +160,12 @@ class WantedFrames:
         size: Sizing | None = None,
         stream: int | None = None,
         frames: range | None = None,
+        row_seconds: float = ROW_SECONDS,
     ) -> None:
         if not path.is_dir():
             refuse_window(path, frames)
         self._path = path
+        self._row_seconds = row_seconds
         self._choice = _Choice(path, choose)
         self._size = size
         self._stream = stream
@@ -155,8 +173,8 @@ class WantedFrames:
         self._decoded: DecodedPass | None = None
 
     def __iter__(self) -> Iterator[Wanted | None]:
-        found = self._of_folder() if self._path.is_dir() else self._of_file()
-        self._decoded = yield from found
+        of_rows = self._of_rows if is_features(self._path) else self._of_file
+        self._decoded = yield from (self._of_folder() if self._path.is_dir() else of_rows())
         refusal = self._choice.refusal
         if refusal is not None:
             raise VideoError(f"{self._path}: {refusal}") from refusal
@@ -198,6 +216,11 @@ class WantedFrames:
             yield None
             decoded = yield from folder.every_frame(wanted, self._size)
         return decoded
+
+    def _of_rows(self) -> Generator[Wanted | None, None, DecodedPass]:
+        rows = Rows.of(self._path, self._row_seconds)
+        yield from ((index, NO_PICTURE) for index in sorted(self._choice(len(rows.pts))))
+        return rows
 
 
 def _always(wanted: frozenset[int]) -> Callable[[int], frozenset[int]]:

@@ -13,7 +13,8 @@ from attcell.errors import VideoError
 from attcell.types import Size
 from attcell.video.decode import read_frames
 from attcell.video.info import VideoInfo
-from attcell.video.modalities import FramesAround, InputSpec, Reader, Sheet, modality, window
+from attcell.video.input_spec import InputSpec
+from attcell.video.modalities import FramesAround, Reader, Sheet, modality, window
 from attcell.video.transforms import Crop, kept_size, resized
 
 
@@ -58,7 +59,13 @@ def read_sampled_frames(
         frame_indices = choose(num_frames)
         return frames_around(frame_indices, num_frames, spec)
 
-    decoded = read_frames(path, needed, size=lambda shown: kept_size(shown, spec.frame), frames=frames)
+    decoded = read_frames(
+        path,
+        needed,
+        size=lambda shown: kept_size(shown, spec.frame),
+        frames=frames,
+        row_seconds=spec.features.row_seconds,
+    )
     refuse_damage(path, decoded.info, spec)
     images = dict(zip(decoded.indices.tolist(), decoded.images, strict=True))
     return SampledFrames(decoded.info.num_frames, frame_indices, images), decoded.info
@@ -100,12 +107,13 @@ class ResizedFrames:
 
     def view(self, crop: Crop) -> dict[str, Tensor]:
         """Stream → its input for n instants: frame (n, 3, S, S), flow (n, 2·F or 3, S, S), clip
-        (n, 3, L, S, S), all uint8; of others what their modality says."""
+        (n, 3, L, S, S), all uint8; features (n, D, 1, 1) float32; of others what their modality says."""
         view = {}
         for name, sheet in self.sheets.items():
-            entry = modality(name)
-            cut = crop.cut(sheet.pictures, self.spec.frame.size)
-            cut = entry.mirror(cut) if crop.mirrored else cut
+            entry, cut = modality(name), sheet.pictures
+            if entry.takes != "features":
+                cut = crop.cut(cut, self.spec.frame.size)
+                cut = entry.mirror(cut) if crop.mirrored else cut
             view[name] = entry.arrange(cut[sheet.rows], self.spec)
         return view
 
@@ -134,6 +142,7 @@ def resize_frames(
         VideoError: flow on disk that does not belong to the video.
     """
     places = sorted(sampled_frames.images)
+    size = size if spec.sees_pictures else Size(1, 1)  # nobody looks at them
     pictures = resized([sampled_frames.images[index] for index in places], size)
     around = FramesAround(sampled_frames.num_frames, sampled_frames.frame_indices, np.array(places), pictures)
     return ResizedFrames(spec, around, {name: readers[name](around) for name in spec.streams})

@@ -1,8 +1,9 @@
-"""The kinds of input that a network's streams look at, each in one entry: frame, flow and clip.
+"""The kinds of input that a network's streams look at, each in one entry: frame, flow, clip and features.
 
 A segment is seen at one instant, a frame. The *frame* stream gets this frame, the *flow* stream the fields
 between the frames around it, the *clip* stream the frames around it. Near the ends of a video the frames
-around an instant are moved inside; a video of fewer frames repeats its last one.
+around an instant are moved inside; a video of fewer frames repeats its last one. The *features* stream looks
+at no picture: it gets a row of numbers that was computed elsewhere (``features.py``).
 
 Another kind is one call of :func:`register`; then recipes may name streams of it::
 
@@ -13,9 +14,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -23,58 +24,14 @@ from torch import Tensor
 
 from attcell.errors import CallError
 from attcell.flow import dequantize, flow_picture, mirrored_codes
-from attcell.video.flow_source import NO_MOTION, FlowInput, FlowSource, flow_files_of, source_of
-from attcell.video.transforms import FrameSpec, flipped
+from attcell.video.features import features_of
+from attcell.video.flow_source import NO_MOTION, FlowSource, flow_files_of, source_of
+from attcell.video.transforms import flipped
+
+if TYPE_CHECKING:  # it reads this registry
+    from attcell.video.input_spec import InputSpec
 
 Figures = tuple[Sequence[float], Sequence[float]]  # mean and deviation of each channel, of values 0 to 255
-
-
-@dataclass(frozen=True)
-class InputSpec:
-    """What each stream gets of a segment.
-
-    Attributes:
-        streams: names of modalities.
-        frame: how frames are resized and cropped, for all streams alike.
-        flow: for the flow stream.
-        clip_frames: L, for the clip stream.
-        mean: of colours from 0 to 1, red, green and blue; a network sees (colour - mean) / deviation.
-        deviation: the same.
-    """
-
-    streams: tuple[str, ...] = ("frame",)
-    frame: FrameSpec = field(default_factory=FrameSpec)
-    flow: FlowInput = field(default_factory=FlowInput)
-    clip_frames: int = 16
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    deviation: tuple[float, float, float] = (0.229, 0.224, 0.225)
-
-    def only(self, streams: Sequence[str]) -> InputSpec:
-        """The same, for some of the streams."""
-        return replace(self, streams=tuple(streams))
-
-    def computing_flow(self) -> InputSpec:
-        """The same, with flow from the frames instead of from a store, for a video that is in none."""
-        return replace(self, flow=replace(self.flow, store=None))
-
-    def readers(self, origin: Origin) -> dict[str, Reader]:
-        """Each stream's reader of a video.
-
-        Raises:
-            VideoError: the input is on disk, and is not there or is another video's.
-        """
-        return {name: modality(name).reader(self, origin) for name in self.streams}
-
-    @property
-    def windows(self) -> tuple[int, ...]:
-        """How many frames around an instant are needed, by each stream that needs more than one."""
-        lengths = [modality(name).window(self) for name in self.streams]
-        return tuple(length for length in lengths if length > 1)
-
-    @property
-    def needs_store(self) -> bool:
-        """Whether there is a stream whose input lies on disk beside the videos."""
-        return any(modality(name).is_stored(self) for name in self.streams)
 
 
 @dataclass(frozen=True)
@@ -122,7 +79,7 @@ class Sheet:
     """Whole pictures of one modality, and which of them each instant gets: what a reader gives.
 
     Attributes:
-        pictures: (P, C, H, W), of the size of the resized frames.
+        pictures: (P, C, H, W), of the size of the resized frames; of features (P, C, 1, 1).
         rows: (n, L) int64.
     """
 
@@ -169,7 +126,8 @@ class Modality:
     Attributes:
         name: of its stream, in recipes and in what networks say.
         reader: opens a video and gives what turns frames into sheets. It may raise a VideoError.
-        takes: what a backbone for it takes, ``picture`` (C, S, S) or ``clip`` (C, L, S, S).
+        takes: what a backbone for it takes, ``picture`` (C, S, S), ``clip`` (C, L, S, S), or ``features``
+            (C, 1, 1), of which nothing is cut and nothing mirrored.
         backbone: the one that a recipe gets which names none.
         window: how many consecutive frames around an instant the reader needs.
         channels: C of a backbone's input.
@@ -187,7 +145,7 @@ class Modality:
 
     name: str
     reader: Callable[[InputSpec, Origin], Reader]
-    takes: Literal["picture", "clip"] = "picture"
+    takes: Literal["picture", "clip", "features"] = "picture"
     backbone: str = "vgg16"
     window: Callable[[InputSpec], int] = lambda spec: 1
     channels: Callable[[InputSpec], int] = lambda spec: 3
@@ -240,7 +198,7 @@ def modality_names() -> tuple[str, ...]:
     return tuple(_MODALITIES)
 
 
-# The three that come with attcell.
+# Those that come with attcell.
 
 
 def _frames(spec: InputSpec, origin: Origin) -> Reader:
@@ -324,6 +282,31 @@ def _mean_motion(sheet: Sheet, spec: InputSpec) -> Tensor:
     return torch.stack([dequantize(sheet.pictures[rows], bound).mean(0) for rows in sheet.rows])
 
 
+def _rows(spec: InputSpec, origin: Origin) -> Reader:
+    features = features_of(spec.features, origin.path, origin.frames)
+
+    def read(around: FramesAround) -> Sheet:
+        rows = torch.from_numpy(features.at(around.frame_indices))
+        return Sheet(rows[:, :, None, None], torch.arange(len(rows))[:, None])
+
+    return read
+
+
+def _num_features(spec: InputSpec) -> int:
+    if spec.features.dim is None:
+        raise CallError("how many numbers a row of features has is not known; set features.dim")
+    return spec.features.dim
+
+
+def _features_stored_as(spec: InputSpec, video: Path) -> str:
+    found = features_of(spec.features, video).path.stat()
+    return f"{found.st_dev} {found.st_ino} {found.st_size} {found.st_mtime_ns}"
+
+
+def _features_described(spec: InputSpec) -> dict[str, Any]:
+    return {"features.fps": spec.features.fps, "features.stride": spec.features.stride}
+
+
 register(Modality("frame", _frames))
 register(
     Modality(
@@ -351,5 +334,22 @@ register(
         arrange=in_time,
         described=lambda spec: {**colours_described(spec), "clip.frames": spec.clip_frames},
         words=lambda spec: {"clip_frames": str(spec.clip_frames)},
+    )
+)
+register(
+    Modality(
+        "features",
+        _rows,
+        takes="features",
+        backbone="given",
+        channels=_num_features,
+        mirror=lambda rows: rows,
+        figures=lambda spec: ([0.0] * _num_features(spec), [1.0] * _num_features(spec)),
+        described=_features_described,
+        words=lambda spec: {
+            "features": f"{spec.features.dim} numbers a row, a row every {spec.features.row_seconds:g} s"
+        },
+        is_stored=lambda spec: spec.features.folder is not None,
+        stored_as=_features_stored_as,
     )
 )

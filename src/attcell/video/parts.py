@@ -15,8 +15,9 @@ from torch import Tensor
 from attcell.video._passes import EveryFrame, Picture
 from attcell.video.decode import WantedFrames
 from attcell.video.info import VideoInfo
+from attcell.video.input_spec import InputSpec
 from attcell.video.inputs import ResizedFrames, SampledFrames, frames_around, refuse_damage, resize_frames
-from attcell.video.modalities import InputSpec, Origin, Reader, modality
+from attcell.video.modalities import Origin, Reader, modality
 from attcell.video.sampling import ViewPlan
 from attcell.video.transforms import kept_size
 
@@ -87,7 +88,11 @@ class ViewParts:
         self._at_once = _segments_at_once(spec, plan, frames_at_once)
         self._parts: list[_Part] = []
         self._frames = WantedFrames(
-            path, self._wanted, size=lambda shown: kept_size(shown, spec.frame), frames=frames
+            path,
+            self._wanted,
+            size=lambda shown: kept_size(shown, spec.frame),
+            frames=frames,
+            row_seconds=spec.features.row_seconds,
         )
 
     def __iter__(self) -> Iterator[ViewPart]:
@@ -157,7 +162,8 @@ def _segments_at_once(spec: InputSpec, plan: ViewPlan, frames_at_once: int) -> i
     values = 0  # of one view of one segment
     for entry in map(modality, spec.streams):
         length = entry.window(spec) if entry.takes == "clip" else 1
-        values += entry.channels(spec) * length * spec.frame.size**2
+        side = 1 if entry.takes == "features" else spec.frame.size
+        values += entry.channels(spec) * length * side**2
     by_frames = frames_at_once // (plan.num_positions * longest)
     by_views = BYTES_AT_ONCE // (plan.num_views * values)
     return max(1, min(by_frames, by_views))
@@ -190,7 +196,9 @@ class DenseSampling:
         self._spec = spec
         self._every = every
         self._at_once = at_once
-        self._frames = EveryFrame(path, lambda shown: kept_size(shown, spec.frame), frames)
+        self._frames = EveryFrame(
+            path, lambda shown: kept_size(shown, spec.frame), frames, spec.features.row_seconds
+        )
 
     @property
     def info(self) -> VideoInfo:

@@ -2,6 +2,7 @@
 
 from attcell.nn.backbones import c3d, googlenet, image, small, video
 from attcell.nn.backbones.registry import (
+    GIVEN,
     Backbone,
     BackboneEntry,
     Built,
@@ -14,7 +15,7 @@ from attcell.nn.backbones.registry import (
     register_family,
 )
 
-for _entry in (*image.ENTRIES, *googlenet.ENTRIES, c3d.ENTRY, *video.ENTRIES, *small.ENTRIES):
+for _entry in (*image.ENTRIES, *googlenet.ENTRIES, c3d.ENTRY, *video.ENTRIES, *small.ENTRIES, GIVEN):
     register(_entry)
 register_family("timm", image.timm_entry)
 

@@ -72,7 +72,7 @@ class BackboneEntry:
         taps: the layers whose output can be the feature map, the default first.
         build: (tap, channels of the input) to the network.
         more_taps: the builder knows taps that are not listed, and refuses what is none.
-        takes: ``picture``, (N, C, H, W), or ``clip``, (N, C, L, H, W).
+        takes: ``picture``, (N, C, H, W), ``clip``, (N, C, L, H, W), or ``features``, (N, C, 1, 1).
         gives: ``regions``, (N, F, K, K), or ``regions x time``, (N, F, L', K, K), whose mean over time is
             taken.
         in_channels: the only number of channels that its input can have; None for any.
@@ -91,7 +91,7 @@ class BackboneEntry:
     taps: tuple[str, ...]
     build: Callable[[str, int], Built]
     more_taps: bool = False
-    takes: Literal["picture", "clip"] = "picture"
+    takes: Literal["picture", "clip", "features"] = "picture"
     gives: Literal["regions", "regions x time"] = "regions"
     in_channels: int | None = None
     size: int = 224
@@ -132,7 +132,7 @@ class Backbone(nn.Module):
         out_channels: of the feature map.
         weight_keys: every key of the whole network, before it was cut off: what a weights file may hold.
         published_as: the submodule of ``body`` whose keys are those of the published files.
-        takes: ``picture``, (N, C, H, W), or ``clip``, (N, C, L, H, W).
+        takes: as of the entry.
         expects_imagenet: whether its first layer turns ImageNet's mean and deviation into those of its own
             weights.
     """
@@ -205,6 +205,10 @@ class Backbone(nn.Module):
         return self
 
 
+# What features that were computed elsewhere go through: nothing is left to compute.
+GIVEN = BackboneEntry(
+    name="given", taps=("rows",), build=lambda _, channels: Built(nn.Identity(), channels), takes="features"
+)
 _ENTRIES: dict[str, BackboneEntry] = {}
 _FAMILIES: dict[str, Callable[[str], BackboneEntry]] = {}
 

@@ -58,10 +58,15 @@ def segments_to_show(prediction: Prediction, max_segments: int) -> list[int]:
     """An even choice of the prediction's segments.
 
     Raises:
-        CallError: ``max_segments`` is below 1, or the prediction's parts do not fit together.
+        CallError: ``max_segments`` is below 1, the prediction is of features and has no pictures, or its
+            parts do not fit together.
         ModelError: the prediction holds values that are not finite numbers.
     """
     check(prediction)
+    if prediction.of_features:
+        raise CallError(
+            f"{prediction.video}: features stand in the video's place; there are no pictures to draw"
+        )
     if max_segments < 1:
         raise CallError(f"max_segments is {max_segments}; a strip needs at least 1 segment")
     return chosen_segments(len(prediction.frames), max_segments)

@@ -69,7 +69,7 @@ class StreamPicture:
 @dataclass(frozen=True)
 class SegmentView:
     """One segment: times as text and in seconds from the video's start, places on the time line in percent,
-    pictures as ``data:`` addresses.
+    pictures as ``data:`` addresses, which are empty where there are none.
 
     ``weights`` are each stream's own in late fusion, as text; else empty.
     """
@@ -140,6 +140,11 @@ class VideoView:
         return len(weights) == 1 and len(self.segments) > 1
 
     @property
+    def has_pictures(self) -> bool:
+        """Is there a frame of each segment? Of features there is none."""
+        return bool(self.segments[0].frame)
+
+    @property
     def has_flow(self) -> bool:
         """Is flow shown in colours?"""
         return any(stream.scale is not None for stream in self.streams)
@@ -167,10 +172,12 @@ def video_view(prediction: Prediction, name: str, most_bytes: int = LARGEST) -> 
         top=ranked[:5],
         rest=ranked[5:],
         streams=[StreamView(layer.name, layer.peak, layer.even, layer.scale) for layer in layers],
-        segments=[_segment_view(prediction, axis, layers, t) for t in range(len(prediction.frames))],
+        segments=[_segment_view(prediction, axis, layers, t) for t in range(len(prediction.segments))],
         strongest=int(np.argmax(prediction.temporal_attention)),
         area=(left, top, right - left, bottom - top),
-        size=Size(*fitted(prediction.frames[0], FRAME_LONGEST).size),
+        size=Size(1, 1)
+        if prediction.of_features
+        else Size(*fitted(prediction.frames[0], FRAME_LONGEST).size),
         curve=_curve(prediction, axis),
         networks=_network_names(prediction),
         peaks=_peak_words(prediction),
@@ -180,7 +187,7 @@ def video_view(prediction: Prediction, name: str, most_bytes: int = LARGEST) -> 
         found=None if prediction.detections is None else found_views(prediction.detections, axis),
         by_samples=prediction.track is not None,
         player=player_data(prediction, layers, sampled_frames),
-        media=_media(prediction.video, most_bytes),
+        media=None if prediction.of_features else _media(prediction.video, most_bytes),
     )
 
 
@@ -233,7 +240,7 @@ def _segment_view(prediction: Prediction, axis: TimeAxis, layers: list[Layer], t
     maps = {layer.name: layer.maps[t] for layer in layers}
     x, y = _centre(list(maps.values()), prediction.attended_area)
     left = axis.share(start)
-    thumb = min(FRAME_LONGEST, max(THUMB_LONGEST, STRIP_LONGEST // len(prediction.frames)))
+    frame, thumb = ("", "") if prediction.of_features else _frame_uris(prediction, t)
     return SegmentView(
         number=t + 1,
         seconds=float(prediction.frame_seconds[t]) - axis.start,
@@ -245,13 +252,20 @@ def _segment_view(prediction: Prediction, axis: TimeAxis, layers: list[Layer], t
         width=100 * (axis.share(end) - left),
         weight=weight,
         bar=100 * weight / max(float(prediction.temporal_attention.max()), 1e-12),
-        frame=jpeg_uri(fitted(prediction.frames[t], FRAME_LONGEST)),
-        thumb=jpeg_uri(fitted(prediction.frames[t], thumb), quality=70),
+        frame=frame,
+        thumb=thumb,
         focus=(100 * x, 100 * y),
         streams=[_stream_picture(prediction, layer, t, at) for layer in layers],
         weights=", ".join(f"{name} {weights[t]:.3f}" for name, weights in by_stream.items()),
         alt=f"Frame at {at}. " + attended_words(maps, prediction.attended_area),
     )
+
+
+def _frame_uris(prediction: Prediction, t: int) -> tuple[str, str]:
+    """A segment's frame, and the small one for the strip."""
+    frame = prediction.frames[t]
+    longest = min(FRAME_LONGEST, max(THUMB_LONGEST, STRIP_LONGEST // len(prediction.frames)))
+    return jpeg_uri(fitted(frame, FRAME_LONGEST)), jpeg_uri(fitted(frame, longest), quality=70)
 
 
 def _stream_picture(prediction: Prediction, layer: Layer, t: int, at: str) -> StreamPicture:

@@ -1,0 +1,92 @@
+"""What each stream of a network gets of a video: the recipe's numbers, and the readers that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeVar
+
+from attcell.errors import VideoError
+from attcell.types import Size
+from attcell.video.features import FeaturesInput, is_features
+from attcell.video.flow_source import FlowInput
+from attcell.video.modalities import Origin, Reader, modality
+from attcell.video.transforms import FrameSpec, attended_area
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What each stream gets of a segment.
+
+    Attributes:
+        streams: names of modalities.
+        frame: how frames are resized and cropped, for all streams alike.
+        flow: for the flow stream.
+        clip_frames: L, for the clip stream.
+        features: for the features stream.
+        mean: of colours from 0 to 1, red, green and blue; a network sees (colour - mean) / deviation.
+        deviation: the same.
+    """
+
+    streams: tuple[str, ...] = ("frame",)
+    frame: FrameSpec = field(default_factory=FrameSpec)
+    flow: FlowInput = field(default_factory=FlowInput)
+    clip_frames: int = 16
+    features: FeaturesInput = field(default_factory=FeaturesInput)
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    deviation: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    def only(self, streams: Sequence[str]) -> InputSpec:
+        """The same, for some of the streams."""
+        return replace(self, streams=tuple(streams))
+
+    def computing_flow(self) -> InputSpec:
+        """The same, with flow from the frames instead of from a store, for a video that is in none."""
+        return replace(self, flow=replace(self.flow, store=None))
+
+    def readers(self, origin: Origin) -> dict[str, Reader]:
+        """Each stream's reader of a video.
+
+        Raises:
+            VideoError: the input is on disk, and is not there or is another video's; or a stream that looks
+                at pictures gets a file of features.
+        """
+        if origin.path is not None:
+            self.refuse_features(origin.path)
+        return {name: modality(name).reader(self, origin) for name in self.streams}
+
+    def refuse_features(self, path: Path) -> None:
+        """Raise a VideoError for a file of features in the place of a video whose pictures are looked at."""
+        if is_features(path) and self.sees_pictures:
+            raise VideoError(
+                f"{path} holds features, and the streams are {', '.join(self.streams)}, some of which look "
+                "at pictures; give a video, or a recipe whose only stream is features"
+            )
+
+    def with_pictures(self, by_stream: Mapping[str, T]) -> dict[str, T]:
+        """Those of the streams that look at pictures; features have one region, and nothing to be drawn."""
+        return {name: of for name, of in by_stream.items() if modality(name).takes != "features"}
+
+    def attended_area(self, shown: Size) -> tuple[float, float, float, float]:
+        """Left, top, right, bottom of what the centre crop shows, as fractions of a frame of this size; all
+        of it where no stream looks at pictures."""
+        return attended_area(shown, self.frame) if self.sees_pictures else (0.0, 0.0, 1.0, 1.0)
+
+    @property
+    def windows(self) -> tuple[int, ...]:
+        """How many frames around an instant are needed, by each stream that needs more than one."""
+        lengths = [modality(name).window(self) for name in self.streams]
+        return tuple(length for length in lengths if length > 1)
+
+    @property
+    def sees_pictures(self) -> bool:
+        """Whether there is a stream that looks at pictures."""
+        return any(modality(name).takes != "features" for name in self.streams)
+
+    @property
+    def needs_store(self) -> bool:
+        """Whether there is a stream whose input lies on disk beside the videos."""
+        return any(modality(name).is_stored(self) for name in self.streams)
