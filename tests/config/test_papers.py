@@ -70,6 +70,9 @@ def test_a_command_of_the_page_runs_its_row(table: str, row: Row) -> None:
     (recipe,) = loaded.recipes
     assert recipe.name == f"{table}-{row.recipe}"
     assert "???" not in recipe.model_dump_json()
+    assert (recipe.fuse is not None) == any(one.figure == "top1_fused" for one in recipe.published)
+    assert set(loaded.stages) == set(stages(table, row.recipe))
+    assert all(one.fuse is None or one.data.dataset == recipe.data.dataset for one in loaded.stages.values())
 
 
 def test_what_a_row_begins_with_comes_before_it() -> None:

@@ -32,8 +32,8 @@ SETS = {  # as a reader may have them: where they lie, and which rows these over
 HEAD = """# The papers' tables, row by row
 
 Every table and figure of both papers, with the recipe that runs each row, or the reason why there is none.
-The commands are `attcell protocol` and what stands in the row, after these lines, with your own folders in
-them:
+The commands are `attcell protocol` and what stands in the row, after these lines of bash with your own
+folders in them:
 
 ```
 {sets}
@@ -42,7 +42,7 @@ C3D="model.streams.clip.weights=c3d.safetensors"
 
 `flow/ucf101` is of `attcell extract flow UCF-101 flow/ucf101 --method paper`; `flow.store=none` computes it
 as it goes. TAN+ is TAN and the scores of another tool (MIFS in the paper) for the tested videos, a file for
-each split. Rows with a value of `top1_fused` take them by one word more; leave it out for the network alone:
+each split. The last word of a row with a value of `top1_fused` gives them; without it the network is alone:
 
 ```
 MIFS_UCF101="ucf101-*:fuse.scores=mifs-ucf101-{{split}}.csv"
@@ -86,8 +86,10 @@ def command_of(table: str, row: str) -> str:
         row.split("-", maxsplit=1)[0].upper(),
         *(stage.split("#")[1].split("-")[0].upper() for stage in stages(table, row)),
     ]
+    fused = any(one.figure == "top1_fused" for one in resolved(table, row).published)
+    mifs = [f"$MIFS_{needed[0]}"] if fused else []
     c3d = ["$C3D"] if "model.streams.clip.weights" in open_keys(table, row) else []
-    return " ".join([table, "--rows", row, *(f"${name}" for name in dict.fromkeys(needed)), *c3d])
+    return " ".join([table, "--rows", row, *(f"${name}" for name in dict.fromkeys(needed)), *c3d, *mifs])
 
 
 def stages(table: str, row: str) -> list[str]:
