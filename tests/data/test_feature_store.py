@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from attcell.data.feature_store import FeatureStore, content_digest
+from attcell.data.feature_store import FeatureStore, KeptArrays, content_digest
 from attcell.errors import DataError, VideoError
 from attcell.types import VideoRecord
 from tests.moving import noisy_frames, write_pictures
@@ -167,3 +168,38 @@ class TestFoldersOfFrames:
         assert not store.holds(folder)
         with pytest.raises(VideoError, match=r"img_00002.png is missing"):
             content_digest(folder.path)
+
+
+class TestKeptArrays:
+    @pytest.fixture
+    def video(self, tmp_path):
+        path = tmp_path / "a.mp4"
+        path.write_bytes(b"video")
+        return VideoRecord("a", path, (0,))
+
+    def test_what_was_kept_comes_back_for_the_same_setting_alone(self, video, tmp_path):
+        kept = KeptArrays(tmp_path / "kept", {"every": 5})
+        assert kept.read(video) is None
+        kept.write(video, {"k": np.arange(3.0), "name": np.array("x")})
+        found = KeptArrays(tmp_path / "kept", {"every": 5}).read(video)
+        assert found is not None
+        assert found["k"].tolist() == [0.0, 1.0, 2.0]
+        assert str(found["name"]) == "x"
+        assert KeptArrays(tmp_path / "kept", {"every": 6}).read(video) is None
+
+    def test_another_video_of_that_name_is_another(self, video, tmp_path):
+        kept = KeptArrays(tmp_path / "kept", {})
+        kept.write(video, {"k": np.arange(3.0)})
+        video.path.write_bytes(b"another")
+        assert kept.read(video) is None
+        video.path.unlink()
+        assert kept.read(video) is None
+        kept.write(video, {"k": np.arange(3.0)})  # nothing to keep it for
+
+    @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 no archive", b"text"])
+    def test_a_damaged_file_is_no_answer(self, video, tmp_path, damage):
+        kept = KeptArrays(tmp_path / "kept", {})
+        kept.write(video, {"k": np.arange(3.0)})
+        (file,) = (tmp_path / "kept").rglob("*.npz")
+        file.write_bytes(damage)
+        assert kept.read(video) is None

@@ -122,3 +122,19 @@ def judged_alike(attcell: Run, miniature, tmp_path: Path, row: dict[str, str]) -
 def test_what_cannot_be_asked_is_told_before_any_work(attcell: Run, words, tmp_path, given, status, message):
     assert message in attcell(*words, given, status=status).stderr
     assert not (tmp_path / "runs").exists()
+
+
+def test_ones_own_videos_with_known_times(attcell: Run, recipe, videos, tmp_path):
+    """Of generated videos the set itself is the truth."""
+    words = ("protocol", recipe, f"detection.truth={videos}", "train.iterations=2", "--out", "runs")
+    attcell(
+        *words,
+        "detection.every=20",
+        "detection.rule=stpn",
+        "detection.protocol=activitynet",
+        "detection.thresholds=[0.5]",
+    )
+    (row,) = rows_of(tmp_path / "runs" / "table.csv")
+    assert 0 <= float(row["map@0.5_mean"]) <= 100
+    assert f"test of {videos}: 8 videos" in row["protocol_detection"]
+    assert "protocol: activitynet, IoU at least the threshold" in row["protocol_detection"]

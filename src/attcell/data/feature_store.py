@@ -130,7 +130,7 @@ class KeptArrays:
         if path is None or not path.is_file():
             return None
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 return {str(name): file[name] for name in file.files}
         except (OSError, ValueError, KeyError, EOFError, BadZipFile):  # damaged: it is computed again
             return None

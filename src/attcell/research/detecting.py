@@ -15,7 +15,6 @@ import numpy as np
 
 from attcell._files import write_json
 from attcell._log import logger, track
-from attcell.config.beside import DetectionSection
 from attcell.config.recipe import Recipe
 from attcell.data.feature_store import KeptArrays, content_digest
 from attcell.data.listing import Listing
@@ -91,7 +90,8 @@ def find_actions(recipe: Recipe, model_folder: Path, out: Path) -> Answer:
     left_out = set(truth.excluded)
     records = [record for record in listing.records if video_named(str(record.path), left_out) is None]
     found, unread = [], {}
-    kept = KeptArrays(out / "kept", _made_by(model, model_folder, section))
+    files = ["model.safetensors"] + ([] if model.calibration is None else [CALIBRATION_FILE])
+    kept = KeptArrays(out / "kept", {"of": "tracks", **_made_by(model_folder, section.every, *files)})
     stored = with_stored_flow(model.recipe, [record.path for record in records])
     for record in track(records, len(records), "looking for actions"):
         try:
@@ -152,7 +152,6 @@ def _calibrated(recipe: Recipe, folder: Path, kept: Path) -> Model:
     is_ready = calibration is not None and calibration.every == section.every
     if is_ready or not section.needs_calibration:
         return model
-    (folder / CALIBRATION_FILE).unlink(missing_ok=True)  # of other weights, or of other samples
     listing = part_listing(recipe.data, "train", model.labels)
     assert listing is not None, "it was trained on them"
     found = calibrate(
@@ -160,17 +159,16 @@ def _calibrated(recipe: Recipe, folder: Path, kept: Path) -> Model:
         listing.records,
         section.every,
         stored_flow=with_stored_flow(recipe, [record.path for record in listing.records]),
-        kept=KeptArrays(kept, {**_made_by(model, folder, section), "of": "training videos"}),
+        kept=KeptArrays(kept, _made_by(folder, section.every, "model.safetensors")),
     )
     write_calibration(folder, found, state_digest(model.network))
     return Model.from_folder(folder).to(best_device())
 
 
-def _made_by(model: Model, folder: Path, section: DetectionSection) -> dict[str, Any]:
-    """What a network's word on a video depends on."""
-    files = ["model.safetensors"] + ([] if model.calibration is None else [CALIBRATION_FILE])
+def _made_by(folder: Path, every: int, *files: str) -> dict[str, Any]:
+    """What a network's word on a video depends on; ``files`` are those of the model that matter."""
     digests = {name: content_digest(folder / name) for name in files}
-    return {"version": _KEPT_VERSION, "every": section.every, **digests}
+    return {"version": _KEPT_VERSION, "every": every, **digests}
 
 
 def _said(

@@ -129,9 +129,9 @@ def run_planned(runs: Sequence[PlannedRun], jobs: int) -> Iterator[PlannedRun]:
     """
     for run in runs:
         refuse_another_recipe(run.folder, run.recipe)
-    done = [run for run in runs if run.is_done]
-    left = [run for run in runs if run not in done]
-    yield from done
+    are_done = [run.is_done for run in runs]
+    left = [run for run, is_done in zip(runs, are_done, strict=True) if not is_done]
+    yield from (run for run, is_done in zip(runs, are_done, strict=True) if is_done)
     tell_flow_cost([run.recipe for run in left if not run.scores.is_file()])
     if len(left) < len(runs):
         logger.info(f"{len(runs) - len(left)} of {len(runs)} runs are done already")

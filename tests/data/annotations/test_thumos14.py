@@ -236,3 +236,32 @@ def test_the_official_lists(official, tmp_path, part, num_lengths):
     assert len(lengths) == num_lengths
     writers.write_durations(lengths, tmp_path / "d.txt")
     assert (tmp_path / "d.txt").read_bytes() == file.read_bytes()
+
+
+class TestDetection:
+    def test_videos_without_an_action_are_of_no_class(self, files):
+        found = thumos14.read_detection(files(SMALL))
+        assert [(video.id, video.labels, video.duration_seconds) for video in found.parts["test"]] == [
+            ("t1", (1,), 12.0),
+            ("t2", (), 3.5),
+        ]
+        assert [video.id for video in found.parts["validation"]] == ["v0", "v1", "v9"]
+        assert found.notes[-1].startswith(
+            "no list of all validation videos (validation_durations.txt or validation_set.mat) in "
+        )
+        assert found.notes[-1].endswith(": the 3 with times are known alone")
+
+    def test_the_lists_of_the_recognition_task_name_them_too(self, files):
+        folder = files(SMALL | {"validation_classes.txt": "v1 7\nv5\nv2 12 57\n"})
+        found = thumos14.read_detection(folder)
+        assert [video.id for video in found.parts["validation"]] == ["v0", "v1", "v2", "v5", "v9"]
+        assert not any("no list" in note for note in found.notes)
+
+    def test_the_official_files(self, official):
+        found = thumos14.read_detection(official / "thumos14")
+        counts = {
+            part: (len(videos), sum(bool(video.labels) for video in videos))
+            for part, videos in found.parts.items()
+        }
+        assert counts == {"validation": (1010, 200), "test": (1574, 212)}
+        assert len(found.labels) == 20
