@@ -17,7 +17,9 @@ def resized(pictures: Tensor, size: tuple[int, ...], step: float | None = None) 
     for axis in (-1, -2):
         old, new = pictures.shape[axis], size[axis]
         places = resize_places(old, new, 1 / step if step else old / new, step is not None)
-        low, part = torch.from_numpy(places[0]).to(pictures.device), torch.from_numpy(places[1]).to(pictures)
+        is_cuda = pictures.is_cuda  # there the host need not wait
+        low = torch.from_numpy(places[0]).to(pictures.device, non_blocking=is_cuda)
+        part = torch.from_numpy(places[1]).to(pictures, non_blocking=is_cuda)
         below = pictures.index_select(axis, low)
         above = pictures.index_select(axis, (low + 1).clamp(max=old - 1))
         pictures = torch.addcmul(below, above - below, part if axis == -1 else part[:, None])

@@ -7,7 +7,8 @@ flow found so far, its brightness is made linear around that flow, and the conve
 
 is solved by fixed point iterations. As in OpenCV's DualTVL1 the flow goes through a 5×5 median every few
 iterations, and a pair is done with a warp once its flow hardly moves. :mod:`attcell.flow._plain` has it as
-PyTorch's operations; :mod:`attcell.flow._cpu` is the same for a processor's vectors.
+PyTorch's operations; :mod:`attcell.flow._cpu` is the same for a processor's vectors, and
+:mod:`attcell.flow._triton` for a CUDA device.
 
 A last bit that differs becomes another code for every tenth pixel of a still background. So sums are added in
 OpenCV's order, and what its resize and remap round once is rounded once here.
@@ -28,7 +29,7 @@ from attcell.errors import CallError
 from attcell.flow._plain import tvl1_plain
 from attcell.flow._settings import TVL1, chosen_settings
 
-_PIXELS_AT_ONCE = {"cpu": 2**17, "cuda": 2**25}  # of the plain version: what fits a core's cache; a GPU busy
+_PIXELS_AT_ONCE = {"cpu": 2**17, "cuda": 2**25}  # what fits a core's cache; what keeps a GPU busy in 4 GiB
 
 Kernel = Callable[[Tensor, Tensor, TVL1], Tensor]
 """Pictures (B, H, W) float32 twice and settings -> flow (B, 2, H, W)."""
@@ -71,6 +72,8 @@ def _kernel_for(device: str, dtype: torch.dtype) -> Kernel:
     """The fastest one that there is."""
     if device == "cpu" and dtype == torch.float32 and _cpu_works():
         return _on_cpu
+    if device == "cuda" and dtype == torch.float32 and _cuda_works():
+        return _on_cuda
     return _plain
 
 
@@ -97,13 +100,40 @@ def _on_cpu(first: Tensor, second: Tensor, settings: TVL1) -> Tensor:
     return torch.from_numpy(tvl1_on_cpu(first.numpy(), second.numpy(), settings, threads))
 
 
+@cache
+def _cuda_works() -> bool:
+    """Whether Triton's kernels can be had here; if not, it is said once."""
+    try:
+        from attcell.flow._triton import check_triton
+
+        check_triton()
+    except Exception as error:  # whatever is wrong with Triton or the driver here, there is another way
+        logger.warning(
+            f"attcell: the fast flow kernels do not work on this GPU ({type(error).__name__}: {error}); flow "
+            "is computed by PyTorch's operations instead, many times slower. They need Triton, which PyTorch "
+            "brings on Linux, a C compiler, and a GPU of compute capability 7.0 or more"
+        )
+        return False
+    return True
+
+
+def _on_cuda(first: Tensor, second: Tensor, settings: TVL1) -> Tensor:
+    from attcell.flow._triton import tvl1_on_cuda
+
+    return _in_parts(tvl1_on_cuda, first, second, settings)
+
+
 def _plain(first: Tensor, second: Tensor, settings: TVL1) -> Tensor:
+    return _in_parts(tvl1_plain, first, second, settings)
+
+
+def _in_parts(find: Kernel, first: Tensor, second: Tensor, settings: TVL1) -> Tensor:
     num_pairs, height, width = first.shape
     at_once = max(1, _PIXELS_AT_ONCE.get(first.device.type, 2**17) // (height * width))
     flow = first.new_empty(num_pairs, 2, height, width)
     for start in range(0, num_pairs, at_once):
         part = slice(start, start + at_once)
-        flow[part] = tvl1_plain(first[part], second[part], settings)
+        flow[part] = find(first[part], second[part], settings)
     return flow
 
 
