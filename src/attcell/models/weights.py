@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from attcell._log import logger
 from attcell.errors import CallError, ModelError
 from attcell.nn import FC6, Backbone, Branch, Network, PooledStream, Stream
 from attcell.nn.backbones.image import cross_modality, inflated
@@ -47,9 +48,15 @@ def load_backbone_weights(backbone: Backbone, weights: str, stream: str = "frame
         state = _below("backbone.body.", state_of_stream(Path(weights), stream, "frame"))
         wrapped = backbone.published_as  # such as timm's models, of which one map is taken
         state = _below(f"{wrapped}.", state) if wrapped else state
+        naming = ""
     else:
-        state = published_state(backbone, weights)
+        state, naming = _named_as_here(backbone, weights)
     _fill_backbone(backbone, state, weights)
+    if naming:
+        taken = backbone.named_as_published.state_dict().keys() & state.keys()
+        left = sorted({key.rpartition(".")[0] for key in state.keys() - taken})
+        rest = f"; not used here: {', '.join(left)}" if left else ""
+        logger.info(f"the {stream} stream takes {len(taken)} tensors of {weights}, by {naming}{rest}")
 
 
 def load_fc6_weights(stream: PooledStream, weights: str, name: str = "frame") -> None:
@@ -101,6 +108,9 @@ def _fill_backbone(backbone: Backbone, state: State, source: str) -> None:
         state = {key: _of_clips(value, wanted.get(key)) for key, value in state.items()}
     reasons = misfit(wanted, state, backbone.weight_keys)
     if reasons:
+        missing = [key for key in wanted if key not in state]
+        if backbone.entry.naming is not None and missing:
+            reasons += f"; missing are {', '.join(missing)}"
         raise ModelError(
             f"weights {source} are not of {backbone.name}: {reasons}. "
             f"Give the file of the same network, with {backbone.entry.key_names} key names"
@@ -180,8 +190,14 @@ def published_state(backbone: Backbone, weights: str) -> State:
         CallError: ``pretrained`` for a backbone without published weights, or no such file.
         ModelError: the file holds no weights, or cannot be downloaded.
     """
+    return _named_as_here(backbone, weights)[0]
+
+
+def _named_as_here(backbone: Backbone, weights: str) -> tuple[State, str]:
+    """Published weights by the names of what was built, and which of several namings they had, in words."""
     state = _pretrained(backbone) if weights == "pretrained" else _read(Path(weights))
-    return backbone.entry.key_map(state)
+    naming = "" if backbone.entry.naming is None else backbone.entry.naming(state)
+    return backbone.entry.key_map(state), naming
 
 
 def state_of_stream(folder: Path, *streams: str) -> State:

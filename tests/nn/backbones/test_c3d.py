@@ -7,11 +7,15 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
+from attcell.errors import ModelError
+from attcell.models.weights import load_backbone_weights
 from attcell.nn import Backbone, Normalise, Stream, build_backbone
-from attcell.nn.backbones.c3d import LAYERS, STAGES, from_published
+from attcell.nn.backbones.c3d import LAYERS, STAGES, C3DInput, from_published
+from attcell.nn.backbones.registry import IMAGENET_DEVIATION, IMAGENET_MEAN
 
 Rename = Callable[[str], str]
 
@@ -34,8 +38,10 @@ def _mmaction(layer: str) -> str:
 PORTS: dict[str, Rename] = {
     "plain": lambda layer: layer,
     "numbered": _numbered,
-    "mmaction": _mmaction,
-    "mmaction's backbone": lambda layer: _mmaction(layer).removeprefix("backbone."),
+    "mmaction": lambda layer: layer if layer == "fc8" else _mmaction(layer),
+    "mmaction's backbone": lambda layer: (
+        layer if layer == "fc8" else _mmaction(layer).removeprefix("backbone.")
+    ),
 }
 
 
@@ -161,3 +167,52 @@ def test_what_is_left_of_time_is_averaged() -> None:
 def test_untrained_layers_get_inputs_of_size_one() -> None:
     shown = build_backbone("c3d").input(torch.randn(2, 3, 4, 20, 20))
     assert 0.5 < shown.square().mean().sqrt() < 2
+
+
+def test_what_mmaction_trained_further_looks_at_red_first_and_another_mean() -> None:
+    plain, named = published_c3d(), published_c3d(_mmaction)
+    found = from_published(named)
+    assert found.keys() == plain.keys()
+    for key, value in plain.items():
+        if not key.startswith("conv1."):
+            assert torch.equal(found[key], value), key
+    colours = torch.randint(0, 256, (1, 3, 4, 9, 9)).float()  # red, green, blue
+    mean, deviation = (torch.tensor(of).view(3, 1, 1, 1) for of in (IMAGENET_MEAN, IMAGENET_DEVIATION))
+    ours = C3DInput()((colours / 255 - mean) / deviation)
+    theirs = colours - torch.tensor([104.0, 117.0, 128.0]).view(3, 1, 1, 1)
+    inside = (..., slice(1, -1), slice(1, -1), slice(1, -1))
+    expected = F.conv3d(theirs, plain["conv1.weight"], plain["conv1.bias"], padding=1)[inside]
+    given = F.conv3d(ours, found["conv1.weight"], found["conv1.bias"], padding=1)[inside]
+    torch.testing.assert_close(given, expected, atol=1e-2, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("rename", "said"),
+    [
+        (PORTS["plain"], "by the names conv1 to conv5b; blue, green, red of 0 to 255, less their mean"),
+        (PORTS["numbered"], "by the names features.0 to features.18; blue, green, red"),
+        (PORTS["mmaction's backbone"], "by MMAction's names conv1a.conv to conv5b.conv; blue, green, red"),
+        (
+            _mmaction,
+            "by MMAction's names, trained further by it on red, green, blue of 0 to 255 less 104, 117",
+        ),
+    ],
+)
+def test_it_is_told_what_was_matched(tmp_path, caplog, rename: Rename, said: str) -> None:
+    save_file(published_c3d(rename), tmp_path / "c3d.safetensors")
+    caplog.set_level("INFO", "attcell")
+    load_backbone_weights(build_backbone("c3d"), str(tmp_path / "c3d.safetensors"), "clip")
+    (message,) = caplog.messages
+    assert message.startswith(f"the clip stream takes 16 tensors of {tmp_path / 'c3d.safetensors'}, {said}")
+    assert message.endswith("; not used here: fc6, fc7, fc8")
+
+
+def test_what_a_file_lacks_is_listed(tmp_path) -> None:
+    lacking = {
+        key: value for key, value in published_c3d().items() if not key.startswith(("conv3b", "conv5a"))
+    }
+    save_file(lacking, tmp_path / "c3d.safetensors")
+    with pytest.raises(ModelError) as caught:
+        load_backbone_weights(build_backbone("c3d"), str(tmp_path / "c3d.safetensors"), "clip")
+    message = "missing are conv3b.weight, conv3b.bias, conv5a.weight, conv5a.bias. Give the file of the same"
+    assert message in str(caught.value)

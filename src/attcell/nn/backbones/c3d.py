@@ -6,6 +6,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Mapping
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -29,6 +30,7 @@ LAYERS = tuple(name for stage in STAGES for name, _ in stage)
 CLASSIFIER = ("fc6", "fc7", "fc8")  # in the published files, and not used here
 _SCALE = 58.0  # about the deviation of a colour in 0..255, so that untrained layers get inputs of size 1
 _MEAN_BGR = (90.0, 98.0, 102.0)
+_MMACTIONS_MEAN = (104.0, 117.0, 128.0)  # of red, green, blue, in the networks that MMAction trained further
 _NUMBERED = dict(
     zip(
         [f"features.{number}" for number in (0, 3, 6, 8, 11, 13, 16, 18)]
@@ -79,11 +81,40 @@ def from_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     ``backbone.conv1a.conv.weight`` (MMAction). The first convolution is scaled to what :class:`C3DInput`
     gives, so that the network computes what it was published for. Keys of other networks are left as they
     are.
+
+    A network that MMAction trained further has its classifier, ``cls_head``, and looks at red, green, blue
+    less another mean. Its first convolution is turned to our order, and takes the mean into its bias, which
+    is the same but at the pictures' rim, where it pads by zeros.
     """
     renamed = {_published_name(key): value for key, value in state.items()}
-    if "conv1.weight" in renamed:
-        renamed["conv1.weight"] = renamed["conv1.weight"] * _SCALE
+    if "conv1.weight" not in renamed:
+        return renamed
+    if _is_trained_further(state) and "conv1.bias" in renamed:
+        weight = renamed["conv1.weight"].flip(1)
+        theirs, ours = weight.new_tensor(_MMACTIONS_MEAN).flip(0), weight.new_tensor(_MEAN_BGR)
+        shift = torch.einsum("fcthw,c->f", weight, ours - theirs)
+        renamed |= {"conv1.weight": weight, "conv1.bias": renamed["conv1.bias"] + shift}
+    renamed["conv1.weight"] = renamed["conv1.weight"] * _SCALE
     return renamed
+
+
+def _is_trained_further(state: Mapping[str, Tensor]) -> bool:
+    return any(key.startswith("cls_head.") for key in state)
+
+
+def naming_of(state: Mapping[str, Tensor]) -> str:
+    """Which port's names weights have, and what they look at, in words."""
+    published = "blue, green, red of 0 to 255, less their mean"
+    if _is_trained_further(state):
+        return (
+            "MMAction's names, trained further by it on red, green, blue of 0 to 255 less 104, 117, 128: "
+            "turned to our order, the mean taken into the first bias"
+        )
+    if any(key.endswith("conv1a.conv.weight") for key in state):
+        return f"MMAction's names conv1a.conv to conv5b.conv; {published}"
+    if "features.0.weight" in state:
+        return f"the names features.0 to features.18; {published}"
+    return f"the names conv1 to conv5b; {published}"
 
 
 def _published_name(key: str) -> str:
@@ -108,5 +139,6 @@ ENTRY = BackboneEntry(
     prepare=C3DInput,
     key_map=from_published,
     key_names="one of the PyTorch ports'",
+    naming=naming_of,
     fc6=FC6Entry("fc6", ("pool5",), 4096, regions=4),
 )

@@ -2,11 +2,13 @@
 
 The latter is the literal reading. Its layers have the names of torchvision's, whose weights fit too: there
 each convolution is followed by a batch norm, which at test is the same as other weights and a bias
-(:func:`without_batch_norm`).
+(:func:`without_batch_norm`). ``googlenet_caffe`` are the same layers with the input of the weights that Caffe
+published: blue, green, red of 0 to 255, less 104, 117, 123 (:func:`from_caffe`).
 """
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -17,10 +19,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from attcell.errors import ModelError
 from attcell.nn.backbones.image import layers_until, with_channels
-from attcell.nn.backbones.registry import BackboneEntry, Built
+from attcell.nn.backbones.registry import BackboneEntry, Built, FromImageNet
 
 _EPSILON = 1e-3  # of torchvision's batch norms
+_CAFFES_MEAN = (123 / 255, 117 / 255, 104 / 255)
+_CAFFES_SCALE = (
+    58.0  # about the deviation of a colour in 0..255, so that untrained layers get inputs of size 1
+)
 # Filters of 1×1; of 3×3 and the 1×1 before it; of 5×5 and the 1×1 before it; of the 1×1 behind the pooling.
 _INCEPTIONS = {
     "inception3a": (192, 64, 96, 128, 16, 32, 32),
@@ -89,7 +96,15 @@ def without_batch_norm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     Where torchvision has 3×3 in the place of 5×5, the rim is 0. Weights without batch norm are left as they
     are.
+
+    Raises:
+        ModelError: Caffe's weights, which look at another input.
     """
+    if any(_LAYER.fullmatch(key.rpartition(".")[0]) for key in state):
+        raise ModelError(
+            "these are Caffe's weights of GoogLeNet, which look at blue, green, red of 0 to 255 less 104, "
+            "117, 123; take the backbone googlenet_caffe, which has the same layers and this input"
+        )
     folded: dict[str, Tensor] = {}
     for key, value in state.items():
         place = key.removesuffix(".conv.weight")
@@ -105,6 +120,83 @@ def without_batch_norm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         elif ".bn." not in key:
             folded[key] = value
     return folded
+
+
+# Caffe's names: conv1/7x7_s2 and inception_3a/3x3_reduce; also with _ in the place of /, or as modules
+# conv1, conv2_reduce and inception_3a.conv_3x3_reduce.
+_LAYER = re.compile(r"(inception_[345][a-e])[/_.](?:conv_)?([135]x[135](?:_reduce)?|pool_proj)")
+_PARTS = {
+    "1x1": "branch1",
+    "3x3_reduce": "branch2.0",
+    "3x3": "branch2.1",
+    "5x5_reduce": "branch3.0",
+    "5x5": "branch3.1",
+    "pool_proj": "branch4.1",
+}
+_FIRST = {
+    "conv1_7x7_s2": "conv1.conv",
+    "conv1": "conv1.conv",
+    "conv2_3x3_reduce": "conv2.conv",
+    "conv2_reduce": "conv2.conv",
+    "conv2_3x3": "conv3.conv",
+    "conv2": "conv3.conv",
+    "loss3_classifier": "fc",
+    **{
+        f"loss{number}_{layer}": f"aux{number}.{name}"
+        for number in (1, 2)
+        for layer, name in {"conv": "conv.conv", "fc": "fc1", "classifier": "fc2"}.items()
+    },
+}
+
+
+def from_caffe(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Caffe's weights of GoogLeNet (``bvlc_googlenet``) for these layers, from the names of any of the common
+    ports; the first convolution is scaled to what :class:`BlueFirst` gives. Other keys are left as they are.
+
+    Raises:
+        ModelError: no layer has one of these names: other weights look at another input.
+    """
+    renamed = {}
+    if not any(_LAYER.fullmatch(key.rpartition(".")[0]) for key in state):
+        raise ModelError(
+            "no layer has one of Caffe's names, such as inception_3a/1x1, inception_3a_1x1 or "
+            "inception_3a.conv_1x1; give a conversion of bvlc_googlenet.caffemodel, or for torchvision's "
+            "weights take the backbone googlenet_v1"
+        )
+    for key, value in state.items():
+        layer, _, part = key.rpartition(".")
+        name = _caffes_name(layer)
+        found = value.flatten() if part == "bias" else value  # some files hold biases as (1, 1, 1, F)
+        scale = _CAFFES_SCALE if (name, part) == ("conv1.conv", "weight") else 1
+        renamed[f"{name}.{part}" if name else key] = found * scale if name else value
+    return renamed
+
+
+def _caffes_name(layer: str) -> str:
+    """The name here; empty for a layer that is none of Caffe's."""
+    found = _LAYER.fullmatch(layer)
+    if found is None:
+        return _FIRST.get(layer.replace("/", "_"), "")
+    return f"{found[1].replace('_', '')}.{_PARTS[found[2]]}.conv"
+
+
+def caffes_naming(state: Mapping[str, Tensor]) -> str:
+    """Which port's names Caffe's weights have, and what they look at, in words."""
+    named = {"inception_3a/1x1": "Caffe's own names", "inception_3a_1x1": "Caffe's names with _ for /"}
+    own = next((words for layer, words in named.items() if f"{layer}.weight" in state), "names of modules")
+    return f"{own}; blue, green, red of 0 to 255, less 104, 117, 123"
+
+
+class BlueFirst(nn.Module):
+    """From ImageNet's mean and deviation to blue, green, red around Caffe's mean, over 58."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.colours = FromImageNet(_CAFFES_MEAN, (_CAFFES_SCALE / 255,) * 3)
+
+    def forward(self, pictures: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N 3 H W"]:
+        colours: Tensor = self.colours(pictures)
+        return colours.flip(1)
 
 
 def _googlenet(tap: str, in_channels: int) -> Built:
@@ -148,4 +240,15 @@ def _entry(
 ENTRIES = (
     _entry("googlenet", _googlenet, dict),
     _entry("googlenet_v1", _googlenet_v1, without_batch_norm),  # with the batch norms as biases
+    BackboneEntry(
+        name="googlenet_caffe",
+        taps=("inception5b", "inception4e"),
+        build=_googlenet_v1,
+        mean=_CAFFES_MEAN,
+        deviation=(_CAFFES_SCALE / 255,) * 3,
+        prepare=BlueFirst,
+        key_map=from_caffe,
+        key_names="Caffe's",
+        naming=caffes_naming,
+    ),
 )

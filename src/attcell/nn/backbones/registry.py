@@ -84,6 +84,8 @@ class BackboneEntry:
             ``VGG16_Weights.IMAGENET1K_V1``, ``timm:`` and a model's name, or a file's path.
         key_map: published weights, to weights with the keys of the network that is built.
         key_names: whose key names its files have, in words, for messages.
+        naming: published weights, to which of several such namings they have, in words; it is told when they
+            are loaded. None where there is but one.
         fc6: what follows its last map, where that can be loaded.
     """
 
@@ -101,6 +103,7 @@ class BackboneEntry:
     weights: str | None = None
     key_map: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] = dict
     key_names: str = "torchvision's or timm's"
+    naming: Callable[[Mapping[str, Tensor]], str] | None = None
     fc6: FC6Entry | None = None
 
 
