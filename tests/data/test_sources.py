@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from attcell.data.sources import read_source
+from attcell.data.sources import read_source, videos_below
 from attcell.errors import CallError, DataError
+from tests.moving import noisy_frames, write_pictures
 
 
 @pytest.fixture
@@ -47,6 +48,20 @@ def test_a_folder_per_class(folder):
     assert all(record.path == folder / record.id for record in listing.records)
     names = [path.relative_to(folder).as_posix() for path in listing.ignored]
     assert sorted(names) == ["empty", "stray.mp4", "wave/notes.txt"]
+
+
+def test_all_videos_below_a_folder_in_class_folders_or_not(folder, tmp_path):
+    write_pictures(folder / "frames", noisy_frames(2))
+    assert [record.id for record in videos_below(folder).records] == [
+        "frames",
+        "run/x y.mkv",
+        "stray.mp4",
+        "wave/a.AVI",
+        "wave/b.mp4",
+        "wave/more/c.webm",
+    ]
+    with pytest.raises(DataError, match=r"empty: no videos found below it \(known suffixes: \.3gp"):
+        videos_below(folder / "empty")
 
 
 def test_class_folders_that_are_links_are_followed_and_loops_end(folder, tmp_path):

@@ -19,7 +19,7 @@ extract_app = typer.Typer(
 
 @extract_app.command()
 def flow(
-    source: Annotated[Path, typer.Argument(help="A folder per class, or a list file.")],
+    source: Annotated[Path, typer.Argument(help="A folder, all videos below it; or a list file.")],
     out: Annotated[Path, typer.Argument(help="The store: each video becomes a folder or a file in it.")],
     method: Annotated[
         FlowMethod,
@@ -50,13 +50,13 @@ def flow(
 
     from attcell._files import check_output
     from attcell._log import logger
-    from attcell.data.sources import read_source
+    from attcell.data.sources import read_source, videos_below
     from attcell.inference.extract_flow import Layout, extract_flow
     from attcell.video.optical_flow import FlowSpec
 
     check_output(out, is_folder=True)
     outcome = extract_flow(
-        read_source(source, root),
+        videos_below(source) if source.is_dir() and root is None else read_source(source, root),
         out,
         FlowSpec(method, bound, short_side),
         layout=Layout(form, frames),

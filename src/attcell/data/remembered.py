@@ -28,6 +28,7 @@ from attcell.errors import AttcellError
 SETTLED_SECONDS = 2.0  # the coarsest clocks of disks go on every two seconds
 _MOST_ASKED = 500  # of a data base in one question
 _KEPT_AT_ONCE = 1000  # answers that are written together, so that a broken-off start loses few
+_AT_ONCE = 64  # states that one thread asks for in one go
 _MOST_THREADS = 32
 
 Job = TypeVar("Job")
@@ -160,7 +161,8 @@ def look_once(
     pool = ThreadPoolExecutor(min(_MOST_THREADS, 2 * (os.cpu_count() or 1)))
     fresh: dict[str, str] = {}
     try:
-        states = list(pool.map(_state, looks))
+        parts = [looks[start : start + _AT_ONCE] for start in range(0, len(looks), _AT_ONCE)]
+        states = [state for part in pool.map(_states, parts) for state in part]
         known = book.known([state.text for state in states if state is not None])
         answers: list[str | AttcellError | None] = [state and known.get(state.text) for state in states]
         unknown = [place for place, answer in enumerate(answers) if answer is None]
@@ -176,6 +178,10 @@ def look_once(
         pool.shutdown(cancel_futures=True)
         book.remember(fresh)
     return [answer for answer in answers if answer is not None]
+
+
+def _states(looks: Sequence[Look]) -> list[State | None]:
+    return [_state(look) for look in looks]
 
 
 def _state(look: Look) -> State | None:

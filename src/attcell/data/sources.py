@@ -22,7 +22,7 @@ from attcell.types import VideoRecord
 from attcell.video.features import is_features
 from attcell.video.frame_folder import is_frame_name
 
-__all__ = ["Listing", "files_under", "is_video_name", "read_source"]
+__all__ = ["Listing", "files_under", "is_video_name", "read_source", "videos_below"]
 
 
 def read_source(
@@ -58,6 +58,20 @@ def read_source(
             f"root {folder}: no such folder; give the folder that the paths in {source} start from"
         )
     return read_list(source, folder, labels)
+
+
+def videos_below(folder: Path) -> Listing:
+    """Every video below a folder, by its path in it, whether the folders are classes or not; without labels.
+
+    Raises:
+        DataError: no video.
+    """
+    found = [path for path in files_under(folder) if is_video_name(path) or path.is_dir()]
+    if not found:
+        raise DataError(
+            f"{folder}: no videos found below it (known suffixes: {' '.join(sorted(VIDEO_SUFFIXES))})"
+        )
+    return Listing(tuple(VideoRecord(path.relative_to(folder).as_posix(), path, ()) for path in found), ())
 
 
 def files_under(folder: Path) -> list[Path]:

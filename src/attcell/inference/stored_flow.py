@@ -157,11 +157,12 @@ def _folder(source: Path) -> Path:
 
 def _fitting(flow: FlowInput, store: Path, videos: Sequence[Path]) -> list[tuple[Path, str | AttcellError]]:
     """Of each video the place of its flow, and whether that says what it was made from; or what is wrong."""
+    names = {path.name for path in store.iterdir()} if store.is_dir() else set()
     places: list[Path] = []
     looks = []
     for video in videos:
         try:
-            place = flow_place_of(store, video)
+            place = flow_place_of(store, video, names)
         except DataError as error:
             places.append(store)
             looks.append(Look("", (), partial(_refuse, video, error)))

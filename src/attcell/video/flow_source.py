@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -121,12 +121,14 @@ class NoFlow(DataError):
     """A store holds no flow of a video."""
 
 
-def flow_place_of(store: Path, video: Path) -> Path:
+def flow_place_of(store: Path, video: Path, names: Collection[str] | None = None) -> Path:
     """Where a video's flow lies in a store: the folder or the ZIP file of the video's own place and name.
 
     ``videos/train/wave/a.mp4`` is looked for as ``STORE/videos/train/wave/a``, then without its first
     folders, so that a store may hold one split or all of them. A folder of frames keeps its whole name, and
     may have its flow beside the frames.
+
+    ``names`` are those that lie in the store, where they have been listed for many videos.
 
     Raises:
         NoFlow: it is not there.
@@ -135,6 +137,9 @@ def flow_place_of(store: Path, video: Path) -> Path:
     is_folder = video.is_dir()
     parts = (video.absolute() if is_folder else video.absolute().with_suffix("")).parts[1:]
     for first in range(len(parts)):
+        is_there = (store / parts[first]).exists() if names is None else parts[first] in names
+        if first < len(parts) - 1 and not is_there:
+            continue
         folder = store.joinpath(*parts[first:])
         places = [place for place in (folder, folder.with_name(f"{folder.name}.zip")) if place.exists()]
         if is_folder and folder in places and folder.samefile(video) and not holds_flow(folder):
