@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import math
 
 import lightning as L
 import pytest
 import torch
 
-from attcell.data.datasets import Views
+from attcell.data.datasets import TrainingOrder, Views, collate
 from attcell.errors import TrainingError, VideoError
 from attcell.models.build import build_network, read_listings
 from attcell.training.fit import _quiet_lightning
 from attcell.training.learner import Learner
 from attcell.training.prepare import gather_training_data
+from attcell.training.run import train
 from attcell.training.schedule import ValidationResult
 from tests.small_models import LABELS, recipe_of
 
@@ -172,3 +174,86 @@ def test_the_loss_of_videos_of_several_classes(folder, loss, smoothing):
             expected.append(sum(terms) / 3)
     found = learner._cross_entropy(logits[:, None], truth)
     assert float(found) == pytest.approx(sum(expected) / 2, rel=1e-6)
+
+
+def logged(run):
+    """The rows of each version of a run's metrics.csv that tell of a training step."""
+    files = sorted((run / "logs" / "csv").glob("version_*/metrics.csv"))
+    rows = [list(csv.DictReader(file.read_text().splitlines())) for file in files]
+    return [[row for row in of_version if row["train_loss"]] for of_version in rows]
+
+
+def rates(schedule, iterations):
+    """The learning rate of each iteration, by the schedule's formula: a tenth every 2, or one cycle."""
+    if schedule == "step":
+        return [0.3 * 0.1 ** (number // 2) for number in range(iterations)]
+    top, first, last = 0.3, 0.3 / 25, 0.3 / 25 / 1e4  # up by half a cosine for 30 % of it, and down
+    turn = 0.3 * (iterations + 1) - 1
+
+    def between(start, end, share):
+        return end + (start - end) / 2 * (1 + math.cos(math.pi * share))
+
+    return [
+        between(first, top, number / turn)
+        if number <= turn
+        else between(top, last, (number - turn) / (iterations - turn))
+        for number in range(iterations)
+    ]
+
+
+@pytest.mark.parametrize("schedule", ["step", "onecycle"])
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_each_row_of_the_log_is_what_the_equations_give(folder, tmp_path, schedule, accumulate):
+    """Beside a plain loop over whole batches: the mean loss of all videos, and the rate that the step used."""
+    recipe = recipe_of(
+        folder,
+        model={"dropout": 0.0},
+        train={
+            "learning_rate": 0.3, "schedule": schedule, "step_iterations": 2, "iterations": 7,
+            "batch_size": 3, "accumulate": accumulate, "checkpoint_every": 3,
+        },
+    )  # fmt: skip
+    train(recipe, tmp_path / "run")
+    ((*rows,),) = logged(tmp_path / "run")
+    assert [int(row["step"]) for row in rows] == list(range(7))
+
+    harness = Harness(recipe, recipe.train.seed)
+    videos, network = harness.learner.training_data.train, harness.network.train()
+    optimizer = torch.optim.SGD(network.parameters(), lr=1.0, momentum=0.9)
+    order = list(TrainingOrder(6, 3, range(7), recipe.train.seed))
+    for number, (row, rate) in enumerate(zip(rows, rates(schedule, 7), strict=True)):
+        batch = collate([videos[key] for key in order[3 * number : 3 * number + 3]])
+        truth = torch.tensor([label for (label,) in batch.labels])
+        loss = torch.nn.functional.cross_entropy(network(batch.inputs).logits, truth)
+        assert float(row["train_loss"]) == pytest.approx(loss.item(), rel=1e-4), number
+        assert float(row["learning_rate"]) == pytest.approx(rate, rel=1e-6), number
+        optimizer.param_groups[0]["lr"] = rate
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+def test_a_resumed_run_logs_what_the_undisturbed_one_does(folder, tmp_path, monkeypatch):
+    recipe = recipe_of(
+        folder,
+        train={
+            "learning_rate": 0.1, "schedule": "onecycle", "iterations": 6, "batch_size": 4, "accumulate": 2,
+            "checkpoint_every": 2,
+        },
+    )  # fmt: skip
+    train(recipe, tmp_path / "whole")
+    ((*expected,),) = logged(tmp_path / "whole")
+    step = Learner.training_step
+
+    def stopping(self, batch, index):
+        if self.global_step == 4:
+            raise VideoError("a disk that is gone for a while")
+        return step(self, batch, index)
+
+    monkeypatch.setattr(Learner, "training_step", stopping)
+    with pytest.raises(VideoError):
+        train(recipe, tmp_path / "broken")
+    monkeypatch.undo()
+    train(recipe, tmp_path / "broken", resume=True)
+    before, after = logged(tmp_path / "broken")
+    assert [*before, *after] == expected

@@ -47,6 +47,7 @@ class Learner(L.LightningModule):
         self.best: ValidationResult | None = None
         self.latest = ValidationResult(0)
         self.sums = torch.zeros(3)  # of the validation so far: correct ones, losses, videos
+        self.step_losses: list[tuple[Tensor, int]] = []  # of this step's parts so far, with their videos
         self.told: set[str] = set()
         self.gatherer = self._new_gatherer()
 
@@ -57,7 +58,10 @@ class Learner(L.LightningModule):
         precision = next(self.network.parameters()).dtype
         return self.network.attend({name: of.to(precision) for name, of in inputs.items()})
 
-    def training_step(self, batch: Batch | VideoError, _: int) -> Tensor:
+    def training_step(self, batch: Batch | VideoError, index: int) -> Tensor:
+        """The loss of a part of an iteration's batch; the last part logs the mean over all of its videos, and
+        the learning rate that the step is about to use.
+        """
         if isinstance(batch, VideoError):
             raise batch
         self._tell(batch.notes)
@@ -69,11 +73,10 @@ class Learner(L.LightningModule):
         loss = self._loss(out, truth.to(out.logits))
         if not torch.isfinite(loss):
             raise _diverged(f"the loss is {loss.item()}", self.global_step + 1)
-        self.log("train_loss", loss, sync_dist=self.section.devices > 1)
+        self._log_step(loss.detach(), len(batch.labels), index)
         return loss
 
     def on_train_batch_end(self, *_: Any) -> None:
-        self.log("learning_rate", self.trainer.optimizers[0].param_groups[0]["lr"])
         if self.trainer.is_last_batch:
             self._refuse_broken_weights()
 
@@ -167,6 +170,18 @@ class Learner(L.LightningModule):
                 "put them back as they were, or begin another run"
             )
         self.best = None if checkpoint["best"] is None else ValidationResult(*checkpoint["best"])
+
+    def _log_step(self, loss: Tensor, num_videos: int, index: int) -> None:
+        """Log an iteration's loss and learning rate with the last part of its batch."""
+        accumulate = self.trainer.accumulate_grad_batches
+        if index % accumulate == 0:
+            self.step_losses.clear()
+        self.step_losses.append((loss, num_videos))
+        if (index + 1) % accumulate == 0:
+            total = torch.stack([one * videos for one, videos in self.step_losses]).sum()
+            mean = total / sum(videos for _, videos in self.step_losses)
+            self.log("train_loss", mean, sync_dist=self.section.devices > 1)
+            self.log("learning_rate", self.trainer.optimizers[0].param_groups[0]["lr"])
 
     def _loss(self, out: Output, truth: Float[Tensor, "B A"]) -> Tensor:
         """The cross-entropies of what learns by itself, summed; of a network with steps the steps' mean.
