@@ -204,7 +204,7 @@ def rates(schedule, iterations):
 @pytest.mark.parametrize("schedule", ["step", "onecycle"])
 @pytest.mark.parametrize("accumulate", [1, 3])
 def test_each_row_of_the_log_is_what_the_equations_give(folder, tmp_path, schedule, accumulate):
-    """Beside a plain loop over whole batches: the mean loss of all videos, and the rate that the step used."""
+    """As of a plain loop over whole batches: the mean loss of all videos, and the rate that the step used."""
     recipe = recipe_of(
         folder,
         model={"dropout": 0.0},

@@ -71,14 +71,14 @@ def test_until_its_svm_is_fitted_a_run_has_no_model_but_the_best_weights(folder,
     assert isinstance(best, SVMNetwork)
     assert isinstance(prepared.network, SVMNetwork)
     assert same(best.body, prepared.network.body), "without validation videos the last network is the best"
-    assert not best.svm.weight.any()
+    assert not best.svm.bias.any()
     outcome = finish(fitted)
-    assert not prepared.network.svm.weight.any(), "what was prepared is left alone"
+    assert not prepared.network.svm.bias.any(), "what was prepared is left alone"
     model = load(outcome.model_folder)
     assert isinstance(model.network, SVMNetwork)
     assert isinstance(model.network.body, STAN)
     assert same(model.network.body, best.body)
-    assert model.network.svm.weight.any()
+    assert model.network.svm.bias.any()
     assert outcome.best == ValidationResult(2)
 
 

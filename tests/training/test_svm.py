@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from attcell.data.sources import read_source
-from attcell.errors import CallError, DataError
+from attcell.errors import CallError, DataError, ModelError
 from attcell.inference.evaluate import evaluate_model, listing_of
 from attcell.inference.extract import extract_features, feature_store
 from attcell.inference.model import Model, load
@@ -29,6 +29,9 @@ from attcell.nn import (
     build_backbone,
     build_pooling,
 )
+from attcell.training.finish import finish
+from attcell.training.fit import fit
+from attcell.training.prepare import prepare
 from attcell.training.run import train
 from attcell.training.svm_fit import choose_and_fit
 from attcell.training.vlad import fit_vlad, sample_descriptors
@@ -74,12 +77,13 @@ def test_a_svm_takes_the_place_of_a_trained_classifier(folder, tmp_path):
     saved = Model.from_folder(outcome.model_folder)
     assert isinstance(saved.network, SVMNetwork)
     assert isinstance(saved.network.body, STAN)
-    assert saved.network.svm.weight.any()
+    assert saved.network.svm.bias.any()  # the videos of all classes are alike, so its weights are 0
     assert saved.recipe.model.classifier == "svm"
     scores = evaluate_model(saved, listing_of(saved, "test")).scores
     assert not np.allclose(scores.sum(axis=1), 1)  # margins are no probabilities
     again = Model.from_folder(train(recipe, tmp_path / "run", resume=True).model_folder)
-    assert torch.equal(again.network.svm.weight, saved.network.svm.weight)
+    for key, value in saved.network.svm.state_dict().items():
+        assert torch.equal(again.network.svm.state_dict()[key], value)
 
 
 def test_a_stan_begins_with_one_that_has_an_svm(folder, tmp_path):
@@ -107,6 +111,36 @@ def test_a_video_that_cannot_be_read_stops_it(folder, tmp_path):
         with pytest.raises(DataError, match=r"2 videos cannot be read(.|\n)*worse.mp4(.|\n)*bad.mp4"):
             train(pooled_recipe(other, cache), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("pooling", "what"), [("average", "representation"), ("vlad", "frame stream's feature map")]
+)
+def test_a_video_of_which_a_network_makes_no_numbers_is_named(folder, tmp_path, pooling, what):
+    sizes = {"vlad_size": 4, "vlad_centres": 2} if pooling == "vlad" else {}
+    prepared = prepare(pooled_recipe(folder, pooling=pooling, **sizes), tmp_path / "run")
+    with torch.no_grad():
+        next(prepared.network.body.stream("frame").backbone.parameters()).fill_(float("nan"))
+    with pytest.raises(ModelError) as caught:
+        finish(fit(prepared))
+    assert str(caught.value) == (
+        f"{read_source(folder).records[0].id}: its {what} is not finite numbers; the network's weights are "
+        "broken: load others, or train it again"
+    )
+
+
+def test_long_videos_are_read_in_parts(folder, tmp_path, monkeypatch):
+    """In any parts and with any number of workers, the SVM is the same."""
+    whole = Model.from_folder(train(pooled_recipe(folder), tmp_path / "whole").model_folder).network
+    monkeypatch.setattr("attcell.video.parts.BYTES_AT_ONCE", 1)
+    for workers in (0, 2):
+        recipe = pooled_recipe(folder)
+        recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"workers": workers})})
+        parts = Model.from_folder(train(recipe, tmp_path / f"{workers}").model_folder).network
+        for key, value in whole.svm.state_dict().items():
+            torch.testing.assert_close(
+                parts.svm.state_dict()[key].double(), value.double(), rtol=1e-3, atol=1e-5
+            )
 
 
 def pooled_network(kind):

@@ -15,6 +15,7 @@ from sklearn.svm import LinearSVC
 
 from attcell.errors import CallError, ModelError
 from attcell.training.svm_fit import CHOICES, InnerFigure, SVMChoice, choose_and_fit, fit_svm, make_folds
+from attcell.training.svm_solver import solve
 
 LONG_AND_SHORT = [SVMChoice(False, 0.01), SVMChoice(False, 1.0), SVMChoice(True, 10.0)]
 
@@ -50,7 +51,7 @@ def test_margins_are_scikit_learns_in_all_dimensions(dim, choice):
     rows, labels = videos(dim=dim)
     others, _ = videos(seed=1, dim=dim)
     expected = pipeline(choice).fit(rows.astype(float), labels).decision_function(others.astype(float))
-    svm = fit_svm(rows, one_hot(labels), choice, 0)
+    svm = fit_svm(rows, one_hot(labels), choice)
     np.testing.assert_allclose(margins_of(svm, others), expected, rtol=1e-3, atol=1e-3)
     assert svm.unit_length.item() == choice.unit_length
 
@@ -61,9 +62,7 @@ def test_videos_of_several_classes():
     truth[labels == 1, 2] = True  # the videos of 1 are of 2 as well
     choice = SVMChoice(False, 0.1)
     expected = pipeline(choice).fit(rows.astype(float), truth.astype(int)).decision_function(rows)
-    np.testing.assert_allclose(
-        margins_of(fit_svm(rows, truth, choice, 0), rows), expected, rtol=1e-3, atol=1e-3
-    )
+    np.testing.assert_allclose(margins_of(fit_svm(rows, truth, choice), rows), expected, rtol=1e-3, atol=1e-3)
 
 
 def test_a_class_of_no_video_and_one_of_all_have_constant_margins():
@@ -110,7 +109,7 @@ def test_the_choice_is_that_of_a_plain_cross_validation(dim, spread, measure, nu
     assert figure.value == pytest.approx(max(figures.values()), abs=1e-9)
     assert figures[choice] == pytest.approx(max(figures.values()), abs=1e-9)
     assert (figure.measure, figure.validation) == (measure, folds.described)
-    again = fit_svm(rows, truth, choice, 5)
+    again = fit_svm(rows, truth, choice)
     for key, value in svm.state_dict().items():
         assert torch.equal(value, again.state_dict()[key])
     assert 0.3 < figure.value < 1, "there was something to choose"
@@ -173,19 +172,19 @@ def test_broken_representations_are_refused(value):
     with pytest.raises(ModelError) as caught:
         choose_and_fit(rows, one_hot(labels), (), 0)
     assert str(caught.value) == (
-        "representations of videos are not finite numbers: the backbone's weights are broken; load others"
+        "1 of 30 representations are not finite numbers, first that at place 4: the network's weights are "
+        "broken; load others"
     )
 
 
 def test_the_solver_sees_no_more_dimensions_than_videos(monkeypatch):
     seen = []
-    fit = LinearSVC.fit
 
-    def looked_at(self, inputs, truth):
-        seen.append(inputs.shape)
-        return fit(self, inputs, truth)
+    def looked_at(videos, *arguments):
+        seen.append(tuple(videos.gram.shape))
+        return solve(videos, *arguments)
 
-    monkeypatch.setattr(LinearSVC, "fit", looked_at)
+    monkeypatch.setattr("attcell.training.svm_fit.solve", looked_at)
     rows, labels = videos(num=27, dim=32_768)
     choose_and_fit(rows, one_hot(labels), [str(place % 3) for place in range(27)], 0)
     assert set(seen) == {(18, 18), (27, 27)}
@@ -194,17 +193,17 @@ def test_the_solver_sees_no_more_dimensions_than_videos(monkeypatch):
 def test_videos_that_can_be_told_apart_without_a_mistake_come_to_an_end(capsys):
     rows, labels = videos(num=80, dim=3000, num_classes=8)
     for choice in CHOICES:
-        margins = margins_of(fit_svm(rows, one_hot(labels), choice, 0), rows)
+        margins = margins_of(fit_svm(rows, one_hot(labels), choice), rows)
         assert (margins.argmax(1) == labels).all()
     assert capsys.readouterr().err == ""
 
 
 def test_a_solver_that_was_stopped_is_named(monkeypatch, capsys):
-    monkeypatch.setattr("attcell.training.svm_fit.MOST_STEPS", 2)
+    monkeypatch.setattr("attcell.training.svm_solver.MOST_STEPS", 0)
     rows, labels = videos(spread=3.0)
     truth = np.column_stack([one_hot(labels), np.zeros(30, bool)])
-    fit_svm(rows, truth, CHOICES[3], 0)
-    assert "linear SVM: 3 of 4 classes not at their end after 2 steps" in capsys.readouterr().err
+    fit_svm(rows, truth, CHOICES[3])
+    assert "linear SVM: 3 of 4 classes are not at their end after 0 steps" in capsys.readouterr().err
 
 
 def test_what_is_fitted_to_videos_is_fitted_anew_without_those_left_out():
@@ -224,7 +223,7 @@ def test_what_is_fitted_to_videos_is_fitted_anew_without_those_left_out():
     assert asked == [tuple(np.setdiff1d(np.arange(40), part)) for part in folds.parts]
     assert honest.value < 0.8, "the number that gives the class away is not there for those left out"
     assert choose_and_fit(everything, truth, (), 0)[2].value == 1
-    expected = fit_svm(everything, truth, choice, 0).state_dict()
+    expected = fit_svm(everything, truth, choice).state_dict()
     assert all(torch.equal(value, expected[key]) for key, value in svm.state_dict().items())
 
 
@@ -318,7 +317,25 @@ def test_large_seeds_are_taken():
 def test_a_single_class_that_is_open():
     rows, labels = videos(num_classes=2)
     truth = np.column_stack([np.ones(30, bool), labels == 0])
-    svm = fit_svm(rows, truth, SVMChoice(False, 1.0), 0)
+    svm = fit_svm(rows, truth, SVMChoice(False, 1.0))
     margins = margins_of(svm, rows)
     assert (margins[:, 0] == 1).all()
     assert ((margins[:, 1] > 0) == truth[:, 1]).mean() > 0.8
+
+
+def test_a_class_that_a_fold_lacks_has_a_constant_margin_there():
+    """Two groups of one class each: without one group the other's class is all there is, or is not there."""
+    rows, labels = videos(num=30, num_classes=2)
+    _, svm, figure = choose_and_fit(rows, one_hot(labels), [f"actor {label}" for label in labels], 0)
+    assert figure.value == 0, "the class of the videos that are left out was never seen"
+    assert (margins_of(svm, rows).argmax(1) == labels).mean() > 0.8
+
+
+@pytest.mark.parametrize("numbers_at_once", [1, 7, 200])
+def test_how_many_numbers_are_taken_at_once_is_of_no_account(monkeypatch, numbers_at_once):
+    rows, labels = videos(num=48, dim=60, spread=4.0)
+    choice, svm, figure = choose_and_fit(rows, one_hot(labels), (), 0)
+    monkeypatch.setattr("attcell.training.svm_fit.NUMBERS_AT_ONCE", numbers_at_once)
+    again = choose_and_fit(rows, one_hot(labels), (), 0)
+    assert (again[0], again[2]) == (choice, figure)
+    np.testing.assert_allclose(margins_of(again[1], rows), margins_of(svm, rows), atol=1e-4)

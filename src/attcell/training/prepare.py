@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from attcell._log import logger
 from attcell.config.recipe import Recipe
 from attcell.config.schema import TrainSection
-from attcell.data.datasets import KeptViews, PlannedParts, PlannedViews, TrainingFeatures, TrainingVideos
+from attcell.data.datasets import KeptViews, PlannedParts, TrainingFeatures, TrainingVideos
 from attcell.errors import CallError
 from attcell.inference.extract import (
     filled_stores,
@@ -75,7 +75,8 @@ class PreparedTraining:
         listings: the training and validation videos, and the classes.
         network: the whole network at its start; its SVM, where the recipe wants one, knows nothing yet.
         data: what the iterations draw from; None for pooled features, of which only an SVM is fitted.
-        svm_videos: video index → fixed (V, T, ...) views of the training videos, for an SVM; None without.
+        svm_videos: the training videos in fixed views, in parts or as kept feature maps, for an SVM; None
+            without.
         iterations: optimizer steps of the whole training.
         checkpoint: what to go on from; None to begin at the beginning.
         device: where features are computed.
@@ -216,7 +217,7 @@ def _kept(
 def _svm_videos(
     recipe: Recipe, records: tuple[VideoRecord, ...], network: SVMNetwork, device: torch.device
 ) -> Dataset[Any]:
-    """The training videos in the views that are kept for training, as feature maps or decoded."""
+    """The training videos in the views that are kept for training, as feature maps or decoded in parts."""
     if isinstance(network.body, Pooled):  # else they have been looked at for the iterations
         refuse_unfit_features(recipe, records)
         refuse_unfit_flow(recipe, records)
@@ -224,7 +225,7 @@ def _svm_videos(
     if recipe.cache.folder is None:
         if isinstance(network.body, Pooled):
             refuse_unopened(records)
-        return PlannedViews(records, input_spec(recipe), plan)
+        return PlannedParts(records, input_spec(recipe), plan)
     stores, unread = filled_stores(recipe.cache.folder, recipe, network, records, plan, device)
     refuse_unread(list(unread.values()))
     return KeptViews(records, stores)

@@ -6,25 +6,27 @@ The SVM's settings are chosen on training videos alone (:func:`attcell.training.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from attcell._log import logger, track
 from attcell.config.recipe import Recipe
-from attcell.errors import VideoError
+from attcell.errors import ModelError
+from attcell.inference.run import Inputs, decide_views, encode_part, gather, part_maps
 from attcell.metrics.recognition import truth_matrix
 from attcell.models.build import Listings
 from attcell.nn import Pooled, SVMNetwork
-from attcell.nn.streams import feature_maps
 from attcell.training.svm_fit import Represent, choose_and_fit
 from attcell.training.vlad import MOST_DESCRIPTORS, fit_vlad, sample_descriptors
+
+Kept = TypeVar("Kept")
 
 
 def fit_svm_of(
@@ -36,26 +38,31 @@ def fit_svm_of(
 
     Args:
         network: whose body is trained, or is pooled features of pre-trained backbones.
-        videos: the training videos in fixed views, decoded or as kept feature maps.
+        videos: the training videos in fixed views: decoded in parts, or as kept feature maps.
         recipe: with ``model.classifier`` svm.
         listings: the same training videos, and the classes.
         device: where the network runs.
 
     Raises:
         VideoError: a video that cannot be read any more.
+        ModelError: what the body makes of a video is not finite.
     """
     network.to(device).eval()
-    maps = _TrainingMaps(network, videos, recipe, len(listings.train), device)
+    training_videos = _TrainingVideos(network, videos, recipe, listings)
     body, names = network.body, recipe.model.streams
     is_vlad = isinstance(body, Pooled) and recipe.model.pooling == "vlad"
     poolings = [body.stream(name).pooling for name in names] if isinstance(body, Pooled) else []
-    refitted = _by_vlad(network, maps) if is_vlad else None
-    found = _representations(network, maps) if refitted is None else refitted(np.arange(len(maps)))
+    refitted = _by_vlad(training_videos) if is_vlad else None
+    found = (
+        training_videos.representations() if refitted is None else refitted(np.arange(len(training_videos)))
+    )
     truth = truth_matrix([record.labels for record in listings.train], len(listings.labels))
     grouped = any(record.group for record in listings.train)
     groups = [record.group or record.id for record in listings.train] if grouped else []
     learnt = [deepcopy(pooling.state_dict()) for pooling in poolings]
-    choice, svm, figure = choose_and_fit(found, truth, groups, recipe.train.seed, refitted=refitted)
+    choice, svm, figure = choose_and_fit(
+        found, truth, groups, recipe.train.seed, refitted=refitted, device=device
+    )
     for pooling, state in zip(poolings, learnt, strict=True):
         pooling.load_state_dict(state)  # the folds of the choice had centres of their own
     network.svm.load_state_dict(svm.state_dict())
@@ -68,64 +75,76 @@ def fit_svm_of(
 
 
 @dataclass(frozen=True)
-class _TrainingMaps:
-    """The feature maps of the training videos, in the views that are kept for training."""
+class _TrainingVideos:
+    """The training videos, in the views that are kept for training, as a network sees them."""
 
     network: SVMNetwork
     videos: Dataset[Any]
     recipe: Recipe
-    num_videos: int
-    device: torch.device
+    listings: Listings
 
     def __len__(self) -> int:
-        return self.num_videos
+        return len(self.listings.train)
 
-    def go_through(self, doing: str) -> Iterator[dict[str, Tensor]]:
-        """Stream → (V, T, F, K, K) of one video after another."""
-        kept = self.recipe.cache.folder is not None
-        workers = 0 if kept else self.recipe.data.workers
+    @property
+    def are_kept(self) -> bool:
+        """Whether they come as feature maps."""
+        return self.recipe.cache.folder is not None
+
+    def go_through(self, compute: Callable[[Inputs], Kept], doing: str) -> Iterator[tuple[int, list[Kept]]]:
+        """Each video's place, and what was computed of its parts; with several workers not in order."""
+        workers = 0 if self.are_kept else self.recipe.data.workers
         loader = DataLoader(self.videos, batch_size=None, num_workers=workers)
-        for seen in track(loader, len(self), doing):
-            if isinstance(seen, VideoError):
-                raise seen
-            yield {
-                name: of.to(self.device).float()
-                if kept
-                else feature_maps(self.network.stream(name), of, self.device)
-                for name, of in seen.inputs.items()
-            }
+        for video in track(gather(loader, compute), len(self), doing):
+            if video.error is not None:
+                raise video.error
+            yield video.video, video.parts
+
+    @torch.inference_mode()
+    def representations(self) -> np.ndarray:
+        """(N, dim) float32: what the body makes of each video, averaged over its views."""
+        rows = np.empty((len(self), self.network.svm.weight.shape[1]), np.float32)
+        encode = partial(encode_part, self.network, kept_features=self.are_kept)
+        for place, parts in self.go_through(encode, "representations"):
+            found = decide_views(self.network.body, parts)
+            rows[place] = torch.stack([of.video[0] for of in found]).mean(dim=0).float().cpu().numpy()
+            self._refuse_broken(place, bool(np.isfinite(rows[place]).all()), "representation")
+        return rows
+
+    @torch.inference_mode()
+    def descriptors(self, most: int) -> dict[str, list[np.ndarray]]:
+        """Stream → of each video at most ``most`` local descriptors (_, F), drawn by seed and place."""
+        drawn = {name: [np.empty(0)] * len(self) for name in self.recipe.model.streams}
+        maps_of = (lambda maps: maps) if self.are_kept else partial(part_maps, self.network)
+        for place, parts in self.go_through(maps_of, "descriptors"):
+            for name, of_videos in drawn.items():
+                maps = torch.cat([part[name].float() for part in parts], dim=1)
+                self._refuse_broken(place, bool(maps.isfinite().all()), f"{name} stream's feature map")
+                of_videos[place] = sample_descriptors([maps], 1, self.recipe.train.seed + place, most)
+        return drawn
+
+    def _refuse_broken(self, place: int, is_finite: bool, what: str) -> None:
+        if not is_finite:
+            raise ModelError(
+                f"{self.listings.train[place].id}: its {what} is not finite numbers; the network's weights "
+                "are broken: load others, or train it again"
+            )
 
 
-@torch.inference_mode()
-def _representations(network: SVMNetwork, videos: _TrainingMaps) -> np.ndarray:
-    """(N, dim) float32: what the body makes of each video, averaged over its views."""
-    rows = []
-    for maps in videos.go_through("representations"):
-        num_views = len(next(iter(maps.values())))
-        views = [{name: of[place : place + 1] for name, of in maps.items()} for place in range(num_views)]
-        found = torch.stack([network.body.attend(view).video[0] for view in views])
-        rows.append(found.mean(dim=0).float().cpu().numpy())
-    return np.stack(rows)
-
-
-def _by_vlad(network: SVMNetwork, videos: _TrainingMaps) -> Represent:
+def _by_vlad(videos: _TrainingVideos) -> Represent:
     """From places of training videos to the representations of all, by VLAD's centres of these videos alone.
 
     The network is left with these centres.
     """
-    model, seed = videos.recipe.model, videos.recipe.train.seed
-    drawn: dict[str, list[np.ndarray]] = {name: [] for name in model.streams}
-    for maps in videos.go_through("descriptors"):
-        for name, of_stream in maps.items():
-            most = max(1, MOST_DESCRIPTORS // len(videos))
-            drawn[name].append(sample_descriptors([of_stream], 1, seed + len(drawn[name]), most))
+    model, seed, body = videos.recipe.model, videos.recipe.train.seed, videos.network.body
+    assert isinstance(body, Pooled), "only pooled features have centres"
+    drawn = videos.descriptors(max(1, MOST_DESCRIPTORS // len(videos)))
 
     def represent(places: np.ndarray) -> np.ndarray:
         for name, of_videos in drawn.items():
             rows = np.concatenate([of_videos[place] for place in places.tolist()])
             fitted = fit_vlad(rows, model.vlad_size, model.vlad_centres, seed)
-            assert isinstance(network.body, Pooled), "only pooled features have centres"
-            network.body.stream(name).pooling.load_state_dict(fitted.state_dict())
-        return _representations(network, videos)
+            body.stream(name).pooling.load_state_dict(fitted.state_dict())
+        return videos.representations()
 
     return represent

@@ -1,32 +1,31 @@
 """Fitting the linear SVM to videos' representations, with its C chosen inside the training videos.
 
-Everything is scikit-learn's: what is done to the representations is a pipeline, the solver is LinearSVC, and
-the folds are its own. Its grid search is not used: it averages the folds' figures, while here each video
-counts once, and what is fitted to a fold's videos (VLAD, the rotation) would be fitted anew for each C.
+The scaler and the folds are scikit-learn's, and so is the SVM that is defined, LinearSVC; it is solved by
+:mod:`attcell.training.svm_solver`, for all classes at once, which takes minutes where LinearSVC takes hours.
+scikit-learn's grid search is not used: it averages the folds' figures, while here each video counts once, and
+what is fitted to a fold's videos (VLAD, the scalar products) would be computed anew for each C.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut, StratifiedKFold
-from sklearn.multiclass import OneVsRestClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import Normalizer, StandardScaler
-from sklearn.svm import LinearSVC
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor
 
-from attcell._log import logger
+from attcell._log import logger, track
 from attcell.errors import CallError, ModelError
 from attcell.metrics.recognition import hit_rate, mean_average_precision
 from attcell.nn import LinearSVM
+from attcell.training import svm_solver
+from attcell.training.svm_solver import VideoProducts, solve
 
 
 @dataclass(frozen=True)
@@ -52,9 +51,10 @@ class InnerFigure:
     validation: str
 
 
+CPU = torch.device("cpu")
 Represent = Callable[[np.ndarray], np.ndarray]  # places of videos to fit to → (N, dim) of all
 
-MOST_STEPS = 20_000  # of the solver, a class
+NUMBERS_AT_ONCE = 1024  # of all representations
 CHOICES = tuple(
     SVMChoice(unit_length, c)
     for unit_length, costs in ((False, (1e-3, 1e-2, 1e-1, 1.0)), (True, (1.0, 10.0, 100.0)))
@@ -69,23 +69,25 @@ def choose_and_fit(
     seed: int,
     *,
     refitted: Represent | None = None,
+    device: torch.device = CPU,
 ) -> tuple[SVMChoice, LinearSVM, InnerFigure]:
     """Choose among :data:`CHOICES` by cross-validation, and fit the chosen SVM to all these videos.
 
     Whole groups are left out where they are known, else videos of all classes alike (see
     :func:`attcell.training.svm_fit.make_folds`). Of equal choices the first is taken; without validation the
     first of all, and that is said. A class that no training video has gets the constant margin −1, one that
-    all have +1.
+    all have +1; in a fold it is the videos that are not left out that count.
 
     Args:
         representations: of the training videos alone.
         truth: which classes each video has, one or more.
         groups: what each video belongs to, for example its actor; empty if it is not known.
-        seed: of what is left out together, and of the solver's order.
+        seed: of what is left out together.
         refitted: for representations that are themselves fitted to the training videos, as VLAD is: from the
             places of some videos to the representations of all, fitted to these alone. Without it the videos
             that are left out have had a part in their own representation, and their figure says little: a
             centre of VLAD can be one actor's background.
+        device: where it is computed. Beside the representations it takes 16 N² bytes there.
 
     Raises:
         CallError: no video, or not one row of ``truth`` and one group for each.
@@ -95,119 +97,155 @@ def choose_and_fit(
     folds = make_folds(truth, groups, seed)
     measure: Literal["accuracy", "mAP"] = "accuracy" if (truth.sum(axis=1) == 1).all() else "mAP"
     if folds.parts:
-        figures = _inner_figures(refitted or (lambda _: representations), truth, folds, measure, seed)
+        represent = refitted or (lambda _: representations)
+        margins = {choice: np.empty(truth.shape) for choice in CHOICES}
+        for number, left_out in enumerate(folds.parts, 1):
+            kept = np.setdiff1d(np.arange(len(truth)), left_out)
+            found = _margins(represent(kept), truth, kept, left_out, device)
+            doing = f"SVM without part {number} of {len(folds.parts)}"
+            for choice, of_choice in track(found, len(CHOICES), doing):
+                margins[choice][left_out] = of_choice
+        figures = {choice: _figure(of_choice, truth, measure) for choice, of_choice in margins.items()}
         chosen = max(CHOICES, key=figures.__getitem__)  # of equals the first
         figure = InnerFigure(figures[chosen], measure, folds.described)
     else:
         chosen, figure = CHOICES[0], InnerFigure(None, measure, folds.described)
         logger.info(f"linear SVM: {folds.described}, so its C is {chosen.c:g} by default")
-    return chosen, fit_svm(representations, truth, chosen, seed), figure
+    return chosen, fit_svm(representations, truth, chosen, device), figure
 
 
 def fit_svm(
-    representations: Float[np.ndarray, "N dim"], truth: Bool[np.ndarray, "N A"], choice: SVMChoice, seed: int
+    representations: Float[np.ndarray, "N dim"],
+    truth: Bool[np.ndarray, "N A"],
+    choice: SVMChoice,
+    device: torch.device = CPU,
 ) -> LinearSVM:
     """Fit one linear SVM a class, each against the rest, to all these videos.
 
     A class that no video has gets the constant margin −1, one that all have +1. It is said if the solver has
     not come to its end.
     """
-    steps = _steps(unit_length=choice.unit_length)
-    fitted = _solve(steps.fit_transform(representations.astype(np.float64)), truth, choice.c, seed)
-    if fitted.unfinished:
+    everyone = np.arange(len(representations))
+    products = _Products.of(representations, everyone, everyone[:0], device)
+    classes = _Classes.of(truth, device)
+    videos = VideoProducts.of(products.kernel(unit_length=choice.unit_length))
+    solution = solve(videos, classes.signs, choice.c)
+    unfinished = int((~solution.is_done).sum())
+    if unfinished:
         logger.info(
-            f"linear SVM: {fitted.unfinished} of {truth.shape[1]} classes not at their end after "
-            f"{MOST_STEPS} steps"
+            f"linear SVM: {unfinished} of {truth.shape[1]} classes are not at their end after "
+            f"{svm_solver.MOST_STEPS} steps"
         )
-    scaler, rotation = steps[0], steps[-1]
+    lengths = products.lengths if choice.unit_length else torch.ones_like(products.lengths)
+    coefficients = classes.of_all(solution.coefficients, 0.0, 0.0) / lengths[:, None]
+    weight = torch.zeros(truth.shape[1], representations.shape[1])
+    scaler = [np.empty(representations.shape[1]), np.empty(representations.shape[1])]
+    for numbers, fitted, rows in _standardised(representations, everyone, everyone):
+        weight[:, numbers] = (coefficients.T @ torch.from_numpy(rows).to(device)).float().cpu()
+        scaler[0][numbers], scaler[1][numbers] = fitted.mean_, fitted.scale_
+    bias = classes.of_all(solution.coefficients.sum(dim=0, keepdim=True), 1.0, -1.0)[0]
     svm = LinearSVM(representations.shape[1], truth.shape[1])
-    weight = rotation.inverse_transform(fitted.weight)
-    figures = [
-        torch.from_numpy(values).float() for values in (scaler.mean_, scaler.scale_, weight, fitted.bias)
-    ]
-    svm.fit(figures[0], figures[1], choice.unit_length, figures[2], figures[3])
+    mean, deviation = (torch.from_numpy(values).float() for values in scaler)
+    svm.fit(mean, deviation, choice.unit_length, weight, bias.float().cpu())
     return svm
 
 
-class Rotation(TransformerMixin, BaseEstimator):
-    """Videos in no more dimensions than there are videos, by a rotation into their span.
-
-    A linear SVM has its weights in the span of the videos that it learns from, so the outcome is the same,
-    and 32,768 numbers cost what 81 do. A PCA would not do: it centres, and LinearSVC's bias counts in what it
-    minimises.
-    """
-
-    def fit(self, rows: Float[np.ndarray, "N dim"], truth: None = None) -> Rotation:
-        """Find the span; nothing is rotated where there are no fewer videos than numbers."""
-        self.basis_ = np.linalg.qr(rows.T).Q if rows.shape[1] > len(rows) else None  # (dim, N)
-        return self
-
-    def transform(self, rows: Float[np.ndarray, "M dim"]) -> Float[np.ndarray, "M _"]:
-        """The part of each row that lies in the span."""
-        return rows if self.basis_ is None else rows @ self.basis_
-
-    def inverse_transform(self, rows: Float[np.ndarray, "M _"]) -> Float[np.ndarray, "M dim"]:
-        """Rows of the span, in all dimensions."""
-        return rows if self.basis_ is None else rows @ self.basis_.T
-
-
-def _steps(*, unit_length: bool) -> Pipeline:
-    """What is done to representations before the SVM, fitted to the training videos."""
-    length = Normalizer() if unit_length else "passthrough"
-    return make_pipeline(StandardScaler(), length, Rotation())
+def _margins(
+    representations: Float[np.ndarray, "N dim"],
+    truth: Bool[np.ndarray, "N A"],
+    kept: Int[np.ndarray, " _"],
+    left_out: Int[np.ndarray, " M"],
+    device: torch.device,
+) -> Iterator[tuple[SVMChoice, Float[np.ndarray, "M A"]]]:
+    """Each choice with the margins of the videos that are left out, by an SVM of the others."""
+    products = _Products.of(representations, kept, left_out, device)
+    classes = _Classes.of(truth[kept], device)
+    for unit_length in (False, True):
+        kernel = products.kernel(unit_length=unit_length)
+        videos, solution = VideoProducts.of(kernel[: len(kept)]), None
+        for choice in (one for one in CHOICES if one.unit_length == unit_length):
+            solution = solve(videos, classes.signs, choice.c, solution)  # C grows, and the last one is near
+            margins = classes.of_all(kernel[len(kept) :] @ solution.coefficients, 1.0, -1.0)
+            yield choice, margins.cpu().numpy()
 
 
 @dataclass(frozen=True)
-class _Solution:
-    """Weights (A, dim) and biases (A,) of the classes, and how many the solver did not finish."""
+class _Classes:
+    """The classes that some of the videos have and some have not: an SVM is fitted to these alone.
 
-    weight: Float[np.ndarray, "A dim"]
-    bias: Float[np.ndarray, " A"]
-    unfinished: int
+    Attributes:
+        signs: 1 or −1, of each video and each of these classes.
+        is_open: which of all classes they are.
+        has_all: which classes all videos have.
+    """
 
-    def margins(self, inputs: Float[np.ndarray, "M dim"]) -> Float[np.ndarray, "M A"]:
-        return inputs @ self.weight.T + self.bias
+    signs: Float[Tensor, "N _"]
+    is_open: Bool[Tensor, " A"]
+    has_all: Bool[Tensor, " A"]
 
+    @staticmethod
+    def of(truth: Bool[np.ndarray, "N A"], device: torch.device) -> _Classes:
+        has = torch.from_numpy(truth).to(device)
+        is_open = has.any(dim=0) & ~has.all(dim=0)
+        return _Classes(has[:, is_open].double() * 2 - 1, is_open, has.all(dim=0))
 
-def _solve(
-    inputs: Float[np.ndarray, "N dim"], truth: Bool[np.ndarray, "N A"], c: float, seed: int
-) -> _Solution:
-    """An SVM for each class that some of the videos have and some have not; a constant margin for others."""
-    # the dual: where videos can be told apart without a mistake, the primal does not come to an end
-    svm = LinearSVC(C=c, dual=True, tol=1e-5, max_iter=MOST_STEPS, random_state=seed % 2**32)
-    weight = np.zeros((truth.shape[1], inputs.shape[1]))
-    bias = np.where(truth.all(axis=0), 1.0, -1.0)
-    open_classes = np.flatnonzero(truth.any(axis=0) & ~truth.all(axis=0))
-    unfinished = 0
-    if len(open_classes):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # it is counted
-            fitted = OneVsRestClassifier(svm).fit(inputs, truth[:, open_classes].astype(int))
-        for number, one in zip(open_classes, fitted.estimators_, strict=True):
-            weight[number], bias[number] = one.coef_[0], one.intercept_[0]
-            unfinished += int(one.n_iter_ >= MOST_STEPS)
-    return _Solution(weight, bias, unfinished)
+    def of_all(
+        self, values: Float[Tensor, "M _"], where_all: float, where_none: float
+    ) -> Float[Tensor, "M A"]:
+        """Values of these classes, and constants of those that all videos have and that none has."""
+        rows = torch.where(self.has_all, where_all, where_none).to(values).repeat(len(values), 1)
+        rows[:, self.is_open] = values
+        return rows
 
 
-def _inner_figures(
-    represent: Represent,
-    truth: Bool[np.ndarray, "N A"],
-    folds: Folds,
-    measure: Literal["accuracy", "mAP"],
-    seed: int,
-) -> dict[SVMChoice, float]:
-    """Each choice's figure over all videos, every one judged by an SVM that was fitted without its fold."""
-    margins = {choice: np.empty(truth.shape) for choice in CHOICES}
-    for left_out in folds.parts:
-        kept = np.setdiff1d(np.arange(len(truth)), left_out)
-        representations = represent(kept).astype(np.float64)
-        for unit_length in (False, True):
-            steps = _steps(unit_length=unit_length)
-            inputs = steps.fit_transform(representations[kept])
-            others = steps.transform(representations[left_out])
-            for choice in (one for one in CHOICES if one.unit_length == unit_length):
-                margins[choice][left_out] = _solve(inputs, truth[kept], choice.c, seed).margins(others)
-    return {choice: _figure(margins[choice], truth, measure) for choice in CHOICES}
+@dataclass(frozen=True)
+class _Products:
+    """Scalar products of standardised representations: of all M videos with the first N, which are fitted to.
+
+    Attributes:
+        values: as they are.
+        lengths: of each representation; 1 where it is 0.
+    """
+
+    values: Float[Tensor, "M N"]
+    lengths: Float[Tensor, " M"]
+
+    @staticmethod
+    def of(
+        representations: np.ndarray, fitted: np.ndarray, others: np.ndarray, device: torch.device
+    ) -> _Products:
+        """Of the videos at the places ``fitted``, and then those at the places ``others``.
+
+        Blocks of numbers are multiplied in single precision and added up in double precision.
+        """
+        order, num = np.concatenate([fitted, others]), len(fitted)
+        values = torch.zeros(len(order), num, dtype=torch.float64, device=device)
+        squares = torch.zeros(len(order), dtype=torch.float64, device=device)
+        for _, _, rows in _standardised(representations, order, fitted):
+            block = torch.from_numpy(rows).to(device, torch.float32)
+            values += block @ block[:num].T
+            squares += block.square().sum(dim=1)
+        lengths = squares.sqrt()
+        return _Products(values, torch.where(lengths > 0, lengths, 1))
+
+    def kernel(self, *, unit_length: bool) -> Float[Tensor, "M N"]:
+        """With the bias's 1 in each; of representations scaled to length 1 if that is wanted."""
+        values = self.values
+        if unit_length:
+            values = values / self.lengths[:, None] / self.lengths[: values.shape[1]]
+        return values + 1
+
+
+def _standardised(
+    representations: np.ndarray, order: np.ndarray, fitted: np.ndarray
+) -> Iterator[tuple[slice, StandardScaler, np.ndarray]]:
+    """Some numbers after the other: which, a scaler fitted to some videos, and the rows in their order."""
+    dim = representations.shape[1]
+    for start in range(0, dim, NUMBERS_AT_ONCE):
+        numbers = slice(start, min(start + NUMBERS_AT_ONCE, dim))
+        block = representations[:, numbers].astype(np.float64)
+        scaler = StandardScaler().fit(block[fitted])
+        yield numbers, scaler, scaler.transform(block[order])
 
 
 def _figure(
@@ -225,9 +263,11 @@ def _check(representations: np.ndarray, truth: np.ndarray, groups: Sequence[str]
             f"{videos} representations, {len(truth)} rows of truth and {len(groups)} groups; give at least "
             "one representation, and for each a row of truth and a group, or no groups at all"
         )
-    if not np.isfinite(representations).all():
+    broken = np.flatnonzero(~np.isfinite(representations).all(axis=1))
+    if len(broken):
         raise ModelError(
-            "representations of videos are not finite numbers: the backbone's weights are broken; load others"
+            f"{len(broken)} of {videos} representations are not finite numbers, first that at place "
+            f"{broken[0]}: the network's weights are broken; load others"
         )
 
 
