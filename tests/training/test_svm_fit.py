@@ -331,11 +331,12 @@ def test_a_class_that_a_fold_lacks_has_a_constant_margin_there():
     assert (margins_of(svm, rows).argmax(1) == labels).mean() > 0.8
 
 
-@pytest.mark.parametrize("numbers_at_once", [1, 7, 200])
-def test_how_many_numbers_are_taken_at_once_is_of_no_account(monkeypatch, numbers_at_once):
+@pytest.mark.parametrize(("numbers_at_once", "videos_at_once"), [(1, 200), (7, 5), (200, 12)])
+def test_how_much_is_taken_at_once_is_of_no_account(monkeypatch, numbers_at_once, videos_at_once):
     rows, labels = videos(num=48, dim=60, spread=4.0)
     choice, svm, figure = choose_and_fit(rows, one_hot(labels), (), 0)
     monkeypatch.setattr("attcell.training.svm_fit.NUMBERS_AT_ONCE", numbers_at_once)
+    monkeypatch.setattr("attcell.training.svm_fit.VIDEOS_AT_ONCE", videos_at_once)
     again = choose_and_fit(rows, one_hot(labels), (), 0)
     assert (again[0], again[2]) == (choice, figure)
     np.testing.assert_allclose(margins_of(again[1], rows), margins_of(svm, rows), atol=1e-4)

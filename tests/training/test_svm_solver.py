@@ -43,10 +43,15 @@ def objective(weight, bias, rows, signs, c):
     return (weight @ weight + bias**2) / 2 + c * (owed**2).sum()
 
 
-@pytest.mark.parametrize("num", [100, 300], ids=["all directions", "leading directions"])
+@pytest.mark.parametrize(
+    ("num", "few"),
+    [(100, 2000), (300, 2000), (300, 0)],
+    ids=["all directions", "leading directions", "single precision inside"],
+)
 @pytest.mark.parametrize("unit_length", [False, True])
-def test_they_are_linear_svcs(num, unit_length):
+def test_they_are_linear_svcs(monkeypatch, num, few, unit_length):
     """For every C of the choice, each solved from the one before: the objective to 1e-6, margins to 1e-3."""
+    monkeypatch.setattr(svm_solver, "FEW", few)
     rows, labels = digits(num)
     if unit_length:
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)

@@ -55,6 +55,7 @@ CPU = torch.device("cpu")
 Represent = Callable[[np.ndarray], np.ndarray]  # places of videos to fit to → (N, dim) of all
 
 NUMBERS_AT_ONCE = 1024  # of all representations
+VIDEOS_AT_ONCE = 1024
 CHOICES = tuple(
     SVMChoice(unit_length, c)
     for unit_length, costs in ((False, (1e-3, 1e-2, 1e-1, 1.0)), (True, (1.0, 10.0, 100.0)))
@@ -219,12 +220,17 @@ class _Products:
         Blocks of numbers are multiplied in single precision and added up in double precision.
         """
         order, num = np.concatenate([fitted, others]), len(fitted)
+        starts = range(0, num, VIDEOS_AT_ONCE)
+        parts = [(start, min(start + VIDEOS_AT_ONCE, num)) for start in starts]
         values = torch.zeros(len(order), num, dtype=torch.float64, device=device)
         squares = torch.zeros(len(order), dtype=torch.float64, device=device)
         for _, _, rows in _standardised(representations, order, fitted):
             block = torch.from_numpy(rows).to(device, torch.float32)
-            values += block @ block[:num].T
             squares += block.square().sum(dim=1)
+            for start, stop in parts:  # each two of the fitted ones but once
+                values[start:, start:stop] += block[start:] @ block[start:stop].T
+        for start, stop in parts:
+            values[start:stop, stop:] = values[stop:num, start:stop].T
         lengths = squares.sqrt()
         return _Products(values, torch.where(lengths > 0, lengths, 1))
 

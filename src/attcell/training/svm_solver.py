@@ -27,6 +27,7 @@ MOST_INNER_STEPS = 500  # of conjugate gradients, for one step of Newton's
 TOLERANCE = 1e-5  # of a video's margin, which is 1: as LinearSVC measures it
 DIRECTIONS = 256  # of the videos' largest spread, which conjugate gradients are spared
 FALL = 1e-8  # of the inner error, squared, before Newton's next step
+FEW = 2000  # videos up to which all is computed in double precision; beyond, conjugate gradients in single
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,16 @@ class VideoProducts:
 
     Attributes:
         gram: K, with the bias's 1 in each.
-        leading: U (Λ − ``rest``)^½ of K's largest eigenvalues.
+        inner_gram: the same for conjugate gradients, which correct a solution and may be less exact.
+        leading: W = U (Λ − ``rest``)^½ of K's largest eigenvalues Λ.
+        spread: Λ − ``rest``.
         rest: the largest of the other eigenvalues, about.
     """
 
     gram: Float[Tensor, "N N"]
+    inner_gram: Float[Tensor, "N N"]
     leading: Float[Tensor, "N k"]
+    spread: Float[Tensor, " k"]
     rest: float
 
     @staticmethod
@@ -59,7 +64,9 @@ class VideoProducts:
             vectors, rest = basis @ turned, max(0.0, float(values[0]))
         beyond = values - rest
         counted = beyond > 1e-12 * values[-1]
-        return VideoProducts(gram, vectors[:, counted] * beyond[counted].sqrt(), rest)
+        leading = vectors[:, counted] * beyond[counted].sqrt()
+        inner_gram = gram if len(gram) <= FEW else gram.float()
+        return VideoProducts(gram, inner_gram, leading, beyond[counted], rest)
 
 
 @dataclass(frozen=True)
@@ -129,26 +136,26 @@ def _solve_inside(
 
     By preconditioned conjugate gradients (Hestenes and Stiefel), all classes side by side.
     """
-    inside = (signs * start[1] < 1).to(signs)
-    precondition = _Preconditioner(videos, inside, ridge)
+    inside = signs * start[1] < 1
     beta = start[0] * inside
     outputs = videos.gram @ beta
-    residual = inside * (signs - outputs - ridge * beta)
+    gram = videos.inner_gram
+    residual = (inside * (signs - outputs - ridge * beta)).to(gram)
+    precondition = _Preconditioner(videos, inside, ridge)
     ahead = near = precondition(residual)
     error = (residual * near).sum(dim=0)
-    enough = falls * error
+    enough, change = falls.to(gram) * error, torch.zeros_like(residual)
     for _ in range(MOST_INNER_STEPS):
-        moved = videos.gram @ ahead
-        resisting = inside * (moved + ridge * ahead)
+        resisting = inside * (gram @ ahead + ridge * ahead)
         length = _ratio(error, (ahead * resisting).sum(dim=0))
-        beta, outputs = beta + length * ahead, outputs + length * moved
+        change = change + length * ahead
         residual = residual - length * resisting
         near = precondition(residual)
         before, error = error, (residual * near).sum(dim=0)
         if bool((error <= enough).all()):
             break
         ahead = near + _ratio(error, before) * ahead
-    return beta, outputs
+    return beta + change, outputs + videos.gram @ change.to(beta)
 
 
 def _ratio(over: Tensor, under: Tensor) -> Tensor:
@@ -163,14 +170,21 @@ class _Preconditioner:
     t = rest + ridge.
     """
 
-    def __init__(self, videos: VideoProducts, inside: Tensor, ridge: float) -> None:
-        self._leading = videos.leading
+    def __init__(self, videos: VideoProducts, inside: Bool[Tensor, "N A"], ridge: float) -> None:
+        precision = videos.inner_gram.dtype
+        self._leading = videos.leading.to(precision)
         self._inside = inside
         self._rest = videos.rest + ridge
-        rows = (self._leading[one > 0] for one in inside.T)
-        inner = torch.stack([of_class.T @ of_class for of_class in rows])
-        inner.diagonal(dim1=1, dim2=2).add_(self._rest)
-        self._factors = torch.linalg.cholesky(inner)
+        inner = torch.stack([self._of_class(videos, one) for one in inside.T])
+        self._factors = torch.linalg.cholesky(inner).to(precision)
+
+    def _of_class(self, videos: VideoProducts, inside: Bool[Tensor, " N"]) -> Float[Tensor, "k k"]:
+        """W_Sᵀ W_S + t; by those that are not in S if they are fewer, for Wᵀ W is known."""
+        most = bool(2 * inside.sum() > len(inside))
+        rows = videos.leading[~inside if most else inside]
+        if most:
+            return (videos.spread + self._rest).diag() - rows.T @ rows
+        return rows.T @ rows + self._rest * torch.eye(rows.shape[1]).to(rows)
 
     def __call__(self, residual: Float[Tensor, "N A"]) -> Float[Tensor, "N A"]:
         short = (self._leading.T @ residual).T[..., None]
