@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from attcell._log import logger, track
 from attcell.config.recipe import Recipe
 from attcell.errors import ModelError
-from attcell.inference.run import Inputs, decide_views, encode_part, gather, part_maps
+from attcell.inference.run import Inputs, encode_part, gather, part_maps
 from attcell.metrics.recognition import truth_matrix
 from attcell.models.build import Listings
 from attcell.nn import Pooled, SVMNetwork
@@ -106,8 +106,9 @@ class _TrainingVideos:
         rows = np.empty((len(self), self.network.svm.weight.shape[1]), np.float32)
         encode = partial(encode_part, self.network, kept_features=self.are_kept)
         for place, parts in self.go_through(encode, "representations"):
-            found = decide_views(self.network.body, parts)
-            rows[place] = torch.stack([of.video[0] for of in found]).mean(dim=0).float().cpu().numpy()
+            views = ([of for part in view for of in part] for view in zip(*parts, strict=True))
+            found = torch.cat([self.network.body.decide(view).video for view in views])
+            rows[place] = found.mean(dim=0).float().cpu().numpy()
             self._refuse_broken(place, bool(np.isfinite(rows[place]).all()), "representation")
         return rows
 
