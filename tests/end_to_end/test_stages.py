@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-import pytest
-
 from attcell.models.folder import read_recipe
 from tests.end_to_end.conftest import Run
 
@@ -21,6 +19,7 @@ TINY = (
     "input.short_side=36",
     "segments.train=2",
     "segments.test=2",
+    "segments.crops=1",
     "data.workers=0",
     "train.accelerator=cpu",
     "train.iterations=2",
@@ -35,31 +34,32 @@ def places(folder: Path, pattern: str = "") -> tuple[str, str]:
     return f"{pattern}data.root={folder / 'videos'}", f"{pattern}data.annotations={folder / 'lists'}"
 
 
+def model_of(folder: Path, row: str) -> Path:
+    """The model that a row's run gives."""
+    return folder / "runs" / f"tan-table-1-{row}" / "split1-seed0" / "model"
+
+
 def runs_of(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         return [row for row in csv.DictReader(file) if row["kind"] == "run"]
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
-def test_three_stages_of_two_data_sets_in_one_command(
-    attcell: Run, attcell_process: Run, miniature, tmp_path, jobs
-):
+def test_three_stages_of_two_data_sets_in_one_command(attcell: Run, miniature, tmp_path):
     words = (
         *("protocol", "tan-table-1", "--rows", ROWS[-1], *TINY, *places(miniature("hmdb51"))),
-        *(*places(miniature("ucf101"), "ucf101-*:"), "--out", "runs", "--jobs", jobs),
+        *(*places(miniature("ucf101"), "ucf101-*:"), "--out", "runs"),
     )
-    done = (attcell if jobs == "1" else attcell_process)(*words)
+    done = attcell(*words)
     rows = runs_of(tmp_path / "runs" / "table.csv")
     assert [row["run"] for row in rows] == [f"tan-table-1-{name}" for name in ROWS]
     assert [row["dataset"] for row in rows] == ["ucf101", "ucf101", "hmdb51"]
-    cnn, tan, last = (tmp_path / "runs" / f"tan-table-1-{name}" / "split1-seed0" / "model" for name in ROWS)
+    cnn, tan, last = (model_of(tmp_path, name) for name in ROWS)
     begun = read_recipe(tan)
     assert {stream.weights for stream in begun.model.streams.values()} == {str(cnn)}
     assert read_recipe(last).model.init_from == tan
     assert "| TAN, TAN on UCF101 (published) | hmdb51 |" in done.stdout
-    if jobs == "1":
-        assert "run 3 of 3" in done.stderr
-        assert "3 of 3 runs are done already" in attcell(*words).stderr
+    assert "run 3 of 3" in done.stderr
+    assert "3 of 3 runs are done already" in attcell(*words).stderr
 
 
 def test_what_a_stage_of_another_data_set_lacks_is_told_before_any_work(attcell: Run, miniature, tmp_path):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -140,3 +143,33 @@ class TestRunsThatWait:
         went = [run.folder.name for run in driver.run_planned(runs, jobs=1)]
         assert went == ["first", "other", "second", "last"]
         assert f"run 4 of 4: {runs[2].folder}" in capfd.readouterr().err
+
+    def test_side_by_side_a_run_waits_for_what_it_begins_with(
+        self, runs: list[PlannedRun], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Threads stand for the processes; the run beside goes on meanwhile."""
+        told, asked = [], []
+        second_began = threading.Event()
+
+        @contextmanager
+        def pool(*given: int) -> Iterator[ThreadPoolExecutor]:
+            asked.append(given)
+            with ThreadPoolExecutor(given[0]) as threads:
+                yield threads
+
+        def train(run: PlannedRun) -> None:
+            name = run.folder.name
+            told.append(f"{name} begins")
+            if name == "second":
+                second_began.set()
+            if name == "other":
+                assert second_began.wait(60)
+            told.append(f"{name} ends")
+
+        monkeypatch.setattr(driver, "process_pool", pool)
+        monkeypatch.setattr(driver, "_train_and_test_with_log", train)
+        went = [run.folder.name for run in driver.run_planned(runs, jobs=2)]
+        assert sorted(went) == ["first", "last", "other", "second"]
+        assert told.index("first ends") < told.index("second begins") < told.index("other ends")
+        assert told.index("second ends") < told.index("last begins")
+        assert [(jobs, gpus_each) for jobs, _, gpus_each in asked] == [(2, 1)]

@@ -25,7 +25,9 @@ MetricsJson = Annotated[
     str | None, typer.Option("--json", help="Write the figures to this file, or - for stdout.")
 ]
 Report = Annotated[Path | None, typer.Option(help="Write a page to look at.")]
-Jobs = Annotated[int, typer.Option(min=1, help="How many trainings go side by side.")]
+Jobs = Annotated[
+    int, typer.Option(min=1, help="How many trainings go side by side; with several GPUs, each on its own.")
+]
 
 
 def files_of(*outputs: str | Path | None) -> list[Path]:
