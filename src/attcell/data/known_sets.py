@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -152,7 +153,7 @@ def set_listing(
     if not videos:
         raise DataError(f"{name}: the official files name no videos of {' and '.join(wanted)}")
     for note in annotation.notes:
-        logger.info(f"{name}: {note}")
+        _say_once(root, f"{name}: {note}")
     found = find_videos(root, [video.id for video in videos])
     for video, alike in found.ambiguous.items():
         raise DataError(
@@ -168,6 +169,12 @@ def set_listing(
     records = [_record(video, found.paths.get(video.id, root / video.id)) for video in videos]
     multi_label = annotation.multi_label
     return Listing(tuple(records), annotation.labels, (), multi_label, num_left_out)
+
+
+@cache
+def _say_once(root: Path, note: str) -> None:
+    """Say what is odd in official files when they are first read for the videos below ``root``."""
+    logger.info(note)
 
 
 def _record(video: AnnotatedVideo, path: Path) -> VideoRecord:
