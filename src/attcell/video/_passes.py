@@ -61,11 +61,11 @@ def needed_frames_decoded(
     None in the end means that something is not as the file's index promises: decode the file in full.
     """
     with opened(path, stream) as (container, video):
-        indexed = _indexed(container, video)
-        wanted = plan(indexed) if indexed else ()
-        if indexed and not may_skip(video, wanted):
+        indexed, is_known = _indexed(container, video), video.codec_context.name in CODECS
+        wanted = plan(indexed) if indexed or not is_known else ()
+        if not is_known or (indexed and not may_skip(video, wanted)):
             return (yield from _all(container, video, wanted, "AUTO", size))
-        table = read_timetable(container, video, indexed) if video.codec_context.name in CODECS else None
+        table = read_timetable(container, video, indexed)
         if table is None and indexed:
             return None
         if table is not None:
@@ -73,7 +73,8 @@ def needed_frames_decoded(
             some = _Some(table, wanted, table.plan(wanted))
             if indexed or len(some.stretches) > 1:
                 return (yield from some.decoded(container, video, size))
-    return (yield from every_frame_decoded(path, stream, plan, "AUTO", size))
+    again = plan if table is None else lambda _: wanted
+    return (yield from every_frame_decoded(path, stream, again, "AUTO", size))
 
 
 def at_its_end(frames: Generator[Wanted, None, Outcome]) -> Outcome:
