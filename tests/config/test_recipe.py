@@ -284,3 +284,36 @@ def test_a_recipe_of_an_older_attcell_is_known(model, said):
         f"old.yaml is a recipe of an older attcell: {said}. Change that, or take a recipe that comes with "
         "attcell (attcell recipes lists them), and train again"
     )
+
+
+def size_of(model: object, pictures: object = None) -> tuple[int, int]:
+    given = check_recipe({**SMALL, "model": model, "input": pictures}, source="here").input
+    return given.size, given.short_side
+
+
+@pytest.mark.parametrize("pictures", [None, {}, {"size": None}, {"size": None, "short_side": None}])
+def test_the_size_is_by_default_the_backbones_own(pictures):
+    assert size_of({}, pictures) == (224, 256)
+    assert size_of({"streams": {"clip": {}}}, pictures) == (112, 128)
+    assert size_of({"streams": {"features": {}}}, pictures) == (224, 256), "which nobody looks at"
+    dino = {"streams": {"frame": {"backbone": "timm/vit_small_patch14_dinov2"}, "flow": None}}
+    assert size_of(dino, pictures) == (518, 592)
+
+
+def test_a_given_size_is_taken():
+    assert size_of({"streams": {"clip": {}}}, {"size": 200}) == (200, 256)
+    assert size_of({"streams": {"clip": {}}}, {"short_side": 120}) == (112, 120)
+    assert size_of({"streams": {"frame": {}, "clip": {}}}, {"size": 224}) == (224, 256)
+
+
+def test_backbones_of_different_sizes_want_one():
+    assert refusal({**SMALL, "model": {"streams": {"frame": {}, "clip": {}, "features": {}}}}) == (
+        "here: input.size is left out, and the backbones of the streams were made for pictures of different "
+        "sizes (frame 224, clip 112); set input.size to one for all"
+    )
+
+
+@pytest.mark.parametrize("model", [3, {"streams": 3}, {"streams": {"frame": 3}}, {"streams": {3: {}}}])
+def test_what_is_no_recipe_is_told_by_the_schema(model):
+    assert refusal({**SMALL, "model": model}).startswith("here is not a valid recipe:")
+    assert refusal({**SMALL, "input": 3}).startswith("here is not a valid recipe:")

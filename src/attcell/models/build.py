@@ -221,7 +221,7 @@ def _build_branch(name: str, section: StreamSection, recipe: Recipe) -> Branch:
 def _build_backbone(name: str, section: StreamSection, recipe: Recipe) -> Backbone:
     channels = modality(name).channels(input_spec(recipe))
     try:
-        backbone = build_backbone(section.backbone, section.tap, in_channels=channels)
+        backbone = build_backbone(section.backbone, section.tap, channels, recipe.input.size)
     except CallError as error:
         raise CallError(f"model.streams.{name}: {error}") from error
     _check_input(name, backbone, recipe.input)

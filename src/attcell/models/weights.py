@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from attcell._log import logger
 from attcell.errors import CallError, ModelError
 from attcell.nn import FC6, Backbone, Branch, Network, PooledStream, Stream
-from attcell.nn.backbones.image import cross_modality, inflated
+from attcell.nn.backbones.image import cross_modality, inflated, timm_network
 
 _PICKLED = (b"PK", b"\x80")  # how a file begins that torch.save wrote, now and formerly
 State = dict[str, Tensor]
@@ -280,10 +280,9 @@ def _pretrained(backbone: Backbone) -> State:
 
 
 def _from_timm(name: str) -> State:
-    import timm
-
+    model, _, size = name.partition("@")
     try:
-        return dict(timm.create_model(name, pretrained=True).state_dict())
+        return dict(timm_network(model, int(size) if size else None, pretrained=True).state_dict())
     except RuntimeError as error:  # what timm raises for a model without published weights
         raise CallError(f"timm/{name}: {error}; use weights: none or a file") from error
 

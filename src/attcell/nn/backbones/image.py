@@ -7,6 +7,7 @@ from collections import OrderedDict
 from functools import partial
 from typing import Any, TypeVar
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -120,8 +121,15 @@ class TimmFeatures(nn.Module):
         return maps[0]
 
 
-def timm_entry(model_name: str) -> BackboneEntry:
+def timm_entry(model_name: str, size: int | None = None) -> BackboneEntry:
     """The entry of any timm model. A tap is a stage's number, from 0, or from the end by -1, -2, …
+
+    Mean, deviation and size are the model's own. One that is made for a fixed size, as most transformers are,
+    is made for another one by timm's ``img_size``, which brings the published weights to it.
+
+    Args:
+        model_name: such as ``vit_small_patch14_dinov2``.
+        size: the side of the pictures, in pixels, where it is not the model's own.
 
     Raises:
         CallError: timm has no such model.
@@ -133,22 +141,48 @@ def timm_entry(model_name: str) -> BackboneEntry:
         hint = f" Close to it: {', '.join(close)}." if close else ""
         raise CallError(f"timm has no model {model_name!r}.{hint} timm.list_models() lists them all")
     figures = timm.get_pretrained_cfg(model_name)
+    own = 224 if figures is None else figures.input_size[-1]
+    is_fixed = figures is not None and figures.fixed_input_size
     return BackboneEntry(
         name=f"timm/{model_name}",
         taps=("-1",),
         more_taps=True,
-        build=partial(_build_timm, model_name),
-        size=224 if figures is None else figures.input_size[-1],
+        build=partial(_build_timm, model_name, size),
+        size=own if size is None else size,
+        at_size=partial(timm_entry, model_name) if is_fixed else None,
         mean=IMAGENET_MEAN if figures is None else figures.mean,
         deviation=IMAGENET_DEVIATION if figures is None else figures.std,
-        weights=f"timm:{model_name}",
+        weights=f"timm:{model_name}" if size is None else f"timm:{model_name}@{size}",
     )
 
 
-def _build_timm(model_name: str, tap: str, in_channels: int) -> Built:
+def timm_network(model_name: str, size: int | None, **options: Any) -> Any:
+    """A timm model for pictures of its own size, or of another one.
+
+    Raises:
+        CallError: it cannot be made for this size.
+    """
     import timm
 
-    network: Any = timm.create_model(model_name, pretrained=False, in_chans=in_channels)
+    if size is None:
+        return timm.create_model(model_name, **options)
+    try:
+        return timm.create_model(model_name, img_size=size, **options)
+    except (TypeError, ValueError, AssertionError) as error:
+        raise _no_such_size(model_name, size, error) from error
+
+
+def _no_such_size(model_name: str, size: int, error: Exception) -> CallError:
+    own = timm_entry(model_name).size
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return CallError(
+        f"timm/{model_name} cannot look at pictures of {size}×{size} ({reason}); set input.size to {own}, "
+        "its own, or to another whole number of its patches"
+    )
+
+
+def _build_timm(model_name: str, size: int | None, tap: str, in_channels: int) -> Built:
+    network = timm_network(model_name, size, pretrained=False, in_chans=in_channels)
     if not hasattr(network, "forward_intermediates") or not hasattr(network, "feature_info"):
         raise CallError(f"timm model {model_name!r} gives no feature map; choose one with feature_info")
     stages = list(network.feature_info)
@@ -159,7 +193,21 @@ def _build_timm(model_name: str, tap: str, in_channels: int) -> Built:
     stage = int(tap) % len(stages)
     keys = frozenset(network.state_dict())
     network.prune_intermediate_layers([stage], prune_norm=True, prune_head=True)
-    return Built(TimmFeatures(network, stage), int(stages[stage]["num_chs"]), keys, published_as="network")
+    features = TimmFeatures(network, stage)
+    if size is not None:
+        _refuse_size(features, model_name, size, in_channels)
+    return Built(features, int(stages[stage]["num_chs"]), keys, published_as="network")
+
+
+def _refuse_size(features: TimmFeatures, model_name: str, size: int, in_channels: int) -> None:
+    """Raise a CallError for pictures of a size that the network cannot look at; only shapes are computed."""
+    tensors = dict([*features.named_parameters(), *features.named_buffers()])
+    shapes = {key: value.to("meta") for key, value in tensors.items()}
+    pictures = torch.empty(1, in_channels, size, size, device="meta")
+    try:
+        torch.func.functional_call(features, shapes, (pictures,))
+    except (AssertionError, RuntimeError, ValueError) as error:
+        raise _no_such_size(model_name, size, error) from error
 
 
 # The weights of a network for colour pictures, in one whose input is something else

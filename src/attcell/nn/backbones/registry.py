@@ -77,6 +77,8 @@ class BackboneEntry:
             taken.
         in_channels: the only number of channels that its input can have; None for any.
         size: the side of the pictures that it was made for, in pixels.
+        at_size: the side of other pictures to the entry of the same network for them, where weights depend on
+            it, such as a transformer's for the places of its patches; None where it takes any.
         mean, deviation: of the colours that its weights were trained on. Inputs of 3 channels come with
             ImageNet's figures, and are brought to these.
         prepare: makes the layer that does so, where these two figures do not say it all.
@@ -97,6 +99,7 @@ class BackboneEntry:
     gives: Literal["regions", "regions x time"] = "regions"
     in_channels: int | None = None
     size: int = 224
+    at_size: Callable[[int], BackboneEntry] | None = None
     mean: Colour = IMAGENET_MEAN
     deviation: Colour = IMAGENET_DEVIATION
     prepare: Callable[[], nn.Module] | None = None
@@ -258,18 +261,23 @@ def backbone_entry(name: str) -> BackboneEntry:
     return _ENTRIES[name]
 
 
-def build_backbone(name: str, tap: str | None = None, in_channels: int = 3) -> Backbone:
+def build_backbone(
+    name: str, tap: str | None = None, in_channels: int = 3, size: int | None = None
+) -> Backbone:
     """The backbone of this name, with random weights.
 
     Args:
         name: one of :func:`backbone_names`, or ``timm/NAME`` for any timm model that gives a feature map.
         tap: the layer to take the map from; by default the first that its entry names.
         in_channels: of its input; of a network for clips always 3.
+        size: the side of its pictures, in pixels; by default its own.
 
     Raises:
-        CallError: no such backbone or tap, or another number of channels than it can take.
+        CallError: no such backbone or tap, or another number of channels or size than it can take.
     """
     entry = backbone_entry(name)
+    if size is not None and size != entry.size and entry.at_size is not None:
+        entry = entry.at_size(size)
     tap = entry.taps[0] if tap is None else tap
     if tap not in entry.taps and not entry.more_taps:
         raise CallError(f"backbone {name} has no tap {tap!r}; allowed: {', '.join(entry.taps)}")
