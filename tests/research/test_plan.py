@@ -77,6 +77,21 @@ def test_stages_are_of_the_runs_split(miniature, tmp_path):
     assert places(plan_runs([two], tmp_path, [2], [0], {"t#cnn": other}))[0] == "cnn/split1-seed0"
 
 
+def test_a_split_that_crosses_over_by_way_of_another_data_set_is_refused(miniature, tmp_path):
+    """CCV has one split, so what it begins with is of one split of HMDB51."""
+    recipes = {}
+    for name, dataset, begins in (
+        ("first", "hmdb51", "none"), ("between", "ccv", "t#first"), ("last", "hmdb51", "t#between"),
+    ):  # fmt: skip
+        folder = miniature(dataset)
+        data = {"train": None, "root": folder / "videos", "annotations": folder / "lists", "dataset": dataset}
+        recipes[name] = named_set(recipe_of(tmp_path, data=data), name, weights=begins)
+    stages = {f"t#{name}": recipe for name, recipe in recipes.items()}
+    assert places(plan_runs([recipes["last"]], tmp_path, [1], [0], stages))[-1] == "last/split1-seed0"
+    with pytest.raises(CallError, match=r"recipe last on split 2 of hmdb51 begins with a row that has"):
+        plan_runs([recipes["last"]], tmp_path, [2], [0], stages)
+
+
 def named_set(recipe: Recipe, name: str, weights: str = "none") -> Recipe:
     values = recipe.model_dump(mode="json")
     values["name"], values["model"]["streams"]["frame"]["weights"] = name, weights
