@@ -11,7 +11,7 @@ from typing import Any
 
 from numba import njit, types
 
-from attcell.flow._kernel_iterations import BORDER, LEFT, OPTIONS, PICTURE, STATE, Row, Vector
+from attcell.flow._kernel_iterations import BORDER, OPTIONS, PICTURE, STATE, Row, Vector
 from attcell.flow._vectors import (
     LANES,
     QUAD,
@@ -61,13 +61,16 @@ def _widened(
         store(to, x, rounded_once(load(above, x) - a, load(part, x), a))
 
 
-@_kernel("pipiiiqqpqqppif")
+@_kernel("pipiiiiqqpqqppif")
 def resize(
-    source: Row, source_pitch: int, to: Row, to_pitch: int, height: int, width: int, low_x: Places,
-    high_x: Places, part_x: Row, low_y: Places, high_y: Places, part_y: Row, scratch: Row, pitch: int,
-    times: float,
+    source: Row, source_pitch: int, to: Row, to_pitch: int, planes: int, height: int, width: int,
+    low_x: Places, high_x: Places, part_x: Row, low_y: Places, high_y: Places, part_y: Row, scratch: Row,
+    pitch: int, times: float,
 ) -> None:  # fmt: skip
-    """Linearly, first in x and then in y, to (height, width), times a number; scratch: four rows."""
+    """Linearly, first in x and then in y, to (height, width), times a number; scratch: four rows.
+
+    The result is one of so many planes of blocks; with one plane, plain rows.
+    """
     held = -1, -1  # which rows of the source lie in the scratch's last two
     scale = spread(times)
     for y in range(height):
@@ -86,22 +89,31 @@ def resize(
         for x in range(0, width, LANES):
             a = load(scratch, (2 + slots[0]) * pitch + x)
             b = load(scratch, (2 + slots[1]) * pitch + x)
-            store(to, y * to_pitch + x, rounded_once(b - a, part, a) * scale)
+            store(to, y * to_pitch + x * planes, rounded_once(b - a, part, a) * scale)
 
 
 @_kernel("pipii")
 def pack(picture: Row, pitch: int, quads: Row, height: int, width: int) -> None:
     """Brightness, gradient and zero of each pixel, with ``BORDER`` pixels of zero around the picture."""
-    half = number(0.5)
+    half, zero = number(0.5), number(0)
     quad_pitch = QUAD * (width + 2 * BORDER)
-    for y in range(height):
+    for y in range(-BORDER, height + BORDER):
+        quad = shift(quads, (y + BORDER) * quad_pitch)
+        if y < 0 or y >= height:
+            for x in range(quad_pitch):
+                quad[x] = zero
+            continue
         here = shift(picture, y * pitch)
         above, below = shift(picture, max(y - 1, 0) * pitch), shift(picture, min(y + 1, height - 1) * pitch)
-        quad = shift(quads, (y + BORDER) * quad_pitch + QUAD * BORDER)
+        for x in range(QUAD * BORDER):
+            quad[x] = zero
+            quad[quad_pitch - 1 - x] = zero
+        quad = shift(quad, QUAD * BORDER)
         for x in range(width):
             quad[QUAD * x] = here[x]
             quad[QUAD * x + 1] = (here[min(x + 1, width - 1)] - here[max(x - 1, 0)]) * half
             quad[QUAD * x + 2] = (below[x] - above[x]) * half
+            quad[QUAD * x + 3] = zero
 
 
 # The second picture and its gradient, seen through the flow; from them, what is linear around it.
@@ -116,8 +128,9 @@ def _seen_bilinear(
     low, right, down = spread(number(-2)), spread(number(width)), spread(number(height))
     border, scales, line = spread(number(BORDER)), spread(scale), spread(number(y))
     for x in range(0, width, LANES):
-        at_x = smaller(larger(fused(load(u, x), scales, counted(x)), low), right) + border
-        at_y = smaller(larger(fused(load(u, pitch + x), scales, line), low), down) + border
+        u1, u2 = load(u, x * STATE), load(u, x * STATE + LANES)
+        at_x = smaller(larger(fused(u1, scales, counted(x)), low), right) + border
+        at_y = smaller(larger(fused(u2, scales, line), low), down) + border
         left, top = floor(at_x), floor(at_y)
         store_whole(places, x, left)
         store_whole(places, pitch + x, top)
@@ -163,7 +176,8 @@ def _seen_bicubic(
     before, scales, line = spread(number(BORDER - 1)), spread(scale), spread(number(y))
     weights_y = shift(scratch, 4 * pitch)
     for x in range(0, width, LANES):
-        at_x, at_y = fused(load(u, x), scales, counted(x)), fused(load(u, pitch + x), scales, line)
+        u1, u2 = load(u, x * STATE), load(u, x * STATE + LANES)
+        at_x, at_y = fused(u1, scales, counted(x)), fused(u2, scales, line)
         left, top = floor(at_x), floor(at_y)
         _cubic_weights(at_x - left, shift(scratch, x), pitch)
         _cubic_weights(at_y - top, shift(weights_y, x), pitch)
@@ -181,35 +195,36 @@ def _seen_bicubic(
 
 
 @njit(**OPTIONS)
-def _linear_careful(seen: Row, u: Row, first: Row, to: Row, width: int, pitch: int) -> None:
-    """Gradient, ρ at zero flow, minus the squared gradient and its inverse, as the plain version rounds."""
+def _linear_careful(seen: Row, u: Row, first: Row, picture: Row, width: int) -> None:
+    """Gradient, ρ at zero flow, and minus the squared gradient, as the plain version rounds."""
     # Without a gradient any negative number does: nothing moves along no gradient.
-    tiny, one = spread(number(1e-20)), spread(number(1))
+    tiny = spread(number(1e-20))
     for x in range(0, width, LANES):
         gx, gy = channel_1(seen, QUAD * x), channel_2(seen, QUAD * x)
         value = channel_0(seen, QUAD * x)
-        rest = ((value - gx * load(u, x)) - gy * load(u, pitch + x)) - load(first, x)
+        u1, u2 = load(u, x * STATE), load(u, x * STATE + LANES)
         squared = minus(larger(gx * gx + gy * gy, tiny))
-        store(to, x, gx)
-        store(to, pitch + x, gy)
-        store(to, 2 * pitch + x, rest)
-        store(to, 3 * pitch + x, squared)
-        store(to, 4 * pitch + x, one / squared)
+        at = x * PICTURE
+        store(picture, at, gx)
+        store(picture, at + LANES, gy)
+        store(picture, at + 2 * LANES, ((value - gx * u1) - gy * u2) - load(first, x))
+        store(picture, at + 3 * LANES, squared)
 
 
 @njit(**OPTIONS)
-def _linear_quick(seen: Row, u: Row, first: Row, to: Row, width: int, pitch: int, times: float) -> None:
+def _linear_quick(seen: Row, u: Row, first: Row, picture: Row, width: int, times: float) -> None:
     """For a u that is kept ``times`` as large; what ρ is multiplied by in place of what it is divided by."""
     inverse, tiny = spread(number(1) / times), spread(number(1e-20))
     minus_squared = spread(-times * times)
     for x in range(0, width, LANES):
         gx, gy = channel_1(seen, QUAD * x), channel_2(seen, QUAD * x)
         hx, hy = gx * inverse, gy * inverse
-        rest = channel_0(seen, QUAD * x) - hx * load(u, x) - hy * load(u, pitch + x) - load(first, x)
-        store(to, x, hx)
-        store(to, pitch + x, hy)
-        store(to, 2 * pitch + x, rest)
-        store(to, 3 * pitch + x, minus_squared / larger(gx * gx + gy * gy, tiny))
+        u1, u2 = load(u, x * STATE), load(u, x * STATE + LANES)
+        at = x * PICTURE
+        store(picture, at, hx)
+        store(picture, at + LANES, hy)
+        store(picture, at + 2 * LANES, channel_0(seen, QUAD * x) - hx * u1 - hy * u2 - load(first, x))
+        store(picture, at + 3 * LANES, minus_squared / larger(gx * gx + gy * gy, tiny))
 
 
 @_kernel("ppppiiiiiqpf")
@@ -220,17 +235,28 @@ def warp(
     """The picture's planes for the next iterations, around the flow of the state; scratch: 13 rows."""
     seen = shift(scratch, 8 * pitch)
     scale = number(1) / times
-    for x in range(QUAD * width, QUAD * (width + LEFT)):
+    for x in range(QUAD * width, QUAD * (width + LANES)):
         seen[x] = number(0)
     for y in range(height):
-        u = shift(state, (y + 1) * STATE * pitch + LEFT)
-        to = shift(picture, y * PICTURE * pitch + LEFT)
-        line = shift(first, y * pitch + LEFT)
+        u, line = shift(state, (y + 1) * STATE * pitch), shift(first, y * pitch)
+        to = shift(picture, y * PICTURE * pitch)
         if is_bicubic:
             _seen_bicubic(u, y, quads, height, width, pitch, scale, places, scratch, seen)
         else:
             _seen_bilinear(u, y, quads, height, width, pitch, scale, places, scratch, seen)
         if is_careful:
-            _linear_careful(seen, u, line, to, width, pitch)
+            _linear_careful(seen, u, line, to, width)
         else:
-            _linear_quick(seen, u, line, to, width, pitch, times)
+            _linear_quick(seen, u, line, to, width, times)
+
+
+@_kernel("pipiiif")
+def read_flow(state: Row, pitch: int, to: Row, plane: int, height: int, width: int, times: float) -> None:
+    """One plane of u, times a number, to plain rows."""
+    whole, scale = width // LANES * LANES, spread(times)
+    for y in range(height):
+        u = shift(state, (y + 1) * STATE * pitch + plane * LANES)
+        for x in range(0, whole, LANES):
+            store(to, y * width + x, load(u, x * STATE) * scale)
+        for x in range(whole, width):
+            to[y * width + x] = u[whole * STATE + x - whole] * times

@@ -38,7 +38,13 @@ _KINDS = {  # an argument's letter: for ctypes, and for LLVM
 }
 _LOCK = threading.Lock()
 
-Kernels = Mapping[str, Callable[..., None]]
+
+@dataclass(frozen=True)
+class Kernels:
+    """Each kernel by its name, for addresses, whole numbers and float32; how many pixels are in a block."""
+
+    by_name: Mapping[str, Callable[..., None]]
+    lanes: int
 
 
 @dataclass(frozen=True)
@@ -48,12 +54,12 @@ class Target:
     Attributes:
         lanes: float32 in a register.
         fuses: whether it rounds a·b + c once in one step.
-        estimate: the intrinsic for a rough 1 / x, and whether it takes a mask; None if there is none.
+        estimates: whether it is an x86, which estimates 1 / x and 1 / √x to 11 bits or more.
     """
 
     lanes: int
     fuses: bool
-    estimate: tuple[str, bool] | None
+    estimates: bool
 
 
 def processor() -> tuple[str, str]:
@@ -91,13 +97,7 @@ def target() -> Target:
         "declare <16 x float> @llvm.fma.v16f32(<16 x float>, <16 x float>, <16 x float>)",
     )
     lanes = 16 if "zmm" in sums else 8 if "ymm" in sums else 4
-    estimates = {
-        16: ("llvm.x86.avx512.rcp14.ps.512", True),
-        8: ("llvm.x86.avx.rcp.ps.256", False),
-        4: ("llvm.x86.sse.rcp.ps", False),
-    }
-    is_x86 = "xmm" in sums or lanes > 4
-    return Target(lanes, "fmaf" not in products, estimates[lanes] if is_x86 else None)
+    return Target(lanes, "fmaf" not in products, lanes > 4 or "xmm" in sums)
 
 
 def _assembly(line: str, declared: str = "") -> str:
@@ -114,7 +114,7 @@ _loaded: Kernels | None = None
 
 
 def kernels() -> Kernels:
-    """Each kernel by its name, for addresses, whole numbers and float32; compiled first where need be.
+    """The kernels, compiled first where need be.
 
     Raises:
         Exception: whatever keeps numba or LLVM from working here.
@@ -217,7 +217,7 @@ def _compiled() -> bytes:
         if not function.is_declaration and function.name not in map(_symbol, wanted):
             function.linkage = "internal"
     _optimise(library)
-    line = json.dumps({name: arguments for name, (arguments, _) in wanted.items()})
+    line = json.dumps([target().lanes, {name: arguments for name, (arguments, _) in wanted.items()}])
     return line.encode() + b"\n" + target_machine().emit_object(library)
 
 
@@ -255,13 +255,14 @@ def _load(code: bytes) -> Kernels:
     engine.finalize_object()
     _kept_alive.append(engine)
     found = {}
-    for name, arguments in json.loads(line).items():
+    lanes, names = json.loads(line)
+    for name, arguments in names.items():
         address = engine.get_function_address(_symbol(name))
         if not address:
             raise RuntimeError(f"the compiled code has no {name}")
         kind = ctypes.CFUNCTYPE(None, *(_KINDS[argument][0] for argument in arguments))
         found[name] = kind(address)
-    return found
+    return Kernels(found, lanes)
 
 
 _kept_alive: list[Any] = []  # the code lives as long as its engine

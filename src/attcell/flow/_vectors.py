@@ -30,6 +30,7 @@ class Vector(types.Type):
 
     def __init__(self, lanes: int) -> None:
         self.lanes = lanes
+        self.llvm = ir.VectorType(_FLOAT, lanes)
         super().__init__(name=f"float32x{lanes}")
 
 
@@ -73,32 +74,32 @@ def _at(builder: Any, row: Any, place: Any, lanes: int) -> Any:
     return builder.bitcast(builder.gep(row, [place]), _vector(lanes).as_pointer())
 
 
-def read(builder: Any, row: Any, place: Any, lanes: int = LANES) -> Any:
+def read(builder: Any, row: Any, place: Any, lanes: int = LANES, align: int = 4) -> Any:
     value = builder.load(_at(builder, row, place, lanes))
-    value.align = 4
+    value.align = align
     return value
 
 
-def write(builder: Any, value: Any, row: Any, place: Any, lanes: int = LANES) -> None:
-    builder.store(value, _at(builder, row, place, lanes)).align = 4
+def write(builder: Any, value: Any, row: Any, place: Any, lanes: int = LANES, align: int = 4) -> None:
+    builder.store(value, _at(builder, row, place, lanes)).align = align
 
 
-def _loading(vector: Vector) -> Any:
+def _loading(vector: Vector, align: int = 4) -> Any:
     @intrinsic
     def load(typing: Any, row: Any, place: Any) -> Any:
         def emit(context: Any, builder: Any, signature: Any, values: Sequence[Any]) -> Any:
-            return read(builder, values[0], values[1], vector.lanes)
+            return read(builder, values[0], values[1], vector.lanes, align)
 
         return vector(row, types.intp), emit
 
     return load
 
 
-def _storing(vector: Vector) -> Any:
+def _storing(vector: Vector, align: int = 4) -> Any:
     @intrinsic
     def store(typing: Any, row: Any, place: Any, value: Any) -> Any:
         def emit(context: Any, builder: Any, signature: Any, values: Sequence[Any]) -> Any:
-            write(builder, values[2], values[0], values[1], vector.lanes)
+            write(builder, values[2], values[0], values[1], vector.lanes, align)
             return context.get_dummy_value()
 
         return types.void(row, types.intp, vector), emit
@@ -123,6 +124,7 @@ def _spreading(vector: Vector) -> Any:
 
 load, load_quad = _loading(Wide), _loading(Quad)
 store, store_quad = _storing(Wide), _storing(Quad)
+load_aligned, store_aligned = _loading(Wide, 4 * LANES), _storing(Wide, 4 * LANES)
 spread, spread_quad = _spreading(Wide), _spreading(Quad)
 
 
@@ -233,27 +235,28 @@ def chosen(builder: Any, sign: str, a: Any, b: Any) -> Any:
     return builder.select(builder.fcmp_ordered(sign, a, b, flags), a, b, flags)
 
 
-@intrinsic
-def estimated_inverse(typing: Any, a: Any) -> Any:
-    """1 / a to 11 bits or more; for powers of two it may be exact."""
+def _estimated(what: str) -> Any:
+    @intrinsic
+    def estimated(typing: Any, a: Any) -> Any:
+        def emit(context: Any, builder: Any, signature: Any, values: Sequence[Any]) -> Any:
+            kind = values[0].type
+            name, more = f"llvm.x86.{ESTIMATES[LANES].format(what)}", []
+            if LANES == 16:  # masked: all lanes, and else zero
+                more = [ir.Constant(kind, [0.0] * LANES), ir.IntType(16)(0xFFFF)]
+            function = builder.module.globals.get(name)
+            if function is None:
+                kinds = [kind, *(extra.type for extra in more)]
+                function = ir.Function(builder.module, ir.FunctionType(kind, kinds), name)
+            return builder.call(function, [values[0], *more])
 
-    def emit(context: Any, builder: Any, signature: Any, values: Sequence[Any]) -> Any:
-        return _estimated_inverse(builder, values[0])
+        return a(a), emit
 
-    return a(a), emit
+    return estimated
 
 
-def _estimated_inverse(builder: Any, value: Any) -> Any:
-    kind = value.type
-    if TARGET.estimate is None:
-        return builder.fdiv(ir.Constant(kind, [1.0] * kind.count), value)
-    name, is_masked = TARGET.estimate
-    more = [ir.Constant(kind, [0.0] * kind.count), ir.IntType(16)(0xFFFF)] if is_masked else []
-    function = builder.module.globals.get(name)
-    if function is None:
-        kinds = [kind, *(extra.type for extra in more)]
-        function = ir.Function(builder.module, ir.FunctionType(kind, kinds), name)
-    return builder.call(function, [value, *more])
+# 1 / a and 1 / √a to 11 bits or more, on x86; elsewhere estimates are rougher, and the true values are taken.
+ESTIMATES = {16: "avx512.{}14.ps.512", 8: "avx.{}.ps.256", 4: "sse.{}.ps"}
+estimated_inverse, estimated_inverse_root = _estimated("rcp"), _estimated("rsqrt")
 
 
 @intrinsic
@@ -285,16 +288,22 @@ def total(typing: Any, a: Any) -> Any:
     return types.float64(a), emit
 
 
-@intrinsic
-def with_first_of(typing: Any, a: Any, b: Any) -> Any:
-    """The first lane of b, the others of a."""
+def _shuffled(mask: Sequence[int]) -> Any:
+    """Lanes of two vectors, counted through both."""
 
-    def emit(context: Any, builder: Any, signature: Any, values: Sequence[Any]) -> Any:
-        lanes = values[0].type.count
-        mask = ir.Constant(_vector(lanes, _INT), [lanes, *range(1, lanes)])
-        return builder.shuffle_vector(*values, mask)
+    @intrinsic
+    def shuffled(typing: Any, a: Any, b: Any) -> Any:
+        def emit(context: Any, builder: Any, signature: Any, values: Sequence[Any]) -> Any:
+            return builder.shuffle_vector(*values, ir.Constant(_vector(LANES, _INT), list(mask)))
 
-    return a(a, a), emit
+        return a(a, a), emit
+
+    return shuffled
+
+
+left_neighbours = _shuffled(range(LANES - 1, 2 * LANES - 1))  # of b, which follows a
+right_neighbours = _shuffled(range(1, LANES + 1))  # of a, which b follows
+with_first_of = _shuffled([LANES, *range(1, LANES)])  # a, but for its first lane
 
 
 @intrinsic
