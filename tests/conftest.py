@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,10 +24,11 @@ install_import_hook(["attcell.nn", "attcell.flow.codes", "attcell.metrics"], "be
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _no_users_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What is remembered of videos stays among the tests, and so in the processes that they start."""
+def _no_users_cache() -> Iterator[None]:
+    """A cache of the tests and their processes alone; it stays, for the kernels of flow compile long."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("ATTCELL_CACHE", str(tmp_path_factory.mktemp("cache")))
+        user = os.getuid() if hasattr(os, "getuid") else "all"
+        patched.setenv("ATTCELL_CACHE", str(Path(tempfile.gettempdir()) / f"attcell-tests-{user}"))
         yield
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -197,14 +198,14 @@ def test_where_the_users_book_lies(monkeypatch, system, variables, expected):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(remembered.sys, "platform", system)
+    monkeypatch.setattr(sys, "platform", system)
     assert users_book().file == Path(expected) / "remembered.sqlite"
 
 
 def test_a_user_without_a_home_has_no_book(monkeypatch, files):
     monkeypatch.delenv("ATTCELL_CACHE")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setattr(Path, "home", lambda: (_ for _ in ()).throw(RuntimeError("no home")))
+    monkeypatch.setattr(Path, "expanduser", lambda self: (_ for _ in ()).throw(RuntimeError("no home")))
     assert users_book().file is None
     look = Looking(files, users_book())
     assert look() == look() == ["0.mp4", "1.mp4", "2.mp4"]

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +23,7 @@ from typing import NamedTuple, TypeVar
 
 from attcell._log import logger, track
 from attcell.errors import AttcellError
+from attcell.flow._machine_code import cache_folder
 
 SETTLED_SECONDS = 2.0  # the coarsest clocks of disks go on every two seconds
 _MOST_ASKED = 500  # of a data base in one question
@@ -105,24 +105,11 @@ def _tell_of_no_book(file: Path, reason: str) -> None:
 
 
 def users_book() -> Book:
-    """The book of what belongs to no run."""
-    folder = _users_folder()
-    return Book(None if folder is None else folder / "remembered.sqlite")
-
-
-def _users_folder() -> Path | None:
-    """Where a user's caches of attcell lie; None where the user has no home."""
-    named = os.environ.get("ATTCELL_CACHE")
-    if named:
-        return Path(named).expanduser()
+    """The book of what belongs to no run; none for a user without a home."""
     try:
-        usual = {
-            "darwin": Path.home() / "Library" / "Caches",
-            "win32": Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"),
-        }.get(sys.platform, Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"))
+        return Book(cache_folder() / "remembered.sqlite")
     except RuntimeError:
-        return None
-    return usual / "attcell" if usual.is_absolute() else None
+        return Book(None)
 
 
 class Look(NamedTuple):
