@@ -16,7 +16,7 @@ from attcell.inference.evaluate import evaluate_model, listing_of
 from attcell.inference.extract import extract_features, feature_store
 from attcell.inference.model import Model, load
 from attcell.inference.predict import predict_video
-from attcell.inference.run import mean_scores, run_views
+from attcell.inference.run import encode_part, mean_scores, run_views
 from attcell.models.build import build_network, evaluation_plan, input_spec
 from attcell.nn import (
     STAN,
@@ -127,6 +127,42 @@ def test_a_video_of_which_a_network_makes_no_numbers_is_named(folder, tmp_path, 
         f"{read_source(folder).records[0].id}: its {what} is not finite numbers; the network's weights are "
         "broken: load others, or train it again"
     )
+
+
+def test_what_was_made_of_decoded_videos_outlives_an_interruption(folder, tmp_path, monkeypatch):
+    recipe, run = pooled_recipe(folder), tmp_path / "run"
+    expected = Model.from_folder(train(recipe, tmp_path / "whole").model_folder).network.svm.state_dict()
+    assert not (tmp_path / "whole" / "representations").exists()
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("attcell.training.svm.choose_and_fit", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe, run)
+    files = sorted(run.glob("representations/*/*.npy"))
+    assert len(files) == 6
+    files[0].unlink()
+    files[1].write_bytes(b"damaged")
+    seen = []
+    monkeypatch.setattr(
+        "attcell.training.svm.encode_part",
+        lambda *args, **kwargs: seen.append(args) or encode_part(*args, **kwargs),
+    )
+    found = Model.from_folder(train(recipe, run, resume=True).model_folder).network.svm.state_dict()
+    assert len(seen) == 2, "those that are not there or cannot be read"
+    assert all(torch.equal(value, expected[key]) for key, value in found.items())
+    assert not (run / "representations").exists()
+
+
+def test_vlad_on_decoded_videos_says_what_it_costs(folder, tmp_path, capsys):
+    said = "VLAD is fitted anew for each part that is left out, and all training videos are decoded for each"
+    model = {"pooling": "vlad", "vlad_size": 4, "vlad_centres": 2}
+    train(pooled_recipe(folder, **model), tmp_path / "decoded")
+    assert said in capsys.readouterr().err
+    train(pooled_recipe(folder, tmp_path / "cache", **model), tmp_path / "kept")
+    assert said not in capsys.readouterr().err
 
 
 def test_long_videos_are_read_in_parts(folder, tmp_path, monkeypatch):

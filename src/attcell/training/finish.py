@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from attcell.inference.run import decide_views, mean_scores, run_videos
 from attcell.metrics.recognition import fusion_weights, hit_rate, truth_matrix
 from attcell.nn import LateFusion, Network, SVMNetwork
 from attcell.training.prepare import TrainingData, is_first_process
-from attcell.training.run_folder import MODEL_FOLDER, write_recipe
+from attcell.training.run_folder import MODEL_FOLDER, REPRESENTATIONS, write_recipe
 from attcell.training.schedule import ValidationResult
 
 if TYPE_CHECKING:
@@ -68,9 +69,11 @@ def finish(fitted: FittedTraining) -> TrainingOutcome:
 
         network = fitted.best_network()
         assert isinstance(network, SVMNetwork) and prepared.svm_videos is not None, "as it was prepared"
-        fit_svm_of(network, prepared.svm_videos, prepared.recipe, prepared.listings, prepared.device)
-        write_recipe(prepared.run_folder, prepared.recipe)
+        write_recipe(prepared.run_folder, prepared.recipe)  # from now on there is something to go on from
+        kept = prepared.run_folder / REPRESENTATIONS
+        fit_svm_of(network, prepared.svm_videos, prepared.recipe, prepared.listings, prepared.device, kept)
         save(network, best)
+        shutil.rmtree(kept, ignore_errors=True)
         best = ValidationResult(best.iterations)  # of the network that the SVM has been put on
     return TrainingOutcome(model_folder, best, prepared.iterations)
 

@@ -16,6 +16,7 @@ from attcell.errors import CallError, TrainingError
 RECIPE_FILE = "recipe.yaml"
 CHECKPOINT = Path("checkpoints") / "last.ckpt"
 BEST_WEIGHTS = Path("checkpoints") / "best.safetensors"  # of a network that an SVM is still to be put on
+REPRESENTATIONS = "representations"  # of decoded videos, until an SVM is fitted to them
 MODEL_FOLDER = "model"
 
 
