@@ -6,7 +6,6 @@ Python's lock is free.
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,8 +21,7 @@ from attcell.flow._settings import TVL1, pyramid_sizes, resize_places
 _STATE, _PICTURE, _BORDER, _QUAD, _LEFT = 6, 4, 4, 4, 16  # as in the kernels
 _LINE = 64  # bytes: rows begin where a line of the cache does
 _FLOAT = 4  # bytes
-_FORESEEN = 5  # iterations in a wave that measures, at most: what overshoots is done again
-_MOST_STEPS = 20  # iterations in any wave: of pictures up to 1280 wide they find each other in the cache
+_MOST_STEPS = 32  # more than a wave's iterations
 
 
 class _Axis:
@@ -167,13 +165,14 @@ class _Finder:
 
     def __init__(self, kernels: Kernels, scales: tuple[_Scale, ...], settings: TVL1) -> None:
         self.scales, self._settings = scales, settings
-        self.buffers = 2 if settings.epsilon > 0 else 1  # a wave that went too far is done again
+        # Iterations that end once the flow hardly moves go from one buffer to the other.
+        self.buffers = 2 if settings.epsilon > 0 or settings.exact_length else 1
         named, self._lanes = kernels.by_name, kernels.lanes
         self._resize, self._pack, self._unpack = named["resize"], named["pack"], named["read_flow"]
-        self._median, self._warp = named["median"], named["warp"]
+        self._warp = named["warp"]
         self._careful = settings.exact_length
-        quickly = "quick_measured_wave" if settings.epsilon > 0 else "quick_wave"
-        self._wave = named["careful_wave" if self._careful else quickly]
+        self._solve_all = named["solve_all_quickly"]
+        self._solve_until = named["solve_carefully" if self._careful else "solve_quickly"]
         ratio = settings.tau / settings.theta
         bound = settings.attachment * settings.theta
         # Quickly: u is kept times τ/θ.
@@ -246,55 +245,14 @@ class _Finder:
 
     def _solve(self, scale: _Scale, space: _Workspace) -> None:
         """In rounds, each after a median, until the flow hardly moves."""
-        enough = np.float32((self._settings.epsilon * self._times) ** 2 * (scale.height * scale.width))
-        for _ in range(self._settings.rounds):
-            if self._settings.median:
-                self._median(space.states[0], scale.height, scale.width, scale.pitch, space.scratch)
-            if self._settings.epsilon == 0:
-                self._iterate_all(scale, space)
-            elif self._iterate_until(enough, scale, space):
-                return
-
-    def _iterate_all(self, scale: _Scale, space: _Workspace) -> None:
-        left = self._settings.round_iterations
-        for wave in range(-(-left // _MOST_STEPS), 0, -1):
-            steps = -(-left // wave)
-            self._run(space.states[0], space.states[0], steps, scale, space)
-            left -= steps
-
-    def _iterate_until(self, enough: np.float32, scale: _Scale, space: _Workspace) -> bool:
-        """A round of iterations; whether one was reached that moved the flow hardly."""
-        left, foreseen, last = self._settings.round_iterations, _FORESEEN, 0.0
-        while left:
-            steps = min(left, foreseen)
-            old, new = space.states
-            self._run(old, new, steps, scale, space)
-            moved = space.moved[:steps]
-            is_enough = moved.astype(np.float32) <= enough
-            if is_enough.any():
-                num = int(is_enough.argmax()) + 1
-                if num < steps:
-                    self._run(old, new, num, scale, space)
-                space.states = [new, old]
-                return True
-            space.states = [new, old]
-            left -= steps
-            before, last = (float(moved[-2]) if steps > 1 else last), float(moved[-1])
-            foreseen = _foreseen(before, last, float(enough))
-        return False
-
-    def _run(self, old: int, new: int, steps: int, scale: _Scale, space: _Workspace) -> None:
-        self._wave(
-            old, new, space.picture, space.mask, space.moved_at, scale.height, scale.width, scale.pitch,
-            steps, *self._weights,
-        )  # fmt: skip
-
-
-def _foreseen(before: float, last: float, enough: float) -> int:
-    """How many more iterations until it is enough, if the changes fall on as they do; at most some.
-
-    A wave that ends where a pair is done need not be made again. A wrong guess costs time and no accuracy.
-    """
-    if not before > last > enough > 0:
-        return _FORESEEN
-    return max(1, min(_FORESEEN, math.ceil(math.log(last / enough) / math.log(before / last))))
+        chosen = self._settings
+        size = scale.height, scale.width, scale.pitch
+        rounds = chosen.rounds, chosen.round_iterations, chosen.median
+        rest = space.picture, space.mask, space.scratch, space.moved_at, *size, *rounds, *self._weights
+        if self.buffers == 1:
+            self._solve_all(space.states[0], *rest)
+            return
+        enough = (chosen.epsilon * self._times) ** 2 * (scale.height * scale.width)
+        self._solve_until(*space.states, *rest, enough if chosen.epsilon > 0 else -1.0)
+        if space.moved[0]:
+            space.states.reverse()

@@ -19,8 +19,12 @@ from typing import Any
 
 from numba import njit, types
 
+from attcell.flow._kernel_median import median
 from attcell.flow._vectors import (
     LANES,
+    OPTIONS,
+    PICTURE,
+    STATE,
     TARGET,
     estimated_inverse,
     estimated_inverse_root,
@@ -31,6 +35,7 @@ from attcell.flow._vectors import (
     load,
     load_aligned,
     minus,
+    place,
     right_neighbours,
     root,
     rounded_once,
@@ -41,15 +46,13 @@ from attcell.flow._vectors import (
     with_first_of,
 )
 
-STATE, PICTURE = 6, 4  # planes
-BORDER = 4  # pixels of zero around a picture; whatever is seen from beyond them is zero
-OPTIONS = {"error_model": "numpy", "boundscheck": False}
 FUSES, ESTIMATES = TARGET.fuses, TARGET.estimates
+AT_ONCE = 5  # iterations in a wave that may have gone too far
+IN_PLACE = 20  # in one that cannot: more gain nothing
 number = types.float32
 
 Row = Any  # the address of float32 numbers
 Vector = Any  # some float32 side by side
-KERNELS: dict[str, tuple[str, Callable[..., None]]] = {}
 
 
 # Carefully: every rounding as in the plain version.
@@ -200,28 +203,26 @@ def _quick_row(*, is_measured: bool) -> Any:
     return row
 
 
-@njit(**OPTIONS)
-def place(plane: int, x: int, planes: int) -> int:
-    """Where a pixel's number lies in a row of blocks."""
-    return x // LANES * (planes * LANES) + plane * LANES + x % LANES
+# The iterations of one warp.
 
 
-def _wave(compute: Any) -> Callable[..., None]:
+def _wave(compute: Any) -> Any:
+    @njit(**OPTIONS)
     def wave(
-        old: Row, new: Row, picture: Row, mask: Row, errors: Any, height: int, width: int, pitch: int,
+        old: Row, new: Row, picture: Row, mask: Row, moved: Any, height: int, width: int, pitch: int,
         steps: int, weight: float, ratio: float, most: float,
     ) -> None:  # fmt: skip
-        """So many iterations from ``old`` to ``new``, which may be the same; how far each moved to errors."""
+        """So many iterations from ``old`` to ``new``, which may be the same; by how much each moved u."""
         row = STATE * pitch
         blocks = (width + LANES - 1) // LANES
         last, behind = place(0, width - 1, STATE), place(0, width, STATE)
         for t in range(steps):
-            errors[t] = 0.0
+            moved[t] = 0.0
         for s in range(height + steps):
             for t in range(max(0, s - height), min(steps, s + 1)):
                 y = s - t
                 o, k = (y + 1) * row, y * PICTURE * pitch
-                errors[t] += compute(
+                moved[t] += compute(
                     old if t == 0 else new, new, o, picture, k, mask, blocks, row, weight, ratio, most,
                     y < height, y > 0,
                 )  # fmt: skip
@@ -232,6 +233,78 @@ def _wave(compute: Any) -> Callable[..., None]:
     return wave
 
 
-KERNELS["careful_wave"] = ("ppppdiiiifff", _wave(_careful_row))
-KERNELS["quick_wave"] = ("ppppdiiiifff", _wave(_quick_row(is_measured=False)))
-KERNELS["quick_measured_wave"] = ("ppppdiiiifff", _wave(_quick_row(is_measured=True)))
+def _solver(wave: Any) -> Callable[..., None]:
+    def solve(
+        one: Row, other: Row, picture: Row, mask: Row, scratch: Row, moved: Any, height: int, width: int,
+        pitch: int, rounds: int, iterations: int, has_median: int, weight: float, ratio: float, most: float,
+        enough: float,
+    ) -> None:  # fmt: skip
+        """Rounds of iterations, each after a median, until one iteration moves u no more than ``enough``.
+
+        From ``one``; in the end moved[0] is 1 if the result is in ``other``. A wave goes from one to the
+        other, so that a wave that went too far can be done again.
+        """
+        old, new, swaps, is_done = one, other, 0, False
+        for _ in range(rounds):
+            if has_median:
+                median(old, height, width, pitch, scratch)
+            left, foreseen, last = iterations, AT_ONCE, 0.0
+            while left > 0 and not is_done:
+                steps = min(left, foreseen)
+                wave(old, new, picture, mask, moved, height, width, pitch, steps, weight, ratio, most)
+                took = steps
+                for t in range(steps - 1, -1, -1):
+                    if number(moved[t]) <= enough:
+                        took, is_done = t + 1, True
+                if took < steps:
+                    wave(old, new, picture, mask, moved, height, width, pitch, took, weight, ratio, most)
+                before, last = moved[steps - 2] if steps > 1 else last, moved[steps - 1]
+                foreseen = _foreseen(before, last, enough)
+                left -= steps
+                old, new, swaps = new, old, swaps + 1
+            if is_done:
+                break
+        moved[0] = swaps % 2
+
+    return solve
+
+
+@njit(**OPTIONS)
+def _foreseen(before: float, last: float, enough: float) -> int:
+    """How many more iterations until it is enough, if the changes fall on as they do; at most ``AT_ONCE``.
+
+    A wave that ends where a pair is done need not be made again. A wrong guess costs time and no accuracy.
+    """
+    num = 1
+    if before > last:
+        after = last * (last / before)
+        while after > enough and num < AT_ONCE:
+            after *= last / before
+            num += 1
+        return num
+    return AT_ONCE
+
+
+_quick_wave = _wave(_quick_row(is_measured=False))
+
+
+def solve_all(
+    state: Row, picture: Row, mask: Row, scratch: Row, moved: Any, height: int, width: int, pitch: int,
+    rounds: int, iterations: int, has_median: int, weight: float, ratio: float, most: float,
+) -> None:  # fmt: skip
+    """All the rounds and iterations, in place."""
+    for _ in range(rounds):
+        if has_median:
+            median(state, height, width, pitch, scratch)
+        left = iterations
+        while left > 0:
+            steps = min(left, IN_PLACE)
+            _quick_wave(state, state, picture, mask, moved, height, width, pitch, steps, weight, ratio, most)
+            left -= steps
+
+
+KERNELS: dict[str, tuple[str, Callable[..., None]]] = {
+    "solve_carefully": ("pppppdiiiiiiffff", _solver(_wave(_careful_row))),
+    "solve_quickly": ("pppppdiiiiiiffff", _solver(_wave(_quick_row(is_measured=True)))),
+    "solve_all_quickly": ("ppppdiiiiiifff", solve_all),
+}

@@ -8,15 +8,14 @@ and the largest of any 8 of them are not: these two are thrown away, another one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from llvmlite import ir
-from numba import types
+from numba import njit, types
 from numba.extending import intrinsic
 
-from attcell.flow._kernel_iterations import STATE, Row, place
-from attcell.flow._vectors import LANES, Wide, load, read, shift, store, write
+from attcell.flow._vectors import LANES, OPTIONS, STATE, Wide, load, place, read, shift, store, write
 
 LEFT = 16  # numbers before a row's copy
 
@@ -103,7 +102,8 @@ def median_of_columns(typing: Any, columns: Any, place: Any, pitch: Any) -> Any:
     return Wide(columns, types.intp, types.intp), emit
 
 
-def median(state: Row, height: int, width: int, pitch: int, scratch: Row) -> None:
+@njit(**OPTIONS)
+def median(state: Any, height: int, width: int, pitch: int, scratch: Any) -> None:
     """The 5×5 median of u1 and u2, in place; scratch: height + 9 rows, 2·``LEFT`` longer."""
     row, wide = STATE * pitch, pitch + 2 * LEFT
     columns = shift(scratch, (height + 4) * wide)
@@ -128,6 +128,3 @@ def median(state: Row, height: int, width: int, pitch: int, scratch: Row) -> Non
             for x in range(0, width, LANES):
                 store(u, y * row + x * STATE, median_of_columns(columns, LEFT + x, wide))
             u[y * row + behind] = u[y * row + last]
-
-
-KERNELS: dict[str, tuple[str, Callable[..., None]]] = {"median": ("piiip", median)}

@@ -11,10 +11,13 @@ from typing import Any
 
 from numba import njit, types
 
-from attcell.flow._kernel_iterations import BORDER, OPTIONS, PICTURE, STATE, Row, Vector
 from attcell.flow._vectors import (
+    BORDER,
     LANES,
+    OPTIONS,
+    PICTURE,
     QUAD,
+    STATE,
     channel_0,
     channel_1,
     channel_2,
@@ -35,7 +38,9 @@ from attcell.flow._vectors import (
     store_whole,
 )
 
+Row = Any  # the address of float32 numbers
 Places = Any  # the address of int32 numbers
+Vector = Any  # some float32 side by side
 KERNELS: dict[str, tuple[str, Callable[..., None]]] = {}
 number = types.float32
 

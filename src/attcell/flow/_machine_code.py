@@ -194,7 +194,7 @@ def _compiled() -> bytes:
     import llvmlite.binding as llvm
     from numba import cfunc, types
 
-    from attcell.flow import _kernel_iterations, _kernel_median, _kernel_pictures
+    from attcell.flow import _kernel_iterations, _kernel_pictures
 
     kinds = {
         "p": types.CPointer(types.float32),
@@ -204,7 +204,7 @@ def _compiled() -> bytes:
         "f": types.float32,
     }
     library = llvm.parse_assembly("")
-    wanted = {**_kernel_iterations.KERNELS, **_kernel_median.KERNELS, **_kernel_pictures.KERNELS}
+    wanted = {**_kernel_iterations.KERNELS, **_kernel_pictures.KERNELS}
     for name, (arguments, function) in wanted.items():
         signature = types.void(*(kinds[kind] for kind in arguments))
         made = cfunc(signature, error_model="numpy", boundscheck=False)(function)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
-from numba import types
+from numba import njit, types
 from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
 from attcell.flow._machine_code import target
@@ -20,6 +20,9 @@ from attcell.flow._machine_code import target
 TARGET = target()
 LANES = TARGET.lanes
 QUAD = 4  # numbers of one pixel: its brightness, its gradient, and a zero
+STATE, PICTURE = 6, 4  # planes in a block of pixels, see _kernel_iterations
+BORDER = 4  # pixels of zero around a picture; whatever is seen from beyond them is zero
+OPTIONS = {"error_model": "numpy", "boundscheck": False}
 
 _FLOAT, _DOUBLE = ir.FloatType(), ir.DoubleType()
 _INT = ir.IntType(32)
@@ -368,3 +371,9 @@ def _channel(number: int) -> Any:
 
 
 channel_0, channel_1, channel_2 = (_channel(number) for number in range(3))
+
+
+@njit(**OPTIONS)
+def place(plane: int, x: int, planes: int) -> int:
+    """Where a pixel's number lies in a row of blocks of so many planes."""
+    return x // LANES * (planes * LANES) + plane * LANES + x % LANES
