@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from attcell.config import load_recipe, load_rows
+from attcell.config.overrides import PATH_KEYS
 from attcell.config.stages import load_row, refuse_stages, stages_of
 from attcell.errors import CallError
 
@@ -123,6 +125,45 @@ class TestOverrides:
         given = ["data.root=H", "ucf-*:data.root=U", "input.size=112", "flow.store=none"]
         loaded = load_rows(["table.yaml"], given[:-1], ["hmdb-tan"])
         assert {of.input.size for of in loaded.stages.values()} == {112}
+
+    def test_what_is_asked_beside_the_test_goes_to_a_stage_by_its_tables_name_alone(self):
+        def asked(*given: str, rows: Sequence[str] = ("ucf-tan",)) -> dict[str, str | None]:
+            loaded = load_rows(["table.yaml"], ["data.root=U", *given], rows)
+            found = {of.name: of for of in (*loaded.recipes, *loaded.stages.values())}
+            return {
+                name.removeprefix("table-"): of.fuse and of.fuse.scores.name for name, of in found.items()
+            }
+
+        assert asked("fuse.scores=m.csv") == {"ucf-tan": "m.csv", "ucf-cnn": None}
+        assert asked("ucf-*:fuse.scores=m.csv") == {"ucf-tan": "m.csv", "ucf-cnn": None}
+        assert asked("table#ucf-*:fuse.scores=m.csv") == {"ucf-tan": "m.csv", "ucf-cnn": "m.csv"}
+        both = {"ucf-tan": "m.csv", "ucf-cnn": "m.csv"}
+        assert asked("ucf-*:fuse.scores=m.csv", rows=("ucf-*",)) == both
+        with pytest.raises(CallError) as caught:
+            asked("ucf-cnn:fuse.scores=m.csv")
+        assert str(caught.value) == (
+            "override 'ucf-cnn:fuse.scores=m.csv': ucf-cnn fits only what other rows begin with, and "
+            "fuse.scores is not asked of that; name a row that is asked for (--rows), or the stage with its "
+            "table, 'table#ucf-cnn:fuse.scores=…'"
+        )
+
+    def test_a_path_is_taken_letter_by_letter(self, monkeypatch):
+        """Also one that looks like a number or a home folder; those of the schema are all known."""
+        assert set(PATH_KEYS) == {
+            "data.train", "data.val", "data.test", "data.root", "data.annotations", "flow.store",
+            "features.folder", "model.init_from", "cache.folder", "detection.truth", "fuse.scores",
+            "fuse.tune",
+        }  # fmt: skip
+        monkeypatch.setenv("HOME", "/home/me")
+        for given, said in (("~/i3d", "/home/me/i3d"), ("2024", "2024")):
+            loaded = load_rows(["table.yaml"], ["data.root=U", f"features.folder={given}"], ["ucf-cnn"])
+            assert str(loaded.recipes[0].features.folder) == said
+
+    def test_given_features_do_not_go_to_a_stage_of_another_data_set(self):
+        given = ["data.root=H", "ucf-*:data.root=U", "features.folder=i3d"]
+        loaded = load_rows(["table.yaml"], given, ["hmdb-tan"])
+        assert str(loaded.recipes[0].features.folder) == "i3d"
+        assert {of.features.folder for of in loaded.stages.values()} == {None}
 
     def test_all_that_is_left_open_is_in_one_message(self):
         with pytest.raises(CallError) as caught:

@@ -66,10 +66,15 @@ def test_the_fused_metric_stands_beside_the_networks(attcell: Run, words, tmp_pa
     )
     assert {video: pytest.approx(row) for video, row in by_hand.items()} == ours
 
-    # Other scores under the same name are another question; and without any, the network's own stay.
+    # Other scores under the same name are another question; and without any, the network's own stand alone.
     write_scores(tmp_path / "mifs.csv", {video: row[::-1] for video, row in right.items()})
     attcell(*words, given, "fuse.weights=[0.0,1.0]")
     assert float(row_of(tmp_path / "runs" / "table.csv")["top1_fused_mean"]) == 0.0
+    assert "run 1 of 1" in attcell(*words).stderr
+    row = row_of(tmp_path / "runs" / "table.csv")
+    assert [key for key in row if "fused" in key and row[key]] == []
+    assert not (tested / "fused.json").exists()
+    assert model.stat().st_mtime_ns == trained
     assert "1 of 1 runs are done already" in attcell(*words).stderr
 
 

@@ -5,18 +5,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from attcell._checks import shown
+from attcell.config.recipe import Recipe
+from attcell.config.schema import Section
 from attcell.errors import CallError
 
-PATH_KEYS = (
-    "data.train", "data.val", "data.test", "data.root", "data.annotations", "cache.folder", "flow.store",
-    "model.init_from", "detection.truth", "fuse.scores", "fuse.tune",
-)  # fmt: skip
+
+def _path_keys() -> tuple[str, ...]:
+    """The keys of a recipe that are paths, as its sections declare them."""
+    found = []
+    for name, field in Recipe.model_fields.items():
+        kinds = [kind for kind in (field.annotation, *get_args(field.annotation)) if isinstance(kind, type)]
+        for section in (kind for kind in kinds if issubclass(kind, Section)):
+            keys = section.model_fields.items()
+            found += [
+                f"{name}.{key}" for key, of in keys if Path in (of.annotation, *get_args(of.annotation))
+            ]
+    return tuple(found)
+
+
+PATH_KEYS = _path_keys()
 STREAM_PATH_KEYS = (".weights", ".init_from")  # of any stream, and of all of them
 _PLACES = (  # what belongs to one data set, and is of no use to another
     "data.dataset", "data.train", "data.val", "data.test", "data.root", "data.annotations", "flow.store",
+    "features.folder",
 )  # fmt: skip
 
 
@@ -38,7 +52,7 @@ class Override:
 
     @property
     def is_of_a_data_set(self) -> bool:
-        """True for where videos and their flow lie, which another data set has elsewhere."""
+        """True for where videos, their flow and their features lie, which another data set has elsewhere."""
         return self.key in _PLACES and not self.text.endswith("=none")
 
     @property

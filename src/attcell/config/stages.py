@@ -54,7 +54,8 @@ def load_rows(
 
     A plain override goes to all of them; but where the videos lie goes to stages of the same data set alone,
     and what is asked beside the test (``detection``, ``fuse``) to no stage. ``PATTERN:key=value`` goes over
-    that, to every row and stage whose name, or ``TABLE#ROW``, fits the pattern.
+    that, to every row and stage whose name, or ``TABLE#ROW``, fits the pattern; what is asked beside the test
+    goes to a stage only by ``TABLE#ROW``, unless that row is asked for too.
 
     Raises:
         CallError: no such file, row or stage, a pattern that fits none, not YAML, any unknown or wrong value,
@@ -124,6 +125,7 @@ class _Found:
 
     def __init__(self, changes: Sequence[Override], chosen: Sequence[tuple[RecipeFile, str | None]]) -> None:
         self._changes, self._chosen = changes, chosen
+        self._asked_for = {_place(file, row) for file, row in chosen}
         self.rows: dict[_Place, MergedRow] = {}
         self.stages: dict[str, _Place] = {}
         self._begun: dict[_Place, MergedRow] = {}  # what begins with a stage that nobody asked for
@@ -142,8 +144,17 @@ class _Found:
         return LoadedRows(asked_for, {name: recipes[place] for name, place in self.stages.items()})
 
     def _merge(self, file: RecipeFile, row: str | None, plain: Sequence[Override]) -> None:
-        scoped = [of for of in self._changes if of.pattern and _fits_row(of.pattern, file, row)]
+        scoped = [change for change in self._changes if self._is_meant(change, file, row)]
         self.rows[_place(file, row)] = merged_row(file, row, [*plain, *scoped])
+
+    def _is_meant(self, change: Override, file: RecipeFile, row: str | None) -> bool:
+        """Whether an override's pattern means this row. What is asked beside the test means a stage that
+        nobody asked for only where the pattern has its table's name too.
+        """
+        pattern = change.pattern
+        if pattern is None or not _fits_row(pattern, file, row):
+            return False
+        return not change.is_beside_the_test or MARK in pattern or _place(file, row) in self._asked_for
 
     def _follow(self, place: _Place, above: tuple[_Place, ...]) -> None:
         """Find the stages of a row, and theirs; ``above`` is what led to it."""
@@ -185,9 +196,17 @@ class _Found:
 
     def _refuse_idle_patterns(self) -> None:
         for change in self._changes:
-            pattern = change.pattern
-            if pattern and not any(_fits_row(pattern, of.file, of.row) for of in self.rows.values()):
-                names = [of.row or of.file.path.stem for of in self.rows.values()]
+            pattern, rows = change.pattern, self.rows.values()
+            if pattern and not any(self._is_meant(change, one.file, one.row) for one in rows):
+                stages = [one for one in rows if _fits_row(pattern, one.file, one.row)]
+                if stages:  # of what is asked beside the test
+                    name = f"{stages[0].file.path.stem}{MARK}{stages[0].row or ''}"
+                    raise CallError(
+                        f"override {change.text!r}: {pattern} fits only what other rows begin with, and "
+                        f"{change.key} is not asked of that; name a row that is asked for (--rows), or the "
+                        f"stage with its table, '{name}:{change.key}=…'"
+                    )
+                names = [one.row or one.file.path.stem for one in rows]
                 raise CallError(
                     f"override {change.text!r}: no row that is run is called {pattern}; "
                     f"{close_names(pattern, names)}attcell protocol … --list names the rows of a table"

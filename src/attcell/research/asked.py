@@ -14,8 +14,8 @@ from typing import Any
 from attcell._files import write_text
 from attcell.config.recipe import Recipe
 from attcell.data.feature_store import content_digest
-from attcell.research.detecting import Answer, check_detection, find_actions
-from attcell.research.fusing import check_fusion, fuse_scores
+from attcell.research.detecting import DETECTIONS_FILE, Answer, check_detection, find_actions
+from attcell.research.fusing import FUSED_FILE, check_fusion, fuse_scores
 
 _KEY = "beside"  # of scores.json
 
@@ -33,16 +33,14 @@ def check_asked(recipe: Recipe) -> None:
 
 
 def is_answered(recipe: Recipe, scores: Path) -> bool:
-    """Whether the scores of a test hold all that the recipe asks."""
-    asked = _asked(recipe)
-    if not asked:
-        return True
+    """Whether the scores of a test hold all that the recipe asks, and no answer to what it asks no more."""
     content = json.loads(scores.read_text(encoding="utf-8"))
-    return bool(content.get(_KEY, {}).get("asked") == asked)
+    return bool(content.get(_KEY, {}).get("asked", {}) == _asked(recipe))
 
 
 def answer(recipe: Recipe, run_folder: Path, scores: Path) -> None:
-    """Find what the recipe asks, and put it into the scores of the run's test; what stood there goes.
+    """Find what the recipe asks, and put it into the scores of the run's test. What stood there goes, with
+    the files of what is not asked any more.
 
     Raises:
         CallError, DataError, ModelError: as :func:`find_actions` and :func:`fuse_scores`.
@@ -67,6 +65,9 @@ def answer(recipe: Recipe, run_folder: Path, scores: Path) -> None:
         "unread": {video: why for one in answers for video, why in one.unread.items()},
     }
     write_text(scores, json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n")
+    for section, file in ((recipe.detection, DETECTIONS_FILE), (recipe.fuse, FUSED_FILE)):
+        if section is None:
+            scores.with_name(file).unlink(missing_ok=True)
 
 
 def unread_beside(content: dict[str, Any]) -> dict[str, str]:

@@ -34,6 +34,7 @@ from attcell.results.detection_metrics import detection_result
 from attcell.results.detections import DetectionFile, detections_of
 from attcell.types import AttentionTrack, Detection, Prediction, VideoRecord
 
+DETECTIONS_FILE = "detections.json"  # beside the scores
 _KEPT_VERSION = 1  # raise it when the same network would say something else of the same video
 
 
@@ -103,9 +104,9 @@ def find_actions(recipe: Recipe, model_folder: Path, out: Path) -> Answer:
     content = {
         "model": str(model_folder), "videos": [detections_of(of) for of in found], "failed": unread,
     }  # fmt: skip
-    write_json(str(out / "detections.json"), content)
+    write_json(str(out / DETECTIONS_FILE), content)
     result = detection_result(
-        _as_file(out / "detections.json", found, unread), truth, section.thresholds, [section.protocol]
+        _as_file(out / DETECTIONS_FILE, found, unread), truth, section.thresholds, [section.protocol]
     )
     for fault in result.faults:
         logger.info(f"{recipe.name}: {fault}")

@@ -24,6 +24,8 @@ from attcell.results.runs import read_run
 from attcell.results.scores import Scores, read_scores, write_scores
 from attcell.types import VideoRecord
 
+FUSED_FILE = "fused.json"  # beside the scores
+
 
 def check_fusion(recipe: Recipe) -> None:
     """Find what is wrong with the other tool's files, before anything is trained.
@@ -63,7 +65,7 @@ def fuse_scores(recipe: Recipe, model_folder: Path, scores: Path) -> Answer:
     found = recognition_metrics(whole.scores, whole.truth_matrix(), multi_label=is_multi_label)
     name, value = next(iter(found.items()))
     said = f"with {section.scores.name}, weights {shares[0]:.2f} and {shares[1]:.2f} ({how})"
-    write_scores(scores.with_name("fused.json"), whole, {"protocol": {"fused": said}})
+    write_scores(scores.with_name(FUSED_FILE), whole, {"protocol": {"fused": said}})
     return Answer({f"{name}_fused": 100 * value}, {"fused": said})
 
 
