@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -195,6 +196,17 @@ class TestKeptArrays:
         video.path.unlink()
         assert kept.read(video) is None
         kept.write(video, {"k": np.arange(3.0)})  # nothing to keep it for
+
+    def test_a_folder_of_frames_counts_by_its_files_and_the_part_that_is_meant(self, tmp_path):
+        folder = write_pictures(tmp_path / "a", noisy_frames(4))
+        kept, whole = KeptArrays(tmp_path / "kept", {}), VideoRecord("a", folder, (0,))
+        kept.write(whole, {"k": np.arange(3.0)})
+        assert kept.read(whole) is not None
+        assert kept.read(replace(whole, frames=range(2, 4))) is None
+        before = folder.stat().st_mtime_ns
+        (folder / "img_00002.png").write_bytes(b"other")
+        assert folder.stat().st_mtime_ns == before
+        assert kept.read(whole) is None
 
     @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 no archive", b"text"])
     def test_a_damaged_file_is_no_answer(self, video, tmp_path, damage):

@@ -183,6 +183,40 @@ def test_a_state_is_that_of_all_files(files):
         state_of(files[0], files[0].with_name("none"))
 
 
+def test_a_folder_counts_by_its_names_or_by_all_its_files(tmp_path):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"{number}.jpg").write_text("first")
+    by_names, by_files = state_of(folder), state_of(folder, contents=[folder])
+    assert by_files == state_of(folder, contents=[folder])
+    time.sleep(0.02)
+    (folder / "1.jpg").write_text("other")  # of the same length
+    assert state_of(folder) == by_names
+    changed = state_of(folder, contents=[folder])
+    assert changed.text != by_files.text
+    assert changed.changed > by_files.changed
+    (folder / "3.jpg").write_text("more")
+    assert state_of(folder).text != by_names.text
+
+
+def test_an_answer_on_a_folders_contents_is_forgotten_with_them(tmp_path, book):
+    folder, found = tmp_path / "frames", []
+    folder.mkdir()
+    (folder / "1.jpg").write_text("first")
+
+    def find() -> str:
+        found.append((folder / "1.jpg").read_text())
+        return found[-1]
+
+    looks = [Look("content", (folder,), find, contents=(folder,))]
+    for _ in range(2):
+        assert look_once(looks, "reading", book, 0) == ["first"]
+    (folder / "1.jpg").write_text("later")
+    assert look_once(looks, "reading", book, 0) == ["later"]
+    assert found == ["first", "later"]
+
+
 @pytest.mark.parametrize(
     ("system", "variables", "expected"),
     [

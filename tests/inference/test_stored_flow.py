@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from attcell.cli.app import app
 from attcell.data import remembered
 from attcell.data.sources import read_source
 from attcell.errors import DataError
@@ -24,7 +27,7 @@ from attcell.training.prepare import prepare
 from attcell.video.flow_files import DESCRIPTION
 from attcell.video.flow_source import ComputedFlow, StoredFlow
 from attcell.video.optical_flow import FlowSpec
-from tests.moving import moving_frames, write_frames
+from tests.moving import moving_frames, write_frames, write_pictures
 from tests.small_models import LABELS, random_model, recipe_of
 
 SPEC = FlowSpec("fast", short_side=36)
@@ -190,6 +193,48 @@ def test_the_command_that_completes_a_store_is_the_recipes(place, recipe, made):
     )
 
 
+def test_parts_that_lie_apart_have_a_command_each(place):
+    """Run as they are, they make a store that fits, also where two videos have one name."""
+    apart, flow = place / "apart", {"fields": 2, "store": place / "new", "short_side": 36}
+    for seed, part in enumerate(("train", "test")):
+        for label in LABELS:
+            write_frames(apart / part / label / "0.avi", moving_frames(6, seed=60 + seed))
+    data = {"test": apart / "test"}
+    recipe = recipe_of(apart / "train", data=data, model={"streams": FLOW}, flow=flow)
+    options = "--method fast --bound 20 --short-side 36"
+    commands = [
+        f"attcell extract flow {apart / part} {place / 'new' / part} {options}" for part in ("train", "test")
+    ]
+    assert store_command(recipe) == " && ".join(commands)
+    for command, lacking in zip(commands, (commands[1], store_command(recipe)), strict=True):
+        assert CliRunner().invoke(app, shlex.split(command)[1:]).exit_code == 0
+        assert store_command(recipe) == lacking
+    records = [*read_source(apart / "train").records, *read_source(apart / "test").records]
+    assert len(records) == 2 * len(LABELS)
+    assert unfit_flow(recipe, records) == {}
+
+
+def test_a_store_that_was_begun_with_the_training_folders_themselves_goes_on_so(place, recipe):
+    tests = write_frames(place / "tests" / "run" / "9.avi", moving_frames(6, seed=61)).parents[1]
+    both = recipe.model_copy(update={"data": recipe.data.model_copy(update={"test": tests})})
+    options = "--method fast --bound 20 --short-side 36"
+    shutil.rmtree(place / "flow" / "sit" / "0")
+    assert store_command(both) == (
+        f"attcell extract flow {place / 'videos'} {place / 'flow'} {options} && "
+        f"attcell extract flow {tests} {place / 'flow' / 'tests'} {options}"
+    )
+    lists = [place / f"{part}.txt" for part in ("train", "val", "test")]
+    for number, path in enumerate(lists):
+        path.write_text(f"videos/run/{number}.avi {number % 2}\n")
+    listed = recipe_of(
+        lists[0],
+        data={"val": lists[1], "test": lists[2]},
+        model={"streams": FLOW},
+        flow=both.flow.model_dump(),
+    )
+    assert store_command(listed) == f"attcell extract flow {lists[2]} {place / 'flow'} {options}"
+
+
 @pytest.fixture
 def looked(monkeypatch, tmp_path) -> list[Path]:
     """The videos whose flow was looked through; an empty memory, and disks with fine clocks."""
@@ -236,6 +281,25 @@ def test_a_change_is_seen_though_the_flow_fitted(place, recipe, looked, change):
     assert looked in ([place / "videos" / "sit" / "0.avi"], [])
 
 
+def test_pictures_that_were_written_over_are_seen_though_the_flow_fitted(tmp_path, looked):
+    videos, frames = tmp_path / "pictures", moving_frames(6, seed=1)
+    for label in LABELS:
+        write_pictures(videos / label / "a", frames)
+    extract_flow(read_source(videos), tmp_path / "flow", SPEC, layout=Layout(frames=False))
+    flow = {"fields": 2, "store": tmp_path / "flow", "short_side": 36}
+    recipe, records = recipe_of(videos, model={"streams": FLOW}, flow=flow), read_source(videos).records
+    time.sleep(0.05)
+    assert unfit_flow(recipe, records) == unfit_flow(recipe, records) == {}
+    assert len(looked) == len(LABELS)
+    folder = records[0].path
+    picture = next(path for path in sorted(folder.iterdir()) if path.suffix == ".png")
+    before = folder.stat().st_mtime_ns
+    picture.write_bytes(sorted(folder.iterdir())[-1].read_bytes())
+    assert folder.stat().st_mtime_ns == before, "the folder itself does not tell"
+    (message,) = unfit_flow(recipe, records).values()
+    assert f"is the flow of another file than {folder}" in message
+
+
 def test_test_videos_that_the_store_lacks_are_named_before_the_training(place, capsys):
     tests = place / "tests"
     for number, label in enumerate(LABELS):
@@ -245,7 +309,8 @@ def test_test_videos_that_the_store_lacks_are_named_before_the_training(place, c
     prepare(recipe, place / "run")
     said = capsys.readouterr().err
     assert f"warning: {place / 'flow'} does not fit 3 test videos:" in said
-    assert "3 of them are not in it; to complete it: attcell extract flow" in said
+    assert f"to complete it: attcell extract flow {tests} {place / 'flow' / 'tests'} --method" in said
+    assert "3 of them are not in it" in said
 
 
 def test_both_ways_say_about_the_same(place, recipe):

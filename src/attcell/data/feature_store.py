@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from attcell._files import write_text, written_whole
-from attcell.data.remembered import Book, Look, look_once
+from attcell.data.remembered import Book, Look, files_inside, look_once
 from attcell.errors import AttcellError, DataError, VideoError
 from attcell.types import VideoRecord
 from attcell.video.frame_folder import open_frames
@@ -143,13 +144,16 @@ class KeptArrays:
                 np.savez(temporary, **arrays)  # type: ignore[arg-type]
 
     def _path(self, record: VideoRecord) -> Path | None:
-        """Named by the video, its size and when it was last changed; None for one that is not there."""
+        """Named by the video, which of its frames are meant, its size and when it was last changed; of a
+        folder of frames by those of its files. None for one that is not there.
+        """
         try:
-            found = record.path.stat()
+            files = files_inside(record.path) if record.path.is_dir() else {"": record.path.stat()}
         except OSError:
             return None
-        name = f"{record.id}\n{record.path.absolute()}\n{found.st_size}\n{found.st_mtime_ns}"
-        return self._folder / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}.npz"
+        state = "".join(f"\n{file} {stat.st_size} {stat.st_mtime_ns}" for file, stat in files.items())
+        name = f"{record.id}\n{record.path.absolute()}\n{record.frames}{state}"
+        return self._folder / f"{hashlib.sha256(os.fsencode(name)).hexdigest()[:24]}.npz"
 
 
 # Names for the content of videos, and a book of those that were computed before.

@@ -2,8 +2,10 @@
 
 An answer is remembered under the *state* of the files that it depends on: where they lie on the disk, their
 length, and when they last changed. A file that was changed or replaced has another state, and is looked at
-anew; a file that is not right is never remembered. What changed a moment ago is not remembered either, for it
-may change once more within one tick of the disk's clock.
+anew; a file that is not right is never remembered. A folder changes where a name in it comes, goes or is
+given to another file; where it counts what its files hold, their states are part of the folder's. What
+changed a moment ago is not remembered either, because it may change once more within one tick of the disk's
+clock.
 
 Answers that belong to no run lie in ``attcell/remembered.sqlite`` in the user's folder of caches
 (``$ATTCELL_CACHE`` names another folder). Where it cannot be written, every start looks at all files.
@@ -11,6 +13,7 @@ Answers that belong to no run lie in ``attcell/remembered.sqlite`` in the user's
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sqlite3
 import time
@@ -23,7 +26,7 @@ from typing import NamedTuple, TypeVar
 
 from attcell._log import logger, track
 from attcell.errors import AttcellError
-from attcell.flow._machine_code import cache_folder
+from attcell.flow import cache_folder
 
 SETTLED_SECONDS = 2.0  # the coarsest clocks of disks go on every two seconds
 _MOST_ASKED = 500  # of a data base in one question
@@ -46,15 +49,34 @@ class State(NamedTuple):
     changed: float
 
 
-def state_of(*paths: Path) -> State:
+def state_of(*paths: Path, contents: Sequence[Path] = ()) -> State:
     """The state of some files or folders together.
+
+    Args:
+        paths: files, and folders of which the names inside count.
+        contents: folders of which each file counts.
 
     Raises:
         OSError: one is not there.
     """
-    seen = [path.stat() for path in paths]
-    texts = [f"{of.st_dev} {of.st_ino} {of.st_size} {of.st_mtime_ns} {of.st_ctime_ns}" for of in seen]
-    return State("; ".join(texts), max(of.st_ctime for of in seen))
+    seen = [path.stat() for path in (*paths, *contents)]
+    texts = [" ".join(map(str, (stat.st_dev, stat.st_ino, *_numbers(stat)))) for stat in seen]
+    for folder in contents:
+        files = files_inside(folder)
+        seen += files.values()
+        lines = "".join(f"{name} {_numbers(stat)}\n" for name, stat in files.items())
+        texts.append(hashlib.sha256(os.fsencode(lines)).hexdigest())
+    return State("; ".join(texts), max(stat.st_ctime for stat in seen))
+
+
+def files_inside(folder: Path) -> dict[str, os.stat_result]:
+    """Name → state of all that lies in a folder, by name."""
+    with os.scandir(folder) as entries:
+        return {entry.name: entry.stat() for entry in sorted(entries, key=lambda entry: entry.name)}
+
+
+def _numbers(stat: os.stat_result) -> tuple[int, int, int]:
+    return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
 class Book:
@@ -117,13 +139,16 @@ class Look(NamedTuple):
 
     Attributes:
         question: what the answer depends on beside the files.
-        files: those that the answer depends on; of none it is not remembered.
+        files: those that the answer depends on, and folders of which it depends on the names inside; where
+            there are none, it is not remembered.
         find: gives the answer, or raises an AttcellError, which is not remembered.
+        contents: folders of which the answer depends on each file.
     """
 
     question: str
     files: tuple[Path, ...]
     find: Callable[[], str]
+    contents: tuple[Path, ...] = ()
 
 
 def look_once(
@@ -175,7 +200,7 @@ def _state(look: Look) -> State | None:
     if not look.files:
         return None
     try:
-        state = state_of(*look.files)
+        state = state_of(*look.files, contents=look.contents)
     except OSError:
         return None
     return State(f"{look.question}: {state.text}", state.changed)

@@ -6,14 +6,16 @@ import shlex
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
+from attcell._files import short_names
 from attcell._log import logger
 from attcell.config.recipe import Recipe
 from attcell.data.feature_store import content_digest
 from attcell.data.remembered import Look, look_once
 from attcell.errors import AttcellError, DataError, first_lines
 from attcell.models.build import input_spec, part_listing
-from attcell.types import VideoRecord
+from attcell.types import DataPart, VideoRecord
 from attcell.video.flow_files import DESCRIPTION, FLOW_FORMAT
 from attcell.video.flow_source import FlowInput, NoFlow, check_store, flow_place_of
 from attcell.video.frame_folder import open_frames
@@ -45,15 +47,58 @@ class UnfitFlow(dict[Path, str]):
 
 
 def store_command(recipe: Recipe) -> str:
-    """The command that fills a recipe's store; a store for it, where it names none."""
-    data, flow = recipe.data, recipe.flow
-    source = data.root if data.dataset is not None else data.train
+    """What to run to fill a recipe's store, or a store for it, where it names none.
+
+    It is one command, or for training, validation and test videos that lie apart one for each source that has
+    a video without flow. Of folders each then gets a folder of its own name in the store, for videos of two
+    of them may have one name.
+    """
+    data, store = recipe.data, recipe.flow.store or Path("flow")
+    if data.dataset is not None:
+        assert data.root is not None, "checked by the section"
+        return _command(recipe, data.root, store)
+    sources: dict[Path, DataPart] = {}
+    for part, source in zip(get_args(DataPart), (data.train, data.val, data.test), strict=True):
+        if source is not None:
+            sources.setdefault(source, part)
+    folders = [source for source in sources if source.is_dir()]
+    names = short_names([str(folder.absolute()) for folder in folders]) if len(folders) > 1 else []
+    places = dict(zip(folders, (store / name for name in names), strict=False))
+    if data.train in places and _is_filled_from(store, places[data.train], data.train):
+        places[data.train] = store
+    lacking = [source for source, part in sources.items() if _lacks_flow(recipe, part)] or list(sources)
+    return " && ".join(_command(recipe, source, places.get(source, store)) for source in lacking)
+
+
+def _command(recipe: Recipe, source: Path, out: Path) -> str:
+    flow, data = recipe.flow, recipe.data
     options = {"method": flow.method, "bound": f"{flow.bound:g}"}
     options["short-side"] = str(flow.short_side or recipe.input.short_side)
     if data.dataset is None and data.root is not None:
         options["root"] = str(data.root)
-    words = ["attcell", "extract", "flow", str(source), str(flow.store or "flow")]
+    words = ["attcell", "extract", "flow", str(source), str(out)]
     return shlex.join([*words, *(word for name, value in options.items() for word in (f"--{name}", value))])
+
+
+def _is_filled_from(store: Path, place: Path, source: Path) -> bool:
+    """Whether a store was begun with this source's folders themselves, and not in a folder for it."""
+    return not place.exists() and any(
+        (store / inside.name).is_dir() for inside in source.iterdir() if inside.is_dir()
+    )
+
+
+def _lacks_flow(recipe: Recipe, part: DataPart) -> bool:
+    """Whether the store lacks the flow of a video of this part, or that is not known."""
+    store = recipe.flow.store
+    if store is None:
+        return True
+    try:
+        listing = part_listing(recipe.data, part)
+        for record in () if listing is None else listing.records:
+            flow_place_of(store, record.path)
+    except AttcellError:
+        return True
+    return False
 
 
 def unfit_flow(recipe: Recipe, records: Sequence[VideoRecord]) -> UnfitFlow:
@@ -170,8 +215,10 @@ def _fitting(flow: FlowInput, store: Path, videos: Sequence[Path]) -> list[tuple
         places.append(place)
         described = place / DESCRIPTION
         files = (video, place, described) if described.is_file() else (video, place)
+        pictures = (video,) if described.is_file() and video.is_dir() else ()  # a digest of them is compared
         wanted = f"{flow.spec.method} {flow.spec.bound} {flow.spec.short_side} {video.absolute()}"
-        looks.append(Look(f"flow {FLOW_FORMAT} {wanted} {place}", files, partial(_check, flow, video)))
+        look = Look(f"flow {FLOW_FORMAT} {wanted} {place}", files, partial(_check, flow, video), pictures)
+        looks.append(look)
     return list(zip(places, look_once(looks, "checking flow"), strict=True))
 
 
