@@ -26,6 +26,7 @@ class DetectionSection(Section):
     protocol: DetectionProtocol = "thumos"
     thresholds: Annotated[tuple[Overlap, ...], Field(min_length=1)] = (0.1, 0.2, 0.3, 0.4, 0.5)  # of the IoU
     exclude: tuple[str, ...] = ()  # test videos that are left out, as faulty ones
+    annotated: bool = False  # judge those with a true action alone, too: map_annotated@0.1 and so on
     truth: Path | None = None  # as of attcell score detection; by default the data set's own
 
     @property

@@ -15,6 +15,7 @@ import numpy as np
 
 from attcell._files import write_json
 from attcell._log import logger, track
+from attcell.config.beside import DetectionSection
 from attcell.config.recipe import Recipe
 from attcell.data.feature_store import KeptArrays, content_digest
 from attcell.data.listing import Listing
@@ -105,18 +106,32 @@ def find_actions(recipe: Recipe, model_folder: Path, out: Path) -> Answer:
         "model": str(model_folder), "videos": [detections_of(of) for of in found], "failed": unread,
     }  # fmt: skip
     write_json(str(out / DETECTIONS_FILE), content)
-    result = detection_result(
-        _as_file(out / DETECTIONS_FILE, found, unread), truth, section.thresholds, [section.protocol]
-    )
-    for fault in result.faults:
-        logger.info(f"{recipe.name}: {fault}")
-    (metrics,) = result.figures
-    values = zip(metrics.thresholds, metrics.mean_ap.tolist(), strict=True)
     rule = words(choice, model.calibration, len(model.labels))
+    how = f"a sample every {section.every} frames; {rule}"
+    file = _as_file(out / DETECTIONS_FILE, found, unread)
+    answer = _judged(section, "", file, truth, how)
+    if section.annotated:
+        named = truth.only({action.video_id for action in truth.actions})
+        there = [said for said in found if video_named(said.video, named.durations) is not None]
+        file = _as_file(out / DETECTIONS_FILE, there, {})
+        own = _judged(section, "_annotated", file, named, how)
+        answer = Answer(answer.metrics | own.metrics, answer.protocol | own.protocol)
+    return replace(answer, unread=unread)
+
+
+def _judged(
+    section: DetectionSection, of_which: str, file: DetectionFile, truth: DetectionTruth, how: str
+) -> Answer:
+    """``map@0.1`` and so on of a file by a truth, as ``map_annotated@0.1`` where these are of such videos."""
+    result = detection_result(file, truth, section.thresholds, [section.protocol])
+    if not of_which:  # what is wrong with the file is said once
+        for fault in result.faults:
+            logger.info(f"{file.source}: {fault}")
+    (judged,) = result.figures
+    values = zip(judged.thresholds, judged.mean_ap.tolist(), strict=True)
     return Answer(
-        {f"map@{bar:g}": 100 * value for bar, value in values},
-        {"detection": f"a sample every {section.every} frames; {rule}; {result.protocol(metrics)}"},
-        unread,
+        {f"map{of_which}@{bar:g}": 100 * value for bar, value in values},
+        {f"detection{of_which}": f"{how}; {result.protocol(judged)}"},
     )
 
 
