@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from attcell.config import Recipe, load_recipe, packaged_recipes
+from attcell.config import Recipe, differing_keys, load_recipe, packaged_recipes
 from attcell.config.loading import PACKAGED, find_recipe, read_recipe_file
 from attcell.config.overrides import PATH_KEYS
 from attcell.data.known_sets import KNOWN_SETS
@@ -35,7 +35,7 @@ PATHS = [f"{key}={key}" for key in PATH_KEYS if key not in OTHERS_EXCLUDE]
 
 
 @cache
-def completed(table: str, row: str) -> Recipe:
+def completed(table: str, row: str | None) -> Recipe:
     """A recipe with something in every place that it leaves open."""
     try:
         return load_recipe(table, row=row)
@@ -55,6 +55,21 @@ def test_a_recipe_wants_nothing_but_paths(name):
     recipe = load_recipe(name, PATHS)
     assert recipe.data.train == Path("data.train")
     assert f"attcell train {name} data.train=" in find_recipe(name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "row", "own"),
+    [
+        ("tan", "tan-table-1", "ucf101-cnn-on-imagenet", set()),
+        ("tan-stage-cnn", "tan-table-1", "ucf101-cnn-stage", set()),
+        ("stan-vgg16", "stan-table-4", "ucf101-frame", {"segments.crops"}),
+        ("san-vgg16", "stan-table-4", "ucf101-frame", {"segments.crops", "model.kind"}),
+    ],
+)
+def test_a_recipe_for_ones_own_videos_is_a_row_but_for_them(name, table, row, own):
+    differing = set(differing_keys([completed(name, None), completed(table, row)]))
+    assert {key for key in differing if not key.startswith("data.")} - {"name", "published"} == own
+    assert completed(name, None).data.val_fraction == 0.1
 
 
 @pytest.mark.parametrize(("table", "row"), ROWS)
