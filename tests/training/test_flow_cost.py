@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
+import torch
 
 from attcell.config.loading import load_recipe
+from attcell.flow import tvl1
 from attcell.training import flow_cost
 from attcell.training.flow_cost import tell_flow_cost
 from attcell.training.prepare import prepare
@@ -41,6 +43,45 @@ def test_several_trainings_are_counted_together(rate, folder, capsys):
         "120,008 fields in these 2 trainings, the most in one (10,000 iterations × 2 videos × 2 segm" in said
     )
     assert "about 13 hours in 1 process" in said
+
+
+def test_features_that_trainings_share_are_counted_once(folder, tmp_path, capsys):
+    streams = {"flow": {**FLOW["flow"], "train_from": "none"}}
+    sections = {"cache": {"folder": "cache", "positions": 4}, "flow": {"fields": 1}}
+    first = recipe_of(folder, model={"streams": streams}, **sections)
+    other_head = recipe_of(folder, model={"streams": streams, "dropout": 0.1}, **sections)
+    tell_flow_cost([first, other_head])
+    assert (
+        "48 fields in these 2 trainings, the most in one (6 videos × 4 positions × 2 segments × 1 field, "
+        "once), and what several draw from one cache counts once. To"
+    ) in capsys.readouterr().err
+    finer = recipe_of(folder, model={"streams": streams}, **(sections | {"flow": {"fields": 2}}))
+    elsewhere = recipe_of(
+        folder, model={"streams": streams}, **(sections | {"cache": {"folder": "other", "positions": 4}})
+    )
+    tell_flow_cost([first, finer, elsewhere])
+    said = capsys.readouterr().err
+    assert "192 fields in these 3 trainings" in said  # 48 + 96 + 48
+    assert "counts once" not in said
+
+
+def test_a_run_of_several_says_nothing_of_its_own(folder, tmp_path, capsys):
+    recipe = recipe_of(folder, model={"streams": FLOW}, flow={"fields": 1})
+    prepare(recipe, tmp_path / "run", tells_cost=False)
+    assert "computed as it goes" not in capsys.readouterr().err
+
+
+def test_measuring_draws_no_numbers_of_a_training(folder):
+    recipe, before = recipe_of(folder, model={"streams": FLOW}), torch.get_rng_state()
+    flow_cost._fields_a_second(recipe)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_it_is_measured_on_a_texture_that_moves_by_two_pixels():
+    pictures = flow_cost._moving_texture(60, 80)
+    assert pictures.shape == (2, 3, 60, 80)
+    flow = tvl1(*pictures.float().mean(dim=1)[:, None], "fast")[0, :, 10:-10, 10:-10]
+    assert flow.mean(dim=(1, 2)).tolist() == pytest.approx([-2, -2], abs=0.2)
 
 
 @pytest.mark.parametrize(

@@ -97,13 +97,16 @@ class PreparedTraining:
         return f"PreparedTraining({self.run_folder}: {videos}, {self.iterations} iterations)"
 
 
-def prepare(recipe: Recipe, run_folder: Path, *, resume: bool = False) -> PreparedTraining:
+def prepare(
+    recipe: Recipe, run_folder: Path, *, resume: bool = False, tells_cost: bool = True
+) -> PreparedTraining:
     """Check everything, build the network with its first weights, and compute the features that are kept.
 
     Args:
         recipe: the whole run.
         run_folder: where it will go; new or empty, unless ``resume``.
         resume: go on from the folder's last checkpoint.
+        tells_cost: say first what flow costs that is computed as it goes.
 
     Raises:
         CallError, DataError, ModelError, TrainingError: as :func:`attcell.training.run.train`.
@@ -111,7 +114,8 @@ def prepare(recipe: Recipe, run_folder: Path, *, resume: bool = False) -> Prepar
     recipe = with_absolute_paths(recipe)
     if is_first_process():
         check_run_folder(run_folder, recipe, resume=resume)
-        tell_flow_cost([recipe])
+        if tells_cost:
+            tell_flow_cost([recipe])
     torch.manual_seed(recipe.train.seed)
     listings = read_listings(recipe)
     recipe = with_features_dim(recipe, listings.train)

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from attcell.training.finish import TrainingOutcome
 
 
-def train(recipe: Recipe, run_folder: str | Path, *, resume: bool = False) -> TrainingOutcome:
+def train(
+    recipe: Recipe, run_folder: str | Path, *, resume: bool = False, tells_cost: bool = True
+) -> TrainingOutcome:
     """Train by a recipe; the model is in ``run_folder/model``.
 
     While it trains, the best network so far is there already, except where an SVM is to take its
@@ -24,6 +26,8 @@ def train(recipe: Recipe, run_folder: str | Path, *, resume: bool = False) -> Tr
         recipe: the whole run.
         run_folder: where everything goes. It must be new or empty, unless ``resume``.
         resume: go on from the last checkpoint. The outcome is that of an undisturbed run.
+        tells_cost: say first what flow costs that is computed as it goes; who starts several trainings says
+            it of all together.
 
     Raises:
         CallError: ``recipe`` is no recipe, or names a row to begin with in place of its model; the folder
@@ -42,6 +46,6 @@ def train(recipe: Recipe, run_folder: str | Path, *, resume: bool = False) -> Tr
     from attcell.training.fit import fit
     from attcell.training.prepare import prepare
 
-    prepared = prepare(recipe, folder, resume=resume)
+    prepared = prepare(recipe, folder, resume=resume, tells_cost=tells_cost)
     fitted = fit(prepared)
     return finish(fitted)
