@@ -1,11 +1,12 @@
-"""Pairs a second of TV-L1 beside OpenCV's DualTVL1, and how the cost grows.
+"""Pairs a second of TV-L1 beside OpenCV's DualTVL1, what its parts cost, and how the cost grows.
 
     uv run python -m benchmarks.flow_speed [--seconds 20]
 
-OpenCV runs as it is fastest on the CPU, as one single-threaded process a core; so does attcell on the CPU, as
-``attcell extract flow`` does it. They take turns. The pairs are neighbouring frames of a real clip, 320×240.
-"Lengths in float32" is ``paper`` without one of OpenCV's roundings, that of lengths of the flow's gradient.
-On a CUDA device attcell runs there too, in one process.
+OpenCV runs as it is fastest on the CPU, as one single-threaded process a core; attcell as one process with a
+thread a core, a batch of pairs in a call. They take turns. The pairs are neighbouring frames of real clips:
+of 320×240, of 720×480 resized to 640×480, and of 1280×720. "paper, lengths in float32" is ``paper`` without
+one of OpenCV's roundings, that of lengths of the flow's gradient. Haswell (AVX2) and Nehalem (SSE) are this
+machine with the kernels compiled for those processors. On a CUDA device attcell runs there too.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import os
 import resource
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +28,44 @@ import numpy as np
 import torch
 
 from attcell._files import write_text
-from attcell.flow import PRESETS, tvl1
+from attcell.flow import PRESETS, TVL1, tvl1
 from attcell.video.decode import read_frames
 from attcell.video.optical_flow import flow_fields, flow_method, grey
 from benchmarks.machine import data_folder, machine
 
 RESULTS = Path(__file__).parent / "results"
-CLIP = "clips/v_BaseballPitch_g01_c01.avi"
-INEXACT = "paper, lengths in float32"
-KINDS = ("OpenCV", "paper", "fast", INEXACT)
+CLIPS = {
+    (240, 320): "clips/v_BaseballPitch_g01_c01.avi",
+    (480, 640): "ut_interaction_set1/0_1_4.avi",
+    (720, 1280): "clips/juggle_720p.mp4",
+}
+FRAMES = 24  # of a clip
+HERE = "this processor"
+PROCESSORS = {HERE: None, "Haswell": "haswell", "Nehalem": "nehalem"}
+SETTINGS = {
+    "fast": PRESETS["fast"],
+    "paper": PRESETS["paper"],
+    "paper, lengths in float32": replace(PRESETS["paper"], exact_length=False),
+}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """OpenCV, or settings of attcell on a processor."""
+
+    settings: str
+    processor: str = HERE
+
+    def __str__(self) -> str:
+        return self.settings if self.processor == HERE else f"{self.settings}, {self.processor}"
+
+
+OPENCV = Kind("OpenCV")
+KINDS = (
+    OPENCV,
+    *map(Kind, SETTINGS),
+    *(Kind(settings, name) for name in PROCESSORS if name != HERE for settings in ("fast", "paper")),
+)
 
 
 def main() -> None:
@@ -45,97 +76,191 @@ def main() -> None:
     folder = data_folder()
     if folder is None:
         raise SystemExit("no real clips at ../shared/data; set ATTCELL_DATA to their folder")
-    images = np.stack(read_frames(folder / CLIP, np.arange).images)
-    pictures = grey(torch.from_numpy(images).movedim(-1, 1)).numpy()
     cores = os.cpu_count() or 1
-    context = multiprocessing.get_context("spawn")
-    rates: dict[str, list[float]] = {kind: [] for kind in KINDS}
-    with ProcessPoolExecutor(cores, mp_context=context, initializer=_one_thread) as pool:
-        for kind in KINDS:  # warm
-            list(pool.map(_rate, [kind] * cores, [pictures] * cores, [1.0] * cores))
-        for _ in range(options.rounds):
-            for kind in KINDS:
-                seconds = options.seconds / options.rounds
-                rates[kind].append(
-                    sum(pool.map(_rate, [kind] * cores, [pictures] * cores, [seconds] * cores))
-                )
+    loads = [os.getloadavg()[0]]
+    tables = []
+    with ExitStack() as stack:
+        pools = {name: stack.enter_context(_pool(1, cores, cpu)) for name, cpu in PROCESSORS.items()}
+        opencv = stack.enter_context(_pool(cores, 1, None))
+        for size, clip in CLIPS.items():
+            pictures = _pictures(folder / clip, size)
+            rates = _rates(pictures, opencv, pools, options.seconds / options.rounds, options.rounds)
+            tables.append(_table(rates, size, cores))
+        loads.append(os.getloadavg()[0])
+        pictures = _pictures(folder / CLIPS[240, 320], (240, 320))
+        parts = {name: pool.submit(_parts, pictures).result() for name, pool in pools.items()}
+    with _pool(1, 1, None) as pool:
         growth = pool.submit(_growth, pictures).result()
-    with ProcessPoolExecutor(1, mp_context=context, initializer=_one_thread) as pool:
+    with _pool(1, 1, None) as pool:
         growth += pool.submit(_memory, pictures).result()
-    text = f"# Speed of TV-L1\n\n{machine()}\n\n{_table(rates, cores)}\n{growth}"
+    note = f"The load was {loads[0]:.1f} before and {loads[1]:.1f} after, on {cores} cores: {cores} are ours."
+    text = "\n".join([f"# Speed of TV-L1\n\n{machine()}\n\n{note}\n", *tables, _parts_table(parts), growth])
     if torch.cuda.is_available():
         text += _on_cuda(pictures)
     write_text(RESULTS / "flow_speed.md", text)
     print(text)
 
 
-def _one_thread() -> None:
-    torch.set_num_threads(1)
+def _pictures(path: Path, size: tuple[int, int]) -> np.ndarray:
+    """Grey frames (FRAMES, H, W)."""
+    images = np.stack(read_frames(path, lambda num: np.arange(min(num, FRAMES))).images)
+    pictures = grey(torch.from_numpy(images).movedim(-1, 1))
+    if pictures.shape[-2:] == size:
+        return pictures.numpy()
+    resized = torch.nn.functional.interpolate(
+        pictures[:, None].float(), size, mode="bilinear", antialias=True
+    )
+    return resized[:, 0].round().byte().numpy()
 
 
-def _flow_of(kind: str) -> Callable[[np.ndarray, np.ndarray, None], Any]:
-    if kind == "OpenCV":
-        import cv2
-
-        cv2.setNumThreads(1)
-        module: Any = cv2.optflow
-        return module.DualTVL1OpticalFlow_create().calc
-    preset = kind.partition(", ")[0]
-    settings = replace(PRESETS[preset], exact_length=PRESETS[preset].exact_length and kind != INEXACT)
-
-    def flow(previous: np.ndarray, following: np.ndarray, _: None) -> torch.Tensor:
-        first, second = (torch.from_numpy(picture)[None] for picture in (previous, following))
-        return tvl1(first, second, settings)
-
-    return flow
+@contextmanager
+def _pool(processes: int, threads: int, cpu: str | None) -> Iterator[ProcessPoolExecutor]:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, context, _start, (threads, cpu)) as pool:
+        yield pool
 
 
-def _rate(kind: str, pictures: np.ndarray, seconds: float) -> float:
-    """Pairs a second of one process."""
-    flow = _flow_of(kind)
-    flow(pictures[0], pictures[1], None)
+def _start(threads: int, cpu: str | None) -> None:
+    torch.set_num_threads(threads)
+    if cpu is not None:
+        os.environ["NUMBA_CPU_NAME"] = cpu
+
+
+def _rates(
+    pictures: np.ndarray,
+    opencv: ProcessPoolExecutor,
+    pools: dict[str, ProcessPoolExecutor],
+    seconds: float,
+    rounds: int,
+) -> dict[Kind, list[float]]:
+    """Pairs a second of each kind in each turn."""
+    cores = os.cpu_count() or 1
+    rates: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
+    for turn in range(rounds + 1):
+        for kind in KINDS:
+            if kind == OPENCV:
+                lasts = [seconds if turn else 0.1] * cores
+                rate = sum(opencv.map(_rate_of_opencv, [pictures] * cores, lasts, range(cores)))
+            else:
+                rate = (
+                    pools[kind.processor].submit(_rate, kind.settings, pictures, seconds / 4, cores).result()
+                )
+            if turn:  # the first only makes all warm
+                rates[kind].append(rate)
+    return rates
+
+
+def _rate_of_opencv(pictures: np.ndarray, seconds: float, first: int) -> float:
+    import cv2
+
+    cv2.setNumThreads(1)
+    module: Any = cv2.optflow
+    finder = module.DualTVL1OpticalFlow_create()
     start, done = time.perf_counter(), 0
     while time.perf_counter() - start < seconds:
-        at = done * 7 % (len(pictures) - 1)
-        flow(pictures[at], pictures[at + 1], None)
+        at = (first + done * 7) % (len(pictures) - 1)
+        finder.calc(pictures[at], pictures[at + 1], None)
         done += 1
     return done / (time.perf_counter() - start)
 
 
-def _table(rates: dict[str, list[float]], cores: int) -> str:
+def _rate(settings: str, pictures: np.ndarray, seconds: float, cores: int) -> float:
+    """Pairs a second of one process with all the cores."""
+    frames, batch = torch.from_numpy(pictures), 4 * cores
+    start, done = time.perf_counter(), 0
+    while time.perf_counter() - start < seconds:
+        at = (torch.arange(batch) + done) * 7 % (len(pictures) - 1)
+        tvl1(frames[at], frames[at + 1], SETTINGS[settings])
+        done += batch
+    return done / (time.perf_counter() - start)
+
+
+def _table(rates: dict[Kind, list[float]], size: tuple[int, int], cores: int) -> str:
     lines = [
-        f"320×240, {cores} processes of one thread each; medians of {len(rates['OpenCV'])} turns.\n",
+        f"## {size[1]}×{size[0]}, {cores} cores\n",
+        f"Medians of {len(rates[OPENCV])} turns; in brackets the least and the most.\n",
         "| | pairs a second | times OpenCV |",
         "|---|---|---|",
     ]
-    base = statistics.median(rates["OpenCV"])
+    base = rates[OPENCV]
     for kind, found in rates.items():
-        rate = statistics.median(found)
-        lines.append(f"| {kind} | {rate:.1f} | {rate / base:.1f} |")
+        times = sorted(ours / theirs for ours, theirs in zip(found, base, strict=True))
+        lines.append(
+            f"| {kind} | {statistics.median(found):.2f} | "
+            f"{statistics.median(times):.1f} ({times[0]:.1f} to {times[-1]:.1f}) |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+# What the parts cost, by what more of each costs.
+
+
+def _parts(pictures: np.ndarray) -> dict[str, float]:
+    """Nanoseconds of one thread for each pixel of each scale: an iteration, both medians, a warp."""
+    torch.set_num_threads(1)
+    quick = replace(PRESETS["fast"], num_scales=1, num_warps=4, round_iterations=20)
+    careful = replace(quick, exact_length=True)
+    cubic = replace(quick, warp="bicubic")
+
+    def more(settings: TVL1, times: int, **changes: Any) -> float:
+        extra = _seconds(replace(settings, **changes), pictures) - _seconds(settings, pictures)
+        return 1e9 * extra / (times * pictures[0].size)
+
+    medians = more(replace(quick, median=False), 4, median=True)
+    return {
+        "an iteration, fast": more(quick, 4 * 40, round_iterations=60),
+        "an iteration, paper": more(careful, 4 * 40, round_iterations=60),
+        "medians of x and y": medians,
+        "a bilinear warp": more(quick, 4, num_warps=8, round_iterations=10) - medians,
+        "a bicubic warp": more(cubic, 4, num_warps=8, round_iterations=10) - medians,
+    }
+
+
+def _seconds(settings: TVL1, pictures: np.ndarray) -> float:
+    """Least processor time of a pair."""
+    previous, following = torch.from_numpy(pictures[:1]), torch.from_numpy(pictures[1:2])
+    times = []
+    for _ in range(15):
+        start = time.thread_time()
+        tvl1(previous, following, settings)
+        times.append(time.thread_time() - start)
+    return min(times)
+
+
+def _parts_table(parts: dict[str, dict[str, float]]) -> str:
+    lines = [
+        "## What the parts cost\n",
+        "Nanoseconds of one core for each pixel, at 320×240: what more of a part adds.\n",
+        f"| | {' | '.join(parts)} |",
+        f"|---|{'---|' * len(parts)}",
+    ]
+    for part in parts[HERE]:
+        lines.append(f"| {part} | " + " | ".join(f"{of[part]:.2f}" for of in parts.values()) + " |")
     return "\n".join(lines) + "\n"
 
 
 def _growth(pictures: np.ndarray) -> str:
-    """The fast preset on one thread: cost by pixels, by batch, and memory by length."""
+    """The fast preset on one thread: cost by pixels, and by batch."""
     frames = torch.from_numpy(pictures)
     lines = [
         "## How the cost grows (fast, one thread)\n",
-        "| pixels | batch | milliseconds a pair |",
-        "|---|---|---|",
+        "| pixels | batch | milliseconds a pair | nanoseconds a pixel |",
+        "|---|---|---|---|",
     ]
-    for height, width in ((60, 80), (120, 160), (240, 320), (480, 640), (720, 1280)):
-        scaled = torch.nn.functional.interpolate(frames[:9, None].float(), (height, width))[:, 0]
-        lines.append(f"| {height}×{width} | 1 | {_milliseconds(scaled[:1], scaled[1:2]):.1f} |")
-    for batch in (1, 2, 4, 8, 32):
-        lines.append(
-            f"| 240×320 | {batch} | {_milliseconds(frames[:batch], frames[1 : batch + 1]) / batch:.1f} |"
-        )
+    sizes = ((60, 80), (120, 160), (240, 320), (480, 640), (720, 1280), (2160, 3840), (4320, 7680))
+    for height, width in sizes:
+        scaled = torch.nn.functional.interpolate(frames[:2, None].float(), (height, width))[:, 0]
+        found = _milliseconds(scaled[:1], scaled[1:2])
+        lines.append(f"| {width}×{height} | 1 | {found:.1f} | {found * 1e6 / (height * width):.0f} |")
+    for batch in (2, 8, 16):
+        found = _milliseconds(frames[:batch], frames[1 : batch + 1]) / batch
+        lines.append(f"| 320×240 | {batch} | {found:.1f} | {found * 1e6 / (240 * 320):.0f} |")
     return "\n".join(lines) + "\n"
 
 
 def _memory(pictures: np.ndarray) -> str:
     """What longer videos add to the peak memory of a process that has seen 50 frames."""
-    lines = ["", "| frames of 240×320 | more peak memory than for 50, MiB |", "|---|---|"]
+    lines = ["", "| frames of 320×240 | more peak memory than for 50, MiB |", "|---|---|"]
     method = flow_method("fast")
     colours = [np.repeat(picture[..., None], 3, axis=-1) for picture in pictures[:20]]
     peaks = []
@@ -149,10 +274,10 @@ def _memory(pictures: np.ndarray) -> str:
 
 def _milliseconds(previous: torch.Tensor, following: torch.Tensor) -> float:
     times = []
-    for _ in range(5):
-        start = time.perf_counter()
+    for _ in range(3):
+        start = time.thread_time()
         tvl1(previous, following, "fast")
-        times.append(time.perf_counter() - start)
+        times.append(time.thread_time() - start)
     return 1000 * min(times)
 
 

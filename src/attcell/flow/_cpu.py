@@ -10,18 +10,17 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-from attcell.flow._machine_code import Kernels, kernels
+from attcell.flow._machine_code import finder
 from attcell.flow._settings import TVL1, pyramid_sizes, resize_places
 
-_STATE, _PICTURE, _BORDER, _QUAD, _LEFT = 6, 4, 4, 4, 16  # as in the kernels
+_STATE, _PICTURE, _BORDER, _QUAD, _BLOCK = 6, 4, 4, 4, 16  # as in the kernels; a block has at most so many
 _LINE = 64  # bytes: rows begin where a line of the cache does
 _FLOAT = 4  # bytes
-_MOST_STEPS = 32  # more than a wave's iterations
+_AT_ONCE = 32  # more than a wave has iterations
 
 
 class _Axis:
@@ -29,82 +28,80 @@ class _Axis:
 
     def __init__(self, old: int, new: int, stride: float, shrinks: bool) -> None:
         low, part = resize_places(old, new, stride, shrinks)
-        padded = np.zeros(new + _LEFT, np.float32)
+        padded = np.zeros(new + _BLOCK, np.float32)
         padded[:new] = part
         self._held = low.astype(np.int32), np.minimum(low + 1, old - 1).astype(np.int32), padded
         self.addresses = tuple(array.ctypes.data for array in self._held)
 
 
-@dataclass(frozen=True, eq=False)
-class _Scale:
-    """A scale of the pyramid: its size, its rows' pitch, its place among all, how pictures come to it."""
+class _Pyramid:
+    """The scales of a picture's size, as the kernel wants them."""
 
-    height: int
-    width: int
-    pitch: int
-    start: int
-    shrinking: tuple[_Axis, _Axis] | None
-    growing: tuple[_Axis, _Axis] | None
+    def __init__(self, height: int, width: int, num_scales: int, step: float) -> None:
+        sizes = pyramid_sizes(height, width, num_scales, step)
+        self.height, self.width, self.num_scales = height, width, len(sizes)
+        self.pitch = _pitch(width)
+        self.num_numbers = 0  # of a picture in all scales
+        # Size, pitch, place, and how pictures and flow come to it; an empty scale ends it.
+        self.table = np.zeros((len(sizes) + 1, 16), np.int64)
+        self._axes: list[_Axis] = []
+        for at, (h, w) in enumerate(sizes):
+            self.table[at, :4] = h, w, _pitch(w), self.num_numbers
+            self.num_numbers += h * _pitch(w)
+            if at > 0:
+                before_h, before_w = sizes[at - 1]
+                self._keep(at, 4, _Axis(before_w, w, 1 / step, True), _Axis(before_h, h, 1 / step, True))
+            if at + 1 < len(sizes):
+                coarse_h, coarse_w = sizes[at + 1]
+                x, y = _Axis(coarse_w, w, coarse_w / w, False), _Axis(coarse_h, h, coarse_h / h, False)
+                self._keep(at, 10, x, y)
+
+    def _keep(self, at: int, column: int, x: _Axis, y: _Axis) -> None:
+        self._axes += [x, y]
+        self.table[at, column : column + 6] = *x.addresses, *y.addresses
 
 
-@lru_cache(maxsize=8)
-def _scales(height: int, width: int, num_scales: int, step: float) -> tuple[_Scale, ...]:
-    """The full one first."""
-    sizes = pyramid_sizes(height, width, num_scales, step)
-    scales: list[_Scale] = []
-    start = 0
-    for at, (h, w) in enumerate(sizes):
-        pitch = (w // _LEFT + 1) * _LEFT
-        shrinking = growing = None
-        if at > 0:
-            before = sizes[at - 1]
-            shrinking = (_Axis(before[1], w, 1 / step, True), _Axis(before[0], h, 1 / step, True))
-        if at + 1 < len(sizes):
-            coarse = sizes[at + 1]
-            growing = (
-                _Axis(coarse[1], w, coarse[1] / w, False),
-                _Axis(coarse[0], h, coarse[0] / h, False),
-            )
-        scales.append(_Scale(h, w, pitch, start, shrinking, growing))
-        start += h * pitch
-    return tuple(scales)
+def _pitch(width: int) -> int:
+    """Numbers of a row: whole blocks, and at least one pixel more than the picture has."""
+    return (width // _BLOCK + 1) * _BLOCK
+
+
+_pyramid = lru_cache(maxsize=8)(_Pyramid)
 
 
 class _Workspace:
-    """Memory for one pair of pictures at a time; addresses of its parts."""
+    """Memory for one pair of pictures at a time, of a size and with one or two states."""
 
-    def __init__(self, scales: tuple[_Scale, ...], buffers: int) -> None:
-        full, last = scales[0], scales[-1]
-        rows, pitch = full.height, full.pitch
-        self._held: dict[int, np.ndarray] = {}
-        self.kind = (scales, buffers)
-        pyramid = last.start + last.height * last.pitch
-        self.first, self.second = self._numbers(pyramid), self._numbers(pyramid)
-        self.picture = self._numbers(rows * _PICTURE * pitch)
-        self.quads = self._numbers((rows + 2 * _BORDER) * (full.width + 2 * _BORDER) * _QUAD)
-        self.scratch = self._numbers((rows + 16) * (pitch + 2 * _LEFT))
-        self.places = self._numbers(2 * pitch)
-        self.mask = self._numbers(_LEFT)
-        self.states = [
-            self._numbers((rows + 1) * _STATE * pitch + 2 * _STATE * _LEFT) for _ in range(buffers)
+    def __init__(self, pyramid: _Pyramid, states: int) -> None:
+        rows, pitch = pyramid.height, pyramid.pitch
+        self.kind = pyramid, states
+        self.first, self.second = _numbers(pyramid.num_numbers), _numbers(pyramid.num_numbers)
+        rest = [
+            rows * _PICTURE * pitch,
+            (rows + 2 * _BORDER) * (pyramid.width + 2 * _BORDER) * _QUAD,
+            (rows + 16) * (pitch + 2 * _BLOCK),  # scratch
+            2 * pitch,  # places
+            _BLOCK,  # the last block's mask
+            2 * _AT_ONCE,  # by how much iterations moved, float64
+            *[(rows + 1) * _STATE * pitch + 2 * _STATE * _BLOCK]
+            * states,  # what follows the last row is read
         ]
-        self.moved = np.zeros(_MOST_STEPS)  # by each iteration of a wave: a sum of squares
-        self.moved_at = self.moved.ctypes.data
+        self._held = [self.first, self.second, *map(_numbers, rest)]
+        self.num_bytes = sum(part.nbytes for part in self._held)
+        addresses = [part.ctypes.data for part in self._held]
+        self.addresses = np.array([*addresses, *addresses[-1:] * (2 - states)], np.int64)
 
-    @property
-    def num_bytes(self) -> int:
-        return sum(part.nbytes for part in self._held.values())
+    def take(self, picture: np.ndarray, rows: np.ndarray) -> None:
+        """The picture as the full scale of a pyramid."""
+        pyramid, _ = self.kind
+        full = rows[: pyramid.height * pyramid.pitch].reshape(pyramid.height, pyramid.pitch)
+        full[:, : pyramid.width] = picture
 
-    def view(self, address: int, height: int, width: int) -> np.ndarray:
-        """The first numbers of a part (height, width)."""
-        return self._held[address][: height * width].reshape(height, width)
 
-    def _numbers(self, count: int) -> int:
-        """So many float32, and some more, from a line of the cache on."""
-        part = np.zeros(count + 2 * _LINE // _FLOAT, np.float32)
-        part = part[-part.ctypes.data % _LINE // _FLOAT :]
-        self._held[part.ctypes.data] = part
-        return part.ctypes.data
+def _numbers(count: int) -> np.ndarray:
+    """So many float32, or some more, from a line of the cache on; zeros."""
+    part = np.zeros(count + 2 * _LINE // _FLOAT, np.float32)
+    return part[-part.ctypes.data % _LINE // _FLOAT :]
 
 
 class _Pool:
@@ -117,12 +114,12 @@ class _Pool:
         self._idle: list[_Workspace] = []
 
     @contextmanager
-    def lent(self, scales: tuple[_Scale, ...], buffers: int) -> Iterator[_Workspace]:
+    def lent(self, pyramid: _Pyramid, states: int) -> Iterator[_Workspace]:
         with self._lock:
-            fitting = [space for space in self._idle if space.kind == (scales, buffers)]
+            fitting = [space for space in self._idle if space.kind == (pyramid, states)]
             if fitting:
                 self._idle.remove(fitting[0])
-        space = fitting[0] if fitting else _Workspace(scales, buffers)
+        space = fitting[0] if fitting else _Workspace(pyramid, states)
         yield space
         with self._lock:
             self._idle.append(space)
@@ -143,116 +140,47 @@ def tvl1_on_cpu(previous: np.ndarray, following: np.ndarray, settings: TVL1, thr
     flow = np.empty((num_pairs, 2, height, width), np.float32)
     if num_pairs == 0:
         return flow
-    finder = _Finder(kernels(), _scales(height, width, settings.num_scales, settings.scale_step), settings)
+    find = finder()
+    pyramid = _pyramid(height, width, settings.num_scales, settings.scale_step)
+    counts, numbers = _as_numbers(settings, pyramid)
+    # Iterations that end once the flow hardly moves go from one state to another; others stay in place.
+    states = 2 if settings.epsilon > 0 or settings.exact_length else 1
 
-    def find(part: range) -> None:
-        with _POOL.lent(finder.scales, finder.buffers) as space:
-            for pair in part:
-                finder.find(previous[pair], following[pair], flow[pair], space)
+    def one(pair: int) -> None:
+        with _POOL.lent(pyramid, states) as space:
+            space.take(previous[pair], space.first)
+            space.take(following[pair], space.second)
+            given = pyramid.table, counts, numbers, space.addresses, flow[pair]
+            find(*(part.ctypes.data for part in given))
 
-    threads = min(threads, num_pairs)
-    if threads == 1:
-        find(range(num_pairs))
+    if min(threads, num_pairs) == 1:
+        for pair in range(num_pairs):
+            one(pair)
         return flow
-    with ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(lambda pair: find(range(pair, pair + 1)), range(num_pairs)):
+    with ThreadPoolExecutor(min(threads, num_pairs)) as pool:
+        for _ in pool.map(one, range(num_pairs)):
             pass
     return flow
 
 
-class _Finder:
-    """Finds the flow of pairs of one size by the same settings."""
-
-    def __init__(self, kernels: Kernels, scales: tuple[_Scale, ...], settings: TVL1) -> None:
-        self.scales, self._settings = scales, settings
-        # Iterations that end once the flow hardly moves go from one buffer to the other.
-        self.buffers = 2 if settings.epsilon > 0 or settings.exact_length else 1
-        named, self._lanes = kernels.by_name, kernels.lanes
-        self._resize, self._pack, self._unpack = named["resize"], named["pack"], named["read_flow"]
-        self._warp = named["warp"]
-        self._careful = settings.exact_length
-        self._solve_all = named["solve_all_quickly"]
-        self._solve_until = named["solve_carefully" if self._careful else "solve_quickly"]
-        ratio = settings.tau / settings.theta
-        bound = settings.attachment * settings.theta
-        # Quickly: u is kept times τ/θ.
-        self._times = 1.0 if self._careful else ratio
-        self._weights = (
-            (settings.theta, ratio, bound) if self._careful else (settings.tau, 0.0, bound * ratio**2)
-        )
-
-    def find(self, previous: np.ndarray, following: np.ndarray, flow: np.ndarray, space: _Workspace) -> None:
-        """Write the flow (2, H, W) from one picture (H, W) to the other."""
-        self._make_pyramid(previous, space.first, space)
-        self._make_pyramid(following, space.second, space)
-        for at in reversed(range(len(self.scales))):
-            self._begin_scale(at, space)
-            for _ in range(self._settings.num_warps):
-                self._linearise(self.scales[at], space)
-                self._solve(self.scales[at], space)
-        self._read_flow(self.scales[0], flow.ctypes.data, 1 / self._times, space)
-
-    def _make_pyramid(self, picture: np.ndarray, rows: int, space: _Workspace) -> None:
-        full = self.scales[0]
-        space.view(rows, full.height, full.pitch)[:, : full.width] = picture
-        for before, scale in zip(self.scales, self.scales[1:], strict=False):
-            source = rows + before.start * _FLOAT, before.pitch
-            target = rows + scale.start * _FLOAT, scale.pitch, 1
-            self._resized(source, target, scale, scale.shrinking, 1.0, space)
-
-    def _resized(
-        self, source: tuple[int, int], target: tuple[int, int, int], scale: _Scale,
-        axes: tuple[_Axis, _Axis] | None, times: float, space: _Workspace,
-    ) -> None:  # fmt: skip
-        assert axes is not None
-        x, y = axes
-        self._resize(
-            *source, *target, scale.height, scale.width, *x.addresses, *y.addresses, space.scratch,
-            scale.pitch, times,
-        )  # fmt: skip
-
-    def _begin_scale(self, at: int, space: _Workspace) -> None:
-        """Start from the flow of the coarser scale, with dual variables of zero."""
-        scale, state = self.scales[at], space.states[0]
-        row = _STATE * scale.pitch
-        coarse = self.scales[at + 1] if at + 1 < len(self.scales) else None
-        if coarse is not None:
-            self._read_flow(coarse, space.quads, 1.0, space)
-        space.view(state, scale.height + 1, row)[:] = 0
-        for other in space.states[1:]:
-            space.view(other, 1, row)[:] = 0
-        if coarse is not None:
-            for axis in range(2):
-                source = space.quads + axis * coarse.height * coarse.width * _FLOAT, coarse.width
-                target = state + (row + axis * self._lanes) * _FLOAT, row, _STATE
-                self._resized(source, target, scale, scale.growing, 1 / self._settings.scale_step, space)
-        mask = space.view(space.mask, 1, _LEFT)[0]
-        mask[:], mask[: scale.width % self._lanes or self._lanes] = 0, 1
-        self._pack(space.second + scale.start * _FLOAT, scale.pitch, space.quads, scale.height, scale.width)
-
-    def _read_flow(self, scale: _Scale, to: int, times: float, space: _Workspace) -> None:
-        """u1 and u2 as plain rows (2, h, w), times a number."""
-        for axis in range(2):
-            there = to + axis * scale.height * scale.width * _FLOAT
-            self._unpack(space.states[0], scale.pitch, there, axis, scale.height, scale.width, times)
-
-    def _linearise(self, scale: _Scale, space: _Workspace) -> None:
-        self._warp(
-            space.states[0], space.first + scale.start * _FLOAT, space.quads, space.picture, scale.height,
-            scale.width, scale.pitch, self._settings.warp == "bicubic", self._careful, space.places,
-            space.scratch, self._times,
-        )  # fmt: skip
-
-    def _solve(self, scale: _Scale, space: _Workspace) -> None:
-        """In rounds, each after a median, until the flow hardly moves."""
-        chosen = self._settings
-        size = scale.height, scale.width, scale.pitch
-        rounds = chosen.rounds, chosen.round_iterations, chosen.median
-        rest = space.picture, space.mask, space.scratch, space.moved_at, *size, *rounds, *self._weights
-        if self.buffers == 1:
-            self._solve_all(space.states[0], *rest)
-            return
-        enough = (chosen.epsilon * self._times) ** 2 * (scale.height * scale.width)
-        self._solve_until(*space.states, *rest, enough if chosen.epsilon > 0 else -1.0)
-        if space.moved[0]:
-            space.states.reverse()
+def _as_numbers(settings: TVL1, pyramid: _Pyramid) -> tuple[np.ndarray, np.ndarray]:
+    """The settings as the kernel wants them: whole numbers, and others."""
+    ratio, bound = settings.tau / settings.theta, settings.attachment * settings.theta
+    careful = settings.exact_length
+    counts = np.array(
+        [
+            pyramid.num_scales,
+            settings.num_warps,
+            settings.rounds,
+            settings.round_iterations,
+            settings.median,
+            settings.warp == "bicubic",
+            careful,
+            settings.epsilon > 0,
+        ],
+        np.int64,
+    )
+    times = 1.0 if careful else ratio  # as which u is kept
+    weights = (settings.theta, ratio, bound) if careful else (settings.tau, ratio, bound * ratio**2)
+    enough = (settings.epsilon * times) ** 2 if settings.epsilon > 0 else -1.0  # of a pixel
+    return counts, np.array([*weights, times, enough, 1 / settings.scale_step])

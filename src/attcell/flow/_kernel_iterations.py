@@ -14,7 +14,6 @@ u is repeated: so the difference over the border is zero.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from numba import njit, types
@@ -233,16 +232,17 @@ def _wave(compute: Any) -> Any:
     return wave
 
 
-def _solver(wave: Any) -> Callable[..., None]:
+def _solver(wave: Any) -> Any:
+    @njit(**OPTIONS)
     def solve(
         one: Row, other: Row, picture: Row, mask: Row, scratch: Row, moved: Any, height: int, width: int,
         pitch: int, rounds: int, iterations: int, has_median: int, weight: float, ratio: float, most: float,
         enough: float,
-    ) -> None:  # fmt: skip
+    ) -> bool:  # fmt: skip
         """Rounds of iterations, each after a median, until one iteration moves u no more than ``enough``.
 
-        From ``one``; in the end moved[0] is 1 if the result is in ``other``. A wave goes from one to the
-        other, so that a wave that went too far can be done again.
+        From ``one``; whether the result is in ``other`` in the end. A wave goes from one to the other, so
+        that a wave that went too far can be done again.
         """
         old, new, swaps, is_done = one, other, 0, False
         for _ in range(rounds):
@@ -264,7 +264,7 @@ def _solver(wave: Any) -> Callable[..., None]:
                 old, new, swaps = new, old, swaps + 1
             if is_done:
                 break
-        moved[0] = swaps % 2
+        return swaps % 2 == 1
 
     return solve
 
@@ -288,7 +288,8 @@ def _foreseen(before: float, last: float, enough: float) -> int:
 _quick_wave = _wave(_quick_row(is_measured=False))
 
 
-def solve_all(
+@njit(**OPTIONS)
+def solve_all_quickly(
     state: Row, picture: Row, mask: Row, scratch: Row, moved: Any, height: int, width: int, pitch: int,
     rounds: int, iterations: int, has_median: int, weight: float, ratio: float, most: float,
 ) -> None:  # fmt: skip
@@ -303,8 +304,5 @@ def solve_all(
             left -= steps
 
 
-KERNELS: dict[str, tuple[str, Callable[..., None]]] = {
-    "solve_carefully": ("pppppdiiiiiiffff", _solver(_wave(_careful_row))),
-    "solve_quickly": ("pppppdiiiiiiffff", _solver(_wave(_quick_row(is_measured=True)))),
-    "solve_all_quickly": ("ppppdiiiiiifff", solve_all),
-}
+solve_carefully = _solver(_wave(_careful_row))
+solve_quickly = _solver(_wave(_quick_row(is_measured=True)))

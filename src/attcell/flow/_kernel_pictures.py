@@ -6,7 +6,6 @@ a pixel's brightness, its gradient in x and y, and a zero; so one load brings al
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from numba import njit, types
@@ -28,7 +27,9 @@ from attcell.flow._vectors import (
     load,
     load_quad,
     minus,
+    places_at,
     rounded_once,
+    row_at,
     shift,
     smaller,
     spread,
@@ -40,17 +41,13 @@ from attcell.flow._vectors import (
 
 Row = Any  # the address of float32 numbers
 Places = Any  # the address of int32 numbers
+Addresses = Any  # the address of whole numbers, some of which are addresses themselves
 Vector = Any  # some float32 side by side
-KERNELS: dict[str, tuple[str, Callable[..., None]]] = {}
 number = types.float32
 
-
-def _kernel(arguments: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    def keep(function: Callable[..., None]) -> Callable[..., None]:
-        KERNELS[function.__name__] = (arguments, function)
-        return function
-
-    return keep
+# A scale of the pyramid, as whole numbers: its size, the pitch and the place of its pictures' rows, and the
+# addresses of how pictures and flow are resized to it: low, high and part in x, and in y.
+HEIGHT, WIDTH, PITCH, START, SHRINK, GROW, SCALE = 0, 1, 2, 3, 4, 10, 16
 
 
 @njit(**OPTIONS)
@@ -66,18 +63,20 @@ def _widened(
         store(to, x, rounded_once(load(above, x) - a, load(part, x), a))
 
 
-@_kernel("pipiiiiqqpqqppif")
+@njit(**OPTIONS)
 def resize(
-    source: Row, source_pitch: int, to: Row, to_pitch: int, planes: int, height: int, width: int,
-    low_x: Places, high_x: Places, part_x: Row, low_y: Places, high_y: Places, part_y: Row, scratch: Row,
-    pitch: int, times: float,
+    source: Row, source_pitch: int, to: Row, to_pitch: int, planes: int, scale: Addresses, axes: Addresses,
+    scratch: Row, times: float,
 ) -> None:  # fmt: skip
-    """Linearly, first in x and then in y, to (height, width), times a number; scratch: four rows.
+    """Linearly, first in x and then in y, to the size of a scale, times a number; scratch: four rows.
 
     The result is one of so many planes of blocks; with one plane, plain rows.
     """
+    height, width, pitch = scale[HEIGHT], scale[WIDTH], scale[PITCH]
+    low_x, high_x, part_x = places_at(axes[0]), places_at(axes[1]), row_at(axes[2])
+    low_y, high_y, part_y = places_at(axes[3]), places_at(axes[4]), row_at(axes[5])
     held = -1, -1  # which rows of the source lie in the scratch's last two
-    scale = spread(times)
+    factor = spread(times)
     for y in range(height):
         wanted = low_y[y], high_y[y]
         slots = 0, 0
@@ -94,10 +93,10 @@ def resize(
         for x in range(0, width, LANES):
             a = load(scratch, (2 + slots[0]) * pitch + x)
             b = load(scratch, (2 + slots[1]) * pitch + x)
-            store(to, y * to_pitch + x * planes, rounded_once(b - a, part, a) * scale)
+            store(to, y * to_pitch + x * planes, rounded_once(b - a, part, a) * factor)
 
 
-@_kernel("pipii")
+@njit(**OPTIONS)
 def pack(picture: Row, pitch: int, quads: Row, height: int, width: int) -> None:
     """Brightness, gradient and zero of each pixel, with ``BORDER`` pixels of zero around the picture."""
     half, zero = number(0.5), number(0)
@@ -232,7 +231,7 @@ def _linear_quick(seen: Row, u: Row, first: Row, picture: Row, width: int, times
         store(picture, at + 3 * LANES, minus_squared / larger(gx * gx + gy * gy, tiny))
 
 
-@_kernel("ppppiiiiiqpf")
+@njit(**OPTIONS)
 def warp(
     state: Row, first: Row, quads: Row, picture: Row, height: int, width: int, pitch: int, is_bicubic: int,
     is_careful: int, places: Places, scratch: Row, times: float,
@@ -255,7 +254,7 @@ def warp(
             _linear_quick(seen, u, line, to, width, times)
 
 
-@_kernel("pipiiif")
+@njit(**OPTIONS)
 def read_flow(state: Row, pitch: int, to: Row, plane: int, height: int, width: int, times: float) -> None:
     """One plane of u, times a number, to plain rows."""
     whole, scale = width // LANES * LANES, spread(times)

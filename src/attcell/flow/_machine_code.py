@@ -12,7 +12,6 @@ import ctypes
 import hashlib
 import importlib.metadata
 import importlib.util
-import json
 import logging
 import os
 import platform
@@ -20,7 +19,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -28,23 +27,14 @@ from typing import Any
 
 logger = logging.getLogger("attcell")
 
-_SOURCES = ("_machine_code", "_vectors", "_kernel_iterations", "_kernel_median", "_kernel_pictures")
-_KINDS = {  # an argument's letter: for ctypes, and for LLVM
-    "p": (ctypes.c_void_p, "ptr"),
-    "q": (ctypes.c_void_p, "ptr"),
-    "d": (ctypes.c_void_p, "ptr"),
-    "i": (ctypes.c_int64, "i64"),
-    "f": (ctypes.c_float, "float"),
-}
+_SOURCES = (
+    "_machine_code", "_vectors", "_kernel_iterations", "_kernel_median", "_kernel_pair", "_kernel_pictures",
+)  # fmt: skip
+_NAME, _ARGUMENTS = "attcell_find", 5  # the one function of the code, and how many addresses it takes
 _LOCK = threading.Lock()
 
-
-@dataclass(frozen=True)
-class Kernels:
-    """Each kernel by its name, for addresses, whole numbers and float32; how many pixels are in a block."""
-
-    by_name: Mapping[str, Callable[..., None]]
-    lanes: int
+Find = Callable[..., None]
+""":func:`attcell.flow._kernel_pair.find`, for addresses."""
 
 
 @dataclass(frozen=True)
@@ -110,20 +100,19 @@ def _assembly(line: str, declared: str = "") -> str:
     return str(target_machine().emit_assembly(module))
 
 
-_loaded: Kernels | None = None
+_loaded: list[tuple[Find, Any]] = []  # the function, and the engine with which its code lives
 
 
-def kernels() -> Kernels:
-    """The kernels, compiled first where need be.
+def finder() -> Find:
+    """The kernel that finds the flow of a pair; compiled first where need be.
 
     Raises:
         Exception: whatever keeps numba or LLVM from working here.
     """
-    global _loaded  # noqa: PLW0603
     with _LOCK:
-        if _loaded is None:
-            _loaded = _load(_machine_code())
-        return _loaded
+        if not _loaded:
+            _loaded.append(_load(_machine_code()))
+        return _loaded[0][0]
 
 
 def _machine_code() -> bytes:
@@ -190,79 +179,45 @@ def _keep(path: Path, content: bytes) -> None:
 
 
 def _compiled() -> bytes:
-    """One line that tells names and arguments, and then an object file."""
+    """An object file with the one function."""
     import llvmlite.binding as llvm
     from numba import cfunc, types
 
-    from attcell.flow import _kernel_iterations, _kernel_pictures
+    from attcell.flow._kernel_pair import KINDS, find
 
-    kinds = {
-        "p": types.CPointer(types.float32),
-        "q": types.CPointer(types.int32),
-        "d": types.CPointer(types.float64),
-        "i": types.intp,
-        "f": types.float32,
-    }
-    library = llvm.parse_assembly("")
-    wanted = {**_kernel_iterations.KERNELS, **_kernel_pictures.KERNELS}
-    for name, (arguments, function) in wanted.items():
-        signature = types.void(*(kinds[kind] for kind in arguments))
-        made = cfunc(signature, error_model="numpy", boundscheck=False)(function)
-        module = llvm.parse_assembly(made.inspect_llvm())
-        native = made.native_name.removeprefix("cfunc.")
-        module.get_function(native)  # a NameError if numba calls it otherwise
-        library.link_in(module)
-        library.link_in(llvm.parse_assembly(_entry(name, native, arguments)))
+    made = cfunc(types.void(*KINDS), error_model="numpy", boundscheck=False)(find)
+    library = llvm.parse_assembly(made.inspect_llvm())
+    native = made.native_name.removeprefix("cfunc.")
+    library.get_function(native)  # a NameError if numba calls it otherwise
+    library.link_in(llvm.parse_assembly(_entry(native)))
     for function in library.functions:
-        if not function.is_declaration and function.name not in map(_symbol, wanted):
+        if not function.is_declaration and function.name != _NAME:
             function.linkage = "internal"
-    _optimise(library)
-    line = json.dumps([target().lanes, {name: arguments for name, (arguments, _) in wanted.items()}])
-    return line.encode() + b"\n" + target_machine().emit_object(library)
+    # What is not called goes: numba's ways to report exceptions, which no kernel raises.
+    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    builder = llvm.create_pass_builder(target_machine(), options)
+    builder.getModulePassManager().run(library, builder)
+    return bytes(target_machine().emit_object(library))
 
 
-def _symbol(name: str) -> str:
-    return f"attcell_{name}"
-
-
-def _entry(name: str, native: str, arguments: str) -> str:
+def _entry(native: str) -> str:
     """A function as C knows it, around numba's own with its places for a result and an exception."""
-    kinds = [_KINDS[argument][1] for argument in arguments]
-    named = ", ".join(f"{kind} %a{at}" for at, kind in enumerate(kinds))
+    kinds = ", ".join(["ptr"] * _ARGUMENTS)
+    named = ", ".join(f"ptr %a{at}" for at in range(_ARGUMENTS))
     return (
-        f'declare i32 @"{native}"(ptr, ptr, {", ".join(kinds)})\n'
-        f"define void @{_symbol(name)}({named}) {{\n"
-        "%result = alloca ptr\n%error = alloca ptr\n"
+        f'declare i32 @"{native}"(ptr, ptr, {kinds})\n'
+        f"define void @{_NAME}({named}) {{\n%result = alloca ptr\n%error = alloca ptr\n"
         f'call i32 @"{native}"(ptr %result, ptr %error, {named})\nret void\n}}\n'
     )
 
 
-def _optimise(library: Any) -> None:
-    """What is not called goes: numba's ways to report exceptions, which no kernel raises."""
+def _load(code: bytes) -> tuple[Find, Any]:
     import llvmlite.binding as llvm
 
-    options = llvm.create_pipeline_tuning_options(speed_level=3)
-    builder = llvm.create_pass_builder(target_machine(), options)
-    builder.getModulePassManager().run(library, builder)
-
-
-def _load(code: bytes) -> Kernels:
-    import llvmlite.binding as llvm
-
-    line, _, content = code.partition(b"\n")
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine())
-    engine.add_object_file(llvm.ObjectFileRef.from_data(content))
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
-    _kept_alive.append(engine)
-    found = {}
-    lanes, names = json.loads(line)
-    for name, arguments in names.items():
-        address = engine.get_function_address(_symbol(name))
-        if not address:
-            raise RuntimeError(f"the compiled code has no {name}")
-        kind = ctypes.CFUNCTYPE(None, *(_KINDS[argument][0] for argument in arguments))
-        found[name] = kind(address)
-    return Kernels(found, lanes)
-
-
-_kept_alive: list[Any] = []  # the code lives as long as its engine
+    address = engine.get_function_address(_NAME)
+    if not address:
+        raise RuntimeError(f"the compiled code has no {_NAME}")
+    return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * _ARGUMENTS)(address), engine

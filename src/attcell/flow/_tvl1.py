@@ -81,9 +81,9 @@ def _kernel_for(device: str, dtype: torch.dtype) -> Kernel:
 def _cpu_works() -> bool:
     """Whether numba's kernels can be had here; if not, it is said once."""
     try:
-        from attcell.flow._machine_code import kernels
+        from attcell.flow._machine_code import finder
 
-        kernels()
+        finder()
     except Exception as error:  # whatever is wrong with numba or LLVM here, there is another way
         logger.warning(
             f"attcell: the fast flow kernels do not work here ({type(error).__name__}: {error}); flow is "

@@ -131,6 +131,20 @@ load_aligned, store_aligned = _loading(Wide, 4 * LANES), _storing(Wide, 4 * LANE
 spread, spread_quad = _spreading(Wide), _spreading(Quad)
 
 
+def _pointing(kind: types.Type) -> Any:
+    @intrinsic
+    def at(typing: Any, address: Any) -> Any:
+        def emit(context: Any, builder: Any, signature: Any, values: Sequence[Any]) -> Any:
+            return builder.inttoptr(values[0], context.get_value_type(kind))
+
+        return kind(types.intp), emit
+
+    return at
+
+
+row_at, sums_at, places_at = map(_pointing, (Row, Sums, types.CPointer(types.int32)))
+
+
 @intrinsic
 def shift(typing: Any, row: Any, places: Any) -> Any:
     """The row from so many numbers on."""
