@@ -1,4 +1,4 @@
-"""A model on a video moment by moment is the network on all samples at once."""
+"""A model on a video sample by sample is the network on all samples at once."""
 
 from __future__ import annotations
 

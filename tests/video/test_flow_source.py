@@ -1,4 +1,4 @@
-"""Flow around instants: computed, or read from a store that belongs to the video."""
+"""Flow around frame indices: computed, or read from a store that belongs to the video."""
 
 from __future__ import annotations
 

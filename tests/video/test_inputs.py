@@ -56,7 +56,7 @@ def test_a_window_is_consecutive_and_inside_the_video(num_frames, length, data):
         assert (around[0] == np.minimum(np.arange(length), num_frames - 1)).all()
 
 
-def test_windows_stand_around_their_instant():
+def test_windows_stand_around_their_frame_index():
     assert window(np.array([10]), 100, 11).tolist() == [list(range(5, 16))]
     assert window(np.array([10]), 100, 16).tolist() == [list(range(2, 18))]
     assert window(np.array([0, 99]), 100, 4).tolist() == [[0, 1, 2, 3], [96, 97, 98, 99]]
@@ -84,7 +84,7 @@ def test_only_the_frames_that_are_needed_are_kept(make_video):
     assert everything.size == Size(64, 48)
 
 
-def test_each_stream_sees_the_same_instants(make_video):
+def test_each_stream_sees_the_same_frame_indices(make_video):
     sampled_frames, _ = read_sampled_frames(make_video("a.mp4", 24), ALL, lambda num: np.array([4, 20, 23]))
     flow = NumberedFlow()
     resized_frames = resize_frames(sampled_frames, ALL, Size(24, 24), readers(ALL, flow))
@@ -135,7 +135,7 @@ def test_one_field_as_a_picture_has_its_quadratic_mean(make_video):
         assert (found[:, 2] - expected.clamp(max=255)).abs().max() <= 0.5
 
 
-def test_the_mean_flow_is_that_of_the_fields_around_an_instant(make_video):
+def test_the_mean_flow_is_that_of_the_fields_around_a_frame_index(make_video):
     sampled_frames, _ = read_sampled_frames(make_video("a.mp4", 24), ALL, lambda num: np.array([4]))
     found = resize_frames(sampled_frames, ALL, Size(24, 24), readers(ALL, NumberedFlow())).mean_flow()
     codes = torch.tensor([[30, 40], [40, 50]], dtype=torch.uint8)

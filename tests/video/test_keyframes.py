@@ -107,8 +107,8 @@ def test_sparse_reading_gives_what_decoding_everything_gives(random, eager, monk
     num_segments, seed = random.randint(1, 8), random.randint(0, 99)
 
     def choose(num_frames):
-        instants = random_frames(num_frames, num_segments, np.random.default_rng(seed))
-        return frames_around(instants, num_frames, spec)
+        frame_indices = random_frames(num_frames, num_segments, np.random.default_rng(seed))
+        return frames_around(frame_indices, num_frames, spec)
 
     found = read_frames(path, choose, size=lambda shown: Size(32, 24))
     wanted = everything(path, choose, monkeypatch, size=lambda shown: Size(32, 24))

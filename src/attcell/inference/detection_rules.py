@@ -1,4 +1,4 @@
-"""From a network's moments to actions in time: two ways to keep samples and to group them.
+"""From a network's samples to actions in time: two ways to keep and to group them.
 
 STAN's own (Section V-H) holds the temporal scores and the class scores against a threshold each. The other,
 after STPN (Nguyen et al. 2018), holds their product against one, between samples too.

@@ -1,4 +1,4 @@
-"""A model on one video, moment by moment: one pass of decoding, and memory that does not grow with length."""
+"""A model on one video, sample by sample: one pass of decoding, and memory that does not grow with length."""
 
 from __future__ import annotations
 

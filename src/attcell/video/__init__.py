@@ -5,7 +5,7 @@ stand for its segments, ``transforms`` which part of them is seen; ``modalities`
 streams get (frame, flow, clip, features, or one of your own by ``register``), with flow computed
 (``optical_flow``) or taken from disk (``flow_source``, ``flow_files``), and features that were computed
 elsewhere (``features``); ``input_spec`` holds the recipe's numbers, ``inputs`` puts this together for some
-instants, and ``parts`` for whole videos of any length.
+frame indices, and ``parts`` for whole videos of any length.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The flow around the instants of a video, as codes: computed from its frames, or read from a store."""
+"""The flow around the frame indices of a video, as codes: computed from its frames, or read from a store."""
 
 from __future__ import annotations
 

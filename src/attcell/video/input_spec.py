@@ -77,7 +77,7 @@ class InputSpec:
 
     @property
     def windows(self) -> tuple[int, ...]:
-        """How many frames around an instant are needed, by each stream that needs more than one."""
+        """How many frames around a frame index are needed, by each stream that needs more than one."""
         lengths = [modality(name).window(self) for name in self.streams]
         return tuple(length for length in lengths if length > 1)
 

@@ -20,11 +20,11 @@ from attcell.video.transforms import Crop, kept_size, resized
 
 @dataclass(frozen=True, eq=False)
 class SampledFrames:
-    """The frames around n instants of a video, at the size they are kept at.
+    """The frames around n frame indices of a video, at the size they are kept at.
 
     Attributes:
-        num_frames: of the video; frames around an instant are moved inside it.
-        frame_indices: (n,) int64, the instants.
+        num_frames: of the video; frames around a frame index are moved inside it.
+        frame_indices: (n,) int64, from 0.
         images: index → (H, W, 3) uint8.
     """
 
@@ -41,11 +41,11 @@ class SampledFrames:
 def read_sampled_frames(
     path: Path, spec: InputSpec, choose: Callable[[int], np.ndarray], frames: range | None = None
 ) -> tuple[SampledFrames, VideoInfo]:
-    """Decode what all streams need around the instants that ``choose`` wants; and what the video holds.
+    """Decode what all streams need around the frame indices that ``choose`` wants; and what the video holds.
 
     Args:
         path: a video file, or a folder of frames.
-        spec: which frames around an instant are needed.
+        spec: which frames around a frame index are needed.
         choose: number of frames N -> (n,) indices; asked again if the file turns out to have another N.
         frames: the part of a folder of frames that is the video; all of it if None.
 
@@ -83,9 +83,9 @@ def refuse_damage(path: Path, info: VideoInfo, spec: InputSpec) -> None:
 
 
 def frames_around(frame_indices: np.ndarray, num_frames: int, spec: InputSpec) -> np.ndarray:
-    """(m,) the frames that the streams need around some instants (n,), each once and in rising order.
+    """(m,) the frames that the streams need around some frame indices (n,), each once and in rising order.
 
-    The instants themselves are always among them, to be shown.
+    The frame indices themselves are always among them, to be shown.
     """
     around = [window(frame_indices, num_frames, length).ravel() for length in spec.windows]
     return np.unique(np.concatenate([frame_indices, *around]))
@@ -93,7 +93,7 @@ def frames_around(frame_indices: np.ndarray, num_frames: int, spec: InputSpec) -
 
 @dataclass(frozen=True, eq=False)
 class ResizedFrames:
-    """The resized frames around some instants and what the streams make of them: views are cut from it.
+    """The resized frames around some frame indices and what the streams make of them: views are cut from it.
 
     Attributes:
         spec: which streams.
@@ -106,7 +106,7 @@ class ResizedFrames:
     sheets: Mapping[str, Sheet]
 
     def view(self, crop: Crop) -> dict[str, Tensor]:
-        """Stream → its input for n instants: frame (n, 3, S, S), flow (n, 2·F or 3, S, S), clip
+        """Stream → its input for n frame indices: frame (n, 3, S, S), flow (n, 2·F or 3, S, S), clip
         (n, 3, L, S, S), all uint8; features (n, D, 1, 1) float32; of others what their modality says."""
         view = {}
         for name, sheet in self.sheets.items():
@@ -118,8 +118,8 @@ class ResizedFrames:
         return view
 
     def mean_flow(self) -> Tensor | None:
-        """The mean motion that each instant's input shows, (n, 2, H, W) float32 in pixels a frame, from the
-        first stream that shows any; None where no stream does. It is computed anew at each call."""
+        """The mean motion that the input of each frame index shows, (n, 2, H, W) float32 in pixels a frame,
+        from the first stream that shows any; None where no stream does. It is computed anew at each call."""
         for name, sheet in self.sheets.items():
             motion = modality(name).motion
             if motion is not None:
@@ -130,7 +130,7 @@ class ResizedFrames:
 def resize_frames(
     sampled_frames: SampledFrames, spec: InputSpec, size: Size, readers: Mapping[str, Reader]
 ) -> ResizedFrames:
-    """Resize the frames around some instants, and have the streams' readers make their pictures of them.
+    """Resize the frames around some frame indices, and have the streams' readers make their pictures of them.
 
     Args:
         sampled_frames: of :func:`read_sampled_frames`, by the same ``spec``.

@@ -1,9 +1,9 @@
 """The kinds of input that a network's streams look at, each in one entry: frame, flow, clip and features.
 
-A segment is seen at one instant, a frame. The *frame* stream gets this frame, the *flow* stream the fields
+A segment is seen at one frame index. The *frame* stream gets this frame, the *flow* stream the fields
 between the frames around it, the *clip* stream the frames around it. Near the ends of a video the frames
-around an instant are moved inside; a video of fewer frames repeats its last one. The *features* stream looks
-at no picture: it gets a row of numbers that was computed elsewhere (``features.py``).
+around a frame index are moved inside; a video of fewer frames repeats its last one. The *features* stream
+looks at no picture: it gets a row of numbers that was computed elsewhere (``features.py``).
 
 Another kind is one call of :func:`register`; then recipes may name streams of it::
 
@@ -51,11 +51,11 @@ class Origin:
 
 @dataclass(frozen=True, eq=False)
 class FramesAround:
-    """The resized frames around n instants of a video: what a reader gets.
+    """The resized frames around n frame indices of a video: what a reader gets.
 
     Attributes:
-        num_frames: of the video; frames around an instant are moved inside it.
-        frame_indices: (n,) int64, the instants.
+        num_frames: of the video; frames around a frame index are moved inside it.
+        frame_indices: (n,) int64, from 0.
         places: (N,) int64, which frames of the video the pictures are, in rising order.
         pictures: (N, 3, H, W) uint8.
     """
@@ -66,7 +66,7 @@ class FramesAround:
     pictures: Tensor
 
     def window(self, length: int) -> np.ndarray:
-        """(n, length) indices of the frames around each instant."""
+        """(n, length) indices of the frames around each frame index."""
         return window(self.frame_indices, self.num_frames, length)
 
     def rows(self, indices: np.ndarray) -> np.ndarray:
@@ -76,7 +76,7 @@ class FramesAround:
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
-    """Whole pictures of one modality, and which of them each instant gets: what a reader gives.
+    """Whole pictures of one modality, and which of them each frame index gets: what a reader gives.
 
     Attributes:
         pictures: (P, C, H, W), of the size of the resized frames; of features (P, C, 1, 1).
@@ -91,7 +91,7 @@ Reader = Callable[[FramesAround], Sheet]
 
 
 def window(frame_indices: np.ndarray, num_frames: int, length: int) -> np.ndarray:
-    """``length`` consecutive frames around each instant, inside the video: (n,) to (n, length) int64."""
+    """``length`` consecutive frames around each frame index, inside the video: (n,) to (n, length) int64."""
     start = np.clip(frame_indices - length // 2, 0, max(0, num_frames - length))
     return np.minimum(start[:, None] + np.arange(length), num_frames - 1)
 
@@ -129,9 +129,9 @@ class Modality:
         takes: what a backbone for it takes, ``picture`` (C, S, S), ``clip`` (C, L, S, S), or ``features``
             (C, 1, 1), of which nothing is cut and nothing mirrored.
         backbone: the one that a recipe gets which names none.
-        window: how many consecutive frames around an instant the reader needs.
+        window: how many consecutive frames around a frame index the reader needs.
         channels: C of a backbone's input.
-        arrange: the cut pictures of n instants (n, L, C, S, S) to a backbone's input (n, ...).
+        arrange: the cut pictures of n frame indices (n, L, C, S, S) to a backbone's input (n, ...).
         mirror: what a mirror image does to cut pictures (P, C, S, S).
         figures: mean and deviation of each channel, of values from 0 to 255.
         described: what the input depends on but for the size of the frames, by the recipe's keys: kept
@@ -139,8 +139,8 @@ class Modality:
         words: the same for people, as a test prints it; by name.
         is_stored: the input lies on disk beside the video.
         stored_as: of such, what tells this video's input from another one, in words.
-        motion: sheet to (n, 2, H, W) float32, the mean motion in pixels a frame that each instant's input
-            shows, to be drawn; None where it shows none.
+        motion: sheet to (n, 2, H, W) float32, the mean motion in pixels a frame that the input of each frame
+            index shows, to be drawn; None where it shows none.
     """
 
     name: str
@@ -219,7 +219,7 @@ def _fields(spec: InputSpec, origin: Origin) -> Reader:
 
 
 def flow_reader(spec: InputSpec, source: FlowSource) -> Reader:
-    """What reads the codes (P, 2, H, W) of the flow around instants from a source; no pair is read twice."""
+    """A reader of the codes (P, 2, H, W) of the flow around frame indices; no pair is read twice."""
 
     def read(around: FramesAround) -> Sheet:
         frames = around.window(spec.flow.fields + 1)

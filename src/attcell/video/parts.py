@@ -33,7 +33,7 @@ class ViewPart:
         start: index of the first of these segments. A part with ``start`` 0 is the first one; when another
             one with ``start`` 0 follows, the file turned out to have another number of frames than it
             promised, or to be damaged: all parts before it are void, and the video begins again.
-        sampled_frames: the decoded frames around the segments' instants.
+        sampled_frames: the decoded frames around the segments' frame indices.
         resized_frames: the same as views are cut from them, with their flow.
         views: stream -> (V, t, ...) uint8: V crops, or positions and then their mirror images.
         is_last: no more comes, and all that came since ``start`` was 0 counts.
@@ -126,9 +126,9 @@ class ViewParts:
         edges = [num_segments * number // num_parts for number in range(num_parts + 1)]
         self._parts = []
         for start, end in itertools.pairwise(edges):
-            instants = indices[:, start:end].ravel()
-            wanted = frames_around(instants, num_frames, self._spec)
-            self._parts.append(_Part(start, num_frames, instants, wanted))
+            frame_indices = indices[:, start:end].ravel()
+            wanted = frames_around(frame_indices, num_frames, self._spec)
+            self._parts.append(_Part(start, num_frames, frame_indices, wanted))
         return np.unique(np.concatenate([part.wanted for part in self._parts]))
 
     def _views(self, part: _Part, held: Mapping[int, np.ndarray], readers: Mapping[str, Reader]) -> ViewPart:
