@@ -45,7 +45,7 @@ def objective(weight, bias, rows, signs, c):
 
 @pytest.mark.parametrize(
     ("num", "few"),
-    [(100, 2000), (300, 2000), (300, 0)],
+    [(100, 500), (300, 500), (300, 0)],
     ids=["all directions", "leading directions", "single precision inside"],
 )
 @pytest.mark.parametrize("unit_length", [False, True])

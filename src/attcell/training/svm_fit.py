@@ -88,7 +88,7 @@ def choose_and_fit(
             places of some videos to the representations of all, fitted to these alone. Without it the videos
             that are left out have had a part in their own representation, and their figure says little: a
             centre of VLAD can be one actor's background.
-        device: where it is computed. Beside the representations it takes 16 N² bytes there.
+        device: where it is computed. Beside the representations it takes 20 N² bytes there.
 
     Raises:
         CallError: no video, or not one row of ``truth`` and one group for each.

@@ -25,9 +25,9 @@ from torch import Tensor
 MOST_STEPS = 100  # of Newton's method; it takes 2 to 10
 MOST_INNER_STEPS = 500  # of conjugate gradients, for one step of Newton's
 TOLERANCE = 1e-5  # of a video's margin, which is 1: as LinearSVC measures it
-DIRECTIONS = 256  # of the videos' largest spread, which conjugate gradients are spared
+DIRECTIONS = 128  # of the videos' largest spread, which conjugate gradients are spared
 FALL = 1e-8  # of the inner error, squared, before Newton's next step
-FEW = 2000  # videos up to which all is computed in double precision; beyond, conjugate gradients in single
+FEW = 500  # videos up to which all is computed in double precision; beyond, conjugate gradients in single
 
 
 @dataclass(frozen=True)
