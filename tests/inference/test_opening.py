@@ -64,6 +64,18 @@ def test_a_video_that_changed_is_opened_again(videos, opened):
     assert "sit/d" in third
 
 
+def test_a_file_that_breaks_off_behind_its_header_is_named(videos, opened):
+    video = videos / "run" / "b.avi"
+    content = video.read_bytes()
+    video.write_bytes(content[: content.index(b"movi") + 4])
+    with pytest.raises(DataError) as caught:
+        refuse_unopened(read_source(videos).records)
+    assert str(caught.value).splitlines()[1:] == [
+        f"  {video}: it has a header and no pictures behind it: it was probably cut off while it was copied "
+        "or recorded. Get it again, or leave it out."
+    ]
+
+
 def test_a_video_that_is_gone_is_named_though_it_was_opened(videos, opened):
     records = read_source(videos).records
     refuse_unopened(records)

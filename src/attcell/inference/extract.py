@@ -38,7 +38,7 @@ from attcell.video.sampling import ViewPlan
 
 FEATURES_FORMAT = 2  # raise it when what a store is described by, or what it holds, changes
 DECODING_VERSION = 2  # raise it when the same video would give other frames
-OPENING_VERSION = f"1 {av.__version__}"  # raise it when other videos can be opened
+OPENING_VERSION = f"2 {av.__version__}"  # raise it when other videos can be opened
 
 
 def feature_store(
@@ -241,7 +241,7 @@ def refuse_unopened(records: Sequence[VideoRecord]) -> None:
 
 
 def _opening(record: VideoRecord) -> Look:
-    """The look whether a video can be opened; that may depend on its name too."""
+    """The look whether a video can be opened, by its header and first packet; its name counts too."""
 
     def find() -> str:
         check_opens(record.path, frames=record.frames)

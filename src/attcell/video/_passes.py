@@ -17,7 +17,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from attcell.errors import CallError
+from attcell.errors import CallError, VideoError
 from attcell.types import Size
 from attcell.video._container import opened, shown_size, to_rgb
 from attcell.video._keyframes import Stretch
@@ -334,10 +334,11 @@ def promised_frames(path: Path, *, stream: int | None = None, frames: range | No
 
 
 def check_opens(path: Path, frames: range | None = None) -> None:
-    """A quick look whether a video can be opened: its header, or the names in a folder of frames.
+    """A quick look whether a video can be opened: its header and first packet, or the names in a folder of
+    frames.
 
     Raises:
-        VideoError, CallError: as of :func:`promised_frames`.
+        VideoError, CallError: as of :func:`promised_frames`; and a file without any packet of video.
     """
     if path.is_dir():
         open_frames(path, frames)
@@ -346,8 +347,12 @@ def check_opens(path: Path, frames: range | None = None) -> None:
     if is_features(path):
         open_features(path)
         return
-    with opened(path, None):
-        return
+    with opened(path, None) as (container, video):
+        if next(_packets(container, video, DecodedPass((1, 1), _SOME_RATE, 0))) is None:
+            raise VideoError(
+                f"{path}: it has a header and no pictures behind it: it was probably cut off while it was "
+                "copied or recorded. Get it again, or leave it out."
+            )
 
 
 def refuse_window(path: Path, frames: range | None) -> None:
