@@ -34,7 +34,7 @@ def opened(path: Path, stream: int | None) -> Iterator[tuple[InputContainer, Vid
     """The open container and its video stream, or one clear VideoError."""
     _check_file(path)
     try:
-        container = av.open(f"file:{path}")  # the prefix, for a colon in a name would read as a protocol
+        container = av.open(f"file:{path}")  # else a colon in a name would read as a protocol
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(_why_not_a_video(path, getattr(error, "strerror", None) or str(error))) from None
     with container:

@@ -33,7 +33,7 @@ class Timetable:
         last_ticks: duration of the last frame.
         entries: the packets where decoding may begin.
         ends: frames that are always decoded: the first one, which decides the size of all; and that of the
-            last packet of a file without an index, for there it shows that a file was cut off.
+            last packet of a file without an index, where it shows that a file was cut off.
     """
 
     pts: np.ndarray
@@ -123,7 +123,7 @@ def _seen(container: InputContainer, video: VideoStream) -> list[_Seen]:
 
 
 def packets(container: InputContainer, video: VideoStream) -> Iterator[av.Packet]:
-    """Those that hold something; a file that breaks off just ends, for its index promises more."""
+    """The packets that hold something; a file that breaks off just ends, and its index promises more."""
     found = container.demux(video)
     while True:
         try:

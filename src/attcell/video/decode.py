@@ -15,7 +15,7 @@ How a frame is counted, timed and shown:
   or go on at the file's frame rate. Where more decoding stamps than presentation stamps are usable, as in an
   AVI with B-frames, they are taken instead. ``notes`` says so.
 - *Damage*: what decodes is kept and ``notes`` says so. After a packet that the decoder refuses, frames are
-  dropped up to the next key frame, for they are built on what is missing. A file of which nothing decodes is
+  dropped up to the next key frame: they are built on what is missing. A file of which nothing decodes is
   a VideoError.
 - *Colours*: the file's own matrix and range; FFmpeg's default, BT.601 of limited range, where it names none.
   BT.2020 is not tone-mapped, transparency is ignored, pixels are taken as square.
