@@ -9,7 +9,7 @@ import time
 import pytest
 import torch
 
-from attcell._parallel import gpu_shares, process_pool
+from attcell._parallel import gpu_names, process_pool
 from attcell.errors import AttcellError
 
 
@@ -29,7 +29,7 @@ def test_a_process_that_is_ended_from_outside_is_told() -> None:
         pool.submit(os._exit, 1).result()
 
 
-def _visible(rest: float) -> str | None:
+def _visible(rest: float = 0.0) -> str | None:
     time.sleep(rest)  # so that another process takes the next
     return os.environ.get("CUDA_VISIBLE_DEVICES")
 
@@ -42,21 +42,19 @@ class TestGPUs:
         monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
         return monkeypatch
 
-    @pytest.mark.parametrize(
-        ("each", "shares"), [(1, ["0", "1", "2", "3"]), (2, ["0,1", "2,3"]), (3, []), (4, []), (5, [])]
-    )
-    def test_they_are_shared_out_in_groups(self, each: int, shares: list[str]) -> None:
-        assert gpu_shares(each) == shares
+    def test_they_are_counted(self) -> None:
+        assert gpu_names() == ["0", "1", "2", "3"]
 
     def test_those_that_a_cluster_gives_keep_their_names(self, gpus: pytest.MonkeyPatch) -> None:
         gpus.setenv("CUDA_VISIBLE_DEVICES", "GPU-5a, GPU-7f")
         gpus.setattr(torch.cuda, "device_count", lambda: 2)
-        assert gpu_shares(1) == ["GPU-5a", "GPU-7f"]
+        assert gpu_names() == ["GPU-5a", "GPU-7f"]
 
     @pytest.mark.parametrize("count", [0, 1])
     def test_one_or_none_is_everybodys(self, gpus: pytest.MonkeyPatch, count: int) -> None:
         gpus.setattr(torch.cuda, "device_count", lambda: count)
-        assert gpu_shares(1) == []
+        with process_pool(1, threads=1) as pool:
+            assert pool.submit(_visible).result() is None
 
     def test_each_process_sees_its_own(self, gpus: pytest.MonkeyPatch) -> None:
         gpus.setattr(torch.cuda, "device_count", lambda: 2)

@@ -32,25 +32,24 @@ def one_thread() -> Iterator[None]:
 
 
 @contextmanager
-def process_pool(processes: int, threads: int, gpus_each: int = 1) -> Iterator[ProcessPoolExecutor]:
-    """So many processes, each on so many threads, and each on GPUs of its own as far as there are enough.
+def process_pool(processes: int, threads: int) -> Iterator[ProcessPoolExecutor]:
+    """So many processes, each on so many threads, and each on a GPU of its own as far as there are enough;
+    where there are fewer GPUs, processes share them in turn.
 
     At the end, also by an error, what has not begun is not begun any more.
 
     Args:
         processes: how many.
         threads: of each.
-        gpus_each: how many GPUs a process uses. Where there are fewer than all want, processes share them in
-            turn.
 
     Raises:
         AttcellError: a process was ended from outside.
     """
     context = _context()
-    shares = gpu_shares(gpus_each)
+    gpus = gpu_names()
     own = context.SimpleQueue()  # each process takes one
     for number in range(processes):
-        own.put(shares[number % len(shares)] if shares else None)
+        own.put(gpus[number % len(gpus)] if len(gpus) > 1 else None)
     pool = ProcessPoolExecutor(processes, context, _start, (threads, are_on_stderr(), own))
     try:
         yield pool
@@ -63,15 +62,11 @@ def process_pool(processes: int, threads: int, gpus_each: int = 1) -> Iterator[P
         pool.shutdown(cancel_futures=True)
 
 
-def gpu_shares(gpus_each: int) -> list[str]:
-    """The GPUs that this process may use in groups of so many, as ``CUDA_VISIBLE_DEVICES`` names them; empty
-    where there is no group but the whole.
-    """
+def gpu_names() -> list[str]:
+    """The GPUs that this process may use, as ``CUDA_VISIBLE_DEVICES`` names them."""
     count = torch.cuda.device_count()
     named = os.environ.get(_VISIBLE) or ",".join(map(str, range(count)))
-    names = [name.strip() for name in named.split(",")][:count]
-    firsts = range(0, count - gpus_each + 1, gpus_each)
-    return [",".join(names[first : first + gpus_each]) for first in firsts] if len(firsts) > 1 else []
+    return [name.strip() for name in named.split(",")][:count]
 
 
 def _context() -> BaseContext:
@@ -85,15 +80,15 @@ def _context() -> BaseContext:
     return context
 
 
-def _start(threads: int, shows_messages: bool, own_gpus: SimpleQueue[str | None]) -> None:
-    """A process sees its own GPUs alone, from before anything asks for one.
+def _start(threads: int, shows_messages: bool, own_gpu: SimpleQueue[str | None]) -> None:
+    """A process sees its own GPU alone, from before anything asks for one.
 
     It would start what loads its data in the way that it was started itself, at some cost in each epoch; so
     it starts processes as its parent does.
     """
-    gpus = own_gpus.get()
-    if gpus is not None:
-        os.environ[_VISIBLE] = gpus
+    gpu = own_gpu.get()
+    if gpu is not None:
+        os.environ[_VISIBLE] = gpu
     torch.set_num_threads(threads)
     if shows_messages:
         show_on_stderr()

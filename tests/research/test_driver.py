@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +12,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import torch
 
-from attcell.config.recipe import Recipe
+from attcell.config.recipe import Recipe, check_recipe
 from attcell.errors import DataError
 from attcell.research import driver
 from attcell.research.driver import Measurement, PlannedRun, measure_all
@@ -172,4 +174,57 @@ class TestRunsThatWait:
         assert sorted(went) == ["first", "last", "other", "second"]
         assert told.index("first ends") < told.index("second begins") < told.index("other ends")
         assert told.index("second ends") < told.index("last begins")
-        assert [(jobs, gpus_each) for jobs, _, gpus_each in asked] == [(2, 1)]
+        assert asked == [(2, max(1, (os.cpu_count() or 1) // 2))]
+
+    def test_features_are_a_job_that_their_runs_wait_for_and_others_do_not(
+        self, runs: list[PlannedRun], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """Those of one recipe at a time, and never here, where jobs are given out."""
+        values = runs[0].recipe.model_dump(mode="json")
+        values["cache"]["folder"] = str(tmp_path / "kept")
+        keeping = [check_recipe(values | {"name": name}, source="test") for name in ("a", "a", "b")]
+        named = [PlannedRun(one, tmp_path / f"kept{number}") for number, one in enumerate(keeping)]
+        plain = PlannedRun(runs[0].recipe, tmp_path / "plain")
+        told, plain_began = [], threading.Event()
+
+        @contextmanager
+        def pool(processes: int, threads: int) -> Iterator[ThreadPoolExecutor]:
+            with ThreadPoolExecutor(processes) as pool:
+                yield pool
+
+        def keep(together: Sequence[PlannedRun], threads: int) -> None:
+            assert threading.current_thread() is not threading.main_thread()
+            assert threads == torch.get_num_threads()
+            assert plain_began.wait(60)
+            told.append(f"features of {' '.join(run.folder.name for run in together)} begin")
+            told.append("features end")
+
+        def train(run: PlannedRun) -> None:
+            if run is plain:
+                plain_began.set()
+            told.append(run.folder.name)
+
+        monkeypatch.setattr(driver, "process_pool", pool)
+        monkeypatch.setattr(driver, "_train_and_test_with_log", train)
+        monkeypatch.setattr(driver, "_keep_features_with_log", keep)
+        went = list(driver.run_planned([*named, plain], jobs=2))
+        assert {run.folder for run in went} == {run.folder for run in (*named, plain)}
+        features = [place for place, of in enumerate(told) if of.startswith("features of")]
+        assert [told[place] for place in features] == [
+            "features of kept0 kept1 begin",
+            "features of kept2 begin",
+        ]
+        assert told.index("plain") < features[0] < min(told.index("kept0"), told.index("kept1"))
+        assert told.index("features end") < features[1] < told.index("kept2")
+
+    def test_one_after_the_other_features_come_just_before_their_runs(
+        self, runs: list[PlannedRun], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        values = runs[0].recipe.model_dump(mode="json")
+        values["cache"]["folder"] = str(tmp_path / "kept")
+        keeping = [check_recipe(values | {"name": name}, source="test") for name in ("a", "b")]
+        told: list[str] = []
+        monkeypatch.setattr(driver, "_keep_features", lambda runs: told.append(f"of {runs[0].recipe.name}"))
+        monkeypatch.setattr(driver, "_train_and_test", lambda run: told.append(run.recipe.name))
+        list(driver.run_planned([PlannedRun(one, tmp_path / one.name) for one in keeping], jobs=1))
+        assert told == ["of a", "a", "of b", "b"]

@@ -107,6 +107,18 @@ def test_another_network_is_told_before_its_stage_is_trained(recipe, tmp_path):
         plan_runs([whole], tmp_path, None, [0], {"t#cnn": cnn})
 
 
+def test_several_devices_are_for_one_training_alone(recipe, tmp_path):
+    values = named(recipe, "wide").model_dump(mode="json")
+    values["train"] |= {"devices": 2, "batch_size": 4}
+    with pytest.raises(CallError) as caught:
+        plan_runs([check_recipe(values, source="test")], tmp_path, None, [0])
+    assert str(caught.value) == (
+        "recipe wide has train.devices 2, and what runs one training after another gives each of them one "
+        "device; set train.devices=1 and let --jobs train several runs at once, each on a GPU of its own; or "
+        "train this one alone (attcell train … --out RUN, then attcell test RUN)"
+    )
+
+
 @pytest.mark.parametrize("key", ["weights", "init_from"])
 def test_weights_that_are_not_there_are_told_before_any_training(recipe, tmp_path, key):
     values = named(recipe, "a").model_dump(mode="json")

@@ -11,11 +11,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, as_completed, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+
+import torch
 
 from attcell._files import write_json
 from attcell._log import logger, track
@@ -119,9 +122,9 @@ def run_planned(runs: Sequence[PlannedRun], jobs: int) -> Iterator[PlannedRun]:
 
     Args:
         runs: of :func:`attcell.research.plan.plan_runs`.
-        jobs: how many trainings go side by side, each on its share of the cores and of the GPUs; what they
-            say goes to a ``.log`` file beside their folder then. A run starts when those are done that it
-            begins with.
+        jobs: how many go side by side, each on its share of the cores and, where there are GPUs, on one of
+            them; what they say goes to a ``.log`` file beside their folder then. A run starts when those are
+            done that it begins with, and when the features are there that it shares with others.
 
     Raises:
         CallError: a folder holds a run of another recipe.
@@ -140,12 +143,15 @@ def run_planned(runs: Sequence[PlannedRun], jobs: int) -> Iterator[PlannedRun]:
         return
     queue, number = _Queue(left), 0
     while ready := queue.ready():
-        for run in ready:
-            number += 1
-            logger.info(f"run {number} of {len(left)}: {run.folder}")
-            _train_and_test(run)
-            queue.done(run)
-            yield run
+        for together in _sharing_features(ready):
+            if together[0].recipe.cache.folder is not None:
+                _keep_features(together)
+            for run in together:
+                number += 1
+                logger.info(f"run {number} of {len(left)}: {run.folder}")
+                _train_and_test(run)
+                queue.done(run)
+                yield run
 
 
 class _Queue:
@@ -156,11 +162,9 @@ class _Queue:
         self._undone = {run.folder for run in runs}
 
     def ready(self) -> list[PlannedRun]:
-        """Those that can start now, with the features that they share; they leave the queue."""
+        """Those that can start now; they leave the queue."""
         ready = [run for run in self._waiting if not run.after & self._undone]
         self._waiting = [run for run in self._waiting if run.after & self._undone]
-        for together in _sharing_features(ready):
-            _keep_features(together)
         return ready
 
     def done(self, run: PlannedRun) -> None:
@@ -169,20 +173,36 @@ class _Queue:
 
 
 def _runs_side_by_side(runs: Sequence[PlannedRun], jobs: int) -> Iterator[PlannedRun]:
-    """Each run when it is done, so many at once."""
-    queue, running = _Queue(runs), dict[Future[None], PlannedRun]()
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    gpus_each = max((run.recipe.train.devices for run in runs), default=1)
-    with process_pool(jobs, threads, gpus_each) as pool:
+    """Each run when it is done, so many at once.
+
+    The features of one recipe are computed at a time, as one of the jobs: other recipes may draw from the
+    same ones, and need not compute them once more. They get all the threads that there are, as without other
+    jobs; with fewer some of their last bits would be others.
+    """
+    queue, threads = _Queue(runs), torch.get_num_threads()
+    running = dict[Future[None], PlannedRun]()
+    computing, to_compute = dict[Future[None], list[PlannedRun]](), deque[list[PlannedRun]]()
+    with process_pool(jobs, max(1, (os.cpu_count() or 1) // jobs)) as pool:
         while True:
-            running |= {pool.submit(_train_and_test_with_log, run): run for run in queue.ready()}
-            if not running:
+            for together in _sharing_features(queue.ready()):
+                if together[0].recipe.cache.folder is not None:
+                    to_compute.append(together)
+                else:
+                    running |= {pool.submit(_train_and_test_with_log, run): run for run in together}
+            if to_compute and not computing:
+                together = to_compute.popleft()
+                computing[pool.submit(_keep_features_with_log, together, threads)] = together
+            if not (running or computing):
                 return
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
+            for future in wait([*running, *computing], return_when=FIRST_COMPLETED).done:
                 future.result()
-                run = running.pop(future)
-                queue.done(run)
-                yield run
+                if future in computing:
+                    together = computing.pop(future)
+                    running |= {pool.submit(_train_and_test_with_log, run): run for run in together}
+                else:
+                    run = running.pop(future)
+                    queue.done(run)
+                    yield run
 
 
 def run_all(runs: Sequence[PlannedRun], jobs: int) -> None:
@@ -208,11 +228,10 @@ def _sharing_features(runs: Sequence[PlannedRun]) -> list[list[PlannedRun]]:
 
 
 def _keep_features(runs: Sequence[PlannedRun]) -> None:
-    """Compute the feature maps that several runs draw from, once and before they go side by side."""
+    """Compute the feature maps that several runs draw from, once and before they start."""
     recipe = runs[0].recipe
     folder = recipe.cache.folder
-    if folder is None:
-        return
+    assert folder is not None, "they keep features"
     training: dict[tuple[Path, range | None], VideoRecord] = {}  # ids of several parts may be alike
     evaluated: dict[tuple[Path, range | None], VideoRecord] = {}
     for run in runs:
@@ -230,11 +249,25 @@ def _keep_features(runs: Sequence[PlannedRun]) -> None:
 
 
 def _train_and_test_with_log(run: PlannedRun) -> None:
-    """In a process of its own, where several runs go at once: what it says goes to a log of its own."""
-    run.folder.parent.mkdir(parents=True, exist_ok=True)
-    with (run.folder.parent / f"{run.folder.name}.log").open("a") as log:
+    _log_to(run.folder.parent / f"{run.folder.name}.log")
+    _train_and_test(run)
+
+
+def _keep_features_with_log(runs: Sequence[PlannedRun], threads: int) -> None:
+    _log_to(runs[0].folder.parent / "features.log")
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        _keep_features(runs)
+    finally:
+        torch.set_num_threads(before)  # the process does something else next
+
+
+def _log_to(file: Path) -> None:
+    """In a process of its own, where several go at once: what it says from now on goes to a log."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a") as log:
         os.dup2(log.fileno(), sys.stderr.fileno())
-        _train_and_test(run)
 
 
 def _train_and_test(run: PlannedRun) -> None:

@@ -42,9 +42,9 @@ def plan_runs(
         stages: ``TABLE#ROW`` → its recipe, for what the recipes begin with.
 
     Raises:
-        CallError: two recipes of one name, a split that a data set lacks, a recipe without test videos, one
-            that begins with a model that is not there, or with a model of another split, which has seen
-            videos that are tested.
+        CallError: two recipes of one name, a split that a data set lacks, a recipe without test videos, or on
+            several devices, one that begins with a model that is not there, or with a model of another split,
+            which has seen videos that are tested.
         ModelError: a recipe that begins with another network than its own.
         DataError: official files that are not what they should be.
     """
@@ -124,6 +124,19 @@ def _refuse_crossed(recipe: Recipe, taught: set[tuple[str, int]]) -> None:
         )
 
 
+def _refuse_several_devices(recipe: Recipe) -> None:
+    """Raise a CallError for a training on several devices: each device's process would start the whole
+    experiment once more, and test, write and go on beside the others.
+    """
+    if recipe.train.devices > 1:
+        raise CallError(
+            f"recipe {recipe.name} has train.devices {recipe.train.devices}, and what runs one training "
+            "after another gives each of them one device; set train.devices=1 and let --jobs train several "
+            "runs at once, each on a GPU of its own; or train this one alone (attcell train … --out RUN, "
+            "then attcell test RUN)"
+        )
+
+
 def _put(values: dict[str, Any], where: str, value: str) -> None:
     """Set what a key such as ``model.streams.frame.weights`` names."""
     *sections, key = where.split(".")
@@ -134,6 +147,7 @@ def _put(values: dict[str, Any], where: str, value: str) -> None:
 
 def _check(recipe: Recipe, planned: Mapping[Path, Recipe]) -> None:
     """Find what is wrong with one run; ``planned`` are the models that will be there when it starts."""
+    _refuse_several_devices(recipe)
     data = recipe.data
     if data.dataset is not None and data.root is not None:
         read_known_set(data.dataset, data.annotations or data.root, data.split)
