@@ -279,3 +279,18 @@ class Prediction:
             "attended_area": list(self.attended_area),
             "notes": list(self.notes),
         }
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of a question to a trained network.
+
+    Attributes:
+        metrics: name → percent.
+        protocol: name → how they were made, in words.
+        unread: video id → why it could not be read.
+    """
+
+    metrics: dict[str, float]
+    protocol: dict[str, str]
+    unread: dict[str, str] = field(default_factory=dict)

@@ -105,6 +105,38 @@ class TestStages:
             load_rows(["table.yaml"], ["data.root=U"], ["hmdb-tan"])
 
 
+class TestWhereStagesLie:
+    def test_beside_the_rows_own_file_and_then_below_the_current_folder(self, tmp_path, monkeypatch):
+        (tmp_path / "mine").mkdir()
+        (tmp_path / "mine" / "own.yaml").write_text(
+            TABLE.replace("table.yaml", "own.yaml").replace(
+                "data: {train: null,", "data: {train: null, split: 2,"
+            )
+        )
+        loaded = load_rows(["mine/own.yaml"], ["data.root=U"], ["ucf-tan"])
+        assert {name: of.data.split for name, of in loaded.stages.items()} == {"own.yaml#ucf-cnn": 2}
+        given = ["data.root=U", "model.streams.frame.weights=table.yaml#ucf-cnn"]
+        loaded = load_rows(["mine/own.yaml"], given, ["ucf-tan"])
+        assert {name: of.data.split for name, of in loaded.stages.items()} == {"table.yaml#ucf-cnn": 1}
+
+    def test_one_name_for_two_files_is_told(self, tmp_path):
+        for folder in ("a", "b"):
+            (tmp_path / folder).mkdir()
+            (tmp_path / folder / "own.yaml").write_text(TABLE.replace("table.yaml", "own.yaml"))
+        with pytest.raises(
+            CallError, match=r"begins with own.yaml#ucf-cnn \(model.streams.frame.weights\) in "
+        ):
+            load_rows(["a/own.yaml", "b/own.yaml"], ["data.root=U"], ["ucf-tan"])
+
+    @pytest.mark.parametrize("is_folder", [True, False])
+    def test_a_path_with_the_mark_in_it_is_no_stage(self, tmp_path, is_folder):
+        place = tmp_path / "runs#1"
+        place.mkdir() if is_folder else place.touch()
+        loaded = load_rows(["table.yaml"], ["data.root=U", "model.streams.frame.weights=runs#1"], ["ucf-tan"])
+        assert loaded.stages == {}
+        assert stages_of(loaded.recipes[0]) == {}
+
+
 class TestOverrides:
     def test_where_videos_lie_does_not_go_to_a_stage_of_another_data_set(self):
         assert roots(["data.root=U"], "ucf-tan") == {"ucf-tan": "U", "ucf-cnn": "U"}

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from attcell.config.schema import PublishedSection
+from attcell.config.beside import PublishedSection
 from attcell.data.listing import Listing
 from attcell.data.sources import read_source
 from attcell.errors import CallError, DataError, ModelError

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from attcell.errors import ModelError
-from attcell.models.warm_start import other_inputs
+from attcell.errors import CallError, ModelError
+from attcell.models.warm_start import other_inputs, refuse_other_split
 from attcell.training.run import train
 from tests.small_models import random_model, recipe_of
 
@@ -101,3 +101,66 @@ def test_training_says_so(folder, tmp_path, capsys):
     other = {"size": 32, "short_side": 36, "mean": [0.5, 0.5, 0.5]}
     train(recipe_of(folder, model={"streams": begun}, input=other, train={"iterations": 1}), tmp_path / "two")
     assert "warning: the frame stream begins as that of" in capsys.readouterr().err
+
+
+class TestVideosThatWereSeen:
+    """What a model learnt from counts as far back as there are folders."""
+
+    @pytest.fixture
+    def of_set(self, tmp_path):
+        """A recipe for one split of a data set whose frame stream begins with a folder, or with none."""
+
+        def make(dataset, split=1, begins="none"):
+            data = {"train": None, "dataset": dataset, "root": tmp_path, "split": split}
+            streams = {"frame": {"backbone": "small", "conv6_channels": 4, "weights": str(begins)}}
+            return recipe_of(tmp_path, data=data, model={"streams": streams})
+
+        return make
+
+    @pytest.fixture
+    def saved(self, tmp_path, of_set):
+        def save(name, *given):
+            random_model(of_set(*given)).save_pretrained(tmp_path / name)
+            return tmp_path / name
+
+        return save
+
+    def test_another_split_is_refused(self, of_set, saved):
+        first = saved("first", "hmdb51", 1)
+        refuse_other_split(of_set("hmdb51", 1, first))
+        refuse_other_split(of_set("ucf101", 2, first))
+        with pytest.raises(CallError) as caught:
+            refuse_other_split(of_set("hmdb51", 2, first))
+        assert str(caught.value) == (
+            f"{first} was trained on split 1 of hmdb51, and this is split 2, some of whose test videos it "
+            "has seen; give a model of the same split, split by split (--splits 1)"
+        )
+
+    def test_also_one_that_the_model_itself_began_with(self, of_set, saved):
+        first = saved("first", "hmdb51", 1)
+        between = saved("between", "ccv", 1, saved("second", "ucf101", 1, first))
+        refuse_other_split(of_set("hmdb51", 1, between))
+        with pytest.raises(CallError) as caught:
+            refuse_other_split(of_set("hmdb51", 2, between))
+        assert str(caught.value).startswith(
+            f"{between} goes back to {first}, which was trained on split 1 of hmdb51, and this is split 2, "
+        )
+
+    def test_so_is_a_data_set_that_holds_the_other(self, of_set, saved):
+        thumos = saved("thumos", "thumos14")
+        refuse_other_split(of_set("thumos14", 1, saved("ucf", "ucf101", 3)))
+        for split in (1, 3):
+            with pytest.raises(CallError) as caught:
+                refuse_other_split(of_set("ucf101", split, thumos))
+        assert str(caught.value) == (
+            f"{thumos} was trained on thumos14, whose training videos are also all of ucf101, those too that "
+            "are tested here; begin with a model that has not seen them"
+        )
+
+    def test_what_lies_further_back_may_be_gone_or_damaged(self, of_set, saved):
+        first = saved("first", "hmdb51", 1)
+        second = saved("second", "ccv", 1, first)
+        (first / "config.json").write_text("{")
+        refuse_other_split(of_set("hmdb51", 2, second))
+        with pytest.raises(ModelError, match="is not JSON"):
+            refuse_other_split(of_set("hmdb51", 2, first))

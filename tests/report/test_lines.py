@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from attcell.config.schema import PublishedSection
+from attcell.config.beside import PublishedSection
 from attcell.inference.evaluate import Evaluation
 from attcell.report.lines import evaluation_lines, prediction_line
 from attcell.types import VideoRecord

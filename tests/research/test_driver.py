@@ -182,6 +182,7 @@ class TestRunsThatWait:
         """Those of one recipe at a time, and never here, where jobs are given out."""
         values = runs[0].recipe.model_dump(mode="json")
         values["cache"]["folder"] = str(tmp_path / "kept")
+        values["model"]["streams"]["frame"]["train_from"] = "none"
         keeping = [check_recipe(values | {"name": name}, source="test") for name in ("a", "a", "b")]
         named = [PlannedRun(one, tmp_path / f"kept{number}") for number, one in enumerate(keeping)]
         plain = PlannedRun(runs[0].recipe, tmp_path / "plain")
@@ -222,6 +223,7 @@ class TestRunsThatWait:
     ) -> None:
         values = runs[0].recipe.model_dump(mode="json")
         values["cache"]["folder"] = str(tmp_path / "kept")
+        values["model"]["streams"]["frame"]["train_from"] = "none"
         keeping = [check_recipe(values | {"name": name}, source="test") for name in ("a", "b")]
         told: list[str] = []
         monkeypatch.setattr(driver, "_keep_features", lambda runs: told.append(f"of {runs[0].recipe.name}"))

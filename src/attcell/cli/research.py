@@ -105,7 +105,17 @@ def ablate(
     from attcell.research.protocol import AblationCall
 
     asked, tested = _numbers(counts, "--counts"), _numbers(splits, "--splits")
-    call = AblationCall(subject, recipe, overrides or [], row, out, asked, tested, seeds, jobs)
+    call = AblationCall(
+        subject=subject,
+        recipe=recipe,
+        overrides=overrides or [],
+        row=row,
+        out=out,
+        counts=asked,
+        splits=tested,
+        seeds=seeds,
+        jobs=jobs,
+    )
     _publish(call.run())
 
 

@@ -1,6 +1,7 @@
-"""The sections of a recipe for what is asked of a trained network beside its test. They train nothing.
+"""The sections of a recipe that train nothing: published values, and what is asked beside the test.
 
-``attcell protocol`` answers them: actions found in time, and late fusion with another tool's scores (TAN+).
+``attcell protocol`` answers what is asked of a trained network: actions found in time, and late fusion with
+another tool's scores (TAN+).
 """
 
 from __future__ import annotations
@@ -16,6 +17,16 @@ from attcell.types import DetectionProtocol, DetectionRule
 Overlap = Annotated[float, Field(gt=0, le=1, strict=True)]
 Weight = Annotated[float, Field(ge=0)]
 SPLIT = "{split}"  # in a path: the run's split
+
+
+class PublishedSection(Section):
+    """A figure of a paper, to be printed beside ours."""
+
+    figure: str  # as attcell test calls it, such as top1 or map
+    value: float | None  # in percent; null where no copy of the paper that is at hand has the number
+    source: str  # the paper and its table
+    row: str  # what the table calls it
+    note: str = ""  # what the number alone does not say, such as how it was derived
 
 
 class DetectionSection(Section):

@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError, model_validator
 
-from attcell.config.beside import DetectionSection, FuseSection
+from attcell.config.beside import DetectionSection, FuseSection, PublishedSection
 from attcell.config.schema import (
     CacheSection,
     ClipSection,
@@ -21,7 +21,6 @@ from attcell.config.schema import (
     FlowSection,
     InputSection,
     ModelSection,
-    PublishedSection,
     Section,
     SegmentsSection,
     StreamSection,

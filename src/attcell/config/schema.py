@@ -316,16 +316,6 @@ class ModelSection(Section):
         return self
 
 
-class PublishedSection(Section):
-    """A figure of a paper, to be printed beside ours."""
-
-    figure: str  # as attcell test calls it, such as top1 or map
-    value: float | None  # in percent; null where no copy of the paper that is at hand has the number
-    source: str  # the paper and its table
-    row: str  # what the table calls it
-    note: str = ""  # what the number alone does not say, such as how it was derived
-
-
 class CacheSection(Section):
     """Feature maps of frozen backbones, computed once and kept on disk."""
 

@@ -1,7 +1,8 @@
 """Rows of tables together with the rows that they begin with.
 
 Wherever a recipe takes a model folder, it may say ``TABLE#ROW``: the model that this row's run gives. Such a
-row is a *stage*; it may begin with a stage itself. A file that is one recipe is named as ``FILE#``.
+row is a *stage*; it may begin with a stage itself. A file that is one recipe is named as ``FILE#``. A file's
+path is looked for beside the row's own file, as of ``extends``, and then below the current folder.
 """
 
 from __future__ import annotations
@@ -100,10 +101,25 @@ def refuse_stages(recipe: Recipe) -> None:
 def _stages_in(model: Mapping[str, Any], where: str = "model.") -> Iterator[tuple[str, str]]:
     """(key, ``TABLE#ROW``) of a model section, checked or not."""
     for key, value in model.items():
-        if key in ("init_from", "weights") and isinstance(value, str) and MARK in value:
+        if key in ("init_from", "weights") and isinstance(value, str) and _is_stage(value):
             yield f"{where}{key}", value
         elif isinstance(value, Mapping):
             yield from _stages_in(value, f"{where}{key}.")
+
+
+def _is_stage(value: str) -> bool:
+    """Whether a value names a row; a file or a folder may have ``#`` in its name too."""
+    return MARK in value and not Path(value).exists()
+
+
+def _find_stages_file(path: str, begun: RecipeFile) -> Path:
+    """The file of a stage: beside that of the row which begins with it, as of ``extends``; or below the
+    current folder, as on the command line.
+    """
+    try:
+        return find_recipe(path, begun.path.parent)
+    except CallError:
+        return find_recipe(path)
 
 
 def _place(file: RecipeFile, row: str | None) -> _Place:
@@ -163,11 +179,16 @@ class _Found:
             path, _, word = name.partition(MARK)
             row = word or None
             try:
-                file = read_recipe_file(find_recipe(path))
+                file = read_recipe_file(_find_stages_file(path, begun.file))
                 file.check_row(row)
             except CallError as error:
                 raise CallError(f"{begun.called} begins with {name} ({key}): {error}") from error
-            stage = self.stages[name] = _place(file, row)
+            stage = _place(file, row)
+            if self.stages.setdefault(name, stage) != stage:
+                raise CallError(
+                    f"{begun.called} begins with {name} ({key}) in {file.path.parent}, and another row with "
+                    f"one of that name in {self.stages[name][0].parent}; give their files different names"
+                )
             if stage in above:
                 raise CallError(
                     f"{begun.called} begins with {name} ({key}), which begins with it in turn; begin one of "

@@ -41,12 +41,14 @@ class KnownSet:
         training: the parts that are trained on.
         testing: the part that is tested on.
         splits: how many there are.
+        holds: known sets all of whose videos are among the training videos, whatever their split tests on.
     """
 
     read: Callable[[Path, int], Annotation]
     training: tuple[str, ...] = ("train",)
     testing: str = "test"
     splits: int = 1
+    holds: tuple[str, ...] = ()
 
 
 def _one_split(read: Callable[[Path], Annotation]) -> Callable[[Path, int], Annotation]:
@@ -80,7 +82,7 @@ KNOWN_SETS: dict[str, KnownSet] = {
     "ucf101": KnownSet(ucf101.read, splits=3),
     "hmdb51": KnownSet(hmdb51.read, splits=3),
     "ccv": KnownSet(_one_split(ccv.read)),
-    "thumos14": KnownSet(_one_split(_thumos14), training=("train", "validation")),
+    "thumos14": KnownSet(_one_split(_thumos14), training=("train", "validation"), holds=("ucf101",)),
     "thumos14_detection": KnownSet(_one_split(thumos14.read_detection), training=("validation",)),
     "sports1m": KnownSet(_one_split(sports1m.read)),
     "kinetics": KnownSet(_one_split(kinetics.read), testing="validation"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from attcell._log import track
+from attcell.config.recipe import Recipe
 from attcell.data.feature_store import KeptArrays
 from attcell.data.sources import read_source
 from attcell.errors import CallError, DataError, VideoError
@@ -26,8 +29,10 @@ from attcell.inference.streaming import StreamingPass, usual_every
 from attcell.models.build import part_listing
 from attcell.models.weights import state_digest
 from attcell.types import VideoRecord
+from attcell.video.features import features_beside, is_features
 
 _NEVER = -1e4  # the bias of a class that no training video shows
+_KEPT_VERSION = 1  # raise it when the same network would say something else of the same video
 _KEPT = ("segments", "attention", "scores")  # of a streamed video
 MOST_SAMPLES = 100  # of one video, so that long videos do not outweigh others
 MOST_IN_ALL = 200_000  # so that many videos do not fill the memory
@@ -119,7 +124,7 @@ def calibrate(
     every: int,
     *,
     stored_flow: Collection[Path] = frozenset(),
-    kept: KeptArrays | None = None,
+    keep_in: Path | None = None,
 ) -> Calibration:
     """Fit the segment classifier and choose the thresholds, from videos and their labels alone.
 
@@ -129,7 +134,8 @@ def calibrate(
         every: frames from one sample to the next.
         stored_flow: the videos whose flow is taken from the store that the recipe names; of the others it is
             computed.
-        kept: each video's samples are kept there, and taken from there.
+        keep_in: each video's samples are kept in this folder, and taken from there where the same network
+            would give the same.
 
     Raises:
         CallError: a model that does not score single segments.
@@ -139,19 +145,21 @@ def calibrate(
     refuse_unread(list(unfit_features(model.recipe, records).values()))
     videos, unread = [], []
     most = max(5, min(MOST_SAMPLES, MOST_IN_ALL // max(len(records), 1)))
+    kept = None if keep_in is None else KeptOfVideos(keep_in, model, records, {"every": every, "most": most})
     for record in track(records, len(records), "streaming training videos"):
         try:
-            arrays = None if kept is None else kept.read(record)
+            is_stored = record.path in stored_flow
+            arrays = None if kept is None else kept.read(record, stored_flow=is_stored)
             if arrays is not None:
                 videos.append(StreamedVideo(record.labels, **arrays))
                 continue
-            is_stored = record.path in stored_flow
             videos.append(stream_samples(model, record, every, most, stored_flow=is_stored))
         except VideoError as error:
             unread.append(str(error))
             continue
         if kept is not None:
-            kept.write(record, {name: getattr(videos[-1], name) for name in _KEPT})
+            arrays = {name: getattr(videos[-1], name) for name in _KEPT}
+            kept.write(record, arrays, stored_flow=is_stored)
     refuse_unread(unread)
     shown = {label for of in videos for label in of.labels}
     if len(shown) < 2:
@@ -165,6 +173,92 @@ def calibrate(
         num_videos=len(videos),
         every=every,
     )
+
+
+class KeptOfVideos:
+    """What a network said of one video after another, kept so that work which was broken off goes on.
+
+    It holds for the same weights, the same input and the same ``settings``: flow from the store and computed
+    flow are different inputs, and files of features that were changed are others.
+
+    Args:
+        folder: where it lies.
+        model: the network and how its input is made.
+        records: all videos that it is for.
+        settings: whatever else it depends on, in plain types.
+    """
+
+    def __init__(
+        self, folder: Path, model: Model, records: Sequence[VideoRecord], settings: Mapping[str, Any]
+    ) -> None:
+        made_by = {"version": _KEPT_VERSION, **settings, "network": state_digest(model.network)}
+        for section in ("input", "flow", "clip", "features"):
+            made_by[section] = getattr(model.recipe, section).model_dump(mode="json")
+        made_by["files"] = [_state(path) for path in _feature_files(model.recipe, records)]
+        self._kept = {
+            is_stored: KeptArrays(folder, {**made_by, "stored_flow": is_stored})
+            for is_stored in (False, True)
+        }
+
+    def read(self, record: VideoRecord, *, stored_flow: bool) -> dict[str, np.ndarray] | None:
+        """As of :class:`KeptArrays`."""
+        return self._kept[stored_flow].read(record)
+
+    def write(self, record: VideoRecord, arrays: Mapping[str, np.ndarray], *, stored_flow: bool) -> None:
+        """As of :class:`KeptArrays`."""
+        self._kept[stored_flow].write(record, arrays)
+
+
+def _feature_files(recipe: Recipe, records: Sequence[VideoRecord]) -> list[Path]:
+    """Where the features of these videos lie, as far as they are given beside the videos."""
+    folder = recipe.features.folder
+    if folder is None:
+        return []
+    files = []
+    for record in records:
+        if not is_features(record.path):
+            with suppress(VideoError):  # it is told when the video is looked at
+                files.append(features_beside(folder, record.path))
+    return files
+
+
+def _state(path: Path) -> tuple[str, int, int]:
+    """A file, its size and when it was last changed."""
+    found = path.stat()
+    return str(path.absolute()), found.st_size, found.st_mtime_ns
+
+
+def calibrated(
+    folder: Path,
+    records: Sequence[VideoRecord],
+    every: int,
+    device: torch.device,
+    *,
+    from_store: bool = True,
+    keep_in: Path | None = None,
+) -> Model:
+    """The model of a folder, calibrated on these videos; a calibration that is there and fits is taken.
+
+    Args:
+        folder: the model folder; a new calibration is written into it.
+        records: training videos, as of :func:`calibrate`.
+        every: frames from one sample to the next.
+        device: where the network is to be.
+        from_store: take flow from the store that the recipe names, where it fits.
+        keep_in: as of :func:`calibrate`.
+
+    Raises:
+        CallError, DataError: as of :func:`calibrate`.
+    """
+    model = Model.from_folder(folder).to(device)
+    there, num_videos = model.calibration, sum(bool(record.labels) for record in records)
+    if there is not None and (there.num_videos, there.every) == (num_videos, every):
+        return model
+    paths = [record.path for record in records]
+    stored_flow = with_stored_flow(model.recipe, paths) if from_store else frozenset[Path]()
+    found = calibrate(model, records, every, stored_flow=stored_flow, keep_in=keep_in)
+    write_calibration(folder, found, state_digest(model.network))
+    return Model.from_folder(folder).to(device)
 
 
 def calibrate_model(

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from attcell._checks import shown
 from attcell._log import logger, track
-from attcell.config.schema import PublishedSection
+from attcell.config.beside import PublishedSection
 from attcell.data.datasets import KeptViews, PlannedParts
 from attcell.data.listing import Listing
 from attcell.data.sources import read_source

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from attcell.config.recipe import Recipe
 from attcell.config.schema import ModelSection, Section, StreamSection
+from attcell.data.known_sets import KNOWN_SETS
 from attcell.errors import CallError, ModelError
 from attcell.models.build import input_spec
 from attcell.models.folder import read_recipe
@@ -54,21 +55,47 @@ def refuse_other_shapes(recipe: Recipe, planned: Mapping[Path, Recipe] = NONE_PL
 
 
 def refuse_other_split(recipe: Recipe, planned: Mapping[Path, Recipe] = NONE_PLANNED) -> None:
-    """Raise a CallError for a model that the recipe begins with and that was trained on another split of the
-    same data set: it has seen videos that are tested. Arguments as of :func:`refuse_missing_weights`.
+    """Raise a CallError for a model that the recipe begins with, or that such a model began with, and that
+    has seen videos which are tested: it was trained on another split of the same data set, or on a data set
+    that holds this one. Arguments as of :func:`refuse_missing_weights`.
+    """
+    own = recipe.data
+    for chain, before in _learnt_from(recipe, planned):
+        data = before.data
+        if own.dataset is None or data.dataset is None:
+            continue
+        what = chain[0] if len(chain) == 1 else f"{chain[0]} goes back to {chain[-1]}, which"
+        if own.dataset in KNOWN_SETS[data.dataset].holds:
+            raise CallError(
+                f"{what} was trained on {data.dataset}, whose training videos are also all of {own.dataset}, "
+                "those too that are tested here; begin with a model that has not seen them"
+            )
+        if data.dataset == own.dataset and data.split != own.split:
+            raise CallError(
+                f"{what} was trained on split {data.split} of {own.dataset}, and this is split {own.split}, "
+                "some of whose test videos it has seen; give a model of the same split, split by split "
+                f"(--splits {data.split})"
+            )
+
+
+def _learnt_from(
+    recipe: Recipe, planned: Mapping[Path, Recipe], above: tuple[Path, ...] = ()
+) -> Iterator[tuple[tuple[Path, ...], Recipe]]:
+    """Each model that a recipe's network comes of, as far back as there are model folders: the folders that
+    lead to it, itself last, and its recipe. What lies further back and cannot be read is passed over.
     """
     model = recipe.model
     given = [model.init_from, *(stream.init_from for stream in model.streams.values())]
-    for folder in (*given, *_named_weights(model)):
-        before = None if folder is None else _recipe_at(folder, planned)
-        if before is None or recipe.data.dataset is None or before.data.dataset != recipe.data.dataset:
+    for folder in dict.fromkeys(of for of in (*given, *_named_weights(model)) if of is not None):
+        try:
+            before = None if folder in above else _recipe_at(folder, planned)
+        except ModelError:
+            if not above:
+                raise
             continue
-        if before.data.split != recipe.data.split:
-            raise CallError(
-                f"{folder} was trained on split {before.data.split} of {recipe.data.dataset}, and this is "
-                f"split {recipe.data.split}, some of whose test videos it has seen; give a model of the same "
-                f"split, split by split (--splits {before.data.split})"
-            )
+        if before is not None:
+            yield (*above, folder), before
+            yield from _learnt_from(before, planned, (*above, folder))
 
 
 def _named_weights(model: ModelSection) -> list[Path]:

@@ -17,7 +17,7 @@ from attcell.results.recognition_metrics import ClassAccuracies, MainMetrics, Re
 from attcell.types import Prediction
 
 if TYPE_CHECKING:
-    from attcell.config.schema import PublishedSection
+    from attcell.config.beside import PublishedSection
     from attcell.inference.evaluate import Evaluation
     from attcell.inference.localization import AttentionMetrics
     from attcell.metrics.detection import DetectionMetrics

@@ -6,10 +6,10 @@ another rule costs no other pass.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,12 +17,12 @@ from attcell._files import write_json
 from attcell._log import logger, track
 from attcell.config.beside import DetectionSection
 from attcell.config.recipe import Recipe
-from attcell.data.feature_store import KeptArrays, content_digest
+from attcell.data.feature_store import content_digest
 from attcell.data.listing import Listing
 from attcell.data.truth import DetectionTruth, read_detection_truth, set_truth, video_named
-from attcell.errors import DataError, VideoError
-from attcell.inference.calibrate import calibrate
-from attcell.inference.calibration import CALIBRATION_FILE, write_calibration
+from attcell.errors import CallError, DataError, VideoError
+from attcell.inference.calibrate import KeptOfVideos, calibrated
+from attcell.inference.calibration import CALIBRATION_FILE
 from attcell.inference.detect import follow_video
 from attcell.inference.detection_rules import RuleChoice, find, words
 from attcell.inference.model import Model
@@ -30,39 +30,32 @@ from attcell.inference.predict import NO_PICTURES
 from attcell.inference.run import best_device
 from attcell.inference.stored_flow import with_stored_flow
 from attcell.models.build import part_listing, read_listings
-from attcell.models.weights import state_digest
+from attcell.models.folder import read_config
 from attcell.results.detection_metrics import detection_result
 from attcell.results.detections import DetectionFile, detections_of
-from attcell.types import AttentionTrack, Detection, Prediction, VideoRecord
+from attcell.types import Answer, AttentionTrack, Detection, Prediction, VideoRecord
 
 DETECTIONS_FILE = "detections.json"  # beside the scores
-_KEPT_VERSION = 1  # raise it when the same network would say something else of the same video
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What came of a question to a trained network.
-
-    Attributes:
-        metrics: name → percent.
-        protocol: name → how they were made, in words.
-        unread: video id → why it could not be read.
-    """
-
-    metrics: dict[str, float]
-    protocol: dict[str, str]
-    unread: dict[str, str] = field(default_factory=dict)
-
-
-def check_detection(recipe: Recipe) -> None:
+def check_detection(recipe: Recipe, section: DetectionSection) -> None:
     """Find what is wrong with the truth, before anything is trained.
 
     Raises:
-        CallError: no such truth, or an excluded video that it does not name.
+        CallError: no such truth, an excluded video that it does not name, or a test video that is a part of a
+            folder of frames.
         DataError: files that are not what they should be, or that name none of the classes or test videos.
     """
     listing = _tested(recipe)
-    truth = _truth(recipe, listing)
+    parts = [(record, record.frames) for record in listing.records if record.frames is not None]
+    if parts:
+        first, frames = parts[0]
+        raise CallError(
+            f"detection goes through whole videos, and {first.id} is a part of {first.path} (frames "
+            f"{frames.start} to {frames.stop - 1}; {len(parts)} such videos), whose truth would be that of "
+            "the whole; put the frames of each part into a folder of its own, or leave detection out"
+        )
+    truth = _truth(recipe, section, listing)
     if not set(truth.labels) & set(listing.labels):
         raise DataError(
             f"{truth.source} has none of the recipe's classes: {len(truth.labels)}, first "
@@ -71,11 +64,12 @@ def check_detection(recipe: Recipe) -> None:
         )
 
 
-def find_actions(recipe: Recipe, model_folder: Path, out: Path) -> Answer:
+def find_actions(recipe: Recipe, section: DetectionSection, model_folder: Path, out: Path) -> Answer:
     """The mAP of the actions that a run's network finds in the test videos.
 
     Args:
-        recipe: of the run; it has a section ``detection``.
+        recipe: of the run.
+        section: what it asks.
         model_folder: the model; what it learns of detection from the training videos is written there.
         out: ``detections.json`` is written there, and what is kept to go on.
 
@@ -83,17 +77,17 @@ def find_actions(recipe: Recipe, model_folder: Path, out: Path) -> Answer:
         DataError: a training video that cannot be read.
         ModelError: a network whose scores are not finite.
     """
-    section = recipe.detection
-    assert section is not None, "the recipe asks for it"
     listing = _tested(recipe)
-    truth = _truth(recipe, listing)
-    model = _calibrated(recipe, model_folder, out / "kept")
+    truth = _truth(recipe, section, listing)
+    model = _ready(recipe, section, model_folder, out / "kept")
     choice = RuleChoice(section.rule)
     left_out = set(truth.excluded)
     records = [record for record in listing.records if video_named(str(record.path), left_out) is None]
     found, unread = [], {}
-    files = ["model.safetensors"] + ([] if model.calibration is None else [CALIBRATION_FILE])
-    kept = KeptArrays(out / "kept", {"of": "tracks", **_made_by(model_folder, section.every, *files)})
+    learnt = None if model.calibration is None else content_digest(model_folder / CALIBRATION_FILE)
+    kept = KeptOfVideos(
+        out / "kept", model, records, {"of": "tracks", "every": section.every, "calibration": learnt}
+    )
     stored = with_stored_flow(model.recipe, [record.path for record in records])
     for record in track(records, len(records), "looking for actions"):
         try:
@@ -142,16 +136,24 @@ def _tested(recipe: Recipe) -> Listing:
     return listing
 
 
-def _truth(recipe: Recipe, listing: Listing) -> DetectionTruth:
-    """The true actions of the listed videos but for the excluded ones."""
-    section, data = recipe.detection, recipe.data
-    assert section is not None, "the recipe asks for it"
+def truth_digest(recipe: Recipe, section: DetectionSection) -> str:
+    """A name for the content of the truth that a recipe's detections are judged by."""
+    truth = _whole_truth(recipe, section)
+    said = (truth.labels, truth.actions, truth.ambiguous, sorted(truth.durations.items()))
+    return hashlib.sha256(repr(said).encode()).hexdigest()[:24]
+
+
+def _whole_truth(recipe: Recipe, section: DetectionSection) -> DetectionTruth:
+    data = recipe.data
     if section.truth is not None:
-        whole = read_detection_truth(section.truth)
-    else:
-        assert data.dataset is not None and data.root is not None, "the recipe was checked"
-        whole = set_truth(data.dataset, data.annotations or data.root, data.split)
-    truth = whole.without(section.exclude, "detection.exclude")
+        return read_detection_truth(section.truth)
+    assert data.dataset is not None and data.root is not None, "the recipe was checked"
+    return set_truth(data.dataset, data.annotations or data.root, data.split)
+
+
+def _truth(recipe: Recipe, section: DetectionSection, listing: Listing) -> DetectionTruth:
+    """The true actions of the listed videos but for the excluded ones."""
+    truth = _whole_truth(recipe, section).without(section.exclude, "detection.exclude")
     names = {video_named(str(record.path), truth.durations) for record in listing.records}
     truth = truth.only({name for name in names if name is not None})
     if not truth.actions:
@@ -159,45 +161,26 @@ def _truth(recipe: Recipe, listing: Listing) -> DetectionTruth:
     return truth
 
 
-def _calibrated(recipe: Recipe, folder: Path, kept: Path) -> Model:
+def _ready(recipe: Recipe, section: DetectionSection, folder: Path, kept: Path) -> Model:
     """The model with what its rule needs, learnt from the training videos' labels alone."""
-    section = recipe.detection
-    assert section is not None, "the recipe asks for it"
-    model = Model.from_folder(folder).to(best_device())
-    calibration = model.calibration
-    is_ready = calibration is not None and calibration.every == section.every
-    if is_ready or not section.needs_calibration:
-        return model
-    listing = part_listing(recipe.data, "train", model.labels)
+    if not section.needs_calibration:
+        return Model.from_folder(folder).to(best_device())
+    listing = part_listing(recipe.data, "train", read_config(folder)["labels"])
     assert listing is not None, "it was trained on them"
-    found = calibrate(
-        model,
-        listing.records,
-        section.every,
-        stored_flow=with_stored_flow(recipe, [record.path for record in listing.records]),
-        kept=KeptArrays(kept, _made_by(folder, section.every, "model.safetensors")),
-    )
-    write_calibration(folder, found, state_digest(model.network))
-    return Model.from_folder(folder).to(best_device())
-
-
-def _made_by(folder: Path, every: int, *files: str) -> dict[str, Any]:
-    """What a network's word on a video depends on; ``files`` are those of the model that matter."""
-    digests = {name: content_digest(folder / name) for name in files}
-    return {"version": _KEPT_VERSION, "every": every, **digests}
+    return calibrated(folder, listing.records, section.every, best_device(), keep_in=kept)
 
 
 def _said(
-    model: Model, record: VideoRecord, every: int, kept: KeptArrays, *, stored_flow: bool
+    model: Model, record: VideoRecord, every: int, kept: KeptOfVideos, *, stored_flow: bool
 ) -> Prediction:
     """What the network says of a video sample by sample, now or before."""
-    arrays = kept.read(record)
+    arrays = kept.read(record, stored_flow=stored_flow)
     if arrays is None:
         followed = follow_video(model, record.path, every, stored_flow=stored_flow, pictures=False)
         for note in followed.notes:
             logger.info(f"{record.id}: {note}")
         arrays = _arrays(followed)
-        kept.write(record, arrays)
+        kept.write(record, arrays, stored_flow=stored_flow)
     return _prediction(str(record.path), model.labels, arrays)
 
 

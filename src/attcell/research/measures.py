@@ -17,8 +17,7 @@ import torch
 from attcell.data.datasets import KeptViews, PlannedViews
 from attcell.data.truth import generated_boxes
 from attcell.errors import VideoError
-from attcell.inference.calibrate import calibrate
-from attcell.inference.calibration import write_calibration
+from attcell.inference.calibrate import calibrated
 from attcell.inference.detect import follow_video
 from attcell.inference.detection_rules import RuleChoice, find
 from attcell.inference.evaluate import listing_of
@@ -29,7 +28,7 @@ from attcell.inference.run import run_views
 from attcell.inference.streaming import EVERY
 from attcell.metrics import detection_map
 from attcell.models.build import evaluation_plan, input_spec, part_listing
-from attcell.models.weights import state_digest
+from attcell.models.folder import read_config
 from attcell.nn import STAN
 from attcell.nn.explain import Curve, deletion_insertion
 from attcell.research.driver import Figures
@@ -144,18 +143,18 @@ def _attention(name: str, predictions: Mapping[str, Prediction], truth: Truth) -
 
 
 def _calibrated(streaming: Streaming) -> Model:
-    """The model with a calibration on so many videos; one that is there and fits is taken."""
-    model, every = Model.from_folder(streaming.model), streaming.calibrated_every
-    listing = part_listing(model.recipe.data, "train", model.labels)
+    """The model with a calibration on so many videos."""
+    config = read_config(streaming.model)
+    listing = part_listing(config["recipe"].data, "train", config["labels"])
     assert listing is not None, "the suite's recipes name their videos"
     some = [record for record in listing.records if int(record.path.stem) < streaming.calibrated]
-    there = model.calibration
-    if there is None or (there.num_videos, there.every) != (len(some), every):
-        paths = frozenset(record.path for record in some if streaming.stored_flow)
-        found = calibrate(model, some, every, stored_flow=paths)
-        write_calibration(streaming.model, found, state_digest(model.network))
-        model = Model.from_folder(streaming.model)
-    return model
+    return calibrated(
+        streaming.model,
+        some,
+        streaming.calibrated_every,
+        torch.device("cpu"),
+        from_store=streaming.stored_flow,
+    )
 
 
 # Does attention say what the network uses? Deletion and insertion on test videos of a trained STAN.

@@ -81,7 +81,6 @@ class _Plan:
     def __init__(self, out: Path, stages: Mapping[str, Recipe]) -> None:
         self._out, self._stages = out, stages
         self.runs: dict[tuple[str, int, int], PlannedRun] = {}
-        self._taught: dict[Path, set[tuple[str, int]]] = {}  # run folder → what its model learnt from
 
     def add(self, recipe: Recipe, split: int, seed: int) -> PlannedRun:
         """The run of a recipe, planned with those that it begins with if it is not planned yet."""
@@ -100,28 +99,14 @@ class _Plan:
         one = check_recipe(values, source=f"recipe {recipe.name}")
         folder = run_folder(self._out, recipe.name, split, seed)
         _check(one, {run.model: run.recipe for run in begun.values()})
+        refuse_other_split(one, {run.model: run.recipe for run in self.runs.values()})
         after = frozenset(run.folder for run in begun.values())
-        self._taught[folder] = {of for before in after for of in self._taught[before]}
-        _refuse_crossed(one, self._taught[folder])
-        self._taught[folder] |= {(str(one.data.dataset), split)}
         return self.runs.setdefault(key, PlannedRun(one, folder, after))
 
     def _stage(self, name: str, split: int, seed: int) -> PlannedRun:
         recipe = self._stages[name]
         there = _splits_of(recipe)
         return self.add(recipe, split if split in there else there[0], seed)
-
-
-def _refuse_crossed(recipe: Recipe, taught: set[tuple[str, int]]) -> None:
-    """Raise a CallError for a stage, or one before it, that was taught by another split of the data set."""
-    own = recipe.data.dataset, recipe.data.split
-    others = sorted(split for dataset, split in taught if dataset == own[0] and split != own[1])
-    if others and own[0] is not None:
-        raise CallError(
-            f"recipe {recipe.name} on split {own[1]} of {own[0]} begins with a row that has learnt from "
-            f"split {others[0]}, some of whose training videos are tested here; run split by split (--splits "
-            f"{others[0]}), or begin with another row"
-        )
 
 
 def _refuse_several_devices(recipe: Recipe) -> None:
@@ -153,5 +138,4 @@ def _check(recipe: Recipe, planned: Mapping[Path, Recipe]) -> None:
         read_known_set(data.dataset, data.annotations or data.root, data.split)
     refuse_missing_weights(recipe, planned)
     refuse_other_shapes(recipe, planned)
-    refuse_other_split(recipe, planned)
     check_asked(recipe)
