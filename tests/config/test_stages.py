@@ -115,7 +115,7 @@ class TestWhereStagesLie:
         )
         loaded = load_rows(["mine/own.yaml"], ["data.root=U"], ["ucf-tan"])
         assert {name: of.data.split for name, of in loaded.stages.items()} == {"own.yaml#ucf-cnn": 2}
-        given = ["data.root=U", "model.streams.frame.weights=table.yaml#ucf-cnn"]
+        given = ["data.root=U", "own#ucf-tan:model.streams.frame.weights=table.yaml#ucf-cnn"]
         loaded = load_rows(["mine/own.yaml"], given, ["ucf-tan"])
         assert {name: of.data.split for name, of in loaded.stages.items()} == {"table.yaml#ucf-cnn": 1}
 

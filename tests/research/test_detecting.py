@@ -152,12 +152,12 @@ def test_the_rule_of_fixed_thresholds_is_not_calibrated(place, model, followed, 
 
 
 def test_videos_with_an_action_are_judged_alone_too(place, model, tmp_path):
-    found = find_actions(asking(place, rule="stpn", annotated=True), model, tmp_path / "all")
+    found = find(asking(place, rule="stpn", annotated=True), model, tmp_path / "all")
     names = [f"map{of}@0.{tenth}" for of in ("", "_annotated") for tenth in range(1, 6)]
     assert list(found.metrics) == names
     assert "5 videos, 5 true actions" in found.protocol["detection"]
     assert "4 videos, 5 true actions" in found.protocol["detection_annotated"]
-    without = find_actions(asking(place, rule="stpn", exclude=[FAULTY]), model, tmp_path / "all")
+    without = find(asking(place, rule="stpn", exclude=[FAULTY]), model, tmp_path / "all")
     assert [found.metrics[name] for name in names[5:]] == list(without.metrics.values())
 
 
