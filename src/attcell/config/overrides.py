@@ -21,7 +21,7 @@ def _path_keys() -> tuple[str, ...]:
         for section in (kind for kind in kinds if issubclass(kind, Section)):
             keys = section.model_fields.items()
             found += [
-                f"{name}.{key}" for key, of in keys if Path in (of.annotation, *get_args(of.annotation))
+                f"{name}.{key}" for key, own in keys if Path in (own.annotation, *get_args(own.annotation))
             ]
     return tuple(found)
 

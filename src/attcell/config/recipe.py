@@ -171,7 +171,7 @@ _SIZES = ("size", "short_side")
 
 def _own_sizes(values: dict[str, Any]) -> dict[str, int]:
     """Stream → the size that its backbone was made for, of those that look at pictures."""
-    from attcell.nn.backbones import backbone_entry  # here, for they need PyTorch
+    from attcell.nn.backbones import backbone_entry  # here, because they need PyTorch
     from attcell.video.modalities import modality
 
     model = values.get("model")

@@ -155,7 +155,7 @@ class _Found:
         self._refuse_idle_patterns()
         self.refuse_foreign_streams(self._begun)
         self._refuse_open_keys()
-        recipes = {place: of.checked() for place, of in self.rows.items()}
+        recipes = {place: row.checked() for place, row in self.rows.items()}
         asked_for = tuple(recipes[_place(file, row)] for file, row in self._chosen)
         return LoadedRows(asked_for, {name: recipes[place] for name, place in self.stages.items()})
 
@@ -212,7 +212,7 @@ class _Found:
 
     @cached_property
     def _datasets(self) -> set[str | None]:
-        """Of the rows that are asked for, as their files name them."""
+        """The data sets of the rows that are asked for, as their files name them."""
         return {_own_dataset(file, row) for file, row in self._chosen}
 
     def _refuse_idle_patterns(self) -> None:
@@ -235,7 +235,7 @@ class _Found:
 
     def refuse_foreign_streams(self, places: Iterable[_Place]) -> None:
         """Raise a CallError for an override of a stream that one of these rows lacks."""
-        given = [of for of in self._changes if of.stream is not None]
+        given = [change for change in self._changes if change.stream is not None]
         for merged in [self.rows[place] for place in places] if given else ():
             own = (own_values(merged.file, merged.row).get("model") or {}).get("streams") or {"frame": None}
             for change in given:
@@ -250,15 +250,15 @@ class _Found:
 
     def _refuse_open_keys(self) -> None:
         """Raise one CallError for all that the rows and stages leave open."""
-        lacking = {place: of for place, of in self.rows.items() if of.missing}
+        lacking = {place: row for place, row in self.rows.items() if row.missing}
         if not lacking or (len(lacking) == 1 and not lacking.keys() & self._begun.keys()):
             return  # one that is asked for says so itself
         lines = []
-        for place, of in lacking.items():
+        for place, row in lacking.items():
             begun = self._begun.get(place)
             why = "" if begun is None else f" (what {begun.called.rstrip(',')} begins with)"
-            lines.append(f"  {of.called.rstrip(',')}{why}: {', '.join(of.missing)}")
-        key, name = of.missing[0], of.row or of.file.path.stem
+            lines.append(f"  {row.called.rstrip(',')}{why}: {', '.join(row.missing)}")
+        key, name = row.missing[0], row.row or row.file.path.stem
         raise CallError(
             "\n".join(
                 [
@@ -266,7 +266,7 @@ class _Found:
                     *lines,
                     f"give it on the command line: {key}=VALUE for all rows, '{name}:{key}=VALUE' for those "
                     "of this name. Where videos lie does not go from a row to a stage of another data set"
-                    f"{ABOUT_STORE if any('flow.store' in of.missing for of in lacking.values()) else ''}",
+                    f"{ABOUT_STORE if any('flow.store' in row.missing for row in lacking.values()) else ''}",
                 ]
             )
         )

@@ -86,7 +86,7 @@ def _learnt_from(
     """
     model = recipe.model
     given = [model.init_from, *(stream.init_from for stream in model.streams.values())]
-    for folder in dict.fromkeys(of for of in (*given, *_named_weights(model)) if of is not None):
+    for folder in dict.fromkeys(path for path in (*given, *_named_weights(model)) if path is not None):
         try:
             before = None if folder in above else _recipe_at(folder, planned)
         except ModelError:

@@ -97,7 +97,7 @@ def find_actions(recipe: Recipe, section: DetectionSection, model_folder: Path, 
             continue
         found.append(replace(said, detections=tuple(find(said, choice, model.calibration))))
     content = {
-        "model": str(model_folder), "videos": [detections_of(of) for of in found], "failed": unread,
+        "model": str(model_folder), "videos": [detections_of(said) for said in found], "failed": unread,
     }  # fmt: skip
     write_json(str(out / DETECTIONS_FILE), content)
     rule = words(choice, model.calibration, len(model.labels))
@@ -185,14 +185,14 @@ def _said(
 
 
 def _arrays(said: Prediction) -> dict[str, np.ndarray]:
-    of = said.track
-    assert of is not None and of.class_scores is not None, "the video was gone through"
-    separate = {} if of.separate_scores is None else {"separate_scores": of.separate_scores}
+    known = said.track
+    assert known is not None and known.class_scores is not None, "the video was gone through"
+    separate = {} if known.separate_scores is None else {"separate_scores": known.separate_scores}
     return {
-        "seconds": of.seconds,
-        "temporal_scores": of.temporal_scores,
-        "temporal_attention": of.temporal_attention,
-        "class_scores": of.class_scores,
+        "seconds": known.seconds,
+        "temporal_scores": known.temporal_scores,
+        "temporal_attention": known.temporal_attention,
+        "class_scores": known.class_scores,
         **separate,
         "scores": said.scores,
         "duration": np.array(said.duration_seconds),
@@ -200,7 +200,7 @@ def _arrays(said: Prediction) -> dict[str, np.ndarray]:
 
 
 def _prediction(video: str, labels: tuple[str, ...], arrays: Mapping[str, np.ndarray]) -> Prediction:
-    of = AttentionTrack(
+    found = AttentionTrack(
         seconds=arrays["seconds"],
         frame_seconds=arrays["seconds"][:, 0],
         temporal_scores=arrays["temporal_scores"],
@@ -210,7 +210,9 @@ def _prediction(video: str, labels: tuple[str, ...], arrays: Mapping[str, np.nda
         class_scores=arrays["class_scores"],
         separate_scores=arrays.get("separate_scores"),
     )
-    return Prediction(video, labels, arrays["scores"], float(arrays["duration"]), of, NO_PICTURES, track=of)
+    return Prediction(
+        video, labels, arrays["scores"], float(arrays["duration"]), found, NO_PICTURES, track=found
+    )
 
 
 def _as_file(path: Path, found: Sequence[Prediction], unread: Mapping[str, str]) -> DetectionFile:
@@ -218,13 +220,13 @@ def _as_file(path: Path, found: Sequence[Prediction], unread: Mapping[str, str])
     rows = []
     for said in found:
         first = float(said.segments.seconds[0, 0])
-        for of in said.detections or ():
-            start, end = of.start_seconds - first, of.end_seconds - first
-            rows.append(Detection(of.label, start, end, of.score, said.video))
+        for one in said.detections or ():
+            start, end = one.start_seconds - first, one.end_seconds - first
+            rows.append(Detection(one.label, start, end, one.score, said.video))
     return DetectionFile(
         str(path),
         tuple(rows),
-        tuple(f"{path}: {of.video_id}" for of in rows),
+        tuple(f"{path}: {row.video_id}" for row in rows),
         tuple(said.video for said in found),
         {said.video: said.duration_seconds for said in found},
         dict(unread),
