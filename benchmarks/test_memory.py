@@ -4,7 +4,8 @@
 
 A STAN of one clip stream (small3d, clips of 8 frames, 112²) with random weights, and a generated video of
 eight minutes. Each T runs as a command of its own; every few milliseconds the memory of its processes, the
-one that tests and those that decode, is added up: what they share is counted once (PSS).
+one that tests and those that decode, is added up. What they share is counted once, and libraries, which are
+files, by the process that holds the most of them: whoever else runs the same libraries changes nothing.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ def run_test(out: Path, segments: int) -> Run:
     start, peak = time.perf_counter(), 0
     with subprocess.Popen([*command, "--out", str(result)], stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
-            peak = max(peak, sum(map(_memory, _tree(process.pid))))
+            peak = max(peak, memory_of(_tree(process.pid)))
             time.sleep(0.02)
     if process.returncode:
         raise SystemExit(f"attcell test ended with {process.returncode}")
@@ -122,13 +123,20 @@ def _tree(process: int) -> list[int]:
     return found
 
 
-def _memory(process: int) -> int:
-    """A process's share of the memory, in bytes."""
+def memory_of(processes: list[int]) -> int:
+    """What these processes hold together, in bytes."""
+    own = sum(_kilobytes(number, "smaps_rollup", ("Pss_Anon:", "Pss_Shmem:")) for number in processes)
+    libraries = max((_kilobytes(number, "status", ("RssFile:",)) for number in processes), default=0)
+    return 1024 * (own + libraries)
+
+
+def _kilobytes(process: int, file: str, keys: tuple[str, ...]) -> int:
+    """The sum of some lines of a file about a process; 0 when it has ended."""
     try:
-        lines = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii").splitlines()
+        lines = Path(f"/proc/{process}/{file}").read_text(encoding="ascii").splitlines()
     except OSError:
         return 0
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return sum(int(line.split()[1]) for line in lines if line.startswith(keys))
 
 
 def table(runs: list[Run]) -> str:
