@@ -29,7 +29,7 @@ from attcell._files import write_text, written_whole
 from attcell._log import track
 from attcell.video import _keyframes, _passes
 from attcell.video._container import opened
-from attcell.video._timetable import read_timetable
+from attcell.video._packet_index import read_packet_index
 from attcell.video.decode import DecodedFrames, read_frames
 from attcell.video.sampling import centre_frames
 from benchmarks.machine import machine
@@ -132,7 +132,7 @@ def row(path: Path, group: int, repeats: int) -> str:
     looking = []
     for _ in range(repeats):
         with opened(path, None) as (container, video):
-            spent, table = timed(lambda: read_timetable(container, video))
+            spent, table = timed(lambda: read_packet_index(container, video))
         looking.append(spent)
     assert table is not None, "the packets leave no doubt"
     fed = sum(end - start for start, end in table.plan(wanted(NUM_FRAMES).tolist()))

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from attcell.data import feature_store as digests
-from attcell.data.feature_store import DigestBook, content_digest
+from attcell.data.feature_store import DigestCache, content_digest
 from attcell.errors import DataError
 from tests.moving import noisy_frames, write_pictures
 
@@ -39,47 +39,47 @@ def counted(monkeypatch) -> list[str]:
 def test_a_file_is_read_once(tmp_path, counted):
     path = tmp_path / "a.mp4"
     path.write_bytes(b"video")
-    assert {DigestBook(tmp_path / "book").digest(path) for _ in range(3)} == {content_digest(path)}
+    assert {DigestCache(tmp_path / "cache").digest(path) for _ in range(3)} == {content_digest(path)}
     assert counted == ["a.mp4"]
 
 
 def test_a_file_that_changed_is_read_again_even_with_its_old_time(tmp_path, counted):
     path = tmp_path / "a.mp4"
     path.write_bytes(b"video")
-    book = DigestBook(tmp_path / "book")
-    first, times = book.digest(path), path.stat()
+    cache = DigestCache(tmp_path / "cache")
+    first, times = cache.digest(path), path.stat()
     path.write_bytes(b"VIDEO")
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert book.digest(path) == content_digest(path) != first
+    assert cache.digest(path) == content_digest(path) != first
     assert counted == ["a.mp4", "a.mp4"]
 
 
 def test_a_folder_of_frames_is_read_each_time(tmp_path, counted):
     folder = write_pictures(tmp_path / "a", noisy_frames(3))
-    book = DigestBook(tmp_path / "book")
-    assert book.digest(folder) == book.digest(folder)
+    cache = DigestCache(tmp_path / "cache")
+    assert cache.digest(folder) == cache.digest(folder)
     assert counted.count("a") == 2
 
 
-@pytest.mark.parametrize("content", [b"no book", b""])
+@pytest.mark.parametrize("content", [b"no cache", b""])
 def test_a_book_that_is_none_costs_only_time(tmp_path, content):
     path = tmp_path / "a.mp4"
     path.write_bytes(b"video")
-    (tmp_path / "book").mkdir()
-    (tmp_path / "book" / "digests.sqlite").write_bytes(content)
-    assert DigestBook(tmp_path / "book").digest(path) == content_digest(path)
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "digests.sqlite").write_bytes(content)
+    assert DigestCache(tmp_path / "cache").digest(path) == content_digest(path)
 
 
 def test_a_place_that_may_not_be_written_costs_only_time(tmp_path):
     path = tmp_path / "a.mp4"
     path.write_bytes(b"video")
-    (tmp_path / "book").write_bytes(b"a file where a folder is wanted")
-    assert DigestBook(tmp_path / "book").digest(path) == content_digest(path)
+    (tmp_path / "cache").write_bytes(b"a file where a folder is wanted")
+    assert DigestCache(tmp_path / "cache").digest(path) == content_digest(path)
 
 
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(DataError, match=r"a.mp4 cannot be read: No such file or directory; check the path"):
-        DigestBook(tmp_path).digest(tmp_path / "a.mp4")
+        DigestCache(tmp_path).digest(tmp_path / "a.mp4")
 
 
 def test_several_processes_write_one_book(tmp_path):
@@ -87,5 +87,5 @@ def test_several_processes_write_one_book(tmp_path):
     for path in paths:
         path.write_bytes(path.name.encode())
     with multiprocessing.get_context("spawn").Pool(2) as pool:
-        found = pool.map(DigestBook(tmp_path / "book").digest, paths * 2)
+        found = pool.map(DigestCache(tmp_path / "cache").digest, paths * 2)
     assert found == [content_digest(path) for path in paths * 2]

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from attcell.data import remembered
-from attcell.data.remembered import Book, Look, look_once, state_of, users_book
+from attcell.data.remembered import AnswerCache, Check, cached_answers, state_of, user_cache
 from attcell.errors import DataError, VideoError
 
 
 @pytest.fixture
-def book(tmp_path) -> Book:
-    return Book(tmp_path / "book" / "remembered.sqlite")
+def cache(tmp_path) -> AnswerCache:
+    return AnswerCache(tmp_path / "cache" / "remembered.sqlite")
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def files(tmp_path) -> list[Path]:
 class Looking:
     """Looks at files that read them, and counts how often."""
 
-    def __init__(self, paths, book: Book, settled_seconds: float = 0) -> None:
-        self.paths, self.book, self.settled_seconds, self.read = paths, book, settled_seconds, []
+    def __init__(self, paths, cache: AnswerCache, settled_seconds: float = 0) -> None:
+        self.paths, self.cache, self.settled_seconds, self.read = paths, cache, settled_seconds, []
 
     def _find(self, path: Path) -> str:
         self.read.append(path.name)
@@ -43,12 +43,12 @@ class Looking:
 
     def __call__(self, question: str = "content") -> list:
         self.read.clear()
-        looks = [Look(question, (path,), lambda path=path: self._find(path)) for path in self.paths]
-        return look_once(looks, "reading", self.book, self.settled_seconds)
+        checks = [Check(question, (path,), lambda path=path: self._find(path)) for path in self.paths]
+        return cached_answers(checks, "reading", self.cache, self.settled_seconds)
 
 
-def test_each_file_is_looked_at_once_and_answers_keep_their_order(files, book):
-    look = Looking(files, book)
+def test_each_file_is_looked_at_once_and_answers_keep_their_order(files, cache):
+    look = Looking(files, cache)
     assert look() == ["0.mp4", "1.mp4", "2.mp4"]
     assert sorted(look.read) == ["0.mp4", "1.mp4", "2.mp4"]
     assert look() == ["0.mp4", "1.mp4", "2.mp4"]
@@ -57,8 +57,8 @@ def test_each_file_is_looked_at_once_and_answers_keep_their_order(files, book):
     assert len(look.read) == 3
 
 
-def test_a_file_that_changed_is_looked_at_again_even_with_its_old_time(files, book):
-    look = Looking(files, book)
+def test_a_file_that_changed_is_looked_at_again_even_with_its_old_time(files, cache):
+    look = Looking(files, cache)
     look()
     times = files[1].stat()
     files[1].write_text("M.mp4")
@@ -67,8 +67,8 @@ def test_a_file_that_changed_is_looked_at_again_even_with_its_old_time(files, bo
     assert look.read == ["1.mp4"]
 
 
-def test_a_file_that_was_replaced_is_looked_at_again(files, book, tmp_path):
-    look = Looking(files, book)
+def test_a_file_that_was_replaced_is_looked_at_again(files, cache, tmp_path):
+    look = Looking(files, cache)
     look()
     other = tmp_path / "other"
     other.write_text("other")
@@ -78,9 +78,9 @@ def test_a_file_that_was_replaced_is_looked_at_again(files, book, tmp_path):
     assert look.read == ["0.mp4"]
 
 
-def test_what_is_not_right_is_not_remembered(files, book):
+def test_what_is_not_right_is_not_remembered(files, cache):
     files[1].write_text("bad")
-    look = Looking(files, book)
+    look = Looking(files, cache)
     for _ in range(2):
         found = look()
         assert isinstance(found[1], VideoError)
@@ -89,8 +89,8 @@ def test_what_is_not_right_is_not_remembered(files, book):
     assert look() == ["0.mp4", "good", "2.mp4"]
 
 
-def test_a_file_that_is_gone_is_looked_for(files, book):
-    look = Looking(files, book)
+def test_a_file_that_is_gone_is_looked_for(files, cache):
+    look = Looking(files, cache)
     look()
     files[2].unlink()
     with pytest.raises(FileNotFoundError):  # what looking at it raises
@@ -98,8 +98,8 @@ def test_a_file_that_is_gone_is_looked_for(files, book):
     assert look.read == ["2.mp4"]
 
 
-def test_what_changed_a_moment_ago_is_not_remembered(files, book):
-    look = Looking(files, book, settled_seconds=2)
+def test_what_changed_a_moment_ago_is_not_remembered(files, cache):
+    look = Looking(files, cache, settled_seconds=2)
     look()
     look()
     assert len(look.read) == 3
@@ -110,45 +110,45 @@ def test_what_changed_a_moment_ago_is_not_remembered(files, book):
     assert look.read == []
 
 
-def test_what_changes_while_it_is_looked_at_is_not_remembered(files, book):
+def test_what_changes_while_it_is_looked_at_is_not_remembered(files, cache):
     def find() -> str:
         files[0].write_text("changed")
         return "seen before"
 
-    looks = [Look("content", (files[0],), find)]
-    assert look_once(looks, "reading", book, 0) == ["seen before"]
-    assert Looking(files[:1], book)() == ["changed"]
+    checks = [Check("content", (files[0],), find)]
+    assert cached_answers(checks, "reading", cache, 0) == ["seen before"]
+    assert Looking(files[:1], cache)() == ["changed"]
 
 
-def test_a_broken_off_start_keeps_what_was_found(files, book):
+def test_a_broken_off_start_keeps_what_was_found(files, cache):
     def stop() -> str:
         time.sleep(0.2)
         raise KeyboardInterrupt
 
-    looks = [Look("content", (files[0],), lambda: "0.mp4"), Look("content", (files[1],), stop)]
+    checks = [Check("content", (files[0],), lambda: "0.mp4"), Check("content", (files[1],), stop)]
     with pytest.raises(KeyboardInterrupt):
-        look_once(looks, "reading", book, 0)
-    look = Looking(files, book)
+        cached_answers(checks, "reading", cache, 0)
+    look = Looking(files, cache)
     look()
     assert sorted(look.read) == ["1.mp4", "2.mp4"]
 
 
-def test_many_answers_are_written_in_parts(tmp_path, book, monkeypatch):
+def test_many_answers_are_written_in_parts(tmp_path, cache, monkeypatch):
     monkeypatch.setattr(remembered, "_KEPT_AT_ONCE", 7)
     monkeypatch.setattr(remembered, "_MOST_ASKED", 5)
     paths = [tmp_path / str(number) for number in range(40)]
     for path in paths:
         path.write_text(path.name)
-    look = Looking(paths, book)
+    look = Looking(paths, cache)
     assert look() == look() == [path.name for path in paths]
     assert look.read == []
 
 
-@pytest.mark.parametrize("content", [b"no book", b""])
-def test_a_book_that_is_none_costs_only_time(files, book, tmp_path, content, capsys):
-    (tmp_path / "book").mkdir()
-    (tmp_path / "book" / "remembered.sqlite").write_bytes(content)
-    assert Looking(files, book)() == ["0.mp4", "1.mp4", "2.mp4"]
+@pytest.mark.parametrize("content", [b"no cache", b""])
+def test_a_book_that_is_none_costs_only_time(files, cache, tmp_path, content, capsys):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "remembered.sqlite").write_bytes(content)
+    assert Looking(files, cache)() == ["0.mp4", "1.mp4", "2.mp4"]
     said = capsys.readouterr().err
     assert ("remembered.sqlite cannot be written (file is not a database): what is found out" in said) == (
         content != b""
@@ -156,14 +156,14 @@ def test_a_book_that_is_none_costs_only_time(files, book, tmp_path, content, cap
 
 
 def test_a_place_that_may_not_be_written_costs_only_time_and_is_said_once(files, tmp_path, capsys):
-    (tmp_path / "book").write_bytes(b"a file where a folder is wanted")
-    look = Looking(files, Book(tmp_path / "book" / "remembered.sqlite"))
+    (tmp_path / "cache").write_bytes(b"a file where a folder is wanted")
+    look = Looking(files, AnswerCache(tmp_path / "cache" / "remembered.sqlite"))
     assert look() == look() == ["0.mp4", "1.mp4", "2.mp4"]
     assert capsys.readouterr().err.count("set ATTCELL_CACHE to another folder") == 1
 
 
 def _remember(file: Path, number: int) -> None:
-    Book(file).remember({f"{number} {place}": "yes" for place in range(50)})
+    AnswerCache(file).remember({f"{number} {place}": "yes" for place in range(50)})
 
 
 def test_several_processes_write_one_book(tmp_path):
@@ -171,7 +171,7 @@ def test_several_processes_write_one_book(tmp_path):
     with multiprocessing.get_context("spawn").Pool(3) as pool:
         pool.starmap(_remember, [(file, number) for number in range(6)])
     questions = [f"{number} {place}" for number in range(6) for place in range(50)]
-    assert len(Book(file).known(questions)) == 300
+    assert len(AnswerCache(file).known(questions)) == 300
 
 
 def test_a_state_is_that_of_all_files(files):
@@ -200,7 +200,7 @@ def test_a_folder_counts_by_its_names_or_by_all_its_files(tmp_path):
     assert state_of(folder).text != by_names.text
 
 
-def test_an_answer_on_a_folders_contents_is_forgotten_with_them(tmp_path, book):
+def test_an_answer_on_a_folders_contents_is_forgotten_with_them(tmp_path, cache):
     folder, found = tmp_path / "frames", []
     folder.mkdir()
     (folder / "1.jpg").write_text("first")
@@ -209,11 +209,11 @@ def test_an_answer_on_a_folders_contents_is_forgotten_with_them(tmp_path, book):
         found.append((folder / "1.jpg").read_text())
         return found[-1]
 
-    looks = [Look("content", (folder,), find, contents=(folder,))]
+    checks = [Check("content", (folder,), find, contents=(folder,))]
     for _ in range(2):
-        assert look_once(looks, "reading", book, 0) == ["first"]
+        assert cached_answers(checks, "reading", cache, 0) == ["first"]
     (folder / "1.jpg").write_text("later")
-    assert look_once(looks, "reading", book, 0) == ["later"]
+    assert cached_answers(checks, "reading", cache, 0) == ["later"]
     assert found == ["first", "later"]
 
 
@@ -233,22 +233,22 @@ def test_where_the_users_book_lies(monkeypatch, system, variables, expected):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "platform", system)
-    assert users_book().file == Path(expected) / "remembered.sqlite"
+    assert user_cache().file == Path(expected) / "remembered.sqlite"
 
 
 def test_a_user_without_a_home_has_no_book(monkeypatch, files):
     monkeypatch.delenv("ATTCELL_CACHE")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(Path, "expanduser", lambda self: (_ for _ in ()).throw(RuntimeError("no home")))
-    assert users_book().file is None
-    look = Looking(files, users_book())
+    assert user_cache().file is None
+    look = Looking(files, user_cache())
     assert look() == look() == ["0.mp4", "1.mp4", "2.mp4"]
     assert len(look.read) == 3
 
 
-def test_an_error_of_attcell_is_an_answer(files, book):
+def test_an_error_of_attcell_is_an_answer(files, cache):
     def find() -> str:
         raise DataError("no")
 
-    (found,) = look_once([Look("content", (files[0],), find)], "reading", book, 0)
+    (found,) = cached_answers([Check("content", (files[0],), find)], "reading", cache, 0)
     assert str(found) == "no"

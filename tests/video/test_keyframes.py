@@ -15,15 +15,22 @@ from attcell.types import Size
 from attcell.video import _keyframes as keyframes
 from attcell.video import _passes as passes
 from attcell.video._container import opened
-from attcell.video._keyframes import JUMP_COST, LEAST_SPARED, PacketReader, UnknownParts, entries, stretches
-from attcell.video._timetable import read_timetable
+from attcell.video._keyframes import (
+    JUMP_COST,
+    LEAST_SPARED,
+    PacketReader,
+    UnknownParts,
+    random_access_points,
+    stretches,
+)
+from attcell.video._packet_index import read_packet_index
 from attcell.video.decode import count_frames, read_frames
 from attcell.video.input_spec import InputSpec
 from attcell.video.inputs import frames_around
 from attcell.video.parts import ViewParts
 from attcell.video.sampling import ViewPlan, random_frames
 from tests.damage import damage
-from tests.video.test_timetable import assert_same, everything
+from tests.video.test_packet_index import assert_same, everything
 
 X264 = {"preset": "ultrafast", "sc_threshold": "0"}
 
@@ -214,7 +221,7 @@ def test_a_packet_that_is_not_found_again_leads_to_decoding_everything(tmp_path,
         return (packet for packet in real(container, video) if packet.pts != lost)
 
     with opened(path, None) as (container, video):
-        table = read_timetable(container, video, 1000)
+        table = read_packet_index(container, video, 1000)
         lost = table.pts[500]
     with monkeypatch.context() as patched:
         patched.setattr(passes, "packets", without_some)
@@ -241,7 +248,7 @@ def test_real_files_give_what_decoding_everything_gives(real_data, eager, monkey
 EVERY_100 = list(range(0, 2000, 100))
 
 
-def test_stretches_begin_at_entries_and_end_with_the_last_wanted_frame():
+def test_stretches_begin_at_random_access_points_and_end_with_the_last_wanted_frame():
     found = stretches(2000, EVERY_100, [0, 150, 130, 1900, 1999])
     assert found == [(0, 1), (100, 151), (1900, 2000)]
 
@@ -261,19 +268,21 @@ def test_a_frame_is_decoded_with_those_that_it_is_built_on(tmp_path):
     """Of a key frame, a frame built on it, and two between them, the one between comes third."""
     path = write_moving(tmp_path / "a.mp4", 1000, {**_closed(10, 2), "x264-params": "b-adapt=0"})
     with opened(path, None) as (container, video):
-        table = read_timetable(container, video, 1000)
-    assert table.entries == list(range(0, 1000, 10))
+        table = read_packet_index(container, video, 1000)
+    assert table.random_access_points == list(range(0, 1000, 10))
     assert table.plan([501]) == [(0, 1), (500, 503)]
     assert table.plan([]) == [(0, 1000)]
 
 
 def test_an_entry_has_all_earlier_frames_before_it():
     is_idr = np.array([True, False, False, True, False, False, True, False])
-    assert entries(np.array([0, 2, 1, 3, 5, 4, 6, 7]), is_idr) == [0, 3, 6]
-    assert entries(np.array([0, 2, 1, 4, 3, 5, 6, 7]), is_idr) == [0, 6], (
+    assert random_access_points(np.array([0, 2, 1, 3, 5, 4, 6, 7]), is_idr) == [0, 3, 6]
+    assert random_access_points(np.array([0, 2, 1, 4, 3, 5, 6, 7]), is_idr) == [0, 6], (
         "a frame before the key frame follows it"
     )
-    assert entries(np.array([0, 2, 4, 3, 1, 5, 6, 7]), is_idr) == [0, 6], "one of before is shown after it"
+    assert random_access_points(np.array([0, 2, 4, 3, 1, 5, 6, 7]), is_idr) == [0, 6], (
+        "one of before is shown after it"
+    )
 
 
 def _sized(*parts: bytes) -> bytes:
@@ -298,7 +307,7 @@ IDR, SLICE, SETTINGS = b"\x65\x88", b"\x41\x9a", b"\x67\x01\x02"
         ("hevc", HEVC, _sized(b"\x02\x01\xd0"), False),
     ],
 )
-def test_a_packet_says_whether_it_is_an_entry(codec, configuration, packet, expected):
+def test_a_packet_says_whether_decoding_may_begin_there(codec, configuration, packet, expected):
     assert PacketReader(codec, configuration).is_idr(packet) is expected
 
 

@@ -22,7 +22,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from attcell._files import write_text, written_whole
-from attcell.data.remembered import Book, Look, files_inside, look_once
+from attcell.data.remembered import AnswerCache, Check, cached_answers, files_inside
 from attcell.errors import AttcellError, DataError, VideoError
 from attcell.types import VideoRecord
 from attcell.video.frame_folder import open_frames
@@ -45,7 +45,7 @@ class FeatureStore:
         name_of: Callable[[Path, range | None], str] | None = None,
     ) -> None:
         self.made_by = made_by
-        self.name_of = DigestBook(folder).digest if name_of is None else name_of
+        self.name_of = DigestCache(folder).digest if name_of is None else name_of
         self.fingerprint = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:16]
         self.folder = folder / self.fingerprint
         self._names: dict[tuple[Path, range | None], str] = {}
@@ -156,7 +156,7 @@ class KeptArrays:
         return self._folder / f"{hashlib.sha256(os.fsencode(name)).hexdigest()[:24]}.npz"
 
 
-# Names for the content of videos, and a book of those that were computed before.
+# Names for the content of videos, and a cache of those that were computed before.
 
 
 def content_digest(path: Path, frames: range | None = None) -> str:
@@ -179,24 +179,24 @@ def content_digest(path: Path, frames: range | None = None) -> str:
         raise DataError(f"{path} cannot be read: {error.strerror}; check the path") from error
 
 
-class DigestBook:
+class DigestCache:
     """Remembers the digests of files, so that a run over a large data set need not read all of it to start.
 
     A file counts as the same while its state is (:mod:`attcell.data.remembered`). What is remembered lies in
     ``digests.sqlite``; where that cannot be written or read, every file is read.
 
     Args:
-        folder: where the book lies; it is made when the first digest is written.
+        folder: where the cache lies; it is made when the first digest is written.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._book = Book(folder / "digests.sqlite")
-        self._learnt: dict[Path, str] = {}
+        self._cache = AnswerCache(folder / "digests.sqlite")
+        self._known: dict[Path, str] = {}
 
     def digest(self, path: Path, frames: range | None = None) -> str:
         """As :func:`content_digest`. Folders of frames are read anew each time."""
-        if path in self._learnt:
-            return self._learnt[path]
+        if path in self._known:
+            return self._known[path]
         if path.is_dir():
             return content_digest(path, frames)
         (found,) = self._look([path])
@@ -204,12 +204,12 @@ class DigestBook:
             raise found
         return found
 
-    def learn(self, paths: Sequence[Path]) -> None:
-        """Find the digests of these files side by side, with a bar; this book does not look at them again."""
+    def prefetch(self, paths: Sequence[Path]) -> None:
+        """Find the digests of these files side by side, with a bar; afterwards they are known."""
         files = [path for path in paths if path.is_file()]
         found = zip(files, self._look(files), strict=True)
-        self._learnt.update((path, digest) for path, digest in found if isinstance(digest, str))
+        self._known.update((path, digest) for path, digest in found if isinstance(digest, str))
 
     def _look(self, paths: Sequence[Path]) -> list[str | AttcellError]:
-        looks = [Look("digest", (path,), partial(content_digest, path)) for path in paths]
-        return look_once(looks, "reading videos", self._book, settled_seconds=0)
+        checks = [Check("digest", (path,), partial(content_digest, path)) for path in paths]
+        return cached_answers(checks, "reading videos", self._cache, settled_seconds=0)

@@ -79,27 +79,27 @@ def _numbers(stat: os.stat_result) -> tuple[int, int, int]:
     return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
-class Book:
-    """Answers on disk, by their questions; several processes may use it at once.
+class AnswerCache:
+    """Answers on disk, by their questions; several processes may use them at once.
 
     Args:
-        file: an SQLite data base, which is made when the first answer is written; None for no book.
+        file: an SQLite data base, which is made when the first answer is written; None for no cache.
     """
 
     def __init__(self, file: Path | None) -> None:
         self.file = file
 
     def known(self, questions: Sequence[str]) -> dict[str, str]:
-        """The answers that are there; none where the book cannot be read."""
+        """The answers that are there; none where the cache cannot be read."""
         if self.file is None or not self.file.is_file():
             return {}
         found: dict[str, str] = {}
         try:
-            with closing(sqlite3.connect(self.file, timeout=30)) as book:
+            with closing(sqlite3.connect(self.file, timeout=30)) as cache:
                 for start in range(0, len(questions), _MOST_ASKED):
                     some = questions[start : start + _MOST_ASKED]
                     marks = ",".join("?" * len(some))
-                    found.update(book.execute(f"SELECT * FROM answers WHERE question IN ({marks})", some))
+                    found.update(cache.execute(f"SELECT * FROM answers WHERE question IN ({marks})", some))
         except sqlite3.Error:
             return {}
         return found
@@ -110,31 +110,31 @@ class Book:
             return
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self.file, timeout=30)) as book, book:
-                book.execute("PRAGMA synchronous = OFF")  # what a power cut takes is found out again
-                book.execute("CREATE TABLE IF NOT EXISTS answers (question TEXT PRIMARY KEY, answer TEXT)")
-                book.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?)", answers.items())
+            with closing(sqlite3.connect(self.file, timeout=30)) as cache, cache:
+                cache.execute("PRAGMA synchronous = OFF")  # what a power cut takes is found out again
+                cache.execute("CREATE TABLE IF NOT EXISTS answers (question TEXT PRIMARY KEY, answer TEXT)")
+                cache.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?)", answers.items())
         except (sqlite3.Error, OSError) as error:
-            _tell_of_no_book(self.file, str(error))
+            _tell_of_no_cache(self.file, str(error))
 
 
 @cache
-def _tell_of_no_book(file: Path, reason: str) -> None:
+def _tell_of_no_cache(file: Path, reason: str) -> None:
     logger.info(
         f"{file} cannot be written ({reason}): what is found out about videos is not remembered. Mend it, "
         "delete it, or set ATTCELL_CACHE to another folder"
     )
 
 
-def users_book() -> Book:
-    """The book of what belongs to no run; none for a user without a home."""
+def user_cache() -> AnswerCache:
+    """The cache of what belongs to no run; none for a user without a home."""
     try:
-        return Book(cache_folder() / "remembered.sqlite")
+        return AnswerCache(cache_folder() / "remembered.sqlite")
     except RuntimeError:
-        return Book(None)
+        return AnswerCache(None)
 
 
-class Look(NamedTuple):
+class Check(NamedTuple):
     """What is to be found out about one job.
 
     Attributes:
@@ -151,69 +151,69 @@ class Look(NamedTuple):
     contents: tuple[Path, ...] = ()
 
 
-def look_once(
-    looks: Sequence[Look],
+def cached_answers(
+    checks: Sequence[Check],
     description: str,
-    book: Book | None = None,
+    cache: AnswerCache | None = None,
     settled_seconds: float | None = None,
 ) -> list[str | AttcellError]:
-    """The answer to each look, or why there is none: from the book, or found out now and remembered.
+    """The answer to each check, or why there is none: from the cache, or found out now and remembered.
 
     What is not known is looked at side by side, on some threads, with a bar.
 
     Args:
-        looks: which.
+        checks: what is to be found out.
         description: of the bar.
-        book: where answers are remembered; by default the user's.
-        settled_seconds: how long before the look the last change must be for the answer to be remembered; by
+        cache: where answers are remembered; by default the user's.
+        settled_seconds: how long before the check the last change must be for the answer to be remembered; by
             default ``SETTLED_SECONDS``.
     """
-    book = users_book() if book is None else book
+    cache = user_cache() if cache is None else cache
     settled = SETTLED_SECONDS if settled_seconds is None else settled_seconds
     pool = ThreadPoolExecutor(min(_MOST_THREADS, 2 * (os.cpu_count() or 1)))
     fresh: dict[str, str] = {}
     try:
-        parts = [looks[start : start + _AT_ONCE] for start in range(0, len(looks), _AT_ONCE)]
+        parts = [checks[start : start + _AT_ONCE] for start in range(0, len(checks), _AT_ONCE)]
         states = [state for part in pool.map(_states, parts) for state in part]
-        known = book.known([state.text for state in states if state is not None])
+        known = cache.known([state.text for state in states if state is not None])
         answers: list[str | AttcellError | None] = [state and known.get(state.text) for state in states]
         unknown = [place for place, answer in enumerate(answers) if answer is None]
-        found = pool.map(lambda place: _found(looks[place], states[place], settled), unknown)
+        found = pool.map(lambda place: _found(checks[place], states[place], settled), unknown)
         for place, (answer, state) in zip(unknown, track(found, len(unknown), description), strict=True):
             answers[place] = answer
             if state is not None and isinstance(answer, str):
                 fresh[state.text] = answer
             if len(fresh) >= _KEPT_AT_ONCE:
-                book.remember(fresh)
+                cache.remember(fresh)
                 fresh = {}
     finally:
         pool.shutdown(cancel_futures=True)
-        book.remember(fresh)
+        cache.remember(fresh)
     return [answer for answer in answers if answer is not None]
 
 
-def _states(looks: Sequence[Look]) -> list[State | None]:
-    return [_state(look) for look in looks]
+def _states(checks: Sequence[Check]) -> list[State | None]:
+    return [_state(check) for check in checks]
 
 
-def _state(look: Look) -> State | None:
-    if not look.files:
+def _state(check: Check) -> State | None:
+    if not check.files:
         return None
     try:
-        state = state_of(*look.files, contents=look.contents)
+        state = state_of(*check.files, contents=check.contents)
     except OSError:
         return None
-    return State(f"{look.question}: {state.text}", state.changed)
+    return State(f"{check.question}: {state.text}", state.changed)
 
 
 def _found(
-    look: Look, before: State | None, settled_seconds: float
+    check: Check, before: State | None, settled_seconds: float
 ) -> tuple[str | AttcellError, State | None]:
     """The answer, and the files' state, if they were surely the same all the time."""
     begun = time.time()
     try:
-        answer: str | AttcellError = look.find()
+        answer: str | AttcellError = check.find()
     except AttcellError as error:
         answer = error
-    is_sure = before is not None and before.changed <= begun - settled_seconds and _state(look) == before
+    is_sure = before is not None and before.changed <= begun - settled_seconds and _state(check) == before
     return answer, before if is_sure else None

@@ -22,8 +22,8 @@ from torch.utils.data import DataLoader
 from attcell._log import logger, track
 from attcell.config.recipe import Recipe
 from attcell.data.datasets import PlannedParts
-from attcell.data.feature_store import DigestBook, FeatureStore
-from attcell.data.remembered import Look, look_once
+from attcell.data.feature_store import DigestCache, FeatureStore
+from attcell.data.remembered import Check, cached_answers
 from attcell.errors import AttcellError, DataError, VideoError, first_lines
 from attcell.inference.run import gather, part_maps
 from attcell.models.build import input_spec
@@ -47,11 +47,11 @@ def feature_store(
     stream: BackboneStream,
     spec: InputSpec,
     plan: ViewPlan,
-    book: DigestBook | None = None,
+    cache: DigestCache | None = None,
 ) -> FeatureStore:
-    """The store of what a stream's backbone makes of these views; ``book`` knows the videos' digests."""
+    """The store of what a stream's backbone makes of these views; ``cache`` knows the videos' digests."""
     backbone, entry = stream.backbone, modality(name)
-    book = DigestBook(folder) if book is None else book
+    cache = DigestCache(folder) if cache is None else cache
     made_by = {
         "format": FEATURES_FORMAT,
         "stream": name,
@@ -66,16 +66,16 @@ def feature_store(
         "described": entry.described(spec),
     }
     if not entry.is_stored(spec):
-        return FeatureStore(folder, made_by, book.digest)
-    return FeatureStore(folder, made_by, partial(_name_with_input, book, entry, spec))
+        return FeatureStore(folder, made_by, cache.digest)
+    return FeatureStore(folder, made_by, partial(_name_with_input, cache, entry, spec))
 
 
 def _name_with_input(
-    book: DigestBook, entry: Modality, spec: InputSpec, video: Path, frames: range | None
+    cache: DigestCache, entry: Modality, spec: InputSpec, video: Path, frames: range | None
 ) -> str:
     """A name for a video's content and its input on disk, such as flow, which may be made again."""
     stored_as = entry.stored_as(spec, video)
-    return hashlib.sha256(f"{book.digest(video, frames)} {stored_as}".encode()).hexdigest()[:24]
+    return hashlib.sha256(f"{cache.digest(video, frames)} {stored_as}".encode()).hexdigest()[:24]
 
 
 def extract_features(
@@ -157,7 +157,7 @@ def unfit_features(recipe: Recipe, records: Sequence[VideoRecord]) -> dict[Path,
     there = [record for record in records if is_features(record.path) or (given and record.path.exists())]
     if not there:
         return {}
-    found = look_once([_look_at_features(spec, record) for record in there], "checking features")
+    found = cached_answers([_look_at_features(spec, record) for record in there], "checking features")
     return {
         record.path: str(of) for record, of in zip(there, found, strict=True) if isinstance(of, AttcellError)
     }
@@ -172,7 +172,7 @@ def refuse_unfit_features(recipe: Recipe, records: Sequence[VideoRecord]) -> Non
         )
 
 
-def _look_at_features(spec: InputSpec, record: VideoRecord) -> Look:
+def _look_at_features(spec: InputSpec, record: VideoRecord) -> Check:
     features, path = spec.features, record.path
 
     def find() -> str:
@@ -190,7 +190,7 @@ def _look_at_features(spec: InputSpec, record: VideoRecord) -> Look:
         except VideoError:
             files = []  # it is told when it is looked for
     wanted = f"{features.dim} {features.fps} {features.stride} {record.frames}"
-    return Look(f"features {spec.sees_pictures} {wanted}", tuple(files), find)
+    return Check(f"features {spec.sees_pictures} {wanted}", tuple(files), find)
 
 
 def filled_stores(
@@ -204,10 +204,10 @@ def filled_stores(
     """Stream → the store with all that can be read, and video id → message of what cannot."""
     _tell_of_older_stores(folder)
     spec = input_spec(recipe)
-    book = DigestBook(folder)
-    book.learn([record.path for record in records])
+    cache = DigestCache(folder)
+    cache.prefetch([record.path for record in records])
     stores = {
-        name: feature_store(folder, name, network.stream(name), spec, plan, book) for name in spec.streams
+        name: feature_store(folder, name, network.stream(name), spec, plan, cache) for name in spec.streams
     }
     failed = extract_features(stores, network.to(device), records, spec, plan, workers=recipe.data.workers)
     return stores, failed
@@ -236,18 +236,18 @@ def refuse_unopened(records: Sequence[VideoRecord]) -> None:
 
     What could be opened is remembered while its file stays the same.
     """
-    found = look_once([_opening(record) for record in records], "opening videos")
+    found = cached_answers([_opening(record) for record in records], "opening videos")
     refuse_unread([str(answer) for answer in found if isinstance(answer, AttcellError)])
 
 
-def _opening(record: VideoRecord) -> Look:
+def _opening(record: VideoRecord) -> Check:
     """The look whether a video can be opened, by its header and first packet; its name counts too."""
 
     def find() -> str:
         check_opens(record.path, frames=record.frames)
         return "yes"
 
-    return Look(f"opens {OPENING_VERSION} {record.path.absolute()} {record.frames}", (record.path,), find)
+    return Check(f"opens {OPENING_VERSION} {record.path.absolute()} {record.frames}", (record.path,), find)
 
 
 def refuse_unread(unread: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from attcell._files import short_names
 from attcell._log import logger
 from attcell.config.recipe import Recipe
 from attcell.data.feature_store import content_digest
-from attcell.data.remembered import Look, look_once
+from attcell.data.remembered import Check, cached_answers
 from attcell.errors import AttcellError, DataError, first_lines
 from attcell.models.build import input_spec, part_listing
 from attcell.types import DataPart, VideoRecord
@@ -204,22 +204,22 @@ def _fitting(flow: FlowInput, store: Path, videos: Sequence[Path]) -> list[tuple
     """Of each video the place of its flow, and whether that says what it was made from; or what is wrong."""
     names = {path.name for path in store.iterdir()} if store.is_dir() else set()
     places: list[Path] = []
-    looks = []
+    checks = []
     for video in videos:
         try:
             place = flow_place_of(store, video, names)
         except DataError as error:
             places.append(store)
-            looks.append(Look("", (), partial(_refuse, video, error)))
+            checks.append(Check("", (), partial(_refuse, video, error)))
             continue
         places.append(place)
         described = place / DESCRIPTION
         files = (video, place, described) if described.is_file() else (video, place)
         pictures = (video,) if described.is_file() and video.is_dir() else ()  # a digest of them is compared
         wanted = f"{flow.spec.method} {flow.spec.bound} {flow.spec.short_side} {video.absolute()}"
-        look = Look(f"flow {FLOW_FORMAT} {wanted} {place}", files, partial(_check, flow, video), pictures)
-        looks.append(look)
-    return list(zip(places, look_once(looks, "checking flow"), strict=True))
+        check = Check(f"flow {FLOW_FORMAT} {wanted} {place}", files, partial(_check, flow, video), pictures)
+        checks.append(check)
+    return list(zip(places, cached_answers(checks, "checking flow"), strict=True))
 
 
 def _check(flow: FlowInput, video: Path) -> str:

@@ -2,9 +2,9 @@
 
 Decoding may begin at a key frame on which everything behind it is built, and nothing before it. In H.264 and
 HEVC that is an *IDR* picture all of whose followers are also shown after it. A key frame that is none, as in
-an open GOP (a group of pictures that looks over its edge), is no entry. The packets say so themselves: their
-parts (NAL units) are looked through, not decoded. Wherever they leave a doubt, there are no entries, and the
-whole file is decoded.
+an open GOP (a group of pictures that looks over its edge), is no such random access point. The packets say so
+themselves: their parts (NAL units) are looked through, not decoded. Wherever they leave a doubt, there are no
+random access points, and the whole file is decoded.
 """
 
 from __future__ import annotations
@@ -20,25 +20,27 @@ LEAST_SPARED = 500  # frames; for less a file is decoded in full, which tells it
 
 
 class Stretch(NamedTuple):
-    """Packets from an entry on that are decoded in one go: their places in the file, the end excluded."""
+    """Packets decoded in one go, from a random access point: their places in the file, end excluded."""
 
     start: int
     end: int
 
 
-def stretches(num_packets: int, entries: Sequence[int], needed: Collection[int]) -> list[Stretch]:
+def stretches(
+    num_packets: int, random_access_points: Sequence[int], needed: Collection[int]
+) -> list[Stretch]:
     """The stretches to decode, in order; the whole file in one where jumping spares too little.
 
     Args:
         num_packets: N.
-        entries: the packets where decoding may begin, rising.
+        random_access_points: the packets where decoding may begin, rising.
         needed: the packets whose frames are wanted.
     """
     whole = [Stretch(0, num_packets)]
-    if len(entries) < 2:
+    if len(random_access_points) < 2:
         return whole
     found: list[Stretch] = []
-    starts = np.array(entries)
+    starts = np.array(random_access_points)
     for place in sorted(set(needed)):
         start = int(starts[np.searchsorted(starts, place, "right") - 1])
         if found and start - found[-1].end < JUMP_COST:  # the same group of pictures, or as good as the next
@@ -49,7 +51,7 @@ def stretches(num_packets: int, entries: Sequence[int], needed: Collection[int])
     return found if num_packets - cost >= LEAST_SPARED else whole
 
 
-def entries(shown: np.ndarray, is_idr: np.ndarray) -> list[int]:
+def random_access_points(shown: np.ndarray, is_idr: np.ndarray) -> list[int]:
     """The packets where decoding may begin.
 
     Args:

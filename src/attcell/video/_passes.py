@@ -21,7 +21,7 @@ from attcell.errors import CallError, VideoError
 from attcell.types import Size
 from attcell.video._container import opened, shown_size, to_rgb
 from attcell.video._keyframes import Stretch
-from attcell.video._timetable import CODECS, Timetable, may_skip, packets, read_timetable
+from attcell.video._packet_index import CODECS, PacketIndex, may_skip, packets, read_packet_index
 from attcell.video.features import NO_PICTURE, ROW_SECONDS, Rows, is_features, open_features
 from attcell.video.frame_folder import open_frames
 from attcell.video.info import DecodedPass, VideoInfo
@@ -65,7 +65,7 @@ def needed_frames_decoded(
         wanted = plan(indexed) if indexed or not is_known else ()
         if not is_known or (indexed and not may_skip(video, wanted)):
             return (yield from _all(container, video, wanted, "AUTO", size))
-        table = read_timetable(container, video, indexed)
+        table = read_packet_index(container, video, indexed)
         if table is None and indexed:
             return None
         if table is not None:
@@ -109,7 +109,7 @@ def _all(
 
 @dataclass(frozen=True, eq=False)
 class _Some:
-    """Some frames of a file, by its timetable.
+    """Some frames of a file, by its packet index.
 
     Attributes:
         table: when each frame is shown.
@@ -118,7 +118,7 @@ class _Some:
             over.
     """
 
-    table: Timetable
+    table: PacketIndex
     wanted: Collection[int]
     stretches: Sequence[Stretch]
 
@@ -126,7 +126,7 @@ class _Some:
         self, container: InputContainer, video: VideoStream, size: Sizing | None
     ) -> Generator[Wanted, None, DecodedPass | None]:
         """The wanted frames, and what the pass was like; None where something is damaged, missing, of another
-        size, or not where the timetable has it.
+        size, or not where the packet index has it.
         """
         table, decoded = self.table, _prepared(container, video, "AUTO")
         reformatter = VideoReformatter()
@@ -173,7 +173,7 @@ class _Some:
 
 
 class _NotThere(Exception):
-    """A packet is not found where the timetable has it."""
+    """A packet is not found where the packet index has it."""
 
 
 class EveryFrame:

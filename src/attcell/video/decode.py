@@ -5,7 +5,7 @@ How a frame is counted, timed and shown:
 - *Number of frames*: what really decodes. A header's count is never believed, and a file is always read to
   its end, so that a count, a time or a note is the truth even where only the first frames are wanted.
 - *Frames that are not decoded*: in H.264 and HEVC, where the packets leave no doubt which frame they hold
-  (``_timetable.py``). In an MP4 whose packets agree with its index, frames that nobody wants and no other
+  (``_packet_index.py``). In an MP4 whose packets agree with its index, frames that nobody wants and no other
   frame is built on are counted by their packets. Where that spares ``LEAST_SPARED`` frames, as of a long
   video of which few are wanted, decoding goes from key frame to key frame (``_keyframes.py``). The frames and
   the times are those of decoding everything. Damage inside a frame that is not decoded does not show:

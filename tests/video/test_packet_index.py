@@ -11,7 +11,7 @@ import pytest
 from attcell.video import _passes as passes
 from attcell.video import decode
 from attcell.video._container import opened
-from attcell.video._timetable import may_skip, read_timetable
+from attcell.video._packet_index import may_skip, read_packet_index
 from attcell.video.decode import count_frames, read_frames
 from tests.damage import damage
 
@@ -98,7 +98,7 @@ def test_a_file_cut_off_leaves_a_doubt(make_video):
     path = make_video("cut.mp4", 60, size=(320, 240), options={"movflags": "faststart", "bf": "2"})
     path.write_bytes(path.read_bytes()[:-400])
     with opened(path, None) as (container, video):
-        assert read_timetable(container, video, video.frames) is None
+        assert read_packet_index(container, video, video.frames) is None
 
 
 @pytest.mark.real

@@ -17,13 +17,13 @@ import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from attcell.video._keyframes import PacketReader, Stretch, UnknownParts, entries, stretches
+from attcell.video._keyframes import PacketReader, Stretch, UnknownParts, random_access_points, stretches
 
 CODECS = frozenset({"h264", "hevc"})  # every packet is one frame, and says whether another is built on it
 
 
 @dataclass(frozen=True, eq=False)
-class Timetable:
+class PacketIndex:
     """When each frame of a file is shown, by its packets.
 
     Attributes:
@@ -31,7 +31,7 @@ class Timetable:
         shown: (N,) int64, packet → the index of its frame.
         places: packet → the stamp by which it is sought.
         last_ticks: duration of the last frame.
-        entries: the packets where decoding may begin.
+        random_access_points: the packets where decoding may begin.
         ends: frames that are always decoded: the first one, which decides the size of all; and that of the
             last packet of a file without an index, where it shows that a file was cut off.
     """
@@ -40,7 +40,7 @@ class Timetable:
     shown: np.ndarray
     places: tuple[int, ...]
     last_ticks: int
-    entries: list[int]
+    random_access_points: list[int]
     ends: tuple[int, ...]
 
     def plan(self, wanted: Collection[int]) -> list[Stretch]:
@@ -49,7 +49,7 @@ class Timetable:
         if not wanted:
             return [Stretch(0, num_packets)]
         needed = self.shown.argsort()[[*self.ends, *wanted]]
-        return stretches(num_packets, self.entries, needed.tolist())
+        return stretches(num_packets, self.random_access_points, needed.tolist())
 
 
 def may_skip(video: VideoStream, wanted: Collection[int]) -> bool:
@@ -57,7 +57,7 @@ def may_skip(video: VideoStream, wanted: Collection[int]) -> bool:
     return video.codec_context.name in CODECS and 0 < len(wanted) < video.frames
 
 
-def read_timetable(container: InputContainer, video: VideoStream, indexed: int = 0) -> Timetable | None:
+def read_packet_index(container: InputContainer, video: VideoStream, indexed: int = 0) -> PacketIndex | None:
     """Read all packets without decoding; None where they leave a doubt.
 
     A doubt is: a packet that is damaged or not to be shown, a stamp that is missing or double, more or fewer
@@ -81,12 +81,12 @@ def read_timetable(container: InputContainer, video: VideoStream, indexed: int =
     shown = np.empty_like(order)
     shown[order] = np.arange(len(order))
     is_idr = np.array([packet.is_idr for packet in seen])
-    return Timetable(
+    return PacketIndex(
         pts[order],
         shown,
         tuple(packet.place for packet in seen),
         seen[order[-1]].ticks,
-        entries(shown, is_idr),
+        random_access_points(shown, is_idr),
         (0,) if indexed else (0, int(shown[-1])),
     )
 
