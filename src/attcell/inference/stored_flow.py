@@ -150,7 +150,7 @@ def tell_of_test_flow(recipe: Recipe, labels: Sequence[str]) -> None:
 
 
 def with_stored_flow(recipe: Recipe, videos: Sequence[Path]) -> frozenset[Path]:
-    """The videos whose flow is taken from the recipe's store, for it is there, whole, and theirs.
+    """The videos whose flow is taken from the recipe's store: those whose flow is there, whole, and theirs.
 
     Where the recipe names a store, it is said of how many other videos flow is computed as it goes, and why.
     Flow that does not say what it was made from is taken of the recipe's own videos alone: by a name, that
@@ -201,7 +201,7 @@ def _folder(source: Path) -> Path:
 
 
 def _fitting(flow: FlowInput, store: Path, videos: Sequence[Path]) -> list[tuple[Path, str | AttcellError]]:
-    """Of each video the place of its flow, and whether that says what it was made from; or what is wrong."""
+    """The place of each video's flow, and whether that says what it was made from; or what is wrong."""
     names = {path.name for path in store.iterdir()} if store.is_dir() else set()
     places: list[Path] = []
     checks = []
