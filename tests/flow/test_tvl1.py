@@ -130,6 +130,40 @@ def test_shapes_that_do_not_fit_are_refused(previous, following, message):
         tvl1(torch.zeros(previous), torch.zeros(following))
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("kind", [torch.Tensor.float, torch.Tensor.double, torch.Tensor.numpy])
+def test_numbers_that_are_none_are_refused(value, kind):
+    pictures = torch.zeros(3, 4, 5)
+    spoilt = pictures.clone()
+    spoilt[1, 2, 3] = value
+    with pytest.raises(CallError, match="following picture of pair 1 holds NaN or an infinite number"):
+        tvl1(kind(pictures), kind(spoilt))
+    with pytest.raises(CallError, match="previous picture of pair 1 holds NaN"):
+        tvl1(kind(spoilt), kind(pictures))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64, np.int64])
+def test_takes_arrays(dtype):
+    pair = known_pair(40, 56, shift=(1.0, 0.5))
+    previous, following = (p.round().clamp(0, 255)[None] for p in (pair.previous, pair.following))
+    found = tvl1(previous.numpy().astype(dtype), following.numpy().astype(dtype), "fast")
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, tvl1(previous.float(), following.float(), "fast").numpy())
+
+
+def test_an_array_and_a_tensor_are_refused():
+    with pytest.raises(CallError, match="one picture is a NumPy array and the other a tensor"):
+        tvl1(np.zeros((1, 4, 5)), torch.zeros(1, 4, 5))
+
+
+def test_pictures_may_be_views_and_need_gradients():
+    pair = known_pair(41, 56, shift=(1.0, 0.5))
+    previous, following = pair.previous.float(), pair.following.float()
+    expected = tvl1(previous[None, 1::2, ::3].contiguous(), following[None, 1::2, ::3].contiguous())
+    found = tvl1(previous[None, 1::2, ::3].requires_grad_(), following[None, 1::2, ::3])
+    assert torch.equal(found, expected)
+
+
 def test_an_unknown_preset_is_refused():
     with pytest.raises(CallError, match="preset is 'slow'; allowed: 'paper', 'fast'"):
         tvl1(torch.zeros(1, 4, 4), torch.zeros(1, 4, 4), "slow")

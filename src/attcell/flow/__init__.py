@@ -1,9 +1,30 @@
-"""Optical flow on tensors, on any device, and the pictures that networks see of it."""
+"""Optical flow on any device, and the pictures that networks see of it.
 
-from attcell.flow._machine_code import cache_folder
-from attcell.flow._settings import PRESETS, TVL1
-from attcell.flow._tvl1 import tvl1
-from attcell.flow.codes import dequantize, flow_picture, flow_stack, mirrored_codes, quantize
+Everything is imported when it is first used: flow between NumPy arrays needs no PyTorch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from attcell.flow._machine_code import cache_folder
+    from attcell.flow._settings import PRESETS, TVL1
+    from attcell.flow._tvl1 import tvl1
+    from attcell.flow.codes import dequantize, flow_picture, flow_stack, mirrored_codes, quantize
+
+_HOMES = {
+    "PRESETS": "attcell.flow._settings",
+    "TVL1": "attcell.flow._settings",
+    "cache_folder": "attcell.flow._machine_code",
+    "dequantize": "attcell.flow.codes",
+    "flow_picture": "attcell.flow.codes",
+    "flow_stack": "attcell.flow.codes",
+    "mirrored_codes": "attcell.flow.codes",
+    "quantize": "attcell.flow.codes",
+    "tvl1": "attcell.flow._tvl1",
+}
 
 __all__ = [
     "PRESETS",
@@ -16,3 +37,9 @@ __all__ = [
     "quantize",
     "tvl1",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'attcell.flow' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

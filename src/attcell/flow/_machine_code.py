@@ -117,7 +117,7 @@ def finder() -> Find:
 
 def _machine_code() -> bytes:
     """From the cache, else compiled, and then kept."""
-    path = cache_folder() / f"{_digest()}.bin"
+    path = cache_folder() / "flow" / f"{_digest()}.bin"
     try:
         content = path.read_bytes()
         digest, code = content[:64], content[64:]
@@ -152,6 +152,11 @@ def cache_folder() -> Path:
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
     return base / "attcell"
+
+
+def num_cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _digest() -> str:

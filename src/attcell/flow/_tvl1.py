@@ -17,44 +17,47 @@ OpenCV's order, and what its resize and remap round once is rounded once here.
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
 from functools import cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-import torch
-from jaxtyping import Float, Real
-from torch import Tensor
+import numpy as np
 
 from attcell.errors import CallError
-from attcell.flow._plain import tvl1_plain
 from attcell.flow._settings import TVL1, chosen_settings
 
-_PIXELS_AT_ONCE = {"cpu": 2**17, "cuda": 2**25}  # what fits a core's cache; what keeps a GPU busy in 4 GiB
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
-Kernel = Callable[[Tensor, Tensor, TVL1], Tensor]
-"""Pictures (B, H, W) float32 twice and settings -> flow (B, 2, H, W)."""
+    Kernel = Callable[[Tensor, Tensor, TVL1], Tensor]  # pictures (B, H, W) float32 twice -> flow (B, 2, H, W)
+
+# What the plain version does at once: what fits a core's cache; what keeps a GPU busy in 4 GiB.
+_PIXELS_AT_ONCE = {"cpu": 2**17, "cuda": 2**25}
 
 logger = logging.getLogger("attcell")
 
+Pictures = TypeVar("Pictures", "Tensor", np.ndarray)
 
-@torch.inference_mode()
+
 def tvl1(
-    previous: Real[Tensor, "B H W"],
-    following: Real[Tensor, "B H W"],
-    settings: TVL1 | Literal["paper", "fast"] = "paper",
-) -> Float[Tensor, "B 2 H W"]:
+    previous: Pictures, following: Pictures, settings: TVL1 | Literal["paper", "fast"] = "paper"
+) -> Pictures:
     """Optical flow from each previous picture to the following one.
 
-    On the CPU the pairs are shared out over ``torch.get_num_threads()`` threads.
+    On the CPU the pairs are shared out over ``torch.get_num_threads()`` threads; where PyTorch is not
+    imported, over as many as the process has cores.
 
     Args:
-        previous: grey pictures, 0 to 255, of any number type.
-        following: the same shape, on the same device.
+        previous: grey pictures (B, H, W), 0 to 255, of any number type: a tensor, or a NumPy array.
+        following: the same shape and kind, on the same device.
         settings: a preset's name, or settings of your own.
 
     Returns:
-        x and y of the motion of each pixel, in pixels; float64 for float64 pictures, else float32. A pair's
-        flow does not depend on the pairs beside it.
+        (B, 2, H, W), of the same kind: x and y of the motion of each pixel, in pixels. It is float64 for
+        tensors of float64, by plain PyTorch, and else float32. A pair's flow does not depend on the pairs
+        beside it.
 
     Raises:
         CallError: shapes that differ or are not (B, H, W), a picture without pixels or with a number that is
@@ -63,17 +66,40 @@ def tvl1(
     _check(previous, following)
     keep_freed_memory()
     chosen = chosen_settings(settings)
-    dtype = torch.float64 if previous.dtype == torch.float64 else torch.float32
-    find = _kernel_for(previous.device.type, dtype)
-    return find(previous.to(dtype), following.to(dtype), chosen)
+    if isinstance(previous, np.ndarray):
+        return _of_arrays(previous, following, chosen)
+    import torch
+
+    with torch.inference_mode():
+        dtype = torch.float64 if previous.dtype == torch.float64 else torch.float32
+        find = _kernel_for(previous.device.type, dtype)
+        return find(previous.to(dtype), following.to(dtype), chosen)
+
+
+def _of_arrays(previous: np.ndarray, following: np.ndarray, settings: TVL1) -> np.ndarray:
+    if not _cpu_works():
+        import torch
+
+        first, second = (torch.from_numpy(given.astype(np.float32)) for given in (previous, following))
+        return _plain(first, second, settings).numpy()
+    from attcell.flow._cpu import tvl1_on_cpu
+
+    return tvl1_on_cpu(previous, following, settings, _threads())
+
+
+def _threads() -> int:
+    from attcell.flow._machine_code import num_cores
+
+    return sys.modules["torch"].get_num_threads() if "torch" in sys.modules else num_cores()
 
 
 def _kernel_for(device: str, dtype: torch.dtype) -> Kernel:
     """The fastest one that there is."""
-    if device == "cpu" and dtype == torch.float32 and _cpu_works():
-        return _on_cpu
-    if device == "cuda" and dtype == torch.float32 and _cuda_works():
-        return _on_cuda
+    if str(dtype) == "torch.float32":
+        if device == "cpu" and _cpu_works():
+            return _on_cpu
+        if device == "cuda" and _cuda_works():
+            return _on_cuda
     return _plain
 
 
@@ -94,10 +120,12 @@ def _cpu_works() -> bool:
 
 
 def _on_cpu(first: Tensor, second: Tensor, settings: TVL1) -> Tensor:
+    import torch
+
     from attcell.flow._cpu import tvl1_on_cpu
 
-    threads = torch.get_num_threads()
-    return torch.from_numpy(tvl1_on_cpu(first.numpy(), second.numpy(), settings, threads))
+    pictures = first.detach().numpy(), second.detach().numpy()
+    return torch.from_numpy(tvl1_on_cpu(*pictures, settings, _threads()))
 
 
 @cache
@@ -124,6 +152,8 @@ def _on_cuda(first: Tensor, second: Tensor, settings: TVL1) -> Tensor:
 
 
 def _plain(first: Tensor, second: Tensor, settings: TVL1) -> Tensor:
+    from attcell.flow._plain import tvl1_plain
+
     return _in_parts(tvl1_plain, first, second, settings)
 
 
@@ -137,7 +167,9 @@ def _in_parts(find: Kernel, first: Tensor, second: Tensor, settings: TVL1) -> Te
     return flow
 
 
-def _check(previous: Tensor, following: Tensor) -> None:
+def _check(previous: Tensor | np.ndarray, following: Tensor | np.ndarray) -> None:
+    if isinstance(previous, np.ndarray) != isinstance(following, np.ndarray):
+        raise CallError("one picture is a NumPy array and the other a tensor; allowed: two of a kind")
     if previous.shape != following.shape or previous.ndim != 3:
         raise CallError(
             f"pictures have shapes {tuple(previous.shape)} and {tuple(following.shape)}; "
@@ -146,14 +178,23 @@ def _check(previous: Tensor, following: Tensor) -> None:
     if 0 in previous.shape[1:]:
         raise CallError(f"pictures have shape {tuple(previous.shape)}; a picture needs at least one pixel")
     for name, pictures in (("previous", previous), ("following", following)):
-        if pictures.is_floating_point():
-            is_fine = pictures.isfinite().flatten(1).all(1)
-            if not is_fine.all():
-                pair = int((~is_fine).nonzero()[0])
-                raise CallError(
-                    f"the {name} picture of pair {pair} holds NaN or an infinite number; allowed: finite "
-                    "numbers, 0 to 255"
-                )
+        pair = _first_not_finite(pictures)
+        if pair is not None:
+            raise CallError(
+                f"the {name} picture of pair {pair} holds NaN or an infinite number; allowed: finite "
+                "numbers, 0 to 255"
+            )
+
+
+def _first_not_finite(pictures: Tensor | np.ndarray) -> int | None:
+    """The first picture with such a number in it."""
+    if isinstance(pictures, np.ndarray):
+        fine = np.isfinite(pictures).all(axis=(1, 2))
+        return None if fine.all() else int(np.argmin(fine))
+    if not pictures.is_floating_point():
+        return None
+    is_fine = pictures.isfinite().flatten(1).all(1)
+    return None if is_fine.all() else int((~is_fine).nonzero()[0])
 
 
 # Keeping freed memory, for TV-L1 frees and takes the same few megabytes hundreds of times a second.
@@ -170,4 +211,4 @@ def keep_freed_memory() -> None:
     largest block that was ever freed (M_MMAP_THRESHOLD in mallopt(3)), so one such block is freed here. It
     is never written to, so it costs nothing. To other C libraries this says nothing.
     """
-    torch.empty(_MOST_KEPT, dtype=torch.uint8)
+    np.empty(_MOST_KEPT, np.uint8)

@@ -22,7 +22,7 @@ LANES = TARGET.lanes
 QUAD = 4  # numbers of one pixel: its brightness, its gradient, and a zero
 STATE, PICTURE = 6, 4  # planes in a block of pixels, see _kernel_iterations
 BORDER = 4  # pixels of zero around a picture; whatever is seen from beyond them is zero
-OPTIONS = {"error_model": "numpy", "boundscheck": False}
+OPTIONS = {"error_model": "numpy", "boundscheck": False, "no_cfunc_wrapper": True, "no_cpython_wrapper": True}
 
 _FLOAT, _DOUBLE = ir.FloatType(), ir.DoubleType()
 _INT = ir.IntType(32)

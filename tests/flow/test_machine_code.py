@@ -1,0 +1,174 @@
+"""The CPU's kernels as machine code: kept on disk, for whatever processor, and done without where need be."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from attcell.flow import PRESETS, TVL1, _machine_code, _tvl1, cache_folder, tvl1
+from attcell.flow._plain import tvl1_plain
+from tests.flow.conftest import known_pair
+
+PAIRS_OF_A_CHILD = """
+import sys
+import numpy as np
+from attcell.flow import tvl1
+assert not {"torch", "numba"} & set(sys.modules)
+first, second = np.load(sys.argv[1])
+np.save(sys.argv[2], np.stack([tvl1(first, second, "paper"), tvl1(first, second, "fast")]))
+assert "torch" not in sys.modules
+"""
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of its own, and a compiler that takes no time."""
+    monkeypatch.setenv("ATTCELL_CACHE", str(tmp_path))
+    monkeypatch.setattr(_machine_code, "_compiled", lambda: b"code")
+    return tmp_path
+
+
+def files_in(cache: Path) -> list[Path]:
+    return sorted(path for path in cache.rglob("*") if path.is_file())
+
+
+def refuse() -> bytes:
+    raise AssertionError("nothing is to be compiled")
+
+
+def test_code_is_kept_and_taken_again(cache, monkeypatch, capsys):
+    assert _machine_code._machine_code() == b"code"
+    assert "compiling the flow kernels for this processor; once" in capsys.readouterr().err
+    monkeypatch.setattr(_machine_code, "_compiled", refuse)
+    assert _machine_code._machine_code() == b"code"
+    assert capsys.readouterr().err == ""
+    assert len(files_in(cache)) == 1
+
+
+@pytest.mark.parametrize("spoilt", [b"", b"half", b"0" * 64 + b"code"])
+def test_a_spoilt_file_is_replaced(cache, spoilt, monkeypatch):
+    _machine_code._machine_code()
+    (path,) = files_in(cache)
+    path.write_bytes(spoilt)
+    assert _machine_code._machine_code() == b"code"
+    monkeypatch.setattr(_machine_code, "_compiled", refuse)
+    assert _machine_code._machine_code() == b"code"
+
+
+@pytest.mark.parametrize("change", ["a kernel", "numba", "the processor", "its features"])
+def test_other_code_has_another_name(change, monkeypatch):
+    before = _machine_code._digest()
+    if change == "a kernel":
+        source = _machine_code._source
+        monkeypatch.setattr(
+            _machine_code, "_source", lambda name: source(name) + "# edited" * (name == "_kernel_median")
+        )
+    elif change == "numba":
+        monkeypatch.setattr("importlib.metadata.version", lambda name: f"{name} of tomorrow")
+    else:
+        monkeypatch.setenv("NUMBA_CPU_NAME" if change == "the processor" else "NUMBA_CPU_FEATURES", "generic")
+    assert _machine_code._digest() != before
+
+
+def test_every_kernels_source_counts():
+    folder = Path(_machine_code.__file__).parent
+    kernels = {path.stem for path in folder.glob("_kernel*.py")}
+    assert kernels | {"_vectors", "_machine_code"} == set(_machine_code._SOURCES)
+    assert _machine_code._source("_vectors") == (folder / "_vectors.py").read_text(encoding="utf-8")
+
+
+def test_a_folder_that_cannot_be_written_costs_a_warning(tmp_path, cache, monkeypatch, capsys):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ATTCELL_CACHE", str(tmp_path / "file"))
+    assert _machine_code._machine_code() == b"code"
+    message = capsys.readouterr().err
+    assert f"warning: attcell: the compiled flow kernels cannot be kept in {tmp_path / 'file'}" in message
+    assert "set ATTCELL_CACHE to a folder that can be written" in message
+
+
+def test_many_at_once_leave_one_whole_file(cache):
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: _machine_code._machine_code(), range(40)))
+    assert set(found) == {b"code"}
+    assert len(files_in(cache)) == 1
+
+
+@pytest.mark.parametrize(
+    ("platform", "variables", "folder"),
+    [
+        ("linux", {"ATTCELL_CACHE": "/mine"}, "/mine"),
+        ("linux", {"XDG_CACHE_HOME": "/xdg"}, "/xdg/attcell"),
+        ("linux", {}, "/home/me/.cache/attcell"),
+        ("darwin", {}, "/home/me/Library/Caches/attcell"),
+        ("win32", {"LOCALAPPDATA": "/local"}, "/local/attcell"),
+    ],
+)
+def test_where_the_cache_is(platform, variables, folder, monkeypatch):
+    for name in ("ATTCELL_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"HOME": "/home/me", **variables}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "platform", platform)
+    assert cache_folder() == Path(folder)
+
+
+def test_the_code_needs_nothing_of_numba():
+    """Only functions of the C library, which every process has."""
+    import llvmlite.binding as llvm
+
+    code = _machine_code._machine_code()
+    names = {name for name in (b"NRT_", b"numba_", b"PyErr_", b"PyExc_") if name in code}
+    assert names == set()
+    assert llvm.ObjectFileRef.from_data(code)
+
+
+@pytest.mark.parametrize("processor", ["haswell", "nehalem"])
+def test_another_processors_code_gives_the_same(processor, tmp_path):
+    """In a new process without PyTorch. ``paper`` has the same bits, ``fast`` the same flow."""
+    pair = known_pair(48, 70, shift=(1.3, -0.7), turn=0.02)
+    given = np.stack(
+        [picture.numpy().round().clip(0, 255)[None] for picture in (pair.previous, pair.following)]
+    )
+    given = given.astype(np.uint8)
+    np.save(tmp_path / "given.npy", given)
+    subprocess.run(
+        [sys.executable, "-c", PAIRS_OF_A_CHILD, tmp_path / "given.npy", tmp_path / "found.npy"],
+        env={**os.environ, "NUMBA_CPU_NAME": processor},
+        check=True,
+    )
+    paper, fast = np.load(tmp_path / "found.npy")
+    first, second = (torch.from_numpy(pictures).float() for pictures in given)
+    assert np.array_equal(paper, tvl1_plain(first, second, PRESETS["paper"]).numpy())
+    plain = tvl1_plain(first, second, PRESETS["fast"]).numpy()
+    assert np.abs(fast - plain).mean() < 1e-3
+
+
+class TestWithoutKernels:
+    @pytest.fixture(autouse=True)
+    def _broken(self, monkeypatch):
+        def broken():
+            raise ImportError("No module named 'numba'")
+
+        monkeypatch.setattr(_machine_code, "finder", broken)
+        _tvl1._cpu_works.cache_clear()
+        yield
+        _tvl1._cpu_works.cache_clear()
+
+    def test_the_plain_version_serves_with_one_warning(self, capsys):
+        chosen = TVL1(num_scales=1, num_warps=1, rounds=1, round_iterations=5)
+        pair = known_pair(20, 30)
+        first, second = pair.previous[None].float(), pair.following[None].float()
+        expected = tvl1_plain(first, second, chosen)
+        for _ in range(2):
+            assert torch.equal(tvl1(first, second, chosen), expected)
+        assert np.array_equal(tvl1(first.numpy(), second.numpy(), chosen), expected.numpy())
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "warning: attcell: the fast flow kernels do not work here (ImportError: No module" in line
+        assert "flow is computed by PyTorch's operations instead" in line
