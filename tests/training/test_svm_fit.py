@@ -14,7 +14,15 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 from sklearn.svm import LinearSVC
 
 from attcell.errors import CallError, ModelError
-from attcell.training.svm_fit import CHOICES, InnerFigure, SVMChoice, choose_and_fit, fit_svm, make_folds
+from attcell.training.svm_fit import (
+    CHOICES,
+    InnerFigure,
+    SVMChoice,
+    _with_room,
+    choose_and_fit,
+    fit_svm,
+    make_folds,
+)
 from attcell.training.svm_solver import solve
 
 LONG_AND_SHORT = [SVMChoice(False, 0.01), SVMChoice(False, 1.0), SVMChoice(True, 10.0)]
@@ -204,6 +212,27 @@ def test_a_solver_that_was_stopped_is_named(monkeypatch, capsys):
     truth = np.column_stack([one_hot(labels), np.zeros(30, bool)])
     fit_svm(rows, truth, CHOICES[3])
     assert "linear SVM: 3 of 4 classes are not at their end after 0 steps" in capsys.readouterr().err
+
+
+def test_so_are_those_of_the_validation(monkeypatch, capsys):
+    monkeypatch.setattr("attcell.training.svm_solver.MOST_STEPS", 0)
+    rows, labels = videos(spread=3.0)
+    choose_and_fit(rows, one_hot(labels), (), 0)
+    said = capsys.readouterr().err
+    assert "linear SVM: 105 of 105 classes of the validation are not at their end after 0 steps" in said
+    assert "linear SVM: 3 of 3 classes are not at their end after 0 steps" in said
+
+
+def test_a_gpu_without_room_is_left_alone(monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (2**30, 2**34))
+    gpu = torch.device("cuda")
+    assert _with_room(gpu, 7_000) == gpu
+    assert capsys.readouterr().err == ""
+    assert _with_room(gpu, 9_537) == torch.device("cpu")
+    assert capsys.readouterr().err == (
+        "linear SVM: 1.7 GiB for the products of 9537 videos, and the GPU has 1.0 GiB free; "
+        "the CPU computes\n"
+    )
 
 
 def test_what_is_fitted_to_videos_is_fitted_anew_without_those_left_out():

@@ -138,3 +138,16 @@ def test_videos_that_are_all_the_same():
                 np.zeros((3, 4)), signs[:, label]
             )
         np.testing.assert_allclose(solution.outputs[:, label], svm.intercept_[0], atol=1e-4)
+
+
+def test_without_directions_it_takes_longer_to_the_same_end(monkeypatch):
+    rows, labels = digits(300)
+    expected = solve(products_of(rows), signs_of(labels), 0.1)
+
+    def fails(matrices):
+        return torch.full_like(matrices, torch.nan), torch.ones(len(matrices), dtype=torch.int32)
+
+    monkeypatch.setattr(torch.linalg, "cholesky_ex", fails)
+    found = solve(products_of(rows), signs_of(labels), 0.1)
+    assert found.is_done.all()
+    np.testing.assert_allclose(found.outputs, expected.outputs, atol=1e-4)

@@ -88,7 +88,8 @@ def choose_and_fit(
             places of some videos to the representations of all, fitted to these alone. Without it the videos
             that are left out have had a part in their own representation, and their figure says little: a
             centre of VLAD can be one actor's background.
-        device: where it is computed. Beside the representations it takes 20 N² bytes there.
+        device: where it is computed. Beside the representations it takes 20 N² bytes there; a GPU that has
+            less is left alone, and the CPU computes.
 
     Raises:
         CallError: no video, or not one row of ``truth`` and one group for each.
@@ -97,15 +98,18 @@ def choose_and_fit(
     _check(representations, truth, groups)
     folds = make_folds(truth, groups, seed)
     measure: Literal["accuracy", "mAP"] = "accuracy" if (truth.sum(axis=1) == 1).all() else "mAP"
+    device = _with_room(device, len(truth))
     if folds.parts:
         represent = refitted or (lambda _: representations)
-        margins = {choice: np.empty(truth.shape) for choice in CHOICES}
+        margins, unfinished = {choice: np.empty(truth.shape) for choice in CHOICES}, 0
         for number, left_out in enumerate(folds.parts, 1):
             kept = np.setdiff1d(np.arange(len(truth)), left_out)
             found = _margins(represent(kept), truth, kept, left_out, device)
             doing = f"SVM without part {number} of {len(folds.parts)}"
-            for choice, of_choice in track(found, len(CHOICES), doing):
+            for choice, of_choice, num_open in track(found, len(CHOICES), doing):
                 margins[choice][left_out] = of_choice
+                unfinished += num_open
+        _tell_unfinished(unfinished, len(folds.parts) * len(CHOICES) * truth.shape[1], " of the validation")
         figures = {choice: _figure(of_choice, truth, measure) for choice, of_choice in margins.items()}
         chosen = max(CHOICES, key=figures.__getitem__)  # of equals the first
         figure = InnerFigure(figures[chosen], measure, folds.described)
@@ -131,12 +135,7 @@ def fit_svm(
     classes = _Classes.of(truth, device)
     videos = VideoProducts.of(products.kernel(unit_length=choice.unit_length))
     solution = solve(videos, classes.signs, choice.c)
-    unfinished = int((~solution.is_done).sum())
-    if unfinished:
-        logger.info(
-            f"linear SVM: {unfinished} of {truth.shape[1]} classes are not at their end after "
-            f"{svm_solver.MOST_STEPS} steps"
-        )
+    _tell_unfinished(int((~solution.is_done).sum()), truth.shape[1], "")
     lengths = products.lengths if choice.unit_length else torch.ones_like(products.lengths)
     coefficients = classes.of_all(solution.coefficients, 0.0, 0.0) / lengths[:, None]
     weight = torch.zeros(truth.shape[1], representations.shape[1])
@@ -151,23 +150,54 @@ def fit_svm(
     return svm
 
 
+def _with_room(device: torch.device, num_videos: int) -> torch.device:
+    """The device, or the CPU where a GPU has too little memory for so many videos."""
+    if device.type != "cuda":
+        return device
+    wanted, free = 20 * num_videos**2, torch.cuda.mem_get_info(device)[0]
+    if wanted <= free:
+        return device
+    logger.info(
+        f"linear SVM: {wanted / 2**30:.1f} GiB for the products of {num_videos} videos, and the GPU has "
+        f"{free / 2**30:.1f} GiB free; the CPU computes"
+    )
+    return CPU
+
+
+def _tell_unfinished(unfinished: int, svms: int, which: str) -> None:
+    """Say how many SVMs the solver left before their end, if any."""
+    if unfinished:
+        logger.info(
+            f"linear SVM: {unfinished} of {svms} classes{which} are not at their end after "
+            f"{svm_solver.MOST_STEPS} steps"
+        )
+
+
 def _margins(
     representations: Float[np.ndarray, "N dim"],
     truth: Bool[np.ndarray, "N A"],
     kept: Int[np.ndarray, " _"],
     left_out: Int[np.ndarray, " M"],
     device: torch.device,
-) -> Iterator[tuple[SVMChoice, Float[np.ndarray, "M A"]]]:
-    """Each choice with the margins of the videos that are left out, by an SVM of the others."""
+) -> Iterator[tuple[SVMChoice, Float[np.ndarray, "M A"], int]]:
+    """Each choice with the margins of the videos that are left out, by an SVM of the others, and how many
+    classes the solver left before their end.
+    """
     products = _Products.of(representations, kept, left_out, device)
     classes = _Classes.of(truth[kept], device)
-    for unit_length in (False, True):
-        kernel = products.kernel(unit_length=unit_length)
-        videos, solution = VideoProducts.of(kernel[: len(kept)]), None
-        for choice in (one for one in CHOICES if one.unit_length == unit_length):
-            solution = solve(videos, classes.signs, choice.c, solution)  # C grows, and the last one is near
-            margins = classes.of_all(kernel[len(kept) :] @ solution.coefficients, 1.0, -1.0)
-            yield choice, margins.cpu().numpy()
+    for unit_length in (False, True):  # in a function of its own, whose products are freed at its end
+        yield from _margins_of_kernel(products.kernel(unit_length=unit_length), unit_length, classes)
+
+
+def _margins_of_kernel(
+    kernel: Float[Tensor, "M N"], unit_length: bool, classes: _Classes
+) -> Iterator[tuple[SVMChoice, np.ndarray, int]]:
+    num = kernel.shape[1]
+    videos, solution = VideoProducts.of(kernel[:num]), None
+    for choice in (one for one in CHOICES if one.unit_length == unit_length):
+        solution = solve(videos, classes.signs, choice.c, solution)  # C grows, and the last one is near
+        margins = classes.of_all(kernel[num:] @ solution.coefficients, 1.0, -1.0)
+        yield choice, margins.cpu().numpy(), int((~solution.is_done).sum())
 
 
 @dataclass(frozen=True)
@@ -236,10 +266,12 @@ class _Products:
 
     def kernel(self, *, unit_length: bool) -> Float[Tensor, "M N"]:
         """With the bias's 1 in each; of representations scaled to length 1 if that is wanted."""
-        values = self.values
-        if unit_length:
-            values = values / self.lengths[:, None] / self.lengths[: values.shape[1]]
-        return values + 1
+        if not unit_length:
+            return self.values + 1
+        kernel = self.values / self.lengths[:, None]
+        kernel /= self.lengths[: kernel.shape[1]]  # in place: a copy of it is what memory is short of
+        kernel += 1
+        return kernel
 
 
 def _standardised(

@@ -163,6 +163,9 @@ def _ratio(over: Tensor, under: Tensor) -> Tensor:
     return torch.where(under > 0, over / under, 0)
 
 
+_NO_DIRECTION = 1e15  # a factor with which no direction counts, where rounding left none that can be used
+
+
 class _Preconditioner:
     """About (K_SS + ridge)⁻¹: exact in the videos' leading directions, the rest taken as alike in all others.
 
@@ -176,7 +179,9 @@ class _Preconditioner:
         self._inside = inside
         self._rest = videos.rest + ridge
         inner = torch.stack([self._of_class(videos, one) for one in inside.T])
-        self._factors = torch.linalg.cholesky(inner).to(precision)
+        factors, failed = torch.linalg.cholesky_ex(inner)
+        factors[failed > 0] = _NO_DIRECTION * torch.eye(inner.shape[-1]).to(inner)
+        self._factors = factors.to(precision)
 
     def _of_class(self, videos: VideoProducts, inside: Bool[Tensor, " N"]) -> Float[Tensor, "k k"]:
         """W_Sᵀ W_S + t; by those that are not in S if they are fewer, for Wᵀ W is known."""
