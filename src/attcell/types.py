@@ -23,7 +23,7 @@ ShortVideos = Literal["repeat", "refuse"]
 NumCrops = Literal[1, 10]
 Resizing = Literal["short", "squash"]
 
-FlowMethod = Literal["paper", "fast", "dis", "raft"]
+FlowMethod = Literal["paper", "fast", "fine", "dis", "raft"]
 FlowForm = Literal["stack", "picture"]
 FlowStorage = Literal["folder", "zip"]
 QuadraticMean = Literal["motion", "codes"]

@@ -218,7 +218,7 @@ def test_a_full_disk_leaves_nothing_half_written(videos, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"method": "brox"}, "flow method is 'brox'; allowed: paper, fast, dis, raft"),
+        ({"method": "brox"}, "flow method is 'brox'; allowed: paper, fast, fine, dis, raft"),
         ({"bound": 0}, "bound is 0; allowed"),
         ({"bound": float("inf")}, "bound is inf; allowed"),
         ({"short_side": 0}, "short side is 0; allowed"),

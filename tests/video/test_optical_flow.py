@@ -119,13 +119,13 @@ def test_raft_without_a_network_says_what_else_there_is(monkeypatch):
     monkeypatch.setattr(optical_flow, "raft_small", refuse)
     flow_method.cache_clear()
     with pytest.raises(
-        ModelError, match=r"RAFT could not be downloaded \(no route\); choose paper, fast or dis"
+        ModelError, match=r"RAFT could not be downloaded \(no route\); choose paper, fast, fine or dis"
     ):
         flow_method("raft")
 
 
 def test_an_unknown_method_is_refused():
-    with pytest.raises(CallError, match="flow method is 'farneback'; allowed: paper, fast, dis, raft"):
+    with pytest.raises(CallError, match="flow method is 'farneback'; allowed: paper, fast, fine, dis, raft"):
         flow_method("farneback")
 
 

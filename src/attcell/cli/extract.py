@@ -24,7 +24,7 @@ def flow(
     method: Annotated[
         FlowMethod,
         typer.Option(
-            help="TV-L1 as in the papers, TV-L1 with a fast schedule, OpenCV's DIS, or torchvision's RAFT."
+            help="TV-L1 as in the papers, with a fast or a fine schedule; DIS of OpenCV; RAFT of torchvision."
         ),
     ] = "paper",
     bound: Annotated[float, typer.Option(help="Pixels of motion that codes 0 and 255 stand for.")] = 20.0,

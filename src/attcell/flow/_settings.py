@@ -1,4 +1,4 @@
-"""What may be chosen of TV-L1, the two choices that have a name, and the sizes that follow; no tensors."""
+"""What may be chosen of TV-L1, the choices that have a name, and the sizes that follow; no tensors."""
 
 from __future__ import annotations
 
@@ -72,6 +72,16 @@ PRESETS = MappingProxyType(
             scale_step=0.5,
             num_warps=3,
             rounds=1,
+            round_iterations=20,
+            epsilon=0.0,
+            warp="bilinear",
+            exact_length=False,
+        ),
+        "fine": TVL1(  # as fast, at some three times the cost: finds larger motion, and errs less at borders
+            theta=0.4,
+            num_scales=12,
+            num_warps=3,
+            rounds=2,
             round_iterations=20,
             epsilon=0.0,
             warp="bilinear",

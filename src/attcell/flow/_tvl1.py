@@ -42,7 +42,7 @@ Pictures = TypeVar("Pictures", "Tensor", np.ndarray)
 
 
 def tvl1(
-    previous: Pictures, following: Pictures, settings: TVL1 | Literal["paper", "fast"] = "paper"
+    previous: Pictures, following: Pictures, settings: TVL1 | Literal["paper", "fast", "fine"] = "paper"
 ) -> Pictures:
     """Optical flow from each previous picture to the following one.
 

@@ -75,7 +75,7 @@ class Method:
 
 @functools.cache
 def flow_method(name: str, device: str = "cpu") -> Method:
-    """TV-L1 as in the papers, TV-L1 with the fast schedule, OpenCV's DIS, or torchvision's RAFT (small).
+    """TV-L1 as in the papers, with a fast or a fine schedule, OpenCV's DIS, or torchvision's RAFT (small).
 
     Args:
         name: one of ``METHODS``.
@@ -186,7 +186,7 @@ def _raft(device: str) -> Callable[[Tensor, Tensor], Tensor]:
     except OSError as error:
         raise ModelError(
             f"the published weights of RAFT could not be downloaded ({error}); "
-            "choose paper, fast or dis as the flow method"
+            "choose paper, fast, fine or dis as the flow method"
         ) from error
 
     @torch.inference_mode()
