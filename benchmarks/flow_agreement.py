@@ -149,8 +149,8 @@ def errors() -> str:
 def errors_in_scenes() -> str:
     lines = [
         "## End-point error in scenes\n",
-        f"Pixels, means of {SEEDS} scenes: discs over each other and over a ground, which move by up to so many",
-        "pixels; in the last one the shutter is open for 0.7 of the time. What is covered next counts, too.\n",
+        f"Pixels, means of {SEEDS} scenes: discs over each other and over a ground, which move by up to so",
+        "many pixels; in the last the shutter is open for 0.7 of the time. What is covered next counts.\n",
         "| scene | ground | discs | OpenCV | paper | fast | fine |",
         "|---|---|---|---|---|---|---|",
     ]

@@ -40,7 +40,7 @@ def test_agrees_with_the_equations(chosen, size):
     np.testing.assert_allclose(found.numpy(), expected, atol=1e-9)
 
 
-@pytest.mark.parametrize("preset", ["paper", "fast"])
+@pytest.mark.parametrize("preset", ["paper", "fast", "fine"])
 @pytest.mark.parametrize(
     "motion",
     [{"shift": (0.5, 0.25)}, {"shift": (-3.0, 2.0)}, {"turn": 0.05}, {"zoom": 1.05}],
@@ -52,6 +52,14 @@ def test_finds_known_motion(preset, motion):
     assert flow.shape == (1, 2, 96, 128)
     assert flow.dtype == torch.float32
     assert pair.error(flow[0]) < 0.15
+
+
+def test_fine_finds_larger_motion_than_fast():
+    pair = known_pair(120, 160, shift=(17.0, -9.0), turn=0.1)
+    previous, following = pair.previous[None].float(), pair.following[None].float()
+    assert pair.error(tvl1(previous, following, "fine")[0]) < 0.8 * pair.error(
+        tvl1(previous, following, "fast")[0]
+    )
 
 
 def test_a_pair_does_not_depend_on_the_pairs_beside_it():
@@ -85,7 +93,7 @@ def test_takes_bytes_and_an_empty_batch():
     assert tvl1(torch.zeros(0, 8, 9), torch.zeros(0, 8, 9)).shape == (0, 2, 8, 9)
 
 
-@pytest.mark.parametrize("preset", ["paper", "fast"])
+@pytest.mark.parametrize("preset", ["paper", "fast", "fine"])
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (7, 1), (2, 2), (24, 1), (5, 40)])
 def test_tiny_pictures_have_finite_flow(preset, size):
     rng = torch.Generator().manual_seed(0)
