@@ -44,6 +44,7 @@ HERE = "this processor"
 PROCESSORS = {HERE: None, "Haswell": "haswell", "Nehalem": "nehalem"}
 SETTINGS = {
     "fast": PRESETS["fast"],
+    "fine": PRESETS["fine"],
     "paper": PRESETS["paper"],
     "paper, lengths in float32": replace(PRESETS["paper"], exact_length=False),
 }
@@ -58,6 +59,14 @@ class Kind:
 
     def __str__(self) -> str:
         return self.settings if self.processor == HERE else f"{self.settings}, {self.processor}"
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Pairs a second of wall time, and processor seconds of a pair."""
+
+    a_second: float
+    processor: float
 
 
 OPENCV = Kind("OpenCV")
@@ -132,15 +141,16 @@ def _rates(
     pools: dict[str, ProcessPoolExecutor],
     seconds: float,
     rounds: int,
-) -> dict[Kind, list[float]]:
-    """Pairs a second of each kind in each turn."""
+) -> dict[Kind, list[Rate]]:
+    """Of each kind in each turn."""
     cores = os.cpu_count() or 1
-    rates: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
+    rates: dict[Kind, list[Rate]] = {kind: [] for kind in KINDS}
     for turn in range(rounds + 1):
         for kind in KINDS:
             if kind == OPENCV:
                 lasts = [seconds if turn else 0.1] * cores
-                rate = sum(opencv.map(_rate_of_opencv, [pictures] * cores, lasts, range(cores)))
+                each = list(opencv.map(_rate_of_opencv, [pictures] * cores, lasts, range(cores)))
+                rate = Rate(sum(of.a_second for of in each), statistics.mean(of.processor for of in each))
             else:
                 rate = (
                     pools[kind.processor].submit(_rate, kind.settings, pictures, seconds / 4, cores).result()
@@ -150,44 +160,46 @@ def _rates(
     return rates
 
 
-def _rate_of_opencv(pictures: np.ndarray, seconds: float, first: int) -> float:
+def _rate_of_opencv(pictures: np.ndarray, seconds: float, first: int) -> Rate:
     import cv2
 
     cv2.setNumThreads(1)
     module: Any = cv2.optflow
     finder = module.DualTVL1OpticalFlow_create()
-    start, done = time.perf_counter(), 0
+    start, processor, done = time.perf_counter(), time.process_time(), 0
     while time.perf_counter() - start < seconds:
         at = (first + done * 7) % (len(pictures) - 1)
         finder.calc(pictures[at], pictures[at + 1], None)
         done += 1
-    return done / (time.perf_counter() - start)
+    return Rate(done / (time.perf_counter() - start), (time.process_time() - processor) / done)
 
 
-def _rate(settings: str, pictures: np.ndarray, seconds: float, cores: int) -> float:
+def _rate(settings: str, pictures: np.ndarray, seconds: float, cores: int) -> Rate:
     """Pairs a second of one process with all the cores."""
     frames, batch = torch.from_numpy(pictures), 4 * cores
-    start, done = time.perf_counter(), 0
+    start, processor, done = time.perf_counter(), time.process_time(), 0
     while time.perf_counter() - start < seconds:
         at = (torch.arange(batch) + done) * 7 % (len(pictures) - 1)
         tvl1(frames[at], frames[at + 1], SETTINGS[settings])
         done += batch
-    return done / (time.perf_counter() - start)
+    return Rate(done / (time.perf_counter() - start), (time.process_time() - processor) / done)
 
 
-def _table(rates: dict[Kind, list[float]], size: tuple[int, int], cores: int) -> str:
+def _table(rates: dict[Kind, list[Rate]], size: tuple[int, int], cores: int) -> str:
     lines = [
         f"## {size[1]}×{size[0]}, {cores} cores\n",
         f"Medians of {len(rates[OPENCV])} turns; in brackets the least and the most.\n",
-        "| | pairs a second | times OpenCV |",
-        "|---|---|---|",
+        "| | pairs a second | times OpenCV | processor milliseconds a pair | of OpenCV's, one in |",
+        "|---|---|---|---|---|",
     ]
     base = rates[OPENCV]
     for kind, found in rates.items():
-        times = sorted(ours / theirs for ours, theirs in zip(found, base, strict=True))
+        times = sorted(ours.a_second / theirs.a_second for ours, theirs in zip(found, base, strict=True))
+        parts = [theirs.processor / ours.processor for ours, theirs in zip(found, base, strict=True)]
         lines.append(
-            f"| {kind} | {statistics.median(found):.2f} | "
-            f"{statistics.median(times):.1f} ({times[0]:.1f} to {times[-1]:.1f}) |"
+            f"| {kind} | {statistics.median(of.a_second for of in found):.2f} | "
+            f"{statistics.median(times):.1f} ({times[0]:.1f} to {times[-1]:.1f}) | "
+            f"{1000 * statistics.median(of.processor for of in found):.1f} | {statistics.median(parts):.1f} |"
         )
     return "\n".join(lines) + "\n"
 
