@@ -78,7 +78,8 @@ def one_fold(rows: np.ndarray, truth: np.ndarray, theirs: int) -> None:
     left_out = make_folds(truth, (), 0).parts[0]
     kept = np.setdiff1d(np.arange(len(rows)), left_out)
     before = time.process_time()
-    ours = dict(svm_fit._margins(rows, truth, kept, left_out, torch.device("cpu")))
+    fitted = svm_fit._margins(rows, truth, kept, left_out, torch.device("cpu"))
+    ours = {choice: margins for choice, margins, _ in fitted}
     spent = time.process_time() - before
     print(f"attcell, all classes: {spent:.1f} s of processor time", flush=True)
     share = truth.shape[1] / theirs
