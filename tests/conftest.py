@@ -47,6 +47,15 @@ def _messages() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def nothing_remembered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A user's cache that is empty, on a disk with a fine clock."""
+    from attcell.data import remembered  # here, after the shapes' hook
+
+    monkeypatch.setenv("ATTCELL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(remembered, "SETTLED_SECONDS", 0.01)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real clips (``$ATTCELL_DATA``, else ``../shared/data`` beside the checkout)."""

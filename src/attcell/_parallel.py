@@ -102,3 +102,8 @@ def _end_with_parent() -> None:
     assert parent is not None
     parent.join()
     os._exit(1)
+
+
+def is_first_process() -> bool:
+    """False in a further process of a distributed training: the first one prepares and writes everything."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"

@@ -227,7 +227,7 @@ def test_an_answer_on_a_folders_contents_is_forgotten_with_them(tmp_path, cache)
         ("win32", {"HOME": "/home/me", "LOCALAPPDATA": "/local"}, "/local/attcell"),
     ],
 )
-def test_where_the_users_book_lies(monkeypatch, system, variables, expected):
+def test_where_the_users_cache_lies(monkeypatch, system, variables, expected):
     for name in ("ATTCELL_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
@@ -236,7 +236,7 @@ def test_where_the_users_book_lies(monkeypatch, system, variables, expected):
     assert user_cache().file == Path(expected) / "remembered.sqlite"
 
 
-def test_a_user_without_a_home_has_no_book(monkeypatch, files):
+def test_a_user_without_a_home_has_no_cache(monkeypatch, files):
     monkeypatch.delenv("ATTCELL_CACHE")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(Path, "expanduser", lambda self: (_ for _ in ()).throw(RuntimeError("no home")))

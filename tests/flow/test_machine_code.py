@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -80,7 +81,9 @@ def test_other_code_has_another_name(change, monkeypatch):
 def test_every_kernels_source_counts():
     folder = Path(_machine_code.__file__).parent
     kernels = {path.stem for path in folder.glob("_kernel*.py")}
-    assert kernels | {"_vectors", "_machine_code"} == set(_machine_code._SOURCES)
+    assert kernels | {"_vectors", "_settings", "_machine_code"} == set(_machine_code._SOURCES)
+    imported = "".join((folder / f"{name}.py").read_text(encoding="utf-8") for name in kernels)
+    assert set(re.findall(r"from attcell\.flow\.(\w+) import", imported)) <= set(_machine_code._SOURCES)
     assert _machine_code._source("_vectors") == (folder / "_vectors.py").read_text(encoding="utf-8")
 
 

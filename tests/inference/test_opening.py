@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from attcell.data import remembered
 from attcell.data.sources import read_source
 from attcell.errors import DataError, VideoError
 from attcell.inference import extract
@@ -16,10 +15,8 @@ from tests.moving import noisy_frames, write_frames, write_pictures
 
 
 @pytest.fixture
-def opened(monkeypatch, tmp_path) -> list[str]:
-    """The videos that were opened, in any order; an empty memory, and disks with fine clocks."""
-    monkeypatch.setenv("ATTCELL_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(remembered, "SETTLED_SECONDS", 0.01)
+def opened(monkeypatch, nothing_remembered) -> list[str]:
+    """The videos that were opened, in any order."""
     names: list[str] = []
     real = extract.check_opens
 

@@ -13,7 +13,6 @@ import pytest
 from typer.testing import CliRunner
 
 from attcell.cli.app import app
-from attcell.data import remembered
 from attcell.data.sources import read_source
 from attcell.errors import DataError
 from attcell.inference import stored_flow
@@ -236,10 +235,8 @@ def test_a_store_that_was_begun_with_the_training_folders_themselves_goes_on_so(
 
 
 @pytest.fixture
-def looked(monkeypatch, tmp_path) -> list[Path]:
-    """The videos whose flow was looked through; an empty memory, and disks with fine clocks."""
-    monkeypatch.setenv("ATTCELL_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(remembered, "SETTLED_SECONDS", 0.01)
+def looked(monkeypatch, nothing_remembered) -> list[Path]:
+    """The videos whose flow was looked through."""
     videos: list[Path] = []
     real = stored_flow.check_store
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -82,18 +84,28 @@ def followed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def test_work_that_was_broken_off_goes_on(place, model, followed, tmp_path, monkeypatch):
-    recipe, whole = asking(place), detecting.follow_video
+@contextmanager
+def stopped_at(
+    monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, is_there: Callable[[Any], bool]
+) -> Iterator[None]:
+    """Work is broken off before the function of this name gets a certain video, its second argument."""
+    whole = getattr(module, name)
 
-    def stops(model: Model, path: Path, *given: Any, **named: Any) -> Any:
-        if path.stem == "video_test_0000270":
+    def stops(model: Model, video: Any, *given: Any, **named: Any) -> Any:
+        if is_there(video):
             raise KeyboardInterrupt
-        return whole(model, path, *given, **named)
+        return whole(model, video, *given, **named)
 
     with monkeypatch.context() as patched:
-        patched.setattr(detecting, "follow_video", stops)
+        patched.setattr(module, name, stops)
         with pytest.raises(KeyboardInterrupt):
-            find(recipe, model, tmp_path)
+            yield
+
+
+def test_work_that_was_broken_off_goes_on(place, model, followed, tmp_path, monkeypatch):
+    recipe = asking(place)
+    with stopped_at(monkeypatch, detecting, "follow_video", lambda path: path.stem == "video_test_0000270"):
+        find(recipe, model, tmp_path)
     taught = [f"video_validation_{number:07d}" for number in (1, 2, 3, 5)]
     assert followed == [*taught, "video_test_0000011", "video_test_0000012"]
     assert not (tmp_path / "detections.json").exists()
@@ -107,17 +119,9 @@ def test_work_that_was_broken_off_goes_on(place, model, followed, tmp_path, monk
 
 
 def test_a_calibration_that_was_broken_off_goes_on(place, model, followed, tmp_path, monkeypatch):
-    recipe, whole = asking(place), calibrate.stream_samples
-
-    def stops(model: Model, record: Any, *given: Any, **named: Any) -> Any:
-        if record.id == "video_validation_0000003":
-            raise KeyboardInterrupt
-        return whole(model, record, *given, **named)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(calibrate, "stream_samples", stops)
-        with pytest.raises(KeyboardInterrupt):
-            find(recipe, model, tmp_path / "one")
+    recipe, last = asking(place), "video_validation_0000003"
+    with stopped_at(monkeypatch, calibrate, "stream_samples", lambda record: record.id == last):
+        find(recipe, model, tmp_path / "one")
     followed.clear()
     find(recipe, model, tmp_path / "one")
     assert followed[:2] == ["video_validation_0000003", "video_validation_0000005"]

@@ -108,6 +108,28 @@ def test_a_damaged_file_is_told(model: Path, tmp_path: Path) -> None:
         measure_all({"a": Measurement(_one, model, {})}, tmp_path, 1)
 
 
+def on_threads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Threads stand for the processes of the driver; what it asks for, processes and threads of each."""
+    asked: list[tuple[int, int]] = []
+
+    @contextmanager
+    def pool(processes: int, threads: int) -> Iterator[ThreadPoolExecutor]:
+        asked.append((processes, threads))
+        with ThreadPoolExecutor(processes) as executor:
+            yield executor
+
+    monkeypatch.setattr(driver, "process_pool", pool)
+    return asked
+
+
+def keeping_features(recipe: Recipe, folder: Path, names: str) -> list[Recipe]:
+    """The recipe with a cache of its features, once for each name."""
+    values = recipe.model_dump(mode="json")
+    values["cache"]["folder"] = str(folder)
+    values["model"]["streams"]["frame"]["train_from"] = "none"
+    return [check_recipe(values | {"name": name}, source="test") for name in names]
+
+
 class TestRunsThatWait:
     @pytest.fixture
     def runs(self, tmp_path: Path, recipe: Recipe) -> list[PlannedRun]:
@@ -150,14 +172,8 @@ class TestRunsThatWait:
         self, runs: list[PlannedRun], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Threads stand for the processes; the run beside goes on meanwhile."""
-        told, asked = [], []
+        told: list[str] = []
         second_began = threading.Event()
-
-        @contextmanager
-        def pool(*given: int) -> Iterator[ThreadPoolExecutor]:
-            asked.append(given)
-            with ThreadPoolExecutor(given[0]) as threads:
-                yield threads
 
         def train(run: PlannedRun) -> None:
             name = run.folder.name
@@ -168,7 +184,7 @@ class TestRunsThatWait:
                 assert second_began.wait(60)
             told.append(f"{name} ends")
 
-        monkeypatch.setattr(driver, "process_pool", pool)
+        asked = on_threads(monkeypatch)
         monkeypatch.setattr(driver, "_train_and_test_with_log", train)
         went = [run.folder.name for run in driver.run_planned(runs, jobs=2)]
         assert sorted(went) == ["first", "last", "other", "second"]
@@ -180,18 +196,11 @@ class TestRunsThatWait:
         self, runs: list[PlannedRun], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         """Those of one recipe at a time, and never here, where jobs are given out."""
-        values = runs[0].recipe.model_dump(mode="json")
-        values["cache"]["folder"] = str(tmp_path / "kept")
-        values["model"]["streams"]["frame"]["train_from"] = "none"
-        keeping = [check_recipe(values | {"name": name}, source="test") for name in ("a", "a", "b")]
+        keeping = keeping_features(runs[0].recipe, tmp_path / "kept", "aab")
         named = [PlannedRun(one, tmp_path / f"kept{number}") for number, one in enumerate(keeping)]
         plain = PlannedRun(runs[0].recipe, tmp_path / "plain")
-        told, plain_began = [], threading.Event()
-
-        @contextmanager
-        def pool(processes: int, threads: int) -> Iterator[ThreadPoolExecutor]:
-            with ThreadPoolExecutor(processes) as pool:
-                yield pool
+        told: list[str] = []
+        plain_began = threading.Event()
 
         def keep(together: Sequence[PlannedRun], threads: int) -> None:
             assert threading.current_thread() is not threading.main_thread()
@@ -205,7 +214,7 @@ class TestRunsThatWait:
                 plain_began.set()
             told.append(run.folder.name)
 
-        monkeypatch.setattr(driver, "process_pool", pool)
+        on_threads(monkeypatch)
         monkeypatch.setattr(driver, "_train_and_test_with_log", train)
         monkeypatch.setattr(driver, "_keep_features_with_log", keep)
         went = list(driver.run_planned([*named, plain], jobs=2))
@@ -221,10 +230,7 @@ class TestRunsThatWait:
     def test_one_after_the_other_features_come_just_before_their_runs(
         self, runs: list[PlannedRun], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
-        values = runs[0].recipe.model_dump(mode="json")
-        values["cache"]["folder"] = str(tmp_path / "kept")
-        values["model"]["streams"]["frame"]["train_from"] = "none"
-        keeping = [check_recipe(values | {"name": name}, source="test") for name in ("a", "b")]
+        keeping = keeping_features(runs[0].recipe, tmp_path / "kept", "ab")
         told: list[str] = []
         monkeypatch.setattr(driver, "_keep_features", lambda runs: told.append(f"of {runs[0].recipe.name}"))
         monkeypatch.setattr(driver, "_train_and_test", lambda run: told.append(run.recipe.name))

@@ -6,7 +6,9 @@ import re
 
 import pytest
 import torch
+import yaml
 
+from attcell.cli.train import train
 from attcell.config.loading import load_recipe
 from attcell.flow import tvl1
 from attcell.training import flow_cost
@@ -65,9 +67,10 @@ def test_features_that_trainings_share_are_counted_once(folder, tmp_path, capsys
     assert "counts once" not in said
 
 
-def test_a_run_of_several_says_nothing_of_its_own(folder, tmp_path, capsys):
+def test_a_training_itself_says_nothing(folder, tmp_path, capsys):
+    """Who starts it says it, of all that are started together."""
     recipe = recipe_of(folder, model={"streams": FLOW}, flow={"fields": 1})
-    prepare(recipe, tmp_path / "run", tells_cost=False)
+    prepare(recipe, tmp_path / "run")
     assert "computed as it goes" not in capsys.readouterr().err
 
 
@@ -108,11 +111,26 @@ def test_nothing_is_said_where_nothing_is_computed(folder, tmp_path, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_it_is_the_first_line_of_a_training(folder, tmp_path, capsys):
-    prepare(recipe_of(folder, model={"streams": FLOW}, flow={"fields": 1}), tmp_path / "run")
-    assert capsys.readouterr().err.startswith(
-        "flow is computed as it goes: 8 fields in this training (2 iter"
-    )
+class Begins(Exception):
+    """A training is about to begin."""
+
+
+@pytest.mark.parametrize(("process", "told"), [("0", "flow is computed as it goes: 8 fields"), ("1", "")])
+def test_the_command_says_it_first_and_once(folder, tmp_path, monkeypatch, capsys, process, told):
+    """A distributed training starts the command once more in each further process."""
+    recipe = recipe_of(folder, model={"streams": FLOW}, flow={"fields": 1})
+    (tmp_path / "flow.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json")), encoding="utf-8")
+
+    def begins(*_: object, **__: object) -> None:
+        raise Begins
+
+    monkeypatch.setattr("attcell.training.run.train", begins)
+    monkeypatch.setenv("LOCAL_RANK", process)
+    with pytest.raises(Begins):
+        train(str(tmp_path / "flow.yaml"))
+    said = capsys.readouterr().err
+    assert said.startswith(told)
+    assert said.count("computed as it goes") == (process == "0")
 
 
 def test_the_rate_is_measured(folder):

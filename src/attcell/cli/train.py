@@ -82,10 +82,16 @@ def train(
     Example: attcell train stan-table-1 --row ucf101-frame-stan data.root=UCF-101 data.annotations=lists
     """
     from attcell.config.loading import load_recipe
+    from attcell.config.stages import refuse_stages
 
     resolved = load_recipe(recipe, overrides or [], row)
+    from attcell._parallel import is_first_process
+    from attcell.training.flow_cost import tell_flow_cost
     from attcell.training.run import train as run_training
 
+    if is_first_process():
+        refuse_stages(resolved)  # before anything is said of its cost
+        tell_flow_cost([resolved])
     outcome = run_training(resolved, out or Path("runs") / resolved.name, resume=resume)
     best = outcome.best
     if best.accuracy is not None:

@@ -1,10 +1,4 @@
-"""The median of each pixel's 5×5 neighbourhood, for the CPU.
-
-Sorting the columns and then the rows of the 25 values leaves them sorted both ways. The value in row i and
-column j (from 1) then has i·j values that are not above it and (6 − i)(6 − j) that are not below. So 6 are
-surely too large to be the 13th, and 6 too small. Of the 13 that are left the 7th is the median. The smallest
-and the largest of any 8 of them are not: these two are thrown away, another one is taken in, and so on.
-"""
+"""The median of each pixel's 5×5 neighbourhood, for the CPU: :mod:`attcell.flow._settings` says how."""
 
 from __future__ import annotations
 
@@ -15,11 +9,11 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+from attcell.flow._settings import MIDDLE_PLACES, SORT_FIVE
 from attcell.flow._vectors import LANES, OPTIONS, STATE, Wide, load, place, read, shift, store, write
 
 LEFT = 16  # numbers before a row's copy
 
-SORT_FIVE = ((0, 1), (3, 4), (2, 4), (2, 3), (0, 3), (0, 2), (1, 4), (1, 3), (1, 2))
 _KEYS = ir.VectorType(ir.IntType(32), LANES)
 
 
@@ -86,12 +80,7 @@ def median_of_columns(typing: Any, columns: Any, place: Any, pitch: Any) -> Any:
             reach = [builder.add(place, ir.IntType(64)(x)) for x in range(-2, 3)]
             rows.append(_sort(builder, [builder.bitcast(read(builder, columns, at), _KEYS) for at in reach]))
             place = builder.add(place, pitch)
-        left = [
-            rows[i - 1][j - 1]
-            for i in range(1, 6)
-            for j in range(1, 6)
-            if i * j <= 13 and (6 - i) * (6 - j) <= 13
-        ]
+        left = [rows[i][j] for i, j in MIDDLE_PLACES]
         kept, left = left[:8], left[8:]
         while True:
             kept = _drop_extremes(builder, kept)

@@ -28,7 +28,8 @@ from typing import Any
 logger = logging.getLogger("attcell")
 
 _SOURCES = (
-    "_machine_code", "_vectors", "_kernel_iterations", "_kernel_median", "_kernel_pair", "_kernel_pictures",
+    "_machine_code", "_settings", "_vectors",
+    "_kernel_iterations", "_kernel_median", "_kernel_pair", "_kernel_pictures",
 )  # fmt: skip
 _NAME, _ARGUMENTS = "attcell_find", 5  # the one function of the code, and how many addresses it takes
 _LOCK = threading.Lock()

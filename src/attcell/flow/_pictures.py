@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from attcell.flow._settings import resize_places
+from attcell.flow._settings import MIDDLE_PLACES, SORT_FIVE, resize_places
 
 
 def resized(pictures: Tensor, size: tuple[int, ...], step: float | None = None) -> Tensor:
@@ -124,16 +124,6 @@ def _sum_of(before: Tensor, a: Tensor, b: Tensor) -> Tensor:
 
 
 # The median of each pixel's 5×5 neighbourhood, by comparisons of whole planes.
-#
-# Sorting the columns and then the rows of the 25 values leaves them sorted both ways. The value in row i
-# and
-# column j (from 1) then has i·j values that are not above it and (6 − i)(6 − j) that are not below. So 6
-# are
-# surely too large to be the 13th, and 6 too small. Of the 13 that are left the 7th is the median. The
-# smallest and the largest of any 8 of them are not: these two are thrown away, another one is taken in, and
-# so on.
-
-_SORT_FIVE = ((0, 1), (3, 4), (2, 4), (2, 3), (0, 3), (0, 2), (1, 4), (1, 3), (1, 2))
 
 
 def median5(planes: Tensor) -> Tensor:
@@ -152,12 +142,7 @@ def _middle(*columns: Tensor) -> Tensor:
     """Sorted columns, five planes (B, H, W + 4) -> the median (B, H, W)."""
     width = columns[0].shape[-1] - 4
     rows = [_sorted([column[:, :, x : x + width] for x in range(5)]) for column in columns]
-    left = [
-        rows[i - 1][j - 1]
-        for i in range(1, 6)
-        for j in range(1, 6)
-        if i * j <= 13 and (6 - i) * (6 - j) <= 13
-    ]
+    left = [rows[i][j] for i, j in MIDDLE_PLACES]
     kept, left = left[:8], left[8:]
     while True:
         kept = _without_extremes(kept)
@@ -168,7 +153,7 @@ def _middle(*columns: Tensor) -> Tensor:
 
 def _sorted(values: list[Tensor]) -> list[Tensor]:
     values = list(values)
-    for low, high in _SORT_FIVE:
+    for low, high in SORT_FIVE:
         values[low], values[high] = _ordered(values[low], values[high])
     return values
 

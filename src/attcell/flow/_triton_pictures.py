@@ -10,7 +10,7 @@ import triton.language as tl
 
 from attcell.flow._triton_iterations import standing
 
-# The median of each pixel's 5×5 neighbourhood; attcell.flow._pictures says why it is found so.
+# The median of each pixel's 5×5 neighbourhood; attcell.flow._settings says why it is found so.
 
 
 @triton.jit

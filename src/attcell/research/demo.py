@@ -162,8 +162,7 @@ def _generate(folder: Path, kind: str, seed: int, videos: Mapping[str, int]) -> 
 
 def _train(values: dict[str, Any], run_folder: Path) -> Path:
     recipe = check_recipe(values, source="the demo's recipe")
-    # What flow costs is no news here: each step says what it does, and a store would save nobody any time.
-    return train(recipe, run_folder, resume=run_folder.exists(), tells_cost=False).model_folder
+    return train(recipe, run_folder, resume=run_folder.exists()).model_folder
 
 
 def _train_backbones(videos: Path, out: Path) -> dict[str, Path]:

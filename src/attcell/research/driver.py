@@ -274,7 +274,7 @@ def _train_and_test(run: PlannedRun) -> None:
     recipe = run.recipe
     if not run.scores.is_file():  # else only what is asked beside is left to do
         is_begun = (run.folder / RECIPE_FILE).exists()
-        outcome = train(recipe, run.folder, resume=is_begun, tells_cost=False)
+        outcome = train(recipe, run.folder, resume=is_begun)
         model = Model.from_folder(outcome.model_folder).to(best_device())
         model.evaluate(cache=recipe.cache.folder).write_scores(run.scores)
     if not run.is_done:

@@ -12,11 +12,12 @@ import torch
 from torch.utils.data import DataLoader
 
 from attcell._log import logger, track
+from attcell._parallel import is_first_process
 from attcell.inference.model import Model
 from attcell.inference.run import decide_views, mean_scores, run_videos
 from attcell.metrics.recognition import fusion_weights, hit_rate, truth_matrix
 from attcell.nn import LateFusion, Network, SVMNetwork
-from attcell.training.prepare import TrainingData, is_first_process
+from attcell.training.prepare import TrainingData
 from attcell.training.run_folder import MODEL_FOLDER, REPRESENTATIONS, write_recipe
 from attcell.training.schedule import ValidationResult
 

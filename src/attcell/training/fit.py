@@ -20,13 +20,14 @@ from safetensors.torch import load_file, save_file
 
 from attcell._files import written_whole
 from attcell._log import progress_bar
+from attcell._parallel import is_first_process
 from attcell.config.schema import TrainSection
 from attcell.errors import TrainingError
 from attcell.inference.model import Model
 from attcell.models.build import build_network
 from attcell.nn import Network, Pooled, SVMNetwork
 from attcell.training.learner import Learner
-from attcell.training.prepare import PreparedTraining, is_first_process
+from attcell.training.prepare import PreparedTraining
 from attcell.training.run_folder import BEST_WEIGHTS, MODEL_FOLDER, write_recipe
 from attcell.training.schedule import ValidationResult
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 from torch.utils.data import Dataset
 
 from attcell._log import logger
+from attcell._parallel import is_first_process
 from attcell.config.recipe import Recipe
 from attcell.config.schema import TrainSection
 from attcell.data.datasets import KeptViews, PlannedParts, TrainingFeatures, TrainingVideos
@@ -36,7 +36,6 @@ from attcell.models.build import (
 from attcell.models.warm_start import other_inputs, refuse_other_shapes, refuse_other_split
 from attcell.nn import Network, Pooled, SVMNetwork
 from attcell.nn.streams import Standardise, channel_figures
-from attcell.training.flow_cost import tell_flow_cost
 from attcell.training.run_folder import CHECKPOINT, check_run_folder, with_absolute_paths
 from attcell.training.schedule import num_iterations
 from attcell.types import VideoRecord
@@ -97,16 +96,13 @@ class PreparedTraining:
         return f"PreparedTraining({self.run_folder}: {videos}, {self.iterations} iterations)"
 
 
-def prepare(
-    recipe: Recipe, run_folder: Path, *, resume: bool = False, tells_cost: bool = True
-) -> PreparedTraining:
+def prepare(recipe: Recipe, run_folder: Path, *, resume: bool = False) -> PreparedTraining:
     """Check everything, build the network with its first weights, and compute the features that are kept.
 
     Args:
         recipe: the whole run.
         run_folder: where it will go; new or empty, unless ``resume``.
         resume: go on from the folder's last checkpoint.
-        tells_cost: say first what flow costs that is computed as it goes.
 
     Raises:
         CallError, DataError, ModelError, TrainingError: as :func:`attcell.training.run.train`.
@@ -114,8 +110,6 @@ def prepare(
     recipe = with_absolute_paths(recipe)
     if is_first_process():
         check_run_folder(run_folder, recipe, resume=resume)
-        if tells_cost:
-            tell_flow_cost([recipe])
     torch.manual_seed(recipe.train.seed)
     listings = read_listings(recipe)
     recipe = with_features_dim(recipe, listings.train)
@@ -145,11 +139,6 @@ def prepare(
         checkpoint if resume and checkpoint.is_file() else None,
         device,
     )
-
-
-def is_first_process() -> bool:
-    """False in a further process of a distributed training: the first one prepares and writes everything."""
-    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 def gather_training_data(

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from attcell.training.finish import TrainingOutcome
 
 
-def train(
-    recipe: Recipe, run_folder: str | Path, *, resume: bool = False, tells_cost: bool = True
-) -> TrainingOutcome:
+def train(recipe: Recipe, run_folder: str | Path, *, resume: bool = False) -> TrainingOutcome:
     """Train by a recipe; the model is in ``run_folder/model``.
 
     While it trains, the best network so far is there already, except where an SVM is to take its
@@ -26,8 +24,6 @@ def train(
         recipe: the whole run.
         run_folder: where everything goes. It must be new or empty, unless ``resume``.
         resume: go on from the last checkpoint. The outcome is that of an undisturbed run.
-        tells_cost: say first what flow costs that is computed as it goes; who starts several trainings says
-            it of all together.
 
     Raises:
         CallError: ``recipe`` is no recipe, or names a row to begin with in place of its model; the folder
@@ -46,6 +42,6 @@ def train(
     from attcell.training.fit import fit
     from attcell.training.prepare import prepare
 
-    prepared = prepare(recipe, folder, resume=resume, tells_cost=tells_cost)
+    prepared = prepare(recipe, folder, resume=resume)
     fitted = fit(prepared)
     return finish(fitted)
