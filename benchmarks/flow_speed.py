@@ -6,7 +6,7 @@ OpenCV runs as it is fastest on the CPU, as one single-threaded process a core; 
 thread a core, a batch of pairs in a call. They take turns. The pairs are neighbouring frames of real clips:
 of 320×240, of 720×480 resized to 640×480, and of 1280×720. "paper, lengths in float32" is ``paper`` without
 one of OpenCV's roundings, that of lengths of the flow's gradient. Haswell (AVX2) and Nehalem (SSE) are this
-machine with the kernels compiled for those processors. On a CUDA device attcell runs there too.
+machine with the kernels compiled for those processors. ``benchmarks.flow_cuda`` measures GPUs.
 """
 
 from __future__ import annotations
@@ -104,8 +104,6 @@ def main() -> None:
         growth += pool.submit(_memory, pictures).result()
     note = f"The load was {loads[0]:.1f} before and {loads[1]:.1f} after, on {cores} cores: {cores} are ours."
     text = "\n".join([f"# Speed of TV-L1\n\n{machine()}\n\n{note}\n", *tables, _parts_table(parts), growth])
-    if torch.cuda.is_available():
-        text += _on_cuda(pictures)
     write_text(RESULTS / "flow_speed.md", text)
     print(text)
 
@@ -291,26 +289,6 @@ def _milliseconds(previous: torch.Tensor, following: torch.Tensor) -> float:
         tvl1(previous, following, "fast")
         times.append(time.thread_time() - start)
     return 1000 * min(times)
-
-
-def _on_cuda(pictures: np.ndarray) -> str:
-    frames = torch.from_numpy(pictures).cuda()
-    lines = [
-        f"\n## On {torch.cuda.get_device_name()}\n",
-        "| preset | batch | pairs a second |",
-        "|---|---|---|",
-    ]
-    for preset in ("paper", "fast"):
-        for batch in (16, 64):
-            previous, following = frames[:batch], frames[1 : batch + 1]
-            tvl1(previous, following, PRESETS[preset])
-            torch.cuda.synchronize()
-            start = time.perf_counter()
-            for _ in range(5):
-                tvl1(previous, following, PRESETS[preset])
-            torch.cuda.synchronize()
-            lines.append(f"| {preset} | {batch} | {5 * batch / (time.perf_counter() - start):.0f} |")
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
