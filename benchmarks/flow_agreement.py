@@ -21,10 +21,9 @@ import numpy as np
 import torch
 
 from attcell._files import write_text
-from attcell.flow import PRESETS, quantize, tvl1
+from attcell.flow import PRESETS, grey, quantize, tvl1
 from attcell.types import Size
 from attcell.video.decode import read_frames
-from attcell.video.optical_flow import grey
 from benchmarks.known_motion import KINDS, SCENES, KnownPair, known_pair, scene_pair
 from benchmarks.machine import data_folder, machine
 

@@ -26,11 +26,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from attcell._files import write_text
-from attcell.flow import PRESETS, TVL1, _plain, quantize, tvl1
+from attcell.flow import PRESETS, TVL1, _plain, grey, quantize, tvl1
 from attcell.flow._fixed_point import Linearised, Solution, Weights
 from attcell.flow._settings import STEPS
 from attcell.video.decode import read_frames
-from attcell.video.optical_flow import grey
 from benchmarks.machine import data_folder, machine
 from benchmarks.triton_code import kernels, loop_instructions, resources
 

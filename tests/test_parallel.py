@@ -1,15 +1,16 @@
-"""Processes side by side start others as their parent does."""
+"""Processes side by side start others as their parent does; threads give results in order."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 import time
+from collections.abc import Iterator
 
 import pytest
 import torch
 
-from attcell._parallel import gpu_names, process_pool
+from attcell._parallel import gpu_names, in_order, process_pool
 from attcell.errors import AttcellError
 
 
@@ -62,3 +63,36 @@ class TestGPUs:
             asked = [pool.submit(_visible, 1.0) for _ in range(2)]
             assert {one.result() for one in asked} == {"0", "1"}
         assert "CUDA_VISIBLE_DEVICES" not in os.environ
+
+
+class TestInOrder:
+    def test_results_come_in_the_order_of_the_items(self) -> None:
+        def late(number: int) -> int:
+            time.sleep(0.02 * (number % 3 == 0))
+            return number
+
+        assert list(in_order(late, range(20), 4)) == list(range(20))
+
+    def test_items_are_taken_as_there_is_room(self) -> None:
+        taken: list[int] = []
+
+        def items() -> Iterator[int]:
+            for number in range(100):
+                taken.append(number)
+                yield number
+
+        results = in_order(lambda number: number, items(), 3)
+        assert next(results) == 0
+        assert len(taken) < 10
+        results.close()
+        assert len(taken) < 10
+
+    def test_errors_of_items_and_of_the_function_pass_through(self) -> None:
+        def items() -> Iterator[int]:
+            yield from range(3)
+            raise OSError("no more")
+
+        with pytest.raises(OSError, match="no more"):
+            list(in_order(lambda number: number, items(), 2))
+        with pytest.raises(ZeroDivisionError):
+            list(in_order(lambda number: 1 // (number - 5), range(20), 2))

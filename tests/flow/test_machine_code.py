@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
 import subprocess
@@ -130,6 +131,21 @@ def test_the_code_needs_nothing_of_numba():
     names = {name for name in (b"NRT_", b"numba_", b"PyErr_", b"PyExc_") if name in code}
     assert names == set()
     assert llvm.ObjectFileRef.from_data(code)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_has_threads_of_its_own():
+    """As those that load a training's data."""
+    first, second = (np.zeros((4, 16, 16), np.uint8) for _ in range(2))
+    tvl1(first, second, "fast")  # by threads that the child lacks
+    child = multiprocessing.get_context("fork").Process(target=tvl1, args=(first, second, "fast"))
+    child.start()
+    child.join(60)
+    hung = child.is_alive()
+    child.kill()
+    assert not hung
+    assert child.exitcode == 0
 
 
 @pytest.mark.parametrize("processor", ["haswell", "nehalem"])

@@ -12,12 +12,12 @@ from PIL import Image
 
 from attcell.data.sources import read_source
 from attcell.errors import CallError, DataError
-from attcell.flow import dequantize, tvl1
-from attcell.inference import extract_flow as module
+from attcell.flow import dequantize, grey, tvl1
 from attcell.inference.extract_flow import Layout, extract_flow
 from attcell.types import Size
+from attcell.video import flow_files
 from attcell.video.flow_files import open_flow
-from attcell.video.optical_flow import FlowSpec, flow_method, grey
+from attcell.video.optical_flow import FlowSpec, flow_method
 from tests.small_models import LABELS
 from tests.video.conftest import write_video
 
@@ -202,13 +202,13 @@ def test_two_videos_of_one_name_are_refused(videos, tmp_path):
 def test_a_full_disk_leaves_nothing_half_written(videos, tmp_path, monkeypatch):
     written = []
 
-    def full(target, kind, number, picture):
-        written.append(kind)
+    def full(folder, name, content):
+        written.append(name)
         if len(written) > 40:
             raise OSError(28, "No space left on device")
-        target.write(f"{kind}_{number:05d}.jpg", b"")
+        (folder.folder / name).write_bytes(content)
 
-    monkeypatch.setattr(module, "write_picture", full)
+    monkeypatch.setattr(flow_files._Folder, "write", full)
     with pytest.raises(OSError, match="No space left on device"):
         extract_flow(read_source(videos), tmp_path / "flow", FAST)
     assert places(tmp_path / "flow") == ["run/0"]

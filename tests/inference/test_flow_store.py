@@ -46,17 +46,17 @@ def moving(tmp_path_factory) -> Path:
     return folder
 
 
-def write_exactly(target, kind: str, number: int, picture: np.ndarray) -> None:
-    """PNG, which keeps every code, in place of JPEG."""
+def png(picture: np.ndarray) -> bytes:
+    """What keeps every code, in place of JPEG."""
     content = io.BytesIO()
     Image.fromarray(picture).save(content, "PNG")
-    target.write(f"{kind}_{number:05d}.png", content.getvalue())
+    return content.getvalue()
 
 
 @pytest.fixture
 def exact(moving, tmp_path, monkeypatch) -> Path:
-    """A store of PNG files."""
-    monkeypatch.setattr(module, "write_picture", write_exactly)
+    """A store of PNG files, though by the names of JPEGs."""
+    monkeypatch.setattr(module, "jpeg", png)
     assert extract_flow(read_source(moving), tmp_path / "exact", SIZE, layout=ALONE).num_written == 3
     return tmp_path / "exact"
 
@@ -196,7 +196,7 @@ def test_the_files_of_another_tool_are_taken_by_their_own_numbering(moving, exac
     expected = seen(moving, exact)
     for place in exact.glob("*/0"):
         (place / DESCRIPTION).unlink()
-        for path in sorted(place.glob("flow_?_*.png")):
+        for path in sorted(place.glob("flow_?_*.jpg")):
             kind, number = path.stem.rsplit("_", 1)
             path.rename(path.with_name(f"{kind}_{int(number) - 1 + first:06d}.png"))
     assert torch.equal(seen(moving, exact), expected)

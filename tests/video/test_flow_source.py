@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from attcell.errors import DataError, VideoError
-from attcell.flow import dequantize, quantize, tvl1
+from attcell.flow import dequantize, grey, quantize, tvl1
 from attcell.video.flow_files import DESCRIPTION, new_flow_folder, new_flow_zip, write_picture
 from attcell.video.flow_source import ComputedFlow, FlowInput, check_store, flow_files_of, source_of
-from attcell.video.optical_flow import FlowSpec, grey
+from attcell.video.optical_flow import FlowSpec
 
 PICTURES = torch.randint(
     0, 256, (3, 3, 20, 24), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)

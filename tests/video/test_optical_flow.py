@@ -8,17 +8,22 @@ import numpy as np
 import pytest
 import torch
 
-from attcell.errors import CallError, ModelError
-from attcell.flow import tvl1
+from attcell.errors import CallError, ModelError, VideoError
+from attcell.flow import grey, tvl1
+from attcell.video import optical_flow
+from attcell.video.decode import read_frames
 from attcell.video.optical_flow import (
     METHODS,
+    FlowSpec,
     Method,
     flow_codes,
     flow_fields,
     flow_method,
-    grey,
+    pieces,
+    video_flow,
 )
 from tests.flow.conftest import known_pair
+from tests.video.conftest import write_video
 
 
 def coloured(picture: torch.Tensor) -> np.ndarray:
@@ -49,7 +54,7 @@ def test_frames_are_taken_only_when_they_are_needed():
     still = Method(grey, lambda previous, following: torch.zeros(len(previous), 2, 4, 4))
     fields = flow_fields(frames(), still, 8)
     next(fields)
-    assert len(taken) == 8
+    assert len(taken) == 9
 
 
 @pytest.mark.parametrize("name", [name for name in METHODS if name != "raft"])
@@ -144,3 +149,42 @@ def test_dis_takes_the_smallest_pictures(size):
     found = method.between(prepared[:1], prepared[1:])
     assert found.shape == (1, 2, *size)
     assert found.isfinite().all()
+
+
+class TestWholeVideo:
+    @pytest.mark.parametrize("method", ["fast", "dis"])
+    def test_fields_are_those_of_its_frames(self, tmp_path, method):
+        if method == "dis":
+            pytest.importorskip("cv2")
+        path = write_video(tmp_path / "a.mp4", 40, size=(64, 48))
+        frames = read_frames(path, np.arange).images
+        expected = list(flow_fields(frames, flow_method(method)))
+        found = list(video_flow(path, FlowSpec(method)))
+        assert len(found) == 39
+        assert torch.equal(torch.stack(found), torch.stack(expected))
+
+    def test_frames_are_scaled_down_first(self, tmp_path):
+        path = write_video(tmp_path / "a.mp4", 3, size=(64, 48))
+        assert [field.shape for field in video_flow(path, FlowSpec(short_side=24))] == [(2, 24, 32)] * 2
+
+    def test_large_frames_come_in_small_pieces(self, monkeypatch):
+        monkeypatch.setattr(optical_flow, "_BYTES_AT_ONCE", 100)
+        frames = [np.full((4, 4, 3), number, np.uint8) for number in range(8)]
+        assert [[int(frame[0, 0, 0]) for frame in piece] for piece in pieces(frames, 16)] == [
+            [0, 1, 2], [2, 3, 4], [4, 5, 6], [6, 7],
+        ]  # fmt: skip
+
+    def test_it_ends_when_nobody_looks_on(self, tmp_path):
+        path = write_video(tmp_path / "a.mp4", 40)
+        fields = video_flow(path)
+        next(fields)
+        fields.close()
+
+    def test_one_frame_and_what_is_no_video_are_refused(self, tmp_path):
+        with pytest.raises(VideoError, match="the video has 1 frame; flow needs at least 2"):
+            list(video_flow(write_video(tmp_path / "a.mp4", 1)))
+        (tmp_path / "b.mp4").write_bytes(b"no video")
+        with pytest.raises(VideoError, match=r"b\.mp4"):
+            list(video_flow(tmp_path / "b.mp4"))
+        with pytest.raises(CallError, match="flow method is 'quick'"):
+            video_flow(tmp_path / "a.mp4", FlowSpec("quick"))

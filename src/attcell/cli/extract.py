@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -38,7 +37,10 @@ def flow(
         str, typer.Option(help="i/n: only every n-th video from the i-th, for n runs side by side.")
     ] = "1/1",
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; by default one a core, or one on a GPU.")
+        int | None,
+        typer.Option(
+            min=1, help="Processes, which share the cores; by default one for each eight, or one on a GPU."
+        ),
     ] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Replace flow made otherwise.")] = False,
 ) -> None:
@@ -46,8 +48,6 @@ def flow(
 
     Example: attcell extract flow videos/train flow/train --method fast
     """
-    import torch
-
     from attcell._files import check_output
     from attcell._log import logger
     from attcell.data.sources import read_source, videos_below
@@ -61,7 +61,7 @@ def flow(
         FlowSpec(method, bound, short_side),
         layout=Layout(form, frames),
         shard=_shard(shard),
-        workers=workers or (1 if torch.cuda.is_available() else os.cpu_count() or 1),
+        workers=workers,
         rebuild=rebuild,
     )
     for message in (*outcome.failed.values(), *outcome.notes):

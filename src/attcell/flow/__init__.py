@@ -13,29 +13,45 @@ if TYPE_CHECKING:
     from attcell.flow._settings import PRESETS, TVL1
     from attcell.flow._tvl1 import tvl1
     from attcell.flow.codes import dequantize, flow_picture, flow_stack, mirrored_codes, quantize
+    from attcell.flow.colours import flow_colours, flow_scale, wheel_picture
+    from attcell.flow.pair import brightness_error, flow_between, grey, warped
 
 _HOMES = {
     "PRESETS": "attcell.flow._settings",
     "TVL1": "attcell.flow._settings",
+    "brightness_error": "attcell.flow.pair",
     "cache_folder": "attcell.flow._machine_code",
     "dequantize": "attcell.flow.codes",
+    "flow_between": "attcell.flow.pair",
+    "flow_colours": "attcell.flow.colours",
     "flow_picture": "attcell.flow.codes",
+    "flow_scale": "attcell.flow.colours",
     "flow_stack": "attcell.flow.codes",
+    "grey": "attcell.flow.pair",
     "mirrored_codes": "attcell.flow.codes",
     "quantize": "attcell.flow.codes",
     "tvl1": "attcell.flow._tvl1",
+    "warped": "attcell.flow.pair",
+    "wheel_picture": "attcell.flow.colours",
 }
 
 __all__ = [
     "PRESETS",
     "TVL1",
+    "brightness_error",
     "cache_folder",
     "dequantize",
+    "flow_between",
+    "flow_colours",
     "flow_picture",
+    "flow_scale",
     "flow_stack",
+    "grey",
     "mirrored_codes",
     "quantize",
     "tvl1",
+    "warped",
+    "wheel_picture",
 ]
 
 

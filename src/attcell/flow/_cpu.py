@@ -7,14 +7,14 @@ Python's lock is free.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
 
 import numpy as np
 
-from attcell.flow._machine_code import finder
+from attcell.flow._machine_code import finder, kept_threads
 from attcell.flow._settings import TVL1, pyramid_sizes, resize_places
 
 _STATE, _PICTURE, _BORDER, _QUAD, _BLOCK = 6, 4, 4, 4, 16  # as in the kernels; a block has at most so many
@@ -104,7 +104,7 @@ def _numbers(count: int) -> np.ndarray:
     return part[-part.ctypes.data % _LINE // _FLOAT :]
 
 
-class _Pool:
+class _Spaces:
     """Workspaces that wait to be used again: taking memory from the system costs a fault for each page."""
 
     _most = 2**27  # bytes
@@ -127,7 +127,7 @@ class _Pool:
                 del self._idle[0]
 
 
-_POOL = _Pool()
+_SPACES = _Spaces()
 
 
 def tvl1_on_cpu(previous: np.ndarray, following: np.ndarray, settings: TVL1, threads: int = 1) -> np.ndarray:
@@ -147,7 +147,7 @@ def tvl1_on_cpu(previous: np.ndarray, following: np.ndarray, settings: TVL1, thr
     states = 2 if settings.epsilon > 0 or settings.exact_length else 1
 
     def one(pair: int) -> None:
-        with _POOL.lent(pyramid, states) as space:
+        with _SPACES.lent(pyramid, states) as space:
             space.take(previous[pair], space.first)
             space.take(following[pair], space.second)
             given = pyramid.table, counts, numbers, space.addresses, flow[pair]
@@ -156,10 +156,8 @@ def tvl1_on_cpu(previous: np.ndarray, following: np.ndarray, settings: TVL1, thr
     if min(threads, num_pairs) == 1:
         for pair in range(num_pairs):
             one(pair)
-        return flow
-    with ThreadPoolExecutor(min(threads, num_pairs)) as pool:
-        for _ in pool.map(one, range(num_pairs)):
-            pass
+    else:
+        deque(kept_threads(min(threads, num_pairs)).map(one, range(num_pairs)), maxlen=0)
     return flow
 
 

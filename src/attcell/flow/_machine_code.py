@@ -20,8 +20,9 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -155,11 +156,6 @@ def cache_folder() -> Path:
     return base / "attcell"
 
 
-def num_cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _digest() -> str:
     facts = [platform.machine(), sys.platform, *processor()]
     facts += [f"{name} {importlib.metadata.version(name)}" for name in ("numba", "llvmlite")]
@@ -227,3 +223,21 @@ def _load(code: bytes) -> tuple[Find, Any]:
     if not address:
         raise RuntimeError(f"the compiled code has no {_NAME}")
     return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * _ARGUMENTS)(address), engine
+
+
+# What the process has to run it on.
+
+
+def num_cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@lru_cache(maxsize=4)
+def kept_threads(count: int) -> ThreadPoolExecutor:
+    """So many threads, kept from call to call: to start them anew takes as long as a third of a pair."""
+    return ThreadPoolExecutor(count, "flow")
+
+
+if hasattr(os, "register_at_fork"):  # a forked process has none of the threads
+    os.register_at_fork(after_in_child=kept_threads.cache_clear)

@@ -73,7 +73,9 @@ def tvl1(
     with torch.inference_mode():
         dtype = torch.float64 if previous.dtype == torch.float64 else torch.float32
         find = _kernel_for(previous.device.type, dtype)
-        return find(previous.to(dtype), following.to(dtype), chosen)
+        if find is not _on_cpu:
+            previous, following = previous.to(dtype), following.to(dtype)
+        return find(previous, following, chosen)
 
 
 def _of_arrays(previous: np.ndarray, following: np.ndarray, settings: TVL1) -> np.ndarray:
@@ -124,8 +126,16 @@ def _on_cpu(first: Tensor, second: Tensor, settings: TVL1) -> Tensor:
 
     from attcell.flow._cpu import tvl1_on_cpu
 
-    pictures = first.detach().numpy(), second.detach().numpy()
-    return torch.from_numpy(tvl1_on_cpu(*pictures, settings, _threads()))
+    # Each thread converts its own pictures. PyTorch would do it on threads of its own, which then wait for
+    # more by spinning: they took half of the cores from a small batch.
+    return torch.from_numpy(tvl1_on_cpu(_array(first), _array(second), settings, _threads()))
+
+
+def _array(pictures: Tensor) -> np.ndarray:
+    import torch
+
+    pictures = pictures.detach()
+    return (pictures.float() if pictures.dtype == torch.bfloat16 else pictures).numpy()
 
 
 @cache
@@ -188,13 +198,17 @@ def _check(previous: Tensor | np.ndarray, following: Tensor | np.ndarray) -> Non
 
 def _first_not_finite(pictures: Tensor | np.ndarray) -> int | None:
     """The first picture with such a number in it."""
-    if isinstance(pictures, np.ndarray):
-        fine = np.isfinite(pictures).all(axis=(1, 2))
-        return None if fine.all() else int(np.argmin(fine))
-    if not pictures.is_floating_point():
+    if not isinstance(pictures, np.ndarray):
+        if not pictures.is_floating_point():
+            return None
+        if pictures.device.type != "cpu":
+            is_fine = pictures.isfinite().flatten(1).all(1)
+            return None if is_fine.all() else int((~is_fine).nonzero()[0])
+        pictures = _array(pictures)
+    if pictures.dtype.kind != "f":
         return None
-    is_fine = pictures.isfinite().flatten(1).all(1)
-    return None if is_fine.all() else int((~is_fine).nonzero()[0])
+    fine = np.isfinite(pictures).all(axis=(1, 2))
+    return None if fine.all() else int(np.argmin(fine))
 
 
 # Keeping freed memory, for TV-L1 frees and takes the same few megabytes hundreds of times a second.

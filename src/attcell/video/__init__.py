@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         modality_names,
         register,
     )
-    from attcell.video.optical_flow import FlowSpec
+    from attcell.video.optical_flow import FlowSpec, video_flow
     from attcell.video.parts import ViewPart, ViewParts
     from attcell.video.sampling import ViewPlan
     from attcell.video.transforms import FrameSpec
@@ -44,7 +44,7 @@ _HOMES = {
         "modality_names",
         "register",
     ),
-    "optical_flow": ("FlowSpec",),
+    "optical_flow": ("FlowSpec", "video_flow"),
     "parts": ("ViewPart", "ViewParts"),
     "sampling": ("ViewPlan",),
     "transforms": ("FrameSpec",),
@@ -67,6 +67,7 @@ __all__ = [
     "modality_names",
     "read_frames",
     "register",
+    "video_flow",
 ]
 
 

@@ -92,11 +92,11 @@ class _Zip:
         self.archive.writestr(name, content)
 
 
-def write_picture(target: Target, kind: str, number: int, picture: np.ndarray) -> None:
-    """``KIND_00001.jpg``: a grey (H, W) or RGB (H, W, 3) picture."""
+def jpeg(picture: np.ndarray) -> bytes:
+    """A grey (H, W) or RGB (H, W, 3) picture, uint8, as the content of a file."""
     content = io.BytesIO()
     Image.fromarray(picture).save(content, "JPEG", quality=_QUALITY)
-    target.write(f"{kind}_{number:05d}.jpg", content.getvalue())
+    return content.getvalue()
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import importlib.util
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -14,12 +16,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from attcell.errors import CallError, ModelError
-from attcell.flow import PRESETS, quantize, tvl1
+from attcell._parallel import in_order
+from attcell.errors import CallError, ModelError, VideoError
+from attcell.flow import PRESETS, grey, quantize, tvl1
 from attcell.types import FlowMethod, Size
+from attcell.video._passes import EveryFrame
 
 METHODS: tuple[FlowMethod, ...] = get_args(FlowMethod)
 PAIRS_AT_ONCE = {"cpu": 16, "cuda": 128}
+_BYTES_AT_ONCE = 2**25  # of frames
 _DIS_LEAST = 12  # pixels a side; smaller pictures it refuses
 _RAFT_LEAST = 128  # pixels a side, and sides are multiples of 8
 
@@ -113,22 +118,76 @@ def _refuse_unknown(name: str) -> None:
         raise CallError(f"flow method is {name!r}; allowed: {', '.join(METHODS)}")
 
 
+def video_flow(
+    path: Path | str, spec: FlowSpec | None = None, *, device: str = "cpu", frames: range | None = None
+) -> Iterator[Tensor]:
+    """The flow of a whole video, field by field as they come, in constant memory.
+
+    Some frames are decoded while the flow of those before them is computed, on all of PyTorch's threads.
+
+    Args:
+        path: a video file, or a folder of frames.
+        spec: by which method, and of frames of which size; ``bound`` is of codes, and does nothing here.
+        device: where TV-L1 and RAFT run.
+        frames: which frames of a folder, counted from 0, are the video; all if None.
+
+    Returns:
+        One field (2, H, W) float32 fewer than there are frames: x and y in pixels of the size that it is
+        computed at.
+
+    Raises:
+        CallError: an unknown method, DIS without OpenCV, or ``frames`` of a file.
+        VideoError: on iteration, the file is missing, empty or not a video, or has one frame only.
+    """
+    spec = spec or FlowSpec()
+    method = flow_method(spec.method, device)
+    every = EveryFrame(Path(path), spec.size, frames)
+    return _fields_of(every, method, PAIRS_AT_ONCE[device])
+
+
+def _fields_of(every: EveryFrame, method: Method, pairs_at_once: int) -> Iterator[Tensor]:
+    is_moving = False
+    for fields in in_order(partial(_between, method=method), pieces(every, pairs_at_once), 1):
+        is_moving = is_moving or len(fields) > 0
+        yield from fields
+    if not is_moving:
+        raise VideoError(f"{every.path}: the video has {every.info.num_frames} frame; flow needs at least 2")
+
+
 def flow_fields(frames: Iterable[np.ndarray], method: Method, pairs_at_once: int = 16) -> Iterator[Tensor]:
     """The flow from each frame to the next: one field (2, H, W) fewer than there are frames.
 
     Args:
         frames: RGB (H, W, 3) uint8, all of one size.
         method: of :func:`flow_method`.
-        pairs_at_once: how many pairs the method gets in one call.
+        pairs_at_once: how many pairs the method gets in one call at most.
     """
-    kept: Tensor | None = None
+    for piece in pieces(frames, pairs_at_once):
+        yield from _between(piece, method)
+
+
+def _between(piece: Sequence[np.ndarray], method: Method) -> Tensor:
+    seen = method.prepare(torch.from_numpy(np.stack(piece)).permute(0, 3, 1, 2))
+    if len(seen) == 1:
+        return torch.empty(0, 2, *seen.shape[-2:])
+    return method.between(seen[:-1], seen[1:])
+
+
+def pieces(frames: Iterable[np.ndarray], most_pairs: int) -> Iterator[list[np.ndarray]]:
+    """Consecutive frames, (H, W, 3) uint8; the last of a piece is the first of the next.
+
+    A piece has up to so many pairs, fewer of large frames, and one frame where the video has no more.
+    """
     frames = iter(frames)
-    while batch := [torch.from_numpy(frame) for frame in itertools.islice(frames, pairs_at_once)]:
-        prepared = method.prepare(torch.stack(batch).permute(0, 3, 1, 2))
-        prepared = prepared if kept is None else torch.cat([kept, prepared])
-        if len(prepared) > 1:
-            yield from method.between(prepared[:-1], prepared[1:])
-        kept = prepared[-1:]
+    piece = list(itertools.islice(frames, 1))
+    if not piece:
+        return
+    pairs = max(1, min(most_pairs, _BYTES_AT_ONCE // piece[0].nbytes))
+    piece += itertools.islice(frames, pairs)
+    yield piece
+    while more := list(itertools.islice(frames, pairs)):
+        piece = [piece[-1], *more]
+        yield piece
 
 
 def flow_codes(
@@ -152,12 +211,6 @@ def flow_codes(
         if len(part):  # splitting nothing gives one empty part
             codes.append(quantize(method.between(prepared[part[:, 0]], prepared[part[:, 1]]), bound))
     return torch.cat(codes)
-
-
-def grey(pictures: Tensor) -> Tensor:
-    """RGB (..., 3, H, W) uint8 -> (..., H, W) uint8 by BT.601's weights, as OpenCV and most flow tools do."""
-    red, green, blue = pictures.float().unbind(-3)
-    return (0.299 * red + 0.587 * green + 0.114 * blue).round().to(torch.uint8)
 
 
 def _dis() -> Callable[[Tensor, Tensor], Tensor]:
