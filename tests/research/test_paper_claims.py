@@ -44,7 +44,7 @@ def test_where_nothing_is_wrong_no_share_of_errors_can_be_told() -> None:
 def test_seeds_share_no_test_video(tmp_path: Path) -> None:
     for label in ("b", "a"):
         (tmp_path / "test" / label).mkdir(parents=True)
-    videos = Videos(tmp_path, tmp_path / "flow", "dis", tmp_path / "test")
+    videos = Videos(tmp_path, tmp_path / "flow", tmp_path / "test")
     parts = [with_part_of_test(videos, part, 2) for part in range(3)]
     lines = [part.test.read_text(encoding="utf-8").splitlines() for part in parts]
     assert lines[1] == ["test/a/002.mp4 0", "test/a/003.mp4 0", "test/b/002.mp4 1", "test/b/003.mp4 1"]

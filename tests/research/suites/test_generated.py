@@ -22,7 +22,6 @@ TINY = Size(
     trimmed={"train": 1, "val": 1},
     untrimmed={"train": 1, "val": 1, "test": 1},
     small={"train": 1, "val": 1, "test": 1},
-    flow="dis",
     cnn_epochs={"frame": 1, "flow": 1, "clip": 1},
     epochs=2,
     branch_epochs=1,

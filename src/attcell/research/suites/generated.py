@@ -90,7 +90,7 @@ def _figures(out: Path, size: Size, jobs: int) -> dict[str, list[float]]:
         "small": Planned("trimmed", SMALL_SEED, size.small, stages.NUM_CLASSES),
         "untrimmed": Planned("untrimmed", UNTRIMMED_SEED, tested),
     }
-    made = make_videos(out, sets, size.flow, jobs)
+    made = make_videos(out, sets)
     trimmed, small = replace(made["trimmed"], test=made["trimmed"].folder / "val"), made["small"]
     logger.info(f"2/{steps} CNNs of {' and '.join(STREAMS)}, on trimmed videos")
     recipes = [cnn_recipe(f"cnn-{of}", trimmed, of, size.cnn_epochs[of]) for of in STREAMS]

@@ -9,7 +9,7 @@ from typing import Any
 
 from attcell.config.recipe import Recipe, check_recipe
 from attcell.research.demo import attention_recipe, backbone_recipe
-from attcell.research.suites.videos import FLOW_SIDE, Videos
+from attcell.research.suites.videos import FLOW_METHOD, FLOW_SIDE, Videos
 
 STREAMS = ("frame", "flow")
 ALL_STREAMS = (*STREAMS, "clip")
@@ -120,7 +120,7 @@ def on_trimmed(recipe: Recipe, batch_size: int = 8) -> Recipe:
 
 
 def _checked(values: dict[str, Any], videos: Videos) -> Recipe:
-    values["flow"] = {"method": videos.flow_method, "short_side": FLOW_SIDE, "store": str(videos.flow)}
+    values["flow"] = {"method": FLOW_METHOD, "short_side": FLOW_SIDE, "store": str(videos.flow)}
     return check_recipe(values, source="the suite's recipe")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from attcell.research.suites import networks as stages
-from attcell.research.suites.videos import FLOW_SIDE
+from attcell.research.suites.videos import FLOW_METHOD, FLOW_SIDE
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,6 @@ class Size:
         trimmed: for the CNNs.
         untrimmed: for everything else.
         small: the small set of trimmed videos, of more classes.
-        flow: the method.
         cnn_epochs: of each stream's CNN. Without that of clips there is no network of three streams.
         epochs: of a network on frozen CNNs, on untrimmed videos; on trimmed ones half of it.
         branch_epochs: of TAN and its rivals, on untrimmed videos.
@@ -32,7 +31,6 @@ class Size:
     trimmed: Mapping[str, int]
     untrimmed: Mapping[str, int]
     small: Mapping[str, int]
-    flow: str
     cnn_epochs: Mapping[str, int]
     epochs: int
     branch_epochs: int
@@ -52,7 +50,6 @@ FULL = Size(
     trimmed={"train": 60, "val": 10},
     untrimmed={"train": 80, "val": 8, "test": 16},
     small={"train": 8, "val": 3, "test": 10},
-    flow="fast",
     cnn_epochs={"frame": 16, "flow": 10, "clip": 3},
     epochs=16,
     branch_epochs=10,
@@ -66,7 +63,6 @@ QUICK = Size(
     trimmed={"train": 22, "val": 3},
     untrimmed={"train": 16, "val": 3, "test": 7},
     small={"train": 4, "val": 1, "test": 3},
-    flow="dis",
     cnn_epochs={"frame": 20, "flow": 8},
     epochs=12,
     branch_epochs=8,
@@ -79,8 +75,6 @@ QUICK = Size(
 
 # What stands above the table of claims on generated videos: what was made, trained and measured.
 
-_FLOW = {"fast": "TV-L1, fast", "dis": "DIS"}
-
 
 def setting(size: Size) -> str:
     """Paragraphs on the videos, the networks, the small set and the figures."""
@@ -90,7 +84,7 @@ def setting(size: Size) -> str:
 def _videos(size: Size) -> str:
     seeds = "one seed" if size.seeds == 1 else f"{size.seeds} seeds"
     short = (
-        " **A quick run: few videos, no stream of clips, and a quicker flow; so no figure is established, "
+        " **A quick run: few videos, and no stream of clips; so no figure is established, "
         "and only orders that are clear in a full run are expected.**"
     )
     return (
@@ -99,7 +93,7 @@ def _videos(size: Size) -> str:
         f"{6 * size.untrimmed['train']} untrimmed training videos with labels of whole videos alone; {seeds} "
         f"of all trainings but the CNNs', each tested on {6 * size.untrimmed['test']} videos of its own (the "
         "training videos, and everything that is trimmed, are the same for all). Frames, and flow "
-        f"({_FLOW[size.flow]}) computed from them at {FLOW_SIDE} pixels."
+        f"(TV-L1, {FLOW_METHOD}) computed from them at {FLOW_SIDE} pixels."
         f"{'' if size.reaches_bounds else short}"
     )
 

@@ -15,6 +15,7 @@ from attcell.inference.extract_flow import Layout, extract_flow
 from attcell.synth.write import write_dataset
 from attcell.video.optical_flow import FlowSpec
 
+FLOW_METHOD = "fast"
 FLOW_SIDE = 56  # pixels of the short side that flow is computed at, half of the frame's
 
 
@@ -41,35 +42,30 @@ class Videos:
 
     Attributes:
         folder: with a folder for each split.
-        flow: the store with the flow of its frames, and ``flow_method`` what computed it.
+        flow: the store with the flow of its frames.
         test: what is tested on: a split's folder, or a list of some of its videos.
     """
 
     folder: Path
     flow: Path
-    flow_method: str
     test: Path
 
 
-def make_videos(out: Path, sets: Mapping[str, Planned], flow_method: str, jobs: int) -> dict[str, Videos]:
+def make_videos(out: Path, sets: Mapping[str, Planned]) -> dict[str, Videos]:
     """Make sets below ``out``, and the flow of all of their frames at once. What is there is kept.
 
     Args:
         out: for ``videos`` and ``flow``.
         sets: name → what to make.
-        flow_method: by which flow is computed.
-        jobs: how many videos' flow is computed side by side.
     """
     folders = {name: out / "videos" / name for name in sets}
     for name, planned in sets.items():
         _draw(folders[name], planned)
     splits = [folders[name] / split for name, planned in sets.items() for split in planned.videos]
-    spec, layout = FlowSpec(flow_method, short_side=FLOW_SIDE), Layout(frames=False)
-    outcome = extract_flow(_of_all(splits, out / "videos"), out / "flow", spec, layout=layout, workers=jobs)
+    spec, layout = FlowSpec(FLOW_METHOD, short_side=FLOW_SIDE), Layout(frames=False)
+    outcome = extract_flow(_of_all(splits, out / "videos"), out / "flow", spec, layout=layout)
     refuse_unread(list(outcome.failed.values()))
-    return {
-        name: Videos(folder, out / "flow", flow_method, folder / "test") for name, folder in folders.items()
-    }
+    return {name: Videos(folder, out / "flow", folder / "test") for name, folder in folders.items()}
 
 
 def with_part_of_test(videos: Videos, part: int, num_videos: int) -> Videos:
