@@ -12,11 +12,11 @@ from PIL import Image
 from attcell.errors import DataError
 from attcell.video.flow_files import (
     DESCRIPTION,
+    jpeg,
     new_flow_folder,
     new_flow_zip,
     open_flow,
     read_description,
-    write_picture,
 )
 
 
@@ -27,7 +27,7 @@ def field(number, axis, size=(8, 10)):
 def write_fields(target, numbers=range(1, 4), prefix="flow_{}"):
     for number in numbers:
         for axis in "xy":
-            write_picture(target, prefix.format(axis), number, field(number, axis))
+            target.write(f"{prefix.format(axis)}_{number:05d}.jpg", jpeg(field(number, axis)))
 
 
 @pytest.fixture(params=["folder", "zip"])
@@ -103,7 +103,7 @@ def test_a_name_that_looks_like_a_pattern_is_a_name(tmp_path, name):
 def test_another_tool_reads_it(tmp_path):
     with new_flow_folder(tmp_path / "a") as target:
         write_fields(target)
-        write_picture(target, "img", 1, np.zeros((8, 10, 3), np.uint8))
+        target.write("img_00001.jpg", jpeg(np.zeros((8, 10, 3), np.uint8)))
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == [
         "flow_x_00001.jpg", "flow_x_00002.jpg", "flow_x_00003.jpg",
         "flow_y_00001.jpg", "flow_y_00002.jpg", "flow_y_00003.jpg", "img_00001.jpg",
@@ -176,7 +176,7 @@ def test_fields_of_several_sizes_are_refused(tmp_path):
     with new_flow_folder(tmp_path / "a") as target:
         write_fields(target, [1])
         for axis in "xy":
-            write_picture(target, f"flow_{axis}", 2, field(2, axis, (6, 6)))
+            target.write(f"flow_{axis}_00002.jpg", jpeg(field(2, axis, (6, 6))))
     with pytest.raises(DataError, match=r"several sizes \(height, width\): \[\(6, 6\), \(8, 10\)\]"):
         open_flow(tmp_path / "a").read([0, 1])
 

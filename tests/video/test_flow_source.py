@@ -11,7 +11,7 @@ import torch
 
 from attcell.errors import DataError, VideoError
 from attcell.flow import dequantize, grey, quantize, tvl1
-from attcell.video.flow_files import DESCRIPTION, new_flow_folder, new_flow_zip, write_picture
+from attcell.video.flow_files import DESCRIPTION, new_flow_folder, new_flow_zip
 from attcell.video.flow_source import ComputedFlow, FlowInput, check_store, flow_files_of, source_of
 from attcell.video.optical_flow import FlowSpec
 
@@ -25,9 +25,8 @@ ROWS = PAIRS - 4
 def fill(target, num_fields, size=(20, 24), first=1, description=None):
     for number in range(num_fields):
         for axis, offset in (("x", 10), ("y", 0)):
-            write_picture(
-                target, f"flow_{axis}", first + number, np.full(size, 128 + offset + number, np.uint8)
-            )
+            picture = np.full(size, 128 + offset + number, np.uint8)
+            target.write(f"flow_{axis}_{first + number:05d}.jpg", jpeg(picture))
     if description is not None:
         target.write(DESCRIPTION, json.dumps(description).encode())
 
