@@ -11,7 +11,7 @@ import torch
 
 from attcell.errors import DataError, VideoError
 from attcell.flow import dequantize, grey, quantize, tvl1
-from attcell.video.flow_files import DESCRIPTION, new_flow_folder, new_flow_zip
+from attcell.video.flow_files import DESCRIPTION, jpeg, new_flow_folder, new_flow_zip
 from attcell.video.flow_source import ComputedFlow, FlowInput, check_store, flow_files_of, source_of
 from attcell.video.optical_flow import FlowSpec
 
