@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -21,6 +21,7 @@ DataPart = Literal["train", "val", "test"]
 MissingVideos = Literal["refuse", "leave_out"]
 ShortVideos = Literal["repeat", "refuse"]
 NumCrops = Literal[1, 10]
+ClipCrops = Literal[1, 3]
 Resizing = Literal["short", "squash"]
 
 FlowMethod = Literal["paper", "fast", "fine", "dis", "raft"]
@@ -175,6 +176,21 @@ class AttentionTrack:
         return f"AttentionTrack({len(self)} segments, {span}{maps})"
 
 
+@dataclass(frozen=True)
+class Explanation:
+    """How a model without an attention cell says where and when its evidence is.
+
+    Attributes:
+        where: the method and the layer that its maps over regions come from.
+        when: what stands for each segment in the place of temporal attention.
+        protocol: what the model was shown of the video.
+    """
+
+    where: str
+    when: str
+    protocol: str
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Prediction:
     """What a model says of one video, and where and when the evidence is.
@@ -201,6 +217,7 @@ class Prediction:
             above are stretches of these samples, to be shown.
         detections: the actions found in time, best first; None where none were looked for.
         of_features: a file of features stands in the video's place, so that there are no pictures.
+        explanation: of a ready model, what stands in the place of attention; None where it is AttCell's own.
     """
 
     video: str
@@ -217,6 +234,7 @@ class Prediction:
     track: AttentionTrack | None = None
     detections: tuple[Detection, ...] | None = None
     of_features: bool = False
+    explanation: Explanation | None = None
 
     def __repr__(self) -> str:
         best = ", ".join(f"{label} {score:.3f}" for label, score in self.top(3))
@@ -278,6 +296,7 @@ class Prediction:
             "spatial_attention": {name: maps.tolist() for name, maps in self.spatial_attention.items()},
             "attended_area": list(self.attended_area),
             "notes": list(self.notes),
+            "explanation": None if self.explanation is None else asdict(self.explanation),
         }
 
 

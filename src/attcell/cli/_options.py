@@ -9,8 +9,23 @@ from typing import Annotated
 import typer
 
 from attcell._log import logger
+from attcell.types import ClipCrops
 
-ModelName = Annotated[str, typer.Option("--model", help="A model folder, or a Hugging Face id.")]
+ModelName = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        help="A model folder, a Hugging Face id, or a ready model (attcell models); by default "
+        "kinetics/mvit_v2_s.",
+    ),
+]
+NumClips = Annotated[
+    int | None,
+    typer.Option(min=1, help="Of a ready model: clips, evenly spread; by default as it was tested."),
+]
+Crops = Annotated[
+    ClipCrops | None, typer.Option(help="Of a ready model: 1, the middle, or 3, the ends too; averaged.")
+]
 Videos = Annotated[list[Path], typer.Argument(help="Video files of any length, or folders of frames.")]
 ListRoot = Annotated[Path | None, typer.Option(help="What a list's paths are relative to.")]
 NumSegments = Annotated[int | None, typer.Option(min=1, help="T; by default the recipe's.")]

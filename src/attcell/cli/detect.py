@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,33 +11,35 @@ import typer
 
 from attcell._log import logger
 from attcell.cli._options import ListRoot, ModelName, Report, Videos, VideosJson, files_of
-from attcell.cli.predict import write_page
+from attcell.cli.predict import protocol_of, write_page
 from attcell.errors import CallError, VideoError
 from attcell.types import DetectionFormat, DetectionRule
 
 if TYPE_CHECKING:
     from attcell.inference.detection_rules import RuleChoice
     from attcell.inference.model import Model
+    from attcell.inference.ready import ReadyModel
     from attcell.results.detections import DetectionResults
     from attcell.types import Prediction
 
 
 def detect(
     videos: Videos,
-    model: ModelName,
+    model: ModelName = None,
     rule: Annotated[
-        DetectionRule,
+        DetectionRule | None,
         typer.Option(
             help="relative: attention between the video's least and largest, times class score; classes: the "
-            "same without attention; stpn: STPN's; paper: STAN's to the letter; sigmoid: the same on σ(k)."
+            "same without attention; stpn: STPN's; paper: STAN's to the letter; sigmoid: the same on σ(k). "
+            "By default relative, and of a ready model classes."
         ),
-    ] = "relative",
+    ] = None,
     every: Annotated[
         int | None,
         typer.Option(
             min=1,
             help="Frames from one sample to the next; by default the calibration's, else 5, or each row of "
-            "features.",
+            "features; of a ready model half a clip.",
         ),
     ] = None,
     threshold: Annotated[
@@ -68,10 +70,19 @@ def detect(
     """
     from attcell.inference.detection_rules import RuleChoice
 
-    choice = RuleChoice(rule, threshold, attention_threshold, class_threshold, length_normalised)
+    choice = RuleChoice(
+        rule or _usual_rule(model), threshold, attention_threshold, class_threshold, length_normalised
+    )
     num_failed = _Detect(tuple(videos), model, choice, every, json_path, format_, class_numbers, report).run()
     if num_failed:
         raise typer.Exit(1)
+
+
+def _usual_rule(model: str | None) -> DetectionRule:
+    """The rule where none is named: a ready model has class scores alone."""
+    from attcell.models.ready.registry import is_ready
+
+    return "classes" if model is None or is_ready(model) else "relative"
 
 
 @dataclass(frozen=True)
@@ -79,13 +90,20 @@ class _Detect:
     """Which videos, by which model and rule, and where the detections go; the options of ``detect``."""
 
     videos: tuple[Path, ...]
-    model: str
+    model_name: str | None
     choice: RuleChoice
     every: int | None
     json_path: str | None
     form: DetectionFormat
     class_numbers: Path | None
     report: Path | None
+
+    @property
+    def model(self) -> str:
+        """The model's name, also where none was given."""
+        from attcell.models.ready.registry import DEFAULT
+
+        return self.model_name or DEFAULT
 
     def run(self) -> int:
         """Look for actions in every video, and write what was asked for.
@@ -97,13 +115,12 @@ class _Detect:
             CallError: an output that cannot be written, or an option that the rule or form has no use for.
         """
         from attcell._files import check_outputs
-        from attcell.inference.detection_rules import words
-        from attcell.inference.model import load
-        from attcell.inference.run import best_device
+        from attcell.cli.models import loaded_model
         from attcell.results.detections import DetectionResults
 
         check_outputs(files_of(self.report, self.json_path), self.videos)
-        model = load(self.model).to(best_device())
+        self._refuse_for_ready()
+        model = loaded_model(self.model_name, self.videos)
         results = DetectionResults(
             self.json_path, self.model, self.form, self.class_numbers, self.videos, model.labels
         )
@@ -114,39 +131,71 @@ class _Detect:
                 if self.report is not None:
                     shown.append(found)
         if self.report is not None:
-            rule = words(self.choice, model.calibration, len(model.labels))
-            write_page(shown, self.report, {"model": self.model, "rule": rule})
+            facts = {"model": self.model, "rule": self._rule_words(model), **protocol_of(shown)}
+            write_page(shown, self.report, facts)
         return len(self.videos) - num_read
 
-    def _found(self, model: Model, results: DetectionResults) -> Iterator[Prediction]:
+    def _refuse_for_ready(self) -> None:
+        """Raise a CallError for a rule that a ready model cannot follow."""
+        from attcell.models.ready.registry import is_ready
+
+        if not is_ready(self.model):
+            return
+        if self.choice.name != "classes":
+            raise CallError(
+                f"rule {self.choice.name} is of models with attention, and {self.model} has class scores "
+                "alone; leave --rule out, or train a model"
+            )
+        if self.choice.length_normalised:
+            raise CallError(f"an action of {self.model} scores a mean anyway; leave --length-normalised out")
+
+    def _rule_words(self, model: Model | ReadyModel) -> str:
+        from attcell.inference.detection_rules import words
+        from attcell.inference.model import Model
+        from attcell.inference.ready import rule_words
+
+        if isinstance(model, Model):
+            return words(self.choice, model.calibration, len(model.labels))
+        return rule_words(self.choice.threshold)
+
+    def _found(self, model: Model | ReadyModel, results: DetectionResults) -> Iterator[Prediction]:
         """What is found in the videos that can be read; each one's results go out as they come."""
-        from attcell.inference.detect import detect_video
-        from attcell.inference.stored_flow import with_stored_flow
         from attcell.report.lines import detection_lines
 
-        stored = with_stored_flow(model.recipe, self.videos)
+        detected = self._detector(model)
         for number, video in enumerate(self.videos, 1):
             title = f"{number}/{len(self.videos)} {video.name}"
             try:
-                found = detect_video(
-                    model,
-                    video,
-                    self.choice,
-                    self.every,
-                    title,
-                    pictures=self.report is not None,
-                    stored_flow=video in stored,
-                )
+                found = detected(video, title)
             except VideoError as error:
                 results.fail(str(video), str(error))
                 logger.info(f"attcell: {error}")
                 continue
             for note in found.notes:
                 logger.info(f"{video}: {note}")
+            if found.explanation is not None:
+                logger.info(f"{video}: {found.explanation.protocol}")
             results.add(found)
             if self.json_path != "-":
                 print("\n".join(detection_lines(found)), flush=True)
             yield found
+
+    def _detector(self, model: Model | ReadyModel) -> Callable[[Path, str], Prediction]:
+        """A video and the title of its bar to what is found in it."""
+        from attcell.inference.detect import detect_video
+        from attcell.inference.model import Model
+        from attcell.inference.stored_flow import with_stored_flow
+
+        pictures = self.report is not None
+        if not isinstance(model, Model):
+            logger.info(f"rule {self._rule_words(model)}")
+            return lambda video, title: model.follow(
+                video, self.every, self.choice.threshold, title, pictures=pictures
+            )
+        stored = with_stored_flow(model.recipe, self.videos)
+        return lambda video, title: detect_video(
+            model, video, self.choice, self.every, title, pictures=pictures, stored_flow=video in stored
+        )
 
 
 def calibrate(
@@ -170,12 +219,12 @@ def calibrate(
     Example: attcell calibrate runs/mine/model
     """
     from attcell.inference.calibrate import calibrate_model
-    from attcell.inference.model import load
+    from attcell.inference.model import Model
     from attcell.inference.run import best_device
 
     if not model.is_dir():
         raise CallError(f"{model} is no model folder; give one, for what is learnt is written into it")
-    loaded = load(model).to(best_device())
+    loaded = Model.from_pretrained(model).to(best_device())
     found = calibrate_model(loaded, model, data, root, every)
     print(
         f"learnt from {found.num_videos} videos: an action is where relative attention × class score is "

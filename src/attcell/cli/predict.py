@@ -10,21 +10,33 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attcell._log import logger, track
-from attcell.cli._options import ModelName, NumSegments, Report, Videos, VideosJson, files_of
+from attcell.cli._options import (
+    Crops,
+    ModelName,
+    NumClips,
+    NumSegments,
+    Report,
+    Videos,
+    VideosJson,
+    files_of,
+)
 from attcell.errors import CallError, VideoError
+from attcell.types import ClipCrops
 
 if TYPE_CHECKING:
-    from attcell.config.schema import ModelSection
     from attcell.data.truth import BoxedVideo
     from attcell.inference.model import Model
+    from attcell.inference.ready import ReadyModel
     from attcell.results.predictions import JsonResults
     from attcell.types import Prediction
 
 
 def predict(
     videos: Videos,
-    model: ModelName,
+    model: ModelName = None,
     segments: NumSegments = None,
+    clips: NumClips = None,
+    crops: Crops = None,
     json_path: VideosJson = None,
     report: Report = None,
     pictures: Annotated[
@@ -38,11 +50,35 @@ def predict(
 ) -> None:
     """Predict the class of videos, and show where and when the network looked.
 
+    Without --model a ready model answers, whose weights are downloaded once (attcell models tells of all).
+
+    Example: attcell predict clip.mp4 --report clip.html
+
     Example: attcell predict clip.mp4 --model runs/demo/model --report clip.html --pictures attention
     """
-    num_failed = _Predict(tuple(videos), model, segments, json_path, report, pictures, truth).run()
+    given = _Given(segments, clips, crops)
+    num_failed = _Predict(tuple(videos), model, given, json_path, report, pictures, truth).run()
     if num_failed:
         raise typer.Exit(1)
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What is looked at of a video: segments by a trained model, clips and crops by a ready one."""
+
+    segments: int | None
+    clips: int | None
+    crops: ClipCrops | None
+
+    def refuse(self, model: str, *, ready: bool) -> None:
+        """Raise a CallError for an option that the model has no use for."""
+        foreign = {"segments": self.segments} if ready else {"clips": self.clips, "crops": self.crops}
+        for option, value in foreign.items():
+            if value is not None:
+                kind, takes = (
+                    ("ready model", "--clips and --crops") if ready else ("trained model", "--segments")
+                )
+                raise CallError(f"--{option} is not for {model}: a {kind} takes {takes}")
 
 
 @dataclass(frozen=True)
@@ -50,12 +86,25 @@ class _Predict:
     """Which videos, by which model, and where the predictions go; the options of ``attcell predict``."""
 
     videos: tuple[Path, ...]
-    model: str
-    segments: int | None
+    model_name: str | None
+    given: _Given
     json_path: str | None
     report: Path | None
     pictures: Path | None
     truth: Path | None
+
+    @property
+    def model(self) -> str:
+        """The model's name, also where none was given."""
+        from attcell.models.ready.registry import DEFAULT
+
+        return self.model_name or DEFAULT
+
+    @property
+    def _is_ready(self) -> bool:
+        from attcell.models.ready.registry import is_ready
+
+        return is_ready(self.model)
 
     @property
     def _are_drawn(self) -> bool:
@@ -71,14 +120,14 @@ class _Predict:
         Raises:
             CallError: an output that cannot be written, or a truth that does not know the videos.
         """
-        from attcell.inference.model import load
-        from attcell.inference.run import best_device
+        from attcell.cli.models import loaded_model
         from attcell.results.predictions import JsonResults
 
         self._check_outputs()
         boxes = self._known_boxes()
-        loaded = load(self.model).to(best_device())
-        self._check_kind(loaded.recipe.model)
+        self.given.refuse(self.model, ready=self._is_ready)
+        loaded = loaded_model(self.model_name, self.videos)
+        self._check_kind(loaded)
         drawn, num_read = [], 0
         with JsonResults(self.json_path, self.model, "predictions") as results:
             for prediction in self._predictions(loaded, results):
@@ -101,13 +150,16 @@ class _Predict:
         if self.pictures is not None:
             check_output(self.pictures, is_folder=True)
 
-    def _check_kind(self, network: ModelSection) -> None:
+    def _check_kind(self, model: Model | ReadyModel) -> None:
         """Raise a CallError if there are to be pictures of an attention that this network has not."""
-        if self.pictures is not None and not network.has_attention:
-            raise CallError(
-                f"--pictures show attention, and {self.model} is of kind {network.kind}, which has none; "
-                "leave it out"
-            )
+        from attcell.inference.model import Model
+
+        if self.pictures is None or not isinstance(model, Model) or model.recipe.model.has_attention:
+            return
+        raise CallError(
+            f"--pictures show attention, and {self.model} is of kind {model.recipe.model.kind}, which "
+            "has none; leave it out"
+        )
 
     def _known_boxes(self) -> dict[str, BoxedVideo] | None:
         """Where the actions of the videos are, if that is known; a CallError if the truth lacks a video."""
@@ -129,33 +181,65 @@ class _Predict:
             found[str(video)] = known[name]
         return found
 
-    def _predictions(self, model: Model, results: JsonResults) -> Iterator[Prediction]:
+    def _predictions(self, model: Model | ReadyModel, results: JsonResults) -> Iterator[Prediction]:
         """The predictions of the videos that can be read; each one's results go out as they come."""
-        from attcell.inference.predict import predict_video
-        from attcell.inference.stored_flow import with_stored_flow
+        from attcell.inference.model import Model
         from attcell.report.lines import prediction_line
 
-        stored = with_stored_flow(model.recipe, self.videos)
-        for video in track(self.videos, len(self.videos), "predicting"):
-            try:
-                found = predict_video(
-                    model, video, self.segments, pictures=self._are_drawn, stored_flow=video in stored
-                )
-            except VideoError as error:
-                results.fail(str(video), str(error))
-                logger.info(f"attcell: {error}")
+        for video, found in self._by_segments(model) if isinstance(model, Model) else self._by_clips(model):
+            if isinstance(found, VideoError):
+                results.fail(str(video), str(found))
+                logger.info(f"attcell: {found}")
                 continue
             for note in found.notes:
                 logger.info(f"{video}: {note}")
+            if found.explanation is not None:
+                logger.info(f"{video}: {found.explanation.protocol}")
             results.add(found.to_dict())
             if not results.to_stdout:
                 print(prediction_line(found), flush=True)
             yield found
 
+    def _by_segments(self, model: Model) -> Iterator[tuple[Path, Prediction | VideoError]]:
+        """Each video with what a trained model says, or why it cannot be read."""
+        from attcell.inference.predict import predict_video
+        from attcell.inference.stored_flow import with_stored_flow
+
+        stored = with_stored_flow(model.recipe, self.videos)
+        for video in track(self.videos, len(self.videos), "predicting"):
+            try:
+                yield (
+                    video,
+                    predict_video(
+                        model,
+                        video,
+                        self.given.segments,
+                        pictures=self._are_drawn,
+                        stored_flow=video in stored,
+                    ),
+                )
+            except VideoError as error:
+                yield video, error
+
+    def _by_clips(self, model: ReadyModel) -> Iterator[tuple[Path, Prediction | VideoError]]:
+        """Each video with what a ready model says, or why it cannot be read."""
+        for number, video in enumerate(self.videos, 1):
+            title = f"{number}/{len(self.videos)} {video.name}"
+            clips, crops = self.given.clips, self.given.crops
+            try:
+                yield (
+                    video,
+                    model.predict(
+                        video, clips=clips, crops=crops or 1, pictures=self._are_drawn, title=title
+                    ),
+                )
+            except VideoError as error:
+                yield video, error
+
     def _draw(self, predictions: Sequence[Prediction], boxes: dict[str, BoxedVideo] | None) -> None:
         """Write the page and the pictures that were asked for, where there is a prediction."""
         if self.report is not None:
-            write_page(predictions, self.report, {"model": self.model})
+            write_page(predictions, self.report, {"model": self.model, **protocol_of(predictions)})
         if self.pictures is not None and predictions:
             from attcell.report.figures.paper import write_pictures
 
@@ -163,6 +247,12 @@ class _Predict:
             logger.info(f"pictures: {self.pictures}")
         elif self.pictures is not None:
             logger.info(f"no pictures: no video could be read, and nothing is written to {self.pictures}")
+
+
+def protocol_of(predictions: Sequence[Prediction]) -> dict[str, str]:
+    """What a ready model was shown of the videos, for the page."""
+    told = {one.explanation.protocol: None for one in predictions if one.explanation is not None}
+    return {"protocol": "; ".join(told)} if told else {}
 
 
 def write_page(predictions: Sequence[Prediction], path: Path, facts: dict[str, str]) -> None:

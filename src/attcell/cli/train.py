@@ -148,13 +148,13 @@ class _Test:
     def run(self) -> Evaluation:
         """Test, print the metrics, and write the scores and the confusion matrix."""
         from attcell._files import check_output
-        from attcell.inference.model import load
+        from attcell.inference.model import Model
         from attcell.inference.run import best_device
         from attcell.report.figures.charts import confusion_picture
         from attcell.report.lines import evaluation_lines
 
         check_output(self.folder, is_folder=True)
-        model = load(self.model).to(best_device())
+        model = Model.from_pretrained(self.model).to(best_device())
         evaluation = model.evaluate(
             self.data,
             split=self.split,

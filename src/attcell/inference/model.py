@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack, overloa
 
 import torch
 
-from attcell._checks import path_of, shown
+from attcell._checks import path_of
 from attcell._log import logger
 from attcell.config.recipe import Recipe
 from attcell.errors import CallError, ModelError
 from attcell.inference.calibration import CALIBRATION_FILE, Calibration, read_calibration, write_calibration
 from attcell.models.folder import read_config, read_network, write_folder
+from attcell.models.ready.registry import is_ready
 from attcell.nn import STAN, LateFusion, Network
 from attcell.types import AttentionTrack, DataPart, Detection, NumCrops, Prediction
 
 if TYPE_CHECKING:
     from attcell.inference.evaluate import Evaluation
+    from attcell.inference.ready import ReadyModel
 
 _HUB_OPTIONS = ("revision", "cache_dir", "force_download", "local_files_only", "token")
 
@@ -201,13 +203,9 @@ class Model:
         Raises:
             CallError: not a device, or a GPU where PyTorch finds none.
         """
-        try:
-            place = torch.device(device)
-        except (RuntimeError, TypeError) as error:
-            raise CallError(f'device is {shown(device)}; give one such as "cpu" or "cuda"') from error
-        if place.type == "cuda" and not torch.cuda.is_available():
-            raise CallError(f'device is {shown(device)}, and PyTorch finds no GPU; give "cpu"')
-        self.network.to(place)
+        from attcell.inference.run import device_named
+
+        self.network.to(device_named(device))
         return self
 
     def save_pretrained(self, folder: str | Path) -> None:
@@ -257,6 +255,11 @@ class Model:
         for option in options:
             if option not in _HUB_OPTIONS:
                 raise CallError(f"unknown option {option}; allowed: {', '.join(_HUB_OPTIONS)}")
+        if is_ready(name):
+            raise CallError(
+                f"{name} is a ready model, which predicts and detects alone; this wants a model that attcell "
+                "trained: a model folder, or its id on the hub"
+            )
         is_id = name.count("/") == 1 and not name.startswith((".", "/", "~"))
         if folder.exists() or not is_id:
             return cls.from_folder(folder)
@@ -282,16 +285,22 @@ class Model:
             return str(api.upload_folder(repo_id=name, folder_path=folder))
 
 
-def load(model: str | Path) -> Model:
-    """Load a model from a model folder, or from the Hugging Face hub by its id.
+def load(model: str | Path) -> Model | ReadyModel:
+    """Load a model from a model folder, from the Hugging Face hub by its id, or a ready one by its name.
 
     Args:
-        model: a folder with config.json and model.safetensors, or an id such as ``someone/stan-ucf101``.
+        model: a folder with config.json and model.safetensors, an id such as ``someone/stan-ucf101``, or a
+            ready model such as ``kinetics/mvit_v2_s``, whose weights are downloaded once.
 
     Raises:
-        CallError: neither a model folder nor an id that can be reached, or no path at all.
-        ModelError: a model of another format, or damaged.
+        CallError: neither a model folder nor an id that can be reached, nor a ready model, or no path at all.
+        ModelError: a model of another format, or damaged, or weights that cannot be downloaded.
     """
+    name = str(path_of(model, "model", "runs/mine/model"))
+    if is_ready(name):
+        from attcell.inference.ready import ReadyModel
+
+        return ReadyModel.named(name)
     return Model.from_pretrained(model)
 
 
@@ -304,7 +313,7 @@ def evaluate(
         model: a model, or what :func:`load` takes.
         data: a folder per class or a list, with the model's classes; by default the recipe's test videos.
     """
-    return (model if isinstance(model, Model) else load(model)).evaluate(data, **options)
+    return (model if isinstance(model, Model) else Model.from_pretrained(model)).evaluate(data, **options)
 
 
 def _downloaded(name: str, options: dict[str, Any]) -> Path:

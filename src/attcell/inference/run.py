@@ -17,8 +17,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from attcell._checks import shown
 from attcell.data.datasets import Views
-from attcell.errors import ModelError, VideoError
+from attcell.errors import CallError, ModelError, VideoError
 from attcell.nn import Network, Output
 from attcell.nn.streams import feature_maps
 from attcell.types import ScoreRule
@@ -33,6 +34,21 @@ Kept = TypeVar("Kept")
 def best_device() -> torch.device:
     """The first GPU if PyTorch finds one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def device_named(device: str | torch.device) -> torch.device:
+    """The device of this name.
+
+    Raises:
+        CallError: not a device, or a GPU where PyTorch finds none.
+    """
+    try:
+        place = torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise CallError(f'device is {shown(device)}; give one such as "cpu" or "cuda"') from error
+    if place.type == "cuda" and not torch.cuda.is_available():
+        raise CallError(f'device is {shown(device)}, and PyTorch finds no GPU; give "cpu"')
+    return place
 
 
 def device_of(network: Network) -> torch.device:

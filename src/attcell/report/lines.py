@@ -30,7 +30,8 @@ def prediction_line(prediction: Prediction) -> str:
     if attention.max() == attention.min():  # SAN and averaging weigh all segments alike
         return f"{prediction.video}: {best}"
     start, end = prediction.segments_seconds[int(attention.argmax())]
-    return f"{prediction.video}: {best} (most attention at {start:.1f}-{end:.1f} s)"
+    most = "most attention" if prediction.explanation is None else "most of it"
+    return f"{prediction.video}: {best} ({most} at {start:.1f}-{end:.1f} s)"
 
 
 def detection_lines(prediction: Prediction, most: int = 10) -> list[str]:

@@ -17,6 +17,35 @@ HEAT_PIXELS = 112
 """About the side of a smoothed map: 16 pixels a region for K = 7, fewer for finer maps, never under 4."""
 
 
+@dataclass(frozen=True)
+class Terms:
+    """What the weights of a prediction are called.
+
+    Attributes:
+        where: the maps over regions, in a word or two.
+        region: a region's weight.
+        when: the weights over time.
+        weight: one of these.
+        is_attention: whether they are AttCell's attention, and no method that was applied afterwards.
+    """
+
+    where: str = "attention"
+    region: str = "Weight α of a region"
+    when: str = "temporal attention"
+    weight: str = "β"
+    is_attention: bool = True
+
+    @classmethod
+    def of(cls, prediction: Prediction) -> Terms:
+        """Those of a prediction: of a ready model they name its methods."""
+        told = prediction.explanation
+        if told is None:
+            return cls()
+        method = told.where.split(" at ")[0]
+        region = f"A region’s share in {told.where}, which is found after the fact"
+        return cls(method, region, told.when, "share", is_attention=False)
+
+
 def peak_weight(maps: np.ndarray) -> float:
     """The weight that takes the hottest colour, one for all maps (T, K, K) so that they compare.
 

@@ -25,7 +25,7 @@ from attcell.inference.detect import detect_video
 from attcell.inference.detection_rules import RuleChoice
 from attcell.inference.evaluate import Evaluation
 from attcell.inference.localization import attention_metrics
-from attcell.inference.model import Model, load
+from attcell.inference.model import Model
 from attcell.inference.run import best_device
 from attcell.models.build import build_network, read_listings
 from attcell.report.figures.charts import confusion_picture
@@ -132,7 +132,7 @@ def _run_stages(out: Path, threads: int) -> Path:
     )
     trained = _train_attention(videos, backbones, out, threads)
     logger.info("4/5 Testing on videos that it has not seen")
-    model = load(trained).to(best_device())
+    model = Model.from_pretrained(trained).to(best_device())
     evaluation = _test(model, out / "test")
     logger.info("5/5 Predicting, comparing attention with the truth, and finding actions in time")
     paths = sorted(path for path in (videos / "test").glob("*/*.mp4") if int(path.stem) < PREDICTED)

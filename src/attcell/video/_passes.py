@@ -30,7 +30,7 @@ Picture = Callable[[], np.ndarray]  # gives a frame as RGB (H, W, 3) uint8
 
 Outcome = TypeVar("Outcome")
 _MAX_THREADS = 16  # FFmpeg's own bound; it would take one more than there are cores, which is slower
-_SOME_RATE = 25.0  # frames a second, where a file gives neither times nor a rate
+SOME_RATE = 25.0  # frames a second, where a file gives neither times nor a rate
 
 
 Wanted = tuple[int, np.ndarray]  # index of a frame, and the frame as RGB (H, W, 3) uint8
@@ -243,7 +243,7 @@ def _prepared(container: InputContainer, video: VideoStream, threads: str) -> De
     video.thread_type = threads
     video.codec_context.thread_count = min(os.cpu_count() or 1, _MAX_THREADS)
     ticks = video.time_base
-    rate = video.average_rate or video.guessed_rate or _SOME_RATE
+    rate = video.average_rate or video.guessed_rate or SOME_RATE
     assert ticks is not None  # FFmpeg gives every stream one
     decoded = DecodedPass((ticks.numerator, ticks.denominator), float(rate), video.frames)
     if container.format.name.startswith("matroska") and container.duration:
@@ -327,7 +327,7 @@ def promised_frames(path: Path, *, stream: int | None = None, frames: range | No
     if is_features(path):
         return len(open_features(path))
     with opened(path, stream) as (container, video):
-        counted = DecodedPass((1, 1), _SOME_RATE, 0)
+        counted = DecodedPass((1, 1), SOME_RATE, 0)
         for _ in _packets(container, video, counted):
             pass
         return counted.num_packets
@@ -348,7 +348,7 @@ def check_opens(path: Path, frames: range | None = None) -> None:
         open_features(path)
         return
     with opened(path, None) as (container, video):
-        if next(_packets(container, video, DecodedPass((1, 1), _SOME_RATE, 0))) is None:
+        if next(_packets(container, video, DecodedPass((1, 1), SOME_RATE, 0))) is None:
             raise VideoError(
                 f"{path}: it has a header and no pictures behind it: it was probably cut off while it was "
                 "copied or recorded. Get it again, or leave it out."

@@ -14,7 +14,7 @@ from attcell.errors import CallError
 from attcell.flow.colours import wheel_picture
 from attcell.report.colours import ACCENT, BOX, FAINT, INK, SOFT
 from attcell.report.figures.style import new_figure, save, shortened, text_style
-from attcell.report.overlay import check
+from attcell.report.overlay import Terms, check
 from attcell.report.page.timeline import clock
 from attcell.types import Prediction
 
@@ -145,9 +145,10 @@ def _draw_row(sheet: _Sheet, row: PictureRow, top: float, cell: float) -> None:
 
 def _bar_rows(prediction: Prediction, shown: list[int]) -> list[_BarRow]:
     by_stream = prediction.temporal_attention_by_stream
-    detail = "weighted mean" if by_stream else "temporal attention"
+    terms = Terms.of(prediction)
+    detail = "weighted mean" if by_stream else "temporal attention" if terms.is_attention else "of each clip"
     streams = [_BarRow(f"β {name}", "its own network", weights[shown]) for name, weights in by_stream.items()]
-    return [*streams, _BarRow("β", detail, prediction.temporal_attention[shown])]
+    return [*streams, _BarRow(terms.weight, detail, prediction.temporal_attention[shown])]
 
 
 def _draw_box(axes: Axes, box: np.ndarray) -> None:

@@ -19,7 +19,7 @@ from attcell.inference.localization import action_boxes
 from attcell.metrics.localization import mean_maps
 from attcell.report.figures.gates import gates_picture
 from attcell.report.figures.grid import PictureRow, draw_grid, segments_to_show
-from attcell.report.overlay import layers_of, overlay, peak_weight
+from attcell.report.overlay import Terms, layers_of, overlay, peak_weight
 from attcell.types import Prediction
 
 
@@ -42,7 +42,7 @@ def attention_strip(prediction: Prediction, path: Path, max_segments: int = 10) 
     streams = [
         PictureRow(
             layer.name,
-            "attention",
+            Terms.of(prediction).where,
             [layer.attended(prediction, t) for t in shown],
             scale=layer.scale,
         )
@@ -80,6 +80,7 @@ def localization_strip(
     peak, area = peak_weight(maps), prediction.attended_area
     seen = [overlay(prediction.frames[t], maps[t], area, peak, 0.75) for t in shown]
     names = list(prediction.spatial_attention)
+    where = Terms.of(prediction).where
     draw_grid(
         prediction,
         shown,
@@ -90,7 +91,7 @@ def localization_strip(
                 [prediction.frames[t] for t in shown],
                 None if boxes is None else boxes[shown],
             ),
-            PictureRow("mean attention" if len(names) > 1 else "attention", "\n".join(names), seen),
+            PictureRow(f"mean {where}" if len(names) > 1 else where, "\n".join(names), seen),
         ],
         path,
     )
@@ -99,7 +100,8 @@ def localization_strip(
 def write_pictures(
     predictions: Sequence[Prediction], folder: Path, truth: Mapping[str, BoxedVideo] | None = None
 ) -> None:
-    """Write ``NAME-attention.png`` and ``NAME-mean.png`` of each prediction.
+    """Write ``NAME-attention.png`` and ``NAME-mean.png`` of each prediction; of a ready model, which has no
+    attention cell, the first is ``NAME-evidence.png``.
 
     The first shows each stream's attention (:func:`attention_strip`), the second their mean, beside the
     action's true boxes where they are known (:func:`localization_strip`). Of a TAN, which does not attend to
@@ -121,7 +123,8 @@ def write_pictures(
         if prediction.gates:
             gates_picture(prediction, folder / f"{name}-gates.png")
             continue
-        attention_strip(prediction, folder / f"{name}-attention.png")
+        of_attention = Terms.of(prediction).is_attention
+        attention_strip(prediction, folder / f"{name}-{'attention' if of_attention else 'evidence'}.png")
         boxes = action_boxes(prediction.segments, truth[prediction.video]) if truth else None
         localization_strip(prediction, folder / f"{name}-mean.png", boxes)
 

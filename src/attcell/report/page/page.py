@@ -59,6 +59,7 @@ def render(predictions: Sequence[Prediction], model: Mapping[str, str]) -> str:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["percent"] = percent
+    environment.filters["capfirst"] = lambda text: text[:1].upper() + text[1:]
     environment.filters["embedded"] = embedded_json
     most = share_of(len(predictions))
     videos = [video_view(*named, most) for named in zip(predictions, names, strict=True)]

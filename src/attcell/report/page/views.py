@@ -12,7 +12,7 @@ import numpy as np
 
 from attcell.flow.colours import speeds
 from attcell.metrics.localization import mean_maps
-from attcell.report.overlay import Layer, check, layers_of, peak_weight
+from attcell.report.overlay import Layer, Terms, check, layers_of, peak_weight
 from attcell.report.page.media import LARGEST, fitted, heat_uri, jpeg_uri, playable, player_data
 from attcell.report.page.timeline import (
     Curve,
@@ -108,6 +108,7 @@ class VideoView:
     it attends most. Of TAN they are its branches, and ``gates`` is a picture of its sharing gates. ``found``
     are the actions found in time, None where none were looked for; then the curve is ``by_samples``.
     ``media`` is the video itself, None where it cannot be read any more; ``player`` is drawn over it.
+    ``terms`` are what the weights are called.
     """
 
     name: str
@@ -132,6 +133,7 @@ class VideoView:
     by_samples: bool
     player: dict[str, Any]
     media: Media | None
+    terms: Terms
 
     @property
     def is_even(self) -> bool:
@@ -188,6 +190,7 @@ def video_view(prediction: Prediction, name: str, most_bytes: int = LARGEST) -> 
         by_samples=prediction.track is not None,
         player=player_data(prediction, layers, sampled_frames),
         media=None if prediction.of_features else _media(prediction.video, most_bytes),
+        terms=Terms.of(prediction),
     )
 
 
@@ -257,7 +260,7 @@ def _segment_view(prediction: Prediction, axis: TimeAxis, layers: list[Layer], t
         focus=(100 * x, 100 * y),
         streams=[_stream_picture(prediction, layer, t, at) for layer in layers],
         weights=", ".join(f"{name} {weights[t]:.3f}" for name, weights in by_stream.items()),
-        alt=f"Frame at {at}. " + attended_words(maps, prediction.attended_area),
+        alt=f"Frame at {at}. " + attended_words(maps, prediction.attended_area, Terms.of(prediction).where),
     )
 
 
@@ -307,7 +310,9 @@ def _centre(maps: list[np.ndarray], area: tuple[float, float, float, float]) -> 
     return area[0] + across * (area[2] - area[0]), area[1] + down * (area[3] - area[1])
 
 
-def attended_words(maps: Mapping[str, np.ndarray], area: tuple[float, float, float, float]) -> str:
+def attended_words(
+    maps: Mapping[str, np.ndarray], area: tuple[float, float, float, float], what: str = "attention"
+) -> str:
     """Where the attention (K, K) of each stream peaks; the maps cover ``area``, fractions of the frame."""
     said = []
     for name, map_ in maps.items():
@@ -315,7 +320,7 @@ def attended_words(maps: Mapping[str, np.ndarray], area: tuple[float, float, flo
         x = area[0] + (int(column) + 0.5) / map_.shape[1] * (area[2] - area[0])
         y = area[1] + (int(row) + 0.5) / map_.shape[0] * (area[3] - area[1])
         across, down = ("left", "centre", "right")[int(x * 3)], ("top", "middle", "bottom")[int(y * 3)]
-        said.append(f"{name} attention is strongest at {down} {across}")
+        said.append(f"{name} {what} is strongest at {down} {across}")
     return "; ".join(said).capitalize() + "." if said else ""
 
 
