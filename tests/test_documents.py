@@ -12,6 +12,7 @@ import yaml
 
 from attcell.config import check_recipe, load_recipe, load_rows
 from attcell.config.loading import choose_rows
+from tests.video.conftest import write_video
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
@@ -113,3 +114,15 @@ def keys(values: dict[str, object], before: str = "") -> set[str]:
             for key, value in values.items()
         )
     )
+
+
+def test_the_lines_on_flow_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_video(tmp_path / "clip.mp4", 12)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "flow.md").read_text("utf-8"), flags=re.S)
+    assert len(blocks) == 2
+    exec("\n".join(blocks), {})
+    assert re.fullmatch(
+        r"\d+\.\d grey levels apart, \d+\.\d once drawn back by the flow\n", capsys.readouterr().out
+    )
+    assert (tmp_path / "flow.png").stat().st_size > 500

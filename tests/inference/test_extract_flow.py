@@ -10,14 +10,15 @@ import pytest
 import torch
 from PIL import Image
 
-from attcell.data.sources import read_source
+from attcell.data.sources import read_source, videos_below
 from attcell.errors import CallError, DataError
-from attcell.flow import dequantize, grey, tvl1
+from attcell.flow import dequantize, grey, quantize, tvl1
 from attcell.inference.extract_flow import Layout, extract_flow
 from attcell.types import Size
 from attcell.video import flow_files
 from attcell.video.flow_files import open_flow
-from attcell.video.optical_flow import FlowSpec, flow_method
+from attcell.video.optical_flow import FlowSpec, flow_method, video_flow
+from tests.moving import moving_frames, write_frames
 from tests.small_models import LABELS
 from tests.video.conftest import write_video
 
@@ -63,6 +64,34 @@ def test_raft_makes_a_store_too(tmp_path, monkeypatch):
     assert (outcome.num_written, outcome.failed) == (1, {})
     found = open_flow(tmp_path / "flow" / "a" / "moving")
     assert (found.num_fields, found.description["method"]) == (2, "raft")
+
+
+@pytest.mark.parametrize("method", ["fast", "dis"])
+def test_videos_of_many_pieces_keep_the_order_of_their_frames(tmp_path, method):
+    """Pieces are computed on several threads; JPEG alone comes between."""
+    if method == "dis":
+        pytest.importorskip("cv2")
+    for seed in range(2):
+        write_frames(tmp_path / "videos" / f"{seed}.avi", moving_frames(40 + 7 * seed, seed=seed))
+    spec, listing = FlowSpec(method), videos_below(tmp_path / "videos")
+    extract_flow(listing, tmp_path / "flow", spec, layout=Layout(frames=False))
+    for record in listing.records:
+        expected = quantize(torch.stack(list(video_flow(record.path, spec))))
+        found = open_flow(tmp_path / "flow" / record.path.stem)
+        assert found.num_fields == len(expected) in (39, 46)
+        difference = (found.read(list(range(found.num_fields))).float() - expected.float()).abs()
+        assert difference.mean() < 1
+        assert difference.mean(dim=(1, 2, 3)).max() < 2
+
+
+def test_a_video_that_ends_in_damage_leaves_the_others(tmp_path):
+    """Its pieces are on their way when the damage shows."""
+    for name in ("a", "b", "c"):
+        write_frames(tmp_path / "videos" / f"{name}.avi", moving_frames(40, seed=1))
+    (tmp_path / "videos" / "b.avi").write_bytes(b"no video")
+    outcome = extract_flow(videos_below(tmp_path / "videos"), tmp_path / "flow", FAST, workers=1)
+    assert (outcome.num_written, list(outcome.failed)) == (2, ["b.avi"])
+    assert sorted(path.name for path in (tmp_path / "flow").iterdir()) == ["a", "c"]
 
 
 @pytest.mark.parametrize(

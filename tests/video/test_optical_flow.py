@@ -141,7 +141,7 @@ def test_dis_without_opencv_says_what_to_install(monkeypatch):
         flow_method("dis")
 
 
-@pytest.mark.parametrize("size", [(1, 1), (64, 1), (3, 40), (13, 5)])
+@pytest.mark.parametrize("size", [(1, 1), (64, 1), (3, 40), (13, 5), (12, 900), (15, 40)])
 def test_dis_takes_the_smallest_pictures(size):
     pictures = torch.randint(0, 256, (2, 3, *size), dtype=torch.uint8)
     method = flow_method("dis")

@@ -25,7 +25,7 @@ from attcell.video._passes import EveryFrame
 METHODS: tuple[FlowMethod, ...] = get_args(FlowMethod)
 PAIRS_AT_ONCE = {"cpu": 16, "cuda": 128}
 _BYTES_AT_ONCE = 2**25  # of frames
-_DIS_LEAST = 12  # pixels a side; smaller pictures it refuses
+_DIS_LEAST = 16  # pixels a side; of smaller pictures it refuses some, and others end the process
 _RAFT_LEAST = 128  # pixels a side, and sides are multiples of 8
 
 
@@ -71,7 +71,7 @@ class Method:
     Attributes:
         prepare: RGB pictures (B, 3, H, W) uint8 to what ``between`` looks at; done once a frame.
         between: the prepared pictures of B frames, and those of the frames after them -> (B, 2, H, W)
-            float32 on the CPU, in pixels.
+            float32 on the CPU, in pixels; several threads may call it at once.
     """
 
     prepare: Callable[[Tensor], Tensor]
@@ -216,9 +216,10 @@ def flow_codes(
 def _dis() -> Callable[[Tensor, Tensor], Tensor]:
     import cv2
 
-    finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-
     def between(previous: Tensor, following: Tensor) -> Tensor:
+        finder = cv2.DISOpticalFlow.create(
+            cv2.DISOPTICAL_FLOW_PRESET_MEDIUM
+        )  # two threads must not share one
         height, width = previous.shape[-2:]
         more = [(0, max(0, _DIS_LEAST - side)) for side in (height, width)]
         fields = []
