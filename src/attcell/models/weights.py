@@ -264,6 +264,8 @@ def _pretrained(backbone: Backbone) -> State:
     """The published weights that a backbone's entry names."""
     if backbone.entry.weights is None:
         raise CallError(f"backbone {backbone.name} has no published weights; use weights: none or a file")
+    if callable(backbone.entry.weights):
+        return dict(backbone.entry.weights())
     source, _, name = backbone.entry.weights.partition(":")
     try:
         if source == "torchvision":

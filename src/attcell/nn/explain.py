@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from attcell.nn.stan import STAN
-from attcell.nn.streams import feature_maps
+from attcell.nn.streams import feature_maps, steps_of_time
 
 
 def grad_cam(
@@ -42,7 +42,9 @@ def grad_cam(
         logit = network.decide([network.attention_pool(local)]).logits[:, label].sum()
         gradients = torch.autograd.grad(logit, list(local.values()))
     return {
-        name: (gradient.mean(dim=(-2, -1), keepdim=True) * features).sum(dim=2).relu().detach()
+        name: steps_of_time(
+            (gradient.mean(dim=(-2, -1), keepdim=True) * features).sum(dim=2).relu().detach()
+        ).sum(dim=-3)
         for (name, features), gradient in zip(local.items(), gradients, strict=True)
     }
 

@@ -93,11 +93,17 @@ class BackboneStream(nn.Module):
         self.backbone = backbone
         self.standardise = Standardise(backbone.out_channels) if standardise else nn.Identity()
 
-    def feature_maps(self, inputs: Shaped[Tensor, "B T C *L H W"]) -> Float[Tensor, "B T F K K"]:
-        """The backbone's feature map of every segment's picture (C, H, W) or clip (C, L, H, W)."""
+    def feature_maps(self, inputs: Shaped[Tensor, "B T C *L H W"]) -> Float[Tensor, "B T F R K"]:
+        """The backbone's feature map of every segment's picture (C, H, W) or clip (C, L, H, W): R is K, or
+        of a backbone that keeps time so many times K as it has steps."""
         flat = inputs.flatten(0, 1)
         maps: Tensor = self.backbone(flat if self.normalise is None else self.normalise(flat))
         return maps.unflatten(0, inputs.shape[:2])
+
+
+def steps_of_time(maps: Float[Tensor, "*batch R K"]) -> Float[Tensor, "*batch L K K"]:
+    """The K×K maps of L steps that lie below each other, each by itself."""
+    return maps.unflatten(-2, (-1, maps.shape[-1]))
 
 
 class Stream(BackboneStream):
@@ -114,6 +120,9 @@ class Stream(BackboneStream):
 
     *Reading* ``conv6_relu``: a ReLU follows conv6. It pads by 1, since the paper's K is 7 before and after.
     Of features that were computed elsewhere, which have one region, conv6 is 1×1.
+
+    Where a backbone keeps time, conv6 looks at each step by itself, and attention is over the regions of all
+    steps. What is told of a region is summed over the steps.
     """
 
     def __init__(
@@ -135,25 +144,32 @@ class Stream(BackboneStream):
         self.out_channels = conv6_channels
         self.activation = nn.ReLU() if conv6_relu else nn.Identity()
 
-    def descriptors(self, maps: Float[Tensor, "B T F K K"]) -> Float[Tensor, "B T D K K"]:
-        """conv6's feature map: the K² local descriptors f of every segment (Eq. 3)."""
+    def descriptors(self, maps: Float[Tensor, "B T F R K"]) -> Float[Tensor, "B T D R K"]:
+        """conv6's feature map: the K² local descriptors f of every segment (Eq. 3), or those of its steps."""
         standardised = self.standardise(maps).flatten(0, 1)
-        return self.activation(self.conv6(standardised)).unflatten(0, maps.shape[:2])
+        if self.backbone.keeps_time:
+            steps = steps_of_time(standardised).transpose(1, 2)  # (B·T, L, F, K, K)
+            local = (
+                self.conv6(steps.flatten(0, 1)).unflatten(0, steps.shape[:2]).transpose(1, 2).flatten(2, 3)
+            )
+        else:
+            local = self.conv6(standardised)
+        return self.activation(local).unflatten(0, maps.shape[:2])
 
-    def attend(self, maps: Float[Tensor, "B T F K K"]) -> StreamOutput:
+    def attend(self, maps: Float[Tensor, "B T F R K"]) -> StreamOutput:
         """Attention and attended descriptors of the backbone's feature maps: conv6, then Eq. 4 and Eq. 5."""
         return self.attention_pool(self.descriptors(maps))
 
-    def attention_pool(self, local: Float[Tensor, "B T D K K"]) -> StreamOutput:
+    def attention_pool(self, local: Float[Tensor, "B T D R K"]) -> StreamOutput:
         """Attention over conv6's local descriptors, and their sum weighted by it (Eq. 4 and Eq. 5)."""
-        rows = local.flatten(3).transpose(2, 3)  # (B, T, K², D)
+        rows = local.flatten(3).transpose(2, 3)  # (B, T, R·K, D)
         scores, attention = self.attention(rows)
-        regions = local.shape[-2:]
-        return StreamOutput(
-            scores=scores.unflatten(-1, regions),
-            attention=attention.unflatten(-1, regions),
-            segments=attended_sum(attention, rows),
-        )
+        segments = attended_sum(attention, rows)
+        scores, attention = (of.unflatten(-1, local.shape[-2:]) for of in (scores, attention))
+        if self.backbone.keeps_time:  # scores whose softmax is the attention's sum
+            scores = steps_of_time(scores).logsumexp(dim=-3)
+            attention = steps_of_time(attention).sum(dim=-3)
+        return StreamOutput(scores, attention, segments)
 
     def forward(self, inputs: Shaped[Tensor, "B T C *L H W"]) -> StreamOutput:
         """Attention and attended descriptors of every segment's picture or clip."""

@@ -13,9 +13,10 @@ Nothing is loaded here: a backbone is built with random weights, and its entry s
 from __future__ import annotations
 
 import difflib
+import importlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from jaxtyping import Float
@@ -73,17 +74,20 @@ class BackboneEntry:
         build: (tap, channels of the input) to the network.
         more_taps: the builder knows taps that are not listed, and refuses what is none.
         takes: ``picture``, (N, C, H, W), ``clip``, (N, C, L, H, W), or ``features``, (N, C, 1, 1).
-        gives: ``regions``, (N, F, K, K), or ``regions x time``, (N, F, L', K, K), whose mean over time is
-            taken.
+        gives: ``regions``, (N, F, K, K), or ``regions x time``, (N, F, L', K, K), of which the mean over time
+            is taken, or each step kept.
         in_channels: the only number of channels that its input can have; None for any.
         size: the side of the pictures that it was made for, in pixels.
+        frames: of the clips that it was made for.
+        fixed_frames: it takes clips of no other length.
         at_size: the side of other pictures to the entry of the same network for them, where weights depend on
             it, such as a transformer's for the places of its patches; None where it takes any.
         mean, deviation: of the colours that its weights were trained on. Inputs of 3 channels come with
             ImageNet's figures, and are brought to these.
         prepare: makes the layer that does so, where these two figures do not say it all.
         weights: where its pre-trained weights are: ``torchvision:`` and a name such as
-            ``VGG16_Weights.IMAGENET1K_V1``, ``timm:`` and a model's name, or a file's path.
+            ``VGG16_Weights.IMAGENET1K_V1``, ``timm:`` and a model's name, a file's path, or a function that
+            gives them.
         key_map: published weights, to weights with the keys of the network that is built.
         key_names: whose key names its files have, in words, for messages.
         naming: published weights, to which of several such namings they have, in words; it is told when they
@@ -99,11 +103,13 @@ class BackboneEntry:
     gives: Literal["regions", "regions x time"] = "regions"
     in_channels: int | None = None
     size: int = 224
+    frames: int = 16
+    fixed_frames: bool = False
     at_size: Callable[[int], BackboneEntry] | None = None
     mean: Colour = IMAGENET_MEAN
     deviation: Colour = IMAGENET_DEVIATION
     prepare: Callable[[], nn.Module] | None = None
-    weights: str | None = None
+    weights: str | Callable[[], Mapping[str, Tensor]] | None = None
     key_map: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] = dict
     key_names: str = "torchvision's or timm's"
     naming: Callable[[Mapping[str, Tensor]], str] | None = None
@@ -132,6 +138,8 @@ class Backbone(nn.Module):
         entry: of the registry, or one of your own.
         tap: the layer whose output is the feature map.
         in_channels: of its input.
+        keeps_time: of maps that still have a dimension of time, keep each step: they come below each other,
+            (N, F, L'·K, K).
 
     Attributes:
         name: as in a recipe, for example ``vgg16`` or ``timm/resnet18``.
@@ -143,13 +151,16 @@ class Backbone(nn.Module):
             weights.
     """
 
-    def __init__(self, entry: BackboneEntry, tap: str, in_channels: int = 3) -> None:
+    def __init__(
+        self, entry: BackboneEntry, tap: str, in_channels: int = 3, *, keeps_time: bool = False
+    ) -> None:
         super().__init__()
         self.entry = entry
         self.name = entry.name
         self.tap = tap
         self.in_channels = in_channels
         self.takes = entry.takes
+        self.keeps_time = keeps_time
         self.body, self.out_channels, keys, self.published_as = entry.build(tap, in_channels)
         self.weight_keys = frozenset(self.named_as_published.state_dict()) if keys is None else keys
         figures = (entry.mean, entry.deviation)
@@ -169,10 +180,12 @@ class Backbone(nn.Module):
         modules = self.named_as_published.named_modules()
         return next(f"{name}.weight" for name, part in modules if isinstance(part, nn.Conv2d | nn.Conv3d))
 
-    def forward(self, inputs: Float[Tensor, "N C *L H W"]) -> Float[Tensor, "N F K K"]:
-        """The feature maps of pictures or clips."""
+    def forward(self, inputs: Float[Tensor, "N C *L H W"]) -> Float[Tensor, "N F R K"]:
+        """The feature maps of pictures or clips: R is K, or where time is kept so many times K."""
         maps: Tensor = self.body(self.input(inputs))
-        return maps.mean(dim=2) if self.entry.gives == "regions x time" else maps
+        if self.entry.gives == "regions":
+            return maps
+        return maps.flatten(2, 3) if self.keeps_time else maps.mean(dim=2)
 
     def train_from(self, layer: str) -> None:
         """Freeze everything before ``layer``; ``all`` freezes nothing, ``none`` freezes everything.
@@ -205,9 +218,9 @@ class Backbone(nn.Module):
             self.body.eval()
             return self
         for module in self.body.modules():
-            own = list(module.parameters(recurse=False))
-            if own and not any(parameter.requires_grad for parameter in own):
-                module.eval()
+            inside = list(module.parameters())
+            if inside and not any(parameter.requires_grad for parameter in inside):
+                module.eval()  # a frozen block with its dropout, which has no parameters
         return self
 
 
@@ -247,35 +260,75 @@ def register_family(prefix: str, entry: Callable[[str], BackboneEntry]) -> None:
 def backbone_entry(name: str) -> BackboneEntry:
     """The entry of a backbone.
 
+    Args:
+        name: one that is registered; a family's, such as ``timm/NAME``; or ``mypackage.module:build``.
+
     Raises:
         CallError: no such backbone.
     """
+    if ":" in name:
+        return _own_entry(name)
     family, slash, of_family = name.partition("/")
     if slash and family in _FAMILIES:
         return _FAMILIES[family](of_family)
     if name not in _ENTRIES:
         close = difflib.get_close_matches(name, _ENTRIES, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else "."
-        allowed = [*_ENTRIES, *(f"{prefix}/NAME" for prefix in _FAMILIES)]
+        families = [f"{prefix}/NAME" for prefix in _FAMILIES]
+        allowed = [*_ENTRIES, *families, "mypackage.module:build"]
         raise CallError(f"unknown backbone {name!r}{hint} Allowed: {', '.join(allowed)}")
     return _ENTRIES[name]
 
 
+def _own_entry(path: str) -> BackboneEntry:
+    """The entry at a Python path: one, or what a function that gives a :class:`Built` builds.
+
+    A recipe may come from a stranger's model, so no function is called that does not say so.
+    """
+    module_name, _, name = path.partition(":")
+    try:
+        found = getattr(importlib.import_module(module_name), name, None)
+    except Exception as error:  # whatever a user's module raises
+        raise CallError(
+            f"backbone {path}: {module_name} cannot be imported ({type(error).__name__}: {error}); install "
+            "it, or put its folder on PYTHONPATH"
+        ) from error
+    if isinstance(found, BackboneEntry):
+        return replace(found, name=path)
+    returned = getattr(found, "__annotations__", {}).get("return")
+    is_builder = returned is Built or str(returned).rpartition(".")[2] == Built.__name__
+    if is_builder and callable(found):
+        return BackboneEntry(name=path, taps=("last",), build=found, more_taps=True)
+    what = f"has no {name}" if found is None else f"has a {type(found).__name__} of that name"
+    raise CallError(
+        f"backbone {path}: {module_name} {what}; give a BackboneEntry, or a function "
+        "build(tap, in_channels) -> Built, both of attcell.nn.backbones"
+    )
+
+
 def build_backbone(
-    name: str, tap: str | None = None, in_channels: int = 3, size: int | None = None
+    name: str | BackboneEntry,
+    tap: str | None = None,
+    in_channels: int = 3,
+    size: int | None = None,
+    *,
+    keeps_time: bool = False,
 ) -> Backbone:
     """The backbone of this name, with random weights.
 
     Args:
-        name: one of :func:`backbone_names`, or ``timm/NAME`` for any timm model that gives a feature map.
+        name: one of :func:`backbone_names`, ``timm/NAME`` for any timm model that gives a feature map,
+            ``mypackage.module:build``; or an entry.
         tap: the layer to take the map from; by default the first that its entry names.
         in_channels: of its input; of a network for clips always 3.
         size: the side of its pictures, in pixels; by default its own.
+        keeps_time: keep each step of time of its maps, where they have several.
 
     Raises:
         CallError: no such backbone or tap, or another number of channels or size than it can take.
     """
-    entry = backbone_entry(name)
+    entry = backbone_entry(name) if isinstance(name, str) else name
+    name = entry.name
     if size is not None and size != entry.size and entry.at_size is not None:
         entry = entry.at_size(size)
     tap = entry.taps[0] if tap is None else tap
@@ -285,7 +338,9 @@ def build_backbone(
         raise CallError(
             f"backbone {name} looks at {entry.takes}s of {entry.in_channels} channels, not of {in_channels}"
         )
-    return Backbone(entry, tap, in_channels)
+    if keeps_time and entry.gives == "regions":
+        raise CallError(f"backbone {name} gives maps without a dimension of time; leave time out")
+    return Backbone(entry, tap, in_channels, keeps_time=keeps_time)
 
 
 def backbone_names() -> list[str]:

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from attcell.errors import CallError, ModelError
-from attcell.nn.backbones.registry import Colour
+from attcell.nn.backbones.registry import BackboneEntry, Built, Colour
 
 KINDS = {"videomae": "VideoMAE", "timesformer": "TimeSformer", "vivit": "ViViT", "vjepa2": "V-JEPA 2"}
 INSTALL = "install it: pip install 'attcell[transformers]', or uv sync --extra transformers in a clone"
@@ -285,6 +287,79 @@ def _without_rest(network: nn.Module) -> nn.Module:
         if getattr(network, name, None) is not None:
             setattr(network, name, None)
     return network
+
+
+# As a backbone
+
+
+class VideoRegions(nn.Module):
+    """The last hidden state of a video model's regions, without a class token, as maps: L frames of S² to
+    (L / tubelet) × (S / patch)²."""
+
+    def __init__(self, network: Any, model: VideoModel) -> None:
+        super().__init__()
+        self.network = network
+        self.kind = model.kind
+        self.side = model.size // model.patch
+
+    def forward(self, clips: Float[Tensor, "N 3 L S S"]) -> Float[Tensor, "N F _ K K"]:
+        frames_first = clips.transpose(1, 2)
+        if self.kind == "vjepa2":
+            tokens = self.network.get_vision_features(frames_first)
+        else:
+            tokens = self.network(frames_first).last_hidden_state
+        if self.kind in ("timesformer", "vivit"):
+            tokens = tokens[:, 1:]  # without the class token
+        channels_first = tokens.transpose(1, 2)
+        if self.kind == "timesformer":  # region by region, and of each all frames
+            return channels_first.unflatten(2, (self.side, self.side, -1)).permute(0, 1, 4, 2, 3)
+        return channels_first.unflatten(2, (-1, self.side, self.side))
+
+
+def video_entry(model: VideoModel) -> BackboneEntry:
+    """A video model as a backbone of clips."""
+    return BackboneEntry(
+        name=model.name,
+        taps=("last_hidden_state",),
+        build=partial(_built, model),
+        takes="clip",
+        gives="regions x time",
+        in_channels=3,
+        size=model.size,
+        frames=model.num_frames,
+        fixed_frames=model.kind != "vjepa2",  # whose places in time are rotations, of any number of frames
+        at_size=partial(_only, model),
+        mean=model.mean,
+        deviation=model.deviation,
+        weights=partial(_published_state, model),
+        key_map=partial(_without_head, model.kind),
+        key_names="transformers'",
+    )
+
+
+def _built(model: VideoModel, tap: str, in_channels: int) -> Built:
+    network: Any = random_video_network(model)
+    width = int(network.config.hidden_size)
+    return Built(VideoRegions(network, model), width, published_as="network")
+
+
+def _published_state(model: VideoModel) -> dict[str, Tensor]:
+    return dict(pretrained_video_network(model, classifier=False).state_dict())
+
+
+def _without_head(kind: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The plain network's weights, of a file that holds it with a classifier or a decoder."""
+    prefix = f"{kind}."
+    if any(key.startswith(prefix) for key in state):
+        state = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+    return {key: value for key, value in state.items() if not key.startswith(_NOT_USED)}
+
+
+def _only(model: VideoModel, asked: int) -> BackboneEntry:
+    raise CallError(
+        f"{model.name} looks at pictures of {model.size}×{model.size}, not of {asked}×{asked}; set "
+        f"input.size to {model.size}, or leave it out"
+    )
 
 
 @contextmanager
