@@ -85,27 +85,39 @@ class Rollout:
     attention averaged over its heads and 1 stands for what goes past it.
 
     Attributes:
-        run: network and clips to its logits and to each layer's attention (N, heads, tokens, tokens).
+        layers: the names of those that give their attention (N, heads, tokens, tokens) after what they
+            compute, from the first to the last.
         arrange: (N, tokens), how much each token counts for what the classifier reads, to (N, L', K, K).
         first_token: the classifier reads the first token alone; else the mean of all.
         words: the method, for people.
     """
 
-    run: Callable[[nn.Module, Tensor], tuple[Tensor, Sequence[Tensor]]]
+    layers: tuple[str, ...]
     arrange: Callable[[Tensor], Tensor]
     first_token: bool
     words: str
 
     def __call__(self, network: nn.Module, clips: Tensor) -> tuple[Float[Tensor, "N A"], Maps]:
         """The logits of clips, and the maps, which are the same of every class."""
-        with torch.no_grad():
-            logits, attentions = self.run(network, clips)
-            maps = self.arrange(rolled_out(attentions, first_token=self.first_token))
+        attentions: list[Tensor] = []
+
+        def keep(module: nn.Module, inputs: Any, output: Any) -> Any:
+            attentions.append(output[1].mean(dim=1))
+            return output[0], None  # it is large, and nobody else asks for it
+
+        hooks = [network.get_submodule(name).register_forward_hook(keep) for name in self.layers]
+        try:
+            with torch.no_grad():
+                logits: Tensor = network(clips)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        maps = self.arrange(rolled_out(attentions, first_token=self.first_token))
         return logits, lambda label: maps
 
 
 def rolled_out(
-    attentions: Sequence[Float[Tensor, "N heads tokens tokens"]], *, first_token: bool
+    attentions: Sequence[Float[Tensor, "N tokens tokens"]], *, first_token: bool
 ) -> Float[Tensor, "N tokens"]:
     """How much each token counts for the first one at the end, or for the mean of all; sums to 1.
 
@@ -115,7 +127,7 @@ def rolled_out(
     row = last.new_zeros(len(last), 1, last.shape[-1])
     row[..., slice(0, 1) if first_token else slice(None)] = 1.0 if first_token else 1.0 / last.shape[-1]
     for attention in reversed(attentions):
-        row = (row @ attention.mean(dim=1) + row) / 2
+        row = (row @ attention + row) / 2
     return row[:, 0]
 
 

@@ -1,4 +1,5 @@
-"""Networks that others trained, ready for a video: torchvision's for Kinetics-400, and those of transformers.
+"""Networks that others trained, ready for a video.
 
-``registry`` knows their names, ``kinetics`` holds torchvision's, ``network`` says what one is.
+``registry`` knows their names, ``kinetics`` holds torchvision's for Kinetics-400, ``hub`` those of
+transformers, ``network`` says what one is.
 """

@@ -118,6 +118,11 @@ class KineticsEntry:
         )
 
     @property
+    def evidence(self) -> GradCAM:
+        """Where its evidence is read."""
+        return _NETWORKS[self.name.removeprefix(PREFIX)]
+
+    @property
     def path(self) -> Path:
         """Where the weights lie, or would after a download: torch's own cache."""
         return Path(torch.hub.get_dir()) / "checkpoints" / Path(self.weights.url).name
@@ -140,8 +145,9 @@ class KineticsEntry:
                 f"{self.path} holds other weights than those of {self.name}; delete it, and it is downloaded "
                 "again"
             ) from error
-        evidence = _NETWORKS[name]
-        return ReadyNetwork(self.name, network.eval(), self.labels, self.preprocessing, self.clip, evidence)
+        return ReadyNetwork(
+            self.name, network.eval(), self.labels, self.preprocessing, self.clip, self.evidence
+        )
 
     def _state(self) -> dict[str, Tensor]:
         there = self.path.is_file()

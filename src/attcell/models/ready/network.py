@@ -25,7 +25,9 @@ class Preprocessing:
         mean, deviation: of values that were multiplied by ``scale``.
         scale: of the bytes of a picture.
         interpolation: torchvision's InterpolationMode.
-        antialias: whether making a frame smaller averages what falls together.
+        antialias: whether making a frame smaller averages what falls together. It is then resized as
+            transformers does, by torchvision's second kind of transforms, whose bytes differ by one here and
+            there from the first kind's.
     """
 
     resize: tuple[int, ...] | None
@@ -38,15 +40,16 @@ class Preprocessing:
 
     def prepare(self, image: UInt8[np.ndarray, "H W 3"]) -> UInt8[Tensor, "3 H2 W2"]:
         """A frame at the size that views are cut from."""
-        from torchvision.transforms import InterpolationMode
-        from torchvision.transforms import functional as F
+        from torchvision.transforms import InterpolationMode, functional
+        from torchvision.transforms.v2 import functional as second
 
         frame = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
         if self.resize is None:
             return frame
         mode = InterpolationMode.BILINEAR if self.interpolation is None else self.interpolation
         size = list(self.resize)
-        resized: Tensor = F.resize(frame, size, interpolation=mode, antialias=self.antialias)
+        resize = second.resize if self.antialias else functional.resize
+        resized: Tensor = resize(frame, size, interpolation=mode, antialias=self.antialias)
         return resized
 
     def views(

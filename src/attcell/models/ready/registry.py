@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from pathlib import Path
 
+from attcell.config.hub import is_hub_name
 from attcell.errors import CallError
+from attcell.models.ready.hub import hub_network
 from attcell.models.ready.kinetics import NAMES, PREFIX, kinetics_entry
 from attcell.models.ready.network import ReadyNetwork
 
 DEFAULT = "kinetics/mvit_v2_s"  # what attcell predict and detect take where no model is named
-HUB_PREFIX = "hf/"
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class ReadyInfo:
 
 def is_ready(name: str) -> bool:
     """Whether a name is that of a ready model, known or not, and not of a model that attcell trained."""
-    return name.startswith((PREFIX, HUB_PREFIX)) or _is_folder_of_transformers(Path(name))
+    return name.startswith(PREFIX) or is_hub_name(name)
 
 
 def refuse_unknown(name: str) -> None:
@@ -56,8 +56,8 @@ def refuse_unknown(name: str) -> None:
     close = difflib.get_close_matches(name, NAMES, n=2, cutoff=0.5)
     hint = f"; did you mean {' or '.join(close)}?" if close else "."
     raise CallError(
-        f"unknown ready model {name}{hint} Allowed: {', '.join(NAMES)}, {HUB_PREFIX}OWNER/NAME, or a folder; "
-        "attcell models tells of them"
+        f"unknown ready model {name}{hint} Allowed: {', '.join(NAMES)}, hf/OWNER/NAME, or a folder; attcell "
+        "models tells of them"
     )
 
 
@@ -65,14 +65,15 @@ def ready_network(name: str) -> ReadyNetwork:
     """The network of this name with its weights, which are downloaded if they are not on this machine.
 
     Args:
-        name: one of torchvision's, such as ``kinetics/mvit_v2_s``.
+        name: one of torchvision's, such as ``kinetics/mvit_v2_s``; ``hf/OWNER/NAME``, or a folder in
+            transformers' form.
 
     Raises:
-        CallError: an unknown name.
+        CallError: an unknown name, or no video classifier that is known here.
         ModelError: weights that cannot be downloaded, or are damaged.
     """
     refuse_unknown(name)
-    return kinetics_entry(name).load()
+    return kinetics_entry(name).load() if name.startswith(PREFIX) else hub_network(name)
 
 
 def ready_infos() -> list[ReadyInfo]:
@@ -95,7 +96,3 @@ def ready_infos() -> list[ReadyInfo]:
             )
         )
     return infos
-
-
-def _is_folder_of_transformers(folder: Path) -> bool:
-    return False
