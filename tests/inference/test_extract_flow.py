@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from PIL import Image
 from attcell.data.sources import read_source, videos_below
 from attcell.errors import CallError, DataError
 from attcell.flow import dequantize, grey, quantize, tvl1
+from attcell.inference import extract_flow as module
 from attcell.inference.extract_flow import Layout, extract_flow
 from attcell.types import Size
 from attcell.video import flow_files
@@ -82,6 +85,17 @@ def test_videos_of_many_pieces_keep_the_order_of_their_frames(tmp_path, method):
         difference = (found.read(list(range(found.num_fields))).float() - expected.float()).abs()
         assert difference.mean() < 1
         assert difference.mean(dim=(1, 2, 3)).max() < 2
+
+
+def test_the_bar_moves_while_one_long_video_is_done(tmp_path, monkeypatch):
+    write_frames(tmp_path / "videos" / "long.avi", moving_frames(70))
+    (tmp_path / "videos" / "broken.avi").write_bytes(b"no video")
+    steps = []
+    bar = SimpleNamespace(add_task=lambda *_, **__: 0, advance=lambda task, step: steps.append(step))
+    monkeypatch.setattr(module, "progress_bar", lambda: nullcontext(bar))
+    extract_flow(videos_below(tmp_path / "videos"), tmp_path / "flow", FAST)
+    assert sum(steps) == pytest.approx(2)  # videos
+    assert sum(0 < step < 0.5 for step in steps) >= 4
 
 
 def test_a_video_that_ends_in_damage_leaves_the_others(tmp_path):

@@ -9,8 +9,9 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, as_completed
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from attcell._log import track
+from attcell._log import progress_bar
 from attcell._parallel import in_order, one_thread, process_pool
 from attcell.data.listing import Listing
 from attcell.errors import VideoError
@@ -33,7 +34,7 @@ from attcell.inference.flow_jobs import (
     refuse_twins,
 )
 from attcell.types import VideoRecord
-from attcell.video._passes import EveryFrame
+from attcell.video._passes import EveryFrame, promised_frames
 from attcell.video.flow_files import DESCRIPTION, jpeg, new_flow_folder, new_flow_zip
 from attcell.video.info import VideoInfo
 from attcell.video.optical_flow import PAIRS_AT_ONCE, FlowSpec, Method, check_method, flow_method, pieces
@@ -61,6 +62,7 @@ class FlowOutcome:
 
 
 Notes = tuple[str, ...]  # on a video's file
+Advance = Callable[[float], None]  # by so many videos, or parts of one
 
 
 def extract_flow(
@@ -101,22 +103,26 @@ def extract_flow(
             outcome.num_kept += 1
         else:
             missing.append(job)
-    for job, result in track(_computed(missing, workers), len(missing), "flow"):
-        if isinstance(result, VideoError):
-            outcome.failed[job.record.id] = str(result)
-            continue
-        outcome.num_written += 1
-        outcome.notes += [f"{job.record.id}: {note}" for note in result]
+    with progress_bar() as bar:
+        advance = partial(bar.advance, bar.add_task("flow", total=len(missing), note=""))
+        for job, result in _computed(missing, workers, advance):
+            if isinstance(result, VideoError):
+                outcome.failed[job.record.id] = str(result)
+                continue
+            outcome.num_written += 1
+            outcome.notes += [f"{job.record.id}: {note}" for note in result]
     return outcome
 
 
-def _computed(jobs: Sequence[Job], workers: int | None) -> Iterator[tuple[Job, Notes | VideoError]]:
+def _computed(
+    jobs: Sequence[Job], workers: int | None, advance: Advance
+) -> Iterator[tuple[Job, Notes | VideoError]]:
     """The jobs done, in some order."""
     cores = os.cpu_count() or 1
     workers = min(workers or (1 if torch.cuda.is_available() else -(-cores // _CORES)), len(jobs))
     threads = max(1, cores // max(1, workers))
     if workers <= 1:
-        yield from _one_after_another(jobs, threads)
+        yield from _one_after_another(jobs, threads, advance)
         return
     with process_pool(workers, threads=1) as pool:
         futures: dict[Future[Notes | VideoError], Job] = {
@@ -124,14 +130,17 @@ def _computed(jobs: Sequence[Job], workers: int | None) -> Iterator[tuple[Job, N
         }
         for future in as_completed(futures):
             yield futures[future], future.result()
+            advance(1)
 
 
 def _alone(job: Job, threads: int) -> Notes | VideoError:
-    ((_, result),) = _one_after_another([job], threads)
+    ((_, result),) = _one_after_another([job], threads, lambda _: None)
     return result
 
 
-def _one_after_another(jobs: Sequence[Job], threads: int) -> Iterator[tuple[Job, Notes | VideoError]]:
+def _one_after_another(
+    jobs: Sequence[Job], threads: int, advance: Advance
+) -> Iterator[tuple[Job, Notes | VideoError]]:
     """Each job to disk, on so many threads beside this one, which decodes and writes."""
     if not jobs:
         return
@@ -140,22 +149,34 @@ def _one_after_another(jobs: Sequence[Job], threads: int) -> Iterator[tuple[Job,
     with one_thread():
         done = in_order(compute, _steps(jobs, PAIRS_AT_ONCE[device]), threads)
         for job, steps in itertools.groupby(done, lambda step: step[0]):
+            result: Notes | VideoError
             try:
-                yield job, _write(job, (files for _, files in steps))
+                with closing(_counted((part for _, part in steps), advance)) as parts:
+                    result = _write(job, parts)
             except VideoError as error:
-                yield job, error
+                result = error
+            yield job, result
 
 
 @dataclass(frozen=True)
 class _Piece:
-    """Some frames of a video, and the number of the first, counted from 1."""
+    """Some frames of a video, the number of the first, counted from 1, and about which part they are."""
 
     first: int
     frames: list[np.ndarray]
+    share: float
+
+
+@dataclass(frozen=True)
+class _Files:
+    """A piece's files, names and contents, and about which part of the video they are."""
+
+    contents: list[tuple[str, bytes]]
+    share: float
 
 
 Step = _Piece | VideoInfo | VideoError  # a piece of a video, what it held at its end, or why it ends
-Files = list[tuple[str, bytes]]  # names and contents
+Part = _Files | VideoInfo | VideoError  # the same, computed
 
 
 def _steps(jobs: Sequence[Job], most_pairs: int) -> Iterator[tuple[Job, Step]]:
@@ -163,15 +184,16 @@ def _steps(jobs: Sequence[Job], most_pairs: int) -> Iterator[tuple[Job, Step]]:
     for job in jobs:
         frames, first = EveryFrame(job.record.path, job.spec.size), 1
         try:
+            promised = max(1, promised_frames(job.record.path) - 1)
             for piece in pieces(frames, most_pairs):
-                yield job, _Piece(first, piece)
+                yield job, _Piece(first, piece, (len(piece) - 1) / promised)
                 first += len(piece) - 1
             yield job, frames.info
         except VideoError as error:
             yield job, error
 
 
-def _files_of(step: tuple[Job, Step], method: Method) -> tuple[Job, Files | VideoInfo | VideoError]:
+def _files_of(step: tuple[Job, Step], method: Method) -> tuple[Job, Part]:
     """The pictures of a piece as JPEGs. The last frame of a piece is the next one's first."""
     job, given = step
     if not isinstance(given, _Piece):
@@ -187,10 +209,23 @@ def _files_of(step: tuple[Job, Step], method: Method) -> tuple[Job, Files | Vide
         for number, field_codes in enumerate(codes, given.first):
             for axis, picture in zip("xy", field_codes, strict=True):
                 files.append((f"flow_{axis}_{number:05d}.jpg", jpeg(picture)))
-    return job, files
+    return job, _Files(files, given.share)
 
 
-def _write(job: Job, parts: Iterable[Files | VideoInfo | VideoError]) -> Notes:
+def _counted(parts: Iterable[Part], advance: Advance) -> Generator[Part, None, None]:
+    """The parts of a video, which together, or when it ends early, advance by 1."""
+    left = 1.0
+    try:
+        for part in parts:
+            yield part
+            share = min(left, part.share) if isinstance(part, _Files) else 0.0
+            advance(share)
+            left -= share
+    finally:
+        advance(left)
+
+
+def _write(job: Job, parts: Iterable[Part]) -> Notes:
     """A video's files to its place, which appears only when it is complete; the notes on the video."""
     opened: Callable = new_flow_folder if job.layout.form == "folder" else new_flow_zip
     with opened(job.place) as target:
@@ -201,7 +236,7 @@ def _write(job: Job, parts: Iterable[Files | VideoInfo | VideoError]) -> Notes:
                 info = part
                 target.write(DESCRIPTION, _description(job, info))
             else:
-                for name, content in part:
+                for name, content in part.contents:
                     target.write(name, content)
     return info.notes
 
