@@ -136,11 +136,14 @@ class Clips(Generic[Prepared]):
             if self._picture is not None and index in self._middles:
                 shown[index] = self._picture(image)
             while following < len(self._clips) - 1 and index >= self._clips[following, -1]:
+                if not held.keys() >= set(self._clips[following].tolist()):
+                    break  # of a damaged file some do not decode: it will begin again
                 yield self._clip(following, held, shown)
                 following += 1
                 first = self._clips[following, 0]
                 held = {place: frame for place, frame in held.items() if place >= first}
                 shown = {place: picture for place, picture in shown.items() if place >= first}
+        assert self.info.num_frames  # a file of which nothing decodes is an error
         yield self._clip(following, held, shown)  # only now it is certain that it is the last
 
     @property

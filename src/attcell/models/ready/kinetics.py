@@ -7,8 +7,8 @@ of a clip, the clips of a video and the accuracy from ``weights.meta``; sizes, m
 
 from __future__ import annotations
 
+import io
 import re
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -154,7 +154,7 @@ class KineticsEntry:
         if not there:
             logger.info(f"downloading {self.name}: {self.megabytes:.0f} MB, once, to {self.path}")
         try:
-            with redirect_stdout(sys.stderr):  # torch's own line, where results may go to stdout
+            with redirect_stdout(io.StringIO()):  # torch says again what is said above, where results go
                 state = self.weights.get_state_dict(
                     progress=are_on_stderr(), check_hash=True, weights_only=True
                 )

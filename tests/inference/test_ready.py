@@ -1,0 +1,165 @@
+"""A ready model on videos, by a small network that tells how bright a clip is and sees where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from attcell.errors import CallError, ModelError
+from attcell.inference.ready import ReadyModel, rule_words
+from attcell.models.ready.network import ClipProtocol, Preprocessing, ReadyNetwork
+from attcell.nn.evidence import GradCAM
+from tests.moving import write_frames
+
+LABELS = ("dark", "left", "right")
+
+
+class Brightness(nn.Module):
+    """Logits of dark, of a bright left half and of a bright right half, from 4×4 regions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.regions = nn.AvgPool3d((1, 8, 8))
+        self.weight = nn.Parameter(torch.tensor(16.0))
+
+    def forward(self, clips: Tensor) -> Tensor:
+        maps = self.regions(clips.mean(dim=1, keepdim=True))
+        left, right = (maps[..., part].mean(dim=(1, 2, 3, 4)) for part in (slice(0, 2), slice(2, 4)))
+        return self.weight * torch.stack([torch.full_like(left, 0.25), left, right], dim=1)
+
+
+def model(**changes: object) -> ReadyModel:
+    given = {
+        "name": "kinetics/bright",
+        "network": Brightness().eval(),
+        "labels": LABELS,
+        "preprocessing": Preprocessing((32,), (32, 32), (0.0,) * 3, (1.0,) * 3),
+        "clip": ClipProtocol(4, 12.5, 5, "as it was tested"),
+        "evidence": GradCAM("regions", lambda maps: maps, "Grad-CAM at regions"),
+    }
+    return ReadyModel(ReadyNetwork(**{**given, **changes}))
+
+
+def frame(side: str, width: int = 64) -> np.ndarray:
+    picture = np.zeros((32, width, 3), np.uint8)
+    middle = width // 2
+    halves = {"left": slice(middle - 16, middle), "right": slice(middle, middle + 16), "dark": slice(0, 0)}
+    picture[:, halves[side]] = 255
+    return picture
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    """Two seconds dark, two with the left half bright, two dark, one with the right half bright."""
+    sides = ["dark"] * 50 + ["left"] * 50 + ["dark"] * 50 + ["right"] * 25
+    return write_frames(tmp_path / "video.avi", [frame(side) for side in sides])
+
+
+def test_scores_are_the_mean_of_the_clips(video: Path):
+    found = model().predict(video, clips=7)
+    alone = [model().predict(video, clips=7).temporal_scores]
+    assert len(found.segments) == 7
+    assert found.scores.sum() == pytest.approx(1, abs=1e-6)
+    label = int(found.scores.argmax())
+    assert found.scores[label] == pytest.approx(alone[0].mean(), abs=1e-6)
+    assert found.temporal_attention == pytest.approx(alone[0] / alone[0].sum())
+    assert found.explanation.when == f"each clip’s share in the score of {LABELS[label]}"
+
+
+def test_segments_touch_and_cover_the_video(video: Path):
+    found = model().predict(video)
+    seconds = found.segments_seconds
+    assert seconds[0, 0] == 0
+    assert seconds[-1, 1] == pytest.approx(7)
+    assert (seconds[1:, 0] == seconds[:-1, 1]).all()
+    assert ((seconds[:, 0] <= found.frame_seconds) & (found.frame_seconds < seconds[:, 1])).all()
+    assert found.frames.shape == (5, 32, 64, 3)
+
+
+def test_where_is_the_half_that_is_bright(tmp_path: Path):
+    for side, columns in (("left", slice(0, 2)), ("right", slice(2, 4))):
+        path = write_frames(tmp_path / f"{side}.avi", [frame(side)] * 30)
+        found = model().predict(path, clips=2)
+        assert found.top(1)[0][0] == side
+        maps = found.spatial_attention["clip"]
+        assert maps.shape == (2, 4, 4)
+        assert maps[:, :, columns].sum(axis=(1, 2)) == pytest.approx([1, 1])
+        assert found.attended_area == (0.25, 0, 0.75, 1)
+
+
+def test_without_evidence_a_map_is_even(tmp_path: Path):
+    found = model().predict(write_frames(tmp_path / "dark.avi", [frame("dark")] * 30), clips=1)
+    assert found.top(1)[0][0] == "dark"
+    assert found.spatial_attention["clip"] == pytest.approx(np.full((1, 4, 4), 1 / 16))
+
+
+def test_three_crops_see_the_ends_too(tmp_path: Path):
+    picture = np.zeros((32, 96, 3), np.uint8)
+    picture[:, :16] = 255  # at the left end, which the middle does not see
+    path = write_frames(tmp_path / "end.avi", [picture] * 20)
+    one, three = model().predict(path, clips=1), model().predict(path, clips=1, crops=3)
+    assert one.top(1)[0][0] == "dark"
+    assert three.scores[1] == pytest.approx((one.scores[1] * 2 + 0.98) / 3, abs=0.02)
+    assert "3 crops of each" in three.explanation.protocol
+
+
+def test_actions_are_found_where_the_class_is_surest(video: Path):
+    found, track = model().detect(video, threshold=0.5, return_track=True)
+    times = {one.label: (one.start_seconds, one.end_seconds) for one in found if one.label != "dark"}
+    assert times["left"] == pytest.approx((2, 4), abs=0.35)
+    assert times["right"] == pytest.approx((6, 7), abs=0.35)
+    assert len([one for one in found if one.label == "dark"]) == 2
+    assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
+    assert all(0.5 < one.score <= 1 for one in found)
+    assert track.seconds[-1, 1] == pytest.approx(7)
+    assert track.class_scores.shape == (len(track), 3)
+
+
+def test_what_was_followed_can_be_drawn(video: Path):
+    found = model().follow(video, 5)
+    assert len(found.segments) <= 24
+    assert len(found.frames) == len(found.segments)
+    assert len(found.track) == len(found.track.spatial_attention["clip"]) > 24
+    assert "one every 5 frames of the video" in found.explanation.protocol
+
+
+def test_a_video_shorter_than_a_clip_is_told(tmp_path: Path):
+    found = model().predict(write_frames(tmp_path / "short.avi", [frame("left")] * 3))
+    (note,) = found.notes
+    assert note == (
+        "the video has 0.1 s, and kinetics/bright looks at clips of 0.3 s: the 4 frames of its one clip are "
+        "spread over all of it"
+    )
+    assert len(found.segments) == 1
+
+
+def test_arguments_are_checked(video: Path):
+    for arguments, message in (
+        ({"clips": 0}, "clips is 0; give a whole number, at least 1"),
+        ({"clips": 101}, "clips is 101; allowed: 1 to 100. To look along all of a long video, use detect"),
+        ({"crops": 2}, r"crops is 2; allowed: 1 \(the middle\), 3"),
+    ):
+        with pytest.raises(CallError, match=message):
+            model().predict(video, **arguments)
+    with pytest.raises(CallError, match="every is 0"):
+        model().detect(video, every=0)
+    with pytest.raises(CallError, match="threshold is 1; give a number from 0"):
+        model().detect(video, threshold=1)
+    with pytest.raises(CallError, match="device is 'no'"):
+        model().to("no")
+
+
+def test_broken_weights_are_told(video: Path):
+    network = Brightness().eval()
+    network.weight.data.fill_(torch.nan)
+    with pytest.raises(ModelError, match="scores of kinetics/bright are not finite numbers"):
+        model(network=network).predict(video)
+
+
+def test_the_rule_is_named():
+    assert rule_words(None).startswith("classes: the clips’ class score above 0.30")
+    assert repr(model()) == "ReadyModel(kinetics/bright, 3 classes)"
