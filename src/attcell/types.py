@@ -34,6 +34,7 @@ NetworkKind = Literal[
     "spatial_attention", "soft_attention", "self_gates",
 ]  # fmt: skip
 AttentionForm = Literal["linear", "mlp"]
+StepsOfTime = Literal["average", "keep"]
 PoolingKind = Literal["fc6", "flat", "average", "vlad"]
 Classifier = Literal["linear", "svm"]
 Fusion = Literal["early", "late"]

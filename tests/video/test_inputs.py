@@ -62,6 +62,28 @@ def test_windows_stand_around_their_frame_index():
     assert window(np.array([0, 99]), 100, 4).tolist() == [[0, 1, 2, 3], [96, 97, 98, 99]]
 
 
+def test_windows_of_frames_that_are_apart():
+    assert window(np.array([0, 50, 99]), 100, 4, 3).tolist() == [
+        [0, 3, 6, 9],
+        [45, 48, 51, 54],
+        [90, 93, 96, 99],
+    ]
+    assert window(np.array([2]), 6, 4, 3).tolist() == [[0, 3, 5, 5]], "too short: the last frame stands still"
+
+
+def test_a_clip_holds_the_frames_that_are_apart(make_video):
+    path = make_video("a.mp4", 30)
+    spec = InputSpec(("clip",), SQUARE, clip_frames=4, clip_stride=3)
+    sampled_frames, _ = read_sampled_frames(path, spec, lambda num: np.array([15]))
+    assert sorted(sampled_frames.images) == [10, 13, 15, 16, 19]  # the frame index itself is shown
+    readers = spec.readers(Origin(path))
+    clip = resize_frames(sampled_frames, spec, sampled_frames.size, readers).view(Crop(0, 0))["clip"]
+    plain = InputSpec(("clip",), SQUARE, clip_frames=1)
+    each, _ = read_sampled_frames(path, plain, lambda num: np.array([10, 13, 16, 19]))
+    single = resize_frames(each, plain, each.size, plain.readers(Origin(path))).view(Crop(0, 0))["clip"]
+    assert torch.equal(clip[0].transpose(0, 1), single[:, :, 0])
+
+
 def test_only_the_frames_that_are_needed_are_kept(make_video):
     path = make_video("a.mp4", 24)
     choose = lambda num: np.array([4, 20])  # noqa: E731

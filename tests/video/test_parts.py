@@ -63,6 +63,20 @@ def test_parts_are_what_reading_at_once_gives(videos, num_frames, every, at_once
     np.testing.assert_array_equal(sampled_frames.info.frame_seconds, info.frame_seconds)
 
 
+@pytest.mark.parametrize(("every", "stride"), [(1, 2), (4, 3), (6, 4), (5, 20)])
+@pytest.mark.parametrize("num_frames", [1, 7, 24, 41])
+def test_clips_whose_frames_are_apart_come_in_one_pass(videos, num_frames, every, stride):
+    spec = InputSpec(("clip",), FrameSpec(), clip_frames=4, clip_stride=stride)
+    held = list(DenseSampling(videos[num_frames], spec, every, 2))
+    for part in held:
+        again, _ = read_sampled_frames(videos[num_frames], spec, lambda num, of=part: of.frame_indices)
+        assert sorted(part.images) == sorted(again.images)
+        for index, image in part.images.items():
+            np.testing.assert_array_equal(image, again.images[index])
+    taken = np.concatenate([part.frame_indices for part in held])
+    np.testing.assert_array_equal(taken, np.arange(0, num_frames, every))
+
+
 @pytest.mark.parametrize("streams", [("frame",), ("flow", "clip")])
 def test_each_part_holds_the_frames_around_its_samples(videos, streams):
     spec = _spec(*streams)

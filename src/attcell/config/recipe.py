@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError, model_validator
 
+from attcell.config.backbones import with_own_figures
 from attcell.config.beside import DetectionSection, FuseSection, PublishedSection
 from attcell.config.schema import (
     CacheSection,
@@ -131,62 +132,14 @@ def check_recipe(values: Any, source: str) -> Recipe:
     Raises:
         CallError: with every unknown key and wrong value, and ``source`` as the place they came from; or a
             recipe of an older attcell, with what its names are now.
+        ModelError: a backbone of transformers whose files cannot be downloaded, or are damaged.
     """
     refuse_older_names(values, source)
     try:
-        return Recipe.model_validate(with_own_size(values, source))
+        return Recipe.model_validate(with_own_figures(values, source))
     except ValidationError as error:
         problems = "\n".join(f"  {_explain(problem)}" for problem in error.errors())
         raise CallError(f"{source} is not a valid recipe:\n{problems}") from error
-
-
-def with_own_size(values: Any, source: str) -> Any:
-    """Plain values with the size of pictures that they leave out: ``input.size`` is that of the streams'
-    backbones, and ``input.short_side`` is to it as 256 to 224.
-
-    Values that are no recipe come back as they are, and are told by the schema.
-
-    Raises:
-        CallError: the streams' backbones have different sizes.
-    """
-    given = values.get("input") if isinstance(values, dict) else 0
-    if not isinstance(given, dict | None):
-        return values
-    pictures = {key: value for key, value in (given or {}).items() if value is not None or key not in _SIZES}
-    if "size" not in pictures:
-        usual, own = InputSection(), _own_sizes(values)
-        if len(set(own.values())) > 1:
-            sizes = ", ".join(f"{name} {size}" for name, size in own.items())
-            raise CallError(
-                f"{source}: input.size is left out, and the backbones of the streams were made for pictures "
-                f"of different sizes ({sizes}); set input.size to one for all"
-            )
-        size = pictures["size"] = next(iter(own.values()), usual.size)
-        pictures.setdefault("short_side", round(size * usual.short_side / usual.size))
-    return {**values, "input": pictures}
-
-
-_SIZES = ("size", "short_side")
-
-
-def _own_sizes(values: dict[str, Any]) -> dict[str, int]:
-    """Stream → the size that its backbone was made for, of those that look at pictures."""
-    from attcell.nn.backbones import backbone_entry  # here, because they need PyTorch
-    from attcell.video.modalities import modality
-
-    model = values.get("model")
-    streams = model.get("streams") if isinstance(model, dict) else None
-    given = streams if isinstance(streams, dict) and streams else {"frame": {}}
-    sizes = {}
-    for name, stream in given.items():
-        try:
-            entry = modality(name)
-            if stream is not None and entry.takes != "features":
-                named = stream.get("backbone") if isinstance(stream, dict) else None
-                sizes[name] = backbone_entry(named or entry.backbone).size
-        except (CallError, TypeError, AttributeError):  # no name of one: the schema or the builder tells
-            continue
-    return sizes
 
 
 def differing_keys(recipes: Sequence[Recipe]) -> dict[str, tuple[Any, ...]]:

@@ -40,6 +40,7 @@ from attcell.types import (
     Resizing,
     Schedule,
     ShortVideos,
+    StepsOfTime,
 )
 
 Count = Annotated[int, Field(ge=1, strict=True)]
@@ -148,7 +149,8 @@ class FlowSection(Section):
 class ClipSection(Section):
     """How the clip stream's input is made."""
 
-    frames: Count = 16
+    frames: Count = 16  # by default those that the backbone was made for
+    stride: Count = 1  # from one of them to the next: 1 takes consecutive frames
 
 
 class FeaturesSection(Section):
@@ -179,10 +181,12 @@ class StreamSection(Section):
     tap: Annotated[str | None, Word] = None  # of a timm model the number of a stage
     weights: str = "pretrained"  # from torchvision or timm; or none; or a .safetensors file
     train_from: str = "all"  # all, none, or the first layer that is trained
+    time: StepsOfTime = "average"  # of clips' maps; keep: the regions of each step are local descriptors
     conv6_channels: Count = 1024
     conv6_relu: bool = True  # reading
     standardise: bool = False  # each channel of the frozen feature map, by figures of the training videos
     init_from: Path | None = None  # a model folder: start as its trained stream, conv6 and attention included
+    files: dict[str, Any] | None = None  # what a model of transformers says of itself; filled in by attcell
 
 
 class ModelSection(Section):
@@ -262,6 +266,9 @@ class ModelSection(Section):
             self._refuse_foreign(self, ["vlad_size", "vlad_centres"])
         if self.kind in ("average", "pooled"):
             self._refuse_foreign(self, ["attention"])
+        if self.kind == "pooled" or self.has_branches:
+            for name, stream in self.streams.items():
+                self._refuse_foreign(stream, ["time"], f"streams.{name}.")
         return self
 
     @model_validator(mode="after")

@@ -64,6 +64,7 @@ def feature_store(
         "decoding": DECODING_VERSION,
         "is_stored": entry.is_stored(spec),
         "described": entry.described(spec),
+        **({"time": "keep"} if backbone.keeps_time else {}),
     }
     if not entry.is_stored(spec):
         return FeatureStore(folder, made_by, cache.digest)

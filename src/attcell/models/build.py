@@ -10,6 +10,7 @@ from torch import nn
 
 from attcell._checks import shown, whole_number
 from attcell._log import logger
+from attcell.config.backbones import stream_entry
 from attcell.config.recipe import Recipe
 from attcell.config.schema import DataSection, InputSection, ModelSection, StreamSection
 from attcell.data.datasets import hold_out
@@ -28,6 +29,7 @@ from attcell.nn import (
     TAN,
     AttCell,
     Backbone,
+    BackboneEntry,
     Branch,
     LateFusion,
     LinearSVM,
@@ -128,6 +130,7 @@ def input_spec(recipe: Recipe) -> InputSpec:
         FeaturesInput(**recipe.features.model_dump()),
         pictures.mean,
         pictures.std,
+        recipe.clip.stride,
     )
 
 
@@ -220,11 +223,19 @@ def _build_branch(name: str, section: StreamSection, recipe: Recipe) -> Branch:
 
 def _build_backbone(name: str, section: StreamSection, recipe: Recipe) -> Backbone:
     channels = modality(name).channels(input_spec(recipe))
+    keeps_time = section.time == "keep"
     try:
-        backbone = build_backbone(section.backbone, section.tap, channels, recipe.input.size)
+        entry = stream_entry(section.backbone, section.files)
+        _check_input(name, entry, recipe)
+        backbone = build_backbone(entry, section.tap, channels, recipe.input.size, keeps_time=keeps_time)
     except CallError as error:
         raise CallError(f"model.streams.{name}: {error}") from error
-    _check_input(name, backbone, recipe.input)
+    usual, pictures = InputSection(), recipe.input
+    if backbone.expects_imagenet and (pictures.mean, pictures.std) != (usual.mean, usual.std):
+        raise CallError(
+            f"input.mean {list(pictures.mean)} and input.std {list(pictures.std)} are not ImageNet's, from "
+            f"which {backbone.name} brings colours to the figures of its own weights; leave both out"
+        )
     backbone.train_from(section.train_from)
     return backbone
 
@@ -251,20 +262,19 @@ def _normalise(name: str, recipe: Recipe) -> Normalise:
     return Normalise(list(mean), list(deviation))
 
 
-def _check_input(name: str, backbone: Backbone, pictures: InputSection) -> None:
+def _check_input(name: str, entry: BackboneEntry, recipe: Recipe) -> None:
     wanted = modality(name).takes
-    if backbone.takes != wanted:
+    if entry.takes != wanted:
         words = {"picture": "a picture", "clip": "a clip", "features": "given features"}
         raise CallError(
-            f"the {name} stream's backbone is {backbone.name}, which takes {words[backbone.takes]}, not "
+            f"the {name} stream's backbone is {entry.name}, which takes {words[entry.takes]}, not "
             f"{words[wanted]}; for clips choose one such as c3d or r3d_18, for features given, for the "
             "others one such as vgg16"
         )
-    usual = InputSection()
-    if backbone.expects_imagenet and (pictures.mean, pictures.std) != (usual.mean, usual.std):
+    if entry.fixed_frames and recipe.clip.frames != entry.frames:
         raise CallError(
-            f"input.mean {list(pictures.mean)} and input.std {list(pictures.std)} are not ImageNet's, from "
-            f"which {backbone.name} brings colours to the figures of its own weights; leave both out"
+            f"backbone {entry.name} looks at clips of {entry.frames} frames, not of {recipe.clip.frames}; "
+            f"set clip.frames to {entry.frames}, or leave it out"
         )
 
 

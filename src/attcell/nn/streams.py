@@ -42,7 +42,7 @@ class Standardise(nn.Module):
         self.mean.copy_(mean)
         self.deviation.copy_(torch.where(deviation > 0, deviation, torch.ones_like(deviation)))
 
-    def forward(self, maps: Float[Tensor, "*batch C K K"]) -> Float[Tensor, "*batch C K K"]:
+    def forward(self, maps: Float[Tensor, "*batch C R K"]) -> Float[Tensor, "*batch C R K"]:
         """Return (maps − mean) / deviation, channel by channel."""
         return (maps - self.mean[:, None, None]) / self.deviation[:, None, None]
 

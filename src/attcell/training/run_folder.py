@@ -80,4 +80,6 @@ def with_absolute_paths(recipe: Recipe) -> Recipe:
     for stream in streams:
         if stream["weights"] not in ("pretrained", "none"):
             stream["weights"] = str(Path(stream["weights"]).absolute())
+        if stream["files"] is not None and not stream["backbone"].startswith("hf/"):
+            stream["backbone"] = stream["files"]["name"] = str(Path(stream["backbone"]).absolute())
     return Recipe.model_validate(values)

@@ -11,7 +11,7 @@ from attcell.errors import VideoError
 from attcell.types import Size
 from attcell.video.features import FeaturesInput, is_features
 from attcell.video.flow_source import FlowInput
-from attcell.video.modalities import Origin, Reader, modality
+from attcell.video.modalities import Origin, Reader, modality, window_span
 from attcell.video.transforms import FrameSpec, attended_area
 
 T = TypeVar("T")
@@ -29,6 +29,7 @@ class InputSpec:
         features: for the features stream.
         mean: of colours from 0 to 1, red, green and blue; a network sees (colour - mean) / deviation.
         deviation: the same.
+        clip_stride: frames from one of a clip's to the next.
     """
 
     streams: tuple[str, ...] = ("frame",)
@@ -38,6 +39,7 @@ class InputSpec:
     features: FeaturesInput = field(default_factory=FeaturesInput)
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     deviation: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    clip_stride: int = 1
 
     def only(self, streams: Sequence[str]) -> InputSpec:
         """The same, for some of the streams."""
@@ -76,10 +78,17 @@ class InputSpec:
         return attended_area(shown, self.frame) if self.sees_pictures else (0.0, 0.0, 1.0, 1.0)
 
     @property
-    def windows(self) -> tuple[int, ...]:
-        """How many frames around a frame index are needed, by each stream that needs more than one."""
-        lengths = [modality(name).window(self) for name in self.streams]
-        return tuple(length for length in lengths if length > 1)
+    def windows(self) -> tuple[tuple[int, int], ...]:
+        """How many frames around a frame index are needed, and how many frames they are apart, by each stream
+        that needs more than one."""
+        entries = [modality(name) for name in self.streams]
+        windows = [(entry.window(self), entry.stride(self)) for entry in entries]
+        return tuple((length, stride) for length, stride in windows if length > 1)
+
+    @property
+    def longest_span(self) -> int:
+        """How many frames lie from the first to the last one that is needed around a frame index."""
+        return max((window_span(*window) for window in self.windows), default=1)
 
     @property
     def sees_pictures(self) -> bool:

@@ -87,7 +87,7 @@ def frames_around(frame_indices: np.ndarray, num_frames: int, spec: InputSpec) -
 
     The frame indices themselves are always among them, to be shown.
     """
-    around = [window(frame_indices, num_frames, length).ravel() for length in spec.windows]
+    around = [window(frame_indices, num_frames, *of).ravel() for of in spec.windows]
     return np.unique(np.concatenate([frame_indices, *around]))
 
 

@@ -65,9 +65,9 @@ class FramesAround:
     places: np.ndarray
     pictures: Tensor
 
-    def window(self, length: int) -> np.ndarray:
-        """(n, length) indices of the frames around each frame index."""
-        return window(self.frame_indices, self.num_frames, length)
+    def window(self, length: int, stride: int = 1) -> np.ndarray:
+        """(n, length) indices of the frames around each frame index, ``stride`` frames apart."""
+        return window(self.frame_indices, self.num_frames, length, stride)
 
     def rows(self, indices: np.ndarray) -> np.ndarray:
         """The rows of ``pictures`` that hold the frames of these indices, in the same shape."""
@@ -90,10 +90,17 @@ class Sheet:
 Reader = Callable[[FramesAround], Sheet]
 
 
-def window(frame_indices: np.ndarray, num_frames: int, length: int) -> np.ndarray:
-    """``length`` consecutive frames around each frame index, inside the video: (n,) to (n, length) int64."""
-    start = np.clip(frame_indices - length // 2, 0, max(0, num_frames - length))
-    return np.minimum(start[:, None] + np.arange(length), num_frames - 1)
+def window(frame_indices: np.ndarray, num_frames: int, length: int, stride: int = 1) -> np.ndarray:
+    """``length`` frames around each frame index, ``stride`` frames apart, inside the video: (n,) to
+    (n, length) int64."""
+    span = window_span(length, stride)
+    start = np.clip(frame_indices - span // 2, 0, max(0, num_frames - span))
+    return np.minimum(start[:, None] + stride * np.arange(length), num_frames - 1)
+
+
+def window_span(length: int, stride: int) -> int:
+    """How many frames lie from the first to the last of a window, both counted."""
+    return (length - 1) * stride + 1
 
 
 def channels_joined(pictures: Tensor, spec: InputSpec) -> Tensor:
@@ -129,7 +136,8 @@ class Modality:
         takes: what a backbone for it takes, ``picture`` (C, S, S), ``clip`` (C, L, S, S), or ``features``
             (C, 1, 1), of which nothing is cut and nothing mirrored.
         backbone: the one that a recipe gets which names none.
-        window: how many consecutive frames around a frame index the reader needs.
+        window: how many frames around a frame index the reader needs.
+        stride: how many frames lie from one of these to the next; 1 for consecutive ones.
         channels: C of a backbone's input.
         arrange: the cut pictures of n frame indices (n, L, C, S, S) to a backbone's input (n, ...).
         mirror: what a mirror image does to cut pictures (P, C, S, S).
@@ -148,6 +156,7 @@ class Modality:
     takes: Literal["picture", "clip", "features"] = "picture"
     backbone: str = "vgg16"
     window: Callable[[InputSpec], int] = lambda spec: 1
+    stride: Callable[[InputSpec], int] = lambda spec: 1
     channels: Callable[[InputSpec], int] = lambda spec: 3
     arrange: Callable[[Tensor, InputSpec], Tensor] = channels_joined
     mirror: Callable[[Tensor], Tensor] = flipped
@@ -206,7 +215,18 @@ def _frames(spec: InputSpec, origin: Origin) -> Reader:
 
 
 def _clips(spec: InputSpec, origin: Origin) -> Reader:
-    return lambda around: Sheet(around.pictures, _of(around, around.window(spec.clip_frames)))
+    length, stride = spec.clip_frames, spec.clip_stride
+    return lambda around: Sheet(around.pictures, _of(around, around.window(length, stride)))
+
+
+def _clip_described(spec: InputSpec) -> dict[str, Any]:
+    stride = {"clip.stride": spec.clip_stride} if spec.clip_stride != 1 else {}
+    return {**colours_described(spec), "clip.frames": spec.clip_frames, **stride}
+
+
+def _clip_words(spec: InputSpec) -> dict[str, str]:
+    apart = "" if spec.clip_stride == 1 else f", one of every {spec.clip_stride}"
+    return {"clip_frames": f"{spec.clip_frames}{apart}"}
 
 
 def _of(around: FramesAround, indices: np.ndarray) -> Tensor:
@@ -331,9 +351,10 @@ register(
         takes="clip",
         backbone="c3d",
         window=lambda spec: spec.clip_frames,
+        stride=lambda spec: spec.clip_stride,
         arrange=in_time,
-        described=lambda spec: {**colours_described(spec), "clip.frames": spec.clip_frames},
-        words=lambda spec: {"clip_frames": str(spec.clip_frames)},
+        described=_clip_described,
+        words=_clip_words,
     )
 )
 register(

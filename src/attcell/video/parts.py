@@ -17,7 +17,7 @@ from attcell.video.decode import WantedFrames
 from attcell.video.info import VideoInfo
 from attcell.video.input_spec import InputSpec
 from attcell.video.inputs import ResizedFrames, SampledFrames, frames_around, refuse_damage, resize_frames
-from attcell.video.modalities import Origin, Reader, modality
+from attcell.video.modalities import Origin, Reader, modality, window_span
 from attcell.video.sampling import ViewPlan
 from attcell.video.transforms import kept_size
 
@@ -158,7 +158,7 @@ class _Part:
 
 def _segments_at_once(spec: InputSpec, plan: ViewPlan, frames_at_once: int) -> int:
     """How many segments' frames and views are held together; at least one."""
-    longest = max(spec.windows, default=1)
+    longest = max((length for length, _ in spec.windows), default=1)
     values = 0  # of one view of one segment
     for entry in map(modality, spec.streams):
         length = entry.window(spec) if entry.takes == "clip" else 1
@@ -206,7 +206,7 @@ class DenseSampling:
         return self._frames.info
 
     def __iter__(self) -> Iterator[SampledFrames]:
-        longest = max(self._spec.windows, default=1)
+        longest = self._spec.longest_span
         held: dict[int, np.ndarray] = {}
         recent: deque[tuple[int, Picture]] = deque(maxlen=longest)
         following = num_frames = 0  # the first sample that still waits, and the frames that have come
@@ -228,8 +228,15 @@ class DenseSampling:
 
     def _is_needed(self, index: int) -> bool:
         """Whether a frame is around a sample, as far as can be told before the end is known."""
-        around = ((index + length // 2) % self._every < length for length in self._spec.windows)
-        return index % self._every == 0 or index < max(self._spec.windows, default=0) or any(around)
+        if index % self._every == 0 or index < self._spec.longest_span:  # at first windows move inside
+            return True
+        spans = [(window_span(*of), *of) for of in self._spec.windows]
+        return any(self._is_inside(index + span // 2, length, stride) for span, length, stride in spans)
+
+    def _is_inside(self, place: int, length: int, stride: int) -> bool:
+        """Whether a frame is one of a sample's, ``place`` frames behind the first of sample 0's."""
+        phases = {stride * number % self._every for number in range(min(length, self._every))}
+        return place % self._every in phases
 
     def _sampled_frames(
         self, held: dict[int, np.ndarray], frame_indices: np.ndarray, num_frames: int

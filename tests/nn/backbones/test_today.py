@@ -8,15 +8,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torchvision.models import get_model, get_model_weights
-from torchvision.models.video.mvit import MSBlockConfig, MViT
 from torchvision.models.video.swin_transformer import PatchEmbed3d, SwinTransformer3d
 
 from attcell.config.hub import read_video_model
 from attcell.errors import CallError
 from attcell.nn import Stream, build_backbone
-from attcell.nn.backbones import BackboneEntry, Built, backbone_entry
+from attcell.nn.backbones import BackboneEntry, backbone_entry
 from attcell.nn.backbones.transformers_video import video_entry
 from attcell.nn.backbones.video import MViTMaps, SwinMaps
+from tests import own_backbones
 from tests.transformers_models import KINDS, save_video_model
 
 NAMES = ["mvit_v1_b", "mvit_v2_s", "swin3d_t", "swin3d_s", "swin3d_b"]
@@ -45,19 +45,6 @@ def test_their_maps_have_8_steps_of_7_by_7(name: str, channels: int) -> None:
     assert (kept.out_channels, kept.takes) == (channels, "clip")
 
 
-def small_mvit() -> MViT:
-    """Three blocks: pooled keys and values, pooled queries, and a class token."""
-    blocks = [
-        MSBlockConfig(1, 8, 8, [3, 3, 3], [3, 3, 3], [1, 1, 1], [1, 2, 2]),
-        MSBlockConfig(2, 8, 16, [3, 3, 3], [3, 3, 3], [1, 2, 2], [1, 1, 1]),
-        MSBlockConfig(2, 16, 16, [3, 3, 3], [3, 3, 3], [1, 1, 1], [1, 1, 1]),
-    ]
-    return MViT(
-        (32, 32), 4, blocks, residual_pool=True, residual_with_cls_embed=False, rel_pos_embed=True,
-        proj_after_attn=True, num_classes=5,
-    )  # fmt: skip
-
-
 def small_swin() -> SwinTransformer3d:
     return SwinTransformer3d(
         [2, 4, 4], 12, [2, 2], [2, 4], [2, 4, 4], num_classes=5, patch_embed=PatchEmbed3d
@@ -72,7 +59,7 @@ def random_weights(network: nn.Module) -> Any:
 
 def test_mvits_map_is_what_torchvision_classifies_by() -> None:
     """Its class token goes to the head, its other tokens are the map."""
-    network, seen = random_weights(small_mvit()), []
+    network, seen = random_weights(own_backbones.network()), []
     network.norm.register_forward_hook(lambda module, inputs, output: seen.append(output))
     clips = torch.randn(2, 3, 4, 32, 32)
     with torch.inference_mode():
@@ -141,14 +128,8 @@ def test_where_a_thing_is_in_the_clip_is_where_it_is_in_the_map(tmp_path) -> Non
 
 
 @pytest.fixture
-def small_entry(monkeypatch: pytest.MonkeyPatch) -> BackboneEntry:
-    def build(tap: str, in_channels: int) -> Built:
-        return Built(MViTMaps(small_mvit()), 16, published_as="network")
-
-    return BackboneEntry(
-        name="small_mvit", taps=("norm",), build=build, takes="clip", gives="regions x time", in_channels=3,
-        size=32, frames=4, fixed_frames=True,
-    )  # fmt: skip
+def small_entry() -> BackboneEntry:
+    return own_backbones.small_mvit
 
 
 def test_kept_steps_are_local_descriptors_of_their_own(small_entry: BackboneEntry) -> None:
@@ -156,7 +137,7 @@ def test_kept_steps_are_local_descriptors_of_their_own(small_entry: BackboneEntr
     stream = random_weights(Stream(build_backbone(small_entry, keeps_time=True), 6))
     clips = torch.randn(2, 3, 3, 4, 32, 32)
     with torch.inference_mode():
-        steps = stream.backbone.body(clips.flatten(0, 1))  # (N, F, 2, 4, 4)
+        steps = stream.backbone.body(stream.backbone.input(clips.flatten(0, 1)))  # (N, F, 2, 4, 4)
         local = torch.stack([stream.conv6(steps[:, :, step]).relu() for step in range(2)], dim=2)
         rows = local.flatten(2).transpose(1, 2)
         _, attention = stream.attention(rows)
