@@ -33,8 +33,11 @@ def found(pattern: str) -> list[tuple[str, str]]:
 LINKS = [
     (document, target) for document, target in found(r"\]\(([^)\s]+)\)") if not re.match(r"[a-z]+:", target)
 ]
-COMMANDS = found(r"attcell (?:train|protocol|ablate \w+) ((?!mine)[a-z][\w-]+ [^\n`#|]+)")
+COMMANDS = found(r"attcell (?:train|protocol|ablate \w+) ((?!mine)[a-z][\w/-]+ [^\n`#|]+)")
 FILES_OF_RECIPES = found(r"\b(recipes/[\w./-]+\.yaml)")
+
+
+pytestmark = pytest.mark.usefixtures("cached_video_mae")
 
 
 def test_something_was_found():

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 KINDS = ("videomae", "timesformer", "vivit", "vjepa2")
@@ -76,3 +77,33 @@ def change_json(path: Path, **changes: Any) -> None:
     """Change keys of a file; those that become None are left out."""
     values = {**json.loads(path.read_text()), **changes}
     path.write_text(json.dumps({key: value for key, value in values.items() if value is not None}))
+
+
+def put_into_hubs_cache(cache: Path, repository: str, model: Path) -> None:
+    """Make a folder's two small files look as if the Hub's client had downloaded them."""
+    folder = cache / f"models--{repository.replace('/', '--')}"
+    (folder / "refs").mkdir(parents=True)
+    (folder / "refs" / "main").write_text("0" * 40)
+    snapshot = folder / "snapshots" / ("0" * 40)
+    snapshot.mkdir(parents=True)
+    for name in ("config.json", "preprocessor_config.json"):
+        (snapshot / name).write_bytes((model / name).read_bytes())
+
+
+PUBLISHED = "MCG-NJU/videomae-base-finetuned-kinetics"
+
+
+@pytest.fixture(scope="session")
+def cached_video_mae(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The Hub cannot be reached, and VideoMAE's small files are here: of its published shape."""
+    import huggingface_hub.constants
+
+    library, model = _transformers(), tmp_path_factory.mktemp("published")
+    library.VideoMAEConfig(architectures=["VideoMAEForVideoClassification"]).save_pretrained(model)
+    library.VideoMAEImageProcessor().save_pretrained(model)
+    cache = tmp_path_factory.mktemp("hub")
+    put_into_hubs_cache(cache, PUBLISHED, model)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+        patched.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(cache))
+        yield

@@ -46,8 +46,12 @@ def completed(table: str, row: str | None) -> Recipe:
 
 def test_each_table_has_its_rows():
     assert {file.name: len(file.row_names) for file in FILES if file.row_names} == NUM_ROWS
-    assert SINGLES == ["san-vgg16", "stan-small", "stan-vgg16", "tan", "tan-stage-cnn"]
+    modern = ["modern/dinov2", "modern/mvit", "modern/videomae"]
+    assert [*modern, "san-vgg16", "stan-small", "stan-vgg16", "tan", "tan-stage-cnn"] == SINGLES
     assert all(file.about and "\n" not in file.about for file in FILES)
+
+
+pytestmark = pytest.mark.usefixtures("cached_video_mae")
 
 
 @pytest.mark.parametrize("name", SINGLES)
@@ -143,6 +147,27 @@ def test_streams_are_in_the_order_of_the_equation():
     recipe = completed("stan-table-3", "ucf101-stan-early")
     assert list(recipe.model.streams) == ["frame", "flow", "clip"]
     assert list(completed("weizmann", "both-san").model.streams) == ["frame", "flow"]
+
+
+def test_todays_networks_see_what_they_were_made_for():
+    for name in ("modern/dinov2", "modern/mvit", "modern/videomae"):
+        recipe = load_recipe(name, ["data.train=videos"])
+        assert recipe.name == name.partition("/")[2], "a run's folder"
+        assert recipe.input.size == 224
+        assert list(recipe.model.streams)[-1] == "flow"
+        assert all(stream.train_from == "none" for stream in recipe.model.streams.values())
+    clip = recipe.model.streams["clip"]
+    assert (recipe.clip.frames, recipe.clip.stride) == (16, 4)
+    assert clip.files["config"]["model_type"] == "videomae"
+    other = load_recipe("modern/mvit", ["data.train=videos", "model.streams.clip.backbone=swin3d_t"])
+    assert (other.clip.frames, other.model.streams["clip"].files) == (16, None)
+
+
+@pytest.mark.parametrize("name", ["modern/mvit", "modern/mvit.yaml", "recipes/modern/mvit.yaml"])
+def test_a_recipe_of_a_folder_goes_by_both_names(name):
+    assert find_recipe(name) == PACKAGED / "modern" / "mvit.yaml"
+    with pytest.raises(CallError, match="did you mean 'modern/mvit'"):
+        find_recipe("modern/mvitt")
 
 
 def test_every_part_is_used():

@@ -94,7 +94,7 @@ def test_the_recipes_of_the_examples_are_there(attcell: Run, name):
 class TestRecipes:
     def test_the_packaged_recipes_are_listed_with_a_line_each(self, attcell: Run):
         lines = attcell("recipes").stdout.splitlines()
-        assert len(lines) == 20
+        assert len(lines) == 23
         assert lines[1].startswith("stan-small              STAN on frames for small data sets: a fr")
         assert lines[2].startswith("stan-table-1   54 rows  STAN's Table I: pooled features with an SVM, S")
 

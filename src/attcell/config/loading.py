@@ -49,7 +49,7 @@ class RecipeFile:
     @property
     def name(self) -> str:
         """A packaged recipe's name, or any other's path."""
-        return self.path.stem if self.path.parent == PACKAGED else str(self.path)
+        return _packaged_name(self.path) if self.path.is_relative_to(PACKAGED) else str(self.path)
 
     def called(self, row: str | None) -> str:
         """What a message calls one recipe of this file."""
@@ -115,7 +115,12 @@ def packaged_recipes() -> list[RecipeFile]:
 
 
 def _packaged_names() -> list[str]:
-    return sorted(path.stem for path in PACKAGED.glob("[!_]*.yaml"))
+    return sorted(_packaged_name(path) for path in PACKAGED.rglob("[!_]*.yaml"))
+
+
+def _packaged_name(path: Path) -> str:
+    """As ``stan-small`` or ``modern/mvit``."""
+    return path.relative_to(PACKAGED).with_suffix("").as_posix()
 
 
 def find_recipe(path: str | Path, beside: Path | None = None) -> Path:
@@ -131,14 +136,13 @@ def find_recipe(path: str | Path, beside: Path | None = None) -> Path:
     path = path_of(path, "path", "recipes/stan-small.yaml")
     if (beside or Path()).joinpath(path).is_file():
         return (beside or Path()) / path
-    if path.parent in (Path(), Path("recipes")) and path.suffix in ("", ".yaml"):
-        packaged = PACKAGED / f"{path.name.removesuffix('.yaml')}.yaml"
-        if packaged.is_file():
-            return packaged
     names = _packaged_names()
+    named = path.as_posix().removeprefix("recipes/").removesuffix(".yaml")
+    if named in names or (named.startswith("_") and (PACKAGED / f"{named}.yaml").is_file()):
+        return PACKAGED / f"{named}.yaml"
     raise CallError(
         f"no recipe at {path}; give the path of a YAML file, or the name of a packaged one; "
-        f"{close_names(path.name.removesuffix('.yaml'), names)}packaged: {', '.join(names)}"
+        f"{close_names(named, names) or close_names(path.stem, names)}packaged: {', '.join(names)}"
     )
 
 
