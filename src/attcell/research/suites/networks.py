@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from attcell.config.recipe import Recipe, check_recipe
-from attcell.research.demo import attention_recipe, backbone_recipe
 from attcell.research.suites.videos import FLOW_METHOD, FLOW_SIDE, Videos
 
 STREAMS = ("frame", "flow")
 ALL_STREAMS = (*STREAMS, "clip")
 CONV6 = 32  # filters: few, for the videos are few
 TAP = "block3"  # a region of the last map sees half of the frame, one of this a figure
+BACKBONES = {"frame": "small", "flow": "small", "clip": "small3d"}
+INPUT: dict[str, dict[str, Any]] = {
+    "input": {"size": 112, "short_side": 112},
+    "clip": {"frames": 8},  # two thirds of a second
+}
+TRAINING = {
+    "optimizer": "adamw",
+    "learning_rate": 2e-3,
+    "weight_decay": 0.01,
+    "schedule": "onecycle",
+    "clip_gradient_norm": 1.0,
+}
 BRANCHES = ("tan", "self_gates", "two_stream", "fc", "branch_selection", "spatial_attention")  # TAN's kinds
 
 
@@ -78,9 +90,17 @@ def cnn_recipe(
     name: str, videos: Videos, stream: str, epochs: int, weights: str = "none", batch_size: int = 8
 ) -> Recipe:
     """One stream's CNN, trained alone on trimmed videos; it is tested on its validation videos."""
-    values = backbone_recipe(videos.folder, stream, weights)
-    values["name"], values["data"]["test"] = name, values["data"]["val"]
-    values["train"].update(epochs=epochs, batch_size=batch_size)
+    values = {
+        **deepcopy(INPUT),
+        "name": name,
+        "data": {
+            "train": str(videos.folder / "train"),
+            **dict.fromkeys(("val", "test"), str(videos.folder / "val")),
+        },
+        "segments": {"train": 4, "test": 4},
+        "model": _model({stream: {"weights": weights, "conv6_channels": 128}}),
+        "train": {**TRAINING, "epochs": epochs, "batch_size": batch_size, "checkpoint_every": 150},
+    }
     return _checked(values, videos)
 
 
@@ -96,19 +116,31 @@ def network_recipe(
         features: where the CNNs' feature maps are kept.
         epochs: over the training videos.
     """
-    values = attention_recipe(videos.folder, {stream: cnns[stream] for stream in network.streams}, features)
-    values["name"] = network.folder
-    values["data"]["test"] = str(videos.test)
-    values["model"].update(kind=network.kind, fusion=network.fusion)
-    values["segments"]["test"] = 24 if network.kind in BRANCHES else 48
-    for name, stream in values["model"]["streams"].items():
-        stream["tap"] = network.tap if name in STREAMS else None
-        stream["conv6_channels"] = CONV6
-        if network.kind in BRANCHES:
-            del stream["conv6_channels"]
-    values["train"].update(epochs=epochs, **network.training)
-    values["cache"]["positions"] = 2
+    has_branches = network.kind in BRANCHES
+    streams = {name: _on_frozen(network, name, cnns[name]) for name in network.streams}
+    values = {
+        **deepcopy(INPUT),
+        "name": network.folder,
+        "data": {split: str(videos.folder / split) for split in ("train", "val")}
+        | {"test": str(videos.test)},
+        "segments": {"train": 12, "test": 24 if has_branches else 48},
+        "cache": {"folder": str(features), "positions": 2, "mirrored": True},
+        "model": {**_model(streams), "kind": network.kind, "fusion": network.fusion},
+        "train": {**TRAINING, "epochs": epochs, "batch_size": 8, "checkpoint_every": 90, **network.training},
+    }
     return _checked(values, videos)
+
+
+def _on_frozen(network: Network, stream: str, cnn: Path) -> dict[str, Any]:
+    """A stream of the network on a trained CNN, whose feature maps are kept."""
+    own = {} if network.kind in BRANCHES else {"conv6_channels": CONV6}
+    tap = network.tap if stream in STREAMS else None
+    return {"weights": str(cnn), "train_from": "none", "standardise": True, "tap": tap, **own}
+
+
+def _model(streams: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    named = {name: {"backbone": BACKBONES[name], **values} for name, values in streams.items()}
+    return {"kind": "stan", "streams": named, "lstm_hidden": 128, "dropout": 0.3}
 
 
 def on_trimmed(recipe: Recipe, batch_size: int = 8) -> Recipe:
