@@ -54,6 +54,7 @@ DetectionProtocol = Literal["thumos", "activitynet"]
 
 VideoKind = Literal["trimmed", "untrimmed"]
 MotionKind = Literal["postures", "paths"]
+VideoLook = Literal["plain", "smooth"]
 
 TableFormat = Literal["markdown", "csv", "latex"]
 AblationSubject = Literal["tap", "segments", "fusion", "modalities"]

@@ -1,31 +1,31 @@
-"""The demo: generated videos → train a small STAN of three streams → test → detect → a page to look at.
+"""The demo: generated videos → attention of a small STAN of three streams → test → detect → a page to look at.
 
 A class is a colour and a path: one frame shows the colour of the figure that acts, flow shows how it moves,
-and a clip shows a little of both. From nothing, a network does not learn from a few untrimmed videos what
-acts in them. So each stream's backbone learns the figures on trimmed videos first; then all are frozen, and
-their spatial attention and one temporal attention are learnt on untrimmed videos.
+and a clip shows a little of both. Each stream's backbone knows figures already, from trimmed videos of other
+seeds (:data:`WEIGHTS`, with their card), as others begin from ImageNet. It is frozen; spatial attention and
+one temporal attention are learnt on untrimmed videos, from labels of whole videos alone.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from attcell._checks import path_of
+from attcell._checks import path_of, whole_number
 from attcell._log import logger, progress_bar, track
-from attcell._parallel import one_thread
-from attcell.config.recipe import check_recipe
+from attcell._parallel import in_order, one_thread
+from attcell.config.recipe import Recipe, check_recipe
 from attcell.data.truth import generated_boxes
 from attcell.inference.detect import detect_video
 from attcell.inference.detection_rules import RuleChoice
 from attcell.inference.evaluate import Evaluation
-from attcell.inference.localization import attention_metrics
-from attcell.inference.model import Model
+from attcell.inference.localization import AttentionMetrics, attention_metrics
+from attcell.inference.model import Model, load
 from attcell.inference.run import best_device
 from attcell.models.build import build_network, read_listings
 from attcell.report.figures.charts import confusion_picture
@@ -35,196 +35,221 @@ from attcell.synth.truth import read_truth
 from attcell.synth.write import write_dataset
 from attcell.training.prepare import gather_training_data
 from attcell.training.run import train
+from attcell.types import Prediction
 
-# Videos of each class. The two kinds have seeds of their own, because equal seeds share their backgrounds.
-TRIMMED = {"train": 30, "val": 5}
-UNTRIMMED = {"train": 30, "val": 5, "test": 10}
-PREDICTED = 5  # test videos of each class, whose attention is compared with the truth
-TRIMMED_SEED, UNTRIMMED_SEED = 1000, 0
+VIDEOS = {"train": 24, "val": 4, "test": 10}  # of each of six classes
+WEIGHTS = Path(__file__).parent / "demo_weights"  # of the backbones, with their card
 BACKBONES = {"frame": "small", "flow": "small", "clip": "small3d"}
-# Epochs of each backbone alone. The clip's begins as the frame's, inflated; flow from nothing learns fast.
-EPOCHS = {"frame": 25, "flow": 6, "clip": 6}
-# 8 frames of a clip are two thirds of a second.
+# A region of the last map sees half of the frame, one of the map before it about a figure.
+TAPS = {"frame": "block3", "flow": "block3", "clip": "block4"}
 INPUT: dict[str, dict[str, Any]] = {
     "input": {"size": 112, "short_side": 112},
     "flow": {"short_side": 56},
-    "clip": {"frames": 8},
+    "clip": {"frames": 8},  # two thirds of a second
 }
-TRAINING = {
-    "optimizer": "adamw",
-    "learning_rate": 2e-3,
-    "weight_decay": 0.01,
-    "schedule": "onecycle",
-    "clip_gradient_norm": 1.0,
-    "batch_size": 8,
-}
+EPOCHS = 16
+THREADS = 2  # that predict; a video's decoding and flow go on while another's network runs
 
 
-def backbone_recipe(videos: Path, stream: str, weights: str = "none") -> dict[str, Any]:
-    """A small STAN of one stream on trimmed videos, in plain values as a recipe file has them.
+@dataclass(frozen=True)
+class DemoOutcome:
+    """What the demo found on its test videos.
 
-    Args:
-        videos: the folder of a generated set with ``train`` and ``val``.
-        stream: frame, flow or clip.
-        weights: what its backbone begins with: ``none``, or the model folder of another one.
+    Attributes:
+        report: the page.
+        accuracy: of videos told right, in percent.
+        without_attention: the same of a network that averages in the place of attention.
+        chance: the same of guessing.
+        page_right: for each video on the page whether its class is told right.
+        attention: stream → how its attention stands against the truth.
+        seconds: that all of it took.
     """
-    return {
-        **deepcopy(INPUT),
-        "data": {split: str(videos / split) for split in ("train", "val")},
-        "segments": {"train": 4, "test": 4},
-        "model": _network({stream: {"weights": weights}}),
-        "train": {**TRAINING, "epochs": EPOCHS[stream], "checkpoint_every": 150},
-    }
+
+    report: Path
+    accuracy: float
+    without_attention: float
+    chance: float
+    page_right: tuple[bool, ...]
+    attention: dict[str, AttentionMetrics]
+    seconds: float
 
 
-def attention_recipe(videos: Path, backbones: Mapping[str, Path], features: Path) -> dict[str, Any]:
-    """STAN on untrimmed videos, with trained backbones frozen and their features kept.
+def demo_recipe(videos: Path, features: Path, seed: int, kind: str = "stan") -> Recipe:
+    """STAN on untrimmed videos, with the package's backbones frozen and their features kept.
 
     Args:
         videos: the folder of a generated set with ``train``, ``val`` and ``test``.
-        backbones: of each stream the model folder that its backbone comes from.
         features: the folder where feature maps are kept.
+        seed: of the training.
+        kind: ``stan``, or ``average`` for the same without attention.
     """
-    frozen = {"train_from": "none", "standardise": True}
-    return {
+    values = {
         **deepcopy(INPUT),
         "data": {split: str(videos / split) for split in ("train", "val", "test")},
-        "segments": {"train": 12, "test": 24},
-        "cache": {"folder": str(features), "positions": 1, "mirrored": True},
-        "model": _network({name: {"weights": str(model), **frozen} for name, model in backbones.items()}),
-        "train": {**TRAINING, "epochs": 20, "checkpoint_every": 90},
-    }
-
-
-def _network(streams: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    return {
-        "kind": "stan",
-        "streams": {
-            name: {"backbone": BACKBONES[name], "conv6_channels": 128, **values}
-            for name, values in streams.items()
+        "segments": {"train": 12, "test": 48},
+        "cache": {"folder": str(features), "positions": 2, "mirrored": True},
+        "model": {
+            "kind": kind,
+            "streams": {name: _frozen(name) for name in BACKBONES},
+            "lstm_hidden": 128,
+            "dropout": 0.3,
         },
-        "lstm_hidden": 128,
-        "dropout": 0.3,
+        "train": {
+            "optimizer": "adamw",
+            "learning_rate": 2e-3,
+            "weight_decay": 0.01,
+            "schedule": "onecycle",
+            "clip_gradient_norm": 1.0,
+            "batch_size": 8,
+            "epochs": EPOCHS,
+            "checkpoint_every": 90,
+            "seed": seed,
+        },
+    }
+    return check_recipe(values, source="the demo's recipe")
+
+
+def _frozen(stream: str) -> dict[str, Any]:
+    return {
+        "backbone": BACKBONES[stream],
+        "tap": TAPS[stream],
+        "weights": str(WEIGHTS / f"{stream}.safetensors"),
+        "train_from": "none",
+        "standardise": True,
+        "conv6_channels": 32,
     }
 
 
-def run_demo(out: str | Path) -> Path:
-    """Run the demo in the folder ``out``, say what it does, and return the report page.
+def run_demo(out: str | Path, *, seed: int = 0) -> DemoOutcome:
+    """Run the demo in the folder ``out`` and say what it does.
 
     A demo that was broken off goes on where it was; one that is finished only tests and reports again.
+
+    Args:
+        out: where everything goes.
+        seed: of the videos and of the training.
+
+    Raises:
+        CallError: a seed below 0, or a folder that holds something else.
     """
     out = path_of(out, "out", "attcell-demo")
-    threads = torch.get_num_threads()
+    seed = whole_number(seed, "seed", least=0)
     with one_thread():  # the networks are small, and decoding wants a core
-        return _run_stages(out, threads)
+        return _run_stages(out, seed)
 
 
-def _run_stages(out: Path, threads: int) -> Path:
-    """All of the demo; its one training that decodes nothing uses so many threads."""
+def _run_stages(out: Path, seed: int) -> DemoOutcome:
     started = time.monotonic()
-    logger.info(f"1/5 Generating videos in {out}: little figures; a class is a colour and a way to move")
-    trimmed = _generate(out / "trimmed", "trimmed", TRIMMED_SEED, TRIMMED)
-    videos = _generate(out / "untrimmed", "untrimmed", UNTRIMMED_SEED, UNTRIMMED)
-    logger.info("2/5 Training a backbone for each of frame, flow and clip on trimmed videos")
-    backbones = _train_backbones(trimmed, out)
+    num_videos = 6 * sum(VIDEOS.values())
     logger.info(
-        "3/5 Training the attention of all three on untrimmed videos, where a quarter of the time is action"
+        f"1/5 Generating {num_videos} videos in {out}: in each three figures, and a quarter of the time is "
+        "action; a class is the colour of the one that acts and its way to move"
     )
-    trained = _train_attention(videos, backbones, out, threads)
+    videos = _generate(out / "videos", seed)
+    recipe = demo_recipe(videos, out / "features", seed)
+    logger.info(
+        "2/5 Looking at the training videos through three small backbones that know figures already: frame, "
+        "flow and clip"
+    )
+    _keep_features(recipe)
+    logger.info("3/5 Training the attention of all three, from labels of whole videos alone")
+    trained = train(recipe, out / "run", resume=(out / "run").exists()).model_folder
+    plain = _without_attention(videos, out, seed)
     logger.info("4/5 Testing on videos that it has not seen")
-    model = Model.from_pretrained(trained).to(best_device())
-    evaluation = _test(model, out / "test")
-    logger.info("5/5 Predicting, comparing attention with the truth, and finding actions in time")
-    paths = sorted(path for path in (videos / "test").glob("*/*.mp4") if int(path.stem) < PREDICTED)
-    _compare_attention(model, videos, paths, out / "attention.png")
-    report = _write_page(model, [path for path in paths if path.stem == "000"], out)
-    print(
-        f"accuracy {evaluation.figures()['top1']:.1f} % on {len(evaluation.records)} test videos of "
-        f"{len(evaluation.labels)} classes (chance {100 / len(evaluation.labels):.1f} %)"
+    model = load(trained).to(best_device())
+    evaluation = _test(model, out)
+    without = load(plain).to(best_device()).evaluate(cache=out / "features").figures()["top1"]
+    logger.info("5/5 Comparing attention with the truth, and finding actions in time")
+    attention = _compare_attention(model, videos, out / "attention.png")
+    shown = [detect_video(model, path, RuleChoice()) for path in _test_videos(videos, 1)]
+    write_report(shown, out / "report.html", {"model": str(trained)})
+    outcome = DemoOutcome(
+        report=out / "report.html",
+        accuracy=evaluation.figures()["top1"],
+        without_attention=without,
+        chance=100 / len(evaluation.labels),
+        page_right=tuple(one.top(1)[0][0] == Path(one.video).parent.name for one in shown),
+        attention=attention,
+        seconds=time.monotonic() - started,
     )
-    print(f"done in {(time.monotonic() - started) / 60:.1f} minutes. Open {report.absolute()} in a browser.")
-    print(f"Next: attcell detect YOUR.mp4 --model {trained} --report your.html")
-    return report
+    _tell(outcome, len(evaluation.records), trained)
+    return outcome
 
 
-def _generate(folder: Path, kind: str, seed: int, videos: Mapping[str, int]) -> Path:
+def _generate(folder: Path, seed: int) -> Path:
     with progress_bar() as bar:
         task = bar.add_task("generating", total=None, note="")
         return write_dataset(
             folder,
-            kind,
+            "untrimmed",
             seed=seed,
             motions="paths",
-            videos=videos,
+            look="smooth",
+            videos=VIDEOS,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
 
 
-def _train(values: dict[str, Any], run_folder: Path) -> Path:
-    recipe = check_recipe(values, source="the demo's recipe")
-    return train(recipe, run_folder, resume=run_folder.exists()).model_folder
-
-
-def _train_backbones(videos: Path, out: Path) -> dict[str, Path]:
-    """Stream → the model folder of its backbone."""
-    backbones: dict[str, Path] = {}
-    for stream in BACKBONES:
-        weights = str(backbones["frame"]) if stream == "clip" else "none"
-        backbones[stream] = _train(backbone_recipe(videos, stream, weights), out / f"{stream}-run")
-    return backbones
-
-
-def _train_attention(videos: Path, backbones: Mapping[str, Path], out: Path, threads: int) -> Path:
-    """The model folder of STAN on frozen backbones; as it is trained nothing is decoded any more."""
-    recipe = attention_recipe(videos, backbones, out / "features")
-    _keep_features(recipe)
-    torch.set_num_threads(threads)
-    trained = _train(recipe, out / "run")
-    torch.set_num_threads(1)
-    return trained
-
-
-def _keep_features(values: dict[str, Any]) -> None:
-    """Compute what the training will find kept: this decodes, and the training does not."""
-    recipe = check_recipe(values, source="the demo's recipe")
+def _keep_features(recipe: Recipe) -> None:
+    """Compute what the trainings will find kept."""
     listings = read_listings(recipe)
     network = build_network(recipe, len(listings.labels), load_weights=True)
     gather_training_data(recipe, listings, network.to(best_device()), best_device())
 
 
-def _test(model: Model, folder: Path) -> Evaluation:
-    evaluation = model.evaluate()
-    evaluation.write_scores(folder / "scores.json")
+def _test(model: Model, out: Path) -> Evaluation:
+    evaluation = model.evaluate(cache=out / "features")
+    evaluation.write_scores(out / "test" / "scores.json")
     confusion = evaluation.confusion()
     assert confusion is not None, "the demo's videos have one class each"
-    confusion_picture(confusion, evaluation.labels, folder / "confusion.png", "demo, test videos")
+    confusion_picture(confusion, evaluation.labels, out / "test" / "confusion.png", "demo, test videos")
     return evaluation
 
 
-def _compare_attention(model: Model, videos: Path, paths: Sequence[Path], picture: Path) -> None:
-    """Predict test videos, print how their attention stands against the truth, and draw the first one's."""
-    predictions = [model.predict(path) for path in track(paths, len(paths), "predicting")]
+def _without_attention(videos: Path, out: Path, seed: int) -> Path:
+    """The model folder of the same network that averages over regions and segments, on the same features."""
+    recipe = demo_recipe(videos, out / "features", seed, "average")
+    folder = out / "run-without-attention"
+    return train(recipe, folder, resume=folder.exists()).model_folder
+
+
+def _test_videos(videos: Path, each: int) -> list[Path]:
+    """So many test videos of each class."""
+    return sorted(path for path in (videos / "test").glob("*/*.mp4") if int(path.stem) < each)
+
+
+def _compare_attention(model: Model, videos: Path, picture: Path) -> dict[str, AttentionMetrics]:
+    """Predict the test videos, and hold their attention against the truth; the first one's is drawn."""
+    paths = _test_videos(videos, VIDEOS["test"])
+
+    def predict(numbered: tuple[int, Path]) -> Prediction:
+        torch.set_num_threads(1)  # which each thread has for itself
+        return model.predict(numbered[1], pictures=numbered[0] == 0)
+
+    predictions = list(track(in_order(predict, list(enumerate(paths)), THREADS), len(paths), "predicting"))
+    attention_strip(predictions[0], picture)
     truth = generated_boxes(read_truth(videos))
     found = [
         (prediction.segments, truth[path.relative_to(videos).as_posix()])
         for prediction, path in zip(predictions, paths, strict=True)
     ]
-    by_stream = {stream: attention_metrics(found, stream) for stream in BACKBONES}
-    peaks = ", ".join(f"{100 * of.pointing:.0f} % ({stream})" for stream, of in by_stream.items())
-    one = by_stream["frame"]  # where chance lies, and the temporal attention, are the same for all
+    return {stream: attention_metrics(found, stream) for stream in BACKBONES}
+
+
+def _tell(outcome: DemoOutcome, num_videos: int, trained: Path) -> None:
+    peaks = ", ".join(f"{100 * of.pointing:.0f} % ({stream})" for stream, of in outcome.attention.items())
+    one = outcome.attention["frame"]  # where chance lies, and the temporal attention, are the same for all
     print(
         f"spatial attention: its peak lies on the actor in {peaks} of the action's segments "
-        f"of {len(found)} videos (chance {100 * one.pointing_chance:.0f} %)"
+        f"of {one.num_videos} videos (chance {100 * one.pointing_chance:.0f} %)"
     )
     print(
         f"temporal attention: ranks the action's segments over the others with an ROC area of {one.auc:.2f} "
         "(chance 0.50)"
     )
-    attention_strip(predictions[0], picture)
-
-
-def _write_page(model: Model, paths: Sequence[Path], out: Path) -> Path:
-    """The page of some videos, with the actions found in them."""
-    found = [detect_video(model, path, RuleChoice()) for path in paths]
-    write_report(found, out / "report.html", {"model": str(out / "run" / "model")})
-    return out / "report.html"
+    print(
+        f"accuracy {outcome.accuracy:.1f} % on {num_videos} test videos of {round(100 / outcome.chance)} classes "
+        f"(the same without attention {outcome.without_attention:.1f} %, chance {outcome.chance:.1f} %)"
+    )
+    print(f"done in {outcome.seconds / 60:.1f} minutes. Open {outcome.report.absolute()} in a browser.")
+    print(f"Next: attcell detect YOUR.mp4 --model {trained} --report your.html")

@@ -12,6 +12,7 @@ A figure is drawn several times larger than it will be.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
@@ -149,16 +150,39 @@ def _step(start: Point, degrees: float, length: float, side: float) -> Point:
     return (start[0] + side * length * float(np.sin(angle)), start[1] + length * float(np.cos(angle)))
 
 
-def _parts(posture: Posture, look: Look, near_side: float) -> list[_Part]:
-    """The body in units of its height: x to the right, y downwards, the feet's ground at 0."""
-    p, side, broad = posture, near_side, look.build
+class Skeleton(NamedTuple):
+    """Joints in units of the body's height: x to the right, y downwards, the feet's ground at 0.
+
+    A limb is its root, its middle joint and its end.
+    """
+
+    hip: Point
+    neck: Point
+    head: Point
+    far_leg: tuple[Point, Point, Point]
+    near_leg: tuple[Point, Point, Point]
+    far_arm: tuple[Point, Point, Point]
+    near_arm: tuple[Point, Point, Point]
+
+
+def skeleton(posture: Posture, build: float, near_side: float) -> Skeleton:
+    """Where the joints of a figure are.
+
+    Args:
+        posture: its angles.
+        build: how broad it is.
+        near_side: 1 where the acting side is on the right, -1 on the left.
+    """
+    p, side, broad = posture, near_side, build
     hip = (0.0, 0.0)
     neck = _step(hip, 180.0 - p.lean, 0.31, -side)
     head = _step(neck, 180.0 - p.lean, 0.115, -side)
 
-    def limb(root: Point, way: float, first: float, second: float, length: float) -> list[Point]:
+    def limb(
+        root: Point, way: float, first: float, second: float, length: float
+    ) -> tuple[Point, Point, Point]:
         joint = _step(root, first, length, way)
-        return [root, joint, _step(joint, second, length, way)]
+        return root, joint, _step(joint, second, length, way)
 
     near_shoulder = (neck[0] + side * 0.085 * broad, neck[1] + 0.035)
     far_shoulder = (neck[0] - side * 0.085 * broad, neck[1] + 0.035)
@@ -168,16 +192,30 @@ def _parts(posture: Posture, look: Look, near_side: float) -> list[_Part]:
     far_leg = limb((-side * 0.045 * broad, 0.0), -side, p.far_thigh, p.far_shin, 0.235)
     ground = max(near_leg[-1][1], far_leg[-1][1]) + 0.03 + p.lift
 
-    parts = [_Part(tuple(leg), 0.085 * broad, look.trousers) for leg in (far_leg, near_leg)]
+    def on_ground(points: Sequence[Point]) -> tuple[Point, ...]:
+        return tuple((x, y - ground) for x, y in points)
+
+    ((hip, neck, head), *limbs) = (
+        on_ground(points) for points in ((hip, neck, head), far_leg, near_leg, far_arm, near_arm)
+    )
+    far_leg, near_leg, far_arm, near_arm = ((a, b, c) for a, b, c in limbs)
+    return Skeleton(hip, neck, head, far_leg, near_leg, far_arm, near_arm)
+
+
+def _parts(posture: Posture, look: Look, near_side: float) -> list[_Part]:
+    """The body in units of its height, from back to front."""
+    body, broad = skeleton(posture, look.build, near_side), look.build
+    (hip_x, hip_y), neck, head = body.hip, body.neck, body.head
+    parts = [_Part(leg, 0.085 * broad, look.trousers) for leg in (body.far_leg, body.near_leg)]
     shoulders = [(neck[0] + way * 0.1 * broad, neck[1] + 0.01) for way in (-1, 1)]
-    hips = [(way * 0.075 * broad, 0.03) for way in (1, -1)]
+    hips = [(hip_x + way * 0.075 * broad, hip_y + 0.03) for way in (1, -1)]
     parts.append(_Part((shoulders[0], shoulders[1], hips[0], hips[1]), 0.0, look.shirt))
-    for arm in (far_arm, near_arm):
-        parts.append(_Part(tuple(arm[1:]), 0.062 * broad, look.skin))
-        parts.append(_Part(tuple(arm[:2]), 0.075 * broad, look.shirt))
+    for arm in (body.far_arm, body.near_arm):
+        parts.append(_Part(arm[1:], 0.062 * broad, look.skin))
+        parts.append(_Part(arm[:2], 0.075 * broad, look.shirt))
     parts.append(_Part((head, (head[0], head[1] - 0.025)), 0.15, look.hair))
     parts.append(_Part((head, (head[0], head[1] + 0.01)), 0.125, look.skin))
-    return [_Part(tuple((x, y - ground) for x, y in part.points), part.width, part.colour) for part in parts]
+    return parts
 
 
 def _draw(draw: ImageDraw.ImageDraw, part: _Part, feet: Point, height: float, outline: float) -> None:

@@ -40,8 +40,8 @@ def render(plan: VideoPlan) -> RenderedVideo:
     """Draw the whole video. The same plan gives the same bytes."""
     rng = np.random.default_rng(plan.pixel_seed)
     background = _background(rng)
-    camera = _walk(plan.num_frames, reach=3.0, rng=rng)
-    gain = _brightness(plan.num_frames, rng)
+    camera = walk(plan.num_frames, reach=3.0, rng=rng)
+    gain = brightness(plan.num_frames, rng)
     frames = np.empty((plan.num_frames, SIZE, SIZE, 3), dtype=np.uint8)
     boxes, action = [], []
     for index in range(plan.num_frames):
@@ -49,7 +49,7 @@ def render(plan: VideoPlan) -> RenderedVideo:
         noise = rng.normal(0.0, _NOISE, size=(SIZE, SIZE, 1)).astype(np.float32)
         frames[index] = np.clip(picture * gain[index] + noise + 0.5, 0, 255).astype(np.uint8)
         boxes.append(box)
-        action.append(_acts(plan.actor, index / FPS))
+        action.append(acts(plan.actor, index / FPS))
     return RenderedVideo(frames, tuple(boxes), tuple(action))
 
 
@@ -63,7 +63,7 @@ def _draw_frame(
         _draw_thing(canvas, thing, seconds, shift)
     box = None
     for figure in plan.figures:
-        posture, away = _stance(figure, seconds)
+        posture, away = stance(figure, seconds)
         x, y = (c + figure.height * d for c, d in zip(figure.feet, (away.right, away.down), strict=True))
         drawn = draw_figure(
             canvas,
@@ -85,11 +85,12 @@ def _interval_at(figure: FigurePlan, seconds: float) -> float | None:
     return next((start for start, end in figure.intervals if start <= middle < end), None)
 
 
-def _acts(figure: FigurePlan, seconds: float) -> bool:
+def acts(figure: FigurePlan, seconds: float) -> bool:
+    """Whether the figure does at this time what its motion is."""
     return figure.motion is not None and _interval_at(figure, seconds) is not None
 
 
-def _stance(figure: FigurePlan, seconds: float) -> tuple[Posture, Displacement]:
+def stance(figure: FigurePlan, seconds: float) -> tuple[Posture, Displacement]:
     """The posture at this time, and how far the figure is from its place."""
     start = _interval_at(figure, seconds)
     if figure.motion is not None and start is not None:
@@ -110,11 +111,17 @@ def _acting(motion: str, cycles: float, amplitude: float) -> tuple[Posture, Disp
     return acting(motion, cycles, amplitude), Displacement()
 
 
-def _draw_thing(canvas: Image.Image, thing: ThingPlan, seconds: float, shift: tuple[float, float]) -> None:
+def thing_place(thing: ThingPlan, seconds: float) -> tuple[float, float]:
+    """Where a thing is at this time; what leaves on one side comes in on the other."""
     x, y = (
-        (c + v * seconds + thing.radius) % (SIZE + 2 * thing.radius) - thing.radius + s
-        for c, v, s in zip(thing.centre, thing.velocity, shift, strict=True)
+        (c + v * seconds + thing.radius) % (SIZE + 2 * thing.radius) - thing.radius
+        for c, v in zip(thing.centre, thing.velocity, strict=True)
     )
+    return x, y
+
+
+def _draw_thing(canvas: Image.Image, thing: ThingPlan, seconds: float, shift: tuple[float, float]) -> None:
+    x, y = (c + s for c, s in zip(thing_place(thing, seconds), shift, strict=True))
     wide, high = {"crate": (1.0, 0.85), "ball": (0.9, 0.9), "post": (0.35, 1.5)}[thing.shape]
     r = thing.radius
     edges = [_SCALE * e for e in (x - wide * r, y - high * r, x + wide * r, y + high * r)]
@@ -143,7 +150,7 @@ def _background(rng: np.random.Generator) -> Image.Image:
     return whole.resize((side * _SCALE, side * _SCALE), Image.Resampling.BICUBIC)
 
 
-def _walk(num_frames: int, reach: float, rng: np.random.Generator) -> np.ndarray:
+def walk(num_frames: int, reach: float, rng: np.random.Generator) -> np.ndarray:
     """A smooth random way (num_frames, 2) that stays within ``reach`` pixels."""
     steps = rng.normal(0.0, 1.0, (num_frames + 24, 2))
     kernel = np.hanning(25) / np.hanning(25).sum()
@@ -153,7 +160,7 @@ def _walk(num_frames: int, reach: float, rng: np.random.Generator) -> np.ndarray
     return path * min(1.0, reach / float(np.abs(path).max()))
 
 
-def _brightness(num_frames: int, rng: np.random.Generator) -> np.ndarray:
+def brightness(num_frames: int, rng: np.random.Generator) -> np.ndarray:
     """(num_frames,) factors: the video's own, a slow swell, and one sudden step."""
     seconds = np.arange(num_frames) / FPS
     swell = rng.uniform(0.02, 0.07) * np.sin(

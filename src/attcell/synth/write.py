@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -20,16 +20,32 @@ from attcell._checks import path_of, shown, whole_number
 from attcell._files import write_text, written_whole
 from attcell.errors import CallError, DataError
 from attcell.synth.render import RenderedVideo, render
-from attcell.synth.scene import FPS, KINDS, SIZE, SPLITS, plan_video, ring
+from attcell.synth.scene import FPS, KINDS, SIZE, SPLITS, VideoPlan, plan_video, ring
+from attcell.synth.smooth import SIDE, render_smooth
 from attcell.synth.truth import FILE_NAME, FORMAT, Truth, VideoTruth, read_truth, write_truth
-from attcell.types import Size
+from attcell.types import Size, VideoLook
 
 DEFAULT_VIDEOS: Mapping[str, int] = {"train": 30, "val": 5, "test": 20}  # of each class
 # With its look-ahead, x264 now and then gives other bytes for the same frames.
 _ENCODING = {"crf": "24", "preset": "veryfast", "x264-params": "rc-lookahead=0:mbtree=0:weightp=0:bframes=0"}
+_QUICK_ENCODING = {**_ENCODING, "preset": "ultrafast"}  # half the time to write and to read, twice the size
 _PARAMETERS = "parameters.json"  # written first: a folder that holds it, and not other values, can be resumed
 _LEFT_OVER = "*/*/.*.tmp.mp4"  # what a killed run leaves behind
 _PROCESSES = 2  # drawing holds Python's lock, so that threads would wait for each other
+
+
+class _Drawn(NamedTuple):
+    """How a look is drawn, the side of its frames, and how they are encoded."""
+
+    render: Callable[[VideoPlan], RenderedVideo]
+    side: int
+    encoding: Mapping[str, str]
+
+
+_LOOKS: Mapping[VideoLook, _Drawn] = {
+    "plain": _Drawn(render, SIZE, _ENCODING),
+    "smooth": _Drawn(render_smooth, SIDE, _QUICK_ENCODING),
+}
 
 
 @dataclass(frozen=True)
@@ -50,6 +66,7 @@ class _Work(Dataset[VideoTruth | OSError]):
     kind: str
     seed: int
     motions: str
+    look: VideoLook
     labels: tuple[str, ...]
     jobs: tuple[_Job, ...]
 
@@ -58,7 +75,8 @@ class _Work(Dataset[VideoTruth | OSError]):
 
     def __getitem__(self, place: int) -> VideoTruth | OSError:
         job = self.jobs[place]
-        drawn = render(
+        look = _LOOKS[self.look]
+        drawn = look.render(
             plan_video(
                 self.kind,
                 job.label,
@@ -71,7 +89,7 @@ class _Work(Dataset[VideoTruth | OSError]):
         )
         try:
             if not (self.out / job.name).exists():
-                write_mp4(self.out / job.name, drawn.frames)
+                write_mp4(self.out / job.name, drawn.frames, encoding=look.encoding)
         except OSError as error:
             return error
         return _truth(self.labels[job.label], drawn)
@@ -84,6 +102,7 @@ def write_dataset(
     seed: int = 0,
     num_classes: int = 6,
     motions: str = "postures",
+    look: VideoLook = "plain",
     videos: Mapping[str, int] = DEFAULT_VIDEOS,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
@@ -98,6 +117,7 @@ def write_dataset(
         seed: the same seed gives the same videos; a video does not depend on how many others there are.
         num_classes: 4, 6, 8 or 10.
         motions: ``postures``, which one frame tells, or ``paths``, which only the movement tells.
+        look: ``plain``, frames of 112×112, or ``smooth``, of 224×224, in which the same happens.
         videos: how many of each class in ``train``, ``val`` and ``test``.
         progress: called with (videos done, videos in all) after each one.
 
@@ -109,6 +129,8 @@ def write_dataset(
     seed = whole_number(seed, "seed", least=0)
     labels = [c.name for c in ring(num_classes, motions)]
     num_classes = len(labels)
+    if look not in _LOOKS:
+        raise CallError(f"unknown look {look!r}; choose one of {', '.join(_LOOKS)}")
     videos = _checked(kind, videos)
     parameters = {
         "format": FORMAT,
@@ -116,6 +138,7 @@ def write_dataset(
         "seed": seed,
         "num_classes": num_classes,
         "motions": motions,
+        **({} if look == "plain" else {"look": look}),  # which the first sets did not have
     }
     claim(out, {**parameters, "videos": {split: videos.get(split, 0) for split in SPLITS}})
     jobs = [
@@ -128,7 +151,7 @@ def write_dataset(
         check_finished(out, [job.name for job in jobs])
         return out
     clear_left_overs(out)
-    work = _Work(out, kind, seed, motions, tuple(labels), tuple(jobs))
+    work = _Work(out, kind, seed, motions, look, tuple(labels), tuple(jobs))
     truths: dict[str, VideoTruth] = {}
     done = DataLoader(work, batch_size=None, collate_fn=_as_it_is, num_workers=_PROCESSES)
     for job, truth in zip(jobs, done, strict=True):
@@ -137,7 +160,8 @@ def write_dataset(
         truths[job.name] = truth
         if progress is not None:
             progress(len(truths), len(jobs))
-    write_truth(Truth(kind, seed, Size(SIZE, SIZE), FPS, tuple(sorted(labels)), truths), out / FILE_NAME)
+    side = _LOOKS[look].side
+    write_truth(Truth(kind, seed, Size(side, side), FPS, tuple(sorted(labels)), truths), out / FILE_NAME)
     return out
 
 
@@ -145,16 +169,19 @@ def _as_it_is(outcome: Any) -> Any:
     return outcome
 
 
-def write_mp4(path: Path, frames: np.ndarray, rate: int = FPS) -> None:
+def write_mp4(
+    path: Path, frames: np.ndarray, rate: int = FPS, encoding: Mapping[str, str] = _ENCODING
+) -> None:
     """Encode (N, H, W, 3) uint8 RGB frames as H.264, whole or not at all.
 
     Args:
         path: the file.
         frames: of even width and height.
         rate: frames a second.
+        encoding: x264's options.
     """
     with written_whole(path) as temporary, av.open(str(temporary), "w") as container:
-        stream = container.add_stream("libx264", rate=rate, options=_ENCODING)
+        stream = container.add_stream("libx264", rate=rate, options=dict(encoding))
         stream.codec_context.thread_count = 1  # several videos are written at a time
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "yuv420p"

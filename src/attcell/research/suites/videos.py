@@ -13,6 +13,7 @@ from attcell.data.sources import read_source
 from attcell.inference.extract import refuse_unread
 from attcell.inference.extract_flow import Layout, extract_flow
 from attcell.synth.write import write_dataset
+from attcell.types import VideoLook
 from attcell.video.optical_flow import FlowSpec
 
 FLOW_METHOD = "fast"
@@ -28,12 +29,14 @@ class Planned:
         seed: of the videos.
         videos: how many of each class in each split.
         num_classes: of the set.
+        look: how the videos are drawn.
     """
 
     kind: str
     seed: int
     videos: Mapping[str, int]
     num_classes: int = 6
+    look: VideoLook = "plain"
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,7 @@ def _draw(folder: Path, planned: Planned) -> None:
             seed=planned.seed,
             num_classes=planned.num_classes,
             motions="paths",
+            look=planned.look,
             videos=planned.videos,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
