@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 
+from attcell.config.recipe import Recipe
+from attcell.nn import build_backbone
 from attcell.research import demo
+from attcell.research.suites import generated
 from tests.end_to_end.conftest import Run
 
 STREAMS = ("frame", "flow", "clip")
@@ -16,18 +21,16 @@ STREAMS = ("frame", "flow", "clip")
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few videos and hardly any training: what is learnt is of no account here."""
-    monkeypatch.setattr(demo, "TRIMMED", {"train": 1, "val": 1})
-    monkeypatch.setattr(demo, "UNTRIMMED", {"train": 1, "val": 1, "test": 1})
-    monkeypatch.setattr(demo, "EPOCHS", dict.fromkeys(STREAMS, 1))
-    attention = demo.attention_recipe
+    monkeypatch.setattr(demo, "VIDEOS", {"train": 1, "val": 1, "test": 1})
+    whole = demo.demo_recipe
 
-    def brief(*places: object) -> dict[str, object]:
-        values = attention(*places)
-        values["train"] |= {"epochs": 1}
-        values["segments"] = {"train": 3, "test": 4}
-        return values
+    def brief(*places: object) -> Recipe:
+        recipe = whole(*places)  # type: ignore[arg-type]
+        train = recipe.train.model_copy(update={"epochs": 1})
+        segments = recipe.segments.model_copy(update={"train": 3, "test": 4})
+        return recipe.model_copy(update={"train": train, "segments": segments})
 
-    monkeypatch.setattr(demo, "attention_recipe", brief)
+    monkeypatch.setattr(demo, "demo_recipe", brief)
 
 
 @pytest.mark.usefixtures("short")
@@ -37,8 +40,11 @@ def test_the_demo_ends_with_a_page_and_goes_on_where_it_was(attcell: Run, tmp_pa
     assert [line.split(":")[0] for line in said[:2]] == ["spatial attention", "temporal attention"]
     assert all(f"({stream})" in said[0] for stream in STREAMS)
     assert said[2].startswith("accuracy ")
-    assert said[2].endswith("on 6 test videos of 6 classes (chance 16.7 %)")
+    assert re.search(r"on 6 test videos \(the same without attention [\d.]+ %, chance 16.7 %\)$", said[2])
     assert said[-1] == "Next: attcell detect YOUR.mp4 --model here/run/model --report your.html"
+    steps = [line for line in first.stderr.splitlines() if re.match(r"\d/5 ", line)]
+    assert len(steps) == 5
+    assert all(re.search(r"about \d+ seconds", line) for line in steps)
     here = tmp_path / "here"
     page = (here / "report.html").read_text(encoding="utf-8")
     assert all(stream in page for stream in STREAMS)
@@ -47,3 +53,23 @@ def test_the_demo_ends_with_a_page_and_goes_on_where_it_was(attcell: Run, tmp_pa
     assert len(scores["videos"]) == 6
     again = attcell("demo", "--out", "here").stdout.splitlines()
     assert again[:3] == said[:3]
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_the_backbones_weights_are_small_and_whole(stream: str) -> None:
+    file = demo.WEIGHTS / f"{stream}.safetensors"
+    assert file.stat().st_size < 0.8 * 2**20
+    channels = 2 * 10 if stream == "flow" else 3
+    wanted = build_backbone(demo.BACKBONES[stream], in_channels=channels).body.state_dict()
+    found = load_file(file)
+    assert {key: value.shape for key, value in found.items()} == {
+        key: value.shape for key, value in wanted.items()
+    }
+
+
+def test_the_backbones_learnt_from_videos_that_nothing_else_has() -> None:
+    card = json.loads((demo.WEIGHTS / "card.json").read_text(encoding="utf-8"))
+    assert card.keys() >= {"what", "data", "video_seed", "training_seed", "command", "machine", "licence"}
+    seeds_of_suites = {generated.TRIMMED_SEED, generated.SMALL_SEED, generated.UNTRIMMED_SEED}
+    assert card["video_seed"] not in {*range(1000), *seeds_of_suites}  # the demo's are 0, and a few more
+    assert "benchmarks.demo_backbones" in card["command"]

@@ -10,7 +10,7 @@ import typer
 
 from attcell.cli._options import ListRoot
 from attcell.errors import CallError
-from attcell.types import MotionKind, VideoKind
+from attcell.types import MotionKind, VideoKind, VideoLook
 
 if TYPE_CHECKING:
     from attcell.types import VideoRecord
@@ -87,6 +87,9 @@ def synth(
         MotionKind,
         typer.Option(help="Told by a posture, which one frame shows, or by the figure's path alone?"),
     ] = "postures",
+    look: Annotated[
+        VideoLook, typer.Option(help="112 pixels, or 224 and pleasant to look at? The same happens in both.")
+    ] = "plain",
     train: Annotated[int, typer.Option(min=0, help="Videos of each class for training.")] = 30,
     val: Annotated[int, typer.Option(min=0, help="Videos of each class for validation.")] = 5,
     test: Annotated[int, typer.Option(min=0, help="Videos of each class for testing.")] = 20,
@@ -106,6 +109,7 @@ def synth(
             seed=seed,
             num_classes=classes,
             motions=motions,
+            look=look,
             videos={"train": train, "val": val, "test": test},
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
