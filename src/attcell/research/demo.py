@@ -25,7 +25,7 @@ from attcell.inference.detect import detect_video
 from attcell.inference.detection_rules import RuleChoice
 from attcell.inference.evaluate import Evaluation
 from attcell.inference.localization import AttentionMetrics, attention_metrics
-from attcell.inference.model import Model, load
+from attcell.inference.model import Model
 from attcell.inference.run import best_device
 from attcell.models.build import build_network, read_listings
 from attcell.report.figures.charts import confusion_picture
@@ -162,9 +162,9 @@ def _run_stages(out: Path, seed: int) -> DemoOutcome:
     trained = train(recipe, out / "run", resume=(out / "run").exists()).model_folder
     plain = _without_attention(videos, out, seed)
     logger.info("4/5 Testing on videos that it has not seen (about 15 seconds)")
-    model = load(trained).to(best_device())
+    model = Model.from_pretrained(trained).to(best_device())
     evaluation = _test(model, out)
-    without = load(plain).to(best_device()).evaluate(cache=out / "features").figures()["top1"]
+    without = Model.from_pretrained(plain).evaluate(cache=out / "features").figures()["top1"]
     logger.info("5/5 Comparing attention with the truth, and finding actions in time (about 15 seconds)")
     attention = _compare_attention(model, videos, out / "attention.png")
     shown = [detect_video(model, path, RuleChoice()) for path in _test_videos(videos, 1)]
