@@ -1,7 +1,7 @@
-"""The demo: generated videos → attention of a small STAN of three streams → test → detect → a page.
+"""The demo: generated videos → attention of a small STAN of two streams → test → detect → a page.
 
 A class is a colour and a path: one frame shows the colour of the figure that acts, flow shows how it moves,
-and a clip shows a little of both. Each stream's backbone knows figures already, from trimmed videos of other
+and neither shows both. Each stream's backbone knows figures already, from trimmed videos of other
 seeds (:data:`WEIGHTS`, with their card), as others begin from ImageNet. It is frozen; spatial attention and
 one temporal attention are learnt on untrimmed videos, from labels of whole videos alone.
 """
@@ -37,16 +37,11 @@ from attcell.training.prepare import gather_training_data
 from attcell.training.run import train
 from attcell.types import Prediction
 
-VIDEOS = {"train": 24, "val": 4, "test": 10}  # of each of six classes
+VIDEOS = {"train": 36, "val": 4, "test": 10}  # of each of six classes
 WEIGHTS = Path(__file__).parent / "demo_weights"  # of the backbones, with their card
-BACKBONES = {"frame": "small", "flow": "small", "clip": "small3d"}
-# A region of the last map sees half of the frame, one of the map before it about a figure.
-TAPS = {"frame": "block3", "flow": "block3", "clip": "block4"}
-INPUT: dict[str, dict[str, Any]] = {
-    "input": {"size": 112, "short_side": 112},
-    "flow": {"short_side": 56},
-    "clip": {"frames": 8},  # two thirds of a second
-}
+STREAMS = ("frame", "flow")
+TAP = "block3"  # a region of the last map sees half of the frame, one of this about a figure
+INPUT: dict[str, dict[str, Any]] = {"input": {"size": 112, "short_side": 112}, "flow": {"short_side": 56}}
 EPOCHS = 32
 THREADS = 2  # that predict; a video's decoding and flow go on while another's network runs
 
@@ -59,7 +54,6 @@ class DemoOutcome:
         report: the page.
         num_videos: that it was tested on.
         accuracy: of videos told right, in percent.
-        without_attention: the same of a network that averages in the place of attention.
         chance: the same of guessing.
         page_right: for each video on the page whether its class is told right.
         attention: stream → how its attention stands against the truth.
@@ -69,21 +63,19 @@ class DemoOutcome:
     report: Path
     num_videos: int
     accuracy: float
-    without_attention: float
     chance: float
     page_right: tuple[bool, ...]
     attention: dict[str, AttentionMetrics]
     seconds: float
 
 
-def demo_recipe(videos: Path, features: Path, seed: int, kind: str = "stan") -> Recipe:
+def demo_recipe(videos: Path, features: Path, seed: int) -> Recipe:
     """STAN on untrimmed videos, with the package's backbones frozen and their features kept.
 
     Args:
         videos: the folder of a generated set with ``train``, ``val`` and ``test``.
         features: the folder where feature maps are kept.
         seed: of the training.
-        kind: ``stan``, or ``average`` for the same without attention.
     """
     values = {
         **deepcopy(INPUT),
@@ -91,8 +83,8 @@ def demo_recipe(videos: Path, features: Path, seed: int, kind: str = "stan") -> 
         "segments": {"train": 12, "test": 48},
         "cache": {"folder": str(features), "positions": 2, "mirrored": True},
         "model": {
-            "kind": kind,
-            "streams": {name: _frozen(name) for name in BACKBONES},
+            "kind": "stan",
+            "streams": {name: _frozen(name) for name in STREAMS},
             "lstm_hidden": 128,
             "dropout": 0.3,
         },
@@ -113,8 +105,8 @@ def demo_recipe(videos: Path, features: Path, seed: int, kind: str = "stan") -> 
 
 def _frozen(stream: str) -> dict[str, Any]:
     return {
-        "backbone": BACKBONES[stream],
-        "tap": TAPS[stream],
+        "backbone": "small",
+        "tap": TAP,
         "weights": str(WEIGHTS / f"{stream}.safetensors"),
         "train_from": "none",
         "standardise": True,
@@ -136,11 +128,13 @@ def run_demo(out: str | Path, *, seed: int = 0) -> DemoOutcome:
     """
     out = path_of(out, "out", "attcell-demo")
     seed = whole_number(seed, "seed", least=0)
+    threads = torch.get_num_threads()
     with one_thread():  # the networks are small, and decoding wants a core
-        return _run_stages(out, seed)
+        return _run_stages(out, seed, threads)
 
 
-def _run_stages(out: Path, seed: int) -> DemoOutcome:
+def _run_stages(out: Path, seed: int, threads: int) -> DemoOutcome:
+    """All of the demo; its training uses so many threads."""
     started = time.monotonic()
     num_videos = 6 * sum(VIDEOS.values())
     logger.info(
@@ -151,20 +145,17 @@ def _run_stages(out: Path, seed: int) -> DemoOutcome:
     videos = _generate(out / "videos", seed)
     recipe = demo_recipe(videos, out / "features", seed)
     logger.info(
-        "2/5 Looking at the training videos through three small backbones that know figures already: frame, "
-        "flow and clip (about 30 seconds)"
+        "2/5 Looking at the training videos through two small backbones that know figures already, of frames "
+        "and of flow (about 30 seconds)"
     )
     _keep_features(recipe)
-    logger.info(
-        "3/5 Training the attention of all three from labels of whole videos alone, and the same network "
-        "without attention beside it (about 40 seconds)"
-    )
+    logger.info("3/5 Training the attention of both, from labels of whole videos alone (about 30 seconds)")
+    torch.set_num_threads(threads)  # nothing is decoded any more
     trained = train(recipe, out / "run", resume=(out / "run").exists()).model_folder
-    plain = _without_attention(videos, out, seed)
+    torch.set_num_threads(1)
     logger.info("4/5 Testing on videos that it has not seen (about 15 seconds)")
     model = Model.from_pretrained(trained).to(best_device())
     evaluation = _test(model, out)
-    without = Model.from_pretrained(plain).evaluate(cache=out / "features").figures()["top1"]
     logger.info("5/5 Comparing attention with the truth, and finding actions in time (about 15 seconds)")
     attention = _compare_attention(model, videos, out / "attention.png")
     shown = [detect_video(model, path, RuleChoice()) for path in _test_videos(videos, 1)]
@@ -173,7 +164,6 @@ def _run_stages(out: Path, seed: int) -> DemoOutcome:
         report=out / "report.html",
         num_videos=len(evaluation.records),
         accuracy=evaluation.figures()["top1"],
-        without_attention=without,
         chance=100 / len(evaluation.labels),
         page_right=tuple(one.top(1)[0][0] == Path(one.video).parent.name for one in shown),
         attention=attention,
@@ -201,7 +191,7 @@ def _keep_features(recipe: Recipe) -> None:
     """Compute what the trainings will find kept."""
     listings = read_listings(recipe)
     network = build_network(recipe, len(listings.labels), load_weights=True)
-    for name in ("frame", "flow"):
+    for name in STREAMS:
         network.stream(name).backbone.to(memory_format=torch.channels_last)  # twice as fast for 20 channels
     gather_training_data(recipe, listings, network.to(best_device()), best_device())
 
@@ -213,13 +203,6 @@ def _test(model: Model, out: Path) -> Evaluation:
     assert confusion is not None, "the demo's videos have one class each"
     confusion_picture(confusion, evaluation.labels, out / "test" / "confusion.png", "demo, test videos")
     return evaluation
-
-
-def _without_attention(videos: Path, out: Path, seed: int) -> Path:
-    """The model folder of the same network that averages over regions and segments, on the same features."""
-    recipe = demo_recipe(videos, out / "features", seed, "average")
-    folder = out / "run-without-attention"
-    return train(recipe, folder, resume=folder.exists()).model_folder
 
 
 def _test_videos(videos: Path, each: int) -> list[Path]:
@@ -242,7 +225,7 @@ def _compare_attention(model: Model, videos: Path, picture: Path) -> dict[str, A
         (prediction.segments, truth[path.relative_to(videos).as_posix()])
         for prediction, path in zip(predictions, paths, strict=True)
     ]
-    return {stream: attention_metrics(found, stream) for stream in BACKBONES}
+    return {stream: attention_metrics(found, stream) for stream in STREAMS}
 
 
 def _tell(outcome: DemoOutcome, trained: Path) -> None:
@@ -258,7 +241,7 @@ def _tell(outcome: DemoOutcome, trained: Path) -> None:
     )
     print(
         f"accuracy {outcome.accuracy:.1f} % on {outcome.num_videos} test videos "
-        f"(the same without attention {outcome.without_attention:.1f} %, chance {outcome.chance:.1f} %)"
+        f"(chance {outcome.chance:.1f} %)"
     )
     print(f"done in {outcome.seconds / 60:.1f} minutes. Open {outcome.report.absolute()} in a browser.")
     print(f"Next: attcell detect YOUR.mp4 --model {trained} --report your.html")
