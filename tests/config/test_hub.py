@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,17 @@ import torch
 
 from attcell.config.hub import is_hub_name, is_video_folder, read_video_model
 from attcell.errors import AttcellError, CallError, ModelError
-from attcell.nn.backbones.transformers_video import pretrained_video_network, video_model
-from tests.transformers_models import KINDS, LABELS, change_json, processor_of, save_video_model
+from attcell.models.weights import load_backbone_weights
+from attcell.nn import build_backbone
+from attcell.nn.backbones.transformers_video import pretrained_video_network, video_entry, video_model
+from tests.transformers_models import (
+    KINDS,
+    LABELS,
+    change_json,
+    processor_of,
+    put_into_hubs_cache,
+    save_video_model,
+)
 
 
 @pytest.fixture(scope="module")
@@ -199,3 +209,41 @@ def test_a_name_at_the_hub_without_a_network(tmp_path: Path, monkeypatch: pytest
 @pytest.mark.parametrize("name", ["hf/videomae", "hf/a/b/c"])
 def test_a_name_that_is_none(name: str) -> None:
     assert "allowed: hf/OWNER/NAME, or a folder" in refusal(name, CallError)
+
+
+def test_without_transformers_one_message_says_what_to_install(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    said = refusal(model, CallError)
+    assert "needs transformers, which is not installed; install it: " in said
+    assert "pip install 'attcell[transformers]'" in said
+
+
+def test_what_the_hubs_client_has_downloaded_is_read_without_a_network(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_into_hubs_cache(tmp_path / "cache", "us/mae", model)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    found = read_video_model("hf/us/mae")
+    assert (found.name, found.source, found.num_frames) == ("hf/us/mae", "us/mae", 4)
+    with pytest.raises(ModelError, match=r"could not be read \(.*\)\. Where .*: hf download us/mae"):
+        pretrained_video_network(found, classifier=False)
+
+
+@pytest.mark.parametrize("kind", ["timesformer", "vjepa2"])
+def test_a_file_of_a_classifiers_weights_fills_a_backbone(models: Path, kind: str) -> None:
+    network = build_backbone(video_entry(read_video_model(str(models / kind))))
+    load_backbone_weights(network, str(models / kind / "model.safetensors"), "clip")
+    expected = pretrained_video_network(read_video_model(str(models / kind)), classifier=False).state_dict()
+    found = network.named_as_published.state_dict()
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[key], expected[key]) for key in found)
+
+
+def test_a_file_in_older_names_is_read_by_its_folder(models: Path) -> None:
+    network = build_backbone(video_entry(read_video_model(str(models / "videomae"))))
+    with pytest.raises(ModelError, match="older ones are read where its folder is given as the backbone"):
+        load_backbone_weights(network, str(models / "videomae" / "model.safetensors"), "clip")
+    load_backbone_weights(network, "pretrained", "clip")

@@ -333,7 +333,7 @@ def video_entry(model: VideoModel) -> BackboneEntry:
         deviation=model.deviation,
         weights=partial(_published_state, model),
         key_map=partial(_without_head, model.kind),
-        key_names="transformers'",
+        key_names="transformers' present (older ones are read where its folder is given as the backbone)",
     )
 
 
