@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from attcell.flow import PRESETS, TVL1, _machine_code, _tvl1, cache_folder, tvl1
+from attcell.flow import PRESETS, TVL1, _cpu, _machine_code, _tvl1, _vectors, cache_folder, tvl1
 from attcell.flow._plain import tvl1_plain
 from tests.flow.conftest import known_pair
 
@@ -54,6 +54,12 @@ def test_code_is_kept_and_taken_again(cache, monkeypatch, capsys):
     assert len(files_in(cache)) == 1
 
 
+def test_a_wait_is_told_also_where_nobody_listens_to_messages(cache, monkeypatch, capsys):
+    monkeypatch.setattr(_machine_code.logger, "isEnabledFor", lambda level: False)
+    _machine_code._machine_code()
+    assert "compiling the flow kernels for this processor; once" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("spoilt", [b"", b"half", b"0" * 64 + b"code"])
 def test_a_spoilt_file_is_replaced(cache, spoilt, monkeypatch):
     _machine_code._machine_code()
@@ -82,7 +88,7 @@ def test_other_code_has_another_name(change, monkeypatch):
 def test_every_kernels_source_counts():
     folder = Path(_machine_code.__file__).parent
     kernels = {path.stem for path in folder.glob("_kernel*.py")}
-    assert kernels | {"_vectors", "_settings", "_machine_code"} == set(_machine_code._SOURCES)
+    assert kernels | {"_cpu", "_vectors", "_settings", "_machine_code"} == set(_machine_code._SOURCES)
     imported = "".join((folder / f"{name}.py").read_text(encoding="utf-8") for name in kernels)
     assert set(re.findall(r"from attcell\.flow\.(\w+) import", imported)) <= set(_machine_code._SOURCES)
     assert _machine_code._source("_vectors") == (folder / "_vectors.py").read_text(encoding="utf-8")
@@ -148,8 +154,78 @@ def test_a_forked_process_has_threads_of_its_own():
     assert child.exitcode == 0
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_lock_that_was_held_at_the_fork_holds_up_nobody():
+    """Another thread is just computing flow, or compiling."""
+    pictures = np.zeros((1, 16, 16), np.uint8)
+    tvl1(pictures, pictures, "fast")
+    with _cpu._SPACES._lock, _machine_code._LOADER._lock:
+        child = multiprocessing.get_context("fork").Process(target=tvl1, args=(pictures, pictures, "fast"))
+        child.start()
+        child.join(60)
+    hung = child.is_alive()
+    child.kill()
+    assert not hung
+    assert child.exitcode == 0
+
+
+def test_what_is_laid_out_for_the_kernels_is_as_they_have_it():
+    laid_out = (_cpu._STATE, _cpu._PICTURE, _cpu._BORDER, _cpu._QUAD)
+    assert laid_out == (_vectors.STATE, _vectors.PICTURE, _vectors.BORDER, _vectors.QUAD)
+    assert _cpu._BLOCK % _vectors.LANES == 0
+
+
+ARM = """
+import re
+import llvmlite.binding as llvm
+from attcell.flow import _machine_code
+
+llvm.initialize_all_targets()
+llvm.initialize_all_asmprinters()
+triple = "aarch64-unknown-linux-gnu"
+machine = llvm.Target.from_triple(triple).create_target_machine(cpu="cortex-a72", opt=3)
+_machine_code.target_machine = lambda: machine
+parse = llvm.parse_assembly
+
+
+def parsed_for_arm(text):
+    text = re.sub(r'target triple = ".*"', f'target triple = "{triple}"', text)
+    return parse(re.sub(r'target datalayout = ".*"|"target-(cpu|features)"="[^"]*"', "", text))
+
+
+llvm.parse_assembly = parsed_for_arm
+assert _machine_code.target() == _machine_code.Target(lanes=4, fuses=True, estimates=False)
+print(len(_machine_code._compiled()))
+"""
+
+
+def test_the_kernels_compile_for_arm():
+    done = subprocess.run([sys.executable, "-c", ARM], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert int(done.stdout) > 10_000
+
+
+WITHOUT_ESTIMATES = """
+from dataclasses import replace
+from attcell.flow import _machine_code
+
+found = replace(_machine_code.target(), estimates=False)
+_machine_code.target = lambda: found
+"""
+
+
+def test_a_processor_that_fuses_but_estimates_nothing_gives_the_same(tmp_path):
+    """Such as an ARM."""
+    same_as_plain(tmp_path, WITHOUT_ESTIMATES, {"ATTCELL_CACHE": str(tmp_path)})
+
+
 @pytest.mark.parametrize("processor", ["haswell", "nehalem"])
 def test_another_processors_code_gives_the_same(processor, tmp_path):
+    same_as_plain(tmp_path, "", {"NUMBA_CPU_NAME": processor})
+
+
+def same_as_plain(tmp_path, before: str, variables: dict[str, str]) -> None:
     """In a new process without PyTorch. ``paper`` has the same bits, ``fast`` the same flow."""
     pair = known_pair(48, 70, shift=(1.3, -0.7), turn=0.02)
     given = np.stack(
@@ -158,8 +234,8 @@ def test_another_processors_code_gives_the_same(processor, tmp_path):
     given = given.astype(np.uint8)
     np.save(tmp_path / "given.npy", given)
     subprocess.run(
-        [sys.executable, "-c", PAIRS_OF_A_CHILD, tmp_path / "given.npy", tmp_path / "found.npy"],
-        env={**os.environ, "NUMBA_CPU_NAME": processor},
+        [sys.executable, "-c", before + PAIRS_OF_A_CHILD, tmp_path / "given.npy", tmp_path / "found.npy"],
+        env={**os.environ, **variables},
         check=True,
     )
     paper, fast = np.load(tmp_path / "found.npy")

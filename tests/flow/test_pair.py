@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from attcell.errors import CallError
 from attcell.flow import brightness_error, flow_between, grey, tvl1, warped
@@ -43,6 +44,7 @@ def test_arrays_and_tensors_in_colour_have_the_flow_of_their_grey_levels(coloure
 def test_grey_pictures_may_be_of_any_number_type(coloured):
     previous, following = (grey_levels(picture) for picture in coloured)
     found = flow_between(previous, following)
+    assert np.array_equal(found, flow_between(previous, following, "fast"))
     assert np.array_equal(flow_between(previous.astype(float), following.astype(float)), found)
     assert np.array_equal(
         flow_between(torch.from_numpy(previous), torch.from_numpy(following)).numpy(), found
@@ -149,8 +151,28 @@ PICTURE = np.zeros((4, 5, 3), np.uint8)
         (PICTURE[..., :2], PICTURE[..., :2], r"shape \(4, 5, 2\); .* for batches of grey pictures there is"),
         (torch.zeros(8, 4, 5), torch.zeros(8, 4, 5), r"shape \(8, 4, 5\); allowed: .*attcell\.flow\.tvl1"),
         (np.full((4, 5), 0.5), np.ones((4, 5)), "largest number is 1; allowed: 0 to 255. Multiply pictures"),
-        (np.full((4, 5), np.nan), np.ones((4, 5)), "previous picture of pair 0 holds NaN"),
+        (
+            np.full((4, 5), np.nan),
+            np.ones((4, 5)),
+            "a picture holds NaN or an infinite number",
+        ),
         (np.zeros((0, 5)), np.zeros((0, 5)), "a picture needs at least one pixel"),
+        (PICTURE / 255 + 0.5, PICTURE + 1.0, "largest number is 1; allowed: 0 to 255"),
+        (PICTURE + np.inf, PICTURE + 1.0, "a picture holds NaN or an infinite number"),
+        (torch.full((3, 4, 5), torch.nan), torch.zeros(3, 4, 5), "a picture holds NaN or an infinite number"),
+        (
+            np.full((4, 5, 3), 65535, np.uint16),
+            np.zeros((4, 5, 3), np.uint16),
+            "largest number is 65535; .*by 257",
+        ),
+        (
+            Image.new("RGB", (5, 4)),
+            Image.new("RGB", (5, 4)),
+            r"a picture is a Image; allowed: NumPy arrays, such as",
+        ),
+        ([[1.0]], [[1.0]], "a picture is a list; allowed: NumPy arrays"),
+        (PICTURE[..., 0] + 1j, PICTURE[..., 0] + 1j, "values of the type complex128; allowed: real numbers"),
+        (PICTURE.astype(str), PICTURE.astype(str), "values of the type <U3; allowed: real numbers"),
     ],
 )
 def test_bad_pictures_are_refused(previous, following, message):
@@ -166,10 +188,33 @@ def test_bad_pictures_are_refused(previous, following, message):
             np.zeros((4, 5, 2)),
             r"flow has the shape \(4, 5, 2\); of a picture of 5×4 it has \(2, 4, 5\)",
         ),
-        (PICTURE, torch.zeros(2, 4, 5), "picture and flow are a NumPy array and a tensor"),
+        (PICTURE, torch.zeros(2, 4, 5), "one picture is a NumPy array and the other a tensor"),
         (torch.zeros(3, 4, 5), torch.zeros(1, 2, 4, 5), r"flow has the shape \(1, 2, 4, 5\)"),
     ],
 )
 def test_bad_flow_is_refused(picture, flow, message):
     with pytest.raises(CallError, match=message):
         warped(picture, flow)
+
+
+def test_flow_may_be_learnt_from_and_changed():
+    pictures = torch.rand(2, 20, 24) * 255
+    flow = flow_between(*pictures)
+    weight = torch.ones(2, 1, 1, requires_grad=True)
+    (weight * flow).sum().backward()
+    flow += 1
+    assert weight.grad is not None
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_tensors_of_any_precision_are_judged(dtype):
+    first, second = (torch.rand(2, 20, 24) * 255).to(dtype)
+    assert brightness_error(first, second, flow_between(first, second)) > 0
+
+
+def test_arrays_may_be_read_only_and_of_another_byte_order(coloured):
+    given = [np.ascontiguousarray(picture).astype(">f4") for picture in coloured]
+    for picture in given:
+        picture.flags.writeable = False
+    flow = flow_between(*given)
+    assert brightness_error(*given, flow) == pytest.approx(brightness_error(*coloured, flow))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from attcell.flow import quantize, tvl1
-from attcell.flow._pictures import median5, resized, warped
+from attcell.flow._pictures import median5, resized, seen_at_targets
 from tests.flow.conftest import known_pair
 from tests.flow.reference import median_of_25
 
@@ -41,7 +41,7 @@ def test_warps_alike(cv2, picture, reach):
     flow = np.random.default_rng(1).normal(0, reach, (2, *picture.shape)).astype(np.float32)
     y, x = np.mgrid[: picture.shape[0], : picture.shape[1]].astype(np.float32)
     expected = cv2.remap(picture, x + flow[0], y + flow[1], cv2.INTER_CUBIC)
-    found = warped(torch.from_numpy(picture)[None, None], torch.from_numpy(flow)[None], "bicubic")
+    found = seen_at_targets(torch.from_numpy(picture)[None, None], torch.from_numpy(flow)[None], "bicubic")
     np.testing.assert_allclose(found[0, 0].numpy(), expected, atol=1e-3)
 
 

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from attcell.flow._machine_code import cache_folder
+    from attcell.flow._machine_code import cache_folder, num_cores
     from attcell.flow._settings import PRESETS, TVL1
     from attcell.flow._tvl1 import tvl1
     from attcell.flow.codes import dequantize, flow_picture, flow_stack, mirrored_codes, quantize
@@ -29,6 +29,7 @@ _HOMES = {
     "flow_stack": "attcell.flow.codes",
     "grey": "attcell.flow.pair",
     "mirrored_codes": "attcell.flow.codes",
+    "num_cores": "attcell.flow._machine_code",
     "quantize": "attcell.flow.codes",
     "tvl1": "attcell.flow._tvl1",
     "warped": "attcell.flow.pair",
@@ -48,6 +49,7 @@ __all__ = [
     "flow_stack",
     "grey",
     "mirrored_codes",
+    "num_cores",
     "quantize",
     "tvl1",
     "warped",

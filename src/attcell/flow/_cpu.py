@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from attcell.flow._machine_code import finder, kept_threads
+from attcell.flow._machine_code import after_fork, finder, kept_threads
 from attcell.flow._settings import TVL1, pyramid_sizes, resize_places
 
 _STATE, _PICTURE, _BORDER, _QUAD, _BLOCK = 6, 4, 4, 4, 16  # as in the kernels; a block has at most so many
@@ -110,6 +110,10 @@ class _Spaces:
     _most = 2**27  # bytes
 
     def __init__(self) -> None:
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Without any; in a forked process the lock may be one that is never freed."""
         self._lock = threading.Lock()
         self._idle: list[_Workspace] = []
 
@@ -128,6 +132,7 @@ class _Spaces:
 
 
 _SPACES = _Spaces()
+after_fork(_SPACES.begin_anew)
 
 
 def tvl1_on_cpu(previous: np.ndarray, following: np.ndarray, settings: TVL1, threads: int = 1) -> np.ndarray:

@@ -45,7 +45,7 @@ from attcell.flow._vectors import (
     with_first_of,
 )
 
-FUSES, ESTIMATES = TARGET.fuses, TARGET.estimates
+FUSES, HAS_ESTIMATES = TARGET.fuses, TARGET.estimates
 AT_ONCE = 5  # iterations in a wave that may have gone too far
 IN_PLACE = 20  # in one that cannot: more gain nothing
 number = types.float32
@@ -55,6 +55,15 @@ Vector = Any  # some float32 side by side
 
 
 # Carefully: every rounding as in the plain version.
+
+
+@njit(**OPTIONS)
+def _rough_inverse(r: Vector) -> Vector:
+    """1 / r, to some bits less than a float32 has."""
+    if HAS_ESTIMATES:
+        inverse = estimated_inverse(r)
+        return inverse * rounded_once(minus(r), inverse, spread(number(2)))
+    return spread(number(1)) / r
 
 
 @njit(**OPTIONS)
@@ -68,8 +77,7 @@ def _compensated_length(x: Vector, y: Vector) -> Vector:
     error = ((a - (s - back)) + (b - back)) + (error_a + error_b)
     r = root(s)
     rest = rounded_once(minus(r), r, s) + error
-    inverse = estimated_inverse(r)
-    inverse = inverse * rounded_once(minus(r), inverse, spread(number(2)))
+    inverse = _rough_inverse(r)
     return rounded_once(rest * spread(number(0.5)), inverse, r)
 
 
@@ -137,7 +145,7 @@ def _careful_row(
 def _quick_inverses(a: Vector, b: Vector) -> tuple[Vector, Vector]:
     """1 / (1 + √a) and 1 / (1 + √b): to 11 bits or more where the processor estimates, and a > 0."""
     one = spread(number(1))
-    if ESTIMATES:
+    if HAS_ESTIMATES:
         return (
             estimated_inverse(fused(a, estimated_inverse_root(a), one)),
             estimated_inverse(fused(b, estimated_inverse_root(b), one)),

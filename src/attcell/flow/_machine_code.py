@@ -29,11 +29,10 @@ from typing import Any
 logger = logging.getLogger("attcell")
 
 _SOURCES = (
-    "_machine_code", "_settings", "_vectors",
+    "_cpu", "_machine_code", "_settings", "_vectors",
     "_kernel_iterations", "_kernel_median", "_kernel_pair", "_kernel_pictures",
 )  # fmt: skip
 _NAME, _ARGUMENTS = "attcell_find", 5  # the one function of the code, and how many addresses it takes
-_LOCK = threading.Lock()
 
 Find = Callable[..., None]
 """:func:`attcell.flow._kernel_pair.find`, for addresses."""
@@ -102,7 +101,26 @@ def _assembly(line: str, declared: str = "") -> str:
     return str(target_machine().emit_assembly(module))
 
 
-_loaded: list[tuple[Find, Any]] = []  # the function, and the engine with which its code lives
+class _Loader:
+    """The kernel, loaded once, whichever thread asks first."""
+
+    def __init__(self) -> None:
+        self._loaded: tuple[Find, Any] | None = None  # with the engine with which its code lives
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """In a forked process the lock may be one that is never freed."""
+        self._lock = threading.Lock()
+
+    def find(self) -> Find:
+        """See :func:`finder`."""
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = _load(_machine_code())
+            return self._loaded[0]
+
+
+_LOADER = _Loader()
 
 
 def finder() -> Find:
@@ -111,10 +129,7 @@ def finder() -> Find:
     Raises:
         Exception: whatever keeps numba or LLVM from working here.
     """
-    with _LOCK:
-        if not _loaded:
-            _loaded.append(_load(_machine_code()))
-        return _loaded[0][0]
+    return _LOADER.find()
 
 
 def _machine_code() -> bytes:
@@ -127,10 +142,10 @@ def _machine_code() -> bytes:
             return code
     except OSError:
         pass  # not there, or not to be read
-    logger.info("attcell: compiling the flow kernels for this processor; once, in some ten seconds")
+    _tell("attcell: compiling the flow kernels for this processor; once, in some ten seconds")
     start = time.perf_counter()
     code = _compiled()
-    logger.info(f"attcell: compiled the flow kernels in {time.perf_counter() - start:.0f} s")
+    _tell(f"attcell: compiled the flow kernels in {time.perf_counter() - start:.0f} s")
     try:
         _keep(path, hashlib.sha256(code).hexdigest().encode() + code)
     except OSError as error:
@@ -139,6 +154,14 @@ def _machine_code() -> bytes:
             "process compiles them again; set ATTCELL_CACHE to a folder that can be written"
         )
     return code
+
+
+def _tell(message: str) -> None:
+    """To the logger; to stderr where nobody listens, for a program that stands still is a riddle."""
+    if logger.isEnabledFor(logging.INFO):
+        logger.info(message)
+    else:
+        print(message, file=sys.stderr, flush=True)
 
 
 def cache_folder() -> Path:
@@ -239,5 +262,11 @@ def kept_threads(count: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(count, "flow")
 
 
-if hasattr(os, "register_at_fork"):  # a forked process has none of the threads
-    os.register_at_fork(after_in_child=kept_threads.cache_clear)
+def after_fork(begin_anew: Callable[[], None]) -> None:
+    """Call it in each process that is forked from this one."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=begin_anew)
+
+
+after_fork(_LOADER.begin_anew)
+after_fork(kept_threads.cache_clear)  # it has none of the threads

@@ -40,7 +40,7 @@ _A = -0.75  # of Keys' cubic kernel
 _BORDER = 4  # pixels of zero around a picture; whatever is seen from beyond them is zero
 
 
-def warped(pictures: Tensor, flow: Tensor, interpolation: str) -> Tensor:
+def seen_at_targets(pictures: Tensor, flow: Tensor, interpolation: str) -> Tensor:
     """(B, C, H, W) seen at each pixel's target x + u (flow (B, 2, H, W)); zero outside the pictures."""
     return _bilinear(pictures, flow) if interpolation == "bilinear" else _bicubic(pictures, flow)
 

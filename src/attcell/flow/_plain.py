@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from attcell.flow._fixed_point import Linearised, Solution, Weights, iterate
-from attcell.flow._pictures import central_gradient, median5, resized, warped
+from attcell.flow._pictures import central_gradient, median5, resized, seen_at_targets
 from attcell.flow._settings import STEPS, TVL1, pyramid_sizes
 
 
@@ -32,7 +32,7 @@ def _at_one_scale(first: Tensor, second: Tensor, flow: Tensor, settings: TVL1) -
     solution = Solution.starting_at(flow)
     for _ in range(settings.num_warps):
         flow = solution.flow
-        picture, gx, gy = warped(moving, flow, settings.warp).unbind(1)
+        picture, gx, gy = seen_at_targets(moving, flow, settings.warp).unbind(1)
         rest = picture - gx * flow[:, 0] - gy * flow[:, 1] - first
         solution = solved(solution, Linearised.of(gx, gy, rest), settings)
     return solution.flow

@@ -88,7 +88,7 @@ def chosen_settings(settings: TVL1 | str) -> TVL1:
     """Those of a preset's name, or the settings themselves."""
     if isinstance(settings, TVL1):
         return settings
-    if settings not in PRESETS:
+    if not isinstance(settings, str) or settings not in PRESETS:
         raise CallError(
             f"TV-L1 preset is {settings!r}; allowed: {', '.join(map(repr, PRESETS))}, or a TVL1(...)"
         )

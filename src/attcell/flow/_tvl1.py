@@ -20,7 +20,7 @@ import logging
 import sys
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard, TypeVar
 
 import numpy as np
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     Kernel = Callable[[Tensor, Tensor, TVL1], Tensor]  # pictures (B, H, W) float32 twice -> flow (B, 2, H, W)
+
+_LARGEST = np.finfo(np.float32).max
 
 # What the plain version does at once: what fits a core's cache; what keeps a GPU busy in 4 GiB.
 _PIXELS_AT_ONCE = {"cpu": 2**17, "cuda": 2**25}
@@ -60,8 +62,8 @@ def tvl1(
         beside it.
 
     Raises:
-        CallError: shapes that differ or are not (B, H, W), a picture without pixels or with a number that is
-            not finite, an unknown preset.
+        CallError: no arrays or tensors of numbers, shapes that differ or are not (B, H, W), a picture without
+            pixels or with a number that is not finite, an unknown preset.
     """
     _check(previous, following)
     keep_freed_memory()
@@ -70,8 +72,8 @@ def tvl1(
         return _of_arrays(previous, following, chosen)
     import torch
 
-    with torch.inference_mode():
-        dtype = torch.float64 if previous.dtype == torch.float64 else torch.float32
+    with torch.no_grad():  # in inference mode the flow could not be learnt from, nor changed
+        dtype = torch.float64 if torch.float64 in (previous.dtype, following.dtype) else torch.float32
         find = _kernel_for(previous.device.type, dtype)
         if find is not _on_cpu:
             previous, following = previous.to(dtype), following.to(dtype)
@@ -113,12 +115,22 @@ def _cpu_works() -> bool:
 
         finder()
     except Exception as error:  # whatever is wrong with numba or LLVM here, there is another way
-        logger.warning(
+        _warn_once(
             f"attcell: the fast flow kernels do not work here ({type(error).__name__}: {error}); flow is "
             "computed by PyTorch's operations instead, some twenty times slower. Install numba anew"
         )
         return False
     return True
+
+
+_warned: dict[str, object] = {}
+
+
+def _warn_once(message: str) -> None:
+    """Also where several threads ask at once."""
+    mine = object()
+    if _warned.setdefault(message, mine) is mine:
+        logger.warning(message)
 
 
 def _on_cpu(first: Tensor, second: Tensor, settings: TVL1) -> Tensor:
@@ -146,7 +158,7 @@ def _cuda_works() -> bool:
 
         check_triton()
     except Exception as error:  # whatever is wrong with Triton or the driver here, there is another way
-        logger.warning(
+        _warn_once(
             f"attcell: the fast flow kernels do not work on this GPU ({type(error).__name__}: {error}); flow "
             "is computed by PyTorch's operations instead, many times slower. They need Triton, which PyTorch "
             "brings on Linux, a C compiler, and a GPU of compute capability 7.0 or more"
@@ -177,9 +189,32 @@ def _in_parts(find: Kernel, first: Tensor, second: Tensor, settings: TVL1) -> Te
     return flow
 
 
-def _check(previous: Tensor | np.ndarray, following: Tensor | np.ndarray) -> None:
+def _is_tensor(given: Any) -> TypeGuard[Tensor]:
+    """Without importing PyTorch."""
+    return "torch" in sys.modules and isinstance(given, sys.modules["torch"].Tensor)
+
+
+def check_kinds(previous: Any, following: Any) -> None:
+    """Two NumPy arrays or two tensors of real numbers.
+
+    Raises:
+        CallError: other things, one of each, or other kinds of numbers.
+    """
+    for given in (previous, following):
+        if not isinstance(given, np.ndarray) and not _is_tensor(given):
+            raise CallError(
+                f"a picture is a {type(given).__name__}; allowed: NumPy arrays, such as np.asarray(picture) "
+                "of one of Pillow's, or tensors"
+            )
+        is_real = given.dtype.kind in "buif" if isinstance(given, np.ndarray) else not given.is_complex()
+        if not is_real:
+            raise CallError(f"a picture has values of the type {given.dtype}; allowed: real numbers")
     if isinstance(previous, np.ndarray) != isinstance(following, np.ndarray):
         raise CallError("one picture is a NumPy array and the other a tensor; allowed: two of a kind")
+
+
+def _check(previous: Tensor | np.ndarray, following: Tensor | np.ndarray) -> None:
+    check_kinds(previous, following)
     if previous.shape != following.shape or previous.ndim != 3:
         raise CallError(
             f"pictures have shapes {tuple(previous.shape)} and {tuple(following.shape)}; "
@@ -191,8 +226,8 @@ def _check(previous: Tensor | np.ndarray, following: Tensor | np.ndarray) -> Non
         pair = _first_not_finite(pictures)
         if pair is not None:
             raise CallError(
-                f"the {name} picture of pair {pair} holds NaN or an infinite number; allowed: finite "
-                "numbers, 0 to 255"
+                f"the {name} picture of pair {pair} holds NaN or an infinite number, as float32; "
+                "allowed: finite numbers, 0 to 255"
             )
 
 
@@ -207,7 +242,7 @@ def _first_not_finite(pictures: Tensor | np.ndarray) -> int | None:
         pictures = _array(pictures)
     if pictures.dtype.kind != "f":
         return None
-    fine = np.isfinite(pictures).all(axis=(1, 2))
+    fine = (np.abs(pictures) <= _LARGEST).all(axis=(1, 2))
     return None if fine.all() else int(np.argmin(fine))
 
 

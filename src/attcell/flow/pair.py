@@ -7,13 +7,14 @@ A picture is grey or RGB, from 0 to 255: a NumPy array (H, W) or (H, W, 3), as P
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 
 from attcell.errors import CallError
 from attcell.flow._settings import TVL1
-from attcell.flow._tvl1 import tvl1
+from attcell.flow._tvl1 import check_kinds, tvl1
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,7 +23,7 @@ Picture = TypeVar("Picture", "Tensor", np.ndarray)
 
 
 def flow_between(
-    previous: Picture, following: Picture, settings: TVL1 | Literal["paper", "fast", "fine"] = "paper"
+    previous: Picture, following: Picture, settings: TVL1 | Literal["paper", "fast", "fine"] = "fast"
 ) -> Picture:
     """TV-L1 flow from one picture to another.
 
@@ -32,17 +33,16 @@ def flow_between(
         settings: a preset's name, or settings of your own.
 
     Returns:
-        (2, H, W) float32, of the same kind: x and y of the motion of each pixel, in pixels. What lies at a
-        pixel of the previous picture lies at that pixel plus its flow in the following one.
+        (2, H, W), of the same kind, float32 (of tensors of float64 float64): x and y of the motion of each
+        pixel, in pixels. What lies at a pixel of the previous picture lies at that pixel plus its flow in the
+        following one.
 
     Raises:
-        CallError: no picture, two that differ in shape or kind, numbers from 0 to 1 or not finite, an unknown
-            preset.
+        CallError: no picture, two that differ in shape or kind, numbers from 0 to 1, far above 255 or not
+            finite, an unknown preset.
     """
-    _check_alike(previous, following)
-    first, second = grey_levels(previous), grey_levels(following)
-    _refuse_small_numbers(first, second)
-    return tvl1(first[None], second[None], settings)[0]
+    _check_pictures(previous, following)
+    return tvl1(grey_levels(previous)[None], grey_levels(following)[None], settings)[0]
 
 
 def grey_levels(picture: Picture) -> Picture:
@@ -56,14 +56,14 @@ def grey_levels(picture: Picture) -> Picture:
     if not isinstance(picture, np.ndarray):
         return grey(picture)
     red, green, blue = np.moveaxis(picture.astype(np.float32), -1, 0)
-    return np.rint(_brightness(red, green, blue)).astype(np.uint8)
+    return np.rint(_brightness(red, green, blue)).clip(0, 255).astype(np.uint8)
 
 
 def grey(pictures: Tensor) -> Tensor:
     """RGB (..., 3, H, W), 0 to 255, to (..., H, W) uint8 by BT.601's weights, as OpenCV and most flow tools
     do it.
     """
-    return _brightness(*pictures.float().unbind(-3)).round().byte()
+    return _brightness(*pictures.float().unbind(-3)).round().clamp(0, 255).byte()
 
 
 def _brightness(red: Picture, green: Picture, blue: Picture) -> Picture:
@@ -87,9 +87,8 @@ def warped(picture: Picture, flow: Picture) -> Picture:
 
     _check_flow(picture, flow)
     if isinstance(picture, np.ndarray):
-        planes = torch.from_numpy(np.ascontiguousarray(picture))
-        planes = planes if planes.ndim == 2 else planes.movedim(-1, 0)
-        seen = warped(planes, torch.from_numpy(np.ascontiguousarray(flow)))
+        planes, field = (torch.from_numpy(np.array(given, np.float32)) for given in (picture, flow))
+        seen = warped(planes if planes.ndim == 2 else planes.movedim(-1, 0), field)
         return (seen if seen.ndim == 2 else seen.movedim(0, -1)).numpy()
     height, width = flow.shape[-2:]
     flow = flow.float()
@@ -117,18 +116,20 @@ def brightness_error(previous: Picture, following: Picture, flow: Picture | None
         The mean of |difference| over the pixels whose flow stays in the picture; NaN if there is none.
 
     Raises:
-        CallError: no picture, two that differ in shape or kind, or flow of another shape or kind.
+        CallError: as of :func:`flow_between`, or flow of another shape or kind.
     """
-    _check_alike(previous, following)
+    _check_pictures(previous, following)
     first, second = grey_levels(previous), grey_levels(following)
     seen = second if flow is None else warped(second, flow)
-    difference = abs(np.asarray(_on_host(seen), np.float32) - np.asarray(_on_host(first), np.float32))
+    difference = abs(_on_host(seen) - _on_host(first))
     known = difference[~np.isnan(difference)]
     return float(known.mean()) if known.size else float("nan")
 
 
-def _on_host(picture: Tensor | np.ndarray) -> Tensor | np.ndarray:
-    return picture if isinstance(picture, np.ndarray) else picture.detach().cpu()
+def _on_host(picture: Tensor | np.ndarray) -> np.ndarray:
+    return np.asarray(
+        picture if isinstance(picture, np.ndarray) else picture.detach().cpu().float().numpy(), np.float32
+    )
 
 
 _ALLOWED = (
@@ -146,9 +147,11 @@ def _num_colours(picture: Tensor | np.ndarray) -> int:
     raise CallError(f"a picture has the shape {tuple(picture.shape)}; {_ALLOWED}")
 
 
-def _check_alike(previous: Tensor | np.ndarray, following: Tensor | np.ndarray) -> None:
-    if isinstance(previous, np.ndarray) != isinstance(following, np.ndarray):
-        raise CallError("one picture is a NumPy array and the other a tensor; allowed: two of a kind")
+_FAR_ABOVE = 512  # resizing may pass 255 by a little
+
+
+def _check_pictures(previous: Tensor | np.ndarray, following: Tensor | np.ndarray) -> None:
+    check_kinds(previous, following)
     if previous.shape != following.shape:
         raise CallError(
             f"pictures have the shapes {tuple(previous.shape)} and {tuple(following.shape)}; allowed: two of "
@@ -156,27 +159,27 @@ def _check_alike(previous: Tensor | np.ndarray, following: Tensor | np.ndarray) 
         )
     for picture in (previous, following):
         _num_colours(picture)
+    if 0 in previous.shape:
+        raise CallError(f"pictures have shape {tuple(previous.shape)}; a picture needs at least one pixel")
+    highest = max(float(picture.max()) for picture in (previous, following))
+    lowest = min(float(picture.min()) for picture in (previous, following))
+    if not math.isfinite(highest - lowest):
+        raise CallError("a picture holds NaN or an infinite number; allowed: finite numbers, 0 to 255")
+    # Pictures from 0 to 1 would seem not to move: TV-L1 weighs brightness against smoothness.
+    is_small = 0 < highest <= 1 and not all("int" in str(of.dtype) for of in (previous, following))
+    if is_small or highest >= _FAR_ABOVE:
+        raise CallError(
+            f"the pictures' largest number is {highest:.6g}; allowed: 0 to 255. Multiply pictures from 0 to "
+            "1 by 255, and divide those of 16 bits by 257"
+        )
 
 
 def _check_flow(picture: Tensor | np.ndarray, flow: Tensor | np.ndarray) -> None:
-    if isinstance(picture, np.ndarray) != isinstance(flow, np.ndarray):
-        raise CallError("picture and flow are a NumPy array and a tensor; allowed: two of a kind")
+    check_kinds(picture, flow)
     is_last = _num_colours(picture) == 3 and isinstance(picture, np.ndarray)
     height, width = picture.shape[:2] if is_last else picture.shape[-2:]
     if tuple(flow.shape) != (2, height, width):
         raise CallError(
             f"flow has the shape {tuple(flow.shape)}; of a picture of {width}×{height} it has "
             f"(2, {height}, {width})"
-        )
-
-
-def _refuse_small_numbers(*pictures: Tensor | np.ndarray) -> None:
-    """Pictures from 0 to 1 would seem not to move: TV-L1 weighs brightness against smoothness."""
-    if all("int" in str(picture.dtype) for picture in pictures):
-        return
-    highest = max((float(picture.max()) for picture in pictures if 0 not in picture.shape), default=0.0)
-    if 0 < highest <= 1:
-        raise CallError(
-            f"the pictures' largest number is {highest:.3g}; allowed: 0 to 255. Multiply pictures from 0 to "
-            "1 by 255"
         )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, as_completed
 from contextlib import closing
@@ -23,7 +22,7 @@ from attcell._log import progress_bar
 from attcell._parallel import in_order, one_thread, process_pool
 from attcell.data.listing import Listing
 from attcell.errors import VideoError
-from attcell.flow import quantize
+from attcell.flow import PRESETS, num_cores, quantize, tvl1
 from attcell.inference.flow_jobs import (
     Job,
     Layout,
@@ -118,12 +117,15 @@ def _computed(
     jobs: Sequence[Job], workers: int | None, advance: Advance
 ) -> Iterator[tuple[Job, Notes | VideoError]]:
     """The jobs done, in some order."""
-    cores = os.cpu_count() or 1
+    cores = num_cores()
     workers = min(workers or (1 if torch.cuda.is_available() else -(-cores // _CORES)), len(jobs))
     threads = max(1, cores // max(1, workers))
     if workers <= 1:
         yield from _one_after_another(jobs, threads, advance)
         return
+    if jobs[0].spec.method in PRESETS:
+        still = np.zeros((1, 1, 1), np.uint8)
+        tvl1(still, still)  # compiles the kernels where need be, once and not in each process
     with process_pool(workers, threads=1) as pool:
         futures: dict[Future[Notes | VideoError], Job] = {
             pool.submit(_alone, job, threads): job for job in jobs

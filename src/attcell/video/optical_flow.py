@@ -119,7 +119,11 @@ def _refuse_unknown(name: str) -> None:
 
 
 def video_flow(
-    path: Path | str, spec: FlowSpec | None = None, *, device: str = "cpu", frames: range | None = None
+    path: Path | str,
+    spec: FlowSpec | None = None,
+    *,
+    device: str | torch.device = "cpu",
+    frames: range | None = None,
 ) -> Iterator[Tensor]:
     """The flow of a whole video, field by field as they come, in constant memory.
 
@@ -136,13 +140,21 @@ def video_flow(
         computed at.
 
     Raises:
-        CallError: an unknown method, DIS without OpenCV, or ``frames`` of a file.
+        CallError: an unknown method or device, DIS without OpenCV, or ``frames`` of a file.
         VideoError: on iteration, the file is missing, empty or not a video, or has one frame only.
     """
     spec = spec or FlowSpec()
-    method = flow_method(spec.method, device)
+    kind = _device_kind(device)
+    method = flow_method(spec.method, str(device))
     every = EveryFrame(Path(path), spec.size, frames)
-    return _fields_of(every, method, PAIRS_AT_ONCE[device])
+    return _fields_of(every, method, PAIRS_AT_ONCE.get(kind, PAIRS_AT_ONCE["cpu"]))
+
+
+def _device_kind(device: str | torch.device) -> str:
+    try:
+        return torch.device(device).type
+    except RuntimeError as error:
+        raise CallError(f"device is {device!r}; allowed: cpu, cuda, cuda:1, mps and the like") from error
 
 
 def _fields_of(every: EveryFrame, method: Method, pairs_at_once: int) -> Iterator[Tensor]:
@@ -243,7 +255,7 @@ def _raft(device: str) -> Callable[[Tensor, Tensor], Tensor]:
             "choose paper, fast, fine or dis as the flow method"
         ) from error
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def between(previous: Tensor, following: Tensor) -> Tensor:
         height, width = previous.shape[-2:]
         grown = [max(_RAFT_LEAST, -(-side // 8) * 8) - side for side in (width, height)]
