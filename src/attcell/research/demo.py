@@ -42,7 +42,7 @@ WEIGHTS = Path(__file__).parent / "demo_weights"  # of the backbones, with their
 STREAMS = ("frame", "flow")
 TAP = "block3"  # a region of the last map sees half of the frame, one of this about a figure
 INPUT: dict[str, dict[str, Any]] = {"input": {"size": 112, "short_side": 112}, "flow": {"short_side": 56}}
-EPOCHS = 48
+EPOCHS = 32
 THREADS = 2  # that predict; a video's decoding and flow go on while another's network runs
 
 
