@@ -81,12 +81,18 @@ def random_network(entry: KineticsEntry) -> nn.Module:
 
 
 def decided(network: nn.Module, entry: KineticsEntry) -> None:
-    """Scale the last layer so that logits spread by 2: random weights leave all classes nearly alike, and
-    scores that are all alike agree with any.
+    """Set statistics, and scale the last layer so that logits spread by about 2: random weights leave all
+    classes nearly alike, and scores that are all alike agree with any.
     """
     height, width = entry.preprocessing.crop or (224, 224)
-    with torch.inference_mode():
-        spread = network(torch.randn(1, 3, entry.clip.num_frames, height, width)).std()
+    noise = torch.randn(1, 3, 16, height, width)
+    norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm3d)]
+    with torch.no_grad():
+        if norms:
+            for part in norms:
+                part.momentum = 1.0
+            network.train()(noise)  # whose statistics are then those of what comes through
+        spread = network.eval()(noise).std()
     *_, last = (part for part in network.modules() if isinstance(part, nn.Linear | nn.Conv3d))
     with torch.no_grad():
         last.weight.mul_(2 / spread)

@@ -40,13 +40,14 @@ class ReadyModel:
     """A network that others trained, with the face of :class:`~attcell.inference.model.Model`.
 
     Attributes:
+        ready: what it was made of: its preprocessing, what it is shown of a video, how its evidence is found.
         name: such as ``kinetics/mvit_v2_s``.
         network: in test mode. Its device is the model's.
         labels: the A classes, in the order of the scores.
     """
 
     def __init__(self, ready: ReadyNetwork) -> None:
-        self._ready = ready
+        self.ready = ready
         self.name = ready.name
         self.network = ready.network
         self.labels = ready.labels
@@ -98,7 +99,7 @@ class ReadyModel:
         """
         path = path_of(video, "video", "clip.mp4")
         plan = self._plan(clips, crops)
-        reading = Clips(path, plan, self._ready.preprocessing.prepare, small_picture if pictures else None)
+        reading = Clips(path, plan, self.ready.preprocessing.prepare, small_picture if pictures else None)
         seen: list[_Seen] = []
         with progress_bar() as bar:
             task = bar.add_task(title or path.name, total=plan.num_clips, note="")
@@ -180,11 +181,11 @@ class ReadyModel:
     ) -> Prediction:
         """The actions in a video, with everything that a page shows of it; arguments as of :meth:`detect`."""
         rule = detection_rule(threshold)
-        clip, video_rate = self._ready.clip, mean_rate(path)
+        clip, video_rate = self.ready.clip, mean_rate(path)
         plan = ClipPlan(clip.num_frames, clip.rate)
         every = max(1, round(plan.seconds * video_rate / 2)) if every is None else every
         plan = replace(plan, every=whole_number(every, "every", least=1))
-        reading = Clips(path, plan, self._ready.preprocessing.prepare, small_picture if pictures else None)
+        reading = Clips(path, plan, self.ready.preprocessing.prepare, small_picture if pictures else None)
         rows, maps, middles, keyframes = Growing(), Growing(), Growing(), Keyframes()
         with progress_bar() as bar:
             task = bar.add_task(title or path.name, total=promised_frames(path), note="")
@@ -219,7 +220,7 @@ class ReadyModel:
 
     def _seen(self, reading: Clips[Tensor], crops: ClipCrops) -> Iterator[tuple[int, _Seen]]:
         """The clips by their numbers; with 0 a video begins again."""
-        ready = self._ready
+        ready = self.ready
         for clip in reading:
             views = ready.preprocessing.views(clip.frames, crops).to(self.device)
             logits, maps = ready.evidence(ready.network, views)
@@ -233,7 +234,7 @@ class ReadyModel:
             yield clip.number, _Seen(scores, middle, maps, clip.picture)
 
     def _plan(self, clips: int | None, crops: ClipCrops) -> ClipPlan:
-        clip = self._ready.clip
+        clip = self.ready.clip
         if clips is None:
             clips = clip.num_clips
         if whole_number(clips, "clips", least=1) > MOST_CLIPS:
@@ -263,19 +264,19 @@ class ReadyModel:
             temporal_scores=scores,
             temporal_attention=scores.astype(np.float64) / max(float(scores.sum(dtype=np.float64)), 1e-30),
             spatial_attention={} if maps is None else {STREAM: maps},
-            attended_area=self._ready.preprocessing.attended_area(info.size),
+            attended_area=self.ready.preprocessing.attended_area(info.size),
             class_scores=class_scores,
         )
 
     def _explanation(self, label: int, protocol: str) -> Explanation:
         return Explanation(
-            where=self._ready.evidence.words,
+            where=self.ready.evidence.words,
             when=f"each clip’s share in the score of {self.labels[label]}",
             protocol=protocol,
         )
 
     def _protocol(self, plan: ClipPlan, num_clips: int, crops: ClipCrops) -> str:
-        clip = self._ready.clip
+        clip = self.ready.clip
         spread = "evenly spread" if plan.every is None else f"one every {plan.every} frames of the video"
         seen = "the middle of the frames" if crops == 1 else "3 crops of each"
         return (
@@ -288,7 +289,7 @@ class ReadyModel:
         """A note on a video that is shorter than a clip."""
         if not reading.are_short:
             return ()
-        clip, info = self._ready.clip, reading.info
+        clip, info = self.ready.clip, reading.info
         return (
             f"the video has {info.duration_seconds:.1f} s, and {self.name} looks at clips of "
             f"{clip.num_frames / clip.rate:.1f} s: the {clip.num_frames} frames of its one clip are "
