@@ -47,7 +47,7 @@ def main() -> None:
 
 def measure(entry: KineticsEntry, video: Path, num_clips: int) -> None:
     """Print one network's line."""
-    network = random_network(entry)
+    network = random_network(entry, video)
     model = attcell.load(entry.name)
     began = time.perf_counter()
     found = model.predict(video, clips=num_clips)  # type: ignore[call-arg]
@@ -68,31 +68,31 @@ def measure(entry: KineticsEntry, video: Path, num_clips: int) -> None:
         raise SystemExit(f"{entry.name} does not say what torchvision says")
 
 
-def random_network(entry: KineticsEntry) -> nn.Module:
+def random_network(entry: KineticsEntry, video: Path) -> nn.Module:
     """The network with random weights, which are saved as the published ones are."""
     from torchvision.models import get_model
 
     torch.manual_seed(0)
     network: nn.Module = get_model(entry.name.split("/")[1]).eval()
-    decided(network, entry)
+    decided(network, entry, video)
     entry.path.parent.mkdir(parents=True, exist_ok=True)
     torch.save(network.state_dict(), entry.path)
     return network
 
 
-def decided(network: nn.Module, entry: KineticsEntry) -> None:
+def decided(network: nn.Module, entry: KineticsEntry, video: Path) -> None:
     """Set statistics, and scale the last layer so that logits spread by about 2: random weights leave all
     classes nearly alike, and scores that are all alike agree with any.
     """
-    height, width = entry.preprocessing.crop or (224, 224)
-    noise = torch.randn(1, 3, 16, height, width)
+    images = attcell.video.read_frames(video, lambda num_frames: np.arange(16)).images
+    clip = entry.weights.transforms()(torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2))[None]
     norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm3d)]
     with torch.no_grad():
         if norms:
             for part in norms:
                 part.momentum = 1.0
-            network.train()(noise)  # whose statistics are then those of what comes through
-        spread = network.eval()(noise).std()
+            network.train()(clip)  # whose statistics are then those of what comes through
+        spread = network.eval()(clip).std()
     *_, last = (part for part in network.modules() if isinstance(part, nn.Linear | nn.Conv3d))
     with torch.no_grad():
         last.weight.mul_(2 / spread)
