@@ -20,7 +20,7 @@ Seeds = Annotated[int, typer.Option(min=1, help="How many trainings of each, wit
 def demo(
     out: Annotated[Path, typer.Option(help="Where everything goes.")] = Path("attcell-demo"),
 ) -> None:
-    """Generate videos, train a small STAN on them, test it, and write a report page. Takes about two minutes.
+    """Generate videos, train a small STAN on them, test it, and write a report page. Takes 2 to 3 minutes.
 
     Example: attcell demo --out /tmp/demo
     """

@@ -139,7 +139,7 @@ def _run_stages(out: Path, seed: int, threads: int) -> DemoOutcome:
     num_videos = 6 * sum(VIDEOS.values())
     logger.info(
         f"1/5 Generating {num_videos} videos in {out}: in each three figures, and a quarter of the time is "
-        "action; a class is the colour of the one that acts and its way to move (about 45 seconds on two "
+        "action; a class is the colour of the one that acts and its way to move (about 50 seconds on two "
         "cores)"
     )
     videos = _generate(out / "videos", seed)
