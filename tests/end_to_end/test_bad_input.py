@@ -118,7 +118,6 @@ class TestCalls:
         ("arguments", "message"),
         [
             (["predict", "a.mp4", "--model", "MODEL", "--segments", "0"], "Invalid value for '--segments'"),
-            (["predict", "a.mp4"], "Missing option '--model'"),
             (["predict", "--model", "MODEL"], "Missing argument 'videos'"),
             (["test", "MODEL", "--segments", "0"], "Invalid value for '--segments'"),
             (["test", "MODEL", "--crops", "5"], "'5' is not one of '1', '10'"),

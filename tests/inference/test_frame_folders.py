@@ -251,6 +251,7 @@ def test_a_folder_is_predicted_as_its_lossless_video(tmp_path):
             "gates",
             "temporal_attention_by_stream",
             "spatial_attention",
+            "explanation",
         ):
             assert value == expected[name]
         else:

@@ -133,3 +133,16 @@ def test_what_is_shown_anywhere_leaves_at_least_three_classes(num_classes: int) 
     right = sum(max(counts.values()) for counts in shown.values()) / (300 * num_classes)
     assert right < 0.38
     assert all(len(counts) >= 3 for counts in shown.values())
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_figures_that_act_in_turn_never_act_at_once(number):
+    """All else of the plan's kind stays: two that act, in one or two intervals of their own."""
+    plan = plan_video(
+        "untrimmed", 1, seed=4, split="train", number=number, num_classes=6, motions="paths", in_turn=True
+    )
+    grey = next(figure for figure in plan.figures if figure.role == "grey")
+    for start, end in plan.actor.intervals:
+        assert all(end <= other[0] or other[1] <= start for other in grey.intervals)
+    filled = sum(end - start for start, end in grey.intervals) / (plan.num_frames / FPS)
+    assert 0.15 < filled < 0.32

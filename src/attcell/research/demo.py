@@ -1,7 +1,8 @@
 """The demo: generated videos → attention of a small STAN of two streams → test → detect → a page.
 
 A class is a colour and a path: one frame shows the colour of the figure that acts, flow shows how it moves,
-and neither shows both. Each stream's backbone knows figures already, from trimmed videos of other
+and neither shows both. At other times a grey figure moves in a wrong way, and somebody of a wrong colour
+stands about. Each stream's backbone knows figures already, from trimmed videos of other
 seeds (:data:`WEIGHTS`, with their card), as others begin from ImageNet. It is frozen; spatial attention and
 one temporal attention are learnt on untrimmed videos, from labels of whole videos alone.
 """
@@ -37,7 +38,7 @@ from attcell.training.prepare import gather_training_data
 from attcell.training.run import train
 from attcell.types import Prediction
 
-VIDEOS = {"train": 36, "val": 4, "test": 10}  # of each of six classes
+VIDEOS = {"train": 24, "val": 4, "test": 10}  # of each of six classes
 WEIGHTS = Path(__file__).parent / "demo_weights"  # of the backbones, with their card
 STREAMS = ("frame", "flow")
 TAP = "block3"  # a region of the last map sees half of the frame, one of this about a figure
@@ -139,17 +140,17 @@ def _run_stages(out: Path, seed: int, threads: int) -> DemoOutcome:
     num_videos = 6 * sum(VIDEOS.values())
     logger.info(
         f"1/5 Generating {num_videos} videos in {out}: in each three figures, and a quarter of the time is "
-        "action; a class is the colour of the one that acts and its way to move (about 50 seconds on two "
+        "action; a class is the colour of the one that acts and its way to move (about 40 seconds on two "
         "cores)"
     )
     videos = _generate(out / "videos", seed)
     recipe = demo_recipe(videos, out / "features", seed)
     logger.info(
         "2/5 Looking at the training videos through two small backbones that know figures already, of frames "
-        "and of flow (about 30 seconds)"
+        "and of flow (about 25 seconds)"
     )
     _keep_features(recipe)
-    logger.info("3/5 Training the attention of both, from labels of whole videos alone (about 30 seconds)")
+    logger.info("3/5 Training the attention of both, from labels of whole videos alone (about 20 seconds)")
     torch.set_num_threads(threads)  # nothing is decoded any more
     trained = train(recipe, out / "run", resume=(out / "run").exists()).model_folder
     torch.set_num_threads(1)
@@ -182,6 +183,7 @@ def _generate(folder: Path, seed: int) -> Path:
             seed=seed,
             motions="paths",
             look="smooth",
+            in_turn=True,
             videos=VIDEOS,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )

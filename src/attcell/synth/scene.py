@@ -22,7 +22,9 @@ brightness, and noise.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral
 from typing import get_args
 
@@ -53,6 +55,7 @@ MOTIONS: dict[str, tuple[str, ...]] = {
 }
 
 ALLOWED_NUM_CLASSES = tuple(range(4, 2 * len(APPEARANCES) + 1, 2))
+_TURNS = 50  # places that are drawn for a figure's turn
 _RUN = 3  # neighbouring classes that the decoys of one video make alike
 
 Interval = tuple[float, float]
@@ -160,13 +163,21 @@ class VideoPlan:
 
 
 def plan_video(
-    kind: str, label: int, *, seed: int, split: str, number: int, num_classes: int, motions: str = "postures"
+    kind: str,
+    label: int,
+    *,
+    seed: int,
+    split: str,
+    number: int,
+    num_classes: int,
+    motions: str = "postures",
+    in_turn: bool = False,
 ) -> VideoPlan:
     """Plan video ``number`` of class ``label`` in ``split``. The same arguments give the same plan.
 
     Its randomness comes from (seed, split, label, number) alone, so a video does not depend on how many
-    others there are. Raises CallError for an unknown kind, split or kind of motions, or a number of classes
-    with no ring.
+    others there are. With ``in_turn`` the grey figure of an untrimmed video acts while the actor does not.
+    Raises CallError for an unknown kind, split or kind of motions, or a number of classes with no ring.
     """
     if kind not in KINDS:
         raise CallError(f"unknown kind of generated video {kind!r}; choose one of {', '.join(KINDS)}")
@@ -182,12 +193,16 @@ def plan_video(
         figures = _trimmed_figures(right, wrong_look, num_frames / FPS, rng)
     else:
         num_frames = int(rng.integers(10 * FPS, 16 * FPS + 1))
-        figures = _untrimmed_figures(right, decoys(classes, label, rng), num_frames / FPS, rng)
+        figures = _untrimmed_figures(right, decoys(classes, label, rng), num_frames / FPS, rng, in_turn)
     return VideoPlan(kind, label, num_frames, figures, _things(rng), (*entropy, 1))
 
 
 def _untrimmed_figures(
-    right: tuple[int, str], wrong: tuple[int, str], duration: float, rng: np.random.Generator
+    right: tuple[int, str],
+    wrong: tuple[int, str],
+    duration: float,
+    rng: np.random.Generator,
+    in_turn: bool,
 ) -> tuple[FigurePlan, ...]:
     lanes = rng.permutation(3)
     casts = (
@@ -195,10 +210,13 @@ def _untrimmed_figures(
         ("stand-in", _coloured(wrong[0], rng), None),
         ("grey", _grey(rng), wrong[1]),
     )
-    figures = []
+    figures: list[FigurePlan] = []
     for (role, look, motion), lane in zip(casts, lanes, strict=True):
         share = rng.uniform(0.25, 0.30) if role == "actor" else rng.uniform(0.20, 0.30)
         intervals = _intervals(duration, share * duration, rng)
+        if role == "grey" and in_turn:
+            others = [_intervals(duration, share * duration, rng) for _ in range(_TURNS)]
+            intervals = min([intervals, *others], key=partial(_overlap, figures[0].intervals))
         enter = intervals[0][0] - rng.uniform(1.0, 2.5)
         leave = intervals[-1][1] + rng.uniform(0.0, 1.5)
         x = SIZE * (int(lane) + 0.5) / 3 + rng.uniform(-3, 3)
@@ -252,6 +270,11 @@ def _intervals(duration: float, filled: float, rng: np.random.Generator) -> tupl
         gaps[0] = min(gaps[0], gaps[1] - FPS)
     starts = [int(gap) + sum(parts[:i]) for i, gap in enumerate(gaps)]
     return tuple((start / FPS, (start + part) / FPS) for start, part in zip(starts, parts, strict=True))
+
+
+def _overlap(one: Sequence[Interval], other: Sequence[Interval]) -> float:
+    """Seconds that lie in both."""
+    return sum(max(0.0, min(a[1], b[1]) - max(a[0], b[0])) for a in one for b in other)
 
 
 def _near(colour: tuple[float, ...], spread: float, rng: np.random.Generator) -> Colour:

@@ -67,6 +67,7 @@ class _Work(Dataset[VideoTruth | OSError]):
     seed: int
     motions: str
     look: VideoLook
+    in_turn: bool
     labels: tuple[str, ...]
     jobs: tuple[_Job, ...]
 
@@ -85,6 +86,7 @@ class _Work(Dataset[VideoTruth | OSError]):
                 number=job.number,
                 num_classes=len(self.labels),
                 motions=self.motions,
+                in_turn=self.in_turn,
             )
         )
         try:
@@ -103,6 +105,7 @@ def write_dataset(
     num_classes: int = 6,
     motions: str = "postures",
     look: VideoLook = "plain",
+    in_turn: bool = False,
     videos: Mapping[str, int] = DEFAULT_VIDEOS,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
@@ -118,6 +121,7 @@ def write_dataset(
         num_classes: 4, 6, 8 or 10.
         motions: ``postures``, which one frame tells, or ``paths``, which only the movement tells.
         look: ``plain``, frames of 112×112, or ``smooth``, of 224×224, in which the same happens.
+        in_turn: in untrimmed videos the grey figure acts while the actor does not, as far as there is time.
         videos: how many of each class in ``train``, ``val`` and ``test``.
         progress: called with (videos done, videos in all) after each one.
 
@@ -139,6 +143,7 @@ def write_dataset(
         "num_classes": num_classes,
         "motions": motions,
         **({} if look == "plain" else {"look": look}),  # which the first sets did not have
+        **({"in_turn": True} if in_turn else {}),
     }
     claim(out, {**parameters, "videos": {split: videos.get(split, 0) for split in SPLITS}})
     jobs = [
@@ -151,7 +156,7 @@ def write_dataset(
         check_finished(out, [job.name for job in jobs])
         return out
     clear_left_overs(out)
-    work = _Work(out, kind, seed, motions, look, tuple(labels), tuple(jobs))
+    work = _Work(out, kind, seed, motions, look, in_turn, tuple(labels), tuple(jobs))
     truths: dict[str, VideoTruth] = {}
     done = DataLoader(work, batch_size=None, collate_fn=_as_it_is, num_workers=_PROCESSES)
     for job, truth in zip(jobs, done, strict=True):
