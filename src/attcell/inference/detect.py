@@ -17,7 +17,15 @@ from attcell.inference.model import Model
 from attcell.inference.predict import NO_PICTURES, small_flow, small_picture
 from attcell.inference.run import as_scores
 from attcell.inference.stored_flow import with_stored_flow
-from attcell.inference.streaming import EVERY, Growing, Keyframes, StreamedPart, StreamingPass, usual_every
+from attcell.inference.streaming import (
+    EVERY,
+    Growing,
+    Keyframes,
+    StreamedPart,
+    StreamingPass,
+    stretches,
+    usual_every,
+)
 from attcell.types import AttentionTrack, Prediction
 from attcell.video._passes import promised_frames
 from attcell.video.features import is_features
@@ -58,7 +66,6 @@ def follow_video(
         progress(int(streamed.sampled_frames.frame_indices[-1]) + 1)
     info = passed.info
     track = rows.track(passed.seconds(), passed.attended_area)
-    shown = [keyframe.shown for keyframe in keyframes.all]
     images = [keyframe.picture for keyframe in keyframes.all if keyframe.picture is not None]
     flows = [keyframe.flow for keyframe in keyframes.all if keyframe.flow is not None]
     return Prediction(
@@ -66,20 +73,7 @@ def follow_video(
         labels=model.labels,
         scores=as_scores(passed.logits, model.recipe.score_rule).float().cpu().numpy(),
         duration_seconds=info.duration_seconds,
-        segments=AttentionTrack(
-            seconds=np.array(
-                [[track.seconds[of.first, 0], track.seconds[of.end - 1, 1]] for of in keyframes.all]
-            ),
-            frame_seconds=track.frame_seconds[shown],
-            temporal_scores=track.temporal_scores[shown],
-            temporal_attention=np.array(
-                [track.temporal_attention[of.first : of.end].sum() for of in keyframes.all]
-            ),
-            spatial_attention={
-                name: maps[shown].astype(np.float32) for name, maps in track.spatial_attention.items()
-            },
-            attended_area=track.attended_area,
-        ),
+        segments=stretches(track, keyframes),
         frames=np.stack(images) if images else NO_PICTURES,
         flow=np.stack(flows) if flows else None,
         notes=info.notes,

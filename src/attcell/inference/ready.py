@@ -22,7 +22,7 @@ from attcell.errors import CallError, ModelError
 from attcell.inference.detection_rules import ActivationRule, find_by_activation
 from attcell.inference.predict import NO_PICTURES, small_picture
 from attcell.inference.run import device_named
-from attcell.inference.streaming import Growing, Keyframes
+from attcell.inference.streaming import Growing, Keyframes, stretches
 from attcell.models.ready.network import ReadyNetwork
 from attcell.models.ready.registry import ready_network
 from attcell.nn.evidence import Maps
@@ -208,7 +208,7 @@ class ReadyModel:
             labels=self.labels,
             scores=mean,
             duration_seconds=reading.info.duration_seconds,
-            segments=_stretches(track, keyframes) if pictures else track,
+            segments=stretches(track, keyframes) if pictures else track,
             frames=_pictures([of.picture for of in keyframes.all]),
             notes=(*reading.info.notes, *self._short(reading)),
             explanation=self._explanation(label, self._protocol(plan, len(track), 1)),
@@ -326,25 +326,6 @@ def _summed(maps: Float[Tensor, "V L K K"]) -> Float[np.ndarray, "K K"]:
 def _pictures(pictures: list[np.ndarray | None]) -> np.ndarray:
     there = [one for one in pictures if one is not None]
     return np.stack(there) if there else NO_PICTURES
-
-
-def _stretches(track: AttentionTrack, keyframes: Keyframes) -> AttentionTrack:
-    """A few stretches of a track, each shown by its strongest clip."""
-    shown = [of.shown for of in keyframes.all]
-    return AttentionTrack(
-        seconds=np.array(
-            [[track.seconds[of.first, 0], track.seconds[of.end - 1, 1]] for of in keyframes.all]
-        ),
-        frame_seconds=track.frame_seconds[shown],
-        temporal_scores=track.temporal_scores[shown],
-        temporal_attention=np.array(
-            [track.temporal_attention[of.first : of.end].sum() for of in keyframes.all]
-        ),
-        spatial_attention={
-            name: maps[shown].astype(np.float32) for name, maps in track.spatial_attention.items()
-        },
-        attended_area=track.attended_area,
-    )
 
 
 def detection_rule(threshold: float | None) -> ActivationRule:

@@ -13,6 +13,7 @@ from attcell.inference.model import Model
 from attcell.inference.run import device_of, encode_part, refuse_not_finite
 from attcell.models.build import input_spec
 from attcell.nn.streaming import Part, streamer
+from attcell.types import AttentionTrack
 from attcell.video.features import is_features
 from attcell.video.info import VideoInfo
 from attcell.video.inputs import ResizedFrames, SampledFrames, resize_frames
@@ -198,3 +199,22 @@ class Growing:
     def rows(self) -> np.ndarray:
         """All rows so far."""
         return self._block[: self._num_rows]
+
+
+def stretches(track: AttentionTrack, keyframes: Keyframes) -> AttentionTrack:
+    """A few stretches of a track, each shown by its strongest clip."""
+    shown = [of.shown for of in keyframes.all]
+    return AttentionTrack(
+        seconds=np.array(
+            [[track.seconds[of.first, 0], track.seconds[of.end - 1, 1]] for of in keyframes.all]
+        ),
+        frame_seconds=track.frame_seconds[shown],
+        temporal_scores=track.temporal_scores[shown],
+        temporal_attention=np.array(
+            [track.temporal_attention[of.first : of.end].sum() for of in keyframes.all]
+        ),
+        spatial_attention={
+            name: maps[shown].astype(np.float32) for name, maps in track.spatial_attention.items()
+        },
+        attended_area=track.attended_area,
+    )
