@@ -60,6 +60,8 @@ TableFormat = Literal["markdown", "csv", "latex"]
 AblationSubject = Literal["tap", "segments", "fusion", "modalities"]
 SuiteName = Literal["generated", "weizmann", "ut_interaction", "joined"]
 
+GROUP_COLUMN = "column"  # data.groups: the last word of each line of a list file
+
 
 class Size(NamedTuple):
     """Width and height of a picture, in pixels. The shape of an array or a tensor has them the other way."""

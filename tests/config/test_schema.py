@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from attcell.config import check_recipe, load_recipe
 from attcell.data.known_sets import KNOWN_SETS
+from attcell.errors import CallError
 from attcell.research.suites.clips import REAL_SETS
 from attcell.results.detection_metrics import RULES
 from attcell.results.run_table_text import FORMATS
@@ -41,6 +43,51 @@ class TestDataSet:
     )
     def test_what_does_not_go_together_is_refused(self, change, message):
         assert message in refusal({**OF_A_SET, "data": {**OF_A_SET["data"], **change}})
+
+
+class TestGroups:
+    @pytest.mark.parametrize(
+        ("groups", "read"),
+        [
+            (None, None),
+            ("_(g[0-9]+)_", "_(g[0-9]+)_"),
+            ("column", "column"),
+            ("some/groups.csv", Path("some/groups.csv")),
+            (Path("some/groups.csv"), Path("some/groups.csv")),
+        ],
+    )
+    def test_a_file_an_expression_or_a_column(self, groups, read):
+        recipe = check_recipe({**SMALL, "data": {"train": "x", "groups": groups}}, source="here")
+        assert recipe.data.groups == read
+        assert check_recipe(recipe.model_dump(mode="json"), source="here") == recipe
+
+    @pytest.mark.parametrize(
+        ("groups", "message"),
+        [
+            ("_(g[0-9]+", "data.groups: no regular expression: missing ), unterminated subpattern"),
+            (
+                "",
+                "data.groups: give a regular expression whose first brackets match a video's group",
+            ),
+            (3, "data.groups: give a regular expression"),
+            (["a"], "data.groups: give a regular expression"),
+        ],
+    )
+    def test_what_is_neither(self, groups, message):
+        assert message in refusal({**SMALL, "data": {"train": "x", "groups": groups}})
+
+    def test_a_data_set_has_no_column(self):
+        message = refusal({**OF_A_SET, "data": {**OF_A_SET["data"], "groups": "column"}})
+        assert "groups column is of list files, not of dataset ucf101" in message
+
+    @pytest.mark.parametrize("value", ["^([^/]+)/", "[^/]+/(x)", "*", "a: (b)", "null", "~/groups.csv"])
+    def test_on_the_command_line_it_is_taken_letter_by_letter(self, path, value):
+        if value == "*":
+            with pytest.raises(CallError, match="nothing to repeat"):
+                load_recipe(path, [f"data.groups={value}"])
+            return
+        wanted = {"null": None, "~/groups.csv": Path("~/groups.csv").expanduser()}.get(value, value)
+        assert load_recipe(path, [f"data.groups={value}"]).data.groups == wanted
 
 
 @pytest.mark.parametrize(

@@ -74,3 +74,34 @@ def test_videos_of_several_classes_are_drawn_among_their_like():
     records = [VideoRecord(f"{n}.mp4", Path("x"), ((0, 1), (), (1,))[n % 3]) for n in range(30)]
     _, held = hold_out(records, 0.2, 0)
     assert Counter(record.labels for record in held) == {(0, 1): 2, (): 2, (1,): 2}
+
+
+@given(
+    st.lists(st.sets(st.integers(0, 4), min_size=1), min_size=1, max_size=20),
+    st.floats(0, 1, exclude_max=True),
+    st.integers(0, 2**23 - 1),
+)
+def test_groups_of_any_classes_are_held_out_whole_and_no_class_is_lost(groups, fraction, seed):
+    records = [
+        VideoRecord(f"{label}/{number}_{clip}.mp4", Path("x"), (label,), f"g{number}")
+        for number, labels in enumerate(groups)
+        for label in sorted(labels)
+        for clip in range(2)
+    ]
+    kept, held = hold_out(records, fraction, seed)
+    assert not {record.group for record in kept} & {record.group for record in held}
+    assert {record.label for record in kept} == {record.label for record in records}
+    assert hold_out(records, fraction, seed) == (kept, held)
+
+
+def test_groups_of_which_no_two_are_alike_are_drawn_together():
+    """As of 20 actors who do some actions each."""
+    records = [
+        VideoRecord(f"{label}/{actor}.mp4", Path("x"), (label,), f"actor {actor}")
+        for actor in range(20)
+        for label in range(8)
+        if label in (actor % 8, (actor * 3 + 1) % 8, actor // 3)
+    ]
+    for seed in range(5):
+        _, held = hold_out(records, 0.25, seed)
+        assert 3 <= len({record.group for record in held}) <= 6

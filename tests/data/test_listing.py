@@ -177,7 +177,9 @@ class TestBadLines:
         assert problem(tmp_path, "a.mp4 0 2", ["x", "y"]) == (
             "label 2 is too high, 2 classes count from 0 to 1"
         )
-        assert problem(tmp_path, "dir 3 x") == "the label 'x' is not a whole number from 0"
+        assert problem(tmp_path, "dir 3 x") == (
+            "the label 'x' is not a whole number from 0; is it a group? (data.groups=column)"
+        )
         assert problem(tmp_path, "dir 3 ١") == "the label '١' is not a whole number from 0"
         assert problem(tmp_path, "dir") == "a path and a label are needed"
 

@@ -22,7 +22,8 @@ from attcell.inference.evaluate import evaluate_model
 from attcell.inference.extract import feature_store
 from attcell.inference.extract_flow import Layout, extract_flow
 from attcell.inference.predict import predict_video
-from attcell.models.build import build_network, input_spec, read_listings
+from attcell.models.build import build_network, input_spec
+from attcell.models.listings import read_listings
 from attcell.training.prepare import gather_training_data
 from attcell.video.flow_files import DESCRIPTION
 from attcell.video.flow_source import FlowInput, source_of

@@ -18,7 +18,8 @@ from attcell.inference.extract import extract_features, feature_store
 from attcell.inference.extract_flow import Layout, extract_flow
 from attcell.inference.predict import predict_video
 from attcell.inference.stored_flow import unfit_flow
-from attcell.models.build import build_network, input_spec, read_listings
+from attcell.models.build import build_network, input_spec
+from attcell.models.listings import read_listings
 from attcell.training.prepare import gather_training_data
 from attcell.types import VideoRecord
 from attcell.video.flow_files import DESCRIPTION, open_flow

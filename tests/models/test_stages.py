@@ -10,7 +10,8 @@ from attcell.errors import CallError, ModelError
 from attcell.inference.evaluate import evaluate_model, listing_of
 from attcell.inference.model import load
 from attcell.inference.predict import predict_video
-from attcell.models.build import build_network, read_listings
+from attcell.models.build import build_network
+from attcell.models.listings import read_listings
 from attcell.models.warm_start import refuse_other_shapes
 from attcell.training.learner import Learner
 from attcell.training.prepare import gather_training_data

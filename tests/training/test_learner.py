@@ -11,7 +11,8 @@ import torch
 
 from attcell.data.datasets import TrainingOrder, Views, collate
 from attcell.errors import TrainingError, VideoError
-from attcell.models.build import build_network, read_listings
+from attcell.models.build import build_network
+from attcell.models.listings import read_listings
 from attcell.training.fit import _quiet_lightning
 from attcell.training.learner import Learner
 from attcell.training.prepare import gather_training_data

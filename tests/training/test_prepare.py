@@ -10,7 +10,8 @@ import torch
 
 from attcell.data.datasets import KeptViews, PlannedParts, TrainingFeatures, TrainingVideos
 from attcell.errors import CallError, DataError
-from attcell.models.build import Listings, build_network, read_listings
+from attcell.models.build import build_network
+from attcell.models.listings import Listings, read_listings
 from attcell.nn.streams import Standardise
 from attcell.training.prepare import fit_standardise, gather_training_data
 from tests.small_models import FROZEN, LABELS, recipe_of
@@ -43,6 +44,56 @@ def test_a_fraction_that_holds_out_nothing_is_refused(folder):
     message = r"data.val_fraction 0.1 of .* is not one video of any class; raise it, or set it to 0"
     with pytest.raises(DataError, match=message):
         read_listings(recipe_of(folder, data={"val_fraction": 0.1}))
+
+
+def grouped_folder(tmp_path: Path, groups: int) -> Path:
+    """Two classes of three empty files in each group."""
+    for label in ("run", "wave"):
+        (tmp_path / "train" / label).mkdir(parents=True)
+        for group in range(groups):
+            for clip in range(3):
+                (tmp_path / "train" / label / f"g{group}_{clip}.mp4").touch()
+    return tmp_path / "train"
+
+
+def test_whole_groups_are_held_out(tmp_path):
+    data = {"val_fraction": 0.2, "groups": "(g[0-9]+)_"}
+    listings = read_listings(recipe_of(grouped_folder(tmp_path, 10), data=data))
+    held = {record.group for record in listings.val}
+    assert len(held) == 2
+    assert len(listings.val) == 12
+    assert not held & {record.group for record in listings.train}
+
+
+@pytest.mark.parametrize(
+    ("groups", "expression", "message"),
+    [
+        (
+            4,
+            "([gx])",
+            "all 24 training videos of .*train are of one group, g, and groups are held out whole",
+        ),
+        (
+            4,
+            "(g[0-9])",
+            "val_fraction 0.1 of .* is not one group of any class .4 groups, held out",
+        ),
+    ],
+)
+def test_groups_that_leave_no_validation_videos(tmp_path, groups, expression, message):
+    data = {"val_fraction": 0.1, "groups": expression}
+    with pytest.raises(DataError, match=message):
+        read_listings(recipe_of(grouped_folder(tmp_path, groups), data=data))
+
+
+def test_a_data_sets_own_groups_stay_unless_others_are_given(miniature):
+    data = {"train": None, "dataset": "weizmann", "root": miniature("weizmann") / "videos"}
+    recipe = recipe_of(Path(), data=data)
+    assert {record.group for record in read_listings(recipe).train} == set("bcdefghi")
+    recipe = recipe_of(Path(), data={**data, "groups": "/([a-d])|/([e-i])"})
+    assert {record.group for record in read_listings(recipe).train} == set("bcdefghi")
+    recipe = recipe_of(Path(), data={**data, "groups": "^(.)"})
+    assert {record.group for record in read_listings(recipe).train} == {"b", "r"}
 
 
 def test_sources_that_are_not_there(tmp_path):

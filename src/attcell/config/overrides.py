@@ -29,8 +29,8 @@ def _path_keys() -> tuple[str, ...]:
 PATH_KEYS = _path_keys()
 STREAM_PATH_KEYS = (".weights", ".init_from")  # of any stream, and of all of them
 _PLACES = (  # what belongs to one data set, and is of no use to another
-    "data.dataset", "data.train", "data.val", "data.test", "data.root", "data.annotations", "flow.store",
-    "features.folder",
+    "data.dataset", "data.train", "data.val", "data.test", "data.groups", "data.root", "data.annotations",
+    "flow.store", "features.folder",
 )  # fmt: skip
 
 
@@ -95,8 +95,9 @@ def _override(text: str) -> Override:
     try:
         if key in PATH_KEYS or (key.startswith("model.") and key.endswith(STREAM_PATH_KEYS)):
             change = OmegaConf.create()
-            path = None if value in ("", "null") else str(Path(value).expanduser())
-            OmegaConf.update(change, key, path)
+            is_expression = key == "data.groups" and not value.lower().endswith(".csv")
+            path = value if is_expression else str(Path(value).expanduser())
+            OmegaConf.update(change, key, None if value in ("", "null") else path)
         else:
             change = OmegaConf.from_dotlist([f"{key}={value}"])
     except (YAMLError, OmegaConfBaseException, ValueError) as error:

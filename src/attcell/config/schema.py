@@ -5,6 +5,7 @@ What may be chosen from a few words is listed in :mod:`attcell.types`.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,7 @@ from pydantic import (
 
 from attcell.errors import CallError
 from attcell.types import (
+    GROUP_COLUMN,
     Accelerator,
     AttentionForm,
     Classifier,
@@ -43,6 +45,10 @@ from attcell.types import (
     StepsOfTime,
 )
 
+GROUP_FORMS = (
+    "a regular expression whose first brackets match a video's group, such as '_(g[0-9]+)_'; a file .csv "
+    f"with the columns video,group; or {GROUP_COLUMN}, where each line of the list files ends with the group"
+)
 Count = Annotated[int, Field(ge=1, strict=True)]
 Fraction = Annotated[float, Field(ge=0, lt=1, strict=True)]
 Positive = Annotated[float, Field(gt=0, strict=True)]
@@ -62,6 +68,7 @@ class DataSection(Section):
     test: Path | None = None
     val: Path | None = None
     val_fraction: Fraction = 0.0  # of the training videos of each class, where there is no val
+    groups: str | Path | None = None  # an expression on names, a CSV, or column (of list files)
     root: Path | None = None  # of list files by default their folder; of a data set where its videos lie
     dataset: DataSetName | None = None  # instead of train, val and test
     annotations: Path | None = None  # the data set's official files; by default in root
@@ -69,6 +76,28 @@ class DataSection(Section):
     splits: tuple[Count, ...] | None = None  # those that ``attcell protocol`` runs; by default all
     missing: MissingVideos = "refuse"  # videos of the data set that are not below root
     workers: Annotated[int, Field(ge=0)] = 2
+
+    @field_validator("groups", mode="before")
+    @classmethod
+    def _file_or_expression(cls, groups: Any) -> Any:
+        """What ends in .csv is a file, and all other text but ``column`` a regular expression."""
+        if groups is None or isinstance(groups, Path):
+            return groups
+        if not isinstance(groups, str) or not groups.strip():
+            raise ValueError(f"give {GROUP_FORMS}")
+        if groups.lower().endswith(".csv"):
+            return Path(groups)
+        try:
+            re.compile(groups)
+        except re.error as error:
+            raise ValueError(f"no regular expression: {error}; give {GROUP_FORMS}") from error
+        return groups
+
+    @model_validator(mode="after")
+    def _groups_of_a_list(self) -> DataSection:
+        if self.groups == GROUP_COLUMN and self.dataset is not None:
+            raise ValueError(f"groups {GROUP_COLUMN} is of list files, not of dataset {self.dataset}")
+        return self
 
     @model_validator(mode="after")
     def _sources_or_data_set(self) -> DataSection:

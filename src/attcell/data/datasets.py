@@ -6,6 +6,7 @@ clean message; whoever draws raises it or counts it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -318,19 +319,29 @@ def hold_out(
     """Part records into (kept, held out): of each class the given fraction, rounded, by a seeded draw.
 
     Videos of one group stay together, for one of them tells of the others; then it is a fraction of the
-    groups that is held out, of those of the same classes. A class keeps at least one video or group.
+    groups that is held out, of those of the same classes. Groups of several classes of which too few are
+    alike for that are drawn together. A class keeps at least one video or group.
     """
     rng = np.random.default_rng(seed)
     units: dict[str, set[int]] = {}  # a group, or a video that is in none → its classes
     for record in records:
         units.setdefault(_unit(record), set()).update(record.labels)
+    grouped = {_unit(record) for record in records if record.group}
     alike: dict[tuple[int, ...], list[str]] = {}
     for unit, labels in units.items():
         alike.setdefault(tuple(sorted(labels)), []).append(unit)
     held: set[str] = set()
-    for _, names in sorted(alike.items()):
+    few: list[str] = []  # groups of which no share of their like is one
+    for classes, names in sorted(alike.items()):
         count = min(round(fraction * len(names)), len(names) - 1)
         held.update(str(name) for name in rng.permutation(names)[:count])
+        few += [name for name in names if count == 0 and len(classes) > 1 and name in grouped]
+    wanted = len(held) + round(fraction * len(few))
+    left = Counter(label for unit, labels in units.items() if unit not in held for label in labels)
+    for unit in map(str, rng.permutation(few)) if few else ():
+        if len(held) < wanted and all(left[label] > 1 for label in units[unit]):
+            held.add(unit)
+            left.subtract(units[unit])
     return (
         tuple(record for record in records if _unit(record) not in held),
         tuple(record for record in records if _unit(record) in held),

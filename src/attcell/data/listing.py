@@ -8,6 +8,7 @@ A list file has a line for each video, its path and then whole numbers:
 ``some/dir 163 1``        a folder of frames: how many frames it has, and its label, or several
 ``some/dir 12 163 3``     a part of a folder of frames: how many are before it, how many it has, its labels
 ``some/video.npy 1``      a file of features that were computed elsewhere, and its label, or several
+``some/video.mp4 1 g07``  where groups are asked for: the last word of each line, of any form, is the group
 ========================  ============================================================================
 
 Labels count from 0. Paths may hold spaces, and words that are numbers: where a line can be read in more than
@@ -21,13 +22,13 @@ since a path may begin with it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
 from attcell.errors import DataError, VideoError
-from attcell.types import VideoRecord
+from attcell.types import GROUP_COLUMN, VideoRecord
 from attcell.video.features import is_features
 from attcell.video.frame_folder import open_frames
 
@@ -40,6 +41,7 @@ VIDEO_SUFFIXES = frozenset({
 # fmt: on
 _NUM_SHOWN = 10  # bad lines or names in one message
 _EXPECTED = "'path label', or 'folder frames label' for a folder of frames, with labels from 0"
+_WITH_GROUP = ", and the group as the last word"
 
 
 @dataclass(frozen=True)
@@ -78,13 +80,16 @@ def shortened(items: Sequence[str], separator: str) -> str:
     return separator.join(items[:_NUM_SHOWN]) + more
 
 
-def read_list(source: Path, root: Path, labels: Sequence[str] | None) -> Listing:
-    """Read a list file whose paths start from ``root``.
+def read_list(
+    source: Path, root: Path, labels: Sequence[str] | None, *, with_groups: bool = False
+) -> Listing:
+    """Read a list file whose paths start from ``root``; ``with_groups``: each line ends with a group.
 
     Raises:
         DataError: an empty list, or bad lines, each with its number.
     """
     names = _names_beside(source) if labels is None else tuple(labels)
+    expected = _EXPECTED + (_WITH_GROUP if with_groups else "")
     records: list[VideoRecord] = []
     problems: list[str] = []
     first_line: dict[str, int] = {}
@@ -93,7 +98,8 @@ def read_list(source: Path, root: Path, labels: Sequence[str] | None) -> Listing
         if not line.strip():
             continue
         try:
-            record, form = _record(line, root, names)
+            described, group = _without_group(line) if with_groups else (line, "")
+            record, form = _record(described, root, names)
             if record.id in first_line:
                 raise _BadLine(f"this video is on line {first_line[record.id]} already")
             if form is not None:
@@ -103,12 +109,12 @@ def read_list(source: Path, root: Path, labels: Sequence[str] | None) -> Listing
             problems.append(f"{source}:{number}: {problem}: {line.strip()!r}")
             continue
         first_line[record.id] = number
-        records.append(record)
+        records.append(replace(record, group=group))
     if problems:
         count = f"{len(problems)} bad line{'s' if len(problems) > 1 else ''}"
-        raise DataError(f"{source}: {count}; expected {_EXPECTED}:\n" + shortened(problems, "\n"))
+        raise DataError(f"{source}: {count}; expected {expected}:\n" + shortened(problems, "\n"))
     if not records:
-        raise DataError(f"{source}: the list is empty; expected a line for each video: {_EXPECTED}")
+        raise DataError(f"{source}: the list is empty; expected a line for each video: {expected}")
     if names is None:
         names = tuple(str(label) for label in range(max(max(record.labels) for record in records) + 1))
     return Listing(tuple(records), names, multi_label=any(len(record.labels) > 1 for record in records))
@@ -150,6 +156,14 @@ def _record(line: str, root: Path, names: Sequence[str] | None) -> tuple[VideoRe
     return (record if frames is None else record.part(frames)), form
 
 
+def _without_group(line: str) -> tuple[str, str]:
+    """A line in which its group is told: what comes before, and the group."""
+    parts = line.rsplit(maxsplit=1)
+    if len(line.split()) < 3:
+        raise _BadLine("a path, a label and a group are needed")
+    return parts[0], parts[1]
+
+
 def _refuse_other_form(form: _Form, forms: dict[_Form, int]) -> None:
     """``forms`` holds the first line of each."""
     for other, line in forms.items():
@@ -170,7 +184,10 @@ def _readings(line: str) -> list[_Reading]:
     if len(line.split()) < 2:
         raise _BadLine("a path and a label are needed")
     if not found:
-        raise _BadLine(f"the label {line.rsplit(maxsplit=1)[-1]!r} is not a whole number from 0")
+        *before, last = line.split()
+        is_third = before[-1].isdigit() and not last.isdigit()
+        hint = f"; is it a group? (data.groups={GROUP_COLUMN})" if is_third else ""
+        raise _BadLine(f"the label {last!r} is not a whole number from 0{hint}")
     return found
 
 

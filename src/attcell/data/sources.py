@@ -18,7 +18,7 @@ from pathlib import Path
 from attcell._checks import path_of
 from attcell.data.listing import VIDEO_SUFFIXES, Listing, is_video_name, read_list, shortened
 from attcell.errors import CallError, DataError
-from attcell.types import VideoRecord
+from attcell.types import GROUP_COLUMN, VideoRecord
 from attcell.video.features import is_features
 from attcell.video.frame_folder import is_frame_name
 
@@ -26,7 +26,11 @@ __all__ = ["Listing", "files_under", "is_video_name", "read_source", "videos_bel
 
 
 def read_source(
-    source: Path | str, root: Path | str | None = None, labels: Sequence[str] | None = None
+    source: Path | str,
+    root: Path | str | None = None,
+    labels: Sequence[str] | None = None,
+    *,
+    group_column: bool = False,
 ) -> Listing:
     """Read a folder per class or a list file.
 
@@ -36,9 +40,11 @@ def read_source(
         labels: the classes that a model knows. Class folders are then matched by name, and a list's labels
             must be in their range. If None, the classes are the folders' names, or for a list the names in
             ``labels.txt`` (one a line) or ``classInd.txt`` (``1 Name``) beside it, else "0", "1", ...
+        group_column: each line of the list ends with the video's group.
 
     Raises:
-        CallError: ``source`` or ``root`` does not exist, or ``root`` is given for a folder per class.
+        CallError: ``source`` or ``root`` does not exist, or ``root`` or a column of groups is given for a
+            folder per class.
         DataError: no video, a bad line (with file and line number), an unknown class, a video named twice.
     """
     source = path_of(source, "source", "videos/train")
@@ -46,6 +52,11 @@ def read_source(
         if root is not None:
             raise CallError(
                 f"root ({root}) is for list files; {source} is a folder with one folder per class"
+            )
+        if group_column:
+            raise CallError(
+                f"data.groups={GROUP_COLUMN} is for list files; {source} is a folder with one folder per "
+                "class: give a regular expression on the videos' paths, or a CSV of the columns video,group"
             )
         return _read_folder(source, labels)
     if not source.is_file():
@@ -57,7 +68,7 @@ def read_source(
         raise CallError(
             f"root {folder}: no such folder; give the folder that the paths in {source} start from"
         )
-    return read_list(source, folder, labels)
+    return read_list(source, folder, labels, with_groups=group_column)
 
 
 def videos_below(folder: Path) -> Listing:

@@ -26,7 +26,7 @@ from attcell.inference.model import Model
 from attcell.inference.run import as_scores
 from attcell.inference.stored_flow import refuse_unfit_flow, with_stored_flow
 from attcell.inference.streaming import StreamingPass, usual_every
-from attcell.models.build import part_listing
+from attcell.models.listings import part_listing
 from attcell.models.weights import state_digest
 from attcell.types import VideoRecord
 from attcell.video.features import features_beside, is_features

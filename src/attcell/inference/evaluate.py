@@ -28,7 +28,8 @@ from attcell.metrics.recognition import (
     recognition_metrics,
     truth_matrix,
 )
-from attcell.models.build import evaluation_plan, input_spec, part_listing, read_listings
+from attcell.models.build import evaluation_plan, input_spec
+from attcell.models.listings import part_listing, read_listings
 from attcell.results.scores import Scores, write_scores
 from attcell.types import DataPart, NumCrops, VideoRecord
 from attcell.video.sampling import ViewPlan

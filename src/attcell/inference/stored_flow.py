@@ -14,7 +14,8 @@ from attcell.config.recipe import Recipe
 from attcell.data.feature_store import content_digest
 from attcell.data.remembered import Check, cached_answers
 from attcell.errors import AttcellError, DataError, first_lines
-from attcell.models.build import input_spec, part_listing
+from attcell.models.build import input_spec
+from attcell.models.listings import part_listing
 from attcell.types import DataPart, VideoRecord
 from attcell.video.flow_files import DESCRIPTION, FLOW_FORMAT
 from attcell.video.flow_source import FlowInput, NoFlow, check_store, flow_place_of

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Literal
 
 from torch import nn
 
 from attcell._checks import shown, whole_number
-from attcell._log import logger
 from attcell.config.backbones import stream_entry
 from attcell.config.recipe import Recipe
-from attcell.config.schema import DataSection, InputSection, ModelSection, StreamSection
-from attcell.data.datasets import hold_out
-from attcell.data.known_sets import set_listing
-from attcell.data.listing import Listing
-from attcell.data.sources import read_source
-from attcell.errors import CallError, DataError, VideoError
+from attcell.config.schema import InputSection, ModelSection, StreamSection
+from attcell.errors import CallError
 from attcell.models.weights import (
     load_all_but_classifiers,
     load_backbone_weights,
@@ -51,8 +45,8 @@ from attcell.nn import (
     two_stream,
 )
 from attcell.nn.attention import TemporalAttention
-from attcell.types import DataPart, NumCrops, VideoRecord
-from attcell.video.features import FeaturesInput, features_of
+from attcell.types import NumCrops
+from attcell.video.features import FeaturesInput
 from attcell.video.flow_source import FlowInput
 from attcell.video.input_spec import InputSpec
 from attcell.video.modalities import modality
@@ -276,111 +270,3 @@ def _check_input(name: str, entry: BackboneEntry, recipe: Recipe) -> None:
             f"backbone {entry.name} looks at clips of {entry.frames} frames, not of {recipe.clip.frames}; "
             f"set clip.frames to {entry.frames}, or leave it out"
         )
-
-
-# The videos that a recipe's data section names: a source of the user's own, or a known data set.
-
-
-def part_listing(data: DataSection, part: DataPart, labels: Sequence[str] | None = None) -> Listing | None:
-    """The videos of one part; None where the section names none.
-
-    Args:
-        data: a recipe's section. What it holds out of its training videos is still among them here.
-        part: a known data set has train and test.
-        labels: a model's classes; by default those that the source shows.
-
-    Raises:
-        CallError, DataError: a source that is not there or not right.
-    """
-    if data.dataset is not None:
-        assert data.root is not None, "checked by the section"
-        if part == "val":
-            return None
-        return set_listing(
-            data.dataset,
-            data.root,
-            data.annotations,
-            data.split,
-            part,
-            leave_out_missing=data.missing == "leave_out",
-            labels=labels,
-        )
-    source = {"train": data.train, "val": data.val, "test": data.test}[part]
-    return None if source is None else read_source(source, data.root, labels)
-
-
-@dataclass(frozen=True)
-class Listings:
-    """The training and validation videos, the classes, and whether a video may have several."""
-
-    train: tuple[VideoRecord, ...]
-    val: tuple[VideoRecord, ...]
-    labels: tuple[str, ...]
-    multi_label: bool = False
-
-
-def read_listings(recipe: Recipe, labels: Sequence[str] | None = None) -> Listings:
-    """Read the sources that a recipe names, with a model's classes or with those that the sources show.
-
-    Raises:
-        CallError, DataError: a source that is not there or not right.
-    """
-    data = recipe.data
-    listing = part_listing(data, "train", labels)
-    assert listing is not None, "the section names training videos"
-    if len(listing.labels) < 2:
-        raise DataError(
-            f"{data.train or data.dataset} has one class, {listing.labels[0]}; at least 2 are needed"
-        )
-    given = part_listing(data, "val", listing.labels)
-    if given is not None:
-        val = given.records
-        trained = {(record.path.resolve(), record.frames) for record in listing.records}
-        shared = [
-            record.path.resolve() for record in val if (record.path.resolve(), record.frames) in trained
-        ]
-        if shared:
-            logger.warning(
-                f"{len(shared)} videos are in both data.train and data.val, first {min(shared)}; "
-                "the validation accuracy repeats what was learnt"
-            )
-        return Listings(
-            _teaching(recipe, listing.records), _teaching(recipe, val), listing.labels, listing.multi_label
-        )
-    train, val = hold_out(_teaching(recipe, listing.records), data.val_fraction, recipe.train.seed)
-    if data.val_fraction > 0 and not val:
-        raise DataError(
-            f"data.val_fraction {data.val_fraction} of {data.train or data.dataset} is not one video of any "
-            "class; raise it, or set it to 0 to train without validation"
-        )
-    return Listings(train, val, listing.labels, listing.multi_label)
-
-
-def with_features_dim(recipe: Recipe, records: Sequence[VideoRecord]) -> Recipe:
-    """The recipe with the width of its features, from the first video's file, where it does not say it.
-
-    Raises:
-        DataError: this video has no features.
-    """
-    features = recipe.features
-    if "features" not in recipe.model.streams or features.dim is not None:
-        return recipe
-    try:
-        found = features_of(FeaturesInput(**features.model_dump()), records[0].path, records[0].frames)
-    except VideoError as error:
-        raise DataError(f"how wide the features are is not known: {error}") from error
-    dim = found.rows.shape[1]
-    return recipe.model_copy(update={"features": features.model_copy(update={"dim": dim})})
-
-
-def _teaching(recipe: Recipe, records: tuple[VideoRecord, ...]) -> tuple[VideoRecord, ...]:
-    """The videos that a softmax learns from: those of none of the classes have no target to share."""
-    is_softmax = recipe.model.kind != "pooled" and recipe.train.loss == "softmax"
-    if not is_softmax or all(record.labels for record in records):
-        return records
-    kept = tuple(record for record in records if record.labels)
-    logger.info(
-        f"{len(records) - len(kept)} of {len(records)} videos are of none of the classes, and left out: a "
-        "softmax has nothing to learn from them (train.loss=sigmoid has)"
-    )
-    return kept

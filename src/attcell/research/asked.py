@@ -23,7 +23,7 @@ from attcell.errors import DataError
 from attcell.inference.model import Model
 from attcell.inference.run import best_device
 from attcell.metrics.recognition import recognition_metrics
-from attcell.models.build import part_listing, read_listings
+from attcell.models.listings import part_listing, read_listings
 from attcell.research.detecting import DETECTIONS_FILE, check_detection, find_actions, truth_digest
 from attcell.results.fusion import aligned, as_probabilities, as_shares, fused, tuned
 from attcell.results.runs import read_run

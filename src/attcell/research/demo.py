@@ -28,7 +28,8 @@ from attcell.inference.evaluate import Evaluation
 from attcell.inference.localization import AttentionMetrics, attention_metrics
 from attcell.inference.model import Model
 from attcell.inference.run import best_device
-from attcell.models.build import build_network, read_listings
+from attcell.models.build import build_network
+from attcell.models.listings import read_listings
 from attcell.report.figures.charts import confusion_picture
 from attcell.report.figures.paper import attention_strip
 from attcell.report.page.page import write_report

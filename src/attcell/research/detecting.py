@@ -29,8 +29,8 @@ from attcell.inference.model import Model
 from attcell.inference.predict import NO_PICTURES
 from attcell.inference.run import best_device
 from attcell.inference.stored_flow import with_stored_flow
-from attcell.models.build import part_listing, read_listings
 from attcell.models.folder import read_config
+from attcell.models.listings import part_listing, read_listings
 from attcell.results.detection_metrics import detection_result
 from attcell.results.detections import DetectionFile, detections_of
 from attcell.types import Answer, AttentionTrack, Detection, Prediction, VideoRecord

@@ -29,14 +29,8 @@ from attcell.errors import DataError
 from attcell.inference.extract import filled_stores, refuse_unread
 from attcell.inference.model import Model
 from attcell.inference.run import best_device
-from attcell.models.build import (
-    build_network,
-    evaluation_plan,
-    part_listing,
-    read_listings,
-    training_plan,
-    with_features_dim,
-)
+from attcell.models.build import build_network, evaluation_plan, training_plan
+from attcell.models.listings import part_listing, read_listings, with_features_dim
 from attcell.research.asked import answer, is_answered, unread_beside
 from attcell.results.runs import read_run
 from attcell.training.flow_cost import tell_flow_cost

@@ -27,8 +27,9 @@ from attcell.inference.model import Model
 from attcell.inference.run import run_views
 from attcell.inference.streaming import EVERY
 from attcell.metrics import detection_map
-from attcell.models.build import evaluation_plan, input_spec, part_listing
+from attcell.models.build import evaluation_plan, input_spec
 from attcell.models.folder import read_config
+from attcell.models.listings import part_listing
 from attcell.nn import STAN
 from attcell.nn.explain import Curve, deletion_insertion
 from attcell.research.driver import Figures

@@ -16,7 +16,8 @@ from attcell._parallel import one_thread
 from attcell.config.recipe import Recipe
 from attcell.flow import PRESETS
 from attcell.inference.stored_flow import store_command
-from attcell.models.build import input_spec, read_listings, training_plan
+from attcell.models.build import input_spec, training_plan
+from attcell.models.listings import read_listings
 from attcell.types import Size
 from attcell.video.optical_flow import flow_method
 from attcell.video.transforms import centre_size

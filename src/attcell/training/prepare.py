@@ -24,15 +24,8 @@ from attcell.inference.extract import (
 )
 from attcell.inference.run import best_device
 from attcell.inference.stored_flow import refuse_unfit_flow, tell_of_test_flow
-from attcell.models.build import (
-    Listings,
-    build_network,
-    evaluation_plan,
-    input_spec,
-    read_listings,
-    training_plan,
-    with_features_dim,
-)
+from attcell.models.build import build_network, evaluation_plan, input_spec, training_plan
+from attcell.models.listings import Listings, read_listings, with_features_dim
 from attcell.models.warm_start import other_inputs, refuse_other_shapes, refuse_other_split
 from attcell.nn import Network, Pooled, SVMNetwork
 from attcell.nn.streams import Standardise, channel_figures

@@ -25,7 +25,7 @@ from attcell.data.datasets import PlannedParts
 from attcell.errors import ModelError
 from attcell.inference.run import Inputs, encode_part, gather, part_maps
 from attcell.metrics.recognition import truth_matrix
-from attcell.models.build import Listings
+from attcell.models.listings import Listings
 from attcell.models.weights import state_digest
 from attcell.nn import Pooled, SVMNetwork
 from attcell.training.svm_fit import Represent, choose_and_fit

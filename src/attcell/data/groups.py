@@ -1,0 +1,129 @@
+"""Which videos belong together: ``data.groups`` of a recipe, as the groups of records.
+
+Videos of one group show the same people, place or recording. They are held out together wherever videos are
+held out, for one of them tells of the others.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from attcell.data.listing import shortened
+from attcell.errors import CallError, DataError
+from attcell.types import VideoRecord
+
+COLUMNS = ("video", "group")  # of a CSV file; others are passed over
+
+
+@dataclass(frozen=True)
+class GroupFile:
+    """A CSV of groups.
+
+    Attributes:
+        path: where it lies.
+        groups: a video's name → its group. A name is a video's path below its source, as ``wave/alice.mp4``,
+            or below the folder of the CSV, as ``train/wave/alice.mp4``.
+    """
+
+    path: Path
+    groups: dict[str, str]
+
+    def names_of(self, record: VideoRecord) -> list[str]:
+        """What a video may be called here, the name that counts first."""
+        path, folder = record.whole().path.absolute(), self.path.absolute().parent
+        part = record.id.removeprefix(record.whole().id)  # of a folder of frames
+        below = [path.relative_to(folder).as_posix() + part] if path.is_relative_to(folder) else []
+        return [*below, record.id]
+
+    def group(self, record: VideoRecord) -> str:
+        """A video's group; "" where it is not named."""
+        return next((self.groups[name] for name in self.names_of(record) if name in self.groups), "")
+
+    def unknown(self, records: Iterable[VideoRecord]) -> list[str]:
+        """The names that none of these videos has."""
+        known = {name for record in records for name in self.names_of(record)}
+        return [name for name in self.groups if name not in known]
+
+
+def with_groups(records: Sequence[VideoRecord], groups: str | Path) -> tuple[VideoRecord, ...]:
+    """The records with their groups, in place of what groups they had.
+
+    Args:
+        records: the videos of one part.
+        groups: a CSV file; or a regular expression, which is looked for in each video's id: what its first
+            brackets that take part match is the group, or without brackets all that it matches.
+
+    Raises:
+        CallError: no such file, or an expression that matches no video.
+        DataError: a CSV that is not right, or videos without a group, by name.
+    """
+    if isinstance(groups, Path):
+        file = read_groups(groups)
+        found = [replace(record, group=file.group(record)) for record in records]
+    else:
+        expression = re.compile(groups)
+        found = [replace(record, group=_matched(expression, record.id)) for record in records]
+    lacking = [record.id for record in found if not record.group]
+    if not lacking:
+        return tuple(found)
+    if isinstance(groups, str) and len(lacking) == len(found):
+        raise CallError(
+            f"data.groups {groups!r} finds nothing in the names of {len(found)} videos, such as "
+            f"{', '.join(lacking[:3])}; give an expression whose first brackets match a video's group in its "
+            "path below its source"
+        )
+    what, how = f"data.groups {groups!r}", "let the expression fit all names, or give a CSV"
+    if isinstance(groups, Path):
+        what, how = str(groups), "add a line 'video,group' for each"
+    raise DataError(
+        f"{what} tells no group of {len(lacking)} of {len(found)} videos: {shortened(lacking, ', ')}; {how}"
+    )
+
+
+def read_groups(path: Path) -> GroupFile:
+    """A CSV file with the columns ``video`` and ``group``.
+
+    Raises:
+        CallError: no such file.
+        DataError: other columns, lines without a group, a video twice; with their numbers.
+    """
+    if not path.is_file():
+        raise CallError(
+            f"data.groups {path}: no such file; give a CSV with the columns {','.join(COLUMNS)}, or a "
+            "regular expression, which does not end in .csv"
+        )
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, skipinitialspace=True)
+            columns = tuple(reader.fieldnames or ())
+            lines = [(reader.line_num, row) for row in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} is no CSV file in UTF-8: {error}") from error
+    if not set(COLUMNS) <= set(columns):
+        raise DataError(
+            f"{path}: the first line is {','.join(columns) or 'empty'!r}; it must name the columns "
+            f"{','.join(COLUMNS)}"
+        )
+    groups: dict[str, str] = {}
+    problems: list[str] = []
+    for number, row in lines:
+        video, group = ((row[column] or "").strip() for column in COLUMNS)
+        video = video.replace("\\", "/").removeprefix("./")
+        if not video or not group:
+            problems.append(f"{path}:{number}: a video and its group are needed: {video},{group}")
+        elif groups.setdefault(video, group) != group:
+            problems.append(f"{path}:{number}: {video} is in group {groups[video]}, and here in {group}")
+    if problems:
+        raise DataError(shortened(problems, "\n"))
+    return GroupFile(path, groups)
+
+
+def _matched(expression: re.Pattern[str], name: str) -> str:
+    match = expression.search(name)
+    if match is None:
+        return ""
+    return next((text for text in match.groups() if text), "") if expression.groups else match[0]
