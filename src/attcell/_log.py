@@ -1,5 +1,8 @@
 """Messages to people go through the logger ``attcell``; bars with the time left go to stderr.
 
+Where there is no terminal, a line every 30 seconds says how far work is. What a program wants to read is an
+*event*: a message with names and values (:func:`tell`), which :func:`json_lines` writes as a line of JSON.
+
 A Python program shows or collects the messages as those of any library; by default nothing is printed. The
 command line shows all of them. Bars are drawn on a terminal for whoever sees messages of the level INFO:
 ``logging.basicConfig(level=logging.INFO)`` brings both.
@@ -7,17 +10,22 @@ command line shows all of them. Bars are drawn on a terminal for whoever sees me
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.console import Console
+    from rich.progress import Progress, ProgressColumn
 
 T = TypeVar("T")
-
+LINE_EVERY_SECONDS = 30.0
+_NARROW = 80  # columns; with fewer there is no room for a bar
 
 logger = logging.getLogger("attcell")
 logger.addHandler(logging.NullHandler())  # else Python itself prints warnings where nobody set anything up
@@ -64,38 +72,197 @@ def are_on_stderr() -> bool:
     return _TO_STDERR in logger.handlers
 
 
+# Events, for programs
+
+
+def tell(event: str, text: str, **values: Any) -> None:
+    """Send a message that is an event too: JSON has its name and values beside the text."""
+    logger.info(text, extra={"event": {"event": event, **values}})
+
+
+def tell_programs(event: str, text: str, **values: Any) -> None:
+    """The same for JSON alone: people see it in another way."""
+    for handler in logger.handlers:
+        if isinstance(handler, _JsonLines):
+            more = {"event": {"event": event, **values}}
+            handler.handle(logger.makeRecord(logger.name, logging.INFO, "", 0, text, (), None, extra=more))
+
+
+class _JsonLines(logging.Handler):
+    """A line of JSON for every message: ``event`` and ``text``, and the values of an event."""
+
+    def __init__(self, file: TextIO) -> None:
+        super().__init__()
+        self._file = file
+
+    def emit(self, record: logging.LogRecord) -> None:
+        plain = {"event": "warning" if record.levelno >= logging.WARNING else "message"}
+        line = {**getattr(record, "event", plain), "text": self.format(record)}
+        print(json.dumps(line), file=self._file, flush=True)
+
+
 @contextmanager
-def progress_bar() -> Iterator[Progress]:
-    """A bar with the count done, the time gone and the time left, where messages are seen on a terminal."""
+def json_lines(path: str | None) -> Iterator[None]:
+    """Write every message of attcell as a line of JSON meanwhile: to a file, to stdout for a dash, or nowhere
+    for None.
+    """
+    if path is None:
+        yield
+        return
+    file = sys.stdout if path == "-" else Path(path).open("w", encoding="utf-8")  # noqa: SIM115
+    handler = _JsonLines(file)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        if file is not sys.stdout:
+            file.close()
+
+
+# One step of many
+
+
+class _Within(logging.Filter):
+    """Lets pass what warns and how far work is, while one step of many is done."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.step = ""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        is_progress = getattr(record, "event", {}).get("event") == "progress"
+        return not self.step or is_progress or record.levelno >= logging.WARNING
+
+
+_WITHIN = _Within()
+logger.addFilter(_WITHIN)
+
+
+@contextmanager
+def within(step: str) -> Iterator[None]:
+    """Do one step of many, such as ``both-stan 2/5``: bars name it, and messages that warn of nothing are not
+    shown.
+    """
+    before, _WITHIN.step = _WITHIN.step, step
+    try:
+        yield
+    finally:
+        _WITHIN.step = before
+
+
+# How far work is
+
+
+class Bar:
+    """How far work is: a bar on a terminal, else a line every 30 seconds. One task at a time."""
+
+    def __init__(self, drawn: Progress | None) -> None:
+        self._drawn = drawn
+        self._task: Any = None
+        self._description, self._note = "", ""
+        self._total: float | None = None
+        self._done = self._begun_with = 0.0
+        self._started = self._told = time.monotonic()
+
+    def add_task(self, description: str, total: float | None, note: str = "", completed: float = 0.0) -> int:
+        """Begin; ``completed`` was done before."""
+        self._description = f"{_WITHIN.step}: {description}" if _WITHIN.step else description
+        self._total, self._note, self._done, self._begun_with = total, note, completed, completed
+        self._started = self._told = time.monotonic()
+        if self._drawn is not None:
+            self._task = self._drawn.add_task(
+                self._description, total=total, note=note, completed=int(completed)
+            )
+        return 0
+
+    def advance(self, task: int, amount: float = 1.0) -> None:
+        """So much more is done."""
+        self.update(task, completed=self._done + amount)
+
+    def update(
+        self, task: int, *, completed: float, total: float | None = None, note: str | None = None
+    ) -> None:
+        """So much is done of all."""
+        self._done = completed
+        self._total = self._total if total is None else total
+        self._note = self._note if note is None else note
+        if self._drawn is not None:
+            self._drawn.update(self._task, completed=completed, total=self._total, note=self._note)
+        if time.monotonic() - self._told >= LINE_EVERY_SECONDS:
+            self._told = time.monotonic()
+            self._tell()
+
+    def _tell(self) -> None:
+        """A line; where a bar is drawn, of JSON alone."""
+        gone = self._told - self._started
+        new = self._done - self._begun_with
+        left = None if self._total is None or new <= 0 else gone / new * (self._total - self._done)
+        of_all = "" if self._total is None else f" of {self._total:g}"
+        words = [f"{self._description}: {self._done:.0f}{of_all}", f"{minutes(gone)} gone"]
+        words += [] if left is None else [f"{minutes(left)} left"]
+        text = ", ".join([*words, *([self._note] if self._note else [])])
+        values = {
+            "doing": self._description,
+            "done": round(self._done, 2),
+            "total": self._total,
+            "seconds": round(gone, 1),
+            "left_seconds": None if left is None else round(left, 1),
+        }
+        (tell if self._drawn is None else tell_programs)("progress", text, **values)
+
+
+def minutes(seconds: float) -> str:
+    """As 0:07, 12:30 or 1:02:03."""
+    hours, rest = divmod(round(seconds), 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
+
+
+@contextmanager
+def progress_bar() -> Iterator[Bar]:
+    """What shows how far work is, to whoever sees messages: on a terminal a bar with the count done, the time
+    gone and the time left, or what of it a narrow one has room for.
+    """
     from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    if not (console.is_terminal and logger.isEnabledFor(logging.INFO)):
+        yield Bar(None)
+        return
+    with Progress(*_columns(console), console=console, transient=True) as progress:
+        yield Bar(progress)
+
+
+def _columns(console: Console) -> list[ProgressColumn]:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
-        Progress,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
+    from rich.table import Column
 
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
+    cut = Column(no_wrap=True, overflow="ellipsis")
+    doing = TextColumn("{task.description}", table_column=cut)
+    if console.width < _NARROW:
+        return [doing, MofNCompleteColumn(), TimeRemainingColumn(compact=True)]
+    return [
+        doing,
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    shown = console.is_terminal and logger.isEnabledFor(logging.INFO)
-    with Progress(*columns, console=console, disable=not shown, transient=True) as progress:
-        yield progress
+        TextColumn("{task.fields[note]}", table_column=cut),
+    ]
 
 
 def track(items: Iterable[T], total: int, description: str) -> Iterator[T]:
     """Pass the items on, with a bar that says how far it is."""
-    with progress_bar() as progress:
-        task = progress.add_task(description, total=total, note="")
+    with progress_bar() as bar:
+        task = bar.add_task(description, total=total)
         for item in items:
             yield item
-            progress.advance(task)
+            bar.advance(task)

@@ -85,6 +85,8 @@ def test_the_recipes_of_the_examples_are_there(attcell: Run, name):
     for example in examples:
         table, *others = example.split(" Example:")[0].split(" Arguments:")[0].split()
         after = dict(pairwise(others))
+        if table == "videos":  # a folder of one's own
+            continue
         if name == "protocol":
             assert choose_rows([table], [after["--rows"].strip("'")] if "--rows" in after else [])
         else:
@@ -94,7 +96,7 @@ def test_the_recipes_of_the_examples_are_there(attcell: Run, name):
 class TestRecipes:
     def test_the_packaged_recipes_are_listed_with_a_line_each(self, attcell: Run):
         lines = attcell("recipes").stdout.splitlines()
-        assert len(lines) == 23
+        assert len(lines) == 24
         assert lines[0].startswith("modern/dinov2           STAN on frames of a frozen DINOv2,")
         assert lines[4].startswith("stan-small              STAN on frames for small data sets: a fr")
         assert lines[5].startswith("stan-table-1   54 rows  STAN's Table I: pooled features with an SVM, S")

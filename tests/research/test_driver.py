@@ -163,7 +163,7 @@ class TestRunsThatWait:
         self, runs: list[PlannedRun], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setattr(driver, "refuse_another_recipe", lambda folder, recipe: None)
-        monkeypatch.setattr(driver, "_train_and_test", lambda run: None)
+        monkeypatch.setattr(driver, "train_and_test", lambda run: None)
         went = [run.folder.name for run in driver.run_planned(runs, jobs=1)]
         assert went == ["first", "other", "second", "last"]
         assert f"run 4 of 4: {runs[2].folder}" in capfd.readouterr().err
@@ -233,6 +233,6 @@ class TestRunsThatWait:
         keeping = keeping_features(runs[0].recipe, tmp_path / "kept", "ab")
         told: list[str] = []
         monkeypatch.setattr(driver, "_keep_features", lambda runs: told.append(f"of {runs[0].recipe.name}"))
-        monkeypatch.setattr(driver, "_train_and_test", lambda run: told.append(run.recipe.name))
+        monkeypatch.setattr(driver, "train_and_test", lambda run: told.append(run.recipe.name))
         list(driver.run_planned([PlannedRun(one, tmp_path / one.name) for one in keeping], jobs=1))
         assert told == ["of a", "a", "of b", "b"]

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from attcell._log import logger
-from attcell.cli._options import ListRoot, NumSegments, Overrides, RecipeName, Row
+from attcell._log import json_lines, logger
+from attcell.cli._options import ListRoot, NumSegments, Overrides, Row, end
 from attcell.errors import CallError
 from attcell.types import DataPart, NumCrops
 
 if TYPE_CHECKING:
+    from attcell.choosing.call import FolderOutcome
     from attcell.inference.evaluate import Evaluation
 
 
@@ -69,22 +70,93 @@ def _differences(name: str | None, patterns: list[str]) -> str:
 
 
 def train(
-    recipe: RecipeName,
+    recipe: Annotated[
+        str, typer.Argument(metavar="FOLDER|RECIPE", help="A folder of videos, or a recipe by path or name.")
+    ],
     overrides: Overrides = None,
     row: Row = None,
     out: Annotated[Path | None, typer.Option(help="The run folder; by default runs/NAME.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last checkpoint. With FOLDER not needed.")
+    ] = False,
+    groups: Annotated[
+        str | None, typer.Option(help="With FOLDER: data.groups, such as 'g\\d+'; groups are never parted.")
+    ] = None,
+    test: Annotated[
+        Path | None, typer.Option(help="With FOLDER: other test videos, a folder per class.")
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="With FOLDER: SqueezeNet 1.0's; by default from the net, without one the shipped ones.",
+        ),
+    ] = None,
+    take: Annotated[str | None, typer.Option(help="With FOLDER: this candidate, not the best one.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="With FOLDER: try both-svm alone.")] = False,
+    minutes: Annotated[float | None, typer.Option(help="With FOLDER: at most so long to choose.")] = None,
+    json_path: Annotated[
+        str | None, typer.Option("--json", help="Write a line for each event to this file, or - for stdout.")
+    ] = None,
 ) -> None:
-    """Train a network by a recipe; the best model so far is always in the run folder's model/.
+    """Train a network on a folder of videos, or by a recipe.
+
+    FOLDER has a folder for each class, or train and test of such. Candidates (pooled SVM, averaging, SAN,
+    STAN and TAN on frames, flow and both) are cross-validated on the training videos; the best one is trained
+    on all of them and tested on others. Run again to go on after a stop.
+
+    By a recipe the best model so far is always in the run folder's model/.
+
+    Example: attcell train videos --groups '_(g[0-9]+)_' --minutes 20
 
     Example: attcell train stan-small data.train=videos/train --out runs/mine
 
     Example: attcell train stan-table-1 --row ucf101-frame-stan data.root=UCF-101 data.annotations=lists
     """
+    from attcell._files import check_outputs
+    from attcell.cli._options import files_of
+
+    check_outputs(files_of(json_path), ())
+    of_folder = {"groups": groups, "test": test, "weights": weights, "take": take, "minutes": minutes}
+    given = {name: value for name, value in of_folder.items() if value is not None}
+    with json_lines(json_path):
+        if _is_folder(recipe):
+            if row is not None:
+                raise CallError(f"--row is of a recipe, and {recipe} is a folder of videos; leave it out")
+            outcome = _train_folder(Path(recipe), out, overrides or [], quick=quick, **given)
+            if json_path != "-":
+                print("\n".join(outcome.lines))
+            end(outcome.unread.values())
+            return
+        if given or quick:
+            raise CallError(
+                f"--{next(iter(given), 'quick')} is for a folder of videos, and there is no folder {recipe}; "
+                "leave it out to train a recipe, or mend the folder's name"
+            )
+        _train_recipe(recipe, overrides or [], row, out, resume=resume)
+
+
+def _is_folder(name: str) -> bool:
+    """Whether this is a folder of videos; the bare name of a packaged recipe is that recipe's."""
+    from attcell.config.loading import packaged_recipes
+
+    return Path(name).is_dir() and name not in [file.name for file in packaged_recipes()]
+
+
+def _train_folder(folder: Path, out: Path | None, overrides: list[str], **options: Any) -> FolderOutcome:
+    from attcell.choosing.call import FolderCall, train_folder
+
+    name = folder.absolute().name or "videos"
+    return train_folder(FolderCall(folder, out or Path("runs") / name, overrides=overrides, **options))
+
+
+def _train_recipe(
+    recipe: str, overrides: list[str], row: str | None, out: Path | None, *, resume: bool
+) -> None:
     from attcell.config.loading import load_recipe
     from attcell.config.stages import refuse_stages
 
-    resolved = load_recipe(recipe, overrides or [], row)
+    resolved = load_recipe(recipe, overrides, row)
     from attcell._parallel import is_first_process
     from attcell.training.flow_cost import tell_flow_cost
     from attcell.training.run import train as run_training

@@ -1,4 +1,4 @@
-"""Paired tests of one method against another on the same videos, and figures over several runs."""
+"""Intervals of accuracies, paired tests on the same videos, and figures over several runs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,40 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float
+
+
+def accuracy_interval(
+    right: Bool[np.ndarray, " N"], groups: Sequence[str] = (), level: float = 0.95
+) -> tuple[float, float]:
+    """The interval in which an accuracy lies, both ends from 0 to 1: Wilson's.
+
+    Where videos come in groups, each counts for as much less as the groups scatter: Wilson's interval is of
+    the number of independent videos that would scatter as the groups do (Korn and Graubard 1998, Dean and
+    Pagano 2015), with Student's t for their number. Where all videos are right, or none is, nothing scatters,
+    and each group counts once. One group tells nothing of others: its interval is all from 0 to 1.
+
+    Args:
+        right: whether each video is right, at least one.
+        groups: what each video belongs to; empty if that is not known.
+        level: how often the interval holds the accuracy.
+    """
+    from scipy.stats import norm, t
+
+    share, num = float(right.mean()), float(len(right))
+    z = float(norm.ppf((1 + level) / 2))
+    if groups:
+        places = np.unique(np.array(groups), return_inverse=True)[1]
+        num_groups = int(places.max()) + 1
+        if num_groups == 1:
+            return 0.0, 1.0
+        off = np.bincount(places, right - share)
+        variance = float(off @ off) / num**2 * num_groups / (num_groups - 1)
+        even = share * (1 - share)
+        num = min(num, even / variance if even and variance else num if even else num_groups)
+        num *= (z / float(t.ppf((1 + level) / 2, num_groups - 1))) ** 2
+    middle, width = share + z**2 / (2 * num), z * (share * (1 - share) / num + z**2 / (4 * num**2)) ** 0.5
+    scale = 1 + z**2 / num
+    return max(0.0, (middle - width) / scale), min(1.0, (middle + width) / scale)
 
 
 def mcnemar(right: Bool[np.ndarray, " N"], rival_right: Bool[np.ndarray, " N"]) -> tuple[int, int, float]:

@@ -143,7 +143,7 @@ def run_planned(runs: Sequence[PlannedRun], jobs: int) -> Iterator[PlannedRun]:
             for run in together:
                 number += 1
                 logger.info(f"run {number} of {len(left)}: {run.folder}")
-                _train_and_test(run)
+                train_and_test(run)
                 queue.done(run)
                 yield run
 
@@ -244,7 +244,7 @@ def _keep_features(runs: Sequence[PlannedRun]) -> None:
 
 def _train_and_test_with_log(run: PlannedRun) -> None:
     _log_to(run.folder.parent / f"{run.folder.name}.log")
-    _train_and_test(run)
+    train_and_test(run)
 
 
 def _keep_features_with_log(runs: Sequence[PlannedRun], threads: int) -> None:
@@ -264,7 +264,8 @@ def _log_to(file: Path) -> None:
         os.dup2(log.fileno(), sys.stderr.fileno())
 
 
-def _train_and_test(run: PlannedRun) -> None:
+def train_and_test(run: PlannedRun) -> None:
+    """Train by a run's recipe, test, and answer what else it asks; what is done already is left."""
     recipe = run.recipe
     if not run.scores.is_file():  # else only what is asked beside is left to do
         is_begun = (run.folder / RECIPE_FILE).exists()

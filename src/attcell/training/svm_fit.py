@@ -8,7 +8,6 @@ what is fitted to a fold's videos (VLAD, the scalar products) would be computed 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -16,11 +15,11 @@ from typing import Literal
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut, StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from attcell._log import logger, track
+from attcell.data.folds import make_folds
 from attcell.errors import CallError, ModelError
 from attcell.metrics.recognition import hit_rate, mean_average_precision
 from attcell.nn import LinearSVM
@@ -75,7 +74,7 @@ def choose_and_fit(
     """Choose among :data:`CHOICES` by cross-validation, and fit the chosen SVM to all these videos.
 
     Whole groups are left out where they are known, else videos of all classes alike (see
-    :func:`attcell.training.svm_fit.make_folds`). Of equal choices the first is taken; without validation the
+    :func:`attcell.data.folds.make_folds`). Of equal choices the first is taken; without validation the
     first of all, and that is said. A class that no training video has gets the constant margin −1, one that
     all have +1; in a fold it is the videos that are not left out that count.
 
@@ -307,60 +306,3 @@ def _check(representations: np.ndarray, truth: np.ndarray, groups: Sequence[str]
             f"{len(broken)} of {videos} representations are not finite numbers, first that at place "
             f"{broken[0]}: the network's weights are broken; load others"
         )
-
-
-MOST_FOLDS = 5
-MOST_GROUPS_ONE_BY_ONE = 10
-
-
-@dataclass(frozen=True)
-class Folds:
-    """Parts of the training videos, each left out once; none if nothing can be validated.
-
-    Attributes:
-        parts: places of the videos of each part; every video is in one.
-        described: in words.
-    """
-
-    parts: tuple[Int[np.ndarray, " _"], ...]
-    described: str
-
-
-def make_folds(truth: Bool[np.ndarray, "N A"], groups: Sequence[str], seed: int) -> Folds:
-    """Cut training videos into parts to leave out in turn.
-
-    Where groups are known no group is cut: up to 10 groups are left out one by one, more in 5 parts of
-    about the same size. Else there are 5 parts, each with its share of every class, or as many as the
-    smallest class has videos. Classes of a single video do not count for that: when it is left out, nothing
-    is known of its class. Videos of several classes are dealt by the set of their classes.
-
-    Args:
-        truth: which classes each video has.
-        groups: of each video; empty if they are not known.
-        seed: which videos of a class come together; of no account for groups.
-    """
-    if groups:
-        return _by_groups(np.array(groups))
-    sizes = truth.sum(axis=0)
-    number = min(MOST_FOLDS, int(min(sizes[sizes > 1], default=0)))
-    if number < 2:
-        return Folds((), "no class has two training videos to validate by")
-    _, sets, videos = np.unique(truth, axis=0, return_inverse=True, return_counts=True)
-    # scikit-learn refuses to stratify where no set of classes has a video for each part
-    splitter = StratifiedKFold if videos.max() >= number else KFold
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of a set that has fewer videos than there are parts
-        splits = list(splitter(number, shuffle=True, random_state=seed % 2**32).split(sets, sets))
-    described = f"{number} parts with a share of every class, one left out"
-    return Folds(tuple(left_out for _, left_out in splits), described)
-
-
-def _by_groups(groups: np.ndarray) -> Folds:
-    names = np.unique(groups)
-    if len(names) < 2:
-        return Folds((), f"all training videos are of one group, {names[0]}, and none is left to validate by")
-    one_by_one = len(names) <= MOST_GROUPS_ONE_BY_ONE
-    splitter = LeaveOneGroupOut() if one_by_one else GroupKFold(MOST_FOLDS)
-    parts = tuple(left_out for _, left_out in splitter.split(groups, groups=groups))
-    what = f"{len(names)} groups" if one_by_one else f"{MOST_FOLDS} parts of whole groups"
-    return Folds(parts, f"{what}, one left out")

@@ -1,0 +1,233 @@
+"""Cross-validation of the candidates: the same parts for all, features kept once, one run after the other.
+
+What is done is kept, so that a choice that was broken off goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool
+
+from attcell._files import write_json
+from attcell._log import logger, minutes, tell, within
+from attcell.choosing.candidates import Candidate
+from attcell.choosing.videos import OwnVideos
+from attcell.config.recipe import Recipe
+from attcell.data.folds import Folds
+from attcell.errors import CallError
+from attcell.inference.extract import filled_stores, refuse_unread
+from attcell.inference.run import best_device
+from attcell.metrics.statistics import accuracy_interval
+from attcell.models.build import build_network, evaluation_plan, training_plan
+from attcell.research.driver import PlannedRun, train_and_test
+from attcell.results.scores import read_scores
+from attcell.training.run_folder import refuse_another_recipe
+
+SECONDS = "seconds.json"
+_CHUNK = 32  # videos whose features are computed before the budget is looked at again
+_FINAL = 1.5  # the last training is of all videos, and then there is the test: in trainings of a part
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a candidate did in the cross-validation.
+
+    Attributes:
+        name: of the candidate.
+        right: whether each training video was told right when it was left out.
+        interval: in which its accuracy lies, 0 to 1.
+        seconds: that its trainings and tests took, without the features.
+    """
+
+    name: str
+    right: Bool[np.ndarray, " N"]
+    interval: tuple[float, float]
+    seconds: float
+
+    @property
+    def accuracy(self) -> float:
+        """From 0 to 1."""
+        return float(self.right.mean())
+
+    def values(self) -> dict[str, Any]:
+        """In plain types; metrics in percent."""
+        return {
+            "name": self.name,
+            "accuracy": round(100 * self.accuracy, 2),
+            "interval": [round(100 * end, 2) for end in self.interval],
+            "num_right": int(self.right.sum()),
+            "num_videos": len(self.right),
+            "seconds": round(self.seconds, 1),
+        }
+
+
+@dataclass(frozen=True)
+class Crossed:
+    """What came of the candidates.
+
+    Attributes:
+        standings: of those that are done, in the table's order.
+        left_out: name → why it is not among them.
+        feature_seconds: streams → how long their features took, in this call.
+    """
+
+    standings: tuple[Standing, ...]
+    left_out: dict[str, str]
+    feature_seconds: dict[str, float]
+
+
+class Budget:
+    """How much time there is for the choice.
+
+    Args:
+        minutes: None for as much as it takes.
+    """
+
+    def __init__(self, minutes: float | None) -> None:
+        self.minutes = minutes
+        self._end = None if minutes is None else time.monotonic() + 60 * minutes
+
+    def lacks(self, seconds: float) -> bool:
+        """Whether so much time is not left any more."""
+        return self._end is not None and time.monotonic() + seconds > self._end
+
+
+class _TooLong(Exception):
+    """A candidate does not fit in the budget: what takes how long."""
+
+    def __init__(self, what: str, seconds: float) -> None:
+        super().__init__(f"{what} would take about {max(1, round(seconds / 60))} more minutes")
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """The cross-validation of candidates on one's own videos.
+
+    Attributes:
+        videos: training and test videos; these are only looked at by the frozen backbones.
+        folds: parts of the training videos.
+        out: holds ``lists``; ``features`` and ``folds`` go there.
+        budget: for all of it.
+    """
+
+    videos: OwnVideos
+    folds: Folds
+    out: Path
+    budget: Budget
+
+    def run(self, candidates: Sequence[Candidate]) -> Crossed:
+        """Cross-validate these, one after the other.
+
+        Raises:
+            CallError: the budget is too small for any of them, or a folder holds another run.
+            DataError, VideoError, ModelError, TrainingError: as training and testing do.
+        """
+        standings: list[Standing] = []
+        left_out: dict[str, str] = {}
+        feature_seconds: dict[str, float] = {}
+        for number, candidate in enumerate(candidates, 1):
+            try:
+                recipe = self.recipe(candidate, None)
+                seconds = self._keep_features(recipe, candidate.name)
+                streams = " and ".join(recipe.model.streams)
+                feature_seconds[streams] = feature_seconds.get(streams, 0.0) + seconds
+                standing = self._standing(candidate)
+            except _TooLong as why:
+                left_out[candidate.name] = str(why)
+                logger.info(f"{candidate.name} is left out: {why}")
+                continue
+            standings.append(standing)
+            _tell(standing, number, len(candidates))
+        if not standings:
+            first, reason = next(iter(left_out.items()))
+            raise CallError(
+                f"--minutes {self.budget.minutes:g} is too little for one candidate: of {first}, the "
+                f"first, {reason}. Give more minutes; what is computed is kept, and the same command goes on "
+                "from there"
+            )
+        return Crossed(tuple(standings), left_out, feature_seconds)
+
+    def recipe(self, candidate: Candidate, fold: int | None) -> Recipe:
+        """A candidate's recipe without one part, counted from 1, or on all training videos."""
+        part = "" if fold is None else f"{fold}-"
+        return candidate.recipe(self.out / "lists", part, self.videos.root, self.out / "features")
+
+    def _keep_features(self, recipe: Recipe, name: str) -> float:
+        """Compute what lacks of the features of all videos; the seconds that it took.
+
+        Every training video is left out once, so it is looked at as the test videos are, too.
+        """
+        start = time.monotonic()
+        device = best_device()
+        network = build_network(recipe, len(self.videos.labels), load_weights=True).to(device)
+        everything = (*self.videos.train, *self.videos.test)
+        plans = [(self.videos.train, training_plan(recipe)), (everything, evaluation_plan(recipe))]
+        todo = sum(len(records) for records, _ in plans)
+        step, done = todo if self.budget.minutes is None else _CHUNK, 0
+        folder = recipe.cache.folder
+        assert folder is not None, "the table's recipes keep features"
+        for records, plan in plans:
+            for first in range(0, len(records), step):
+                some = records[first : first + step]
+                with within(name):
+                    failed = filled_stores(folder, recipe, network, some, plan, device)[1]
+                tested = {record.id for record in self.videos.test}
+                refuse_unread([why for video, why in failed.items() if video not in tested])
+                done += len(some)
+                left = (time.monotonic() - start) / done * (todo - done)
+                if done < todo and self.budget.lacks(left):
+                    raise _TooLong("its features", left)
+        return time.monotonic() - start
+
+    def _standing(self, candidate: Candidate) -> Standing:
+        right = np.zeros(len(self.videos.train), dtype=bool)
+        spent, number = 0.0, len(self.folds.parts)
+        for fold, left_out in enumerate(self.folds.parts, 1):
+            run = PlannedRun(
+                self.recipe(candidate, fold), self.out / "folds" / candidate.name / f"fold{fold}"
+            )
+            each = spent / (fold - 1) if fold > 1 else 0.0
+            if not run.scores.is_file() and self.budget.lacks(each * (number - fold + 1 + _FINAL)):
+                raise _TooLong("it", each * (number - fold + 1 + _FINAL))
+            with within(f"{candidate.name} {fold}/{number}"):
+                spent += _done(run)
+            right[left_out] = right_of(run.scores)
+        return Standing(candidate.name, right, accuracy_interval(right, self.videos.groups), spent)
+
+
+def right_of(scores: Path) -> Bool[np.ndarray, " N"]:
+    """Which videos of a file of scores are told right, in its order; one that could not be read is not."""
+    found = read_scores(scores)
+    best = np.where(found.is_read(), np.nan_to_num(found.scores, nan=-np.inf).argmax(axis=1), -1)
+    return np.asarray(best == found.true_classes())
+
+
+def _done(run: PlannedRun) -> float:
+    """Train and test without a part, if that is not done yet; how long it took. The scores alone are kept."""
+    refuse_another_recipe(run.folder, run.recipe)
+    file = run.folder / SECONDS
+    if not (run.scores.is_file() and file.is_file()):
+        start = time.monotonic()
+        train_and_test(run)
+        write_json(str(file), {"seconds": round(time.monotonic() - start, 2)})
+    for name in ("model", "checkpoints", "logs"):
+        shutil.rmtree(run.folder / name, ignore_errors=True)
+    return float(json.loads(file.read_text(encoding="utf-8"))["seconds"])
+
+
+def _tell(standing: Standing, number: int, num_candidates: int) -> None:
+    low, high = (100 * end for end in standing.interval)
+    tell(
+        "candidate",
+        f"{number}/{num_candidates} {standing.name}: {100 * standing.accuracy:.1f} % ({low:.1f} to "
+        f"{high:.1f}), {minutes(standing.seconds)}",
+        **standing.values(),
+    )
