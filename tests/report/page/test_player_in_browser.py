@@ -166,6 +166,20 @@ def test_it_plays_seeks_and_the_overlay_lies_on_the_actor(
     assert page.asked_for <= {"data", "blob", (tmp_path / "page.html").as_uri()}
 
 
+def test_it_opens_at_the_moment_of_most_weight(
+    shown: Callable[[Prediction], OpenedPage], tmp_path: Path
+) -> None:
+    prediction = watched(write_actor(tmp_path / "actor.mp4"))
+    page = shown(prediction)
+    strongest = int(prediction.temporal_attention.argmax())
+    seconds = float(prediction.frame_seconds[strongest])
+    assert seconds > 0.1
+    page.wait(f"Math.abs(document.querySelector('.player video').currentTime - {seconds}) < 0.05")
+    assert page.run("document.querySelector('#v1').dataset.shown") == str(strongest + 1)
+    left = page.run("parseFloat(document.querySelector('.playhead').style.left)")
+    assert left == pytest.approx(100 * seconds / 4, abs=1)
+
+
 def test_the_stream_can_be_switched(shown: Callable[[Prediction], OpenedPage], tmp_path: Path) -> None:
     page = shown(watched(write_actor(tmp_path / "actor.mp4")))
     go(page, 3.4)

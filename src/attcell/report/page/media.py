@@ -171,7 +171,10 @@ def player_data(
     """
     seconds = prediction.segments_seconds if prediction.track is None else prediction.track.seconds
     first = float(seconds[0, 0])
+    weights = prediction.temporal_attention
+    opens = float(prediction.frame_seconds[weights.argmax()]) - first if np.ptp(weights) > 0 else 0.0
     return {
+        "opens": round(opens, 3),  # the moment of most weight is what a page shows first
         "duration": round(float(seconds[-1, 1]) - first, 3),
         "first": round(first, 3),
         "starts": [round(float(start) - first, 3) for start in seconds[:, 0]],

@@ -13,7 +13,7 @@ function attcellPlayer(section, ramps) {
   const hits = [...section.querySelectorAll("button[data-at][data-until]")];
   const listeners = [];
   const maps = data.streams.map((stream) => Uint8Array.from(atob(stream.maps), (c) => c.charCodeAt(0)));
-  let address = null, drawn = "", wanted = 0;
+  let address = null, drawn = "", wanted = data.opens;
 
   function words(seconds) {
     const tenths = Math.round(10 * (seconds + data.first));
