@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from attcell.errors import CallError
-from attcell.synth.render import render
-from attcell.synth.scene import plan_video
-from attcell.synth.smooth import SIDE, ZOOM, render_smooth
+from attcell.synth.render import render, stance
+from attcell.synth.scene import MOTIONS, plan_video
+from attcell.synth.smooth import REACH, SIDE, ZOOM, render_smooth
 from attcell.synth.truth import read_truth
 from attcell.synth.write import write_dataset
 
@@ -24,11 +24,22 @@ def test_the_same_happens_as_in_the_plain_look() -> None:
     assert drawn.frames.shape == (plan.num_frames, SIDE, SIDE, 3)
     assert drawn.action == plain.action
     assert sum((a is None) != (b is None) for a, b in zip(drawn.boxes, plain.boxes, strict=True)) <= 2
-    for box, other in zip(drawn.boxes, plain.boxes, strict=True):
+    for box, other, acts in zip(drawn.boxes, plain.boxes, plain.action, strict=True):
         if box is not None and other is not None:
             assert 0 <= box[0] < box[2] <= SIDE
             assert 0 <= box[1] < box[3] <= SIDE
-            np.testing.assert_allclose(np.array(box) / ZOOM, other, atol=4.0)
+            further = (REACH - 1) * 0.3 * plan.actor.height if acts else 0.0
+            np.testing.assert_allclose(np.array(box) / ZOOM, other, atol=4.0 + further)
+
+
+@pytest.mark.parametrize("motion", MOTIONS["paths"])
+def test_paths_reach_further_and_postures_stay(motion: str) -> None:
+    plan = plan_video("trimmed", 0, seed=3, split="val", number=1, num_classes=6, motions="paths")
+    actor = replace(plan.actor, motion=motion)
+    for seconds in (0.0, 0.3, 0.7, 1.4):
+        (posture, planned), (same, further) = stance(actor, seconds), stance(actor, seconds, REACH)
+        assert same == posture
+        np.testing.assert_allclose(further, REACH * np.array(planned))
 
 
 @pytest.mark.parametrize("number", range(4))

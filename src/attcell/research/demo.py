@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from attcell._checks import path_of, whole_number
@@ -27,9 +28,10 @@ from attcell.inference.detection_rules import RuleChoice
 from attcell.inference.evaluate import Evaluation
 from attcell.inference.localization import AttentionMetrics, attention_metrics
 from attcell.inference.model import Model
+from attcell.inference.protocol import protocol_of, run_of
 from attcell.inference.run import best_device
-from attcell.models.build import build_network
-from attcell.models.listings import read_listings
+from attcell.models.build import build_network, evaluation_plan
+from attcell.models.listings import part_listing, read_listings
 from attcell.report.figures.charts import confusion_picture
 from attcell.report.figures.paper import attention_strip
 from attcell.report.page.page import write_report
@@ -155,11 +157,12 @@ def _run_stages(out: Path, seed: int, threads: int) -> DemoOutcome:
     torch.set_num_threads(threads)  # nothing is decoded any more
     trained = train(recipe, out / "run", resume=(out / "run").exists()).model_folder
     torch.set_num_threads(1)
-    logger.info("4/5 Testing on videos that it has not seen (about 15 seconds)")
+    logger.info("4/5 Testing on videos that it has not seen, and where its attention lies (about 20 seconds)")
     model = Model.from_pretrained(trained).to(best_device())
-    evaluation = _test(model, out)
-    logger.info("5/5 Comparing attention with the truth, and finding actions in time (about 15 seconds)")
-    attention = _compare_attention(model, videos, out / "attention.png")
+    predictions = _predict(model, _test_videos(videos, VIDEOS["test"]))
+    evaluation = _test(model, predictions, out / "test")
+    attention = _compare_attention(predictions, videos, out / "attention.png")
+    logger.info("5/5 Finding actions in time, and writing the page (about 5 seconds)")
     shown = [detect_video(model, path, RuleChoice()) for path in _test_videos(videos, 1)]
     write_report(shown, out / "report.html", {"model": str(trained)})
     outcome = DemoOutcome(
@@ -199,35 +202,49 @@ def _keep_features(recipe: Recipe) -> None:
     gather_training_data(recipe, listings, network.to(best_device()), best_device())
 
 
-def _test(model: Model, out: Path) -> Evaluation:
-    evaluation = model.evaluate(cache=out / "features")
-    evaluation.write_scores(out / "test" / "scores.json")
-    confusion = evaluation.confusion()
-    assert confusion is not None, "the demo's videos have one class each"
-    confusion_picture(confusion, evaluation.labels, out / "test" / "confusion.png", "demo, test videos")
-    return evaluation
-
-
 def _test_videos(videos: Path, each: int) -> list[Path]:
     """So many test videos of each class."""
     return sorted(path for path in (videos / "test").glob("*/*.mp4") if int(path.stem) < each)
 
 
-def _compare_attention(model: Model, videos: Path, picture: Path) -> dict[str, AttentionMetrics]:
-    """Predict the test videos, and hold their attention against the truth; the first one's is drawn."""
-    paths = _test_videos(videos, VIDEOS["test"])
+def _predict(model: Model, paths: list[Path]) -> list[Prediction]:
+    """Of each video; of the first one with pictures."""
 
     def predict(numbered: tuple[int, Path]) -> Prediction:
         torch.set_num_threads(1)  # which each thread has for itself
         return model.predict(numbered[1], pictures=numbered[0] == 0)
 
-    predictions = list(track(in_order(predict, list(enumerate(paths)), THREADS), len(paths), "predicting"))
+    return list(track(in_order(predict, list(enumerate(paths)), THREADS), len(paths), "predicting"))
+
+
+def _test(model: Model, predictions: list[Prediction], out: Path) -> Evaluation:
+    """What ``Model.evaluate`` gives, of what is predicted already."""
+    listing = part_listing(model.recipe.data, "test", model.labels)
+    assert listing is not None, "the demo's recipe names a test"
+    scores = {Path(one.video).absolute(): one.scores for one in predictions}
+    evaluation = Evaluation(
+        model.labels,
+        listing.records,
+        np.stack([scores[record.path.absolute()] for record in listing.records]),
+        {},
+        (),
+        protocol_of(model.recipe, evaluation_plan(model.recipe), listing, 0),
+        run=run_of(model.recipe, None),
+    )
+    evaluation.write_scores(out / "scores.json")
+    confusion = evaluation.confusion()
+    assert confusion is not None, "the demo's videos have one class each"
+    confusion_picture(confusion, evaluation.labels, out / "confusion.png", "demo, test videos")
+    return evaluation
+
+
+def _compare_attention(
+    predictions: list[Prediction], videos: Path, picture: Path
+) -> dict[str, AttentionMetrics]:
+    """Hold attention against the truth; the first video's is drawn."""
     attention_strip(predictions[0], picture)
     truth = generated_boxes(read_truth(videos))
-    found = [
-        (prediction.segments, truth[path.relative_to(videos).as_posix()])
-        for prediction, path in zip(predictions, paths, strict=True)
-    ]
+    found = [(one.segments, truth[Path(one.video).relative_to(videos).as_posix()]) for one in predictions]
     return {stream: attention_metrics(found, stream) for stream in STREAMS}
 
 

@@ -90,11 +90,16 @@ def acts(figure: FigurePlan, seconds: float) -> bool:
     return figure.motion is not None and _interval_at(figure, seconds) is not None
 
 
-def stance(figure: FigurePlan, seconds: float) -> tuple[Posture, Displacement]:
-    """The posture at this time, and how far the figure is from its place."""
+def stance(figure: FigurePlan, seconds: float, reach: float = 1.0) -> tuple[Posture, Displacement]:
+    """The posture at this time, and how far the figure is from its place: on a path ``reach`` times as far
+    as planned.
+    """
     start = _interval_at(figure, seconds)
     if figure.motion is not None and start is not None:
-        return _acting(figure.motion, (seconds - start) / figure.manner.period, figure.manner.amplitude)
+        cycles, amplitude = (seconds - start) / figure.manner.period, figure.manner.amplitude
+        if figure.motion in MOTIONS["paths"]:
+            return ready(cycles, amplitude), displacement(figure.motion, cycles, reach * amplitude)
+        return acting(figure.motion, cycles, amplitude), Displacement()
     way = abs(SIZE / 2 + figure.side * (SIZE / 2 + 30) - figure.feet[0])
     missing = way - _WALK_SPEED * (seconds - figure.enter)  # still to go until it has arrived
     gone = _WALK_SPEED * (seconds - figure.leave)
@@ -103,12 +108,6 @@ def stance(figure: FigurePlan, seconds: float) -> tuple[Posture, Displacement]:
         posture = walking(_STEPS_PER_SECOND * seconds + figure.manner.phase)
         return posture, Displacement(right=figure.side * out / figure.height)
     return standing(seconds + 6.0 * figure.manner.phase), Displacement()
-
-
-def _acting(motion: str, cycles: float, amplitude: float) -> tuple[Posture, Displacement]:
-    if motion in MOTIONS["paths"]:
-        return ready(cycles, amplitude), displacement(motion, cycles, amplitude)
-    return acting(motion, cycles, amplitude), Displacement()
 
 
 def thing_place(thing: ThingPlan, seconds: float) -> tuple[float, float]:

@@ -1,7 +1,8 @@
 """The smooth look: the same planned videos, drawn twice as large, with soft scenes and rounded figures.
 
-What happens, where and when, is the plan's, as in the plain look. A figure is drawn much larger on a cut-out
-of the frame, which is then reduced: where nothing is drawn, the frame stays as it is.
+What happens, where and when, is the plan's, as in the plain look, but that paths reach further. A figure is
+drawn much larger on a cut-out of the frame, which is then reduced: where nothing is drawn, the frame stays as
+it is.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from attcell.synth.scene import FPS, MARGIN, SIZE, FigurePlan, ThingPlan, VideoP
 
 ZOOM = 2  # pixels of a frame to one of the plan
 SIDE = ZOOM * SIZE
+REACH = 1.4  # how much further than planned a figure goes on its path
 _SCALE = 3  # cut-outs are drawn this much larger
 _WORLD = SIDE + 2 * ZOOM * MARGIN  # the background's side
 _NOISE, _GREY = 1.2, 128  # noise's standard deviation in grey levels, and the level that stands for none
@@ -53,7 +55,7 @@ def _draw_frame(
     picture, shift = scene.seen(camera)
     for thing in plan.things:
         _draw_thing(picture, thing, seconds, shift)
-    standing = [(figure, *stance(figure, seconds)) for figure in plan.figures]
+    standing = [(figure, *stance(figure, seconds, REACH)) for figure in plan.figures]
     for figure, _, away in standing:
         _draw_shadow(picture, figure, away, shift)
     box = None
