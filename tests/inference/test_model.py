@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -110,6 +111,22 @@ def test_an_id_is_fetched_whole_and_nothing_else(folder_of_model, monkeypatch, r
     assert load("someone/stan").predict(record.path).scores.shape == (3,)
     assert asked["id"] == "someone/stan"
     assert asked["allow_patterns"] == ["config.json", "model.safetensors", "detection.safetensors"]
+
+
+def test_a_stranger_s_model_imports_nothing(folder_of_model, monkeypatch, tmp_path):
+    config = json.loads((folder_of_model / "config.json").read_text())
+    (stream, *_) = config["recipe"]["model"]["streams"].values()
+    stream["backbone"] = "noisy_module:build"
+    (folder_of_model / "config.json").write_text(json.dumps(config))
+    (tmp_path / "noisy_module.py").write_text("raise SystemExit('it was imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: str(folder_of_model))
+    with pytest.raises(ModelError) as caught:
+        load("someone/stan")
+    assert str(caught.value) == (
+        "someone/stan names code, noisy_module:build, and nothing is imported because a model from outside "
+        f"says so; read what it is, and where you trust it load its folder: {folder_of_model}"
+    )
 
 
 def test_what_the_hub_is_not_asked_with(folder_of_model):

@@ -14,7 +14,7 @@ from attcell._log import logger
 from attcell.config.recipe import Recipe
 from attcell.errors import CallError, ModelError
 from attcell.inference.calibration import CALIBRATION_FILE, Calibration, read_calibration, write_calibration
-from attcell.models.folder import read_config, read_network, write_folder
+from attcell.models.folder import read_config, read_network, refuse_code, write_folder
 from attcell.models.ready.registry import is_ready
 from attcell.nn import STAN, LateFusion, Network
 from attcell.types import AttentionTrack, DataPart, Detection, NumCrops, Prediction
@@ -249,7 +249,7 @@ class Model:
 
         Raises:
             CallError: neither a model folder nor an id that can be reached, or no path at all.
-            ModelError: a model of another format, or damaged.
+            ModelError: a model of another format, or damaged, or one of the hub that names code to import.
         """
         folder, name = path_of(model, "model", "runs/mine/model"), str(model)
         for option in options:
@@ -264,7 +264,9 @@ class Model:
         if folder.exists() or not is_id:
             return cls.from_folder(folder)
         logger.info(f"no folder {name} here; asking the Hugging Face hub")
-        return cls.from_folder(_downloaded(name, options))
+        folder = _downloaded(name, options)
+        refuse_code(folder, name)
+        return cls.from_folder(folder)
 
     def push_to_hub(self, repo_id: str, *, private: bool | None = None, token: str | None = None) -> str:
         """Upload the model to the Hugging Face hub, and return its address there.

@@ -98,6 +98,28 @@ def read_network(folder: Path, config: dict[str, Any]) -> Network:
     return network.eval()
 
 
+def refuse_code(folder: Path, name: str) -> None:
+    """Refuse a stranger's model, here in ``folder``, that wants a module of this machine imported.
+
+    Raises:
+        ModelError: one of its backbones is a Python path; or damaged, or of another format.
+    """
+    path = folder / "config.json"
+    if path.is_file() and (modules := _python_paths(_checked_config(path)["recipe"])):
+        raise ModelError(
+            f"{name} names code, {', '.join(modules)}, and nothing is imported because a model from outside "
+            f"says so; read what it is, and where you trust it load its folder: {folder}"
+        )
+
+
+def _python_paths(value: Any) -> list[str]:
+    """Of all backbones below."""
+    if isinstance(value, dict):
+        own = [value["backbone"]] if ":" in str(value.get("backbone", "")) else []
+        return own + [path for one in value.values() for path in _python_paths(one)]
+    return [path for one in value for path in _python_paths(one)] if isinstance(value, list) else []
+
+
 def read_recipe(folder: Path) -> Recipe | None:
     """The recipe that a model folder was trained by; None for anything that is no model folder.
 
