@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from attcell.data.check import check_source
+from attcell.errors import CallError
 from attcell.video.frame_folder import NO_TIMES
 from tests.moving import noisy_frames, write_pictures
 
@@ -158,3 +159,64 @@ class TestFoldersOfFrames:
         assert [video.id for video in report.videos] == ["run/a", "wave/b"]
         assert report.surplus == (str(tmp_path / "stray"),)
         assert report.ignored == (str(tmp_path / "empty"),)
+
+
+class TestHints:
+    @pytest.fixture
+    def grouped(self, tmp_path) -> Path:
+        """Two classes, three groups of four clips each; a group's first frames are alike."""
+        rng = np.random.default_rng(0)
+        for group in range(3):
+            scene = rng.integers(0, 255, (8, 9)).repeat(8, 0).repeat(8, 1)[..., None].repeat(3, 2)
+            for clip in range(4):
+                name = ("run", "wave")[clip % 2]
+                frames = [np.clip(scene + 5 * clip, 0, 255).astype(np.uint8)] * 3
+                write_pictures(tmp_path / name / f"g{group}_c{clip}", frames)
+        return tmp_path
+
+    def test_what_looks_like_groups(self, grouped):
+        report = check_source(grouped)
+        named, alike = report.hints
+        assert named == (
+            "the number behind 'g' in the names would make 3 groups of 12 videos, such as 'g0'; if these "
+            "belong together: data.groups='/(g[0-9]+)_'"
+        )
+        assert alike.startswith(
+            "12 of 12 videos begin with a frame like another's, in 3 sets, such as run/g0_c0"
+        )
+        assert report.to_dict()["hints"] == list(report.hints)
+        assert f"to be looked at: 2\n  {named}" in "\n".join(report.lines())
+
+    def test_groups_that_are_given(self, grouped):
+        assert check_source(grouped, groups="(g[0-9])_").hints == (
+            "3 groups of 4 videos, 3 of them in several classes",
+        )
+        counted, torn = check_source(grouped, groups="_(c[0-9])").hints
+        assert counted == "4 groups of 3 videos, 0 of them in several classes"
+        assert torn.startswith(
+            "3 sets of videos whose first frames look alike lie in several groups, such as run"
+        )
+        with pytest.raises(CallError, match="finds nothing in the names of 12 videos"):
+            check_source(grouped, groups="person")
+        with pytest.raises(CallError, match="give a regular expression whose first brackets"):
+            check_source(grouped, groups="")
+
+    def test_a_lists_column(self, grouped):
+        lines = [f"{path.relative_to(grouped)} 3 0 {path.name[:2]}" for path in sorted(grouped.glob("*/*"))]
+        (grouped / "list.txt").write_text("\n".join(lines))
+        report = check_source(grouped / "list.txt", groups="column")
+        assert report.hints == ("3 groups of 4 videos, 0 of them in several classes",)
+
+    def test_classes_of_few_videos_and_sizes_of_several(self, tmp_path):
+        for number in range(12):
+            write_video(tmp_path / "run" / f"{number}.mp4", 3)
+        write_pictures(tmp_path / "wave" / "a", noisy_frames(3))
+        assert [hint.split(":")[0] for hint in check_source(tmp_path).hints] == [
+            "1 of 2 classes have one video, of which nothing is left to validate or test by",
+            "the classes are uneven, 12 videos of run and 1 of wave",
+        ]
+        write_pictures(tmp_path / "wave" / "b", noisy_frames(3, seed=1))
+        (kinds,) = check_source(tmp_path).hints
+        assert kinds.startswith(
+            "2 kinds of size and frame rate, 2 of them of several videos: each may be a camera"
+        )

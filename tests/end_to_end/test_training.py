@@ -139,8 +139,8 @@ def test_resuming_with_other_videos_is_refused(
     sources = [f"data.{split}={copied}/{split}" for split in ("train", "val", "test")]
     attcell("train", recipe, *sources, "train.iterations=1", "--out", "run")
     first = sorted((copied / "train").iterdir())[0]
-    first.rename(first.with_name("zz"))
-    (copied / "val" / first.name).rename(copied / "val" / "zz")
+    for split in ("train", "val", "test"):
+        (copied / split / first.name).rename(copied / split / "zz")
     refused = attcell("train", recipe, *sources, "train.iterations=1", "--out", "run", "--resume", status=1)
     assert (
         "the classes and training videos and validation videos are not those that this run began with"

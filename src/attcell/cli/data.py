@@ -28,6 +28,10 @@ def check(
         typer.Argument(metavar="[ROOT]", help="Of a data set: the folder below which its videos lie."),
     ] = None,
     root: ListRoot = None,
+    groups: Annotated[
+        str | None,
+        typer.Option(help="As data.groups of a recipe: an expression, a .csv, or column; say what it makes."),
+    ] = None,
     annotations: Annotated[
         Path | None, typer.Option(help="Of a data set: where its official files lie; by default ROOT.")
     ] = None,
@@ -39,9 +43,12 @@ def check(
         str | None, typer.Option("--json", help="Write the report as JSON to this file, or - for stdout.")
     ] = None,
 ) -> None:
-    """Decode every video of a data set, and say what is there, what is missing, what cannot be read.
+    """Decode every video of a data set, and say what is there, what is missing, what cannot be read, and what
+    looks like groups of videos that belong together.
 
     Example: attcell data check videos/train
+
+    Example: attcell data check videos/train --groups '_(g[0-9]+)_'
 
     Example: attcell data check ucf101 UCF-101 --annotations ucfTrainTestlist --json ucf101.json
     """
@@ -56,9 +63,10 @@ def check(
 
     report: CheckReport | SetReport
     if str(source) in KNOWN_SETS and (videos is not None or annotations is not None or not source.exists()):
-        if videos is None or root is not None:
+        if videos is None or root is not None or groups is not None:
             raise CallError(
-                f"{source} is a data set: give the folder of its videos, data check {source} ROOT"
+                f"{source} is a data set: give the folder of its videos, data check {source} ROOT, and "
+                "neither --root nor --groups"
             )
         report = check_set(str(source), videos, annotations, decode=not names_only, progress=progress)
     elif videos is not None or annotations is not None or names_only:
@@ -67,7 +75,7 @@ def check(
             "takes neither ROOT nor --annotations nor --names-only"
         )
     else:
-        report = check_source(source, root, progress)
+        report = check_source(source, root, progress, groups=groups)
     if json_path != "-":
         print("\n".join(report.lines()))
     if json_path is not None:

@@ -5,7 +5,6 @@ What may be chosen from a few words is listed in :mod:`attcell.types`.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from attcell.data.groups import file_or_expression
 from attcell.errors import CallError
 from attcell.types import (
     GROUP_COLUMN,
@@ -45,10 +45,6 @@ from attcell.types import (
     StepsOfTime,
 )
 
-GROUP_FORMS = (
-    "a regular expression whose first brackets match a video's group, such as '_(g[0-9]+)_'; a file .csv "
-    f"with the columns video,group; or {GROUP_COLUMN}, where each line of the list files ends with the group"
-)
 Count = Annotated[int, Field(ge=1, strict=True)]
 Fraction = Annotated[float, Field(ge=0, lt=1, strict=True)]
 Positive = Annotated[float, Field(gt=0, strict=True)]
@@ -81,17 +77,10 @@ class DataSection(Section):
     @classmethod
     def _file_or_expression(cls, groups: Any) -> Any:
         """What ends in .csv is a file, and all other text but ``column`` a regular expression."""
-        if groups is None or isinstance(groups, Path):
-            return groups
-        if not isinstance(groups, str) or not groups.strip():
-            raise ValueError(f"give {GROUP_FORMS}")
-        if groups.lower().endswith(".csv"):
-            return Path(groups)
         try:
-            re.compile(groups)
-        except re.error as error:
-            raise ValueError(f"no regular expression: {error}; give {GROUP_FORMS}") from error
-        return groups
+            return None if groups is None else file_or_expression(groups)
+        except CallError as error:
+            raise ValueError(str(error)) from error
 
     @model_validator(mode="after")
     def _groups_of_a_list(self) -> DataSection:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from attcell.data.feature_store import content_digest
+from attcell.data.groups import file_or_expression, with_groups
+from attcell.data.hints import few_videos, first_frame_hash, look_alikes, propose_groups
 from attcell.data.listing import Listing, is_video_name
 from attcell.data.sources import files_under, read_source
 from attcell.errors import VideoError, first_lines
-from attcell.types import VideoRecord
+from attcell.types import GROUP_COLUMN, VideoRecord
 from attcell.video.decode import count_frames
 from attcell.video.frame_folder import holds_frames, open_frames
 
@@ -35,6 +37,12 @@ class CheckedVideo:
     is_damaged: bool = False
     is_missing: bool = False
     error: str = ""
+    first_frame: int | None = None  # its hash, see ``first_frame_hash``
+
+    @property
+    def rate(self) -> float:
+        """Frames a second, in the mean."""
+        return self.num_frames / self.seconds if self.seconds else 0.0
 
     @property
     def is_read(self) -> bool:
@@ -54,6 +62,7 @@ class CheckReport:
         ignored: other files of a folder per class, and class folders without a video. No fault either.
         duplicates: ids of videos whose files are the same, byte for byte; frames also by their
             names.
+        hints: what names, first frames and counts say of groups and classes. No fault either.
     """
 
     source: str
@@ -62,6 +71,7 @@ class CheckReport:
     surplus: tuple[str, ...]
     ignored: tuple[str, ...]
     duplicates: tuple[tuple[str, ...], ...]
+    hints: tuple[str, ...] = ()
 
     @property
     def missing(self) -> tuple[CheckedVideo, ...]:
@@ -105,6 +115,7 @@ class CheckReport:
             "short": {video.id: video.num_frames for video in self.short},
             "surplus": list(self.surplus),
             "ignored": list(self.ignored),
+            "hints": list(self.hints),
         }
 
     def lines(self) -> list[str]:
@@ -121,6 +132,7 @@ class CheckReport:
             ),
             *section("videos there that the source does not name", list(self.surplus)),
             *section("ignored", list(self.ignored)),
+            *section("to be looked at", list(self.hints)),
             "all videos are there and whole" if self.ok else "something is wrong: see above",
         ]
 
@@ -168,14 +180,23 @@ def check_source(
     source: Path | str,
     root: Path | str | None = None,
     progress: Callable[[Sequence[VideoRecord]], Iterable[VideoRecord]] = lambda records: records,
+    *,
+    groups: str | Path | None = None,
 ) -> CheckReport:
     """Decode every video of a folder per class or a list file.
 
     Args:
         source, root: as in ``read_source``, whose errors pass through.
         progress: wraps the records while they are gone through, such as ``rich.progress.track``.
+        groups: as a recipe's ``data.groups``: what they come to is told, in place of what looks like groups.
+
+    Raises:
+        CallError, DataError: groups that are not right, or videos without one.
     """
-    listing = read_source(source, root)
+    groups = None if groups is None else file_or_expression(groups)
+    listing = read_source(source, root, group_column=groups == GROUP_COLUMN)
+    if groups is not None and groups != GROUP_COLUMN:
+        listing = replace(listing, records=with_groups(listing.records, groups))
     source = Path(source)
     videos, duplicates = check_records(listing.records, progress)
     surplus = _surplus(source, root, listing)
@@ -186,7 +207,62 @@ def check_source(
         surplus=tuple(str(path) for path in surplus),
         ignored=tuple(str(path) for path in listing.ignored if path not in set(surplus)),
         duplicates=duplicates,
+        hints=tuple(_hints(listing, videos, is_grouped=groups is not None)),
     )
+
+
+def _hints(listing: Listing, videos: Sequence[CheckedVideo], *, is_grouped: bool) -> list[str]:
+    """What is to be looked at before a training."""
+    counts = Counter(label for record in listing.records for label in record.labels)
+    said = few_videos(listing.labels, [counts[label] for label in range(len(listing.labels))])
+    alike = look_alikes({video.id: video.first_frame for video in videos if video.first_frame is not None})
+    if is_grouped:
+        return [*said, *_of_groups(listing.records, alike)]
+    return [*said, *_like_groups(listing.records, videos, alike)]
+
+
+def _of_groups(records: Sequence[VideoRecord], alike: Sequence[Sequence[str]]) -> list[str]:
+    """What given groups come to, and whether first frames that look alike lie in one group."""
+    groups = {record.id: record.group for record in records}
+    sizes = Counter(groups.values())
+    classes: dict[str, set[int]] = {}
+    for record in records:
+        classes.setdefault(record.group, set()).update(record.labels)
+    several = sum(len(labels) > 1 for labels in classes.values())
+    least, most = min(sizes.values()), max(sizes.values())
+    size = f"{least} to {most}" if least < most else f"{most}"
+    said = [f"{len(sizes)} groups of {size} videos, {several} of them in several classes"]
+    torn = [ids for ids in alike if len({groups[id] for id in ids}) > 1]
+    if torn:
+        said.append(
+            f"{len(torn)} sets of videos whose first frames look alike lie in several groups, such as "
+            f"{' and '.join(torn[0][:2])}"
+        )
+    return said
+
+
+def _like_groups(
+    records: Sequence[VideoRecord], videos: Sequence[CheckedVideo], alike: Sequence[Sequence[str]]
+) -> list[str]:
+    """What looks like groups that nobody told: names, first frames, sizes and rates."""
+    said = []
+    proposed = propose_groups(records)
+    if proposed is not None:
+        said.append(proposed.sentence())
+    if alike:
+        said.append(
+            f"{sum(map(len, alike))} of {len(videos)} videos begin with a frame like another's, in "
+            f"{len(alike)} sets, such as {' and '.join(alike[0][:2])}: if of one recording, they "
+            "belong together (data.groups)"
+        )
+    takes = Counter((video.size, round(video.rate, 1)) for video in videos if video.is_read)
+    shared = [count for count in takes.values() if count > 1]
+    if len(takes) > 1 and len(shared) > 1:
+        said.append(
+            f"{len(takes)} kinds of size and frame rate, {len(shared)} of them of several videos: each may "
+            "be a camera or a source of its own"
+        )
+    return said
 
 
 def check_records(
@@ -206,7 +282,14 @@ def _checked(record: VideoRecord) -> CheckedVideo:
         return CheckedVideo(record.id, record.labels, error=str(error))
     size = f"{info.size.width}x{info.size.height}"
     return CheckedVideo(
-        record.id, record.labels, info.num_frames, info.duration_seconds, size, info.notes, info.is_damaged
+        record.id,
+        record.labels,
+        info.num_frames,
+        info.duration_seconds,
+        size,
+        info.notes,
+        info.is_damaged,
+        first_frame=first_frame_hash(record),
     )
 
 

@@ -11,12 +11,38 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from attcell.data.listing import shortened
 from attcell.errors import CallError, DataError
-from attcell.types import VideoRecord
+from attcell.types import GROUP_COLUMN, VideoRecord
 
 COLUMNS = ("video", "group")  # of a CSV file; others are passed over
+
+
+GROUP_FORMS = (
+    "a regular expression whose first brackets match a video's group, such as '_(g[0-9]+)_'; a file .csv "
+    f"with the columns video,group; or {GROUP_COLUMN}, where each line of the list files ends with the group"
+)
+
+
+def file_or_expression(groups: Any) -> str | Path:
+    """What ends in .csv as a path; all other text, but for ``column``, is a regular expression.
+
+    Raises:
+        CallError: it is neither.
+    """
+    if isinstance(groups, Path):
+        return groups
+    if not isinstance(groups, str) or not groups.strip():
+        raise CallError(f"give {GROUP_FORMS}")
+    if groups.lower().endswith(".csv"):
+        return Path(groups).expanduser()
+    try:
+        re.compile(groups)
+    except re.error as error:
+        raise CallError(f"no regular expression: {error}; give {GROUP_FORMS}") from error
+    return groups
 
 
 @dataclass(frozen=True)

@@ -36,18 +36,39 @@ class RenderedVideo:
     action: tuple[bool, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """Where N frames are taken, and how.
+
+    Attributes:
+        background: of :func:`wall_and_floor`.
+        camera: (N, 2), how far it is from its place, in pixels; less than ``MARGIN``.
+        light: (N,) or (N, 3), factors of all colours or of red, green and blue.
+        noise: its standard deviation, in grey levels.
+    """
+
+    background: Image.Image
+    camera: np.ndarray
+    light: np.ndarray
+    noise: float = _NOISE
+
+
 def render(plan: VideoPlan) -> RenderedVideo:
     """Draw the whole video. The same plan gives the same bytes."""
     rng = np.random.default_rng(plan.pixel_seed)
-    background = _background(rng)
+    background = wall_and_floor(rng)
     camera = walk(plan.num_frames, reach=3.0, rng=rng)
-    gain = brightness(plan.num_frames, rng)
+    return render_in(Setting(background, camera, brightness(plan.num_frames, rng)), plan, rng)
+
+
+def render_in(setting: Setting, plan: VideoPlan, rng: np.random.Generator) -> RenderedVideo:
+    """Draw the whole video in a setting; the noise comes from ``rng``."""
     frames = np.empty((plan.num_frames, SIZE, SIZE, 3), dtype=np.uint8)
     boxes, action = [], []
     for index in range(plan.num_frames):
-        picture, box = _draw_frame(plan, index / FPS, background, camera[index])
-        noise = rng.normal(0.0, _NOISE, size=(SIZE, SIZE, 1)).astype(np.float32)
-        frames[index] = np.clip(picture * gain[index] + noise + 0.5, 0, 255).astype(np.uint8)
+        picture, box = _draw_frame(plan, index / FPS, setting.background, setting.camera[index])
+        noise = rng.normal(0.0, setting.noise, size=(SIZE, SIZE, 1)).astype(np.float32)
+        frames[index] = np.clip(picture * setting.light[index] + noise + 0.5, 0, 255).astype(np.uint8)
         boxes.append(box)
         action.append(acts(plan.actor, index / FPS))
     return RenderedVideo(frames, tuple(boxes), tuple(action))
@@ -135,7 +156,7 @@ def _draw_thing(canvas: Image.Image, thing: ThingPlan, seconds: float, shift: tu
         draw.line([edges[0], edges[3], edges[2], edges[1]], fill=dark, width=_SCALE)
 
 
-def _background(rng: np.random.Generator) -> Image.Image:
+def wall_and_floor(rng: np.random.Generator) -> Image.Image:
     """A wall over a floor with soft texture in dull colours, larger than the frame on all sides."""
     side = SIZE + 2 * MARGIN
     wall, floor = (rng.uniform(95, 185) + rng.uniform(-14, 14, 3) for _ in range(2))

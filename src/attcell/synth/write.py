@@ -6,7 +6,7 @@ A set goes to a new folder, or to one that the same call began.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -94,7 +94,7 @@ class _Work(Dataset[VideoTruth | OSError]):
                 write_mp4(self.out / job.name, drawn.frames, encoding=look.encoding)
         except OSError as error:
             return error
-        return _truth(self.labels[job.label], drawn)
+        return truth_of(self.labels[job.label], drawn)
 
 
 def write_dataset(
@@ -157,17 +157,30 @@ def write_dataset(
         return out
     clear_left_overs(out)
     work = _Work(out, kind, seed, motions, look, in_turn, tuple(labels), tuple(jobs))
-    truths: dict[str, VideoTruth] = {}
-    done = DataLoader(work, batch_size=None, collate_fn=_as_it_is, num_workers=_PROCESSES)
-    for job, truth in zip(jobs, done, strict=True):
-        if isinstance(truth, OSError):
-            raise truth
-        truths[job.name] = truth
-        if progress is not None:
-            progress(len(truths), len(jobs))
+    truths = written_truths(work, [job.name for job in jobs], progress)
     side = _LOOKS[look].side
     write_truth(Truth(kind, seed, Size(side, side), FPS, tuple(sorted(labels)), truths), out / FILE_NAME)
     return out
+
+
+def written_truths(
+    work: Dataset[VideoTruth | OSError],
+    names: Sequence[str],
+    progress: Callable[[int, int], None] | None,
+) -> dict[str, VideoTruth]:
+    """Name → truth of all videos of a data set of which to take one is to write it, by several processes.
+
+    Raises OSError for one that cannot be written.
+    """
+    truths: dict[str, VideoTruth] = {}
+    done = DataLoader(work, batch_size=None, collate_fn=_as_it_is, num_workers=_PROCESSES)
+    for name, truth in zip(names, done, strict=True):
+        if isinstance(truth, OSError):
+            raise truth
+        truths[name] = truth
+        if progress is not None:
+            progress(len(truths), len(names))
+    return truths
 
 
 def _as_it_is(outcome: Any) -> Any:
@@ -211,7 +224,8 @@ def _checked(kind: str, videos: Mapping[str, int]) -> dict[str, int]:
     return numbers
 
 
-def _truth(label: str, drawn: RenderedVideo) -> VideoTruth:
+def truth_of(label: str, drawn: RenderedVideo) -> VideoTruth:
+    """The truth of a drawn video."""
     action = np.array(drawn.action, dtype=bool)
     edges = np.flatnonzero(np.diff(np.concatenate(([0], action.astype(int), [0]))))
     boxes = np.array([(np.nan,) * 4 if box is None else box for box in drawn.boxes], dtype=np.float64)

@@ -29,6 +29,7 @@ from attcell.models.listings import Listings, read_listings, with_features_dim
 from attcell.models.warm_start import other_inputs, refuse_other_shapes, refuse_other_split
 from attcell.nn import Network, Pooled, SVMNetwork
 from attcell.nn.streams import Standardise, channel_figures
+from attcell.training.data_notes import tell_of_videos
 from attcell.training.run_folder import CHECKPOINT, check_run_folder, with_absolute_paths
 from attcell.training.schedule import num_iterations
 from attcell.types import VideoRecord
@@ -105,6 +106,8 @@ def prepare(recipe: Recipe, run_folder: Path, *, resume: bool = False) -> Prepar
         check_run_folder(run_folder, recipe, resume=resume)
     torch.manual_seed(recipe.train.seed)
     listings = read_listings(recipe)
+    if is_first_process():
+        tell_of_videos(recipe, listings)
     recipe = with_features_dim(recipe, listings.train)
     refuse_other_shapes(recipe)
     refuse_other_split(recipe)
