@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -179,6 +180,39 @@ def test_a_video_that_holds_less_than_it_promised_begins_again(tmp_path):
     assert parts.info.is_damaged
     one = ViewParts(path, spec, plan)
     assert [part.start for part in one] == [0], "what fits into one part never begins again"
+
+
+@pytest.mark.parametrize("options", [{"g": "20"}, {"g": "10", "bf": "0"}], ids=str)
+def test_a_video_whose_middle_is_damaged_is_what_decodes_of_it(tmp_path, options):
+    """A frame that does not decode may lie in a part whose last frame does."""
+    whole, rng = write_video(tmp_path / "a.mp4", 60, options=options), np.random.default_rng(0)
+    with av.open(str(whole)) as container:
+        packets = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    spec, plan = _spec("frame", "clip", clip=3), ViewPlan(12)
+    for number in range(12):
+        path, data = tmp_path / f"{number}.mp4", bytearray(whole.read_bytes())
+        for place, size in packets[10 + 3 * number :][: 1 + number % 2]:
+            kept = (0, 4, size // 2)[number % 3]  # nothing, what says how long it is, half of it
+            data[place + kept : place + size] = rng.bytes(size - kept) if number % 2 else bytes(size - kept)
+        path.write_bytes(data)
+        expected, info = _at_once(path, spec, plan)
+        parts = ViewParts(path, spec, plan, frames_at_once=6)
+        found = _joined(parts)
+        assert {name: torch.equal(found[name], of) for name, of in expected.items()} == {
+            "frame": True,
+            "clip": True,
+        }
+        assert parts.info.notes == info.notes
+
+
+def test_a_folder_of_frames_with_a_damaged_one_begins_again(tmp_path):
+    folder = write_pictures(tmp_path / "clip", noisy_frames(30))
+    sorted(folder.iterdir())[13].write_bytes(b"no picture")
+    spec, plan = _spec("frame", "clip", clip=3), ViewPlan(30)
+    expected, info = _at_once(folder, spec, plan)
+    parts = ViewParts(folder, spec, plan, frames_at_once=6)
+    assert torch.equal(_joined(parts)["clip"], expected["clip"])
+    assert parts.info.num_frames == info.num_frames == 29
 
 
 def test_a_part_of_a_folder_of_frames_is_read_in_parts(tmp_path):

@@ -126,16 +126,20 @@ class _Some:
         self, container: InputContainer, video: VideoStream, size: Sizing | None
     ) -> Generator[Wanted, None, DecodedPass | None]:
         """The wanted frames, and what the pass was like; None where something is damaged, missing, of another
-        size, or not where the packet index has it.
+        size, or not where the packet index has it: at the latest before a frame that comes after a missing
+        one.
         """
         table, decoded = self.table, _prepared(container, video, "AUTO")
         reformatter = VideoReformatter()
         missing: dict[int | None, int] = {int(table.pts[index]): index for index in self.wanted}
+        following = iter(sorted(self.wanted))
         jumps = len(self.stretches) > 1
         try:
             for frame in _shown_frames(self._packets(container, video, decoded), video, decoded, size):
                 index = missing.pop(frame.pts, None)
                 if index is not None:
+                    if index != next(following):
+                        return None
                     yield index, to_rgb(frame, decoded.kept_size, reformatter)
                 if jumps and frame.interlaced_frame:  # a packet may be half a frame
                     return None

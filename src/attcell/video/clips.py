@@ -136,8 +136,6 @@ class Clips(Generic[Prepared]):
             if self._picture is not None and index in self._middles:
                 shown[index] = self._picture(image)
             while following < len(self._clips) - 1 and index >= self._clips[following, -1]:
-                if not held.keys() >= set(self._clips[following].tolist()):
-                    break  # of a damaged file some do not decode: it will begin again
                 yield self._clip(following, held, shown)
                 following += 1
                 first = self._clips[following, 0]

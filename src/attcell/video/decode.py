@@ -147,9 +147,9 @@ def read_frames(
 class WantedFrames:
     """The frames that ``choose`` wants, one after another: what :func:`read_frames` does, in bounded memory.
 
-    Iterate it once. Each item is the index of a wanted frame and the frame, in rising order; or None, which
-    means that the video begins again, and all that came before is void. Then ``indices`` are the last answer
-    of ``choose``, and ``info`` is what the video holds.
+    Iterate it once. Each item is the index of a wanted frame and the frame, in rising order, none left out;
+    or None, which means that the video begins again, and all that came before is void. Then ``indices`` are
+    the last answer of ``choose``, and ``info`` is what the video holds.
     """
 
     def __init__(

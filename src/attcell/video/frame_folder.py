@@ -96,8 +96,8 @@ class FrameFolder:
     def wanted_frames(
         self, wanted: Collection[int], size: Callable[[Size], Size] | None = None
     ) -> Generator[tuple[int, np.ndarray], None, DecodedPictures]:
-        """Decode the wanted pictures alone; they come in their order with their indices, and then what the
-        pass was like. It has N frames only if nothing was seen to be damaged.
+        """Decode the wanted pictures alone; they come in their order with their indices, up to one that is
+        damaged, and then what the pass was like. It has N frames only if nothing was seen to be damaged.
 
         ``size`` gets the size of the first picture, and says at which all are kept.
         """
@@ -109,7 +109,8 @@ class FrameFolder:
             decoded.lose(self.names[0])
         else:
             for place, image in self._decodable(decoded, sorted(wanted), size):
-                yield place, _brought_to(decoded.kept_size, image, reformatter)
+                if not decoded.lost:
+                    yield place, _brought_to(decoded.kept_size, image, reformatter)
         lost = set(decoded.lost)
         decoded.pts = [self.first + place for place, name in enumerate(self.names) if name not in lost]
         decoded.dts = [None] * len(decoded.pts)
