@@ -94,6 +94,19 @@ def test_groups_of_any_classes_are_held_out_whole_and_no_class_is_lost(groups, f
     assert hold_out(records, fraction, seed) == (kept, held)
 
 
+def test_a_few_groups_that_lean_to_a_class_are_drawn_together():
+    classes = {"g1": (0,), "g2": (1,), "g3": (0, 1), "g4": (0, 1)}
+    records = [
+        VideoRecord(f"{label}/{group}_{clip}.mp4", Path("x"), (label,), group)
+        for group, labels in classes.items()
+        for label in labels
+        for clip in range(3)
+    ]
+    for seed in range(5):
+        _, held = hold_out(records, 0.25, seed)
+        assert len({record.group for record in held}) == 1
+
+
 def test_groups_of_which_no_two_are_alike_are_drawn_together():
     """As of 20 actors who do some actions each."""
     records = [

@@ -263,3 +263,29 @@ def test_the_protocol_says_how_motion_is_made(tmp_path):
     stored = recipe.model_copy(update={"flow": recipe.flow.model_copy(update={"store": tmp_path})})
     found = evaluate_model(random_model(stored), nothing).protocol
     assert found["flow"] == "fast from a store, 10 fields, bound 15"
+
+
+class TestGroups:
+    @pytest.fixture
+    def tested(self, folder, tmp_path):
+        """A folder with one video of a training group, and one that is not."""
+        for label, name in (("run", "0.mp4"), ("wave", "5.mp4")):
+            (tmp_path / "test" / label).mkdir(parents=True)
+            shutil.copy(folder / label / "0.mp4", tmp_path / "test" / label / name)
+        return tmp_path / "test"
+
+    def test_those_that_are_in_training_too_are_noted(self, folder, tested):
+        data = {"test": tested, "groups": r"([0-9])\.mp4"}
+        found = random_model(recipe_of(folder, data=data)).evaluate()
+        assert found.notes == (
+            "1 of 2 test videos are of groups that are in training too (0), so that they say little of new "
+            "groups; part whole groups",
+        )
+        assert random_model(recipe_of(folder, data=data)).evaluate(tested).notes == ()
+        data["groups"] = r"([a-z]+/[0-9])\.mp4"
+        assert "(run/0)" in random_model(recipe_of(folder, data=data)).evaluate().notes[0]
+
+    def test_a_test_where_the_training_videos_are_not(self, tested, tmp_path):
+        data = {"train": tmp_path / "gone", "test": tested, "groups": r"([0-9])\.mp4"}
+        (note,) = random_model(recipe_of(tmp_path, data=data)).evaluate().notes
+        assert note.startswith("whether groups of the test videos are in training too is not known: ")

@@ -319,8 +319,8 @@ def hold_out(
     """Part records into (kept, held out): of each class the given fraction, rounded, by a seeded draw.
 
     Videos of one group stay together, for one of them tells of the others; then it is a fraction of the
-    groups that is held out, of those of the same classes. Groups of several classes of which too few are
-    alike for that are drawn together. A class keeps at least one video or group.
+    groups that is held out, of those of the same classes. Where too few groups are alike for that, those of
+    several classes are drawn together. A class keeps at least one video or group.
     """
     rng = np.random.default_rng(seed)
     units: dict[str, set[int]] = {}  # a group, or a video that is in none → its classes
@@ -332,13 +332,14 @@ def hold_out(
         alike.setdefault(tuple(sorted(labels)), []).append(unit)
     held: set[str] = set()
     few: list[str] = []  # groups of which no share of their like is one
-    for classes, names in sorted(alike.items()):
+    for _, names in sorted(alike.items()):
         count = min(round(fraction * len(names)), len(names) - 1)
         held.update(str(name) for name in rng.permutation(names)[:count])
-        few += [name for name in names if count == 0 and len(classes) > 1 and name in grouped]
+        few += [name for name in names if count == 0 and name in grouped]
     wanted = len(held) + round(fraction * len(few))
     left = Counter(label for unit, labels in units.items() if unit not in held for label in labels)
-    for unit in map(str, rng.permutation(few)) if few else ():
+    mixed = [unit for unit in few if len(units[unit]) > 1]
+    for unit in map(str, rng.permutation(mixed)) if mixed else ():
         if len(held) < wanted and all(left[label] > 1 for label in units[unit]):
             held.add(unit)
             left.subtract(units[unit])

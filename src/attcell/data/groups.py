@@ -148,6 +148,28 @@ def read_groups(path: Path) -> GroupFile:
     return GroupFile(path, groups)
 
 
+def classes_of_groups(records: Iterable[VideoRecord]) -> dict[str, set[int]]:
+    """Group → the classes of its videos; videos of no known group are passed over."""
+    groups: dict[str, set[int]] = {}
+    for record in records:
+        if record.group:
+            groups.setdefault(record.group, set()).update(record.labels)
+    return groups
+
+
+def shared_groups(taught: Iterable[VideoRecord], records: Sequence[VideoRecord], part: str) -> str:
+    """A sentence where groups of a part are among those that were learnt from; else ""."""
+    known = classes_of_groups(taught)
+    shared = sorted(known.keys() & classes_of_groups(records).keys())
+    if not shared:
+        return ""
+    number = sum(record.group in known for record in records)
+    return (
+        f"{number} of {len(records)} {part} videos are of groups that are in training too "
+        f"({shortened(shared, ', ')}), so that they say little of new groups; part whole groups"
+    )
+
+
 def _matched(expression: re.Pattern[str], name: str) -> str:
     match = expression.search(name)
     if match is None:

@@ -14,9 +14,10 @@ from attcell._checks import shown
 from attcell._log import logger, track
 from attcell.config.beside import PublishedSection
 from attcell.data.datasets import KeptViews, PlannedParts
+from attcell.data.groups import shared_groups
 from attcell.data.listing import Listing
 from attcell.data.sources import read_source
-from attcell.errors import CallError
+from attcell.errors import AttcellError, CallError
 from attcell.inference.extract import filled_stores, unfit_features
 from attcell.inference.model import Model
 from attcell.inference.protocol import protocol_of, run_of
@@ -46,7 +47,7 @@ class Evaluation:
         records: the N videos.
         scores: (N, A); a row of NaN is a video that cannot be read.
         unread: video id → message.
-        notes: damage in files of which the rest was used.
+        notes: groups that are in training too, and damage in files of which the rest was used.
         protocol: how the scores were made, in words, by name.
         by_stream: stream → (N, A) scores of what it says by itself; empty where none does.
         run: which recipe, data set, split and seed.
@@ -113,6 +114,19 @@ class Evaluation:
             "notes": list(self.notes),
         }
         write_scores(path, Scores(str(path), self.labels, ids, self.scores, truth), more)
+
+
+def groups_note(model: Model, split: DataPart, listing: Listing) -> tuple[str, ...]:
+    """A sentence where videos of one of the recipe's parts are of groups that are in training too."""
+    data = model.recipe.data
+    if data.groups is None or split == "train" or (split == "val" and data.val_fraction > 0):
+        return ()
+    try:
+        taught = part_listing(data, "train", model.labels)
+    except AttcellError as error:  # they may be on another machine
+        return (f"whether groups of the {split} videos are in training too is not known: {error}",)
+    assert taught is not None, "a recipe names training videos"
+    return tuple(filter(None, [shared_groups(taught.records, listing.records, split)]))
 
 
 def evaluate_model(

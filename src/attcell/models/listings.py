@@ -109,6 +109,16 @@ def _nothing_held_out(data: DataSection, train: Sequence[VideoRecord]) -> str:
             f"held out whole: data.val_fraction {data.val_fraction} leaves no validation videos; mend "
             "data.groups, give data.val, or set data.val_fraction to 0 to train without validation"
         )
+    of_class: dict[int, set[str]] = {}
+    for record in train if groups else ():
+        for label in record.labels:
+            of_class.setdefault(label, set()).add(record.group)
+    if groups and all(len(of) == 1 for of in of_class.values()):
+        return (
+            f"each class of {source} has one group, and groups are held out whole: data.val_fraction "
+            f"{data.val_fraction} leaves no validation videos; mend data.groups, give data.val, or set "
+            "data.val_fraction to 0 to train without validation"
+        )
     unit = f"group of any class ({len(groups)} groups, held out whole)" if groups else "video of any class"
     return (
         f"data.val_fraction {data.val_fraction} of {source} is not one {unit}; raise it, or set it to 0 to "

@@ -9,7 +9,7 @@ from pathlib import Path
 from attcell._log import logger
 from attcell.config.recipe import Recipe
 from attcell.config.schema import DataSection
-from attcell.data.groups import read_groups
+from attcell.data.groups import classes_of_groups, read_groups, shared_groups
 from attcell.data.hints import few_videos, propose_groups
 from attcell.data.listing import shortened
 from attcell.errors import AttcellError
@@ -50,18 +50,9 @@ def _test_videos(data: DataSection, labels: Sequence[str]) -> tuple[VideoRecord,
     return listing.records
 
 
-def _groups_of(records: Sequence[VideoRecord]) -> dict[str, set[int]]:
-    """Group → the classes of its videos."""
-    groups: dict[str, set[int]] = {}
-    for record in records:
-        if record.group:
-            groups.setdefault(record.group, set()).update(record.labels)
-    return groups
-
-
 def _groups_sentence(data: DataSection, listings: Listings) -> str:
-    train, val = _groups_of(listings.train), _groups_of(listings.val)
-    both = _groups_of((*listings.train, *listings.val))
+    train, val = classes_of_groups(listings.train), classes_of_groups(listings.val)
+    both = classes_of_groups((*listings.train, *listings.val))
     num_videos = len(listings.train) + len(listings.val)
     own = f", in place of those of {data.dataset}" if data.dataset is not None else ""
     held = f", {len(val)} of them for validation" if val and data.val_fraction > 0 else ""
@@ -80,7 +71,7 @@ def _groups_sentence(data: DataSection, listings: Listings) -> str:
 def _holds_out_singly(recipe: Recipe, listings: Listings) -> bool:
     """Whether videos are held out one by one, because nobody says what belongs together."""
     chooses = recipe.model.classifier == "svm" and recipe.data.dataset is None
-    return (recipe.data.val_fraction > 0 or chooses) and not _groups_of(listings.train)
+    return (recipe.data.val_fraction > 0 or chooses) and not classes_of_groups(listings.train)
 
 
 def _ungrouped_sentence(recipe: Recipe, listings: Listings) -> str:
@@ -98,16 +89,8 @@ def _ungrouped_sentence(recipe: Recipe, listings: Listings) -> str:
 def _shared_sentences(listings: Listings, tested: Sequence[VideoRecord]) -> list[str]:
     """What says too much of a metric: groups in two parts."""
     parts = {"validation": listings.val, "test": tested}
-    taught, said = _groups_of(listings.train), []
-    for part, records in parts.items():
-        shared = sorted(taught.keys() & _groups_of(records).keys())
-        if shared:
-            number = sum(record.group in taught for record in records)
-            said.append(
-                f"{number} of {len(records)} {part} videos are of groups that are in training too "
-                f"({shortened(shared, ', ')}), so that they say little of new groups; part whole groups"
-            )
-    return said
+    said = (shared_groups(listings.train, records, part) for part, records in parts.items())
+    return [sentence for sentence in said if sentence]
 
 
 def _few_sentences(listings: Listings) -> list[str]:
