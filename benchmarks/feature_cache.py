@@ -28,8 +28,9 @@ from torch.utils.data import DataLoader
 from attcell._files import write_text
 from attcell._log import track
 from attcell.config.recipe import check_recipe
-from attcell.data.datasets import Batch, PlannedViews, TrainingFeatures, TrainingOrder, collate
+from attcell.data.datasets import Batch, PlannedViews, TrainingFeatures, collate
 from attcell.data.feature_store import FeatureStore
+from attcell.data.order import ShuffledVideos, TrainingOrder
 from attcell.inference.extract import THREADS
 from attcell.inference.run import best_device
 from attcell.models.build import build_network, input_spec
@@ -126,7 +127,7 @@ def forget(out: Path) -> None:
 
 def batches(store: FeatureStore, records: list[VideoRecord], workers: int, batch: int) -> Iterator[Batch]:
     """One pass over all videos, in a random order, as training draws them."""
-    order = TrainingOrder(len(records), batch, range(len(records) // batch), 0)
+    order = TrainingOrder(ShuffledVideos(len(records), 0), batch, range(len(records) // batch))
     loader: Any = DataLoader(
         TrainingFeatures(records, {"frame": store}, 1, 0),
         batch_size=batch,

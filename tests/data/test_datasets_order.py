@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attcell.data.datasets import TrainingOrder
+from attcell.data.order import ShuffledVideos, TrainingOrder
 
 seeds = st.integers(0, 2**23 - 1)
 
@@ -22,11 +22,11 @@ def test_any_split_sees_the_same_videos_in_the_same_iteration(split, seed, start
     num_videos, batch_size, accumulate, devices = split
     for iteration in range(start, start + length):
         only = range(iteration, iteration + 1)
-        whole = list(TrainingOrder(num_videos, batch_size, only, seed))
+        whole = list(TrainingOrder(ShuffledVideos(num_videos, seed), batch_size, only))
         parts = [
             list(
                 TrainingOrder(
-                    num_videos, batch_size, only, seed,
+                    ShuffledVideos(num_videos, seed), batch_size, only,
                     accumulate=accumulate, device=device, num_devices=devices,
                 )
             )
@@ -42,7 +42,12 @@ def test_parts_hold_their_batch_in_order(split, seed):
     num_videos, batch_size, accumulate, devices = split
     order = [
         TrainingOrder(
-            num_videos, batch_size, range(3), seed, accumulate=accumulate, device=device, num_devices=devices
+            ShuffledVideos(num_videos, seed),
+            batch_size,
+            range(3),
+            accumulate=accumulate,
+            device=device,
+            num_devices=devices,
         )
         for device in range(devices)
     ]
@@ -54,12 +59,12 @@ def test_parts_hold_their_batch_in_order(split, seed):
         for device in drawn
         for sample in device[start : start + order[0].part_size]
     ]
-    assert together == list(TrainingOrder(num_videos, batch_size, range(3), seed))
+    assert together == list(TrainingOrder(ShuffledVideos(num_videos, seed), batch_size, range(3)))
 
 
 @given(st.integers(1, 30), st.integers(1, 8), seeds)
 def test_every_pass_is_a_permutation(num_videos, batch_size, seed):
-    drawn = list(TrainingOrder(num_videos, batch_size, range(3 * num_videos), seed))
+    drawn = list(TrainingOrder(ShuffledVideos(num_videos, seed), batch_size, range(3 * num_videos)))
     assert [position for _, position in drawn] == list(range(3 * num_videos * batch_size))
     videos = [video for video, _ in drawn]
     for start in range(0, len(videos), num_videos):
@@ -72,7 +77,7 @@ def test_resuming_goes_on_with_the_stream(split, seed, before, after):
 
     def order(iterations: range) -> TrainingOrder:
         return TrainingOrder(
-            num_videos, batch_size, iterations, seed,
+            ShuffledVideos(num_videos, seed), batch_size, iterations,
             accumulate=accumulate, device=devices - 1, num_devices=devices,
         )  # fmt: skip
 
@@ -83,6 +88,6 @@ def test_resuming_goes_on_with_the_stream(split, seed, before, after):
 
 
 def test_passes_and_seeds_differ():
-    first = [video for video, _ in TrainingOrder(50, 50, range(1), 0)]
-    assert first != [video for video, _ in TrainingOrder(50, 50, range(1, 2), 0)]
-    assert first != [video for video, _ in TrainingOrder(50, 50, range(1), 1)]
+    first = [video for video, _ in TrainingOrder(ShuffledVideos(50, 0), 50, range(1))]
+    assert first != [video for video, _ in TrainingOrder(ShuffledVideos(50, 0), 50, range(1, 2))]
+    assert first != [video for video, _ in TrainingOrder(ShuffledVideos(50, 1), 50, range(1))]

@@ -27,7 +27,7 @@ def training_data_of(views: Sequence[Views] | None, labels: Sequence[int] = ()) 
     records = tuple(
         VideoRecord(f"{n}.mp4", Path(f"{n}.mp4"), (int(label),)) for n, label in enumerate(labels)
     )
-    return TrainingData([], 0, views, records, kept_features=True, identity={}, workers=0)  # type: ignore[arg-type]
+    return TrainingData([], (), 0, views, records, kept_features=True, identity={}, workers=0)  # type: ignore[arg-type]
 
 
 @pytest.fixture

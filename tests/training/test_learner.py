@@ -9,7 +9,8 @@ import lightning as L
 import pytest
 import torch
 
-from attcell.data.datasets import TrainingOrder, Views, collate
+from attcell.data.datasets import Views, collate
+from attcell.data.order import ShuffledVideos, TrainingOrder
 from attcell.errors import TrainingError, VideoError
 from attcell.models.build import build_network
 from attcell.models.listings import read_listings
@@ -221,7 +222,7 @@ def test_each_row_of_the_log_is_what_the_equations_give(folder, tmp_path, schedu
     harness = Harness(recipe, recipe.train.seed)
     videos, network = harness.learner.training_data.train, harness.network.train()
     optimizer = torch.optim.SGD(network.parameters(), lr=1.0, momentum=0.9)
-    order = list(TrainingOrder(6, 3, range(7), recipe.train.seed))
+    order = list(TrainingOrder(ShuffledVideos(6, recipe.train.seed), 3, range(7)))
     for number, (row, rate) in enumerate(zip(rows, rates(schedule, 7), strict=True)):
         batch = collate([videos[key] for key in order[3 * number : 3 * number + 3]])
         truth = torch.tensor([label for (label,) in batch.labels])

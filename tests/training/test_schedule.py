@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attcell.config.schema import TrainSection
+from attcell.config.train_section import TrainSection
 from attcell.training.schedule import build_optimizer, build_schedule, num_iterations, periods
 
 

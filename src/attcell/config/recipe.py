@@ -25,8 +25,8 @@ from attcell.config.schema import (
     Section,
     SegmentsSection,
     StreamSection,
-    TrainSection,
 )
+from attcell.config.train_section import TrainSection
 from attcell.errors import CallError
 from attcell.types import ScoreRule
 
@@ -88,6 +88,56 @@ class Recipe(Section):
             )
         if train.gate_penalty and model.kind != "branch_selection":
             raise ValueError(f"train.gate_penalty is for kind branch_selection, not {model.kind}")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_augmented(self) -> Recipe:
+        from attcell.video.modalities import modality
+
+        train, streams = self.train, {name: modality(name) for name in self.model.streams}
+        if self.model.kind == "pooled" and train.only_of_iterations:
+            raise ValueError(
+                f"train.{train.only_of_iterations[0]} is for networks that learn in iterations, and kind "
+                "pooled fits an SVM alone; leave it out"
+            )
+        if train.changes_colours is not None and self.cache.folder is not None:
+            raise ValueError(
+                f"train.{train.changes_colours} changes pictures anew each time, and with cache.folder their "
+                "features are computed once; leave it out (train.mixup and train.cutmix mix kept features), "
+                "or set cache.folder to null"
+            )
+        if train.changes_colours is not None and not any(entry.is_colour for entry in streams.values()):
+            raise ValueError(
+                f"train.{train.changes_colours} changes the pictures of frame and clip streams, and this "
+                f"recipe has {', '.join(streams)}; leave it out"
+            )
+        if train.early_stopping is not None and self.data.val is None and self.data.val_fraction == 0:
+            raise ValueError(
+                "train.early_stopping needs validation videos; give data.val or data.val_fraction"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_mirrored_and_cut(self) -> Recipe:
+        from attcell.video.modalities import modality
+
+        train = self.train
+        given = [name for name in self.model.streams if modality(name).takes == "features"]
+        if train.cutmix and given:
+            raise ValueError(
+                f"train.cutmix exchanges parts of pictures, and the {given[0]} stream has but one region; "
+                "take train.mixup"
+            )
+        if train.flip_pairs and given:
+            raise ValueError(
+                f"train.flip_pairs is of mirror images, and the {given[0]} stream has none: what was "
+                "computed elsewhere cannot be mirrored; leave it out"
+            )
+        if train.flip and self.cache.folder is not None and not self.cache.mirrored:
+            raise ValueError(
+                "train.flip is true, and cache.mirrored false keeps no mirror images to teach from; leave "
+                "one of them out"
+            )
         return self
 
     @model_validator(mode="after")

@@ -22,25 +22,19 @@ from attcell.data.groups import file_or_expression
 from attcell.errors import CallError
 from attcell.types import (
     GROUP_COLUMN,
-    Accelerator,
     AttentionForm,
     Classifier,
-    CountedSteps,
     DataSetName,
     FlowForm,
     FlowMethod,
     Fusion,
-    Loss,
     MissingVideos,
     NetworkKind,
     NumCrops,
-    Optimizer,
     PoolingKind,
-    Precision,
     QuadraticMean,
     RecurrentCell,
     Resizing,
-    Schedule,
     ShortVideos,
     StepsOfTime,
 )
@@ -347,39 +341,3 @@ class CacheSection(Section):
     folder: Path | None = None
     positions: Count = 2  # frames kept of each segment, for training to draw from
     mirrored: bool = True  # keep the mirror image too
-
-
-class TrainSection(Section):
-    """The schedule. The defaults are the paper's."""
-
-    optimizer: Optimizer = "sgd"
-    learning_rate: Positive = 1e-3
-    momentum: Fraction = 0.9
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    schedule: Schedule = "step"
-    step_iterations: Count = 4000  # "step" divides the rate by 10 every so many iterations
-    iterations: Count | None = None
-    epochs: Count | None = None
-    batch_size: Count = 128
-    accumulate: Count = 1  # the batch is computed in this many parts
-    loss: Loss = "softmax"  # reading: of videos of several classes, see docs
-    label_smoothing: Fraction = 0.0
-    steps: CountedSteps = "all"  # reading: of branches, the steps whose loss counts
-    gate_penalty: Annotated[float, Field(ge=0)] = 0.0  # reading: of branch selection, BS + L2
-    clip_gradient_norm: Positive | None = None
-    precision: Annotated[Precision, Word] = "32"
-    accelerator: Accelerator = "auto"
-    devices: Count = 1
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    checkpoint_every: Count = 500  # iterations; each checkpoint follows a validation
-
-    @model_validator(mode="after")
-    def _consistent(self) -> TrainSection:
-        if self.iterations is not None and self.epochs is not None:
-            raise ValueError("give either iterations (the paper's 15000) or epochs, not both")
-        if self.batch_size % (self.accumulate * self.devices):
-            raise ValueError(
-                f"batch_size {self.batch_size} cannot be split into accumulate {self.accumulate} × "
-                f"devices {self.devices} equal parts"
-            )
-        return self

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, IterableDataset, Sampler, get_worker_info
+from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
+from attcell.data.augmentation import AS_THEY_ARE, Augmentation
 from attcell.data.feature_store import FeatureStore
+from attcell.data.mirroring import EACH_ITS_OWN, Mirroring
 from attcell.errors import VideoError
 from attcell.types import ShortVideos, VideoRecord
 from attcell.video.frame_folder import NO_TIMES
@@ -90,7 +92,8 @@ def collate(samples: Sequence[Sample | VideoError]) -> Batch | VideoError:
 
 
 class TrainingVideos(Dataset[Sample | VideoError]):
-    """Videos for training: one random instant a segment, one random crop and flip a video."""
+    """Videos for training: one random instant a segment, one random crop and flip a video, and what else
+    is to be changed."""
 
     def __init__(
         self,
@@ -99,12 +102,14 @@ class TrainingVideos(Dataset[Sample | VideoError]):
         num_segments: int,
         short: ShortVideos,
         seed: int,
+        augmentation: Augmentation = AS_THEY_ARE,
     ) -> None:
         self.records = records
         self.spec = spec
         self.num_segments = num_segments
         self.short = short
         self.seed = seed
+        self.augmentation = augmentation
 
     def __len__(self) -> int:
         return len(self.records)
@@ -126,9 +131,11 @@ class TrainingVideos(Dataset[Sample | VideoError]):
             resized_frames = resize_frames(sampled_frames, spec, size, readers)
         except VideoError as error:
             return error
+        mirroring, crop = self.augmentation.mirroring, random_crop(size, spec.frame, rng)
+        crop = replace(crop, mirrored=crop.mirrored and mirroring.wanted)
         return Sample(
-            resized_frames.view(random_crop(size, spec.frame, rng)),
-            labels=record.labels,
+            resized_frames.view(crop, self.augmentation.of_colours(self.seed, position)),
+            labels=mirroring.labels(record.labels, mirrored=crop.mirrored),
             position=position,
             notes=_named(record, _worth_saying(info.notes)),
         )
@@ -212,11 +219,13 @@ class TrainingFeatures(Dataset[Sample]):
         stores: Mapping[str, FeatureStore],
         num_positions: int,
         seed: int,
+        mirroring: Mirroring = EACH_ITS_OWN,
     ) -> None:
         self.records = records
         self.stores = stores
         self.num_positions = num_positions
         self.seed = seed
+        self.mirroring = mirroring
 
     def __len__(self) -> int:
         return len(self.records)
@@ -233,7 +242,8 @@ class TrainingFeatures(Dataset[Sample]):
             mirror * self.num_positions + rng.integers(self.num_positions, size=num_segments)
         )
         drawn = {name: maps[views, torch.arange(num_segments)] for name, (maps, _) in kept.items()}
-        return Sample(drawn, record.labels, position, _named(record, notes))
+        labels = self.mirroring.labels(record.labels, mirrored=mirror > 0)
+        return Sample(drawn, labels, position, _named(record, notes))
 
 
 class KeptViews(Dataset[Views]):
@@ -259,55 +269,6 @@ def _worth_saying(notes: tuple[str, ...]) -> tuple[str, ...]:
 
 def _named(record: VideoRecord, notes: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(f"{record.id}: {note}" for note in notes)
-
-
-# The order in which training draws its videos: a function of the seed and the position alone.
-
-
-class TrainingOrder(Sampler[tuple[int, int]]):
-    """Endless shuffled passes over the videos, cut into iterations, and these into equal parts.
-
-    Position p of the stream is one video; pass ``p // num_videos`` has its own permutation. Iteration i takes
-    the positions from i · batch_size. Its parts go round the devices: part j of device r is the batch's part
-    j · num_devices + r, so that any split sees the same videos in the same iteration.
-
-    Yields (video index, position); whatever is random about a sample is drawn from (seed, position).
-    """
-
-    def __init__(
-        self,
-        num_videos: int,
-        batch_size: int,
-        iterations: range,
-        seed: int,
-        *,
-        accumulate: int = 1,
-        device: int = 0,
-        num_devices: int = 1,
-    ) -> None:
-        self.num_videos = num_videos
-        self.batch_size = batch_size
-        self.iterations = iterations
-        self.seed = seed
-        self.accumulate = accumulate
-        self.device = device
-        self.num_devices = num_devices
-        self.part_size = batch_size // (accumulate * num_devices)
-
-    def __len__(self) -> int:
-        return len(self.iterations) * self.accumulate * self.part_size
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        current_pass, permutation = -1, np.empty(0, dtype=int)
-        for iteration in self.iterations:
-            for part in range(self.accumulate):
-                start = iteration * self.batch_size + (part * self.num_devices + self.device) * self.part_size
-                for position in range(start, start + self.part_size):
-                    number, place = divmod(position, self.num_videos)
-                    if number != current_pass:
-                        current_pass = number
-                        permutation = np.random.default_rng([self.seed, number]).permutation(self.num_videos)
-                    yield int(permutation[place]), position
 
 
 # Parting a training set into training and validation videos.

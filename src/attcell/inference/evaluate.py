@@ -21,7 +21,7 @@ from attcell.errors import AttcellError, CallError
 from attcell.inference.extract import filled_stores, unfit_features
 from attcell.inference.model import Model
 from attcell.inference.protocol import protocol_of, run_of
-from attcell.inference.run import VideoScores, decide_views, mean_scores, run_videos
+from attcell.inference.run import MirroredViews, VideoScores, decide_views, mean_scores, run_videos
 from attcell.inference.stored_flow import unfit_flow
 from attcell.metrics.recognition import (
     class_accuracies,
@@ -29,7 +29,7 @@ from attcell.metrics.recognition import (
     recognition_metrics,
     truth_matrix,
 )
-from attcell.models.build import evaluation_plan, input_spec
+from attcell.models.build import evaluation_plan, input_spec, mirroring_of
 from attcell.models.listings import part_listing, read_listings
 from attcell.results.scores import Scores, write_scores
 from attcell.types import DataPart, NumCrops, VideoRecord
@@ -144,7 +144,8 @@ def evaluate_model(
         model: its network decides the device.
         listing: the videos, with the model's own classes.
         num_segments: T; by default the recipe's.
-        num_crops: 1, or 10 whose scores are averaged; by default the recipe's.
+        num_crops: 1, or 10 whose scores are averaged; by default the recipe's. Without mirror images in
+            training (``train.flip``) 5 of the 10 are left.
         cache_folder: keep the backbone's feature maps there, or take those that are there. Only for a model
             whose backbone is frozen.
         tested: what the listing is, where it is not what the recipe tests on; tables keep it apart.
@@ -153,7 +154,8 @@ def evaluate_model(
         CallError: segments or crops that cannot be, or kept features of a backbone that was trained.
     """
     num_crops = model.recipe.segments.crops if num_crops is None else num_crops
-    plan, pictures = evaluation_plan(model.recipe, num_segments, num_crops), model.recipe.input
+    mirroring, pictures = mirroring_of(model.recipe, model.labels), model.recipe.input
+    plan = evaluation_plan(model.recipe, num_segments, num_crops, mirroring)
     if num_crops == 10 and pictures.short_side == pictures.size and pictures.resize == "squash":
         raise CallError(
             f"this model sees the whole frame (squashed, short_side {pictures.short_side} = size "
@@ -162,6 +164,10 @@ def evaluate_model(
     if num_crops == 10 and not input_spec(model.recipe).sees_pictures:
         raise CallError(
             "features have no crops: ten would be the same ten times; test this model with 1 crop"
+        )
+    if plan.num_crops == 5:
+        logger.info(
+            "5 crops, not 10: this model learnt from no mirror images (train.flip), and is shown none"
         )
     found = _score_videos(model, listing.records, plan, cache_folder)
     ids = [record.id for record in listing.records]
@@ -200,6 +206,7 @@ def _score_videos(
     found = _Scored(unread=unread)
     workers = model.recipe.data.workers if cache_folder is None else 0
     loader = DataLoader(views, batch_size=None, num_workers=workers)
+    mirrored = MirroredViews(plan.first_mirrored, mirroring_of(model.recipe, model.labels).exchanged)
     readable = [record for record in records if record.id not in unread]
     runs = run_videos(model.network, loader, kept_features=cache_folder is not None)
     for video in track(runs, len(readable), "testing"):
@@ -209,7 +216,7 @@ def _score_videos(
             continue
         found.notes.extend(f"{record.id}: {note}" for note in video.notes)
         outputs = decide_views(model.network, video.parts)
-        found.scores[record.id] = mean_scores(outputs, model.recipe.score_rule)
+        found.scores[record.id] = mean_scores(outputs, model.recipe.score_rule, mirrored)
     return found
 
 

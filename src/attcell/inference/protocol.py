@@ -23,6 +23,7 @@ def protocol_of(recipe: Recipe, plan: ViewPlan, listing: Listing, num_unread: in
         **_precision_protocol(listing),
         "segments": plan.num_segments if plan.every is None else f"one every {plan.every} frames",
         **({"crops": plan.num_crops} if has_pictures else {}),
+        **_mirror_protocol(recipe, plan),
         "short_videos": plan.short,
         **_picture_protocol(recipe),
         **_input_protocol(recipe),
@@ -40,6 +41,12 @@ def run_of(recipe: Recipe, tested: str | None) -> dict[str, Any]:
         "split": data.split,
         "seed": recipe.train.seed,
     }
+
+
+def _mirror_protocol(recipe: Recipe, plan: ViewPlan) -> dict[str, str]:
+    """What crops in a mirror show, where that is not what they show without."""
+    pairs = [f"{one} and {other}" for one, other in recipe.train.flip_pairs.items() if one != other]
+    return {"mirrored_crops": f"{', '.join(pairs)} exchanged"} if pairs and plan.num_crops == 10 else {}
 
 
 def _precision_protocol(listing: Listing) -> dict[str, str]:

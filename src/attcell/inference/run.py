@@ -207,16 +207,35 @@ class VideoScores:
     by_stream: dict[str, Float[Tensor, " A"]]
 
 
-def mean_scores(outputs: Sequence[Output], rule: ScoreRule) -> VideoScores:
+@dataclass(frozen=True)
+class MirroredViews:
+    """Which of a video's views are mirror images, and what these show.
+
+    Attributes:
+        first: the first of them; all after it are, too.
+        exchanged: class → the class that its mirror image shows; empty where each shows its own.
+    """
+
+    first: int
+    exchanged: tuple[int, ...]
+
+
+def mean_scores(
+    outputs: Sequence[Output], rule: ScoreRule, mirrored: MirroredViews | None = None
+) -> VideoScores:
     """Class scores, averaged over the outputs for a video's views.
+
+    Where mirror images show other classes, a class gets of these views the score of what it shows there.
 
     Raises:
         ModelError: they are not finite numbers.
     """
     sums: dict[str, Tensor] = {}
-    for out in outputs:
+    for view, out in enumerate(outputs):
+        is_exchanged = mirrored is not None and view >= mirrored.first and bool(mirrored.exchanged)
         for name, logits in {"": out.logits, **out.logits_by_stream}.items():
-            sums[name] = as_scores(logits[0], rule) + sums.get(name, 0)
+            own = logits[0][list(mirrored.exchanged)] if mirrored is not None and is_exchanged else logits[0]
+            sums[name] = as_scores(own, rule) + sums.get(name, 0)
     means = {name: total / len(outputs) for name, total in sums.items()}
     refuse_not_finite(means[""])
     return VideoScores(means.pop(""), means)

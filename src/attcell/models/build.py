@@ -11,6 +11,7 @@ from attcell._checks import shown, whole_number
 from attcell.config.backbones import stream_entry
 from attcell.config.recipe import Recipe
 from attcell.config.schema import InputSection, ModelSection, StreamSection
+from attcell.data.mirroring import EACH_ITS_OWN, Mirroring, find_mirroring
 from attcell.errors import CallError
 from attcell.models.weights import (
     load_all_but_classifiers,
@@ -128,22 +129,37 @@ def input_spec(recipe: Recipe) -> InputSpec:
     )
 
 
-def training_plan(recipe: Recipe) -> ViewPlan:
+def mirroring_of(recipe: Recipe, labels: Sequence[str]) -> Mirroring:
+    """Whether videos of these classes are mirrored; without a stream of pictures there is nothing to mirror.
+
+    Raises:
+        CallError: ``train.flip_pairs`` names what is none of the classes.
+    """
+    if not input_spec(recipe).sees_pictures:
+        return Mirroring(wanted=False)
+    return find_mirroring(labels, recipe.train.flip, recipe.train.flip_pairs)
+
+
+def training_plan(recipe: Recipe, mirroring: Mirroring = EACH_ITS_OWN) -> ViewPlan:
     """The views whose features are kept for training."""
     return ViewPlan(
         num_segments=recipe.segments.train,
         short=recipe.segments.short,
         num_positions=recipe.cache.positions,
-        mirrored=recipe.cache.mirrored and input_spec(recipe).sees_pictures,
+        mirrored=recipe.cache.mirrored and mirroring.wanted and input_spec(recipe).sees_pictures,
     )
 
 
 def evaluation_plan(
-    recipe: Recipe, num_segments: int | None = None, num_crops: NumCrops | None = None
+    recipe: Recipe,
+    num_segments: int | None = None,
+    num_crops: NumCrops | None = None,
+    mirroring: Mirroring = EACH_ITS_OWN,
 ) -> ViewPlan:
     """The views that are looked at in validation and test; T and the crops are free at test.
 
-    By default it is the recipe's T, or one segment every so many frames, and one crop.
+    By default it is the recipe's T, or one segment every so many frames, and one crop. Of ten crops five are
+    left where nothing is mirrored.
 
     Raises:
         CallError: less than one segment, or other crops than 1 or 10.
@@ -155,7 +171,8 @@ def evaluation_plan(
     num_crops = 1 if num_crops is None else num_crops
     if isinstance(num_crops, bool) or num_crops not in (1, 10):
         raise CallError(f"num_crops is {shown(num_crops)}; allowed: 1 or 10")
-    return ViewPlan(num_segments, every, recipe.segments.short, num_crops)
+    crops: Literal[1, 5, 10] = 5 if num_crops == 10 and not mirroring.wanted else num_crops
+    return ViewPlan(num_segments, every, recipe.segments.short, crops)
 
 
 def _join_branches(branches: dict[str, Branch], model: ModelSection, num_classes: int) -> Network:

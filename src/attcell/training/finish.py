@@ -32,7 +32,7 @@ class TrainingOutcome:
     Attributes:
         model_folder: where the model is.
         best: how it did on the validation videos, and after how many iterations. An SVM is not asked.
-        iterations: of the whole training; 0 where only an SVM was fitted.
+        iterations: that were done, all or until it stopped early; 0 where only an SVM was fitted.
     """
 
     model_folder: Path
@@ -76,7 +76,7 @@ def finish(fitted: FittedTraining) -> TrainingOutcome:
         save(network, best)
         shutil.rmtree(kept, ignore_errors=True)
         best = ValidationResult(best.iterations)  # of the network that the SVM has been put on
-    return TrainingOutcome(model_folder, best, prepared.iterations)
+    return TrainingOutcome(model_folder, best, fitted.iterations)
 
 
 def tune_fusion(network: LateFusion, training_data: TrainingData) -> tuple[float, float] | None:

@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from attcell._files import written_whole
 from attcell._log import progress_bar
 from attcell._parallel import is_first_process
-from attcell.config.schema import TrainSection
+from attcell.config.train_section import TrainSection
 from attcell.errors import TrainingError
 from attcell.inference.model import Model
 from attcell.models.build import build_network
@@ -39,10 +39,12 @@ class FittedTraining:
     Attributes:
         prepared: what it began with; its network has been trained, to the last iteration.
         best: how the best network did on the validation videos.
+        iterations: that were done; fewer than were planned where it stopped early.
     """
 
     prepared: PreparedTraining
     best: ValidationResult
+    iterations: int
 
     def __repr__(self) -> str:
         return f"FittedTraining({self.prepared.run_folder}: {self.best})"
@@ -71,7 +73,7 @@ def fit(prepared: PreparedTraining) -> FittedTraining:
     """
     data, network = prepared.data, prepared.network
     if data is None:
-        return FittedTraining(prepared, ValidationResult(0))
+        return FittedTraining(prepared, ValidationResult(0), 0)
     learning = network.body if isinstance(network, SVMNetwork) else network  # an SVM comes at the end
     assert not isinstance(learning, Pooled), "pooled features have no data for iterations"
     learning.train()  # Lightning keeps the mode that it finds, and computing features left it in test mode
@@ -83,7 +85,7 @@ def fit(prepared: PreparedTraining) -> FittedTraining:
         trainer = _trainer(prepared.recipe.train, prepared.run_folder, learner, interruption)
         _run(trainer, learner, prepared.checkpoint)
     assert learner.best is not None, "a finished period has a validation result"
-    return FittedTraining(prepared, learner.best)
+    return FittedTraining(prepared, learner.best, trainer.global_step)
 
 
 def _keeper(prepared: PreparedTraining) -> Callable[[ValidationResult], None]:

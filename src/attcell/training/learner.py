@@ -14,14 +14,23 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from attcell._log import logger
-from attcell.config.schema import TrainSection
-from attcell.data.datasets import Batch, PlannedParts, TrainingOrder, Views, collate
+from attcell.config.train_section import TrainSection
+from attcell.data.datasets import Batch, PlannedParts, Views, collate
+from attcell.data.order import BalancedVideos, ShuffledVideos, TrainingOrder
 from attcell.errors import DataError, ModelError, TrainingError, VideoError
 from attcell.inference.run import Encoded, Gatherer, decide_views, encode_part, mean_scores
 from attcell.metrics.recognition import truth_matrix
 from attcell.nn import BranchesOutput, Network, Output
+from attcell.training.mixing import Mixing, mixed_targets
 from attcell.training.prepare import TrainingData
-from attcell.training.schedule import ValidationResult, build_optimizer, build_schedule, periods
+from attcell.training.schedule import (
+    ValidationResult,
+    balanced_weights,
+    build_optimizer,
+    build_schedule,
+    num_validations,
+    periods,
+)
 
 CHECKPOINT_FORMAT = 2  # raise it when an older run cannot be gone on with
 
@@ -50,6 +59,15 @@ class Learner(L.LightningModule):
         self.step_losses: list[tuple[Tensor, int]] = []  # of this step's parts so far, with their videos
         self.told: set[str] = set()
         self.gatherer = self._new_gatherer()
+        labels, seed = training_data.labels, section.seed
+        self.videos = (
+            BalancedVideos(labels, seed) if section.balanced_sampling else ShuffledVideos(len(labels), seed)
+        )
+        self.mixing = Mixing(section.mixup, section.cutmix, seed) if section.mixup or section.cutmix else None
+        self.class_weights: Tensor | None
+        self.register_buffer("class_weights", None, persistent=False)
+        if section.class_weights is not None:
+            self.class_weights = balanced_weights(labels, training_data.num_classes, section.loss)
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Output:
         """What the network makes of kept feature maps, which are in 16 bits until here, or of pictures."""
@@ -68,9 +86,15 @@ class Learner(L.LightningModule):
         # Dropout's draws depend on the place in training, so that a resumed run repeats them.
         # PyTorch takes 64 bits: seeds that differ by a multiple of 2^24 share the draws, but not the order.
         torch.manual_seed(((self.section.seed << 40) + int(batch.positions[0])) % 2**64)
-        out = self(batch.inputs)
-        truth = torch.from_numpy(truth_matrix(batch.labels, out.logits.shape[-1]))
-        loss = self._loss(out, truth.to(out.logits))
+        if self.mixing is None:
+            out = self(batch.inputs)
+            truth = torch.from_numpy(truth_matrix(batch.labels, out.logits.shape[-1])).to(out.logits)
+        else:
+            inputs, shares = self.mixing.mix(batch.inputs, batch.positions)
+            out = self(inputs)
+            truth = torch.from_numpy(truth_matrix(batch.labels, out.logits.shape[-1])).to(out.logits)
+            truth = mixed_targets(self._shared(truth), shares)
+        loss = self._loss(out, truth)
         if not torch.isfinite(loss):
             raise _diverged(f"the loss is {loss.item()}", self.global_step + 1)
         self._log_step(loss.detach(), len(batch.labels), index)
@@ -115,14 +139,17 @@ class Learner(L.LightningModule):
             self.best = self.latest
             if self.trainer.is_global_zero:
                 self.keep(self.best)
+        self._stop_if_stale()
+
+    def on_train_start(self) -> None:
+        self._stop_if_stale()  # a run that had ended early is gone on with
 
     def train_dataloader(self) -> DataLoader[Batch | VideoError]:
         """The videos of the current period."""
         order = TrainingOrder(
-            self.training_data.num_videos,
+            self.videos,
             self.section.batch_size,
             self.periods[min(self.trainer.current_epoch, len(self.periods) - 1)],
-            self.section.seed,
             accumulate=self.section.accumulate,
             device=self.trainer.global_rank,
             num_devices=self.trainer.world_size,
@@ -199,12 +226,20 @@ class Learner(L.LightningModule):
 
         *Reading* of a video of several classes: they share its target evenly; or, with ``train.loss``
         sigmoid, each class is a question of its own, and the mean over them counts.
+
+        Balanced class weights are 1 on average over the training videos, so that the loss keeps its scale.
         """
         flat, smoothing = logits.flatten(0, 1), self.section.label_smoothing
         wanted = truth.repeat_interleave(logits.shape[1], dim=0)
+        weights = self.class_weights
         if self.section.loss == "sigmoid":
-            return F.binary_cross_entropy_with_logits(flat, wanted * (1 - smoothing) + smoothing / 2)
-        return F.cross_entropy(flat, wanted / wanted.sum(1, keepdim=True), label_smoothing=smoothing)
+            each = None if weights is None else weights[1] * wanted + weights[0] * (1 - wanted)
+            return F.binary_cross_entropy_with_logits(flat, wanted * (1 - smoothing) + smoothing / 2, each)
+        return F.cross_entropy(flat, self._shared(wanted), weights, label_smoothing=smoothing)
+
+    def _shared(self, truth: Float[Tensor, "B A"]) -> Float[Tensor, "B A"]:
+        """The target: with a softmax a video's classes share it; with sigmoids each class is by itself."""
+        return truth if self.section.loss == "sigmoid" else truth / truth.sum(1, keepdim=True)
 
     def _log_loss(self, scores: Float[Tensor, " A"], labels: tuple[int, ...]) -> float:
         """The loss without smoothing, of scores that may be averages of several views."""
@@ -213,6 +248,28 @@ class Learner(L.LightningModule):
         if self.section.loss == "sigmoid":
             return float(F.binary_cross_entropy(scores, own))
         return float(-(scores.clamp_min(1e-12).log() * own).sum() / len(labels))
+
+    def _validations_since_best(self) -> int:
+        """It follows from the numbers of iterations alone, so that nothing more need be kept to go on."""
+        if self.best is None:
+            return 0
+        every = self.section.checkpoint_every
+        return num_validations(self.global_step, every) - num_validations(self.best.iterations, every)
+
+    def _stop_if_stale(self) -> None:
+        """End the training where so many validations in a row gave no better network."""
+        patience = self.section.early_stopping
+        if patience is None or self._validations_since_best() < patience:
+            return
+        assert self.best is not None, "it is older than others"
+        self.trainer.should_stop = True
+        if self.global_step < self.iterations:
+            self._tell(
+                [
+                    f"stopped early, after {self.global_step} of {self.iterations} iterations: {patience} "
+                    f"validations since iteration {self.best.iterations} gave no better network"
+                ]
+            )
 
     def _refuse_broken_weights(self) -> None:
         """The last step of a period may have broken them, and no loss comes after it to tell."""

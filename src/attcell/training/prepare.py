@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from torch.utils.data import Dataset
 from attcell._log import logger
 from attcell._parallel import is_first_process
 from attcell.config.recipe import Recipe
-from attcell.config.schema import TrainSection
+from attcell.config.train_section import TrainSection
+from attcell.data.augmentation import Augmentation
 from attcell.data.datasets import KeptViews, PlannedParts, TrainingFeatures, TrainingVideos
 from attcell.errors import CallError
 from attcell.inference.extract import (
@@ -24,7 +26,13 @@ from attcell.inference.extract import (
 )
 from attcell.inference.run import best_device
 from attcell.inference.stored_flow import refuse_unfit_flow, tell_of_test_flow
-from attcell.models.build import build_network, evaluation_plan, input_spec, training_plan
+from attcell.models.build import (
+    build_network,
+    evaluation_plan,
+    input_spec,
+    mirroring_of,
+    training_plan,
+)
 from attcell.models.listings import Listings, read_listings, with_features_dim
 from attcell.models.warm_start import other_inputs, refuse_other_shapes, refuse_other_split
 from attcell.nn import Network, Pooled, SVMNetwork
@@ -41,7 +49,8 @@ class TrainingData:
 
     Attributes:
         train: (video index, position) → Sample.
-        num_videos: in the training set.
+        labels: the classes of each training video.
+        num_classes: A.
         val: the validation videos' views in parts; ``None`` without a validation set.
         val_records: the validation videos.
         kept_features: the inputs are the backbones' feature maps, not pictures.
@@ -50,12 +59,18 @@ class TrainingData:
     """
 
     train: Dataset[Any]
-    num_videos: int
+    labels: tuple[tuple[int, ...], ...]
+    num_classes: int
     val: Dataset[Any] | None
     val_records: tuple[VideoRecord, ...]
     kept_features: bool
     identity: dict[str, str]
     workers: int
+
+    @property
+    def num_videos(self) -> int:
+        """In the training set."""
+        return len(self.labels)
 
 
 @dataclass(frozen=True, repr=False)
@@ -111,6 +126,9 @@ def prepare(recipe: Recipe, run_folder: Path, *, resume: bool = False) -> Prepar
     recipe = with_features_dim(recipe, listings.train)
     refuse_other_shapes(recipe)
     refuse_other_split(recipe)
+    mirroring = mirroring_of(recipe, listings.labels)
+    if mirroring.told and is_first_process():
+        logger.warning(mirroring.told)
     network = build_network(recipe, len(listings.labels), load_weights=True)
     for sentence in other_inputs(recipe) if is_first_process() else ():
         logger.warning(sentence)
@@ -122,7 +140,7 @@ def prepare(recipe: Recipe, run_folder: Path, *, resume: bool = False) -> Prepar
         iterations = num_iterations(recipe.train, data.num_videos)
     svm_videos = None
     if isinstance(network, SVMNetwork):
-        svm_videos = _svm_videos(recipe, listings.train, network, device)
+        svm_videos = _svm_videos(recipe, listings, network, device)
     checkpoint = run_folder / CHECKPOINT
     return PreparedTraining(
         recipe,
@@ -157,7 +175,8 @@ def gather_training_data(
         train, val = _kept(folder, recipe, listings, network, device)
     return TrainingData(
         train=train,
-        num_videos=len(listings.train),
+        labels=tuple(record.labels for record in listings.train),
+        num_classes=len(listings.labels),
         val=val if listings.val else None,
         val_records=listings.val,
         kept_features=folder is not None,
@@ -177,6 +196,12 @@ def fit_standardise(network: Network, data: TrainingData) -> None:
             standardise.fit(*channel_figures(maps))
 
 
+def augmentation_of(recipe: Recipe, labels: Sequence[str]) -> Augmentation:
+    """What is done to training pictures."""
+    section = recipe.train
+    return Augmentation(mirroring_of(recipe, labels), section.randaugment, section.colour_jitter)
+
+
 def _device(section: TrainSection) -> torch.device:
     """Where features are computed, before Lightning takes over."""
     if section.accelerator == "gpu" and not torch.cuda.is_available():
@@ -187,30 +212,40 @@ def _device(section: TrainSection) -> torch.device:
 def _decoded(recipe: Recipe, listings: Listings) -> tuple[Dataset[Any], Dataset[Any]]:
     spec, segments = input_spec(recipe), recipe.segments
     refuse_unopened((*listings.train, *listings.val))
-    train = TrainingVideos(listings.train, spec, segments.train, segments.short, recipe.train.seed)
+    augmentation = augmentation_of(recipe, listings.labels)
+    train = TrainingVideos(
+        listings.train, spec, segments.train, segments.short, recipe.train.seed, augmentation
+    )
     return train, PlannedParts(listings.val, spec, evaluation_plan(recipe))
 
 
 def _kept(
     folder: Path, recipe: Recipe, listings: Listings, network: Network, device: torch.device
 ) -> tuple[Dataset[Any], Dataset[Any]]:
-    stores, unread = filled_stores(folder, recipe, network, listings.train, training_plan(recipe), device)
+    mirroring = mirroring_of(recipe, listings.labels)
+    plan = training_plan(recipe, mirroring)
+    stores, unread = filled_stores(folder, recipe, network, listings.train, plan, device)
     val_stores, unread_val = filled_stores(
         folder, recipe, network, listings.val, evaluation_plan(recipe), device
     )
     refuse_unread([*unread.values(), *unread_val.values()])
-    train = TrainingFeatures(listings.train, stores, recipe.cache.positions, recipe.train.seed)
+    positions, seed = recipe.cache.positions, recipe.train.seed
+    train = TrainingFeatures(listings.train, stores, positions, seed, mirroring)
     return train, KeptViews(listings.val, val_stores)
 
 
 def _svm_videos(
-    recipe: Recipe, records: tuple[VideoRecord, ...], network: SVMNetwork, device: torch.device
+    recipe: Recipe, listings: Listings, network: SVMNetwork, device: torch.device
 ) -> Dataset[Any]:
-    """The training videos in the views that are kept for training, as feature maps or decoded in parts."""
+    """The training videos in the views that are kept for training, as feature maps or decoded in parts.
+
+    A video is the mean of its views, so mirror images that show another class are not among them.
+    """
+    records = listings.train
     if isinstance(network.body, Pooled):  # else they have been looked at for the iterations
         refuse_unfit_features(recipe, records)
         refuse_unfit_flow(recipe, records)
-    plan = training_plan(recipe)
+    plan = training_plan(recipe, mirroring_of(recipe, listings.labels).averaged)
     if recipe.cache.folder is None:
         if isinstance(network.body, Pooled):
             refuse_unopened(records)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR, StepLR
 
-from attcell.config.schema import TrainSection
+from attcell.config.train_section import TrainSection
+from attcell.types import Loss
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,35 @@ def periods(iterations: int, checkpoint_every: int) -> list[range]:
     """The training cut into periods; each ends with a validation and a checkpoint."""
     starts = range(0, iterations, checkpoint_every)
     return [range(start, min(start + checkpoint_every, iterations)) for start in starts]
+
+
+def num_validations(iterations: int, checkpoint_every: int) -> int:
+    """How many periods have ended after so many iterations, each with a validation."""
+    return math.ceil(iterations / checkpoint_every)
+
+
+def balanced_weights(
+    labels: Sequence[tuple[int, ...]], num_classes: int, loss: Loss
+) -> Float[Tensor, " A"] | Float[Tensor, "2 A"]:
+    """How much a class counts in the loss: all videos / (classes with videos × the videos of the class).
+
+    With sigmoids every class is a question of its own, and its videos and the others count alike: (2, A),
+    the weights of the answers no and yes. A class that no video has, or all have, counts 1.
+
+    Args:
+        labels: the classes of each training video.
+        num_classes: A.
+        loss: what is weighted.
+    """
+    counts = torch.zeros(num_classes, dtype=torch.float64)
+    for label in (label for of_video in labels for label in of_video):
+        counts[label] += 1
+    if loss == "sigmoid":
+        both = torch.stack([len(labels) - counts, counts])
+        is_open = (both > 0).all(dim=0)
+        return torch.where(is_open, len(labels) / (2 * both.clamp_min(1)), 1.0).float()
+    there = int((counts > 0).sum())
+    return torch.where(counts > 0, counts.sum() / (there * counts.clamp_min(1)), 1.0).float()
 
 
 def build_optimizer(section: TrainSection, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:

@@ -105,15 +105,20 @@ class ResizedFrames:
     around: FramesAround
     sheets: Mapping[str, Sheet]
 
-    def view(self, crop: Crop) -> dict[str, Tensor]:
+    def view(self, crop: Crop, change: Callable[[Tensor], Tensor] | None = None) -> dict[str, Tensor]:
         """Stream → its input for n frame indices: frame (n, 3, S, S), flow (n, 2·F or 3, S, S), clip
-        (n, 3, L, S, S), all uint8; features (n, D, 1, 1) float32; of others what their modality says."""
+        (n, 3, L, S, S), all uint8; features (n, D, 1, 1) float32; of others what their modality says.
+
+        ``change`` is what becomes of the cut pictures (P, 3, S, S) of colours.
+        """
         view = {}
         for name, sheet in self.sheets.items():
             entry, cut = modality(name), sheet.pictures
             if entry.takes != "features":
                 cut = crop.cut(cut, self.spec.frame.size)
                 cut = entry.mirror(cut) if crop.mirrored else cut
+            if change is not None and entry.is_colour:
+                cut = change(cut)
             view[name] = entry.arrange(cut[sheet.rows], self.spec)
         return view
 

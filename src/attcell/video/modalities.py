@@ -141,6 +141,7 @@ class Modality:
         channels: C of a backbone's input.
         arrange: the cut pictures of n frame indices (n, L, C, S, S) to a backbone's input (n, ...).
         mirror: what a mirror image does to cut pictures (P, C, S, S).
+        is_colour: the pictures are the video's own, three colours in uint8: training may change these.
         figures: mean and deviation of each channel, of values from 0 to 255.
         described: what the input depends on but for the size of the frames, by the recipe's keys: kept
             features that were made otherwise do not serve, and weights that saw otherwise are warned of.
@@ -160,6 +161,7 @@ class Modality:
     channels: Callable[[InputSpec], int] = lambda spec: 3
     arrange: Callable[[Tensor, InputSpec], Tensor] = channels_joined
     mirror: Callable[[Tensor], Tensor] = flipped
+    is_colour: bool = False
     figures: Callable[[InputSpec], Figures] = colour_figures
     described: Callable[[InputSpec], dict[str, Any]] = colours_described
     words: Callable[[InputSpec], dict[str, str]] = lambda spec: {}
@@ -327,7 +329,7 @@ def _features_described(spec: InputSpec) -> dict[str, Any]:
     return {"features.fps": spec.features.fps, "features.stride": spec.features.stride}
 
 
-register(Modality("frame", _frames))
+register(Modality("frame", _frames, is_colour=True))
 register(
     Modality(
         "flow",
@@ -353,6 +355,7 @@ register(
         window=lambda spec: spec.clip_frames,
         stride=lambda spec: spec.clip_stride,
         arrange=in_time,
+        is_colour=True,
         described=_clip_described,
         words=_clip_words,
     )

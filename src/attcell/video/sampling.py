@@ -12,11 +12,12 @@ A video of fewer frames than segments is handled by a named policy:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from attcell.errors import CallError, VideoError
-from attcell.types import NumCrops, ShortVideos, Size
+from attcell.types import ShortVideos, Size
 from attcell.video.info import VideoInfo
 from attcell.video.transforms import (
     Crop,
@@ -96,7 +97,7 @@ class ViewPlan:
         num_segments: T.
         every: one segment every so many frames, instead of T of them; None for T.
         short: what happens to a video with fewer frames than T.
-        num_crops: 1 (centre) or 10 (corners and centre, and their mirror images).
+        num_crops: 1 (centre), 5 (corners and centre) or 10 (their mirror images, too, in the same order).
         num_positions: frames of each segment, evenly spaced; 1 is the centre frame.
         mirrored: take the mirror images of all positions too.
     """
@@ -104,7 +105,7 @@ class ViewPlan:
     num_segments: int
     every: int | None = None
     short: ShortVideos = "repeat"
-    num_crops: NumCrops = 1
+    num_crops: Literal[1, 5, 10] = 1
     num_positions: int = 1
     mirrored: bool = False
 
@@ -115,8 +116,14 @@ class ViewPlan:
     @property
     def num_views(self) -> int:
         """V: crops, or positions and then their mirror images."""
-        crops = 10 if self.num_crops == 10 else 2 if self.mirrored else 1
+        crops = 2 if self.num_crops == 1 and self.mirrored else self.num_crops
         return self.num_positions * crops
+
+    @property
+    def first_mirrored(self) -> int:
+        """The first of the views that are mirror images; V where none is."""
+        has_mirrored = self.num_crops == 10 or (self.num_crops == 1 and self.mirrored)
+        return self.num_views // 2 if has_mirrored else self.num_views
 
     def frame_indices(self, num_frames: int) -> np.ndarray:
         """The frames that are looked at, position by position: (P * T,) int64."""
@@ -126,11 +133,11 @@ class ViewPlan:
 
     def resized_size(self, shown: Size, spec: FrameSpec) -> Size:
         """The size that frames of the size ``shown`` get before they are cropped."""
-        return crop_source_size(shown, spec) if self.num_crops == 10 else centre_size(shown, spec)
+        return centre_size(shown, spec) if self.num_crops == 1 else crop_source_size(shown, spec)
 
     def crops(self, size: Size, spec: FrameSpec) -> list[Crop]:
         """What is cut from them."""
-        if self.num_crops == 10:
-            return ten_crops(size, spec)
+        if self.num_crops != 1:
+            return ten_crops(size, spec)[: self.num_crops]
         centre = centre_crop(size, spec)
         return [centre, replace(centre, mirrored=True)] if self.mirrored else [centre]

@@ -1,0 +1,109 @@
+"""The training's section of a recipe: its schedule, what is done to the videos, and how classes count."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from attcell.config.schema import Count, Fraction, Positive, Section, Word
+from attcell.types import (
+    Accelerator,
+    ClassWeights,
+    CountedSteps,
+    Loss,
+    Optimizer,
+    Precision,
+    Schedule,
+)
+
+Alpha = Annotated[float, Field(ge=0)]
+
+
+class TrainSection(Section):
+    """The schedule. The defaults are the paper's."""
+
+    optimizer: Optimizer = "sgd"
+    learning_rate: Positive = 1e-3
+    momentum: Fraction = 0.9
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    schedule: Schedule = "step"
+    step_iterations: Count = 4000  # "step" divides the rate by 10 every so many iterations
+    iterations: Count | None = None
+    epochs: Count | None = None
+    batch_size: Count = 128
+    accumulate: Count = 1  # the batch is computed in this many parts
+    loss: Loss = "softmax"  # reading: of videos of several classes, see docs
+    label_smoothing: Fraction = 0.0
+    steps: CountedSteps = "all"  # reading: of branches, the steps whose loss counts
+    gate_penalty: Annotated[float, Field(ge=0)] = 0.0  # reading: of branch selection, BS + L2
+    clip_gradient_norm: Positive | None = None
+    precision: Annotated[Precision, Word] = "32"
+    accelerator: Accelerator = "auto"
+    devices: Count = 1
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    flip: bool | None = None  # mirror images; by default unless a class's name holds a direction
+    flip_pairs: dict[str, str] = Field(default={})  # a class → the class that its mirror image shows
+    randaugment: Annotated[int, Field(ge=1, le=30, strict=True)] | None = None  # its magnitude
+    colour_jitter: Annotated[float, Field(ge=0, le=1)] = 0.0
+    mixup: Alpha = 0.0  # of the Beta distribution that a share is drawn from
+    cutmix: Alpha = 0.0  # the same
+    class_weights: ClassWeights | None = None
+    balanced_sampling: bool = False  # every class equally often
+    early_stopping: Count | None = None  # so many validations without a better network
+    checkpoint_every: Count = 500  # iterations; each checkpoint follows a validation
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TrainSection:
+        if self.iterations is not None and self.epochs is not None:
+            raise ValueError("give either iterations (the paper's 15000) or epochs, not both")
+        if self.batch_size % (self.accumulate * self.devices):
+            raise ValueError(
+                f"batch_size {self.batch_size} cannot be split into accumulate {self.accumulate} × "
+                f"devices {self.devices} equal parts"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _pairs_of_classes(self) -> TrainSection:
+        """A class has one mirror image, and pairs are of no use where nothing is mirrored."""
+        if self.flip_pairs and self.flip is False:
+            raise ValueError("flip_pairs says what mirror images show, and flip false makes none; drop one")
+        shown: dict[str, str] = {}
+        for pair in self.flip_pairs.items():
+            for one, other in (pair, pair[::-1]):
+                if shown.setdefault(one, other) != other:
+                    raise ValueError(
+                        f"flip_pairs says that the mirror image of {one!r} shows {shown[one]!r}, and that it "
+                        f"shows {other!r}; keep one"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _mixed_in_pairs(self) -> TrainSection:
+        part = self.batch_size // (self.accumulate * self.devices)
+        if (self.mixup or self.cutmix) and part % 2:
+            raise ValueError(
+                f"{'mixup' if self.mixup else 'cutmix'} mixes a batch's videos two by two, and batch_size "
+                f"{self.batch_size} in accumulate {self.accumulate} × devices {self.devices} parts has "
+                f"{part} a part; make it an even number"
+            )
+        if self.class_weights is not None and self.balanced_sampling:
+            raise ValueError("class_weights and balanced_sampling are for the same; keep one")
+        return self
+
+    @property
+    def changes_colours(self) -> str | None:
+        """The first key that is set of those that change a training view's pictures; None without."""
+        return (
+            "randaugment" if self.randaugment is not None else "colour_jitter" if self.colour_jitter else None
+        )
+
+    @property
+    def only_of_iterations(self) -> tuple[str, ...]:
+        """The keys that are set and change nothing where an SVM alone is fitted."""
+        keys = (
+            "randaugment", "colour_jitter", "mixup", "cutmix", "class_weights", "balanced_sampling",
+            "early_stopping",
+        )  # fmt: skip
+        return tuple(key for key in keys if getattr(self, key))
