@@ -158,3 +158,88 @@ def test_tables_of_choices_have_every_choice():
     assert set(FORMATS) == set(get_args(TableFormat))
     assert {"generated", "joined", *REAL_SETS} == set(get_args(SuiteName))
     assert set(RULES) == set(get_args(DetectionProtocol))
+
+
+FLOW = {"flow": {"backbone": "small"}}
+POOLED = {
+    "kind": "pooled", "classifier": "svm", "streams": {"frame": {"backbone": "small", "train_from": "none"}},
+}  # fmt: skip
+GIVEN = {"streams": {"features": {}}}
+FROZEN = {"streams": {"frame": {"train_from": "none"}}}
+
+
+@pytest.mark.parametrize(
+    ("train", "values", "said"),
+    [
+        ({"randaugment": 31}, {}, "train.randaugment: Input should be less than or equal to 30 (given: 31)"),
+        ({"colour_jitter": 1.5}, {}, "train.colour_jitter: Input should be less than or equal to 1"),
+        ({"mixup": -1}, {}, "train.mixup: Input should be greater than or equal to 0"),
+        ({"class_weights": "yes"}, {}, "train.class_weights: Input should be 'balanced'"),
+        ({"early_stopping": 0}, {}, "train.early_stopping: Input should be greater than or equal to 1"),
+        ({"early_stopping": 3}, {}, "train.early_stopping needs validation videos; give data.val or"),
+        (
+            {"class_weights": "balanced", "balanced_sampling": True},
+            {},
+            "train: class_weights and balanced_sampling are for the same; keep one",
+        ),
+        (
+            {"mixup": 0.2, "batch_size": 6, "accumulate": 2},
+            {},
+            "mixup mixes a batch's videos two by two, and batch_size 6 in accumulate 2 × devices 1",
+        ),
+        (
+            {"flip": False, "flip_pairs": {"a": "b"}},
+            {},
+            "flip_pairs says what mirror images show, and flip false",
+        ),
+        (
+            {"flip_pairs": {"a": "b", "c": "b"}},
+            {},
+            "flip_pairs says that the mirror image of 'b' shows 'a', and that it shows 'c'; keep one",
+        ),
+        (
+            {"flip_pairs": {"a": "b"}},
+            {"model": GIVEN},
+            "train.flip_pairs is of mirror images, and the features",
+        ),
+        (
+            {"flip": True},
+            {"model": FROZEN, "cache": {"folder": "kept", "mirrored": False}},
+            "train.flip is true, and cache.mirrored false keeps no mirror images to teach from",
+        ),
+        (
+            {"cutmix": 1},
+            {"model": GIVEN},
+            "train.cutmix exchanges parts of pictures, and the features stream has",
+        ),
+        (
+            {"randaugment": 9},
+            {"model": FROZEN, "cache": {"folder": "kept"}},
+            "train.randaugment changes pictures anew each time, and with cache.folder their features are "
+            "computed once; leave it out (train.mixup and train.cutmix mix kept features)",
+        ),
+        (
+            {"colour_jitter": 0.5},
+            {"model": {"streams": FLOW}},
+            "train.colour_jitter changes the pictures of frame and clip streams, and this recipe has flow",
+        ),
+        (
+            {"epochs": None, "mixup": 0.5},
+            {"model": POOLED},
+            "train.mixup is for networks that learn in iterations, and kind pooled fits an SVM alone",
+        ),
+    ],
+)
+def test_what_is_done_to_training_videos_fits_the_recipe(train, values, said):
+    assert said in refusal({**SMALL, **values, "train": {**SMALL["train"], **train}})
+
+
+def test_what_is_done_to_training_videos():
+    train = {
+        "flip_pairs": {"turn left": "turn right", "nod": "nod"}, "randaugment": 9, "colour_jitter": 0.4,
+        "mixup": 0.2, "cutmix": 1, "balanced_sampling": True, "early_stopping": 5,
+    }  # fmt: skip
+    found = check_recipe(
+        {"data": {"train": "a", "val_fraction": 0.1}, "train": {"epochs": 2, **train}}, "here"
+    )
+    assert found.train.model_dump(include=set(train)) == train

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attcell.data.order import ShuffledVideos, TrainingOrder
+from attcell.data.order import BalancedVideos, ShuffledVideos, TrainingOrder
 
 seeds = st.integers(0, 2**23 - 1)
 
@@ -91,3 +91,33 @@ def test_passes_and_seeds_differ():
     first = [video for video, _ in TrainingOrder(ShuffledVideos(50, 0), 50, range(1))]
     assert first != [video for video, _ in TrainingOrder(ShuffledVideos(50, 0), 50, range(1, 2))]
     assert first != [video for video, _ in TrainingOrder(ShuffledVideos(50, 1), 50, range(1))]
+
+
+labels = st.lists(
+    st.sets(st.integers(0, 4), max_size=2).map(lambda of: tuple(sorted(of))), min_size=1, max_size=12
+)
+
+
+@given(labels, seeds)
+def test_every_class_has_one_video_in_a_round_and_its_videos_come_in_passes(labels, seed):
+    drawn, classes = BalancedVideos(labels, seed), sorted({one for of in labels for one in of or (-1,)})
+    rounds = 2 * len(labels)
+    videos = [drawn.video_at(position) for position in range(rounds * len(classes))]
+    pools = {one: [n for n, of in enumerate(labels) if one in (of or (-1,))] for one in classes}
+    expected = [0.0] * len(labels)
+    for pool in pools.values():
+        for video in pool:
+            expected[video] += rounds / len(pool)
+    counts = [videos.count(video) for video in range(len(labels))]
+    most = max(1, *map(len, labels))
+    assert all(abs(count - wanted) < most for count, wanted in zip(counts, expected, strict=True))
+    if all(len(of) == 1 for of in labels):
+        for start in range(0, len(videos), len(classes)):
+            assert sorted(labels[video][0] for video in videos[start : start + len(classes)]) == classes
+
+
+@given(labels, seeds, st.permutations(range(30)))
+def test_a_balanced_video_follows_from_its_position_alone(labels, seed, places):
+    in_order, drawn = BalancedVideos(labels, seed), BalancedVideos(labels, seed)
+    expected = [in_order.video_at(position) for position in range(30)]
+    assert [drawn.video_at(position) for position in places] == [expected[position] for position in places]

@@ -23,13 +23,23 @@ def losses(run: Path) -> list[float]:
         return [float(row["train_loss"]) for row in csv.DictReader(file) if row["train_loss"]]
 
 
+CHANGED = [
+    f"train.{change}"
+    for change in (
+        "mixup=0.4", "cutmix=1", "randaugment=9", "colour_jitter=0.4", "balanced_sampling=true",
+        "early_stopping=9", "flip=false",
+    )
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("changes", [[], CHANGED], ids=["plain", "changed"])
 def test_killed_and_resumed_training_ends_with_the_same_weights(
-    attcell: Run, recipe: Path, tmp_path: Path
+    attcell: Run, recipe: Path, tmp_path: Path, changes: list[str]
 ) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    attcell("train", recipe, "--out", whole)
+    attcell("train", recipe, *changes, "--out", whole)
     process = subprocess.Popen(
-        command(["train", recipe, "--out", broken]),
+        command(["train", recipe, *changes, "--out", broken]),
         cwd=tmp_path,
         start_new_session=True,
         stderr=subprocess.PIPE,
@@ -43,9 +53,9 @@ def test_killed_and_resumed_training_ends_with_the_same_weights(
     assert process.returncode == -signal.SIGKILL, "the training ended before it could be killed"
     step = torch.load(checkpoint, weights_only=True)["global_step"]
     assert 0 < step < 8
-    refused = attcell("train", recipe, "--out", broken, status=2)
+    refused = attcell("train", recipe, *changes, "--out", broken, status=2)
     assert "holds a run already; go on with --resume" in refused.stderr
-    attcell("train", recipe, "--out", broken, "--resume")
+    attcell("train", recipe, *changes, "--out", broken, "--resume")
     expected, resumed = (load_file(run / "model" / "model.safetensors") for run in (whole, broken))
     assert expected.keys() == resumed.keys()
     assert all(torch.equal(expected[key], resumed[key]) for key in expected)

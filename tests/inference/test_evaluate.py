@@ -113,6 +113,33 @@ def test_ten_crops_are_averaged(folder, tmp_path):
     assert ten.scores.sum() == pytest.approx(1, abs=1e-6)
 
 
+def test_crops_in_a_mirror_follow_what_training_did(folder, tmp_path, caplog):
+    frames = np.zeros((6, 36, 48, 3), dtype=np.uint8)
+    frames[:, 4:20, 2:20] = (250, 40, 90)
+    write_mp4(tmp_path / "a.mp4", frames)
+    listing = Listing((VideoRecord("a.mp4", tmp_path / "a.mp4", (0,)),), LABELS)
+    caplog.set_level("INFO", logger="attcell")
+
+    def tested(**section):
+        model = random_model(recipe_of(folder, input={"size": 24, "short_side": 36}, train=section))
+        views = ten_views(list(read_frames(tmp_path / "a.mp4", lambda _: np.array([1, 3, 5])).images), SPEC)
+        with torch.inference_mode():
+            each = model.network({"frame": views}).logits.softmax(-1)
+        return evaluate_model(model, listing, num_crops=10), each
+
+    none, each = tested(flip=False)
+    np.testing.assert_allclose(none.scores[0], each[:5].mean(0), atol=1e-6)
+    assert none.protocol["crops"] == 5
+    assert "5 crops, not 10: this model learnt from no mirror images" in caplog.text
+    exchanged, each = tested(flip_pairs={"run": "wave"})
+    each[5:] = each[5:, [2, 1, 0]]
+    np.testing.assert_allclose(exchanged.scores[0], each.mean(0), atol=1e-6)
+    assert (exchanged.protocol["crops"], exchanged.protocol["mirrored_crops"]) == (
+        10,
+        "run and wave exchanged",
+    )
+
+
 def test_kept_features_give_the_same_scores_and_count_the_same_videos(folder, mixed, tmp_path):
     model = random_model(recipe_of(folder, model=FROZEN))
     plain = evaluate_model(model, mixed)

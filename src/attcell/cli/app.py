@@ -11,7 +11,7 @@ import sys
 import typer
 
 from attcell._log import messages_on_stderr
-from attcell.cli import data, detect, extract, models, predict, research, score, train
+from attcell.cli import data, detect, extract, learning_rate, models, predict, research, score, train
 from attcell.errors import AttcellError
 
 app = typer.Typer(
@@ -25,7 +25,7 @@ app = typer.Typer(
 )
 for command in (
     *(research.demo, predict.predict, detect.detect, models.models, detect.calibrate),
-    *(train.recipes, train.train, train.test, data.synth),
+    *(train.recipes, train.train, learning_rate.learning_rate, train.test, data.synth),
     *(research.protocol, research.ablate, research.table, research.reproduce),
 ):
     app.command()(command)

@@ -82,6 +82,14 @@ class Learner(L.LightningModule):
         """
         if isinstance(batch, VideoError):
             raise batch
+        loss = self.loss_of(batch)
+        if not torch.isfinite(loss):
+            raise _diverged(f"the loss is {loss.item()}", self.global_step + 1)
+        self._log_step(loss.detach(), len(batch.labels), index)
+        return loss
+
+    def loss_of(self, batch: Batch) -> Tensor:
+        """The loss of some videos at their positions; draws follow from these."""
         self._tell(batch.notes)
         # Dropout's draws depend on the place in training, so that a resumed run repeats them.
         # PyTorch takes 64 bits: seeds that differ by a multiple of 2^24 share the draws, but not the order.
@@ -94,11 +102,7 @@ class Learner(L.LightningModule):
             out = self(inputs)
             truth = torch.from_numpy(truth_matrix(batch.labels, out.logits.shape[-1])).to(out.logits)
             truth = mixed_targets(self._shared(truth), shares)
-        loss = self._loss(out, truth)
-        if not torch.isfinite(loss):
-            raise _diverged(f"the loss is {loss.item()}", self.global_step + 1)
-        self._log_step(loss.detach(), len(batch.labels), index)
-        return loss
+        return self._loss(out, truth)
 
     def on_train_batch_end(self, *_: Any) -> None:
         if self.trainer.is_last_batch:
