@@ -1,5 +1,5 @@
-"""What mirror images do to classes that differ by a direction alone, and what balancing does to classes of which
-one has twenty times the videos of another; and what mixing does beside.
+"""What mirror images do to classes that differ by a direction alone, and what balancing and mixing do where one
+class has twenty times the videos of another.
 
 All videos are generated: a smooth texture that drifts. ``python -m benchmarks.training_defaults [OUT]``
 """
@@ -49,7 +49,7 @@ RECIPE = {
 
 @dataclass(frozen=True)
 class Drift:
-    """How a class's texture moves: pixels a frame, to the right and down; each video's own differs by noise."""
+    """How a class's texture moves: pixels a frame, to the right and down; each video adds noise of its own."""
 
     right: float
     down: float
@@ -62,11 +62,11 @@ DIRECTIONS = {
     "drift_right": Drift(1, 0, 0.3),
     "rise": Drift(0, -1, 0.3),
 }
-IMBALANCED = {  # the two rare ones are near the two others
-    "fast": Drift(1.5, 0, 0.45),
-    "slow": Drift(0.2, 0, 0.45, RARE),
-    "falling": Drift(0, 1.5, 0.45),
-    "sinking": Drift(0, 0.2, 0.45, RARE),
+IMBALANCED = {
+    "fast": Drift(1.5, 0, 0.3),
+    "slow": Drift(0.5, 0, 0.3, RARE),
+    "falling": Drift(0, 1.5, 0.3),
+    "sinking": Drift(0, 0.5, 0.3, RARE),
 }
 OF_DIRECTIONS = {
     "by default": {},
@@ -93,20 +93,20 @@ def main(out: Path) -> None:
     lines = [
         "# What training does by itself",
         "",
-        "`uv run python -m benchmarks.training_defaults`. Generated videos of a texture that drifts; SAN on flow, "
-        "a frozen random network, 60 iterations of 16 videos. Accuracy in percent on "
+        "`uv run python -m benchmarks.training_defaults`. Generated videos of a texture that drifts; SAN on "
+        "flow, a frozen random network, 60 iterations of 16 videos. Accuracy in percent on "
         f"{TEST} test videos of each class, the mean over seeds {', '.join(map(str, SEEDS))} and the range.",
         "",
         "## Classes that differ by a direction alone",
         "",
-        f"Three classes of {TRAIN} videos: to the left, to the right, up. The columns: mean class accuracy; the "
-        "same of the first two classes.",
+        f"Three classes of {TRAIN} videos: to the left, to the right, up. The columns: mean class accuracy; "
+        "the same of the first two classes.",
         "",
         *_table(directions, "left and right"),
         "",
         f"## Classes of {TRAIN} and of {RARE} videos, {TRAIN // RARE} to 1",
         "",
-        "Two classes drift fast, to the right or down; two rare ones slowly, and hardly differ from them. The "
+        "Two classes drift fast, to the right or down, and two rare ones slowly, each beside one of them. The "
         "columns: mean class accuracy; the same of the rare classes.",
         "",
         *_table(imbalance, "rare classes"),
