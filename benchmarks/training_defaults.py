@@ -1,5 +1,5 @@
-"""What mirror images do to classes that differ by a direction alone, and what balancing and mixing do where one
-class has twenty times the videos of another.
+"""What mirror images do to classes that differ by a direction alone, and what balancing and mixing do where
+one class has twenty times the videos of another.
 
 All videos are generated: a smooth texture that drifts. ``python -m benchmarks.training_defaults [OUT]``
 """
@@ -49,7 +49,7 @@ RECIPE = {
 
 @dataclass(frozen=True)
 class Drift:
-    """How a class's texture moves: pixels a frame, to the right and down; each video adds noise of its own."""
+    """How a class's texture moves: pixels a frame, to the right and down; each video adds its own noise."""
 
     right: float
     down: float
@@ -106,7 +106,7 @@ def main(out: Path) -> None:
         "",
         f"## Classes of {TRAIN} and of {RARE} videos, {TRAIN // RARE} to 1",
         "",
-        "Two classes drift fast, to the right or down, and two rare ones slowly, each beside one of them. The "
+        "Two classes drift fast, to the right or down, and two rare ones slowly, each beside one. The "
         "columns: mean class accuracy; the same of the rare classes.",
         "",
         *_table(imbalance, "rare classes"),
