@@ -95,6 +95,15 @@ def test_pictures_and_kept_features_are_mixed_in_single_precision(dtype):
     torch.testing.assert_close(mixed["frame"][0], shares[0] * given_[0] + (1 - shares[0]) * given_[1])
 
 
+def test_maps_that_keep_time_have_the_box_in_each_step():
+    inputs = {"clip": videos(4, 3 * 5, 5)}
+    mixed, _ = Mixing(0.0, 1.0, 3).mix(inputs, POSITIONS)
+    changed = (mixed["clip"] != inputs["clip"]).flatten(1, 2).any(1).unflatten(1, (3, 5))
+    assert changed.any()
+    assert torch.equal(changed[:, 0], changed[:, 1])
+    assert torch.equal(changed[:, 0], changed[:, 2])
+
+
 def test_streams_of_several_sizes_have_one_box_and_the_mean_share():
     inputs = {"frame": videos(3, 20, 20), "flow": videos(2, 7, 7)}
     mixed, shares = Mixing(0.0, 1.0, 1).mix(inputs, POSITIONS)

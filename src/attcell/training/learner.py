@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from attcell._log import logger
 from attcell.config.train_section import TrainSection
 from attcell.data.datasets import Batch, PlannedParts, Views, collate
-from attcell.data.order import BalancedVideos, ShuffledVideos, TrainingOrder
+from attcell.data.order import BalancedVideos, Draw, ShuffledVideos, TrainingOrder
 from attcell.errors import DataError, ModelError, TrainingError, VideoError
 from attcell.inference.run import Encoded, Gatherer, decide_views, encode_part, mean_scores
 from attcell.metrics.recognition import truth_matrix
@@ -60,7 +60,7 @@ class Learner(L.LightningModule):
         self.told: set[str] = set()
         self.gatherer = self._new_gatherer()
         labels, seed = training_data.labels, section.seed
-        self.videos = (
+        self.videos: Draw = (
             BalancedVideos(labels, seed) if section.balanced_sampling else ShuffledVideos(len(labels), seed)
         )
         self.mixing = Mixing(section.mixup, section.cutmix, seed) if section.mixup or section.cutmix else None

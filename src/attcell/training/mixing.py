@@ -43,10 +43,13 @@ class Mixing:
         Pictures and 16-bit feature maps become numbers of single precision.
         """
         pairs = [_Pair.draw(self, int(position) // 2) for position in positions[::2].tolist()]
-        mixed, shares = {}, []
+        mixed: dict[str, Tensor] = {}
+        shares: list[Tensor] = []
         for name, of in inputs.items():
-            own = torch.stack([pair.own(*of.shape[-2:]) for pair in pairs]).to(of.device)  # (B / 2, H, W)
-            own = own.repeat_interleave(2, dim=0)
+            height, width = of.shape[-2:]
+            steps = max(1, height // width)  # maps of some steps of time lie below each other, all squares
+            own = torch.stack([pair.own(height // steps, width).repeat(steps, 1) for pair in pairs])
+            own = own.to(of.device).repeat_interleave(2, dim=0)
             shares.append(own.mean(dim=(1, 2)))
             values = of.float()
             weight = own.reshape(len(own), *[1] * (of.ndim - 3), *own.shape[1:])

@@ -23,7 +23,7 @@ from attcell.config.recipe import Recipe
 from attcell.data.datasets import Batch, collate
 from attcell.data.order import TrainingOrder
 from attcell.errors import CallError, VideoError
-from attcell.nn import SVMNetwork
+from attcell.nn import Pooled, SVMNetwork
 from attcell.training.learner import Learner
 from attcell.training.prepare import PreparedTraining, prepare
 from attcell.training.schedule import build_optimizer
@@ -89,7 +89,7 @@ def _steepest(rates: np.ndarray, losses: np.ndarray) -> float | None:
     """The rate at which the smoothed loss falls fastest over the logarithm of the rate."""
     if len(losses) < UNSETTLED + 3:
         return None
-    slopes = np.gradient(losses, np.log(rates))[UNSETTLED:-1]
+    slopes = np.asarray(np.gradient(losses, np.log(rates)))[UNSETTLED:-1]
     place = int(slopes.argmin())
     return float(f"{rates[UNSETTLED + place]:.1e}") if slopes[place] < 0 else None
 
@@ -99,7 +99,8 @@ def _losses(prepared: PreparedTraining, rates: np.ndarray) -> Iterator[float]:
     section, data, network = prepared.recipe.train, prepared.data, prepared.network
     assert data is not None, "the recipe has iterations"
     learning = network.body if isinstance(network, SVMNetwork) else network
-    learner = Learner(learning, section, len(rates), replace(data, val=None), lambda _: None)  # type: ignore[arg-type]
+    assert not isinstance(learning, Pooled), "the recipe has iterations"
+    learner = Learner(learning, section, len(rates), replace(data, val=None), lambda _: None)
     learner.to(prepared.device).train()
     trained = [parameter for parameter in learner.parameters() if parameter.requires_grad]
     optimizer = build_optimizer(section, trained)
