@@ -41,7 +41,8 @@ def test_mixup_is_torchvisions(monkeypatch):
             inputs["frame"][pair].flatten(1, 2),
             TRUTH[pair],
         )
-        torch.testing.assert_close(mixed["frame"][pair].flatten(1, 2), pictures)
+        found = mixed["frame"][pair].flatten(1, 2)
+        torch.testing.assert_close(found, pictures, rtol=1e-5, atol=1e-4)  # of values up to 255
         torch.testing.assert_close(targets[pair], truth)
 
 
