@@ -190,19 +190,3 @@ def test_the_finder_refuses_what_learns_in_no_iterations(folder):
         find_learning_rate(recipe)
     with pytest.raises(CallError, match="iterations is 3; give a whole number, at least 20"):
         find_learning_rate(recipe, iterations=3)
-
-
-def test_classes_of_very_different_sizes_are_told_of_unless_something_balances_them(folder, tmp_path, caplog):
-    for name, count in {"common": 20, "rare": 2}.items():
-        (tmp_path / "data" / name).mkdir(parents=True)
-        for number in range(count):
-            (tmp_path / "data" / name / f"{number}.mp4").symlink_to(folder / "run" / "0.mp4")
-    told = (
-        "common has 20 training videos and rare has 2: a network learns the large classes first. "
-        "train.balanced_sampling=true or train.class_weights=balanced lets all count alike; look at "
-        "mean_class_accuracy"
-    )
-    for section, expected in (({}, [told]), ({"balanced_sampling": True}, [])):
-        caplog.clear()
-        prepare(recipe_of(tmp_path / "data", train=section), tmp_path / "run")
-        assert caplog.messages == expected

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,8 +41,6 @@ from attcell.training.data_notes import tell_of_videos
 from attcell.training.run_folder import CHECKPOINT, check_run_folder, with_absolute_paths
 from attcell.training.schedule import num_iterations
 from attcell.types import VideoRecord
-
-IMBALANCED = 10  # times as many videos as another class has: it is said
 
 
 @dataclass(frozen=True)
@@ -130,9 +127,8 @@ def prepare(recipe: Recipe, run_folder: Path, *, resume: bool = False) -> Prepar
     refuse_other_shapes(recipe)
     refuse_other_split(recipe)
     mirroring = mirroring_of(recipe, listings.labels)
-    if is_first_process():
-        for sentence in filter(None, (mirroring.told, _told_of_imbalance(recipe, listings))):
-            logger.warning(sentence)
+    if mirroring.told and is_first_process():
+        logger.warning(mirroring.told)
     network = build_network(recipe, len(listings.labels), load_weights=True)
     for sentence in other_inputs(recipe) if is_first_process() else ():
         logger.warning(sentence)
@@ -204,23 +200,6 @@ def augmentation_of(recipe: Recipe, labels: Sequence[str]) -> Augmentation:
     """What is done to training pictures."""
     section = recipe.train
     return Augmentation(mirroring_of(recipe, labels), section.randaugment, section.colour_jitter)
-
-
-def _told_of_imbalance(recipe: Recipe, listings: Listings) -> str:
-    """A sentence on classes of very different sizes that nothing balances; "" if there is nothing to say."""
-    section, names = recipe.train, listings.labels
-    counts = Counter(label for record in listings.train for label in record.labels).most_common()
-    is_balanced = section.class_weights is not None or section.balanced_sampling
-    if not counts or is_balanced or recipe.model.kind == "pooled":
-        return ""
-    (most, largest), (least, smallest) = counts[0], counts[-1]
-    if largest < IMBALANCED * smallest:
-        return ""
-    return (
-        f"{names[most]} has {largest:,} training videos and {names[least]} has {smallest:,}: a network "
-        "learns the large classes first. train.balanced_sampling=true or train.class_weights=balanced lets "
-        "all count alike; look at mean_class_accuracy"
-    )
 
 
 def _device(section: TrainSection) -> torch.device:
