@@ -151,6 +151,11 @@ def within(step: str) -> Iterator[None]:
         _WITHIN.step = before
 
 
+def is_within() -> bool:
+    """Whether this is one step of many, which have been told of together."""
+    return bool(_WITHIN.step)
+
+
 # How far work is
 
 

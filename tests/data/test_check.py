@@ -178,7 +178,7 @@ class TestHints:
         report = check_source(grouped)
         named, alike = report.hints
         assert named == (
-            "the number behind 'g' in the names would make 3 groups of 12 videos, such as 'g0'; if these "
+            "The number behind 'g' in the names would make 3 groups of 12 videos, such as 'g0'; if these "
             "belong together: data.groups='/(g[0-9]+)_'"
         )
         assert alike.startswith(

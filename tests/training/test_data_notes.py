@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from attcell._log import within
 from attcell.errors import CallError, DataError
 from attcell.models.listings import read_listings
 from attcell.training.data_notes import tell_of_videos
@@ -132,6 +133,11 @@ def test_names_of_a_csv_that_no_video_has(caplog, train, tmp_path):
         "WARNING",
         f"{file} names 1 videos that are in no part of the data, and passed over: run/gone.mp4",
     )
+
+
+def test_of_one_training_of_many_nothing_is_said(caplog, train):
+    with within("one 1/5"):
+        assert told(caplog, train, data={"val_fraction": 0.2}) == []
 
 
 def test_a_data_sets_own_groups_and_others(caplog, miniature):

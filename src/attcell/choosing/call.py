@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,6 +34,7 @@ from attcell.choosing.choice import (
 )
 from attcell.choosing.crossing import Budget, Crossed, Crossing, right_of
 from attcell.choosing.videos import OwnVideos, groups_of, own_videos, write_lists
+from attcell.data.hints import few_videos, propose_groups
 from attcell.errors import CallError
 from attcell.inference.evaluate import Evaluation
 from attcell.inference.extract import refuse_unopened
@@ -249,11 +251,27 @@ def _tell_videos(videos: OwnVideos, described: str, names: Sequence[str]) -> Non
         cross_validation=described,
         candidates=list(names),
     )
+    counts = Counter(record.label for record in videos.train)
+    for sentence in few_videos(videos.labels, [counts[label] for label in range(len(videos.labels))]):
+        logger.warning(sentence)
     if not num_groups:
         logger.warning(
             "no --groups: a video that is left out may share its scene, actor or film with others, and then "
-            "all metrics here are too high. If names tell these, give them: --groups 'REGULAR EXPRESSION'"
+            f"all metrics here are too high. {_how_to_group(videos)}"
         )
+
+
+def _how_to_group(videos: OwnVideos) -> str:
+    """What names look like, as an expression for ``--groups``; or that one can be given."""
+    starts = [f"{videos.labels[record.label]}/" for record in videos.train]  # an expression sees no more
+    below = [
+        replace(record, id=start + record.id.partition(start)[2])
+        for record, start in zip(videos.train, starts, strict=True)
+    ]
+    proposed = propose_groups(below)
+    if proposed is None:
+        return "If names tell these, give them: --groups 'REGULAR EXPRESSION'"
+    return proposed.sentence("--groups ")
 
 
 def _trained_and_tested(run: PlannedRun) -> dict[str, str]:

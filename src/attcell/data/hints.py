@@ -48,11 +48,12 @@ class ProposedGroups:
     num_videos: int
     example: str
 
-    def sentence(self) -> str:
-        """What to look at."""
+    def sentence(self, key: str = "data.groups=") -> str:
+        """What to look at, and how to give it: what comes before the expression."""
         return (
-            f"{self.what} would make {self.num_groups} groups of {self.num_videos} videos, such as "
-            f"{self.example!r}; if these belong together: data.groups='{self.expression}'"
+            f"{self.what[0].upper()}{self.what[1:]} would make {self.num_groups} groups of "
+            f"{self.num_videos} videos, such as {self.example!r}; if these belong together: "
+            f"{key}'{self.expression}'"
         )
 
 

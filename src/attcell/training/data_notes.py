@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from attcell._log import logger
+from attcell._log import is_within, logger
 from attcell.config.recipe import Recipe
 from attcell.config.schema import DataSection
 from attcell.data.groups import classes_of_groups, read_groups, shared_groups
@@ -18,7 +18,7 @@ from attcell.types import VideoRecord
 
 
 def tell_of_videos(recipe: Recipe, listings: Listings) -> None:
-    """Say what is to be known of a training's videos, each in one message.
+    """Say what is to be known of a training's videos, each in one message; of one training of many nothing.
 
     Raises:
         CallError, DataError: test videos that are not there, of classes that the training lacks, or without a
@@ -26,6 +26,8 @@ def tell_of_videos(recipe: Recipe, listings: Listings) -> None:
     """
     data = recipe.data
     tested = _test_videos(data, listings.labels)
+    if is_within():
+        return
     if data.groups is not None:
         logger.info(_groups_sentence(data, listings))
     elif _holds_out_singly(recipe, listings):
@@ -83,7 +85,7 @@ def _ungrouped_sentence(recipe: Recipe, listings: Listings) -> str:
         "their accuracy then flatters. Say what belongs together: data.groups=EXPRESSION, FILE.csv or column"
     )
     proposed = propose_groups((*listings.train, *listings.val)) if recipe.data.dataset is None else None
-    return said if proposed is None else f"{said}. {proposed.sentence().capitalize()}"
+    return said if proposed is None else f"{said}. {proposed.sentence()}"
 
 
 def _shared_sentences(listings: Listings, tested: Sequence[VideoRecord]) -> list[str]:
