@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from attcell.inference.model import load
 from attcell.models.ready.kinetics import NAMES
 from tests.end_to_end.conftest import Run
 from tests.moving import moving_frames, write_frames
-from tests.transformers_models import LABELS, save_video_model
+from tests.transformers_models import LABELS, change_json, put_into_hubs_cache, save_video_model
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +103,29 @@ def test_models_are_listed(attcell: Run, offline: Path):
     assert listed["models"][0]["path"].startswith(str(offline))
 
 
+def test_the_hubs_models_that_are_here_are_listed(
+    attcell: Run, ready: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    cache = tmp_path / "hub"
+    for name in ("me/mae", "me/small", "me/no-classifier"):
+        put_into_hubs_cache(cache, name, ready)
+    weights = cache / "models--me--mae" / "snapshots" / ("0" * 40) / "model.safetensors"
+    weights.write_bytes(bytes(3_000_000))
+    plain = cache / "models--me--no-classifier" / "snapshots" / ("0" * 40) / "config.json"
+    change_json(plain, architectures=["VideoMAEModel"])
+    (cache / "models--me--damaged" / "snapshots").mkdir(parents=True)
+    (cache / "models--..--odd").mkdir()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+    assert attcell("models").stdout.splitlines()[-3:] == [
+        "of the Hugging Face hub on this machine:",
+        "hf/me/mae: VideoMAE, 3 classes, 3 MB",
+        "hf/me/small: VideoMAE, 3 classes, its weights are not here",
+    ]
+    here, other = json.loads(attcell("models", "--json", "-").stdout)["hub"]
+    assert (here["path"], here["megabytes"]) == (str(weights), 3.0)
+    assert (other["name"], other["path"]) == ("hf/me/small", "")
+
+
 def test_without_a_model_the_default_is_named(attcell: Run, video: Path, offline: Path):
     done = attcell("predict", video, "--json", "-", status=1)
     assert done.stdout == ""
@@ -154,9 +178,51 @@ def test_unknown_names_bring_close_ones(attcell: Run, video: Path):
     assert "unknown ready model kinetics/swin3d; did you mean kinetics/swin3d_" in done.stderr
 
 
-def test_a_ready_model_is_neither_tested_nor_calibrated(attcell: Run, ready: Path):
-    for words in (["test", ready], ["calibrate", ready]):
-        assert "is a ready model, which predicts and detects alone" in attcell(*words, status=2).stderr
+def test_a_ready_model_is_not_calibrated(attcell: Run, ready: Path):
+    said = attcell("calibrate", ready, status=2).stderr
+    assert "is a ready model, of which attcell.load gives a model that predicts" in said
+
+
+def test_a_subset_of_its_classes_is_tested(attcell: Run, ready: Path, video: Path, tmp_path: Path):
+    for name in ("run/a.avi", "run/b.avi", "wave/c.avi"):
+        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "set" / name).write_bytes(video.read_bytes())
+    (tmp_path / "set" / "wave" / "bad.avi").write_bytes(b"no video")
+    done = attcell("test", ready, "--data", "set", "--clips", 2, "--out", "tested", status=1)
+    assert "wave/bad.avi: not a video" in done.stderr.replace(str(tmp_path / "set") + "/", "")
+    assert "2 of the model's 3 have a video" in done.stdout
+    assert "looked at 2 clips of 4 frames at 1.875 a second" in done.stdout
+    content = json.loads((tmp_path / "tested" / "scores.json").read_text())
+    assert content["labels"] == list(LABELS.values())
+    (found,) = {tuple(one["scores"]) for one in content["videos"].values() if one["scores"]}
+    alone = json.loads(attcell("predict", video, "--model", ready, "--clips", 2, "--json", "-").stdout)
+    assert found == pytest.approx(alone["scores"], abs=1e-6)
+    best = list(LABELS.values())[max(range(3), key=found.__getitem__)]
+    assert content["figures"]["top1"] == {"run": 50, "wave": 25, "sit": 0}[best]
+    assert load(ready).evaluate(tmp_path / "set", clips=2).figures() == pytest.approx(content["figures"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "which has no videos of its own; name them with --data"),
+        (["--data", "set", "--segments", 3], "--segments is not for "),
+        (["--data", "set", "--crops", 10], "crops is 10; allowed: 1 (the middle), 3"),
+    ],
+)
+def test_what_a_test_of_it_wants(attcell: Run, ready: Path, video: Path, tmp_path: Path, words, message: str):
+    (tmp_path / "set" / "run").mkdir(parents=True)
+    (tmp_path / "set" / "run" / "a.avi").write_bytes(video.read_bytes())
+    assert message in attcell("test", ready, *words, status=2).stderr
+
+
+def test_unknown_classes_are_told_before_a_download(attcell: Run, video: Path, offline: Path, tmp_path: Path):
+    (tmp_path / "set" / "playing_guitar").mkdir(parents=True)
+    (tmp_path / "set" / "playing_guitar" / "a.avi").write_bytes(video.read_bytes())
+    done = attcell("test", "kinetics/r3d_18", "--data", "set", status=1)
+    (line,) = done.stderr.splitlines()
+    assert "unknown class folders: 'playing_guitar' (did you mean 'playing guitar'?)" in line
+    assert "and 390 more" in line
 
 
 def test_a_video_that_cannot_be_read_is_counted(attcell: Run, ready: Path, video: Path, tmp_path: Path):

@@ -20,7 +20,8 @@ def models(
         str | None, typer.Option("--json", help="Write the list to this file, or - for stdout.")
     ] = None,
 ) -> None:
-    """List the ready models: size of the download, accuracy as published, whether it is on this machine.
+    """List the ready models: size of the download, accuracy as published, whether it is on this machine; and
+    the Hugging Face hub's video classifiers that are here.
 
     Example: attcell models --json -
     """
@@ -28,12 +29,14 @@ def models(
 
     from attcell._files import check_outputs, write_json
     from attcell.cli._options import files_of
+    from attcell.models.ready.hub import cached_models
     from attcell.models.ready.registry import DEFAULT, ready_infos
 
     check_outputs(files_of(json_path), ())
-    infos = ready_infos()
+    infos, cached = ready_infos(), cached_models()
     if json_path is not None:
-        write_json(json_path, {"default": DEFAULT, "models": [asdict(info) for info in infos]})
+        found = {"models": [asdict(info) for info in infos], "hub": [asdict(one) for one in cached]}
+        write_json(json_path, {"default": DEFAULT, **found})
     if json_path == "-":
         return
     width = max(len(info.name) for info in infos)
@@ -49,6 +52,11 @@ def models(
         "transformers; or a folder that holds one"
     )
     print("accuracy on Kinetics-400, as torchvision publishes it")
+    if cached:
+        print("of the Hugging Face hub on this machine:")
+    for one in cached:
+        weights = f"{one.megabytes:.0f} MB" if one.is_here else "its weights are not here"
+        print(f"{one.name}: {one.kind}, {one.num_classes} classes, {weights}")
 
 
 def loaded_model(name: str | None, videos: Sequence[Path]) -> Model | ReadyModel:

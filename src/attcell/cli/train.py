@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
 from attcell._log import json_lines, logger
-from attcell.cli._options import ListRoot, NumSegments, Overrides, Row, end
+from attcell.cli._options import ListRoot, NumClips, NumSegments, Overrides, Row, end
 from attcell.errors import CallError
-from attcell.types import DataPart, NumCrops
+from attcell.types import ClipCrops, DataPart, NumCrops
 
 if TYPE_CHECKING:
     from attcell.choosing.call import FolderOutcome
     from attcell.inference.evaluate import Evaluation
+
+AnyCrops = Literal[1, 3, 10]
 
 
 def recipes(
@@ -175,13 +177,17 @@ def _train_recipe(
 
 
 def test(
-    model: Annotated[str, typer.Argument(help="A model folder, or a Hugging Face id.")],
+    model: Annotated[
+        str, typer.Argument(help="A model folder, a Hugging Face id, or a ready model (attcell models).")
+    ],
     split: Annotated[DataPart, typer.Option(help="Which source of the model's recipe.")] = "test",
     data: Annotated[Path | None, typer.Option(help="Another source: a folder per class or a list.")] = None,
     root: ListRoot = None,
     segments: NumSegments = None,
+    clips: NumClips = None,
     crops: Annotated[
-        NumCrops | None, typer.Option(help="1, or 10 averaged; by default the recipe's.")
+        AnyCrops | None,
+        typer.Option(help="1, or 10 averaged, by default the recipe's; of a ready model 1, or 3."),
     ] = None,
     cache: Annotated[Path | None, typer.Option(help="Keep a frozen backbone's features here.")] = None,
     out: Annotated[
@@ -192,8 +198,10 @@ def test(
     """Test a model: figures with their protocol, scores.json and the confusion matrix as a picture.
 
     Example: attcell test runs/mine/model --segments 25 --crops 10
+
+    Example: attcell test kinetics/mvit_v2_s --data videos
     """
-    evaluation = _Test(model, split, data, root, segments, crops, cache, out).run()
+    evaluation = _Test(model, split, data, root, segments, clips, crops, cache, out).run()
     if evaluation.unread:
         raise typer.Exit(1)
 
@@ -207,7 +215,8 @@ class _Test:
     data: Path | None
     root: Path | None
     segments: int | None
-    crops: NumCrops | None
+    clips: int | None
+    crops: AnyCrops | None
     cache: Path | None
     out: Path | None
 
@@ -220,21 +229,12 @@ class _Test:
     def run(self) -> Evaluation:
         """Test, print the metrics, and write the scores and the confusion matrix."""
         from attcell._files import check_output
-        from attcell.inference.model import Model
-        from attcell.inference.run import best_device
+        from attcell.models.ready.registry import is_ready
         from attcell.report.figures.charts import confusion_picture
         from attcell.report.lines import evaluation_lines
 
         check_output(self.folder, is_folder=True)
-        model = Model.from_pretrained(self.model).to(best_device())
-        evaluation = model.evaluate(
-            self.data,
-            split=self.split,
-            root=self.root,
-            segments=self.segments,
-            crops=self.crops,
-            cache=self.cache,
-        )
+        evaluation = self._of_ready() if is_ready(self.model) else self._of_trained()
         written = [self.folder / "scores.json"]
         evaluation.write_scores(written[0])
         confusion = evaluation.confusion()
@@ -247,3 +247,45 @@ class _Test:
         print("\n".join(evaluation_lines(evaluation)))
         print(f"written: {', '.join(map(str, written))}")
         return evaluation
+
+    def _of_trained(self) -> Evaluation:
+        from attcell.inference.model import Model
+        from attcell.inference.run import best_device
+
+        if self.clips is not None:
+            raise CallError(f"--clips is not for {self.model}: a trained model takes --segments")
+        return (
+            Model.from_pretrained(self.model)
+            .to(best_device())
+            .evaluate(
+                self.data,
+                split=self.split,
+                root=self.root,
+                segments=self.segments,
+                crops=cast(NumCrops | None, self.crops),
+                cache=self.cache,
+            )
+        )
+
+    def _of_ready(self) -> Evaluation:
+        """The same of a network that others trained; its weights are not downloaded for bad data."""
+        from attcell.data.sources import read_source
+        from attcell.inference.ready import ReadyModel
+        from attcell.inference.run import best_device
+        from attcell.models.ready.registry import ready_labels
+
+        foreign = {"split": self.split != "test", "segments": self.segments, "cache": self.cache}
+        for option, value in foreign.items():
+            if value:
+                raise CallError(
+                    f"--{option} is not for {self.model}: a ready model takes --data, --clips and --crops"
+                )
+        if self.data is None:
+            raise CallError(
+                f"{self.model} is a ready model, which has no videos of its own; name them with --data: a "
+                "folder with a folder for each of some of its classes, or a list"
+            )
+        read_source(self.data, self.root, ready_labels(self.model))
+        crops = cast(ClipCrops, 1 if self.crops is None else self.crops)
+        model = ReadyModel.named(self.model).to(best_device())
+        return model.evaluate(self.data, root=self.root, clips=self.clips, crops=crops)

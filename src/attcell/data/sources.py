@@ -157,5 +157,5 @@ def _refuse_unknown(folder: Path, found: Iterable[str], allowed: Sequence[str]) 
     if problems:
         raise DataError(
             f"{folder}: unknown class folders: {shortened(problems, ', ')}. Known classes: "
-            f"{', '.join(allowed)}. Rename the folders, or take them away."
+            f"{shortened(allowed, ', ')}. Rename the folders, or take them away."
         )

@@ -17,10 +17,11 @@ from attcell.data.datasets import KeptViews, PlannedParts
 from attcell.data.groups import shared_groups
 from attcell.data.listing import Listing
 from attcell.data.sources import read_source
-from attcell.errors import AttcellError, CallError
+from attcell.errors import AttcellError, CallError, VideoError
 from attcell.inference.extract import filled_stores, unfit_features
 from attcell.inference.model import Model
-from attcell.inference.protocol import protocol_of, run_of
+from attcell.inference.protocol import protocol_of, ready_protocol, run_of
+from attcell.inference.ready import ReadyModel
 from attcell.inference.run import MirroredViews, VideoScores, decide_views, mean_scores, run_videos
 from attcell.inference.stored_flow import unfit_flow
 from attcell.metrics.recognition import (
@@ -32,7 +33,7 @@ from attcell.metrics.recognition import (
 from attcell.models.build import evaluation_plan, input_spec, mirroring_of
 from attcell.models.listings import part_listing, read_listings
 from attcell.results.scores import Scores, write_scores
-from attcell.types import DataPart, NumCrops, VideoRecord
+from attcell.types import ClipCrops, DataPart, NumCrops, VideoRecord
 from attcell.video.sampling import ViewPlan
 
 OF_CLASS = "top1_of_"  # and a class: a published figure of this class alone
@@ -186,6 +187,43 @@ def evaluate_model(
         },
         run_of(model.recipe, tested),
         listing.multi_label,
+    )
+
+
+def evaluate_ready(
+    model: ReadyModel, listing: Listing, *, clips: int | None, crops: ClipCrops, tested: str
+) -> Evaluation:
+    """Score every video of a listing with a network that others trained.
+
+    Args:
+        model: its network decides the device.
+        listing: the videos, with the model's own classes.
+        clips, crops: as of :meth:`~attcell.inference.ready.ReadyModel.predict`.
+        tested: what the listing is.
+
+    Raises:
+        CallError: clips or crops that cannot be.
+    """
+    looked_at = model.protocol(clips, crops)
+    found = _Scored()
+    for record in track(listing.records, len(listing.records), "testing"):
+        try:
+            scores, notes = model.class_scores(record.path, record.frames, clips=clips, crops=crops)
+        except VideoError as error:
+            found.unread[record.id] = str(error)
+            continue
+        found.notes.extend(f"{record.id}: {note}" for note in notes)
+        found.scores[record.id] = VideoScores(torch.from_numpy(scores), {})
+    ids = [record.id for record in listing.records]
+    return Evaluation(
+        model.labels,
+        listing.records,
+        _rows({id: of.all for id, of in found.scores.items()}, ids, len(model.labels)),
+        found.unread,
+        tuple(found.notes),
+        ready_protocol(model.name, looked_at, listing, len(found.unread)),
+        run={"name": model.name, "dataset": tested, "split": None, "seed": None},
+        multi_label=listing.multi_label,
     )
 
 

@@ -259,8 +259,8 @@ class Model:
                 raise CallError(f"unknown option {option}; allowed: {', '.join(_HUB_OPTIONS)}")
         if is_ready(name):
             raise CallError(
-                f"{name} is a ready model, which predicts and detects alone; this wants a model that attcell "
-                "trained: a model folder, or its id on the hub"
+                f"{name} is a ready model, of which attcell.load gives a model that predicts, detects and "
+                "evaluates; this wants one that attcell trained: a model folder, or its id on the hub"
             )
         is_id = name.count("/") == 1 and not name.startswith((".", "/", "~"))
         if folder.exists() or not is_id:

@@ -31,6 +31,19 @@ def protocol_of(recipe: Recipe, plan: ViewPlan, listing: Listing, num_unread: in
     }
 
 
+def ready_protocol(name: str, looked_at: str, listing: Listing, num_unread: int) -> dict[str, Any]:
+    """The same of a ready model; ``looked_at`` says which clips of a video."""
+    with_videos = {label for record in listing.records for label in record.labels}
+    return {
+        "model": name,
+        "videos": len(listing.records),
+        "unread": num_unread,
+        "classes": f"{len(with_videos)} of the model's {len(listing.labels)} have a video",
+        **_precision_protocol(listing),
+        "looked_at": looked_at,
+    }
+
+
 def run_of(recipe: Recipe, tested: str | None) -> dict[str, Any]:
     """What tells the runs of one table apart; ``tested`` is named where it is not the recipe's own test."""
     data = recipe.data

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Self, overload
+from typing import TYPE_CHECKING, Literal, Self, overload
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from attcell._checks import path_of, shown, whole_number
 from attcell._log import progress_bar
+from attcell.data.sources import read_source
 from attcell.errors import CallError, ModelError
 from attcell.inference.detection_rules import ActivationRule, find_by_activation
 from attcell.inference.predict import NO_PICTURES, small_picture
@@ -30,6 +31,9 @@ from attcell.types import AttentionTrack, ClipCrops, Detection, Explanation, Pre
 from attcell.video._passes import promised_frames
 from attcell.video.clips import ClipPlan, Clips, mean_rate
 from attcell.video.info import VideoInfo
+
+if TYPE_CHECKING:
+    from attcell.inference.evaluate import Evaluation
 
 STREAM = "clip"  # the name of its one stream
 MOST_CLIPS = 100  # of a prediction, whose gradients are held until all clips have been seen
@@ -215,6 +219,47 @@ class ReadyModel:
             track=track,
         )
         return replace(found, detections=tuple(find_by_activation(track, self.labels, found.scores, rule)))
+
+    def evaluate(
+        self,
+        data: str | Path,
+        *,
+        root: str | Path | None = None,
+        clips: int | None = None,
+        crops: ClipCrops = 1,
+    ) -> Evaluation:
+        """Score every video of a data set, as ``attcell test`` does: figures with their protocol.
+
+        Args:
+            data: a folder per class, or a list; its classes are some of the model's, by their names.
+            root: what a list's paths are relative to.
+            clips, crops: as of :meth:`predict`.
+
+        Raises:
+            CallError: an argument that is not allowed.
+            DataError: a source that is not right, or holds a class that the model does not know.
+        """
+        from attcell.inference.evaluate import evaluate_ready
+
+        listing = read_source(data, root, self.labels)
+        return evaluate_ready(self, listing, clips=clips, crops=crops, tested=str(data))
+
+    def class_scores(
+        self, path: Path, frames: range | None = None, *, clips: int | None = None, crops: ClipCrops = 1
+    ) -> tuple[Float[np.ndarray, " A"], tuple[str, ...]]:
+        """The class scores of :meth:`predict` alone, and notes on the file; ``frames`` are a window of a
+        folder's. Errors are the same.
+        """
+        reading = Clips(path, self._plan(clips, crops), self.ready.preprocessing.prepare, frames=frames)
+        rows: list[np.ndarray] = []
+        for number, one in self._seen(reading, crops):
+            rows[number:] = [one.scores]
+        return np.mean(rows, axis=0), (*reading.info.notes, *self._short(reading))
+
+    def protocol(self, clips: int | None = None, crops: ClipCrops = 1) -> str:
+        """What is looked at of a video, in words; arguments and errors as of :meth:`predict`."""
+        plan = self._plan(clips, crops)
+        return self._protocol(plan, plan.num_clips, crops)
 
     # One clip after another
 

@@ -102,6 +102,7 @@ class Clips(Generic[Prepared]):
         plan: which clips.
         prepare: a frame (H, W, 3) uint8 to what is kept of it.
         picture: the same, for the frame in the middle of each clip; None to keep none.
+        frames: which frames of a folder, counted from 0, are the video; all if None.
 
     Raises:
         CallError: a file of features.
@@ -114,13 +115,14 @@ class Clips(Generic[Prepared]):
         plan: ClipPlan,
         prepare: Callable[[np.ndarray], Prepared],
         picture: Callable[[np.ndarray], np.ndarray] | None = None,
+        frames: range | None = None,
     ) -> None:
         if is_features(path):
             raise CallError(f"{path} holds features, and this model looks at frames; give the video itself")
         self.video_rate = mean_rate(path)
         self._plan = plan
         self._prepare, self._picture = prepare, picture
-        self._reading = WantedFrames(path, self._choose)
+        self._reading = WantedFrames(path, self._choose, frames=frames)
         self._clips = np.empty((0, plan.num_frames), dtype=np.int64)
 
     def __iter__(self) -> Iterator[Clip[Prepared]]:

@@ -134,5 +134,5 @@ def test_an_unknown_name_brings_close_ones():
 
 
 def test_a_ready_model_is_not_tested_or_calibrated():
-    with pytest.raises(CallError, match="kinetics/s3d is a ready model, which predicts and detects alone"):
+    with pytest.raises(CallError, match=r"kinetics/s3d is a ready model, of which attcell\.load gives"):
         attcell.evaluate("kinetics/s3d")

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torchvision.models import get_model, get_model_weights
 from torchvision.models.video.swin_transformer import PatchEmbed3d, SwinTransformer3d
 
 from attcell.config.hub import read_video_model
-from attcell.errors import CallError
+from attcell.errors import CallError, ModelError
+from attcell.models.weights import load_backbone_weights
 from attcell.nn import Stream, build_backbone
 from attcell.nn.backbones import BackboneEntry, backbone_entry
 from attcell.nn.backbones.transformers_video import video_entry
@@ -110,6 +112,27 @@ def test_maps_of_transformers_are_its_last_hidden_state(tmp_path, kind: str) -> 
         torch.testing.assert_close(backbone.body(clips).flatten(2, 3), expected.flatten(2, 3))
     assert expected.std() > 0.1
     assert backbone.out_channels == 24
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_with_older_names_of_keys_fills_it(tmp_path, kind: str) -> None:
+    """transformers itself saves VideoMAE and ViViT by their older names."""
+    save_video_model(tmp_path, kind)
+    entry = video_entry(read_video_model(str(tmp_path)))
+    backbone = build_backbone(entry)
+    load_backbone_weights(backbone, str(tmp_path / "model.safetensors"))
+    expected = entry.weights() if callable(entry.weights) else {}
+    found = backbone.named_as_published.state_dict()
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[key], of) for key, of in expected.items())
+
+
+def test_a_file_of_another_network_is_told_by_its_own_names(tmp_path) -> None:
+    save_video_model(tmp_path, "vivit")
+    backbone = build_backbone(video_entry(read_video_model(str(tmp_path))))
+    save_file({"one.weight": torch.zeros(2)}, tmp_path / "other.safetensors")
+    with pytest.raises(ModelError, match="it has 1 other keys, first one"):
+        load_backbone_weights(backbone, str(tmp_path / "other.safetensors"))
 
 
 def test_where_a_thing_is_in_the_clip_is_where_it_is_in_the_map(tmp_path) -> None:

@@ -11,7 +11,9 @@ import pytest
 
 from attcell.report.page.page import write_report
 from attcell.types import AttentionTrack, Detection, Prediction
+from tests.moving import write_frames
 from tests.report.page.conftest import OpenedPage
+from tests.small_ready import frame, model
 
 pytestmark = pytest.mark.browser
 
@@ -178,6 +180,39 @@ def test_it_opens_at_the_moment_of_most_weight(
     assert page.run("document.querySelector('#v1').dataset.shown") == str(strongest + 1)
     left = page.run("parseFloat(document.querySelector('.playhead').style.left)")
     assert left == pytest.approx(100 * seconds / 4, abs=1)
+
+
+# What a reader can come upon: all of the page but style, scripts and pictures.
+_WORDS = """(() => {
+  const page = document.documentElement.cloneNode(true);
+  page.querySelectorAll("script, style").forEach((one) => one.remove());
+  page.querySelectorAll("[src]").forEach((one) => one.removeAttribute("src"));
+  return page.outerHTML;
+})()"""
+
+
+def test_a_ready_models_page_names_its_method_and_plays(
+    shown: Callable[[Prediction], OpenedPage], tmp_path: Path
+) -> None:
+    sides = [*["left"] * 75, *["right"] * 25]
+    path = write_frames(tmp_path / "sides.avi", [frame(side) for side in sides])
+    page = shown(model().predict(path))
+    words = page.run(_WORDS)
+    assert "A region’s share in Grad-CAM at regions, which is found after the fact" in words
+    assert "each clip’s share in the score of left" in words.lower()
+    for foreign in ("attention", "α", "β"):
+        assert foreign not in words.lower()
+    shares = page.run("[...document.querySelectorAll('.bars li')].map((one) => one.innerText.split(/\\s+/))")
+    assert [share[0] for share in shares] == ["left", "right", "dark"]
+    assert [float(share[1].rstrip("%")) for share in shares[:2]] == pytest.approx([80, 20], abs=0.1)
+    go(page, 1.0)
+    found = page.run(_PLACES)
+    assert found["actor"][0] == pytest.approx(0.25, abs=0.03)
+    assert found["hot"][0] < 0.5
+    page.run("document.querySelector('[data-play]').click()")
+    page.wait("document.querySelector('.player video').currentTime > 1.4")
+    page.run("document.querySelector('.player video').pause()")
+    assert page.complaints == []
 
 
 def test_the_stream_can_be_switched(shown: Callable[[Prediction], OpenedPage], tmp_path: Path) -> None:

@@ -7,13 +7,16 @@ Classes, number of frames, size, mean and deviation are what the model's own fil
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
 from attcell._log import logger
-from attcell.config.hub import read_video_model
+from attcell.config.hub import CONFIG, read_video_model
 from attcell.errors import CallError
 from attcell.models.ready.network import ClipProtocol, Preprocessing, ReadyNetwork
 from attcell.nn.backbones.transformers_video import KINDS, pretrained_video_network
@@ -38,13 +41,7 @@ def hub_network(name: str) -> ReadyNetwork:
         CallError: no such model, no video classifier, one that needs code of its own, or no transformers.
         ModelError: it cannot be downloaded, is damaged, or its files contradict each other.
     """
-    model = read_video_model(name)
-    if not model.labels:
-        said = ", ".join(model.config.get("architectures") or ()) or "no architecture"
-        raise CallError(
-            f"{name} is no video classifier: its config.json says {said}; give one that ends with "
-            "ForVideoClassification, or use it as a backbone of a stream in a recipe"
-        )
+    model = _classifier(name)
     logger.info(f"{name}: {KINDS[model.kind]}, {len(model.labels)} classes")
     inner: Any = pretrained_video_network(model, classifier=True)
     evidence = _evidence(model, inner)
@@ -53,7 +50,7 @@ def hub_network(name: str) -> ReadyNetwork:
     return ReadyNetwork(
         name=name,
         network=_Logits(inner).eval(),
-        labels=tuple(_different(model.labels)),
+        labels=_different(model.labels),
         preprocessing=preprocessing_of(model),
         clip=ClipProtocol(
             num_frames=model.num_frames,
@@ -63,6 +60,23 @@ def hub_network(name: str) -> ReadyNetwork:
         ),
         evidence=evidence,
     )
+
+
+def hub_labels(name: str) -> tuple[str, ...]:
+    """The classes of this model by its small files alone; errors as of :func:`hub_network`."""
+    return _different(_classifier(name).labels)
+
+
+def _classifier(name: str) -> VideoModel:
+    """What its small files say of it."""
+    model = read_video_model(name)
+    if not model.labels:
+        said = ", ".join(model.config.get("architectures") or ()) or "no architecture"
+        raise CallError(
+            f"{name} is no video classifier: its config.json says {said}; give one that ends with "
+            "ForVideoClassification, or use it as a backbone of a stream in a recipe"
+        )
+    return model
 
 
 def preprocessing_of(model: VideoModel) -> Preprocessing:
@@ -137,8 +151,109 @@ def _space_then_time(sides: tuple[int, int, int]) -> Callable[[Any], Tensor]:
     return arrange
 
 
-def _different(labels: tuple[str, ...]) -> list[str]:
+def _different(labels: tuple[str, ...]) -> tuple[str, ...]:
     """Names of classes, each with its number where another has the same."""
-    return [
+    return tuple(
         label if labels.count(label) == 1 else f"{label} ({number})" for number, label in enumerate(labels)
-    ]
+    )
+
+
+# What is on this machine
+
+_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+_INDEX = ".index.json"  # of weights in several files
+
+
+@dataclass(frozen=True)
+class CachedModel:
+    """A video classifier of the Hub of which files are on this machine.
+
+    Attributes:
+        name: what ``--model`` takes.
+        kind: such as VideoMAE.
+        num_classes: that it tells apart; 0 where its config.json does not say.
+        path: of its weights; empty where they are not here.
+        megabytes: of the weights.
+    """
+
+    name: str
+    kind: str
+    num_classes: int
+    path: str
+    megabytes: float
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its weights are on this machine."""
+        return bool(self.path)
+
+
+def cached_models() -> list[CachedModel]:
+    """The video classifiers that the Hub's client keeps here, by name; of each its config.json is read, and
+    nothing is asked for.
+    """
+    from huggingface_hub import constants
+
+    found = []
+    for folder in sorted(Path(constants.HF_HUB_CACHE).glob("models--*--*")):
+        repository = folder.name.removeprefix("models--").replace("--", "/", 1)
+        model = _cached_model(repository)
+        if model is not None:
+            found.append(model)
+    return found
+
+
+def _cached_model(repository: str) -> CachedModel | None:
+    """A model's line; None where it is no video classifier that is known here, or its files are damaged."""
+    config = _cached_json(repository, CONFIG)
+    kind, architectures = config.get("model_type"), config.get("architectures")
+    is_classifier = isinstance(architectures, list) and any(
+        str(of).endswith("ForVideoClassification") for of in architectures
+    )
+    if kind not in KINDS or not is_classifier:
+        return None
+    files = _cached_weights(repository)
+    megabytes = round(sum(file.stat().st_size for file in files) / 1e6, 1)
+    classes = config.get("id2label")
+    return CachedModel(
+        f"hf/{repository}",
+        KINDS[kind],
+        len(classes) if isinstance(classes, dict) else 0,
+        str(files[0]) if files else "",
+        megabytes,
+    )
+
+
+def _cached_weights(repository: str) -> list[Path]:
+    """The files of its weights; none where one of them is not here."""
+    for name in _WEIGHTS:
+        whole = _cached(repository, name)
+        if whole is not None:
+            return [whole]
+        parts = _cached_json(repository, name + _INDEX).get("weight_map")
+        files = [_cached(repository, part) for part in sorted(set(parts.values()))] if parts else []
+        there = [file for file in files if file is not None]
+        if there and len(there) == len(files):
+            return there
+    return []
+
+
+def _cached_json(repository: str, file: str) -> dict[str, Any]:
+    path = _cached(repository, file)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8")) if path is not None else None
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _cached(repository: str, file: str) -> Path | None:
+    """Where a file of the Hub lies on this machine."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        found = try_to_load_from_cache(repository, file)
+    except HFValidationError:  # a folder that is none of a model's
+        return None
+    return Path(found) if isinstance(found, str) else None

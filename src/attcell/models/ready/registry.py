@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from attcell.config.hub import is_hub_name
 from attcell.errors import CallError
-from attcell.models.ready.hub import hub_network
+from attcell.models.ready.hub import hub_labels, hub_network
 from attcell.models.ready.kinetics import NAMES, PREFIX, kinetics_entry
 from attcell.models.ready.network import ReadyNetwork
 
@@ -74,6 +74,14 @@ def ready_network(name: str) -> ReadyNetwork:
     """
     refuse_unknown(name)
     return kinetics_entry(name).load() if name.startswith(PREFIX) else hub_network(name)
+
+
+def ready_labels(name: str) -> tuple[str, ...]:
+    """The classes of the ready model of this name; none of its weights are downloaded. Errors as of
+    :func:`ready_network`.
+    """
+    refuse_unknown(name)
+    return kinetics_entry(name).labels if name.startswith(PREFIX) else hub_labels(name)
 
 
 def ready_infos() -> list[ReadyInfo]:

@@ -332,8 +332,8 @@ def video_entry(model: VideoModel) -> BackboneEntry:
         mean=model.mean,
         deviation=model.deviation,
         weights=partial(_published_state, model),
-        key_map=partial(_without_head, model.kind),
-        key_names="transformers' present (older ones are read where its folder is given as the backbone)",
+        key_map=partial(_present_names, model),
+        key_names="transformers'",
     )
 
 
@@ -345,6 +345,32 @@ def _built(model: VideoModel, tap: str, in_channels: int) -> Built:
 
 def _published_state(model: VideoModel) -> dict[str, Tensor]:
     return dict(pretrained_video_network(model, classifier=False).state_dict())
+
+
+def _present_names(model: VideoModel, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The plain network's weights; older names are brought to the present ones by transformers itself."""
+    import torch
+
+    plain = _without_head(model.kind, state)
+    with torch.device("meta"):
+        empty = random_video_network(model)
+    if empty.state_dict().keys() <= plain.keys():
+        return plain
+    kind: Any = type(empty)
+    try:
+        with _quiet():
+            network, found = kind.from_pretrained(
+                None,
+                config=_settings(model.name, model.kind, model.config),
+                state_dict=dict(state),
+                output_loading_info=True,
+                dtype=torch.float32,
+            )
+    except Exception:  # of many kinds; what does not fit is told by the file's own names
+        return plain
+    renamed = dict(_without_rest(network).state_dict())
+    is_whole = not (set(found["missing_keys"]) & renamed.keys() or found["mismatched_keys"])
+    return renamed if is_whole else plain
 
 
 def _without_head(kind: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
