@@ -353,19 +353,13 @@ def _present_names(model: VideoModel, state: Mapping[str, Tensor]) -> dict[str, 
 
     plain = _without_head(model.kind, state)
     with torch.device("meta"):
-        empty = random_video_network(model)
+        empty: Any = random_video_network(model)
     if empty.state_dict().keys() <= plain.keys():
         return plain
-    kind: Any = type(empty)
+    given = {"config": empty.config, "state_dict": dict(state), "dtype": torch.float32}
     try:
         with _quiet():
-            network, found = kind.from_pretrained(
-                None,
-                config=_settings(model.name, model.kind, model.config),
-                state_dict=dict(state),
-                output_loading_info=True,
-                dtype=torch.float32,
-            )
+            network, found = type(empty).from_pretrained(None, **given, output_loading_info=True)
     except Exception:  # of many kinds; what does not fit is told by the file's own names
         return plain
     renamed = dict(_without_rest(network).state_dict())
