@@ -23,8 +23,9 @@ from sklearn.preprocessing import StandardScaler, normalize
 from sklearn.svm import LinearSVC
 
 from attcell._log import messages_on_stderr
+from attcell.data.folds import make_folds
 from attcell.training import svm_fit
-from attcell.training.svm_fit import CHOICES, SVMChoice, choose_and_fit, make_folds
+from attcell.training.svm_fit import CHOICES, SVMChoice, choose_and_fit
 
 AT_ONCE = 500  # videos that are generated at once
 

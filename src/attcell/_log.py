@@ -124,15 +124,19 @@ def json_lines(path: str | None) -> Iterator[None]:
 
 
 class _Within(logging.Filter):
-    """Lets pass what warns and how far work is, while one step of many is done."""
+    """Lets pass how far work is and what warns, once, while one step of many is done."""
 
     def __init__(self) -> None:
         super().__init__()
         self.step = ""
+        self.said: set[str] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        is_progress = getattr(record, "event", {}).get("event") == "progress"
-        return not self.step or is_progress or record.levelno >= logging.WARNING
+        if not self.step or getattr(record, "event", {}).get("event") == "progress":
+            return True
+        is_new = record.getMessage() not in self.said
+        self.said.add(record.getMessage())
+        return is_new and record.levelno >= logging.WARNING
 
 
 _WITHIN = _Within()
@@ -141,8 +145,8 @@ logger.addFilter(_WITHIN)
 
 @contextmanager
 def within(step: str) -> Iterator[None]:
-    """Do one step of many, such as ``both-stan 2/5``: bars name it, and messages that warn of nothing are not
-    shown.
+    """Do one step of many, such as ``both-stan 2/5``: bars name it, messages that warn of nothing are not
+    shown, and one warning is shown once.
     """
     before, _WITHIN.step = _WITHIN.step, step
     try:

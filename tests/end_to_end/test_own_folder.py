@@ -40,6 +40,7 @@ def test_a_folder_becomes_a_model_with_a_test_and_what_was_chosen_and_why(attcel
     assert f"attcell predict VIDEO --model run/{best['name']}/model" in done.stdout
     assert "no --groups" in done.stderr
     assert "drawn video by video" not in done.stderr.partition("on all training videos")[0]
+    assert Path("run/report.html").is_file()
     assert Path(f"run/{best['name']}/test-test/confusion.png").is_file()
     assert f"**{best['name']}**" in Path("run/choice.md").read_text()
 

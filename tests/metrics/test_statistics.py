@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, permutation_test
 
-from attcell.metrics.statistics import holm, mcnemar, sign_flip
+from attcell.metrics.statistics import accuracy_interval, holm, mcnemar, sign_flip
 
 
 @pytest.mark.parametrize(
@@ -80,3 +80,36 @@ def test_mcnemar_is_scipys_binomial_test(pairs):
     only, rival_only, p = mcnemar(right, rival_right)
     differing = only + rival_only
     assert p == pytest.approx(binomtest(only, differing).pvalue if differing else 1)
+
+
+def test_without_groups_the_interval_is_wilsons():
+    for right, num in ((0, 5), (5, 5), (30, 60), (1, 200)):
+        found = accuracy_interval(np.arange(num) < right)
+        expected = binomtest(right, num).proportion_ci(0.95, "wilson")
+        assert found == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def test_videos_of_a_group_that_are_right_together_count_less():
+    right = np.repeat([True, False, True, True, False, True], 10)
+    groups = [str(place // 10) for place in range(60)]
+    alone, together = accuracy_interval(right), accuracy_interval(right, groups)
+    assert together[0] < alone[0] < 2 / 3 < alone[1] < together[1]
+    assert together == pytest.approx(
+        accuracy_interval(right[::10], list("abcdef"))
+    )  # a video for each tells as much
+
+
+def test_where_all_are_right_each_group_counts_once():
+    low, high = accuracy_interval(np.ones(100, dtype=bool), [str(place // 50) for place in range(100)])
+    assert high == pytest.approx(1)
+    assert low < 0.1
+    assert accuracy_interval(np.ones(4, dtype=bool), ["a"] * 4) == (0, 1)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=1, max_size=40))
+def test_an_interval_holds_its_accuracy(videos):
+    right = np.array([one for one, _ in videos])
+    for groups in ((), [str(group) for _, group in videos]):
+        low, high = accuracy_interval(right, groups)
+        assert 0 <= low <= right.mean() + 1e-12
+        assert right.mean() - 1e-12 <= high <= 1

@@ -77,13 +77,14 @@ def test_the_stream_that_knows_counts_most(network, views, right, capsys):
     labels = scores[right].argmax(axis=1)
     assert len(set(labels)) > 1
     network.train()
-    accuracy, loss = tune_fusion(network, training_data_of(views, labels))
+    accuracy, loss, interval = tune_fusion(network, training_data_of(views, labels))
     expected = fusion_weights(scores, np.eye(scores.shape[-1], dtype=bool)[labels])
     fused = np.einsum("m,mna->na", expected, scores)
     assert accuracy == np.mean(fused.argmax(1) == labels)
     assert loss == pytest.approx(
         np.mean([-np.log(row[label]) for row, label in zip(fused, labels, strict=True)])
     )
+    assert interval[0] < accuracy <= interval[1]
     assert network.weights.tolist() == expected.tolist()
     assert expected[right] > 0.5
     assert not network.training

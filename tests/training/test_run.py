@@ -102,7 +102,7 @@ def test_a_checkpoint_of_an_older_format_is_refused(folder, tmp_path):
     with pytest.raises(DataError) as caught:
         train(recipe, run, resume=True)
     assert str(caught.value) == (
-        "this run's checkpoint is of an older attcell (format None, and this one reads format 2); "
+        "this run's checkpoint is of an older attcell (format None, and this one reads format 3); "
         "train again in another run folder"
     )
 

@@ -96,8 +96,20 @@ def test_a_stan_begins_with_one_that_has_an_svm(folder, tmp_path):
     assert torch.allclose(ours.stream("frame").conv6.weight, theirs.stream("frame").conv6.weight, atol=1e-6)
 
 
-def test_margins_are_not_shown_as_probabilities(folder, tmp_path):
+def test_margins_are_shown_as_what_they_were_worth_on_videos_left_out(folder, tmp_path):
+    outcome = train(pooled_recipe(folder), tmp_path / "run")
+    model, video = load(outcome.model_folder), next(folder.rglob("*.mp4"))
+    found = model.predict(video).scores
+    assert found.sum() == pytest.approx(1)
+    assert model.training["svm"]["sharpness"] == outcome.inside.sharpness
+    tested = evaluate_model(model, listing_of(model, "train")).scores[0]
+    powers = np.exp(outcome.inside.sharpness * tested)
+    np.testing.assert_allclose(np.sort(found), np.sort(powers / powers.sum()), atol=1e-3)
+
+
+def test_margins_of_unknown_worth_are_not_shown_as_probabilities(folder, tmp_path):
     model = load(train(pooled_recipe(folder), tmp_path / "run").model_folder)
+    del model.training["svm"]
     with pytest.raises(CallError, match="this model's classes are told by an SVM, whose margins are no prob"):
         model.predict(next(folder.rglob("*.mp4")))
 

@@ -13,15 +13,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 from sklearn.svm import LinearSVC
 
+from attcell.data.folds import make_folds
 from attcell.errors import CallError, ModelError
 from attcell.training.svm_fit import (
     CHOICES,
     InnerFigure,
     SVMChoice,
     _with_room,
+    best_sharpness,
     choose_and_fit,
     fit_svm,
-    make_folds,
 )
 from attcell.training.svm_solver import solve
 
@@ -369,3 +370,12 @@ def test_how_much_is_taken_at_once_is_of_no_account(monkeypatch, numbers_at_once
     again = choose_and_fit(rows, one_hot(labels), (), 0)
     assert (again[0], again[2]) == (choice, figure)
     np.testing.assert_allclose(margins_of(again[1], rows), margins_of(svm, rows), atol=1e-4)
+
+
+def test_the_sharpness_is_the_likeliest_one():
+    generator = np.random.default_rng(0)
+    true, margins = 2.5, generator.normal(size=(4000, 3))
+    chances = np.exp(true * margins) / np.exp(true * margins).sum(axis=1, keepdims=True)
+    labels = (chances.cumsum(axis=1) < generator.random((4000, 1))).sum(axis=1)
+    assert best_sharpness(margins, one_hot(labels, 3)) == pytest.approx(true, rel=0.1)
+    assert best_sharpness(-margins, one_hot(labels, 3)) == pytest.approx(0.01, rel=0.1)

@@ -27,13 +27,13 @@ from attcell.choosing.choice import (
     choice_text,
     choice_values,
     choose,
-    interval_words,
     percent,
     table_lines,
     write_choice,
 )
 from attcell.choosing.crossing import Budget, Crossed, Crossing, right_of
-from attcell.choosing.videos import OwnVideos, groups_of, own_videos, write_lists
+from attcell.choosing.videos import OwnVideos, own_videos, write_lists
+from attcell.data.groups import groups_of
 from attcell.data.hints import few_videos, propose_groups
 from attcell.errors import CallError
 from attcell.inference.evaluate import Evaluation
@@ -42,6 +42,7 @@ from attcell.inference.model import Model
 from attcell.inference.run import best_device
 from attcell.metrics.statistics import accuracy_interval
 from attcell.report.figures.charts import confusion_picture
+from attcell.report.lines import interval_words
 from attcell.report.page.page import write_report
 from attcell.research.driver import PlannedRun
 from attcell.training.run import train
@@ -259,6 +260,9 @@ def _tell_videos(videos: OwnVideos, described: str, names: Sequence[str]) -> Non
             "no --groups: a video that is left out may share its scene, actor or film with others, and then "
             f"all metrics here are too high. {_how_to_group(videos)}"
         )
+    counts = Counter(record.label for record in videos.train)
+    for sentence in few_videos(videos.labels, [counts[place] for place in range(len(videos.labels))]):
+        logger.warning(sentence)
 
 
 def _how_to_group(videos: OwnVideos) -> str:
@@ -292,8 +296,6 @@ def _trained_and_tested(run: PlannedRun) -> dict[str, str]:
 
 def _page(run: PlannedRun, test: Sequence[VideoRecord]) -> int:
     """Write a page of some test videos, of all classes in turn; how many."""
-    if run.recipe.score_rule == "margin":
-        return 0  # of an SVM's margins there is no page
     page = run.folder.parent / "report.html"
     unread = run.unread_videos()
     by_class: dict[int, list[VideoRecord]] = {}

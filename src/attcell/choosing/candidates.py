@@ -12,12 +12,15 @@ from attcell.config.loading import close_names, find_recipe, fits, merged_row, r
 from attcell.config.overrides import read_overrides
 from attcell.config.recipe import Recipe, check_recipe
 from attcell.errors import CallError, ModelError
+from attcell.models.ready.kinetics import PREFIX
+from attcell.models.ready.registry import ready_infos
 from attcell.models.weights import load_backbone_weights, no_weights
 from attcell.nn import build_backbone
 from attcell.research.demo import INPUT, TAP, WEIGHTS
 
 TABLE = "your-videos"
 QUICK = "both-svm"  # what --quick tries: frames and flow, and nothing is trained but an SVM
+CLIPS = "clip-svm"
 SHIPPED = "shipped"
 BACKBONE = "squeezenet"
 _OWN_KEYS = ("data.train", "data.val", "data.test", "data.root", "data.groups", "data.val_fraction", "name")
@@ -45,7 +48,7 @@ class Candidate:
             root: what the lists' paths start from.
             features: where feature maps are kept.
         """
-        groups = lists / "groups.csv"
+        groups = lists / ("train-groups.csv" if part else "groups.csv")
         data = {
             **self.values["data"],
             "train": str(lists / f"{part}train.txt"),
@@ -59,13 +62,26 @@ class Candidate:
 
 
 def candidate_names() -> tuple[str, ...]:
-    """The names of all candidates, from simple to rich."""
-    return read_recipe_file(find_recipe(TABLE)).row_names
+    """The names of all candidates, from simple to rich; clips where a backbone is on this machine."""
+    names = read_recipe_file(find_recipe(TABLE)).row_names
+    return names if clip_backbone() is not None else tuple(name for name in names if name != CLIPS)
+
+
+def clip_backbone() -> str | None:
+    """The ready model of Kinetics that is best by its published accuracy, of those on this machine."""
+    there = [info for info in ready_infos() if info.is_here]
+    best = max(there, key=lambda info: info.top1, default=None)
+    return None if best is None else best.name.removeprefix(PREFIX)
 
 
 def check_name(name: str) -> None:
     """Raise a CallError if no candidate is called so, with the names that are close to it."""
     names = candidate_names()
+    if name == CLIPS and name not in names:
+        raise CallError(
+            f"{CLIPS} needs a ready model of Kinetics on this machine, and there is none; attcell models "
+            "lists them, and attcell predict VIDEO --model NAME downloads one"
+        )
     if name not in names:
         raise CallError(
             f"no candidate is called {name}; {close_names(name, names)}they are {', '.join(names)}"
@@ -110,6 +126,8 @@ def candidates(names: Sequence[str], overrides: Sequence[str], weights: str) -> 
 
 def _of_weights(name: str, weights: str) -> list[str]:
     """What the weights change of a candidate's recipe."""
+    if name == CLIPS:
+        return [f"model.streams.clip.backbone={clip_backbone()}"]
     if weights != SHIPPED:
         return [f"model.weights={weights}"]
     streams = ("frame", "flow") if name.startswith("both") else (name.split("-", maxsplit=1)[0],)

@@ -15,6 +15,7 @@ from attcell.choosing.videos import OwnVideos
 from attcell.data.folds import Folds
 from attcell.errors import CallError
 from attcell.metrics.statistics import mcnemar
+from attcell.report.lines import interval_words
 
 RULE = "the highest cross-validated accuracy; of equals the simplest, which comes first in the table"
 
@@ -69,11 +70,6 @@ def choose(crossed: Crossed, take: str | None) -> Choice:
 def percent(share: float) -> str:
     """As 83.3 %."""
     return f"{100 * share:.1f} %"
-
-
-def interval_words(interval: tuple[float, float]) -> str:
-    """As 78.1 to 88.0."""
-    return f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}"
 
 
 def table_lines(crossed: Crossed, taken: str) -> list[str]:

@@ -26,7 +26,7 @@ from attcell.errors import CallError
 from attcell.inference.extract import filled_stores, refuse_unread
 from attcell.inference.run import best_device
 from attcell.metrics.statistics import accuracy_interval
-from attcell.models.build import build_network, evaluation_plan, training_plan
+from attcell.models.build import build_network, evaluation_plan, mirroring_of, training_plan
 from attcell.research.driver import PlannedRun, train_and_test
 from attcell.results.scores import read_scores
 from attcell.training.run_folder import refuse_another_recipe
@@ -169,7 +169,9 @@ class Crossing:
         device = best_device()
         network = build_network(recipe, len(self.videos.labels), load_weights=True).to(device)
         everything = (*self.videos.train, *self.videos.test)
-        plans = [(self.videos.train, training_plan(recipe)), (everything, evaluation_plan(recipe))]
+        mirroring = mirroring_of(recipe, self.videos.labels)
+        taught = training_plan(recipe, mirroring.averaged if recipe.model.kind == "pooled" else mirroring)
+        plans = [(self.videos.train, taught), (everything, evaluation_plan(recipe))]
         todo = sum(len(records) for records, _ in plans)
         step, done = todo if self.budget.minutes is None else _CHUNK, 0
         folder = recipe.cache.folder

@@ -17,6 +17,7 @@ from attcell._files import write_text
 from attcell._log import logger
 from attcell.config.schema import DataSection
 from attcell.data.folds import Folds, make_folds, part_to_test
+from attcell.data.groups import groups_of
 from attcell.data.sources import files_under, is_video_name
 from attcell.errors import CallError, DataError
 from attcell.metrics.recognition import truth_matrix
@@ -72,12 +73,6 @@ class OwnVideos:
         for record in self.train:
             units[record.label].add(record.group or record.id)
         return [len(of) for of in units]
-
-
-def groups_of(records: Sequence[VideoRecord]) -> list[str]:
-    """The group of each video, a video in none being one by itself; empty if no group is known."""
-    grouped = any(record.group for record in records)
-    return [record.group or record.id for record in records] if grouped else []
 
 
 def own_videos(folder: Path, test: Path | None, groups: str | None, seed: int) -> OwnVideos:
@@ -223,10 +218,10 @@ def _refuse_small(train: Sequence[VideoRecord], labels: tuple[str, ...], *, is_g
 
 def write_lists(videos: OwnVideos, folds: Folds, folder: Path) -> None:
     """Write lists that a recipe can name: train.txt and test.txt, 1-train.txt and 1-test.txt of each fold,
-    the classes beside them, and groups.csv where groups are known.
+    the classes beside them; where groups are known groups.csv, and train-groups.csv of the training videos.
     """
     write_text(folder / "labels.txt", "".join(f"{label}\n" for label in videos.labels))
-    lists = {"train": list(videos.train), "test": list(videos.test)}
+    lists: dict[str, Sequence[VideoRecord]] = {"train": list(videos.train), "test": list(videos.test)}
     for number, left_out in enumerate(folds.parts, 1):
         places = set(left_out.tolist())
         lists[f"{number}-train"] = [one for place, one in enumerate(videos.train) if place not in places]
@@ -234,11 +229,13 @@ def write_lists(videos: OwnVideos, folds: Folds, folder: Path) -> None:
     for name, records in lists.items():
         write_text(folder / f"{name}.txt", "".join(map(_line, records)))
     if videos.groups:
-        text = io.StringIO()
-        rows = csv.writer(text, lineterminator="\n")
-        rows.writerow(["video", "group"])
-        rows.writerows([record.id, record.group or record.id] for record in (*videos.train, *videos.test))
-        write_text(folder / "groups.csv", text.getvalue())
+        everything = (*videos.train, *videos.test)
+        for name, records in (("groups", everything), ("train-groups", videos.train)):
+            text = io.StringIO()
+            rows = csv.writer(text, lineterminator="\n")
+            rows.writerow(["video", "group"])
+            rows.writerows([record.id, record.group or record.id] for record in records)
+            write_text(folder / f"{name}.csv", text.getvalue())
 
 
 def _line(record: VideoRecord) -> str:

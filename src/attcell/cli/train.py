@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from attcell._log import json_lines, logger
+from attcell._log import json_lines, logger, tell_programs
 from attcell.cli._options import ListRoot, NumClips, NumSegments, Overrides, Row, end
 from attcell.errors import CallError
 from attcell.types import ClipCrops, DataPart, NumCrops
@@ -135,7 +136,9 @@ def train(
                 f"--{next(iter(given), 'quick')} is for a folder of videos, and there is no folder {recipe}; "
                 "leave it out to train a recipe, or mend the folder's name"
             )
-        _train_recipe(recipe, overrides or [], row, out, resume=resume)
+        lines = _train_recipe(recipe, overrides or [], row, out, resume=resume)
+        if json_path != "-":
+            print("\n".join(lines))
 
 
 def _is_folder(name: str) -> bool:
@@ -154,7 +157,8 @@ def _train_folder(folder: Path, out: Path | None, overrides: list[str], **option
 
 def _train_recipe(
     recipe: str, overrides: list[str], row: str | None, out: Path | None, *, resume: bool
-) -> None:
+) -> list[str]:
+    """Train; what is to be said at the end."""
     from attcell.config.loading import load_recipe
     from attcell.config.stages import refuse_stages
 
@@ -166,14 +170,14 @@ def _train_recipe(
     if is_first_process():
         refuse_stages(resolved)  # before anything is said of its cost
         tell_flow_cost([resolved])
+    from attcell.report.lines import training_lines, training_values
+
+    started = time.monotonic()
     outcome = run_training(resolved, out or Path("runs") / resolved.name, resume=resume)
-    best = outcome.best
-    if best.accuracy is not None:
-        logger.info(
-            f"{outcome.iterations} iterations; the best of them, {best.iterations}, has "
-            f"validation accuracy {100 * best.accuracy:.1f} %"
-        )
-    print(outcome.model_folder)
+    seconds = time.monotonic() - started
+    lines = training_lines(outcome, seconds) if is_first_process() else []
+    tell_programs("done", "\n".join(lines), **training_values(outcome, seconds))
+    return lines
 
 
 def test(

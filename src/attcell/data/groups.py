@@ -75,6 +75,12 @@ class GroupFile:
         return [name for name in self.groups if name not in known]
 
 
+def groups_of(records: Sequence[VideoRecord]) -> list[str]:
+    """The group of each video, one that is in none being a group by itself; empty if no group is known."""
+    grouped = any(record.group for record in records)
+    return [record.group or record.id for record in records] if grouped else []
+
+
 def with_groups(records: Sequence[VideoRecord], groups: str | Path) -> tuple[VideoRecord, ...]:
     """The records with their groups, in place of what groups they had.
 

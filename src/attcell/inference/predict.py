@@ -44,15 +44,11 @@ def predict_video(
             :func:`~attcell.inference.stored_flow.with_stored_flow` says.
 
     Raises:
-        CallError: the model has an SVM.
+        CallError: the model has an SVM whose margins are no probabilities.
         VideoError: the file cannot be read, or has fewer frames than T and the recipe refuses that.
         ModelError: the network's scores are not finite numbers.
     """
-    if model.recipe.score_rule == "margin":
-        raise CallError(
-            "this model's classes are told by an SVM, whose margins are no probabilities that a page could "
-            "show; score videos with attcell test, or predict with a model of classifier linear"
-        )
+    _refuse_bare_margins(model)
     plan = evaluation_plan(model.recipe, num_segments)
     spec = input_spec(model.recipe)
     if stored_flow is None:
@@ -76,7 +72,7 @@ def predict_video(
     return Prediction(
         video=str(path),
         labels=model.labels,
-        scores=_numpy(as_scores(out.logits[0], model.recipe.score_rule)),
+        scores=_numpy(_probabilities(model, out.logits[0])),
         duration_seconds=info.duration_seconds,
         segments=AttentionTrack(
             seconds=segment_seconds(info, plan.segments_of(info.num_frames)),
@@ -98,6 +94,30 @@ def predict_video(
         notes=info.notes,
         of_features=is_features(path),
     )
+
+
+def _refuse_bare_margins(model: Model) -> None:
+    """Raise a CallError for an SVM of which nobody knows what its margins are worth."""
+    if model.recipe.score_rule == "margin" and _sharpness(model) is None:
+        raise CallError(
+            "this model's classes are told by an SVM, whose margins are no probabilities that a page could "
+            "show: they become such where each training video has one class, and some could be left out; "
+            "score videos with attcell test, or predict with a model of classifier linear"
+        )
+
+
+def _sharpness(model: Model) -> float | None:
+    """What an SVM's margins are multiplied with before their softmax."""
+    found = model.training.get("svm", {}).get("sharpness")
+    return None if found is None else float(found)
+
+
+def _probabilities(model: Model, logits: torch.Tensor) -> torch.Tensor:
+    """(A,) of the classes."""
+    sharpness = _sharpness(model)
+    if model.recipe.score_rule == "margin" and sharpness is not None:
+        return (sharpness * logits).softmax(dim=-1)
+    return as_scores(logits, model.recipe.score_rule)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,9 +13,11 @@ from torch.utils.data import DataLoader
 
 from attcell._log import logger, track
 from attcell._parallel import is_first_process
+from attcell.data.groups import groups_of
 from attcell.inference.model import Model
 from attcell.inference.run import decide_views, mean_scores, run_videos
 from attcell.metrics.recognition import fusion_weights, hit_rate, truth_matrix
+from attcell.metrics.statistics import accuracy_interval
 from attcell.nn import LateFusion, Network, SVMNetwork
 from attcell.training.prepare import TrainingData
 from attcell.training.run_folder import MODEL_FOLDER, REPRESENTATIONS, write_recipe
@@ -23,6 +25,7 @@ from attcell.training.schedule import ValidationResult
 
 if TYPE_CHECKING:
     from attcell.training.fit import FittedTraining
+    from attcell.training.svm_fit import InnerFigure
 
 
 @dataclass(frozen=True, repr=False)
@@ -33,11 +36,19 @@ class TrainingOutcome:
         model_folder: where the model is.
         best: how it did on the validation videos, and after how many iterations. An SVM is not asked.
         iterations: that were done, all or until it stopped early; 0 where only an SVM was fitted.
+        num_val: validation videos.
+        epochs: over the training videos, that went by until the best network, and in all.
+        inside: how an SVM's choice did inside the training videos; None without one.
+        has_test: whether the recipe names test videos.
     """
 
     model_folder: Path
     best: ValidationResult
     iterations: int
+    num_val: int = 0
+    epochs: tuple[float, float] = (0.0, 0.0)
+    inside: InnerFigure | None = None
+    has_test: bool = False
 
     def __repr__(self) -> str:
         told = f"{self.model_folder}, iteration {self.best.iterations} of {self.iterations}"
@@ -54,8 +65,11 @@ def finish(fitted: FittedTraining) -> TrainingOutcome:
     prepared, best = fitted.prepared, fitted.best
     model_folder = prepared.run_folder / MODEL_FOLDER
 
+    inside: InnerFigure | None = None
+
     def save(network: Network, result: ValidationResult) -> None:
         training = {} if prepared.data is None else {"validation_result": asdict(result)}
+        training |= {} if inside is None else {"svm": asdict(inside)}
         Model(network, prepared.listings.labels, prepared.recipe, training).save_pretrained(model_folder)
 
     if isinstance(prepared.network, LateFusion) and is_first_process():
@@ -63,7 +77,7 @@ def finish(fitted: FittedTraining) -> TrainingOutcome:
         assert isinstance(network, LateFusion) and prepared.data is not None, "as it was prepared"
         figures = tune_fusion(network, prepared.data)
         if figures is not None:
-            best = replace(best, accuracy=figures[0], loss=figures[1])
+            best = replace(best, accuracy=figures[0], loss=figures[1], interval=figures[2])
         save(network, best)
     if isinstance(prepared.network, SVMNetwork) and is_first_process():
         from attcell.training.svm import fit_svm_of  # scikit-learn, imported where it is used
@@ -72,18 +86,31 @@ def finish(fitted: FittedTraining) -> TrainingOutcome:
         assert isinstance(network, SVMNetwork) and prepared.svm_videos is not None, "as it was prepared"
         write_recipe(prepared.run_folder, prepared.recipe)  # from now on there is something to go on from
         kept = prepared.run_folder / REPRESENTATIONS
-        fit_svm_of(network, prepared.svm_videos, prepared.recipe, prepared.listings, prepared.device, kept)
+        inside = fit_svm_of(
+            network, prepared.svm_videos, prepared.recipe, prepared.listings, prepared.device, kept
+        )
         save(network, best)
         shutil.rmtree(kept, ignore_errors=True)
         best = ValidationResult(best.iterations)  # of the network that the SVM has been put on
-    return TrainingOutcome(model_folder, best, fitted.iterations)
+    a_batch = prepared.recipe.train.batch_size / len(prepared.listings.train)
+    return TrainingOutcome(
+        model_folder,
+        best,
+        fitted.iterations,
+        len(prepared.listings.val),
+        (best.iterations * a_batch, fitted.iterations * a_batch),
+        inside,
+        prepared.recipe.data.test is not None or prepared.recipe.data.dataset is not None,
+    )
 
 
-def tune_fusion(network: LateFusion, training_data: TrainingData) -> tuple[float, float] | None:
+def tune_fusion(
+    network: LateFusion, training_data: TrainingData
+) -> tuple[float, float, tuple[float, float]] | None:
     """Set the weights of the streams to those that do best on the validation videos; without any, all alike.
 
     Returns:
-        accuracy and log-loss on these videos with the weights; None without any.
+        accuracy and log-loss on these videos with the weights, and the accuracy's interval; None without any.
 
     Raises:
         VideoError: a validation video that cannot be read any more.
@@ -108,4 +135,6 @@ def tune_fusion(network: LateFusion, training_data: TrainingData) -> tuple[float
     logger.info("late fusion: " + ", ".join(f"{name} counts {weight:.2f}" for name, weight in named))
     fused = np.einsum("m,mna->na", weights, scores)
     losses = -(np.log(np.maximum(fused, 1e-12)) * truth).sum(axis=1) / truth.sum(axis=1)
-    return hit_rate(fused, truth, 1), float(losses.mean())
+    right = truth[np.arange(len(truth)), fused.argmax(axis=1)]
+    interval = accuracy_interval(right, groups_of(training_data.val_records))
+    return hit_rate(fused, truth, 1), float(losses.mean()), interval

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -16,10 +17,12 @@ from torch.utils.data import DataLoader
 from attcell._log import logger
 from attcell.config.train_section import TrainSection
 from attcell.data.datasets import Batch, PlannedParts, Views, collate
+from attcell.data.groups import groups_of
 from attcell.data.order import BalancedVideos, Draw, ShuffledVideos, TrainingOrder
 from attcell.errors import DataError, ModelError, TrainingError, VideoError
 from attcell.inference.run import Encoded, Gatherer, decide_views, encode_part, mean_scores
 from attcell.metrics.recognition import truth_matrix
+from attcell.metrics.statistics import accuracy_interval
 from attcell.nn import BranchesOutput, Network, Output
 from attcell.training.mixing import Mixing, mixed_targets
 from attcell.training.prepare import TrainingData
@@ -32,7 +35,7 @@ from attcell.training.schedule import (
     periods,
 )
 
-CHECKPOINT_FORMAT = 2  # raise it when an older run cannot be gone on with
+CHECKPOINT_FORMAT = 3  # raise it when an older run cannot be gone on with
 
 
 class Learner(L.LightningModule):
@@ -56,6 +59,7 @@ class Learner(L.LightningModule):
         self.best: ValidationResult | None = None
         self.latest = ValidationResult(0)
         self.sums = torch.zeros(3)  # of the validation so far: correct ones, losses, videos
+        self.right = torch.zeros(0)  # of the validation so far: 1 for each video that was right
         self.step_losses: list[tuple[Tensor, int]] = []  # of this step's parts so far, with their videos
         self.told: set[str] = set()
         self.gatherer = self._new_gatherer()
@@ -110,6 +114,7 @@ class Learner(L.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         self.sums = torch.zeros(3, dtype=torch.float64, device=self.device)
+        self.right = torch.zeros(len(self.training_data.val_records), device=self.device)
         self.gatherer = self._new_gatherer()
 
     def validation_step(self, part: Views, _: int) -> None:
@@ -129,10 +134,13 @@ class Learner(L.LightningModule):
         loss = self._log_loss(found.all, record.labels)
         correct = int(found.all.argmax()) in record.labels
         self.sums += torch.tensor([correct, loss, 1.0]).to(self.sums)
+        self.right[video.video] = float(correct)
 
     def on_validation_epoch_end(self) -> None:
         correct, loss, count = self.trainer.strategy.reduce(self.sums, reduce_op="sum").tolist()
-        self.latest = ValidationResult(self.global_step, accuracy=correct / count, loss=loss / count)
+        right = self.trainer.strategy.reduce(self.right, reduce_op="sum").cpu().numpy() > 0.5
+        interval = accuracy_interval(right, groups_of(self.training_data.val_records))
+        self.latest = ValidationResult(self.global_step, correct / count, loss / count, interval)
         self.log_dict({"val_accuracy": correct / count, "val_loss": loss / count}, rank_zero_only=True)
 
     def on_train_epoch_end(self) -> None:
@@ -183,7 +191,7 @@ class Learner(L.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         best = self.best
-        checkpoint["best"] = None if best is None else [best.iterations, best.accuracy, best.loss]
+        checkpoint["best"] = None if best is None else list(asdict(best).values())
         checkpoint["format"] = CHECKPOINT_FORMAT
         checkpoint["identity"] = self.training_data.identity
 
@@ -200,7 +208,12 @@ class Learner(L.LightningModule):
                 f"the {' and '.join(differing)} are not those that this run began with; "
                 "put them back as they were, or begin another run"
             )
-        self.best = None if checkpoint["best"] is None else ValidationResult(*checkpoint["best"])
+        if checkpoint["best"] is None:
+            self.best = None
+            return
+        iterations, accuracy, loss, interval = checkpoint["best"]
+        ends = None if interval is None else (interval[0], interval[1])
+        self.best = ValidationResult(iterations, accuracy, loss, ends)
 
     def _log_step(self, loss: Tensor, num_videos: int, index: int) -> None:
         """Log an iteration's loss and learning rate with the last part of its batch."""

@@ -23,11 +23,13 @@ class ValidationResult:
         iterations: after so many.
         accuracy: 0 to 1. A video of several classes is right if the best one is among them.
         loss: the mean log-loss.
+        interval: in which the accuracy lies, 0 to 1.
     """
 
     iterations: int
     accuracy: float | None = None
     loss: float | None = None
+    interval: tuple[float, float] | None = None
 
     def beats(self, other: ValidationResult | None) -> bool:
         """True if this network is the one to keep; without validation videos, the latest is."""

@@ -22,13 +22,14 @@ from attcell._files import written_whole
 from attcell._log import logger, track
 from attcell.config.recipe import Recipe
 from attcell.data.datasets import PlannedParts
+from attcell.data.groups import groups_of
 from attcell.errors import ModelError
 from attcell.inference.run import Inputs, encode_part, gather, part_maps
 from attcell.metrics.recognition import truth_matrix
 from attcell.models.listings import Listings
 from attcell.models.weights import state_digest
 from attcell.nn import Pooled, SVMNetwork
-from attcell.training.svm_fit import Represent, choose_and_fit
+from attcell.training.svm_fit import InnerFigure, Represent, choose_and_fit
 from attcell.training.vlad import MOST_DESCRIPTORS, fit_vlad, sample_descriptors
 
 Kept = TypeVar("Kept")
@@ -41,8 +42,9 @@ def fit_svm_of(
     listings: Listings,
     device: torch.device,
     keep_in: Path,
-) -> None:
-    """Fit a network's SVM, in place, to what its body makes of the training videos.
+) -> InnerFigure:
+    """Fit a network's SVM, in place, to what its body makes of the training videos; how its choice did inside
+    them.
 
     The centres of VLAD are learnt first, in place too.
 
@@ -75,8 +77,7 @@ def fit_svm_of(
             )
         found = refitted(np.arange(len(training_videos)))
     truth = truth_matrix([record.labels for record in listings.train], len(listings.labels))
-    grouped = any(record.group for record in listings.train)
-    groups = [record.group or record.id for record in listings.train] if grouped else []
+    groups = groups_of(listings.train)
     learnt = [deepcopy(pooling.state_dict()) for pooling in poolings]
     choice, svm, figure = choose_and_fit(
         found, truth, groups, recipe.train.seed, refitted=refitted, device=device
@@ -90,6 +91,7 @@ def fit_svm_of(
         f"SVM on {found.shape[1]} numbers of {len(found)} videos{length}: C = {choice.c:g} by "
         f"{figure.validation}{inside}"
     )
+    return figure
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ what is fitted to a fold's videos (VLAD, the scalar products) would be computed 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -22,6 +22,7 @@ from attcell._log import logger, track
 from attcell.data.folds import make_folds
 from attcell.errors import CallError, ModelError
 from attcell.metrics.recognition import hit_rate, mean_average_precision
+from attcell.metrics.statistics import accuracy_interval
 from attcell.nn import LinearSVM
 from attcell.training import svm_solver
 from attcell.training.svm_solver import VideoProducts, solve
@@ -43,11 +44,16 @@ class InnerFigure:
         value: the figure, 0 to 1; None if nothing could be validated.
         measure: ``accuracy`` where each video has one class, else ``mAP`` over the classes that are there.
         validation: how videos were left out, in words.
+        interval: in which the accuracy lies, 0 to 1; None where it is none.
+        sharpness: what margins are multiplied with, so that their softmax is likeliest to be right on the
+            videos that were left out (temperature scaling, Guo 2017); None where that cannot be said.
     """
 
     value: float | None
     measure: Literal["accuracy", "mAP"]
     validation: str
+    interval: tuple[float, float] | None = None
+    sharpness: float | None = None
 
 
 CPU = torch.device("cpu")
@@ -112,10 +118,34 @@ def choose_and_fit(
         figures = {choice: _figure(of_choice, truth, measure) for choice, of_choice in margins.items()}
         chosen = max(CHOICES, key=figures.__getitem__)  # of equals the first
         figure = InnerFigure(figures[chosen], measure, folds.described)
+        if measure == "accuracy":
+            right = truth[np.arange(len(truth)), margins[chosen].argmax(axis=1)]
+            figure = replace(
+                figure,
+                interval=accuracy_interval(right, groups),
+                sharpness=best_sharpness(margins[chosen], truth),
+            )
     else:
         chosen, figure = CHOICES[0], InnerFigure(None, measure, folds.described)
         logger.info(f"linear SVM: {folds.described}, so its C is {chosen.c:g} by default")
     return chosen, fit_svm(representations, truth, chosen, device), figure
+
+
+def best_sharpness(margins: Float[np.ndarray, "N A"], truth: Bool[np.ndarray, "N A"]) -> float:
+    """The factor with which the softmax of margins is likeliest to be right, from 0.01 to 100.
+
+    Args:
+        margins: of videos that the SVM was not fitted to.
+        truth: the class of each, one.
+    """
+    from scipy.optimize import minimize_scalar
+    from scipy.special import log_softmax
+
+    def loss(power: float) -> float:
+        return float(-log_softmax(10**power * margins, axis=1)[truth].mean())
+
+    found = 10 ** minimize_scalar(loss, bounds=(-2, 2), method="bounded").x
+    return float(f"{found:.3g}")  # the rest is the search's, and the machine's
 
 
 def fit_svm(
