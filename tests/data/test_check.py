@@ -220,3 +220,12 @@ class TestHints:
         assert kinds.startswith(
             "2 kinds of size and frame rate, 2 of them of several videos: each may be a camera"
         )
+
+    def test_names_that_hold_a_direction(self, tmp_path):
+        for label in ("turn_left", "turn_right", "wave"):
+            for number in range(2):
+                write_video(tmp_path / label / f"{number}.mp4", 3)
+        (turned,) = check_source(tmp_path).hints
+        assert turned.startswith(
+            "class names hold a direction (turn_left, turn_right), and a mirror image is of"
+        )

@@ -14,6 +14,7 @@ from attcell.data.feature_store import content_digest
 from attcell.data.groups import file_or_expression, with_groups
 from attcell.data.hints import few_videos, first_frame_hash, look_alikes, propose_groups
 from attcell.data.listing import Listing, is_video_name
+from attcell.data.mirroring import directional
 from attcell.data.sources import files_under, read_source
 from attcell.errors import VideoError, first_lines
 from attcell.types import GROUP_COLUMN, VideoRecord
@@ -215,6 +216,11 @@ def _hints(listing: Listing, videos: Sequence[CheckedVideo], *, is_grouped: bool
     """What is to be looked at before a training."""
     counts = Counter(label for record in listing.records for label in record.labels)
     said = few_videos(listing.labels, [counts[label] for label in range(len(listing.labels))])
+    if turned := directional(listing.labels):
+        said.append(
+            f"class names hold a direction ({', '.join(turned)}), and a mirror image is of another class: "
+            "training leaves mirror images out, unless train.flip_pairs says which classes they exchange"
+        )
     alike = look_alikes({video.id: video.first_frame for video in videos if video.first_frame is not None})
     if is_grouped:
         return [*said, *_of_groups(listing.records, alike)]
