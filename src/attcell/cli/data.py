@@ -85,6 +85,7 @@ def check(
 
 
 def synth(
+    context: typer.Context,
     out: Annotated[Path, typer.Argument(help="A new or empty folder.")],
     kind: Annotated[
         VideoKind, typer.Option(help="Is the action all of the video, or a quarter of it?")
@@ -101,11 +102,24 @@ def synth(
     train: Annotated[int, typer.Option(min=0, help="Videos of each class for training.")] = 30,
     val: Annotated[int, typer.Option(min=0, help="Videos of each class for validation.")] = 5,
     test: Annotated[int, typer.Option(min=0, help="Videos of each class for testing.")] = 20,
+    groups: Annotated[
+        int | None,
+        typer.Option(
+            min=4,
+            help="Instead of all but --seed: clips of two classes in so many groups of seven; a group has a "
+            "scene of its own that leans to one class, and a quarter of the groups is for testing.",
+        ),
+    ] = None,
 ) -> None:
     """Generate small videos with known classes, actor boxes and action intervals.
 
     Example: attcell synth videos --kind untrimmed --seed 1
+
+    Example: attcell synth clips --groups 44
     """
+    if groups is not None:
+        _synth_groups(context, out, seed, groups)
+        return
     from attcell._log import progress_bar
     from attcell.synth.write import write_dataset
 
@@ -124,3 +138,29 @@ def synth(
     print(
         f"{out}: {(train + val + test) * classes} videos of {classes} classes, truth in {out / 'truth.json'}"
     )
+
+
+def _synth_groups(context: typer.Context, out: Path, seed: int, groups: int) -> None:
+    """Generate clips in groups.
+
+    Raises:
+        CallError: an option that has no say in that.
+    """
+    from attcell._log import progress_bar
+    from attcell.synth.grouped import CLIPS, GROUPS, write_grouped
+
+    for name in ("kind", "classes", "motions", "look", "train", "val", "test"):
+        source = context.get_parameter_source(name)
+        if source is not None and source.name != "DEFAULT":
+            raise CallError(f"--{name} is not for clips in groups; leave it out, or --groups")
+    clips = round(CLIPS / GROUPS * groups)
+    with progress_bar() as bar:
+        task = bar.add_task("generating", total=None, note="")
+        write_grouped(
+            out,
+            seed=seed,
+            groups=groups,
+            clips=clips,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    print(f"{out}: {clips} clips of 2 classes in {groups} groups, as their names tell (g01, g02, …)")

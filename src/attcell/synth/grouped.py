@@ -90,11 +90,11 @@ def _scene(seed: int, number: int) -> _Scene:
     hair = tuple(int(c) for c in rng.choice([[40, 32, 28], [110, 74, 40], [180, 150, 90]]))
     return _Scene(
         Setting(wall_and_floor(rng), pan, np.tile(light, (len(pan), 1)), rng.uniform(2.0, 6.0)),
-        tuple(_thing(rng, speed) for speed in (0.0, 0.0, rng.uniform(4.0, 14.0))),
+        tuple(_thing(rng, speed) for speed in (0.0, rng.uniform(4.0, 12.0), rng.uniform(8.0, 25.0))),
         Look(shirt, trousers, skin, hair, rng.uniform(0.9, 1.15)),  # type: ignore[arg-type]
         rng.uniform(40, 58),
-        rng.uniform(0.5, 4.0),
-        rng.uniform(0.0, 0.5),
+        rng.uniform(0.5, 5.0),
+        rng.uniform(0.0, 1.0),
     )
 
 
@@ -118,10 +118,12 @@ def _drawn(seed: int, group: Group, clip: int) -> RenderedVideo:
     height = scene.height * rng.uniform(0.95, 1.05)
     feet = (rng.uniform(26, SIZE - 26), rng.uniform(1.3 * height + 2, SIZE - 4))
     manner = Manner(
-        int(rng.choice((-1, 1))), rng.uniform(0.8, 1.6), rng.uniform(0.7, 1.0), rng.uniform(0.0, 1.0)
+        int(rng.choice((-1, 1))), rng.uniform(0.8, 1.6), rng.uniform(0.3, 0.7), rng.uniform(0.0, 1.0)
     )
-    motion, whole, always = CLASSES[group.labels[clip]], ((-duration, duration),), (-duration, 2 * duration)
-    actor = FigurePlan("actor", scene.look, motion, whole, *always, 1, feet, height, manner)
+    start = round(rng.uniform(0.0, 0.5) * num_frames) / FPS
+    acting = ((start, start + round(0.5 * num_frames) / FPS),)
+    motion, always = CLASSES[group.labels[clip]], (-duration, 2 * duration)
+    actor = FigurePlan("actor", scene.look, motion, acting, *always, 1, feet, height, manner)
     plan = VideoPlan(
         "grouped", group.labels[clip], num_frames, (actor,), scene.things, (seed, group.number, clip)
     )
