@@ -258,8 +258,8 @@ def _like_groups(
     if alike:
         said.append(
             f"{sum(map(len, alike))} of {len(videos)} videos begin with a frame like another's, in "
-            f"{len(alike)} sets, such as {' and '.join(alike[0][:2])}: if of one recording, they "
-            "belong together (data.groups)"
+            f"{len(alike)} sets of up to {len(alike[0])}, such as {' and '.join(alike[0][:2])}: if they "
+            "are of one recording, they belong together (data.groups)"
         )
     takes = Counter((video.size, round(video.rate, 1)) for video in videos if video.is_read)
     shared = [count for count in takes.values() if count > 1]
