@@ -182,7 +182,7 @@ class TestHints:
             "belong together: data.groups='/(g[0-9]+)_'"
         )
         assert alike.startswith(
-            "12 of 12 videos begin with a frame like another's, in 3 sets, such as run/g0_c0"
+            "12 of 12 videos begin with a frame like another's, in 3 sets of up to 4, such"
         )
         assert report.to_dict()["hints"] == list(report.hints)
         assert f"to be looked at: 2\n  {named}" in "\n".join(report.lines())
