@@ -95,5 +95,6 @@ def test_classes_of_few_videos():
     ]
     (uneven,) = few_videos(["a", "b"], [20, 20_000])
     assert uneven.startswith(
-        "the classes are uneven, 20000 videos of b and 20 of a: accuracy can be high without"
+        "the classes are uneven, 20,000 videos of b and 20 of a: accuracy can be high without"
     )
+    assert few_videos(["a", "b"], [20, 20_000], balanced=True) == []

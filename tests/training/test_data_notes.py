@@ -117,6 +117,7 @@ def test_classes_of_few_videos(caplog, tmp_path):
         "1 of 3 classes have one video, of which nothing is left to validate or test by: sit",
     )
     assert uneven[1].startswith("the classes are uneven, 40 videos of run and 1 of sit: accuracy can be high")
+    assert told(caplog, train, train={"class_weights": "balanced"}) == [single]
     *_, lacking = told(caplog, train, data={"val_fraction": 0.2})
     assert lacking[1] == (
         "2 of 3 classes have no validation video, and do not count in the choice of the best network: "

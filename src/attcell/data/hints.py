@@ -170,12 +170,13 @@ def look_alikes(hashes: Mapping[str, int]) -> list[list[str]]:
 # Classes of which there are few videos.
 
 
-def few_videos(labels: Sequence[str], counts: Sequence[int]) -> list[str]:
+def few_videos(labels: Sequence[str], counts: Sequence[int], *, balanced: bool = False) -> list[str]:
     """A sentence for classes of a single video, and one where there are far more videos of one class.
 
     Args:
         labels: the A classes.
         counts: the videos of each; a class without any says nothing here.
+        balanced: classes count alike in training, however many videos they have.
     """
     there = {label: count for label, count in zip(labels, counts, strict=True) if count}
     single = [label for label, count in there.items() if count == 1]
@@ -186,10 +187,10 @@ def few_videos(labels: Sequence[str], counts: Sequence[int]) -> list[str]:
             f"test by: {shortened(single, ', ')}"
         )
     most, least = max(there, key=there.__getitem__), min(there, key=there.__getitem__)
-    if there[most] >= UNEVEN * there[least]:
+    if there[most] >= UNEVEN * there[least] and not balanced:
         said.append(
-            f"the classes are uneven, {there[most]} videos of {most} and {there[least]} of {least}: accuracy "
-            "can be high without the small classes; look at the mean over classes, and balance the training "
-            "(train.class_weights=balanced or train.balanced_sampling=true)"
+            f"the classes are uneven, {there[most]:,} videos of {most} and {there[least]:,} of {least}: "
+            "accuracy can be high without the small classes; look at the mean over classes, and balance the "
+            "training (train.class_weights=balanced or train.balanced_sampling=true)"
         )
     return said

@@ -34,7 +34,7 @@ def tell_of_videos(recipe: Recipe, listings: Listings) -> None:
         logger.info(_ungrouped_sentence(recipe, listings))
     for sentence in (
         *_shared_sentences(listings, tested),
-        *_few_sentences(listings),
+        *_few_sentences(recipe, listings),
         *_file_sentences(data, (*listings.train, *listings.val, *tested)),
     ):
         logger.warning(sentence)
@@ -95,10 +95,11 @@ def _shared_sentences(listings: Listings, tested: Sequence[VideoRecord]) -> list
     return [sentence for sentence in said if sentence]
 
 
-def _few_sentences(listings: Listings) -> list[str]:
+def _few_sentences(recipe: Recipe, listings: Listings) -> list[str]:
     """Classes with one training video, with far fewer than others, or none to validate by."""
     counts = _counts(listings.train, len(listings.labels))
-    said = few_videos(listings.labels, counts)
+    balanced = recipe.train.class_weights is not None or recipe.train.balanced_sampling
+    said = few_videos(listings.labels, counts, balanced=balanced)
     held = _counts(listings.val, len(listings.labels))
     lacking = [label for label, n in zip(listings.labels, held, strict=True) if not n]
     if listings.val and lacking:
