@@ -29,7 +29,7 @@ RARE = 2
 RECIPE = {
     "data": {"workers": 0},
     "input": {"size": 32, "short_side": 32},
-    "flow": {"fields": 1},
+    "flow": {"fields": 1, "bound": 4.0},  # a pixel is 32 codes: how these are rounded tells nothing
     "segments": {"train": 2, "test": 2},
     "model": {
         "kind": "san",

@@ -31,7 +31,7 @@ def recipe(drifting: Path, tmp_path: Path) -> Path:
     values = {
         "data": {"train": f"{drifting}/train", "test": f"{drifting}/test", "workers": 0},
         "input": {"size": 32, "short_side": 32},
-        "flow": {"fields": 1},
+        "flow": {"fields": 1, "bound": 4},  # a pixel is 32 codes: how these are rounded tells nothing
         "segments": {"train": 2, "test": 2},
         "model": {
             "kind": "san",
