@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
+from attcell.errors import AttcellError
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, ProgressColumn
@@ -114,6 +116,9 @@ def json_lines(path: str | None) -> Iterator[None]:
     logger.addHandler(handler)
     try:
         yield
+    except AttcellError as error:
+        tell_programs("error", str(error))
+        raise
     finally:
         logger.removeHandler(handler)
         if file is not sys.stdout:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from attcell.choosing import call, candidates
+from attcell.choosing import call, candidates, crossing
+from attcell.errors import TrainingError
 from tests.miniatures import clips
 
 TINY = ("segments.train=2", "segments.test=2", "train.epochs=1", "data.workers=0", "--weights", "shipped")
@@ -55,3 +56,96 @@ def test_the_other_can_be_taken_later_and_nothing_is_done_twice(attcell, folder,
     assert before == after
     assert json.loads(Path("run/choice.json").read_text())["taken"] == "frame-average"
     assert Path("run/report.html").is_file()
+
+
+@pytest.mark.usefixtures("two_candidates")
+def test_a_choice_that_was_broken_off_goes_on_and_ends_the_same(attcell, folder, monkeypatch):
+    attcell("train", folder, *TINY, "--out", "whole")
+    done, train_and_test = [], crossing.train_and_test
+
+    def broken(run):
+        if len(done) == 4:
+            raise TrainingError("the power went out")
+        done.append(run.folder)
+        train_and_test(run)
+
+    monkeypatch.setattr(crossing, "train_and_test", broken)
+    assert "the power went out" in attcell("train", folder, *TINY, "--out", "run", status=1).stderr
+    monkeypatch.setattr(
+        crossing, "train_and_test", lambda run: done.append(run.folder) or train_and_test(run)
+    )
+    attcell("train", folder, *TINY, "--out", "run")
+    assert len(done) == len(set(done)) == 2 * 3
+    found, whole = (json.loads(Path(out, "choice.json").read_text()) for out in ("run", "whole"))
+    for one, other in zip(found["candidates"], whole["candidates"], strict=True):
+        assert one["accuracy"] == other["accuracy"]
+    assert (found["taken"], found["test"]) == (whole["taken"], whole["test"])
+
+
+@pytest.mark.usefixtures("two_candidates")
+def test_events_are_lines_of_json(attcell, folder):
+    done = attcell("train", folder, *TINY, "--out", "run", "--json", "-")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    names = [event["event"] for event in events if event["event"] not in ("message", "warning")]
+    assert names == ["videos", "candidate", "candidate", "choice", "done"]
+    assert events[-1]["model"] == f"run/{events[-1]['taken']}/model"
+    assert all(event["text"] for event in events)
+    wrong = attcell("train", folder, *TINY, "--out", "run", "--take", "all", "--json", "bad.jsonl", status=2)
+    (said,) = map(json.loads, Path("bad.jsonl").read_text().splitlines())
+    assert said["event"] == "error"
+    assert said["text"] in wrong.stderr
+
+
+def test_a_recipe_says_at_its_end_what_it_came_to(attcell, recipe):
+    done = attcell("train", recipe, "--out", "run", "--json", "run.jsonl")
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("best validation accuracy: ")
+    assert " of 8 videos (95 % interval " in lines[0]
+    assert lines[1].startswith("kept: iteration ")
+    assert lines[1].endswith(" of 1.3")
+    assert lines[3:5] == ["model: run/model", "next: attcell test run/model"]
+    last = json.loads(Path("run.jsonl").read_text().splitlines()[-1])
+    assert last["event"] == "done"
+    assert lines[0].startswith(f"best validation accuracy: {last['accuracy']:.1f} % of {last['num_videos']}")
+
+
+@pytest.mark.usefixtures("two_candidates")
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (
+            ["--minutes", "0.00001"],
+            "--minutes 1e-05 is too little for one candidate: of frame-svm, the first,",
+        ),
+        (["--minutes", "0"], "--minutes is 0; give more than 0"),
+        (["--take", "frame-sum"], "no candidate is called frame-sum; did you mean 'frame-svm'"),
+        (["--row", "frame-svm"], "--row is of a recipe, and"),
+        (["--weights", "none.safetensors"], "--weights: no weights at none.safetensors"),
+        (["data.train=other"], "attcell train FOLDER finds that itself"),
+        (["--groups", "person(\\d)"], "finds nothing in the names of 6 videos"),
+    ],
+)
+def test_what_is_wrong_with_the_call_is_said(attcell, folder, options, words):
+    assert words in attcell("train", folder, *TINY, "--out", "run", *options, status=2).stderr
+    assert not Path("run/folds").exists()
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(attcell, folder, tmp_path):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "mine.txt").touch()
+    said = attcell("train", folder, *TINY, "--out", "other", status=2).stderr
+    assert "other is not empty and no choice; name another --out" in said
+    assert [path.name for path in Path("other").iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.usefixtures("two_candidates")
+def test_other_videos_do_not_go_on(attcell, folder):
+    attcell("train", folder, *TINY, "--out", "run", "--quick", "--take", "frame-svm")
+    (folder / "train" / "wave" / "0.mp4").rename(folder / "train" / "wave" / "new.mp4")
+    said = attcell("train", folder, *TINY, "--out", "run", status=2).stderr
+    assert "run was begun with other training videos" in said
+
+
+def test_options_of_a_folder_are_not_a_recipes(attcell):
+    said = attcell("train", "stan-small", "--groups", "a", status=2).stderr
+    assert "--groups is for a folder of videos, and there is no folder stan-small" in said

@@ -33,6 +33,7 @@ from attcell.choosing.choice import (
 )
 from attcell.choosing.crossing import Budget, Crossed, Crossing, right_of
 from attcell.choosing.videos import OwnVideos, own_videos, write_lists
+from attcell.data.folds import Folds
 from attcell.data.groups import groups_of
 from attcell.data.hints import few_videos, propose_groups
 from attcell.errors import CallError
@@ -67,6 +68,7 @@ class FolderCall:
         take: the candidate to take in place of the best.
         quick: try one candidate alone.
         minutes: for the choice.
+        cache: where feature maps are kept; by default below ``out``.
     """
 
     folder: Path
@@ -78,6 +80,12 @@ class FolderCall:
     take: str | None = None
     quick: bool = False
     minutes: float | None = None
+    cache: Path | None = None
+
+    def crossing(self, videos: OwnVideos, folds: Folds) -> Crossing:
+        """The cross-validation on these videos."""
+        features = (self.cache or self.out / "features").absolute()
+        return Crossing(videos, folds, self.out.absolute(), features, Budget(self.minutes))
 
 
 @dataclass(frozen=True)
@@ -122,7 +130,6 @@ class _Call:
     def run(self) -> FolderOutcome:
         call = self.call
         names = self._names()
-        budget = Budget(call.minutes)
         candidates(names, call.overrides, SHIPPED)  # what is wrong with them is told first
         seed = int(candidates(names[-1:], call.overrides, SHIPPED)[0].values["train"]["seed"])
         videos = own_videos(call.folder, call.test, call.groups, seed)
@@ -132,7 +139,7 @@ class _Call:
         self._begin(videos, seed, weights)
         write_lists(videos, folds, call.out / "lists")
         _tell_videos(videos, folds.described, names)
-        crossing = Crossing(videos, folds, call.out, budget)
+        crossing = call.crossing(videos, folds)
         chosen_from = candidates(names, call.overrides, weights)
         crossed = crossing.run(chosen_from)
         choice = choose(crossed, call.take)

@@ -104,7 +104,7 @@ class _TooLong(Exception):
     """A candidate does not fit in the budget: what takes how long."""
 
     def __init__(self, what: str, seconds: float) -> None:
-        super().__init__(f"{what} would take about {max(1, round(seconds / 60))} more minutes")
+        super().__init__(f"{what} would take about {minutes(max(1.0, seconds))} more (minutes:seconds)")
 
 
 @dataclass(frozen=True)
@@ -114,13 +114,15 @@ class Crossing:
     Attributes:
         videos: training and test videos; these are only looked at by the frozen backbones.
         folds: parts of the training videos.
-        out: holds ``lists``; ``features`` and ``folds`` go there.
+        out: holds ``lists``; ``folds`` go there.
+        features: where feature maps are kept.
         budget: for all of it.
     """
 
     videos: OwnVideos
     folds: Folds
     out: Path
+    features: Path
     budget: Budget
 
     def run(self, candidates: Sequence[Candidate]) -> Crossed:
@@ -158,7 +160,7 @@ class Crossing:
     def recipe(self, candidate: Candidate, fold: int | None) -> Recipe:
         """A candidate's recipe without one part, counted from 1, or on all training videos."""
         part = "" if fold is None else f"{fold}-"
-        return candidate.recipe(self.out / "lists", part, self.videos.root, self.out / "features")
+        return candidate.recipe(self.out / "lists", part, self.videos.root, self.features)
 
     def _keep_features(self, recipe: Recipe, name: str) -> float:
         """Compute what lacks of the features of all videos; the seconds that it took.

@@ -98,6 +98,9 @@ def train(
     take: Annotated[str | None, typer.Option(help="With FOLDER: this candidate, not the best one.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="With FOLDER: try both-svm alone.")] = False,
     minutes: Annotated[float | None, typer.Option(help="With FOLDER: at most so long to choose.")] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="With FOLDER: keep features here; by default in the run folder.")
+    ] = None,
     json_path: Annotated[
         str | None, typer.Option("--json", help="Write a line for each event to this file, or - for stdout.")
     ] = None,
@@ -120,7 +123,14 @@ def train(
     from attcell.cli._options import files_of
 
     check_outputs(files_of(json_path), ())
-    of_folder = {"groups": groups, "test": test, "weights": weights, "take": take, "minutes": minutes}
+    of_folder = {
+        "groups": groups,
+        "test": test,
+        "weights": weights,
+        "take": take,
+        "minutes": minutes,
+        "cache": cache,
+    }
     given = {name: value for name, value in of_folder.items() if value is not None}
     with json_lines(json_path):
         if _is_folder(recipe):
