@@ -267,9 +267,6 @@ def _tell_videos(videos: OwnVideos, described: str, names: Sequence[str]) -> Non
             "no --groups: a video that is left out may share its scene, actor or film with others, and then "
             f"all metrics here are too high. {_how_to_group(videos)}"
         )
-    counts = Counter(record.label for record in videos.train)
-    for sentence in few_videos(videos.labels, [counts[place] for place in range(len(videos.labels))]):
-        logger.warning(sentence)
 
 
 def _how_to_group(videos: OwnVideos) -> str:
