@@ -136,13 +136,11 @@ def run_demo(out: str | Path, *, seed: int = 0) -> DemoOutcome:
     """
     out = path_of(out, "out", "attcell-demo")
     seed = whole_number(seed, "seed", least=0)
-    threads = torch.get_num_threads()
-    with one_thread():  # the networks are small, and decoding wants a core
-        return _run_stages(out, seed, threads)
+    with one_thread():  # the networks are small, decoding wants a core, and any machine gives the same sums
+        return _run_stages(out, seed)
 
 
-def _run_stages(out: Path, seed: int, threads: int) -> DemoOutcome:
-    """All of the demo; its training uses so many threads."""
+def _run_stages(out: Path, seed: int) -> DemoOutcome:
     started = time.monotonic()
     num_videos = 6 * sum(VIDEOS.values())
     logger.info(
@@ -158,9 +156,7 @@ def _run_stages(out: Path, seed: int, threads: int) -> DemoOutcome:
     )
     _keep_features(recipe)
     logger.info("3/5 Training the attention of both, from labels of whole videos alone (about 20 seconds)")
-    torch.set_num_threads(threads)  # nothing is decoded any more
     trained = train(recipe, out / "run", resume=(out / "run").exists()).model_folder
-    torch.set_num_threads(1)
     logger.info("4/5 Testing on videos that it has not seen, and where its attention lies (about 20 seconds)")
     model = Model.from_pretrained(trained).to(best_device())
     predictions = _predict(model, _test_videos(videos, VIDEOS["test"]))
