@@ -17,8 +17,9 @@ from typing import Any
 import av
 import numpy as np
 
-from attcell import load, load_recipe, train
+from attcell import load_recipe, train
 from attcell._files import write_text
+from attcell.inference.model import Model
 from attcell.results.tables import markdown_table
 from benchmarks.machine import machine
 
@@ -26,7 +27,7 @@ SEEDS = (0, 1, 2)
 NUM_FRAMES, WIDTH, HEIGHT = 6, 40, 32
 TRAIN, TEST = 40, 20  # videos of a class; of a rare one two are taught
 RARE = 2
-RECIPE = {
+RECIPE: dict[str, dict[str, Any]] = {
     "data": {"workers": 0},
     "input": {"size": 32, "short_side": 32},
     "flow": {"fields": 1, "bound": 4.0},  # a pixel is 32 codes: how these are rounded tells nothing
@@ -68,12 +69,12 @@ IMBALANCED = {
     "falling": Drift(0, 1.5, 0.3),
     "sinking": Drift(0, 0.5, 0.3, RARE),
 }
-OF_DIRECTIONS = {
+OF_DIRECTIONS: dict[str, dict[str, Any]] = {
     "by default": {},
     "`train.flip=true`": {"flip": True},
     "`train.flip_pairs={drift_left: drift_right}`": {"flip_pairs": {"drift_left": "drift_right"}},
 }
-OF_IMBALANCE = {
+OF_IMBALANCE: dict[str, dict[str, Any]] = {
     "as they come": {},
     "`train.class_weights=balanced`": {"class_weights": "balanced"},
     "`train.balanced_sampling=true`": {"balanced_sampling": True},
@@ -149,7 +150,7 @@ def _tested(
     path = folder / "recipe.yaml"
     write_text(path, yaml.safe_dump(values))
     outcome = train(load_recipe(path), folder / videos.name / name)
-    found = load(outcome.model_folder).evaluate(cache=folder / "features")
+    found = Model.from_folder(outcome.model_folder).evaluate(cache=folder / "features")
     right = found.scores.argmax(axis=1) == found.truth.argmax(axis=1)
     of_class = {label: float(right[found.truth[:, place]].mean()) for place, label in enumerate(found.labels)}
     every, chosen = list(of_class.values()), [of_class[label] for label in some]
