@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 
 import pytest
 
-from attcell._log import are_on_stderr, logger, messages_on_stderr, track
+from attcell import _log
+from attcell._log import (
+    are_on_stderr,
+    json_lines,
+    logger,
+    messages_on_stderr,
+    minutes,
+    progress_bar,
+    tell,
+    tell_programs,
+    track,
+    within,
+)
+from attcell.errors import CallError
 
 
 @pytest.fixture
@@ -66,3 +81,86 @@ def test_a_message_goes_above_the_bar(as_in_a_program, capsys, monkeypatch):
             logger.info(f"message {letter}")
     found = capsys.readouterr().err
     assert found.index("message a") < found.rindex("letters")
+
+
+def test_without_a_terminal_a_line_now_and_then_says_how_far_it_is(as_in_a_program, capsys, monkeypatch):
+    with messages_on_stderr():
+        list(track("abc", 3, "letters"))
+        assert capsys.readouterr().err == "", "short work says nothing"
+        monkeypatch.setattr(_log, "LINE_EVERY_SECONDS", 0.0)
+        list(track("abc", 3, "letters"))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "letters: 1 of 3, 0:00 gone, 0:00 left"
+    assert len(lines) == 3
+
+
+def test_the_time_that_is_left_is_of_what_was_done_now(as_in_a_program, capsys, monkeypatch):
+    now = iter([0.0, 0.0, 100.0, 100.0, 200.0, 200.0])
+    monkeypatch.setattr(_log.time, "monotonic", lambda: next(now))
+    with messages_on_stderr(), progress_bar() as bar:
+        task = bar.add_task("training", total=100, completed=50)
+        bar.update(task, completed=60, note="loss 0.5")
+    assert capsys.readouterr().err == "training: 60 of 100, 1:40 gone, 6:40 left, loss 0.5\n"
+
+
+def test_a_narrow_terminal_has_room_for_what_counts(as_in_a_program, capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "40")
+    with messages_on_stderr():
+        list(track("abc", 1234, "both-average 5/5: features of all videos"))
+    plain = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", capsys.readouterr().err)
+    assert "/1234" in plain
+    assert all(len(line) <= 40 for line in re.split("[\r\n]", plain))
+
+
+def test_one_step_of_many_says_what_warns_once_and_how_far_it_is(as_in_a_program, capsys, monkeypatch):
+    monkeypatch.setattr(_log, "LINE_EVERY_SECONDS", 0.0)
+    with messages_on_stderr():
+        for step in ("1/2", "2/2"):
+            with within(step):
+                logger.info("not shown")
+                logger.warning("1 video is damaged")
+                list(track("a", 1, "letters"))
+        logger.info("shown")
+    assert capsys.readouterr().err.splitlines() == [
+        "warning: 1 video is damaged",
+        "1/2: letters: 1 of 1, 0:00 gone, 0:00 left",
+        "2/2: letters: 1 of 1, 0:00 gone, 0:00 left",
+        "shown",
+    ]
+
+
+def test_each_message_is_a_line_of_json(as_in_a_program, capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(_log, "LINE_EVERY_SECONDS", 0.0)
+    with messages_on_stderr(), json_lines(str(tmp_path / "a.jsonl")):
+        logger.info("3 videos")
+        logger.warning("1 is damaged")
+        tell("videos", "there are 3", number=3)
+        list(track("a", 1, "letters"))
+        tell_programs("done", "for programs")
+    logger.info("no more")
+    lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert lines[:3] == [
+        {"event": "message", "text": "3 videos"},
+        {"event": "warning", "text": "1 is damaged"},
+        {"event": "videos", "number": 3, "text": "there are 3"},
+    ]
+    assert {key: lines[3][key] for key in ("event", "doing", "done", "total")} == {
+        "event": "progress",
+        "doing": "letters",
+        "done": 1.0,
+        "total": 1,
+    }
+    assert lines[4:] == [{"event": "done", "text": "for programs"}]
+    assert "for programs" not in capsys.readouterr().err
+
+
+def test_an_error_is_the_last_line_of_json(as_in_a_program, tmp_path):
+    with pytest.raises(CallError), json_lines(str(tmp_path / "a.jsonl")):
+        raise CallError("what was wrong")
+    assert (tmp_path / "a.jsonl").read_text() == '{"event": "error", "text": "what was wrong"}\n'
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0.4, "0:00"), (69.6, "1:10"), (3723, "1:02:03")])
+def test_times_are_minutes_and_seconds(seconds, said):
+    assert minutes(seconds) == said

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 LINE_EVERY_SECONDS = 30.0
 _NARROW = 80  # columns; with fewer there is no room for a bar
+_REST = 20  # columns for counts and time
 
 logger = logging.getLogger("attcell")
 logger.addHandler(logging.NullHandler())  # else Python itself prints warnings where nobody set anything up
@@ -169,10 +170,15 @@ def is_within() -> bool:
 
 
 class Bar:
-    """How far work is: a bar on a terminal, else a line every 30 seconds. One task at a time."""
+    """How far work is: a bar on a terminal, else a line every 30 seconds. One task at a time.
 
-    def __init__(self, drawn: Progress | None) -> None:
-        self._drawn = drawn
+    Args:
+        drawn: on a terminal.
+        room: columns for what is being done.
+    """
+
+    def __init__(self, drawn: Progress | None, room: int = 0) -> None:
+        self._drawn, self._room = drawn, room
         self._task: Any = None
         self._description, self._note = "", ""
         self._total: float | None = None
@@ -185,9 +191,9 @@ class Bar:
         self._total, self._note, self._done, self._begun_with = total, note, completed, completed
         self._started = self._told = time.monotonic()
         if self._drawn is not None:
-            self._task = self._drawn.add_task(
-                self._description, total=total, note=note, completed=int(completed)
-            )
+            cut = len(self._description) > self._room
+            shown = f"{self._description[: self._room - 1]}…" if cut else self._description
+            self._task = self._drawn.add_task(shown, total=total, note=note, completed=int(completed))
         return 0
 
     def advance(self, task: int, amount: float = 1.0) -> None:
@@ -245,7 +251,7 @@ def progress_bar() -> Iterator[Bar]:
         yield Bar(None)
         return
     with Progress(*_columns(console), console=console, transient=True) as progress:
-        yield Bar(progress)
+        yield Bar(progress, console.width - (_REST if console.width < _NARROW else 0))
 
 
 def _columns(console: Console) -> list[ProgressColumn]:
@@ -259,7 +265,7 @@ def _columns(console: Console) -> list[ProgressColumn]:
     from rich.table import Column
 
     cut = Column(no_wrap=True, overflow="ellipsis")
-    doing = TextColumn("{task.description}", table_column=cut)
+    doing = TextColumn("{task.description}", table_column=Column(no_wrap=True))
     if console.width < _NARROW:
         return [doing, MofNCompleteColumn(), TimeRemainingColumn(compact=True)]
     return [

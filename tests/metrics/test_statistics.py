@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, permutation_test
+from scipy.stats import binomtest, permutation_test, ttest_1samp
 
-from attcell.metrics.statistics import accuracy_interval, holm, mcnemar, sign_flip
+from attcell.metrics.statistics import accuracy_interval, holm, mcnemar, paired_p, sign_flip
 
 
 @pytest.mark.parametrize(
@@ -113,3 +113,15 @@ def test_an_interval_holds_its_accuracy(videos):
         low, high = accuracy_interval(right, groups)
         assert 0 <= low <= right.mean() + 1e-12
         assert right.mean() - 1e-12 <= high <= 1
+
+
+def test_a_difference_over_groups_is_students():
+    generator = np.random.default_rng(0)
+    right, rival = generator.random((2, 60)) < np.array([[0.8], [0.5]])
+    groups = [str(place // 5) for place in range(60)]
+    per_group = (right.astype(float) - rival).reshape(12, 5).mean(axis=1)
+    assert paired_p(right, rival, groups) == pytest.approx(ttest_1samp(per_group, 0).pvalue)
+    assert paired_p(right, rival) == mcnemar(right, rival)[2]
+    assert paired_p(right, right, groups) == 1
+    assert paired_p(right, rival, ["a"] * 60) == 1
+    assert paired_p(np.ones(4, dtype=bool), np.zeros(4, dtype=bool), list("aabb")) == 0

@@ -142,7 +142,7 @@ class _Call:
         crossing = call.crossing(videos, folds)
         chosen_from = candidates(names, call.overrides, weights)
         crossed = crossing.run(chosen_from)
-        choice = choose(crossed, call.take)
+        choice = choose(crossed, call.take, videos.groups)
         name = choice.taken.name
         for line in table_lines(crossed, name):
             logger.info(line)

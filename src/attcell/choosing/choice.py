@@ -14,7 +14,7 @@ from attcell.choosing.crossing import Crossed, Standing
 from attcell.choosing.videos import OwnVideos
 from attcell.data.folds import Folds
 from attcell.errors import CallError
-from attcell.metrics.statistics import mcnemar
+from attcell.metrics.statistics import paired_p
 from attcell.report.lines import interval_words
 
 RULE = "the highest cross-validated accuracy; of equals the simplest, which comes first in the table"
@@ -44,13 +44,18 @@ class Choice:
         return "given by --take, and the rule takes it too" if self.is_given else RULE
 
 
-def choose(crossed: Crossed, take: str | None) -> Choice:
+def choose(crossed: Crossed, take: str | None, groups: Sequence[str]) -> Choice:
     """Take the candidate of this name, or by :data:`RULE`.
 
     Nearest to the truth is what does best on videos that were left out. A rule that takes a simpler candidate
     within a standard error loses what it could have had, and its cost is small here: all have been trained.
     The accuracy of the best of many is a little too high, for the highest one is taken for its luck too; the
     test's is not.
+
+    Args:
+        crossed: the candidates.
+        take: the name of one; None for the rule's.
+        groups: of each training video; empty if they are not known.
 
     Raises:
         CallError: no candidate of this name, or one that was left out.
@@ -63,7 +68,7 @@ def choose(crossed: Crossed, take: str | None) -> Choice:
         raise CallError(f"--take {take}: {why}; those that were: {', '.join(by_name)}")
     taken = best if take is None else by_name[take]
     others = (one for one in crossed.standings if one is not taken)
-    alike = tuple(one.name for one in others if mcnemar(taken.right, one.right)[2] > 0.05)
+    alike = tuple(one.name for one in others if paired_p(taken.right, one.right, groups) > 0.05)
     return Choice(taken, take is not None, best, alike)
 
 
@@ -74,12 +79,12 @@ def percent(share: float) -> str:
 
 def table_lines(crossed: Crossed, taken: str) -> list[str]:
     """A table that has room in 40 columns."""
-    lines = [f"  {'candidate':13}  %   95 % interval  time"]
+    lines = [f"  {'candidate':18}% 95 % interval time"]
     for one in crossed.standings:
         mark = "*" if one.name == taken else " "
         lines.append(
-            f"{mark} {one.name:12}{100 * one.accuracy:5.1f} {interval_words(one.interval):>14}"
-            f"{minutes(one.seconds):>6}"
+            f"{mark} {one.name:13}{100 * one.accuracy:6.1f}{interval_words(one.interval):>14}"
+            f"{minutes(one.seconds):>5}"
         )
     return lines
 
@@ -120,8 +125,8 @@ def alike_words(crossed: Crossed, choice: Choice) -> str:
         return "No other was tried."
     best_of = "The accuracy of the best of several is a little too high: believe the test's."
     if not choice.alike:
-        return f"These videos tell it apart from all others (McNemar, p ≤ 0.05). {best_of}"
-    return f"These videos do not tell it apart from {', '.join(choice.alike)} (McNemar, p > 0.05). {best_of}"
+        return f"These videos tell it apart from all others (p ≤ 0.05). {best_of}"
+    return f"These videos do not tell it apart from {', '.join(choice.alike)} (p > 0.05). {best_of}"
 
 
 def write_choice(place: Path, text: str, values: dict[str, Any]) -> None:

@@ -54,6 +54,27 @@ def mcnemar(right: Bool[np.ndarray, " N"], rival_right: Bool[np.ndarray, " N"]) 
     return only, rival_only, p
 
 
+def paired_p(
+    right: Bool[np.ndarray, " N"], rival_right: Bool[np.ndarray, " N"], groups: Sequence[str] = ()
+) -> float:
+    """The two-sided p of two methods being as good: McNemar's; where videos come in groups, Student's of the
+    difference over the groups, whose videos may be right or wrong together. 1 with one group.
+    """
+    from scipy.stats import t
+
+    if not groups:
+        return mcnemar(right, rival_right)[2]
+    places = np.unique(np.array(groups), return_inverse=True)[1]
+    num_groups, differences = int(places.max()) + 1, right.astype(float) - rival_right
+    if num_groups < 2 or not differences.any():
+        return 1.0
+    off = np.bincount(places, differences - differences.mean())
+    error = (float(off @ off) * num_groups / (num_groups - 1)) ** 0.5 / len(right)
+    if error == 0:
+        return 0.0  # every group says the same
+    return float(2 * t.sf(abs(differences.mean()) / error, num_groups - 1))
+
+
 def sign_flip(differences: Float[np.ndarray, " F"]) -> float:
     """The two-sided p of the exact sign-flip test that differences, one a fold, have mean 0.
 
