@@ -29,6 +29,7 @@ import numpy as np
 
 from attcell._files import write_json, write_text
 from attcell._log import logger, messages_on_stderr, minutes, within
+from attcell._parallel import one_thread
 from attcell.choosing.call import FolderCall, train_folder
 from attcell.choosing.candidates import candidate_names, candidates, weights_at_hand
 from attcell.choosing.crossing import right_of
@@ -137,7 +138,7 @@ def _measured(case: Case) -> dict[str, Any]:
     tested = {}
     for candidate in candidates(candidate_names(), call.overrides, weights_at_hand(call.weights)):
         run = PlannedRun(crossing.recipe(candidate, None), call.out.absolute() / candidate.name)
-        with within(f"{candidate.name} on all"):
+        with within(f"{candidate.name} on all"), one_thread():
             train_and_test(run)
         tested[candidate.name] = right_of(run.scores).tolist()
     return {

@@ -83,6 +83,26 @@ def test_a_choice_that_was_broken_off_goes_on_and_ends_the_same(attcell, folder,
 
 
 @pytest.mark.usefixtures("two_candidates")
+def test_groups_are_never_parted(attcell, tmp_path):
+    names = [
+        f"{of}/{of}_p{person}_{clip}.mp4" for of in ("sit", "wave") for person in range(4) for clip in "ab"
+    ]
+    clips(tmp_path / "videos", names)
+    done = attcell("train", "videos", *TINY, "--out", "run", "--groups", "_(p[0-9])_")
+    assert "of 3 groups in 2 classes; test: 4 videos, 1 groups held out of videos" in done.stderr
+    assert "3 groups, one left out" in done.stderr
+    people = {
+        name: {line.split("_")[1] for line in Path(f"run/lists/{name}.txt").read_text().splitlines()}
+        for name in ("train", "test", "1-train", "1-test", "2-train", "2-test", "3-train", "3-test")
+    }
+    for part in ("", "1-", "2-", "3-"):
+        assert people[f"{part}train"].isdisjoint(people[f"{part}test"])
+    found = json.loads(Path("run/choice.json").read_text())
+    assert found["test"]["num_groups"] == 1
+    assert found["test"]["interval"] == [0, 100], "one group says nothing of others"
+
+
+@pytest.mark.usefixtures("two_candidates")
 def test_events_are_lines_of_json(attcell, folder):
     done = attcell("train", folder, *TINY, "--out", "run", "--json", "-")
     events = [json.loads(line) for line in done.stdout.splitlines()]

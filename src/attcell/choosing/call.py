@@ -13,6 +13,7 @@ from typing import Any
 
 from attcell._files import check_output, write_json
 from attcell._log import logger, minutes, tell, tell_programs
+from attcell._parallel import one_thread
 from attcell.choosing.candidates import (
     QUICK,
     SHIPPED,
@@ -287,7 +288,8 @@ def _trained_and_tested(run: PlannedRun) -> dict[str, str]:
     refuse_another_recipe(run.folder, run.recipe)
     if not run.scores.is_file():
         logger.info(f"training {run.recipe.name} on all training videos")
-        train(run.recipe, run.folder, resume=(run.folder / RECIPE_FILE).exists())
+        with one_thread():  # as in the cross-validation
+            train(run.recipe, run.folder, resume=(run.folder / RECIPE_FILE).exists())
         model = Model.from_folder(run.model).to(best_device())
         evaluation: Evaluation = model.evaluate(cache=run.recipe.cache.folder)
         confusion = evaluation.confusion()

@@ -18,6 +18,7 @@ from jaxtyping import Bool
 
 from attcell._files import write_json
 from attcell._log import logger, minutes, tell, within
+from attcell._parallel import one_thread
 from attcell.choosing.candidates import Candidate
 from attcell.choosing.videos import OwnVideos
 from attcell.config.recipe import Recipe
@@ -220,7 +221,8 @@ def _done(run: PlannedRun) -> float:
     file = run.folder / SECONDS
     if not (run.scores.is_file() and file.is_file()):
         start = time.monotonic()
-        train_and_test(run)
+        with one_thread():  # a small head on kept features: more threads mostly wait for each other
+            train_and_test(run)
         write_json(str(file), {"seconds": round(time.monotonic() - start, 2)})
     for name in ("model", "checkpoints", "logs"):
         shutil.rmtree(run.folder / name, ignore_errors=True)
