@@ -85,7 +85,7 @@ def test_a_recipe_reads_the_lists_as_they_were_dealt(tmp_path):
         (["a/1.mp4", "a/2.mp4"], "has one class, a; at least 2 are needed"),
         (
             ["a/1.mp4", "a/2.mp4", "a/3.mp4", "b/1.mp4"],
-            "class b has 1 videos, and no test part leaves 2",
+            "class b has 1 video, and no test part leaves 2",
         ),
         (["train/a/1.mp4", "train/b/1.mp4"], "has train, and no test beside it: give its test videos with"),
         (
@@ -114,7 +114,7 @@ def test_too_few_groups_are_told(tmp_path):
 
 def test_a_group_on_both_sides_is_refused(tmp_path):
     test = empty(tmp_path / "test", ["sit/x_g01_1.mp4", "wave/x_g07_2.mp4"])
-    with pytest.raises(DataError, match="1 groups are in the training and in the test videos, first g01"):
+    with pytest.raises(DataError, match="1 group of the training videos with test videos too, first g01"):
         own_videos(grouped(tmp_path / "videos"), test, r"_(g\d+)_", 0)
 
 

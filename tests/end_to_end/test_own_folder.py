@@ -89,7 +89,7 @@ def test_groups_are_never_parted(attcell, tmp_path):
     ]
     clips(tmp_path / "videos", names)
     done = attcell("train", "videos", *TINY, "--out", "run", "--groups", "_(p[0-9])_")
-    assert "of 3 groups in 2 classes; test: 4 videos, 1 groups held out of videos" in done.stderr
+    assert "of 3 groups in 2 classes; test: 4 videos, 1 group held out of videos" in done.stderr
     assert "3 groups, one left out" in done.stderr
     people = {
         name: {line.split("_")[1] for line in Path(f"run/lists/{name}.txt").read_text().splitlines()}
@@ -100,6 +100,20 @@ def test_groups_are_never_parted(attcell, tmp_path):
     found = json.loads(Path("run/choice.json").read_text())
     assert found["test"]["num_groups"] == 1
     assert found["test"]["interval"] == [0, 100], "one group says nothing of others"
+
+
+@pytest.mark.usefixtures("two_candidates")
+def test_what_does_not_fit_in_the_budget_is_left_out_and_named(attcell, folder, monkeypatch):
+    def lacks(*_):
+        return len(list(Path("run/folds").rglob("scores.json"))) >= 3
+
+    monkeypatch.setattr(crossing.Budget, "lacks", lacks)
+    done = attcell("train", folder, *TINY, "--out", "run", "--minutes", "1")
+    assert "frame-average is left out: the budget is used up" in done.stderr
+    found = json.loads(Path("run/choice.json").read_text())
+    assert found["taken"] == "frame-svm"
+    assert found["left_out"] == {"frame-average": "the budget is used up"}
+    assert "frame-average is left out: the budget is used up" in Path("run/choice.md").read_text()
 
 
 @pytest.mark.usefixtures("two_candidates")

@@ -33,7 +33,7 @@ from attcell.choosing.choice import (
     write_choice,
 )
 from attcell.choosing.crossing import Budget, Crossed, Crossing, right_of
-from attcell.choosing.videos import OwnVideos, own_videos, write_lists
+from attcell.choosing.videos import OwnVideos, counted, own_videos, write_lists
 from attcell.data.folds import Folds
 from attcell.data.groups import groups_of
 from attcell.data.hints import few_videos, propose_groups
@@ -250,9 +250,8 @@ def _tell_videos(videos: OwnVideos, described: str, names: Sequence[str]) -> Non
     of = f" of {num_groups} groups" if num_groups else ""
     tell(
         "videos",
-        f"{len(videos.train)} training videos{of} in {len(videos.labels)} classes; test: "
-        f"{len(videos.test)} videos, {videos.tested_on}. {len(names)} candidates by cross-validation: "
-        f"{described}",
+        f"{len(videos.train)} training videos{of} in {len(videos.labels)} classes; test: {len(videos.test)} "
+        f"videos, {videos.tested_on}. {counted(len(names), 'candidate')} by cross-validation: {described}",
         num_train=len(videos.train),
         num_test=len(videos.test),
         num_classes=len(videos.labels),
@@ -319,7 +318,7 @@ def _page(run: PlannedRun, test: Sequence[VideoRecord]) -> int:
 def _test_words(outcome: FolderOutcome, videos: OwnVideos, shown: int | None) -> list[str]:
     """What the test says, beside what the cross-validation said."""
     taken, test_groups = outcome.choice.taken, len(set(groups_of(videos.test)))
-    of_groups = f" of {test_groups} groups" if test_groups else ""
+    of_groups = f" of {counted(test_groups, 'group')}" if test_groups else ""
     lines = [
         f"test: {percent(outcome.accuracy)} of {len(videos.test)} videos{of_groups} (95 % interval "
         f"{interval_words(outcome.interval)}); cross-validated: {percent(taken.accuracy)} of "

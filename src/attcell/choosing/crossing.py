@@ -102,10 +102,11 @@ class Budget:
 
 
 class _TooLong(Exception):
-    """A candidate does not fit in the budget: what takes how long."""
+    """Why a candidate does not fit in the budget."""
 
-    def __init__(self, what: str, seconds: float) -> None:
-        super().__init__(f"{what} would take about {minutes(max(1.0, seconds))} more (minutes:seconds)")
+
+def _too_long(what: str, seconds: float) -> _TooLong:
+    return _TooLong(f"{what} would take about {minutes(max(1.0, seconds))} more (minutes:seconds)")
 
 
 @dataclass(frozen=True)
@@ -136,12 +137,18 @@ class Crossing:
         standings: list[Standing] = []
         left_out: dict[str, str] = {}
         feature_seconds: dict[str, float] = {}
+        without: list[set[str]] = []  # streams whose features take too long
         for number, candidate in enumerate(candidates, 1):
+            recipe = self.recipe(candidate, None)
+            streams = set(recipe.model.streams)
             try:
-                recipe = self.recipe(candidate, None)
-                seconds = self._keep_features(recipe, candidate.name)
-                streams = " and ".join(recipe.model.streams)
-                feature_seconds[streams] = feature_seconds.get(streams, 0.0) + seconds
+                if number > 1 and self.budget.lacks(0):  # of the first it is told how long it would take
+                    raise _TooLong("the budget is used up")
+                if any(of <= streams for of in without):
+                    raise _TooLong("features of its streams take too long")
+                seconds = self._keep_features(recipe, candidate.name, without)
+                named = " and ".join(recipe.model.streams)
+                feature_seconds[named] = feature_seconds.get(named, 0.0) + seconds
                 standing = self._standing(candidate)
             except _TooLong as why:
                 left_out[candidate.name] = str(why)
@@ -163,10 +170,11 @@ class Crossing:
         part = "" if fold is None else f"{fold}-"
         return candidate.recipe(self.out / "lists", part, self.videos.root, self.features)
 
-    def _keep_features(self, recipe: Recipe, name: str) -> float:
+    def _keep_features(self, recipe: Recipe, name: str, without: list[set[str]]) -> float:
         """Compute what lacks of the features of all videos; the seconds that it took.
 
-        Every training video is left out once, so it is looked at as the test videos are, too.
+        Every training video is left out once, so it is looked at as the test videos are, too. The streams
+        are added to ``without`` if there is no time for them.
         """
         start = time.monotonic()
         device = best_device()
@@ -189,7 +197,8 @@ class Crossing:
                 done += len(some)
                 left = (time.monotonic() - start) / done * (todo - done)
                 if done < todo and self.budget.lacks(left):
-                    raise _TooLong("its features", left)
+                    without.append(set(recipe.model.streams))
+                    raise _too_long("its features", left)
         return time.monotonic() - start
 
     def _standing(self, candidate: Candidate) -> Standing:
@@ -201,7 +210,7 @@ class Crossing:
             )
             each = spent / (fold - 1) if fold > 1 else 0.0
             if not run.scores.is_file() and self.budget.lacks(each * (number - fold + 1 + _FINAL)):
-                raise _TooLong("it", each * (number - fold + 1 + _FINAL))
+                raise _too_long("it", each * (number - fold + 1 + _FINAL))
             with within(f"{candidate.name} {fold}/{number}"):
                 spent += _done(run)
             right[left_out] = right_of(run.scores)

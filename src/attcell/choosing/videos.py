@@ -103,7 +103,7 @@ def own_videos(folder: Path, test: Path | None, groups: str | None, seed: int) -
     if not len(held_out):
         _refuse_small(train, labels, is_grouped=bool(known))
     chosen = set(held_out.tolist())
-    what = f"{len({known[place] for place in chosen})} groups" if known else f"{len(chosen)} videos"
+    what = counted(len({known[place] for place in chosen}), "group") if known else f"{len(chosen)} videos"
     return OwnVideos(
         root,
         labels,
@@ -111,6 +111,11 @@ def own_videos(folder: Path, test: Path | None, groups: str | None, seed: int) -
         tuple(record for place, record in enumerate(train) if place in chosen),
         f"{what} held out of {folder}",
     )
+
+
+def counted(number: int, word: str) -> str:
+    """As 1 group, 2 groups."""
+    return f"{number} {word}{'s' * (number != 1)}"
 
 
 def _parts(folder: Path, test: Path | None) -> dict[str, Path]:
@@ -166,8 +171,8 @@ def _refuse_loose(source: Path) -> None:
     below = [path for path in files_under(source) if path.parent != source and is_video_name(path)]
     if loose and not below:
         raise DataError(
-            f"{source} holds {len(loose)} videos and no folder per class: put those of each class into a "
-            f"folder of its name, such as {source / 'wave' / loose[0].name}"
+            f"{source} holds {counted(len(loose), 'video')} and no folder per class: put those of each "
+            f"class into a folder of its name, such as {source / 'wave' / loose[0].name}"
         )
 
 
@@ -197,8 +202,9 @@ def _refuse_shared_groups(train: Sequence[VideoRecord], test: Sequence[VideoReco
     shared = sorted({record.group for record in train} & {record.group for record in test} - {""})
     if shared:
         raise DataError(
-            f"{len(shared)} groups are in the training and in the test videos, first {shared[0]}: the test "
-            "would repeat what was learnt. Move their videos to one side, or mend --groups"
+            f"{counted(len(shared), 'group')} of the training videos with test videos too, first "
+            f"{shared[0]}: the test would repeat what was learnt. Move a whole group to one side, or mend "
+            "--groups"
         )
 
 
@@ -210,9 +216,9 @@ def _refuse_small(train: Sequence[VideoRecord], labels: tuple[str, ...], *, is_g
     ]
     least = int(np.argmin(of_class))
     raise DataError(
-        f"class {labels[least]} has {of_class[least]} {what}, and no test part leaves 2 of each class to "
-        f"learn from and to validate by: give at least {FEWEST} {what} of each class, or test videos with "
-        f"--test DIR{', or leave --groups out' if is_grouped else ''}"
+        f"class {labels[least]} has {counted(of_class[least], what[:-1])}, and no test part leaves 2 of each "
+        f"class to learn from and to validate by: give at least {FEWEST} {what} of each class, or test "
+        f"videos with --test DIR{', or leave --groups out' if is_grouped else ''}"
     )
 
 
