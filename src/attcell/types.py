@@ -28,6 +28,7 @@ FlowMethod = Literal["paper", "fast", "fine", "dis", "raft"]
 FlowForm = Literal["stack", "picture"]
 FlowStorage = Literal["folder", "zip"]
 QuadraticMean = Literal["motion", "codes"]
+CameraMotion = Literal["keep", "median", "homography"]
 
 NetworkKind = Literal[
     "stan", "san", "average", "pooled", "tan", "cnn", "two_stream", "fc", "branch_selection",

@@ -79,6 +79,7 @@ def test_the_store_depends_on_everything_that_the_maps_depend_on(tmp_path, strea
         fingerprint(name="flow"),
         fingerprint(name="flow", spec=InputSpec(("flow",), FRAMES, FlowInput(fields=3))),
         fingerprint(name="flow", spec=InputSpec(("flow",), FRAMES, FlowInput(FlowSpec("paper")))),
+        fingerprint(name="flow", spec=InputSpec(("flow",), FRAMES, FlowInput(FlowSpec(camera="median")))),
         fingerprint(name="clip"),
         fingerprint(name="clip", spec=InputSpec(("clip",), FRAMES, clip_frames=8)),
     ]

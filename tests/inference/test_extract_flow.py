@@ -187,6 +187,7 @@ def test_several_processes_make_the_same(videos, tmp_path):
         (FlowSpec("fast", short_side=20), Layout(), "short_side 256 instead of 20"),
         (FAST, Layout(frames=False), "frames True instead of False"),
         (FlowSpec("paper", short_side=256), Layout(), "method 'fast' instead of 'paper'"),
+        (FlowSpec("fast", 20.0, 256, "median"), Layout(), "camera 'keep' instead of 'median'"),
     ],
 )
 def test_a_store_of_another_recipe_is_refused(videos, tmp_path, other, layout, difference):
@@ -196,6 +197,28 @@ def test_a_store_of_another_recipe_is_refused(videos, tmp_path, other, layout, d
         extract_flow(listing, out, other, layout=layout)
     assert extract_flow(listing, out, other, layout=layout, rebuild=True, shard=(1, 6)).num_written == 1
     assert extract_flow(listing, out, other, layout=layout, shard=(1, 6)).num_kept == 1
+
+
+def test_the_camera_s_motion_is_taken_out_before_codes_are_written(videos, tmp_path):
+    listing, without = read_source(videos), FlowSpec("fast", 20.0, 256, "median")
+    extract_flow(listing, tmp_path / "flow", without, layout=Layout("zip", frames=False), shard=(1, 6))
+    (place,) = places(tmp_path / "flow")
+    stored = open_flow(tmp_path / "flow" / place)
+    assert stored.description is not None
+    assert stored.description["camera"] == "median"
+    exact = torch.stack(list(video_flow(videos / place.replace(".zip", ".mp4"), without)))
+    assert (stored.read(list(range(len(exact)))).int() - quantize(exact).int()).abs().float().mean() < 1, (
+        "JPEG"
+    )
+
+
+def test_flow_that_does_not_speak_of_the_camera_has_its_motion(videos, tmp_path):
+    listing, out = read_source(videos), tmp_path / "flow"
+    extract_flow(listing, out, FAST, shard=(1, 6))
+    described = out / "run" / "0" / "flow.json"
+    older = {key: value for key, value in json.loads(described.read_text()).items() if key != "camera"}
+    described.write_text(json.dumps(older))
+    assert extract_flow(listing, out, FAST, shard=(1, 6)).num_kept == 1
 
 
 def test_a_damaged_description_is_refused_and_made_anew_when_asked(videos, tmp_path):

@@ -190,6 +190,8 @@ def test_the_command_that_completes_a_store_is_the_recipes(place, recipe, made):
         f"attcell extract flow '{place / 'my list.txt'}' flow --method fast --bound 12.5 --short-side 36 "
         f"--root {place / 'videos'}"
     )
+    without = recipe.model_copy(update={"flow": recipe.flow.model_copy(update={"camera": "median"})})
+    assert store_command(without) == f"{store_command(recipe)} --camera median"
 
 
 def test_parts_that_lie_apart_have_a_command_each(place):

@@ -46,6 +46,14 @@ def test_each_stream_names_what_differs(begun, key):
     assert "clip.frames 8 instead of 16" in clip
 
 
+def test_what_is_said_only_where_it_is_unusual_differs_too(begun):
+    flow, clip = other_inputs(
+        recipe(begun, "init_from", flow={"camera": "median"}, clip={"frames": 8, "stride": 2})
+    )
+    assert "trained with flow.camera keep instead of median;" in flow
+    assert "trained with clip.stride 1 instead of 2;" in clip
+
+
 @pytest.mark.parametrize("form", ["stack", "picture"])
 def test_a_flow_picture_is_scaled_by_the_colours(tmp_path, form):
     flow, streams = {"fields": 1, "form": form, "deviation": 10.0}, {"flow": STREAMS["flow"]}

@@ -121,6 +121,10 @@ def test_a_video_that_the_store_lacks_is_named(tmp_path):
             r"method 'paper', not 'fast'\. Set flow\.method",
         ),
         ({"source": "abc", "method": "fast", "bound": 15}, r"bound 15, not 20\.0"),
+        (
+            {"source": "abc", "method": "fast", "bound": 20.0, "camera": "median"},
+            r"camera 'median', not 'keep'\. Set .*flow\.camera",
+        ),
         ({"source": "other", "method": "fast", "bound": 20.0}, r"is the flow of another file than a\.mp4"),
     ],
 )
@@ -138,9 +142,26 @@ def test_a_store_of_another_size_is_refused_where_one_is_given(tmp_path):
     check_store(FlowInput(store=tmp_path), Path("a.mp4"), lambda: "abc")
     check_store(FlowInput(FlowSpec(short_side=256), store=tmp_path), Path("a.mp4"), lambda: "abc")
     with pytest.raises(
-        DataError, match=r"short_side 256, not 56\. Set flow\.method, flow\.bound and flow\.short"
+        DataError, match=r"short_side 256, not 56\. Set flow\.method, flow\.bound, flow\.short_side and fl"
     ):
         check_store(FlowInput(FlowSpec(short_side=56), store=tmp_path), Path("a.mp4"), lambda: "abc")
+
+
+def test_the_camera_s_motion_is_out_of_a_store_that_says_so_alone(tmp_path):
+    described = {"source": "abc", "method": "fast", "bound": 20.0}
+    for name, description in (("a", {**described, "camera": "median"}), ("b", described), ("c", None)):
+        with new_flow_folder(tmp_path / name) as target:
+            fill(target, 5, description=description)
+    wanted = FlowInput(FlowSpec(camera="median"), store=tmp_path)
+    check_store(wanted, Path("a.mp4"), lambda: "abc")
+    with pytest.raises(DataError, match="b was made by another recipe: camera 'keep', not 'median'"):
+        check_store(wanted, Path("b.mp4"), lambda: "abc")
+    with pytest.raises(
+        DataError, match=r"c does not say whether the camera's motion .*; set flow\.camera to k"
+    ):
+        check_store(wanted, Path("c.mp4"), lambda: "abc")
+    with pytest.raises(VideoError, match="c does not say whether"):
+        source_of(wanted, Path("c.mp4"))
 
 
 def test_a_store_by_this_recipe_or_of_another_tool_is_taken(tmp_path):

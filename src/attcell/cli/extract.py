@@ -9,7 +9,7 @@ import typer
 
 from attcell.cli._options import ListRoot
 from attcell.errors import CallError
-from attcell.types import FlowMethod, FlowStorage
+from attcell.types import CameraMotion, FlowMethod, FlowStorage
 
 extract_app = typer.Typer(
     help="Compute once for a whole data set what is slow.", no_args_is_help=True, rich_markup_mode=None
@@ -28,6 +28,12 @@ def flow(
     ] = "paper",
     bound: Annotated[float, typer.Option(help="Pixels of motion that codes 0 and 255 stand for.")] = 20.0,
     short_side: Annotated[int, typer.Option(min=1, help="Scale frames down to this first.")] = 256,
+    camera: Annotated[
+        CameraMotion,
+        typer.Option(
+            help="Keep the camera's motion, or take it out: by the median, or a homography (OpenCV)."
+        ),
+    ] = "keep",
     form: Annotated[
         FlowStorage, typer.Option(help="One folder of JPEGs a video, or one ZIP file.")
     ] = "folder",
@@ -58,7 +64,7 @@ def flow(
     outcome = extract_flow(
         videos_below(source) if source.is_dir() and root is None else read_source(source, root),
         out,
-        FlowSpec(method, bound, short_side),
+        FlowSpec(method, bound, short_side, camera),
         layout=Layout(form, frames),
         shard=_shard(shard),
         workers=workers,

@@ -23,6 +23,7 @@ from attcell.errors import CallError
 from attcell.types import (
     GROUP_COLUMN,
     AttentionForm,
+    CameraMotion,
     Classifier,
     DataSetName,
     FlowForm,
@@ -141,6 +142,7 @@ class FlowSection(Section):
     bound: Positive = 20.0  # pixels of flow that become the code 255
     deviation: Positive = 10.0  # the network sees (code - 128) / deviation
     short_side: Count | None = None  # scale frames down to this before computing flow
+    camera: CameraMotion = "keep"  # reading: or its motion is taken out of each field
     store: Path | None = None  # flow on disk, by ``attcell extract flow``; none: computed as it goes
 
     @field_validator("store", mode="before")

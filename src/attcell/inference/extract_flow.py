@@ -90,7 +90,7 @@ def extract_flow(
             cannot be used here.
         DataError: the store holds flow by another recipe.
     """
-    check_method(spec.method)
+    check_method(spec.method, spec.camera)
     layout = layout or Layout()
     records = {record.id: record for record in map(VideoRecord.whole, listing.records)}
     jobs = [Job(record, place_of(out, record, layout.form), spec, layout) for record in records.values()]
@@ -147,7 +147,8 @@ def _one_after_another(
     if not jobs:
         return
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    compute = partial(_files_of, method=flow_method(jobs[0].spec.method, device))
+    spec = jobs[0].spec
+    compute = partial(_files_of, method=flow_method(spec.method, device, spec.camera))
     with one_thread():
         done = in_order(compute, _steps(jobs, PAIRS_AT_ONCE[device]), threads)
         for job, steps in itertools.groupby(done, lambda step: step[0]):

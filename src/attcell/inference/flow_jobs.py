@@ -84,6 +84,8 @@ def is_there(job: Job, rebuild: bool) -> bool:
             return False
         raise
     wanted = made_by(job)
+    if found is not None:
+        found = {"camera": "keep", **found}  # older ones do not say
     if found is not None and all(found.get(key) == value for key, value in wanted.items()):
         return _is_whole(job, rebuild)
     if rebuild:

@@ -75,6 +75,8 @@ def _command(recipe: Recipe, source: Path, out: Path) -> str:
     flow, data = recipe.flow, recipe.data
     options = {"method": flow.method, "bound": f"{flow.bound:g}"}
     options["short-side"] = str(flow.short_side or recipe.input.short_side)
+    if flow.camera != "keep":
+        options["camera"] = flow.camera
     if data.dataset is None and data.root is not None:
         options["root"] = str(data.root)
     words = ["attcell", "extract", "flow", str(source), str(out)]
@@ -217,7 +219,8 @@ def _fitting(flow: FlowInput, store: Path, videos: Sequence[Path]) -> list[tuple
         described = place / DESCRIPTION
         files = (video, place, described) if described.is_file() else (video, place)
         pictures = (video,) if described.is_file() and video.is_dir() else ()  # a digest of them is compared
-        wanted = f"{flow.spec.method} {flow.spec.bound} {flow.spec.short_side} {video.absolute()}"
+        spec = flow.spec
+        wanted = f"{spec.method} {spec.bound} {spec.short_side} {spec.camera} {video.absolute()}"
         check = Check(f"flow {FLOW_FORMAT} {wanted} {place}", files, partial(_check, flow, video), pictures)
         checks.append(check)
     return list(zip(places, cached_answers(checks, "checking flow"), strict=True))

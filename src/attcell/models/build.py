@@ -114,7 +114,7 @@ def input_spec(recipe: Recipe) -> InputSpec:
         tuple(recipe.model.streams),
         FrameSpec(pictures.size, pictures.resize, pictures.short_side),
         FlowInput(
-            FlowSpec(flow.method, flow.bound, flow.short_side),
+            FlowSpec(flow.method, flow.bound, flow.short_side, flow.camera),
             flow.fields,
             flow.form,
             flow.store,

@@ -209,6 +209,10 @@ def other_inputs(recipe: Recipe) -> Iterator[str]:
             )
 
 
+# Of these keys a stream's input says nothing where they are as usual.
+_USUAL: dict[str, dict[str, object]] = {"flow": {"flow.camera": "keep"}, "clip": {"clip.stride": 1}}
+
+
 def _input_of(recipe: Recipe, name: str) -> dict[str, object]:
     """What the numbers of a stream's input depend on, by the recipe's keys.
 
@@ -219,5 +223,6 @@ def _input_of(recipe: Recipe, name: str) -> dict[str, object]:
     if name in spec.streams:
         entry = modality(name)
         sizes = {f"input.{key}": value for key, value in asdict(spec.frame).items()}
-        return {**(sizes if entry.takes != "features" else {}), **entry.described(spec)}
+        usual = _USUAL.get(name, {})
+        return {**(sizes if entry.takes != "features" else {}), **usual, **entry.described(spec)}
     return {key: value for other in spec.streams for key, value in modality(other).described(spec).items()}

@@ -114,7 +114,7 @@ def _fields_a_second(recipe: Recipe) -> float:
     spec = input_spec(recipe)
     width, height = spec.flow.spec.size(centre_size(_USUAL, spec.frame))
     pictures = _moving_texture(height, width)
-    method = flow_method(recipe.flow.method)
+    method = flow_method(recipe.flow.method, camera=recipe.flow.camera)
     prepared, spent = method.prepare(pictures), []
     with one_thread():
         for _ in range(2):  # the first one may have to compile

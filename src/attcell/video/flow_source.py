@@ -68,7 +68,7 @@ class ComputedFlow:
     device: str = "cpu"
 
     def codes(self, pairs: np.ndarray, rows: np.ndarray, pictures: Tensor) -> Tensor:
-        method = flow_method(self.spec.method, self.device)
+        method = flow_method(self.spec.method, self.device, self.spec.camera)
         found = _no_motion(len(pairs), pictures)
         moving = pairs[:, 0] != pairs[:, 1]
         seen = self._scaled_down(pictures)
@@ -228,13 +228,19 @@ def _refuse_other_count(files: FlowFiles, folder: Path) -> None:
 def _refuse_other_recipe(files: FlowFiles, spec: FlowSpec) -> None:
     made_by = files.description
     if made_by is None:  # another tool's, which does not say
+        if spec.camera != "keep":
+            raise DataError(
+                f"{files.path} does not say whether the camera's motion was taken out of it; set flow.camera "
+                "to keep, which takes it as it is, or compute it again with attcell extract flow"
+            )
         return
     if made_by.get("format", FLOW_FORMAT) != FLOW_FORMAT:
         raise DataError(
             f"{files.path} is flow of another attcell (format {made_by['format']!r}, and this one reads "
             f"format {FLOW_FORMAT}); compute it again with attcell extract flow --rebuild"
         )
-    wanted: dict[str, object] = {"method": spec.method, "bound": spec.bound}
+    made_by = {"camera": "keep", **made_by}  # older ones do not say
+    wanted: dict[str, object] = {"method": spec.method, "bound": spec.bound, "camera": spec.camera}
     if spec.short_side is not None:
         wanted["short_side"] = spec.short_side
     differing = [
@@ -245,7 +251,7 @@ def _refuse_other_recipe(files: FlowFiles, spec: FlowSpec) -> None:
     if differing:
         raise DataError(
             f"{files.path} was made by another recipe: {', '.join(differing)}. Set flow.method, "
-            "flow.bound and flow.short_side to what it was made by, or compute it again"
+            "flow.bound, flow.short_side and flow.camera to what it was made by, or compute it again"
         )
 
 

@@ -276,12 +276,14 @@ def _flow_described(spec: InputSpec) -> dict[str, Any]:
     scale: dict[str, Any] = {"flow.deviation": flow.deviation}
     if flow.form == "picture":
         scale = {"flow.quadratic_mean": flow.quadratic_mean, **colours_described(spec)}
+    camera = {} if flow.spec.camera == "keep" else {"flow.camera": flow.spec.camera}
     return {
         "flow.method": flow.spec.method,
         "flow.bound": flow.spec.bound,
         "flow.short_side": flow.spec.short_side,
         "flow.fields": flow.fields,
         "flow.form": flow.form,
+        **camera,
         **scale,
     }
 
@@ -291,6 +293,8 @@ def _flow_words(spec: InputSpec) -> dict[str, str]:
     where = "from a store" if flow.store is not None else "computed from the resized frames"
     fields = "one field as a picture" if flow.form == "picture" else f"{flow.fields} fields"
     fields += ", quadratic mean of the codes" if flow.quadratic_mean == "codes" else ""
+    camera = flow.spec.camera
+    fields += "" if camera == "keep" else f", camera motion taken out ({camera})"
     return {"flow": f"{flow.spec.method} {where}, {fields}, bound {flow.spec.bound:g}"}
 
 

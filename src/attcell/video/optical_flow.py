@@ -19,8 +19,9 @@ from torch.nn import functional as F
 from attcell._parallel import in_order
 from attcell.errors import CallError, ModelError, VideoError
 from attcell.flow import PRESETS, grey, quantize, tvl1
-from attcell.types import FlowMethod, Size
+from attcell.types import CameraMotion, FlowMethod, Size
 from attcell.video._passes import EveryFrame
+from attcell.video.camera import WAYS, check_camera, without_camera
 
 METHODS: tuple[FlowMethod, ...] = get_args(FlowMethod)
 PAIRS_AT_ONCE = {"cpu": 16, "cuda": 128}
@@ -37,17 +38,21 @@ class FlowSpec:
         method: one of ``METHODS``.
         bound: flow of this many pixels or more has the code 0 or 255.
         short_side: flow is computed from frames scaled down to this, never up; None leaves them as they are.
+        camera: what becomes of the camera's motion, as :func:`attcell.video.camera.without_camera` has it.
 
     Raises:
-        CallError: an unknown method, or a number that cannot be.
+        CallError: an unknown method or way, or a number that cannot be.
     """
 
     method: str = "fast"
     bound: float = 20.0
     short_side: int | None = None
+    camera: CameraMotion = "keep"
 
     def __post_init__(self) -> None:
         _refuse_unknown(self.method)
+        if self.camera not in WAYS:
+            raise CallError(f"camera is {self.camera!r}; allowed: {', '.join(WAYS)}")
         if not 0 < self.bound < float("inf"):
             raise CallError(f"bound is {self.bound}; allowed: a number of pixels above 0 (20 is usual)")
         if self.short_side is not None and self.short_side < 1:
@@ -79,17 +84,25 @@ class Method:
 
 
 @functools.cache
-def flow_method(name: str, device: str = "cpu") -> Method:
+def flow_method(name: str, device: str = "cpu", camera: CameraMotion = "keep") -> Method:
     """TV-L1 as in the papers, with a fast or a fine schedule, OpenCV's DIS, or torchvision's RAFT (small).
 
     Args:
         name: one of ``METHODS``.
         device: where TV-L1 and RAFT run. DIS runs on the CPU.
+        camera: what becomes of the camera's motion, as :func:`attcell.video.camera.without_camera` has it.
 
     Raises:
-        CallError: an unknown method, or DIS without OpenCV.
+        CallError: an unknown method or way, or DIS or a homography without OpenCV.
         ModelError: RAFT's weights cannot be downloaded.
     """
+    if camera != "keep":
+        check_camera(camera)
+        method = flow_method(name, device)
+        return Method(
+            method.prepare,
+            lambda previous, following: without_camera(method.between(previous, following), camera),
+        )
     check_method(name)
     if name == "dis":
         return Method(grey, _dis())
@@ -102,13 +115,15 @@ def flow_method(name: str, device: str = "cpu") -> Method:
     return Method(grey, between)
 
 
-def check_method(name: str) -> None:
-    """Refuse a method that cannot be used here; nothing is downloaded.
+def check_method(name: str, camera: str = "keep") -> None:
+    """Refuse a method or a way to take the camera's motion out that cannot be used here; nothing is
+    downloaded.
 
     Raises:
-        CallError: an unknown method, or DIS without OpenCV.
+        CallError: an unknown method or way, or DIS or a homography without OpenCV.
     """
     _refuse_unknown(name)
+    check_camera(camera)
     if name == "dis" and importlib.util.find_spec("cv2") is None:
         raise CallError("DIS flow needs OpenCV; install it with: pip install 'attcell[opencv]'")
 
@@ -131,7 +146,8 @@ def video_flow(
 
     Args:
         path: a video file, or a folder of frames.
-        spec: by which method, and of frames of which size; ``bound`` is of codes, and does nothing here.
+        spec: by which method, of frames of which size, with the camera's motion or without it; ``bound`` is
+            of codes, and does nothing here.
         device: where TV-L1 and RAFT run.
         frames: which frames of a folder, counted from 0, are the video; all if None.
 
@@ -140,12 +156,12 @@ def video_flow(
         computed at.
 
     Raises:
-        CallError: an unknown method or device, DIS without OpenCV, or ``frames`` of a file.
+        CallError: an unknown method or device, DIS or a homography without OpenCV, or ``frames`` of a file.
         VideoError: on iteration, the file is missing, empty or not a video, or has one frame only.
     """
     spec = spec or FlowSpec()
     kind = _device_kind(device)
-    method = flow_method(spec.method, str(device))
+    method = flow_method(spec.method, str(device), spec.camera)
     every = EveryFrame(Path(path), spec.size, frames)
     return _fields_of(every, method, PAIRS_AT_ONCE.get(kind, PAIRS_AT_ONCE["cpu"]))
 
