@@ -182,9 +182,9 @@ class TestOverrides:
     def test_a_path_is_taken_letter_by_letter(self, monkeypatch):
         """Also one that looks like a number or a home folder; those of the schema are all known."""
         assert set(PATH_KEYS) == {
-            "data.train", "data.val", "data.test", "data.root", "data.annotations", "flow.store",
-            "features.folder", "model.init_from", "cache.folder", "detection.truth", "fuse.scores",
-            "fuse.tune",
+            "data.train", "data.val", "data.test", "data.groups", "data.root", "data.annotations",
+            "flow.store", "features.folder", "model.init_from", "cache.folder", "detection.truth",
+            "fuse.scores", "fuse.tune",
         }  # fmt: skip
         monkeypatch.setenv("HOME", "/home/me")
         for given, said in (("~/i3d", "/home/me/i3d"), ("2024", "2024")):
