@@ -163,8 +163,9 @@ class TestSynthAndCheck:
 class TestTrain:
     def test_a_run_folder_has_its_parts_and_the_recipe_trains_again(self, attcell: Run, recipe, tmp_path):
         done = attcell("train", recipe, "train.iterations=1", "--out", "run")
-        assert done.stdout == "run/model\n"
-        assert "1 iterations; the best of them, 1, has validation accuracy " in done.stderr
+        assert "\nmodel: run/model\n" in done.stdout
+        assert done.stdout.startswith("best validation accuracy: ")
+        assert "\nkept: iteration 1 of 1, epoch " in done.stdout
         names = sorted(path.name for path in (tmp_path / "run").iterdir())
         assert names == ["checkpoints", "logs", "model", "recipe.yaml"]
         saved = library.load(tmp_path / "run" / "model")

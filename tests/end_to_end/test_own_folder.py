@@ -180,6 +180,12 @@ def test_other_videos_do_not_go_on(attcell, folder):
     assert "run was begun with other training videos" in said
 
 
+def test_a_folder_that_is_not_there_is_told_as_one(attcell):
+    said = attcell("train", "vidoes", status=2).stderr
+    assert said.startswith("attcell: no recipe at vidoes; ")
+    assert said.endswith(". There is no folder of videos of this name either\n")
+
+
 def test_options_of_a_folder_are_not_a_recipes(attcell):
     said = attcell("train", "stan-small", "--groups", "a", status=2).stderr
     assert "--groups is for a folder of videos, and there is no folder stan-small" in said

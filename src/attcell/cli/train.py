@@ -169,10 +169,14 @@ def _train_recipe(
     recipe: str, overrides: list[str], row: str | None, out: Path | None, *, resume: bool
 ) -> list[str]:
     """Train; what is to be said at the end."""
-    from attcell.config.loading import load_recipe
+    from attcell.config.loading import find_recipe, load_recipe
     from attcell.config.stages import refuse_stages
 
-    resolved = load_recipe(recipe, overrides, row)
+    try:
+        found = find_recipe(recipe)
+    except CallError as error:
+        raise CallError(f"{error}. There is no folder of videos of this name either") from error
+    resolved = load_recipe(found, overrides, row)
     from attcell._parallel import is_first_process
     from attcell.training.flow_cost import tell_flow_cost
     from attcell.training.run import train as run_training
