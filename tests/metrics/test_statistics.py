@@ -124,4 +124,6 @@ def test_a_difference_over_groups_is_students():
     assert paired_p(right, rival) == mcnemar(right, rival)[2]
     assert paired_p(right, right, groups) == 1
     assert paired_p(right, rival, ["a"] * 60) == 1
+    each_one = np.array([True, False] * 4)
+    assert paired_p(each_one, ~each_one, list("aabbccdd")) == 1  # as many gained as lost in every group
     assert paired_p(np.ones(4, dtype=bool), np.zeros(4, dtype=bool), list("aabb")) == 0

@@ -66,7 +66,7 @@ def paired_p(
         return mcnemar(right, rival_right)[2]
     places = np.unique(np.array(groups), return_inverse=True)[1]
     num_groups, differences = int(places.max()) + 1, right.astype(float) - rival_right
-    if num_groups < 2 or not differences.any():
+    if num_groups < 2 or differences.mean() == 0:
         return 1.0
     off = np.bincount(places, differences - differences.mean())
     error = (float(off @ off) * num_groups / (num_groups - 1)) ** 0.5 / len(right)
