@@ -232,7 +232,7 @@ def test_what_the_hubs_client_has_downloaded_is_read_without_a_network(
         pretrained_video_network(found, classifier=False)
 
 
-@pytest.mark.parametrize("kind", ["timesformer", "vjepa2"])
+@pytest.mark.parametrize("kind", ["videomae", "timesformer", "vivit", "vjepa2"])  # two in older names
 def test_a_file_of_a_classifiers_weights_fills_a_backbone(models: Path, kind: str) -> None:
     network = build_backbone(video_entry(read_video_model(str(models / kind))))
     load_backbone_weights(network, str(models / kind / "model.safetensors"), "clip")
@@ -240,10 +240,3 @@ def test_a_file_of_a_classifiers_weights_fills_a_backbone(models: Path, kind: st
     found = network.named_as_published.state_dict()
     assert found.keys() == expected.keys()
     assert all(torch.equal(found[key], expected[key]) for key in found)
-
-
-def test_a_file_in_older_names_is_read_by_its_folder(models: Path) -> None:
-    network = build_backbone(video_entry(read_video_model(str(models / "videomae"))))
-    with pytest.raises(ModelError, match="older ones are read where its folder is given as the backbone"):
-        load_backbone_weights(network, str(models / "videomae" / "model.safetensors"), "clip")
-    load_backbone_weights(network, "pretrained", "clip")

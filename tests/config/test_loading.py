@@ -212,7 +212,7 @@ class TestPackagedNames:
             load_recipe(name)
         assert str(caught.value).startswith(f"no recipe at {name}; give the path of a YAML file, or the name")
         assert "did you mean 'stan-small'" in str(caught.value)
-        assert str(caught.value).endswith(", tan-table-3, tan-table-4, weizmann")
+        assert str(caught.value).endswith(", tan-table-3, tan-table-4, weizmann, your-videos")
 
 
 def test_an_override_of_a_stream_that_a_row_lacks_is_refused_among_several():
