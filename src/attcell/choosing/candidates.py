@@ -16,12 +16,13 @@ from attcell.models.ready.kinetics import PREFIX
 from attcell.models.ready.registry import ready_infos
 from attcell.models.weights import load_backbone_weights, no_weights
 from attcell.nn import build_backbone
-from attcell.research.demo import INPUT, TAP, WEIGHTS
+from attcell.research.demo import INPUT, WEIGHTS
 
 TABLE = "your-videos"
 QUICK = "both-svm"  # what --quick tries: frames and flow, and nothing is trained but an SVM
 CLIPS = "clip-svm"
 SHIPPED = "shipped"
+SHIPPED_TAP = "block3"  # of the shipped backbones: a region of it sees about a figure
 BACKBONE = "squeezenet"
 _OWN_KEYS = ("data.train", "data.val", "data.test", "data.root", "data.groups", "data.val_fraction", "name")
 _OF_TRAINED = ("train.epochs", "train.iterations")  # of networks, and not of an SVM alone
@@ -134,7 +135,7 @@ def _of_weights(name: str, weights: str) -> list[str]:
     changes = [f"{section}.{key}={value}" for section, of in INPUT.items() for key, value in of.items()]
     for stream in streams:
         place = f"model.streams.{stream}"
-        changes += [f"{place}.backbone=small", f"{place}.tap={TAP}"]
+        changes += [f"{place}.backbone=small", f"{place}.tap={SHIPPED_TAP}"]
         changes += [f"{place}.weights={WEIGHTS / f'{stream}.safetensors'}"]
     return changes
 
