@@ -120,7 +120,7 @@ class TestCalls:
             (["predict", "a.mp4", "--model", "MODEL", "--segments", "0"], "Invalid value for '--segments'"),
             (["predict", "--model", "MODEL"], "Missing argument 'videos'"),
             (["test", "MODEL", "--segments", "0"], "Invalid value for '--segments'"),
-            (["test", "MODEL", "--crops", "5"], "'5' is not one of '1', '10'"),
+            (["test", "MODEL", "--crops", "5"], "'5' is not one of '1', '3', '10'"),
             (["test", "MODEL", "--split", "dev"], "'dev' is not one of 'train', 'val', 'test'"),
             (
                 ["test", "MODEL", "--data", "nowhere"],

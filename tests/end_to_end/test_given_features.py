@@ -152,9 +152,8 @@ def test_features_and_pictures_are_told_apart(attcell: Run, videos, recipe, mode
     rows = next((given / "test").glob("*/*.npy"))
     done = attcell("predict", rows, "--model", model, status=1)
     assert f"{rows} holds features, and the streams are frame, some of which look at pictures" in done.stderr
-    done = attcell(
-        "train", "recipe.yaml", f"data.train={given}/train", "data.val=null", "--out", "a", status=1
-    )
+    features = (f"data.train={given}/train", "data.val=null", "data.test=null")
+    done = attcell("train", "recipe.yaml", *features, "--out", "a", status=1)
     assert "the features of 36 videos cannot be taken:" in done.stderr
     done = attcell(
         "train",

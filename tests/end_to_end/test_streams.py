@@ -163,7 +163,10 @@ def test_flow_from_a_store(attcell: Run, make_recipe, few, video, tmp_path):
 
     refused = attcell("train", recipe, "flow.store=store", "flow.bound=10", "--out", "b", status=1)
     assert refused.stderr.startswith(f"attcell: {tmp_path}/store does not fit 12 videos:\n")
-    assert "bound 20.0, not 10.0. Set flow.method, flow.bound and flow.short_side to what" in refused.stderr
+    assert (
+        "bound 20.0, not 10.0. Set flow.method, flow.bound, flow.short_side and flow.camera to what"
+        in refused.stderr
+    )
     assert refused.stderr.endswith("  and 2 more\n")
     assert not (tmp_path / "b").exists()
 
