@@ -145,7 +145,7 @@ def _run_stages(out: Path, seed: int) -> DemoOutcome:
     num_videos = 6 * sum(VIDEOS.values())
     logger.info(
         f"1/5 Generating {num_videos} videos in {out}: in each three figures, and a quarter of the time is "
-        "action; a class is the colour of the one that acts and its way to move (about 40 seconds on two "
+        "action; a class is the colour of the one that acts and its way to move (about 35 seconds on two "
         "cores)"
     )
     videos = _generate(out / "videos", seed)
@@ -155,9 +155,9 @@ def _run_stages(out: Path, seed: int) -> DemoOutcome:
         "and of flow (about 25 seconds)"
     )
     _keep_features(recipe)
-    logger.info("3/5 Training the attention of both, from labels of whole videos alone (about 20 seconds)")
+    logger.info("3/5 Training the attention of both, from labels of whole videos alone (about 30 seconds)")
     trained = train(recipe, out / "run", resume=(out / "run").exists()).model_folder
-    logger.info("4/5 Testing on videos that it has not seen, and where its attention lies (about 20 seconds)")
+    logger.info("4/5 Testing on videos that it has not seen, and where its attention lies (about 15 seconds)")
     model = Model.from_pretrained(trained).to(best_device())
     predictions = _predict(model, _test_videos(videos, VIDEOS["test"]))
     evaluation = _test(model, predictions, out / "test")
