@@ -147,7 +147,7 @@ def _measured(case: Case) -> dict[str, Any]:
         "is_resumed": is_resumed,
         "feature_seconds": sum(outcome.crossed.feature_seconds.values()),
         "num_train": len(videos.train),
-        "crossed": {one.name: one.right.tolist() for one in outcome.crossed.standings},
+        "crossed": {one.name: one.right.tolist() for one in outcome.crossed.results},
         "crossed_groups": videos.groups,
         "tested": tested,
         "groups": [Path(record.id).name.split("_")[0] for record in videos.test]

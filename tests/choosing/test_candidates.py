@@ -47,6 +47,13 @@ def test_overrides_go_to_all_or_to_some_and_an_svm_has_no_epochs():
         assert candidate.values["train"]["seed"] == 3
 
 
+@pytest.mark.parametrize("key", ["class_weights=balanced", "balanced_sampling=true", "mixup=0.4"])
+def test_what_a_warning_advises_goes_to_the_networks_that_are_trained(key):
+    for candidate in candidates(candidate_names(), [f"train.{key}"], SHIPPED):
+        value = candidate.values["train"][key.split("=")[0]]
+        assert bool(value) is not candidate.name.endswith("svm")
+
+
 @pytest.mark.parametrize(
     ("override", "words"),
     [

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from attcell.choosing.choice import alike_words, choose, table_lines
-from attcell.choosing.crossing import Crossed, Standing
+from attcell.choosing.crossing import CandidateResult, Crossed
 from attcell.errors import CallError
 from attcell.metrics.statistics import accuracy_interval
 
 
-def standing(name: str, num_right: int, num: int = 40) -> Standing:
+def result(name: str, num_right: int, num: int = 40) -> CandidateResult:
     right = np.arange(num) < num_right
-    return Standing(name, right, accuracy_interval(right), 61.0)
+    return CandidateResult(name, right, accuracy_interval(right), 61.0)
 
 
 CROSSED = Crossed(
-    (standing("frame-svm", 10), standing("flow-svm", 35), standing("both-svm", 35), standing("both-tan", 34)),
+    (result("frame-svm", 10), result("flow-svm", 35), result("both-svm", 35), result("both-tan", 34)),
     {"both-stan": "it would take about 3:00 more (minutes:seconds)"},
     {},
 )
@@ -49,7 +49,7 @@ def test_one_that_did_not_fit_cannot_be_taken():
 
 
 def test_the_table_has_room_in_40_columns():
-    lines = table_lines(Crossed((*CROSSED.standings, standing("frame-average", 40)), {}, {}), "flow-svm")
+    lines = table_lines(Crossed((*CROSSED.results, result("frame-average", 40)), {}, {}), "flow-svm")
     assert max(map(len, lines)) == 40
     assert lines[0] == "  candidate         % 95 % interval time"
     assert lines[2] == "* flow-svm       87.5  73.9 to 94.5 1:01"

@@ -132,3 +132,11 @@ def test_a_class_without_test_videos_is_named(tmp_path, capsys):
     empty(tmp_path, ["train/a/1.mp4", "train/a/2.mp4", "train/b/1.mp4", "train/b/2.mp4", "test/a/3.mp4"])
     own_videos(tmp_path, None, None, 0)
     assert "no test video of b" in capsys.readouterr().err
+
+
+def test_an_expression_that_is_none_is_told_as_the_option(tmp_path):
+    for label in ("a", "b"):
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "0.mp4").touch()
+    with pytest.raises(CallError, match=r"^--groups \(\[: no regular expression: unterminated"):
+        own_videos(tmp_path, None, "([", 0)

@@ -180,7 +180,7 @@ FROZEN = {"streams": {"frame": {"train_from": "none"}}}
         (
             {"class_weights": "balanced", "balanced_sampling": True},
             {},
-            "train: class_weights and balanced_sampling are for the same; keep one",
+            "train: class_weights and balanced_sampling both balance the classes; keep one",
         ),
         (
             {"mixup": 0.2, "batch_size": 6, "accumulate": 2},

@@ -154,8 +154,8 @@ class _Call:
         )
         recipe = crossing.recipe(next(one for one in chosen_from if one.name == name), None)
         run = PlannedRun(recipe, call.out / name)
-        evaluation = _trained_and_tested(run)
-        outcome = self._outcome(run, choice, crossed, evaluation, videos)
+        unread = _trained_and_tested(run)
+        outcome = self._outcome(run, choice, crossed, unread, videos)
         shown = _page(run, videos.test)
         tested = _test_words(outcome, videos, shown)
         values = choice_values(crossed, choice, folds) | self._test_values(outcome, videos)
@@ -163,7 +163,7 @@ class _Call:
         return self._end(outcome, videos)
 
     def _names(self) -> tuple[str, ...]:
-        """The candidates that are tried."""
+        """The candidates that are tried; one that is asked for comes first, for a budget may end."""
         call = self.call
         if call.take is not None:
             check_name(call.take)
@@ -171,7 +171,8 @@ class _Call:
             raise CallError(f"--minutes is {call.minutes:g}; give more than 0")
         if call.quick:
             return (call.take or QUICK,)
-        return candidate_names()
+        names = candidate_names()
+        return names if call.take is None else (call.take, *(name for name in names if name != call.take))
 
     def _begin(self, videos: OwnVideos, seed: int, weights: str) -> None:
         """Refuse a folder that holds something else, and write what this one is begun with."""
@@ -199,11 +200,11 @@ class _Call:
             )
 
     def _outcome(
-        self, run: PlannedRun, choice: Choice, crossed: Crossed, evaluation: dict[str, str], videos: OwnVideos
+        self, run: PlannedRun, choice: Choice, crossed: Crossed, unread: dict[str, str], videos: OwnVideos
     ) -> FolderOutcome:
         right = right_of(run.scores)
         interval = accuracy_interval(right, groups_of(videos.test))
-        return FolderOutcome(run.model, choice, crossed, float(right.mean()), interval, evaluation)
+        return FolderOutcome(run.model, choice, crossed, float(right.mean()), interval, unread)
 
     def _test_values(self, outcome: FolderOutcome, videos: OwnVideos) -> dict[str, Any]:
         return {

@@ -11,6 +11,7 @@ from attcell._log import logger
 from attcell.config.loading import close_names, find_recipe, fits, merged_row, read_recipe_file
 from attcell.config.overrides import read_overrides
 from attcell.config.recipe import Recipe, check_recipe
+from attcell.config.train_section import ONLY_OF_ITERATIONS
 from attcell.errors import CallError, ModelError
 from attcell.models.ready.kinetics import PREFIX
 from attcell.models.ready.registry import ready_infos
@@ -25,7 +26,8 @@ SHIPPED = "shipped"
 SHIPPED_TAP = "block3"  # of the shipped backbones: a region of it sees about a figure
 BACKBONE = "squeezenet"
 _OWN_KEYS = ("data.train", "data.val", "data.test", "data.root", "data.groups", "data.val_fraction", "name")
-_OF_TRAINED = ("train.epochs", "train.iterations")  # of networks, and not of an SVM alone
+# Of networks, and not of an SVM alone.
+_OF_TRAINED = ("train.epochs", "train.iterations", *(f"train.{key}" for key in ONLY_OF_ITERATIONS))
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,8 @@ def candidates(names: Sequence[str], overrides: Sequence[str], weights: str) -> 
 
     Args:
         names: in the order of the table.
-        overrides: ``KEY=VALUE``, or ``PATTERN:KEY=VALUE`` for some candidates; how long networks are trained
-            goes to those that are.
+        overrides: ``KEY=VALUE``, or ``PATTERN:KEY=VALUE`` for some candidates; how networks are trained goes
+            to those that are.
         weights: ``pretrained``, ``shipped``, or a file of SqueezeNet's.
 
     Raises:

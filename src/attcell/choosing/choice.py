@@ -10,7 +10,7 @@ from typing import Any
 from attcell._files import write_json, write_text
 from attcell._log import minutes
 from attcell.choosing.candidates import check_name
-from attcell.choosing.crossing import Crossed, Standing
+from attcell.choosing.crossing import CandidateResult, Crossed
 from attcell.choosing.videos import OwnVideos
 from attcell.data.folds import Folds
 from attcell.errors import CallError
@@ -31,9 +31,9 @@ class Choice:
         alike: the names of those that these videos do not tell apart from the one that is taken.
     """
 
-    taken: Standing
+    taken: CandidateResult
     is_given: bool
-    best: Standing
+    best: CandidateResult
     alike: tuple[str, ...]
 
     @property
@@ -60,14 +60,14 @@ def choose(crossed: Crossed, take: str | None, groups: Sequence[str]) -> Choice:
     Raises:
         CallError: no candidate of this name, or one that was left out.
     """
-    by_name = {standing.name: standing for standing in crossed.standings}
-    best = max(crossed.standings, key=lambda one: one.accuracy)  # of equals the first
+    by_name = {result.name: result for result in crossed.results}
+    best = max(crossed.results, key=lambda one: one.accuracy)  # of equals the first
     if take is not None and take not in by_name:
         check_name(take)
         why = crossed.left_out.get(take, "it was not tried")
         raise CallError(f"--take {take}: {why}; those that were: {', '.join(by_name)}")
     taken = best if take is None else by_name[take]
-    others = (one for one in crossed.standings if one is not taken)
+    others = (one for one in crossed.results if one is not taken)
     alike = tuple(one.name for one in others if paired_p(taken.right, one.right, groups) > 0.05)
     return Choice(taken, take is not None, best, alike)
 
@@ -80,7 +80,7 @@ def percent(share: float) -> str:
 def table_lines(crossed: Crossed, taken: str) -> list[str]:
     """A table that has room in 40 columns."""
     lines = [f"  {'candidate':18}% 95 % interval time"]
-    for one in crossed.standings:
+    for one in crossed.results:
         mark = "*" if one.name == taken else " "
         lines.append(
             f"{mark} {one.name:13}{100 * one.accuracy:6.1f}{interval_words(one.interval):>14}"
@@ -105,7 +105,7 @@ def choice_text(
         "| candidate | accuracy % | 95 % interval | right | time |",
         "|---|---:|---:|---:|---:|",
     ]
-    for one in crossed.standings:
+    for one in crossed.results:
         name = f"**{one.name}**" if one is choice.taken else one.name
         lines.append(
             f"| {name} | {100 * one.accuracy:.1f} | {interval_words(one.interval)} | "
@@ -121,7 +121,7 @@ def choice_text(
 
 def alike_words(crossed: Crossed, choice: Choice) -> str:
     """Which candidates may be as good."""
-    if len(crossed.standings) == 1:
+    if len(crossed.results) == 1:
         return "No other was tried."
     best_of = "The accuracy of the best of several is a little too high: believe the test's."
     if not choice.alike:
@@ -142,7 +142,7 @@ def choice_values(crossed: Crossed, choice: Choice, folds: Folds) -> dict[str, A
         "why": choice.why,
         "rule_takes": choice.best.name,
         "cross_validation": folds.described,
-        "candidates": [one.values() for one in crossed.standings],
+        "candidates": [one.values() for one in crossed.results],
         "left_out": crossed.left_out,
         "not_told_apart": list(choice.alike),
     }

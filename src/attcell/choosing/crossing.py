@@ -19,7 +19,7 @@ from jaxtyping import Bool
 from attcell._files import write_json
 from attcell._log import logger, minutes, tell, within
 from attcell._parallel import one_thread
-from attcell.choosing.candidates import Candidate
+from attcell.choosing.candidates import Candidate, candidate_names
 from attcell.choosing.videos import OwnVideos
 from attcell.config.recipe import Recipe
 from attcell.data.folds import Folds
@@ -38,7 +38,7 @@ _FINAL = 1.5  # the last training is of all videos, and then there is the test: 
 
 
 @dataclass(frozen=True)
-class Standing:
+class CandidateResult:
     """How a candidate did in the cross-validation.
 
     Attributes:
@@ -75,12 +75,12 @@ class Crossed:
     """What came of the candidates.
 
     Attributes:
-        standings: of those that are done, in the table's order.
+        results: of those that are done, in the table's order.
         left_out: name → why it is not among them.
         feature_seconds: streams → how long their features took, in this call.
     """
 
-    standings: tuple[Standing, ...]
+    results: tuple[CandidateResult, ...]
     left_out: dict[str, str]
     feature_seconds: dict[str, float]
 
@@ -134,7 +134,7 @@ class Crossing:
             CallError: the budget is too small for any of them, or a folder holds another run.
             DataError, VideoError, ModelError, TrainingError: as training and testing do.
         """
-        standings: list[Standing] = []
+        results: list[CandidateResult] = []
         left_out: dict[str, str] = {}
         feature_seconds: dict[str, float] = {}
         without: list[set[str]] = []  # streams whose features take too long
@@ -149,21 +149,23 @@ class Crossing:
                 seconds = self._keep_features(recipe, candidate.name, without)
                 named = " and ".join(recipe.model.streams)
                 feature_seconds[named] = feature_seconds.get(named, 0.0) + seconds
-                standing = self._standing(candidate)
+                result = self._cross_validated(candidate)
             except _TooLong as why:
                 left_out[candidate.name] = str(why)
                 logger.info(f"{candidate.name} is left out: {why}")
                 continue
-            standings.append(standing)
-            _tell(standing, number, len(candidates))
-        if not standings:
+            results.append(result)
+            _tell(result, number, len(candidates))
+        if not results:
             first, reason = next(iter(left_out.items()))
             raise CallError(
                 f"--minutes {self.budget.minutes:g} is too little for one candidate: of {first}, the "
                 f"first, {reason}. Give more minutes; what is computed is kept, and the same command goes on "
                 "from there"
             )
-        return Crossed(tuple(standings), left_out, feature_seconds)
+        order = candidate_names()
+        results.sort(key=lambda one: order.index(one.name))
+        return Crossed(tuple(results), left_out, feature_seconds)
 
     def recipe(self, candidate: Candidate, fold: int | None) -> Recipe:
         """A candidate's recipe without one part, counted from 1, or on all training videos."""
@@ -201,7 +203,7 @@ class Crossing:
                     raise _too_long("its features", left)
         return time.monotonic() - start
 
-    def _standing(self, candidate: Candidate) -> Standing:
+    def _cross_validated(self, candidate: Candidate) -> CandidateResult:
         right = np.zeros(len(self.videos.train), dtype=bool)
         spent, number = 0.0, len(self.folds.parts)
         for fold, left_out in enumerate(self.folds.parts, 1):
@@ -214,7 +216,7 @@ class Crossing:
             with within(f"{candidate.name} {fold}/{number}"):
                 spent += _done(run)
             right[left_out] = right_of(run.scores)
-        return Standing(candidate.name, right, accuracy_interval(right, self.videos.groups), spent)
+        return CandidateResult(candidate.name, right, accuracy_interval(right, self.videos.groups), spent)
 
 
 def right_of(scores: Path) -> Bool[np.ndarray, " N"]:
@@ -238,11 +240,11 @@ def _done(run: PlannedRun) -> float:
     return float(json.loads(file.read_text(encoding="utf-8"))["seconds"])
 
 
-def _tell(standing: Standing, number: int, num_candidates: int) -> None:
-    low, high = (100 * end for end in standing.interval)
+def _tell(result: CandidateResult, number: int, num_candidates: int) -> None:
+    low, high = (100 * end for end in result.interval)
     tell(
         "candidate",
-        f"{number}/{num_candidates} {standing.name}: {100 * standing.accuracy:.1f} % ({low:.1f} to "
-        f"{high:.1f}), {minutes(standing.seconds)}",
-        **standing.values(),
+        f"{number}/{num_candidates} {result.name}: {100 * result.accuracy:.1f} % ({low:.1f} to "
+        f"{high:.1f}), {minutes(result.seconds)}",
+        **result.values(),
     )

@@ -10,14 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from pydantic import ValidationError
 
 from attcell._checks import path_of
 from attcell._files import write_text
 from attcell._log import logger
 from attcell.config.schema import DataSection
 from attcell.data.folds import Folds, make_folds, part_to_test
-from attcell.data.groups import groups_of
+from attcell.data.groups import file_or_expression, groups_of
 from attcell.data.sources import files_under, is_video_name
 from attcell.errors import CallError, DataError
 from attcell.metrics.recognition import truth_matrix
@@ -143,10 +142,10 @@ def _read(source: Path, groups: str | None, root: Path) -> Named:
         raise CallError(f"{source}: no such folder; give one with a folder for each class")
     _refuse_loose(source)
     try:
-        section = DataSection.model_validate({"train": source, "groups": groups})
-    except ValidationError as error:
-        raise CallError(f"--groups {groups}: {error.errors()[0]['msg']}") from error
-    listing = part_listing(section, "train")
+        known = None if groups is None else file_or_expression(groups)
+    except CallError as error:
+        raise CallError(f"--groups {groups}: {error}") from error
+    listing = part_listing(DataSection(train=source, groups=known), "train")
     assert listing is not None, "it was named"
     if any(record.path.suffix == ".npy" for record in listing.records):
         raise CallError(

@@ -23,7 +23,8 @@ def learning_rate(
         int, typer.Option(min=20, help="How many rates are tried, a batch of videos each.")
     ] = 100,
 ) -> None:
-    """Find a learning rate to begin with: the loss while the rate grows. Nothing is trained or written.
+    """Find a learning rate to begin with: the loss while the rate grows. No network
+    is kept; features go to the recipe's cache.folder, as in training.
 
     Example: attcell learning-rate stan-small data.train=videos/train
     """

@@ -91,8 +91,8 @@ def train(
     weights: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE",
-            help="With FOLDER: SqueezeNet 1.0's; by default from the net, without one the shipped ones.",
+            metavar="FILE|pretrained|shipped",
+            help="With FOLDER: SqueezeNet 1.0's file; by default pretrained, without a network shipped.",
         ),
     ] = None,
     take: Annotated[str | None, typer.Option(help="With FOLDER: this candidate, not the best one.")] = None,

@@ -20,6 +20,18 @@ from attcell.types import (
 Alpha = Annotated[float, Field(ge=0)]
 
 
+# Keys that change nothing where an SVM alone is fitted.
+ONLY_OF_ITERATIONS = (
+    "randaugment",
+    "colour_jitter",
+    "mixup",
+    "cutmix",
+    "class_weights",
+    "balanced_sampling",
+    "early_stopping",
+)
+
+
 class TrainSection(Section):
     """The schedule. The defaults are the paper's."""
 
@@ -88,8 +100,12 @@ class TrainSection(Section):
                 f"{self.batch_size} in accumulate {self.accumulate} × devices {self.devices} parts has "
                 f"{part} a part; make it an even number"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _balanced_once(self) -> TrainSection:
         if self.class_weights is not None and self.balanced_sampling:
-            raise ValueError("class_weights and balanced_sampling are for the same; keep one")
+            raise ValueError("class_weights and balanced_sampling both balance the classes; keep one")
         return self
 
     @property
@@ -102,8 +118,4 @@ class TrainSection(Section):
     @property
     def only_of_iterations(self) -> tuple[str, ...]:
         """The keys that are set and change nothing where an SVM alone is fitted."""
-        keys = (
-            "randaugment", "colour_jitter", "mixup", "cutmix", "class_weights", "balanced_sampling",
-            "early_stopping",
-        )  # fmt: skip
-        return tuple(key for key in keys if getattr(self, key))
+        return tuple(key for key in ONLY_OF_ITERATIONS if getattr(self, key))

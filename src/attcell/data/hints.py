@@ -186,6 +186,8 @@ def few_videos(labels: Sequence[str], counts: Sequence[int], *, balanced: bool =
             f"{len(single)} of {len(labels)} classes have one video, of which nothing is left to validate or "
             f"test by: {shortened(single, ', ')}"
         )
+    if not there:
+        return said
     most, least = max(there, key=there.__getitem__), min(there, key=there.__getitem__)
     if there[most] >= UNEVEN * there[least] and not balanced:
         said.append(

@@ -62,14 +62,14 @@ def find_learning_rate(recipe: Recipe, *, iterations: int = 100) -> RateSearch:
         iterations: how many rates; each takes a batch of videos.
 
     Raises:
-        CallError: less than 20 iterations, or a recipe without any.
+        CallError: fewer than 20 iterations, or a recipe without any.
         DataError, VideoError, ModelError: as :func:`attcell.training.run.train`.
     """
     iterations = whole_number(iterations, "iterations", least=FEWEST)
     if recipe.model.kind == "pooled":
         raise CallError("kind pooled fits an SVM alone, which has no learning rate; choose another kind")
     section = recipe.train.model_copy(update={"early_stopping": None})
-    with tempfile.TemporaryDirectory() as folder:  # nothing is written there
+    with tempfile.TemporaryDirectory() as folder:  # the run's, in which nothing is left
         prepared = prepare(recipe.model_copy(update={"train": section}), Path(folder) / "run")
     rates = np.geomspace(LOWEST, HIGHEST, iterations)
     smoothed: list[float] = []

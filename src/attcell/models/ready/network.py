@@ -95,11 +95,6 @@ class Preprocessing:
         ends = [(0, left // 2), (top, left // 2)] if top > left else [(top // 2, 0), (top // 2, left)]
         return [(*end, height, width) for end in ends]
 
-    @property
-    def has_ends(self) -> bool:
-        """Whether there is something beside the middle to cut out."""
-        return self.crop is not None
-
 
 @dataclass(frozen=True)
 class ClipProtocol:
