@@ -240,3 +240,48 @@ def test_a_file_of_a_classifiers_weights_fills_a_backbone(models: Path, kind: st
     found = network.named_as_published.state_dict()
     assert found.keys() == expected.keys()
     assert all(torch.equal(found[key], expected[key]) for key in found)
+
+
+@pytest.mark.parametrize("key", ["attn_implementation", "_attn_implementation"])
+def test_no_other_attentions_code_is_fetched(model: Path, key: str) -> None:
+    change_json(model / "config.json", **{key: "kernels-community/flash-attn"})
+    network = pretrained_video_network(read_video_model(str(model)), classifier=True)
+    assert "kernels" not in str(network.config._attn_implementation)
+
+
+def test_quantised_weights_are_refused(model: Path) -> None:
+    change_json(model / "config.json", quantization_config={"quant_method": "gptq", "bits": 4})
+    assert "has quantised weights, which are not read here" in refusal(model, ModelError)
+
+
+def test_weights_of_another_number_of_frames(tmp_path: Path) -> None:
+    save_video_model(tmp_path, "timesformer")
+    change_json(tmp_path / "config.json", num_frames=6)
+    with pytest.raises(ModelError, match=r"have other shapes, first \S*time_embeddings: \[1, 4, \d+\], and"):
+        pretrained_video_network(read_video_model(str(tmp_path)), classifier=True)
+
+
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [
+        ("config.json", {"model_type": ["a"]}),
+        ("config.json", {"image_size": []}),
+        ("config.json", {"tubelet_size": 0}),
+        ("config.json", {"num_frames": "many"}),
+        ("preprocessor_config.json", {"size": {"height": "a", "width": "a"}}),
+        ("preprocessor_config.json", {"size": {"shortest_edge": None}}),
+        ("preprocessor_config.json", {"size": {"shortest_edge": 16}}),
+        ("preprocessor_config.json", {"crop_size": {"width": 3}}),
+        ("preprocessor_config.json", {"crop_size": "a"}),
+        ("preprocessor_config.json", {"resample": [1]}),
+        ("preprocessor_config.json", {"image_mean": ["a", "b", "c"]}),
+        ("preprocessor_config.json", {"image_std": [0, 0, 0]}),
+        ("preprocessor_config.json", {"rescale_factor": 0}),
+    ],
+)
+def test_values_of_a_wrong_kind_are_one_message(model: Path, file: str, change: dict) -> None:
+    change_json(model / file, **change)
+    with pytest.raises(AttcellError) as caught:
+        pretrained_video_network(read_video_model(str(model)), classifier=True)
+    assert "\n" not in str(caught.value)
+    assert str(model) in str(caught.value)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attcell._log import logger
+from attcell.errors import CallError
 
 if TYPE_CHECKING:
     from attcell.inference.model import Model
@@ -72,6 +73,8 @@ def loaded_model(name: str | None, videos: Sequence[Path]) -> Model | ReadyModel
     from attcell.inference.run import best_device
     from attcell.models.ready.registry import DEFAULT, is_ready, ready_infos, refuse_unknown
 
+    if name == "":
+        raise CallError("--model is empty; name a model, or leave the option out for a ready one")
     if name is None or is_ready(name):
         refuse_unknown(name or DEFAULT)
         _refuse_unless_one_opens(videos)

@@ -22,11 +22,11 @@ def is_hub_name(name: str) -> bool:
 
 def is_video_folder(folder: Path) -> bool:
     """Whether a folder holds a model in transformers' form, and not one of attcell."""
-    if not (folder / CONFIG).is_file():
-        return False
     try:
+        if not (folder / CONFIG).is_file():
+            return False
         return "model_type" in json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except (ValueError, TypeError):
+    except (OSError, ValueError, TypeError):
         return False  # damaged: whoever reads it as a model of attcell tells
 
 
@@ -52,7 +52,7 @@ def read_video_model(name: str) -> VideoModel:
         found = _read(name, file)
         if found is not None and file == PREPROCESSING[0]:  # what it holds is nested, or of something else
             found = found.get("video_processor") or found.get("image_processor")
-        if found is not None:
+        if isinstance(found, dict):
             return video_model(name, config, found)
     raise ModelError(
         f"{name} does not say how frames become its input: it has none of {', '.join(PREPROCESSING)}. Save "

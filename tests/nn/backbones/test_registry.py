@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict
 
 import pytest
@@ -265,3 +266,24 @@ def test_timms_own_mean_and_deviation_hold() -> None:
     assert (entry.mean, entry.deviation, entry.size) == ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5), 224)
     assert build_backbone("timm/vit_tiny_patch16_224").expects_imagenet
     assert not build_backbone("timm/resnet18").expects_imagenet
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("import sys; sys.exit(3)", "importing own_part fails (SystemExit: 3); mend it"),
+        ("1 / 0", "importing own_part fails (ZeroDivisionError: division by zero); mend it"),
+        ("build = 3", "own_part has a int of that name"),
+        ("def build(tap, channels) -> 'Built': raise ValueError('no')", "fails (ValueError: no); mend it"),
+        ("def build() -> 'Built': ...", "fails (TypeError: build() takes 0 positional"),
+        ("def build(tap, channels) -> 'Built': ...", "gives a NoneType; it must give a Built"),
+    ],
+)
+def test_a_backbone_of_ones_own_that_fails(text, said, monkeypatch, tmp_path):
+    (tmp_path / "own_part.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "own_part", raising=False)
+    with pytest.raises(CallError) as caught:
+        build_backbone("own_part:build")
+    assert said in str(caught.value)
+    monkeypatch.delitem(sys.modules, "own_part", raising=False)

@@ -210,7 +210,7 @@ def _cached_model(repository: str) -> CachedModel | None:
     is_classifier = isinstance(architectures, list) and any(
         str(of).endswith("ForVideoClassification") for of in architectures
     )
-    if kind not in KINDS or not is_classifier:
+    if not isinstance(kind, str) or kind not in KINDS or not is_classifier:
         return None
     files = _cached_weights(repository)
     megabytes = round(sum(file.stat().st_size for file in files) / 1e6, 1)
@@ -231,7 +231,8 @@ def _cached_weights(repository: str) -> list[Path]:
         if whole is not None:
             return [whole]
         parts = _cached_json(repository, name + _INDEX).get("weight_map")
-        files = [_cached(repository, part) for part in sorted(set(parts.values()))] if parts else []
+        names = parts.values() if isinstance(parts, dict) else ()
+        files = [_cached(repository, part) for part in sorted({str(part) for part in names})]
         there = [file for file in files if file is not None]
         if there and len(there) == len(files):
             return there

@@ -140,7 +140,7 @@ class KineticsEntry:
         network: nn.Module = get_model(name, num_classes=len(self.labels))
         try:
             network.load_state_dict(state)
-        except RuntimeError as error:
+        except (RuntimeError, AttributeError, TypeError) as error:  # keys or values of another kind too
             raise ModelError(
                 f"{self.path} holds other weights than those of {self.name}; delete it, and it is downloaded "
                 "again"

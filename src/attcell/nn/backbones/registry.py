@@ -17,12 +17,13 @@ import importlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from functools import partial
+from typing import Any, Literal, NamedTuple
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from attcell.errors import CallError
+from attcell.errors import AttcellError, CallError
 
 Colour = tuple[float, ...]  # a figure each for red, green and blue, of values from 0 to 1
 IMAGENET_MEAN: Colour = (0.485, 0.456, 0.406)
@@ -288,22 +289,44 @@ def _own_entry(path: str) -> BackboneEntry:
     module_name, _, name = path.partition(":")
     try:
         found = getattr(importlib.import_module(module_name), name, None)
-    except Exception as error:  # whatever a user's module raises
+    except ImportError as error:
         raise CallError(
             f"backbone {path}: {module_name} cannot be imported ({type(error).__name__}: {error}); install "
             "it, or put its folder on PYTHONPATH"
+        ) from error
+    except (Exception, SystemExit) as error:  # whatever a user's module raises
+        raise CallError(
+            f"backbone {path}: importing {module_name} fails ({type(error).__name__}: {error}); mend it"
         ) from error
     if isinstance(found, BackboneEntry):
         return replace(found, name=path)
     returned = getattr(found, "__annotations__", {}).get("return")
     is_builder = returned is Built or str(returned).rpartition(".")[2] == Built.__name__
     if is_builder and callable(found):
-        return BackboneEntry(name=path, taps=("last",), build=found, more_taps=True)
+        return BackboneEntry(name=path, taps=("last",), build=partial(_own, path, found), more_taps=True)
     what = f"has no {name}" if found is None else f"has a {type(found).__name__} of that name"
     raise CallError(
         f"backbone {path}: {module_name} {what}; give a BackboneEntry, or a function "
         "build(tap, in_channels) -> Built, both of attcell.nn.backbones"
     )
+
+
+def _own(path: str, build: Callable[[str, int], Any], tap: str, in_channels: int) -> Built:
+    """What a user's function builds."""
+    try:
+        built = build(tap, in_channels)
+    except AttcellError:
+        raise
+    except Exception as error:  # whatever it raises
+        raise CallError(
+            f"backbone {path}: build({tap!r}, {in_channels}) fails ({type(error).__name__}: {error}); mend it"
+        ) from error
+    if not isinstance(built, Built):
+        raise CallError(
+            f"backbone {path}: build({tap!r}, {in_channels}) gives a {type(built).__name__}; it must give a "
+            "Built of attcell.nn.backbones"
+        )
+    return built
 
 
 def build_backbone(

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from attcell.errors import CallError, ModelError
+from attcell.errors import AttcellError, CallError, ModelError
 from attcell.nn.backbones.registry import BackboneEntry, Built, Colour
 
 KINDS = {"videomae": "VideoMAE", "timesformer": "TimeSformer", "vivit": "ViViT", "vjepa2": "V-JEPA 2"}
@@ -89,6 +89,18 @@ def video_model(name: str, config: Mapping[str, Any], preprocessing: Mapping[str
         CallError: transformers is not installed; no video model; one that needs code of its own.
         ModelError: the files lack something, or contradict each other.
     """
+    try:
+        return _video_model(name, config, preprocessing)
+    except AttcellError:
+        raise
+    except Exception as error:  # a value of a wrong kind, anywhere in the two files
+        raise ModelError(
+            f"{name}: a value in its config.json or in the file of its preprocessing is not right "
+            f"({type(error).__name__}: {error}); copy the model anew"
+        ) from error
+
+
+def _video_model(name: str, config: Mapping[str, Any], preprocessing: Mapping[str, Any]) -> VideoModel:
     kind = _kind(name, config)
     settings = _settings(name, kind, config)
     size, patch, tubelet = _geometry(settings, kind)
@@ -100,8 +112,9 @@ def video_model(name: str, config: Mapping[str, Any], preprocessing: Mapping[str
         )
     mean, deviation = _figures(name, kind, preprocessing)
     frames = settings.frames_per_clip if kind == "vjepa2" else settings.num_frames
-    is_classifier = any(
-        str(of).endswith("ForVideoClassification") for of in config.get("architectures") or ()
+    architectures = config.get("architectures")
+    is_classifier = isinstance(architectures, list) and any(
+        str(of).endswith("ForVideoClassification") for of in architectures
     )
     labels = settings.id2label if is_classifier else {}
     return VideoModel(
@@ -123,13 +136,14 @@ def video_model(name: str, config: Mapping[str, Any], preprocessing: Mapping[str
 
 
 def _kind(name: str, config: Mapping[str, Any]) -> str:
-    kind = config.get("model_type")
+    kind = str(config.get("model_type"))
     if kind in KINDS:
-        return str(kind)
+        return kind
     allowed = ", ".join(KINDS.values())
-    if config.get("auto_map"):
+    if own := config.get("auto_map"):
+        files = own.values() if isinstance(own, dict) else [own]
         raise CallError(
-            f"{name} needs code of its own ({', '.join(map(str, config['auto_map'].values()))}), and nothing "
+            f"{name} needs code of its own ({', '.join(map(str, files))}), and nothing "
             f"from outside is run; allowed: {allowed}, whose code comes with transformers"
         )
     raise CallError(
@@ -144,7 +158,10 @@ def _settings(name: str, kind: str, config: Mapping[str, Any]) -> Any:
         from transformers import CONFIG_MAPPING
     except ImportError as error:
         raise CallError(f"{name} needs transformers, which is not installed; {INSTALL}") from error
-    known = {key: value for key, value in config.items() if key != "auto_map"}
+    if config.get("quantization_config"):
+        raise ModelError(f"{name} has quantised weights, which are not read here; give it as it was trained")
+    # What would have code fetched: of its own, or of another attention's.
+    known = {key: of for key, of in config.items() if key != "auto_map" and "attn_implementation" not in key}
     try:
         return CONFIG_MAPPING[kind].from_dict(known)
     except Exception as error:  # its checks raise errors of several kinds
@@ -179,17 +196,30 @@ def _resizing(
     crop = {"height": crop, "width": crop} if isinstance(crop, int) else crop
     if kind == "vjepa2" and crop is not None:
         size = {"shortest_edge": int(crop["height"] * 256 / 224)}  # whatever the file says, as transformers
+    if crop is not None and not _is_side(crop.get("height")):
+        raise ModelError(f"{name}: its preprocessing says crop_size {crop}; {_SAVE}")
     if not isinstance(size, dict) or not ({"shortest_edge", "height"} & size.keys()):
         raise ModelError(f"{name}: its preprocessing says no size; {_SAVE}")
     if "shortest_edge" in size:
-        side = int(size["shortest_edge"])
-        return "short", side, int(crop["height"]) if crop is not None else own
-    side = int(size["height"])
+        side, cut = size["shortest_edge"], own if crop is None else crop["height"]
+        if not _is_side(side) or side < cut:
+            raise ModelError(
+                f"{name}: its preprocessing makes frames of short side {side!r}, and cuts "
+                f"{cut}×{cut} out of them; {_SAVE}"
+            )
+        return "short", side, cut
+    side = size["height"]
+    if not _is_side(side):
+        raise ModelError(f"{name}: its preprocessing says size {size}; {_SAVE}")
     if side != size.get("width"):
         raise ModelError(
             f"{name} makes frames of {size.get('width')}×{side}; only squares can be looked at here"
         )
     return "squash", side, side if crop is None else int(crop["height"])
+
+
+def _is_side(value: Any) -> bool:
+    return isinstance(value, int) and value > 0
 
 
 def _figures(name: str, kind: str, preprocessing: Mapping[str, Any]) -> tuple[Colour, Colour]:
@@ -208,7 +238,7 @@ def _figures(name: str, kind: str, preprocessing: Mapping[str, Any]) -> tuple[Co
     deviation: Any = (1.0,) * 3
     if preprocessing.get("do_normalize", True):
         mean, deviation = preprocessing.get("image_mean"), preprocessing.get("image_std")
-        if not (_are_three(mean) and _are_three(deviation)):
+        if not (_are_three(mean) and _are_three(deviation) and min(deviation) > 0):
             raise ModelError(f"{name}: its preprocessing says no image_mean and image_std; {_SAVE}")
     return (
         tuple((offset + value) / factor for value in mean),
@@ -256,13 +286,17 @@ def pretrained_video_network(model: VideoModel, *, classifier: bool) -> nn.Modul
                 config=_settings(model.name, model.kind, model.config),
                 trust_remote_code=False,
                 output_loading_info=True,
+                ignore_mismatched_sizes=True,  # told below, by name
                 dtype=torch.float32,
             )
     except Exception as error:  # of safetensors, the Hub's client and transformers, of many kinds
         raise ModelError(_not_loaded(model, error)) from error
     missing = sorted(key for key in found["missing_keys"] if classifier or not key.startswith(_NOT_USED))
     if missing or found["mismatched_keys"]:
-        what = f"lack {len(missing)} keys, first {missing[0]}" if missing else "have other shapes"
+        what = f"lack {len(missing)} keys, first {missing[0]}" if missing else ""
+        if not missing:
+            key, of_file, of_network = min(found["mismatched_keys"])
+            what = f"have other shapes, first {key}: {[*of_file]}, and config.json says {[*of_network]}"
         raise ModelError(
             f"the weights of {model.name} are not of its network: they {what}. Give a model whose weights "
             "and config.json belong together" + ("; is it a classifier?" if classifier else "")
