@@ -14,7 +14,8 @@ from attcell.config.hub import is_hub_name, is_video_folder, read_video_model
 from attcell.errors import AttcellError, CallError, ModelError
 from attcell.models.weights import load_backbone_weights
 from attcell.nn import build_backbone
-from attcell.nn.backbones.transformers_video import pretrained_video_network, video_entry, video_model
+from attcell.nn.backbones.transformers_files import video_model
+from attcell.nn.backbones.transformers_video import pretrained_video_network, video_entry
 from tests.transformers_models import (
     KINDS,
     LABELS,

@@ -27,7 +27,8 @@ def stream_entry(backbone: str, files: Mapping[str, Any] | None = None) -> Backb
         CallError, ModelError: no such backbone, or one that cannot be used or downloaded.
     """
     from attcell.nn.backbones import backbone_entry
-    from attcell.nn.backbones.transformers_video import video_entry, video_model
+    from attcell.nn.backbones.transformers_files import video_model
+    from attcell.nn.backbones.transformers_video import video_entry
 
     if files is not None and files.get("name") == backbone:
         return video_entry(video_model(**files))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from attcell.errors import CallError, ModelError
-from attcell.nn.backbones.transformers_video import VideoModel, video_model
+from attcell.nn.backbones.transformers_files import VideoModel, video_model
 
 CONFIG = "config.json"
 # The first of them that a model has says how frames become its input, in this order, as in transformers.

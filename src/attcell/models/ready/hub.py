@@ -19,11 +19,12 @@ from attcell._log import logger
 from attcell.config.hub import CONFIG, read_video_model
 from attcell.errors import CallError
 from attcell.models.ready.network import ClipProtocol, Preprocessing, ReadyNetwork
-from attcell.nn.backbones.transformers_video import KINDS, pretrained_video_network
+from attcell.nn.backbones.transformers_files import KINDS
+from attcell.nn.backbones.transformers_video import pretrained_video_network
 from attcell.nn.evidence import Evidence, GradCAM, Rollout
 
 if TYPE_CHECKING:
-    from attcell.nn.backbones.transformers_video import VideoModel
+    from attcell.nn.backbones.transformers_files import VideoModel
 
 NUM_CLIPS = 5
 # Seconds that a clip reaches over: 16 frames of every 4th of 30 a second; 8 of every 32nd; 32 of every 2nd;
