@@ -15,7 +15,7 @@ from attcell.config.beside import PublishedSection
 from attcell.data.listing import Listing
 from attcell.data.sources import read_source
 from attcell.errors import CallError, DataError, ModelError
-from attcell.inference.evaluate import Evaluation, evaluate_model, listing_of
+from attcell.inference.evaluate import Evaluation, evaluate_model, evaluation_of, listing_of
 from attcell.inference.predict import predict_video
 from attcell.metrics.recognition import top_k_accuracy
 from attcell.synth.write import write_mp4
@@ -72,6 +72,18 @@ def test_scores_are_the_predictions_and_unread_videos_are_counted(model, mixed):
     }
     assert "top5" not in found.figures(), "of three classes it would say nothing"
     assert found.confusion().sum() == 4
+
+
+def test_videos_that_are_predicted_already_are_not_tested_again(model, folder):
+    listing = read_source(folder, labels=LABELS)
+    expected = evaluate_model(model, listing)
+    predictions = [predict_video(model, record.path) for record in reversed(listing.records)]
+    found = evaluation_of(model, listing, predictions)
+    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-6)
+    assert (found.labels, found.records, found.protocol, found.run) == (
+        expected.labels, expected.records, expected.protocol, expected.run,
+    )  # fmt: skip
+    assert found.figures() == expected.figures()
 
 
 def test_what_is_written_gives_the_figures(model, mixed, tmp_path):

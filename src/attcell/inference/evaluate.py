@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from attcell.metrics.recognition import (
 from attcell.models.build import evaluation_plan, input_spec, mirroring_of
 from attcell.models.listings import part_listing, read_listings
 from attcell.results.scores import Scores, write_scores
-from attcell.types import ClipCrops, DataPart, NumCrops, VideoRecord
+from attcell.types import ClipCrops, DataPart, NumCrops, Prediction, VideoRecord
 from attcell.video.sampling import ViewPlan
 
 OF_CLASS = "top1_of_"  # and a class: a published figure of this class alone
@@ -170,7 +171,27 @@ def evaluate_model(
         logger.info(
             "5 crops, not 10: this model learnt from no mirror images (train.flip), and is shown none"
         )
-    found = _score_videos(model, listing.records, plan, cache_folder)
+    return _evaluation(
+        model, listing, plan, _score_videos(model, listing.records, plan, cache_folder), tested
+    )
+
+
+def evaluation_of(model: Model, listing: Listing, predictions: Sequence[Prediction]) -> Evaluation:
+    """What :func:`evaluate_model` gives, of videos that are predicted already; the recipe asks for one crop.
+
+    Args:
+        model: that predicted them.
+        listing: the videos, with the model's own classes.
+        predictions: one of each video, in any order.
+    """
+    scores = {Path(one.video).absolute(): torch.from_numpy(one.scores) for one in predictions}
+    found = {record.id: VideoScores(scores[record.path.absolute()], {}) for record in listing.records}
+    return _evaluation(model, listing, evaluation_plan(model.recipe), _Scored(found), None)
+
+
+def _evaluation(
+    model: Model, listing: Listing, plan: ViewPlan, found: _Scored, tested: str | None
+) -> Evaluation:
     ids = [record.id for record in listing.records]
     scores = found.scores
     streams = next(iter(scores.values())).by_stream if scores else {}

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from attcell._checks import path_of, whole_number
@@ -25,12 +24,11 @@ from attcell.config.recipe import Recipe, check_recipe
 from attcell.data.truth import generated_boxes
 from attcell.inference.detect import detect_video
 from attcell.inference.detection_rules import RuleChoice
-from attcell.inference.evaluate import Evaluation
+from attcell.inference.evaluate import Evaluation, evaluation_of
 from attcell.inference.localization import AttentionMetrics, attention_metrics
 from attcell.inference.model import Model
-from attcell.inference.protocol import protocol_of, run_of
 from attcell.inference.run import best_device
-from attcell.models.build import build_network, evaluation_plan
+from attcell.models.build import build_network
 from attcell.models.listings import part_listing, read_listings
 from attcell.report.figures.charts import confusion_picture
 from attcell.report.figures.paper import attention_strip
@@ -218,19 +216,10 @@ def _predict(model: Model, paths: list[Path]) -> list[Prediction]:
 
 
 def _test(model: Model, predictions: list[Prediction], out: Path) -> Evaluation:
-    """What ``Model.evaluate`` gives, of what is predicted already."""
+    """The metrics of what is predicted already, their file, and who was taken for whom."""
     listing = part_listing(model.recipe.data, "test", model.labels)
     assert listing is not None, "the demo's recipe names a test"
-    scores = {Path(one.video).absolute(): one.scores for one in predictions}
-    evaluation = Evaluation(
-        model.labels,
-        listing.records,
-        np.stack([scores[record.path.absolute()] for record in listing.records]),
-        {},
-        (),
-        protocol_of(model.recipe, evaluation_plan(model.recipe), listing, 0),
-        run=run_of(model.recipe, None),
-    )
+    evaluation = evaluation_of(model, listing, predictions)
     evaluation.write_scores(out / "scores.json")
     confusion = evaluation.confusion()
     assert confusion is not None, "the demo's videos have one class each"
