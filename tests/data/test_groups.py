@@ -42,7 +42,7 @@ def test_an_expression_is_looked_for_in_a_videos_path(expression, found):
 def test_an_expression_that_finds_nothing():
     with pytest.raises(CallError) as caught:
         groups_of(UCF, "person([0-9]+)")
-    assert "data.groups 'person([0-9]+)' finds nothing in the names of 3 videos, such as Biking/v_B" in str(
+    assert "groups 'person([0-9]+)' finds nothing in the names of 3 videos, such as Biking/v_B" in str(
         caught.value
     )
     assert "whose first brackets match a video's group" in str(caught.value)

@@ -71,7 +71,7 @@ FOUR = [f"{label}/g1_{clip}.mp4" for label in ("run", "wave") for clip in range(
             FOUR,
             ["data.groups=(person[0-9]+)"],
             2,
-            "data.groups '(person[0-9]+)' finds nothing in the names of 8",
+            "attcell: groups '(person[0-9]+)' finds nothing in the names of 8",
         ),
         ([*FOUR, "run/x.mp4"], ["data.groups=(g[0-9]+)"], 1, "tells no group of 1 of 9 videos: run/x.mp4"),
         (FOUR, ["data.groups=(g[0-9]+"], 2, "data.groups: no regular expression: missing ), unterminated"),
@@ -127,4 +127,4 @@ def test_the_check_proposes_groups_and_tells_what_given_ones_make(attcell: Run, 
     assert "4 groups of 3 to " in done.stdout
     assert "of them in several classes" in done.stdout
     done = attcell("data", "check", grouped / "train", "--groups", "film", status=2)
-    assert "data.groups 'film' finds nothing in the names of" in done.stderr
+    assert "attcell: groups 'film' finds nothing in the names of" in done.stderr

@@ -104,11 +104,11 @@ def with_groups(records: Sequence[VideoRecord], groups: str | Path) -> tuple[Vid
         return tuple(found)
     if isinstance(groups, str) and len(lacking) == len(found):
         raise CallError(
-            f"data.groups {groups!r} finds nothing in the names of {len(found)} videos, such as "
+            f"groups {groups!r} finds nothing in the names of {len(found)} videos, such as "
             f"{', '.join(lacking[:3])}; give an expression whose first brackets match a video's group in its "
             "path below its source"
         )
-    what, how = f"data.groups {groups!r}", "let the expression fit all names, or give a CSV"
+    what, how = f"groups {groups!r}", "let the expression fit all names, or give a CSV"
     if isinstance(groups, Path):
         what, how = str(groups), "add a line 'video,group' for each"
     raise DataError(
@@ -125,7 +125,7 @@ def read_groups(path: Path) -> GroupFile:
     """
     if not path.is_file():
         raise CallError(
-            f"data.groups {path}: no such file; give a CSV with the columns {','.join(COLUMNS)}, or a "
+            f"groups {path}: no such file; give a CSV with the columns {','.join(COLUMNS)}, or a "
             "regular expression, which does not end in .csv"
         )
     try:
