@@ -7,9 +7,17 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from itertools import islice
 from multiprocessing.context import BaseContext
 from multiprocessing.queues import SimpleQueue
 from typing import TypeVar
@@ -84,6 +92,25 @@ def process_pool(processes: int, threads: int) -> Iterator[ProcessPoolExecutor]:
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def as_they_end(
+    pool: Executor, function: Callable[[Item], Result], items: Iterable[Item], at_once: int
+) -> Iterator[tuple[Item, Result]]:
+    """Each item with what the function gives of it, as they end; so many are in the pool at a time, and none
+    is begun before it is asked for, so that whoever has enough may stop.
+    """
+    left, running = iter(items), dict[Future[Result], Item]()
+    try:
+        while True:
+            for item in islice(left, at_once - len(running)):
+                running[pool.submit(function, item)] = item
+            if not running:
+                return
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                yield running.pop(future), future.result()
+    finally:
+        wait(running)
 
 
 def gpu_names() -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from attcell.choosing import call, candidates, crossing
+from attcell.choosing import call, candidates, crossing, trainings
 from attcell.errors import TrainingError
 from tests.miniatures import clips
 
@@ -27,6 +27,7 @@ def two_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
     """All of them would take a while."""
     for module in (call, candidates):
         monkeypatch.setattr(module, "candidate_names", lambda: ("frame-svm", "frame-average"))
+    monkeypatch.setattr(trainings, "num_cores", lambda: 1)
 
 
 @pytest.mark.usefixtures("two_candidates")
@@ -61,7 +62,7 @@ def test_the_other_can_be_taken_later_and_nothing_is_done_twice(attcell, folder,
 @pytest.mark.usefixtures("two_candidates")
 def test_a_choice_that_was_broken_off_goes_on_and_ends_the_same(attcell, folder, monkeypatch):
     attcell("train", folder, *TINY, "--out", "whole")
-    done, train_and_test = [], crossing.train_and_test
+    done, train_and_test = [], trainings.train_and_test
 
     def broken(run):
         if len(done) == 4:
@@ -69,10 +70,10 @@ def test_a_choice_that_was_broken_off_goes_on_and_ends_the_same(attcell, folder,
         done.append(run.folder)
         train_and_test(run)
 
-    monkeypatch.setattr(crossing, "train_and_test", broken)
+    monkeypatch.setattr(trainings, "train_and_test", broken)
     assert "the power went out" in attcell("train", folder, *TINY, "--out", "run", status=1).stderr
     monkeypatch.setattr(
-        crossing, "train_and_test", lambda run: done.append(run.folder) or train_and_test(run)
+        trainings, "train_and_test", lambda run: done.append(run.folder) or train_and_test(run)
     )
     attcell("train", folder, *TINY, "--out", "run")
     assert len(done) == len(set(done)) == 2 * 3
@@ -80,6 +81,17 @@ def test_a_choice_that_was_broken_off_goes_on_and_ends_the_same(attcell, folder,
     for one, other in zip(found["candidates"], whole["candidates"], strict=True):
         assert one["accuracy"] == other["accuracy"]
     assert (found["taken"], found["test"]) == (whole["taken"], whole["test"])
+
+
+@pytest.mark.usefixtures("two_candidates")
+def test_trainings_side_by_side_are_the_same(attcell, folder, monkeypatch):
+    attcell("train", folder, *TINY, "--out", "one")
+    monkeypatch.setattr(trainings, "num_cores", lambda: 2)
+    done = attcell("train", folder, *TINY, "--out", "two")
+    for scores in Path("one/folds").rglob("scores.json"):
+        assert (Path("two/folds") / scores.relative_to("one/folds")).read_bytes() == scores.read_bytes()
+    assert Path("two/folds/frame-average/fold1.log").is_file()
+    assert done.stderr.count("has 3 training videos") <= 1, "a warning of each part is said once"
 
 
 @pytest.mark.usefixtures("two_candidates")

@@ -1,14 +1,13 @@
-"""Cross-validation of the candidates: the same parts for all, features kept once, one run after the other.
+"""Cross-validation of the candidates: the same parts for all, features kept once, trainings side by side.
 
 What is done is kept, so that a choice that was broken off goes on.
 """
 
 from __future__ import annotations
 
-import json
-import shutil
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from attcell._files import write_json
-from attcell._log import logger, minutes, tell, within
-from attcell._parallel import one_thread
+from attcell._log import logger, minutes, tell, track, within
 from attcell.choosing.candidates import Candidate, candidate_names
+from attcell.choosing.trainings import Trainings
+from attcell.choosing.trainings import trainings as start_trainings
 from attcell.choosing.videos import OwnVideos
 from attcell.config.recipe import Recipe
 from attcell.data.folds import Folds
@@ -28,11 +27,9 @@ from attcell.inference.extract import filled_stores, refuse_unread
 from attcell.inference.run import best_device
 from attcell.metrics.statistics import accuracy_interval
 from attcell.models.build import build_network, evaluation_plan, mirroring_of, training_plan
-from attcell.research.driver import PlannedRun, train_and_test
+from attcell.research.driver import PlannedRun
 from attcell.results.scores import read_scores
-from attcell.training.run_folder import refuse_another_recipe
 
-SECONDS = "seconds.json"
 _CHUNK = 32  # videos whose features are computed before the budget is looked at again
 _FINAL = 1.5  # the last training is of all videos, and then there is the test: in trainings of a part
 
@@ -45,7 +42,7 @@ class CandidateResult:
         name: of the candidate.
         right: whether each training video was told right when it was left out.
         interval: in which its accuracy lies, 0 to 1.
-        seconds: that its trainings and tests took, without the features.
+        seconds: that its trainings and tests took, one added to the other, without the features.
     """
 
     name: str
@@ -134,6 +131,10 @@ class Crossing:
             CallError: the budget is too small for any of them, or a folder holds another run.
             DataError, VideoError, ModelError, TrainingError: as training and testing do.
         """
+        with start_trainings(len(self.folds.parts)) as trainings:
+            return self._one_by_one(candidates, trainings)
+
+    def _one_by_one(self, candidates: Sequence[Candidate], trainings: Trainings) -> Crossed:
         results: list[CandidateResult] = []
         left_out: dict[str, str] = {}
         feature_seconds: dict[str, float] = {}
@@ -149,7 +150,7 @@ class Crossing:
                 seconds = self._keep_features(recipe, candidate.name, without)
                 named = " and ".join(recipe.model.streams)
                 feature_seconds[named] = feature_seconds.get(named, 0.0) + seconds
-                result = self._cross_validated(candidate)
+                result = self._cross_validated(candidate, trainings)
             except _TooLong as why:
                 left_out[candidate.name] = str(why)
                 logger.info(f"{candidate.name} is left out: {why}")
@@ -203,19 +204,21 @@ class Crossing:
                     raise _too_long("its features", left)
         return time.monotonic() - start
 
-    def _cross_validated(self, candidate: Candidate) -> CandidateResult:
+    def _cross_validated(self, candidate: Candidate, trainings: Trainings) -> CandidateResult:
         right = np.zeros(len(self.videos.train), dtype=bool)
-        spent, number = 0.0, len(self.folds.parts)
-        for fold, left_out in enumerate(self.folds.parts, 1):
-            run = PlannedRun(
-                self.recipe(candidate, fold), self.out / "folds" / candidate.name / f"fold{fold}"
-            )
-            each = spent / (fold - 1) if fold > 1 else 0.0
-            if not run.scores.is_file() and self.budget.lacks(each * (number - fold + 1 + _FINAL)):
-                raise _too_long("it", each * (number - fold + 1 + _FINAL))
-            with within(f"{candidate.name} {fold}/{number}"):
-                spent += _done(run)
-            right[left_out] = right_of(run.scores)
+        folder, number = self.out / "folds" / candidate.name, len(self.folds.parts)
+        runs = [
+            PlannedRun(self.recipe(candidate, fold), folder / f"fold{fold}") for fold in range(1, number + 1)
+        ]
+        left_out = dict(zip((run.folder for run in runs), self.folds.parts, strict=True))
+        spent = 0.0
+        with within(candidate.name), closing(trainings.done(runs)) as coming:
+            for done, (run, seconds) in enumerate(track(coming, number, "parts"), 1):
+                spent += seconds
+                right[left_out[run.folder]] = right_of(run.scores)
+                left = spent / done * ((number - done) / trainings.at_once + _FINAL)
+                if done < number and self.budget.lacks(left):
+                    raise _too_long("it", left)
         return CandidateResult(candidate.name, right, accuracy_interval(right, self.videos.groups), spent)
 
 
@@ -224,20 +227,6 @@ def right_of(scores: Path) -> Bool[np.ndarray, " N"]:
     found = read_scores(scores)
     best = np.where(found.is_read(), np.nan_to_num(found.scores, nan=-np.inf).argmax(axis=1), -1)
     return np.asarray(best == found.true_classes())
-
-
-def _done(run: PlannedRun) -> float:
-    """Train and test without a part, if that is not done yet; how long it took. The scores alone are kept."""
-    refuse_another_recipe(run.folder, run.recipe)
-    file = run.folder / SECONDS
-    if not (run.scores.is_file() and file.is_file()):
-        start = time.monotonic()
-        with one_thread():  # a small head on kept features: more threads mostly wait for each other
-            train_and_test(run)
-        write_json(str(file), {"seconds": round(time.monotonic() - start, 2)})
-    for name in ("model", "checkpoints", "logs"):
-        shutil.rmtree(run.folder / name, ignore_errors=True)
-    return float(json.loads(file.read_text(encoding="utf-8"))["seconds"])
 
 
 def _tell(result: CandidateResult, number: int, num_candidates: int) -> None:

@@ -245,12 +245,12 @@ def _keep_features(runs: Sequence[PlannedRun]) -> None:
 
 
 def _train_and_test_with_log(run: PlannedRun) -> None:
-    _log_to(run.folder.parent / f"{run.folder.name}.log")
+    log_to(run.folder.parent / f"{run.folder.name}.log")
     train_and_test(run)
 
 
 def _keep_features_with_log(runs: Sequence[PlannedRun], threads: int) -> None:
-    _log_to(runs[0].folder.parent / "features.log")
+    log_to(runs[0].folder.parent / "features.log")
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -259,7 +259,7 @@ def _keep_features_with_log(runs: Sequence[PlannedRun], threads: int) -> None:
         torch.set_num_threads(before)  # the process does something else next
 
 
-def _log_to(file: Path) -> None:
+def log_to(file: Path) -> None:
     """In a process of its own, where several go at once: what it says from now on goes to a log."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a") as log:
