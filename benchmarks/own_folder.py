@@ -28,17 +28,18 @@ from typing import Any
 import numpy as np
 
 from attcell._files import write_json, write_text
-from attcell._log import logger, messages_on_stderr, minutes, within
-from attcell._parallel import one_thread
+from attcell._log import logger, messages_on_stderr, minutes, track
+from attcell._parallel import as_they_end, process_pool
 from attcell.choosing.call import FolderCall, train_folder
 from attcell.choosing.candidates import candidate_names, candidates, weights_at_hand
 from attcell.choosing.crossing import right_of
 from attcell.choosing.videos import own_videos
 from attcell.data.groups import groups_of
 from attcell.data.known_sets import KNOWN_SETS, set_listing
+from attcell.flow import num_cores
 from attcell.metrics.statistics import accuracy_interval
 from attcell.report.lines import interval_words
-from attcell.research.driver import PlannedRun, train_and_test
+from attcell.research.driver import PlannedRun, train_and_test_with_log
 from attcell.results.tables import markdown_table
 from attcell.synth.grouped import CLIPS, GROUPS, write_grouped
 from benchmarks.machine import data_folder, machine
@@ -135,12 +136,14 @@ def _measured(case: Case) -> dict[str, Any]:
     seed = next((int(one.partition("=")[2]) for one in call.overrides if one.startswith("train.seed=")), 0)
     videos = own_videos(call.folder, call.test, call.groups, seed)
     crossing = call.crossing(videos, videos.folds(seed))
-    tested = {}
-    for candidate in candidates(candidate_names(), call.overrides, weights_at_hand(call.weights)):
-        run = PlannedRun(crossing.recipe(candidate, None), call.out.absolute() / candidate.name)
-        with within(f"{candidate.name} on all"), one_thread():
-            train_and_test(run)
-        tested[candidate.name] = right_of(run.scores).tolist()
+    runs = [
+        PlannedRun(crossing.recipe(candidate, None), call.out.absolute() / candidate.name)
+        for candidate in candidates(candidate_names(), call.overrides, weights_at_hand(call.weights))
+    ]
+    with process_pool(num_cores(), threads=1) as pool:
+        done = as_they_end(pool, train_and_test_with_log, runs, num_cores())
+        for _ in track(done, len(runs), "candidates on all training videos"):
+            pass
     return {
         "taken": outcome.choice.taken.name,
         "seconds": seconds,
@@ -149,7 +152,7 @@ def _measured(case: Case) -> dict[str, Any]:
         "num_train": len(videos.train),
         "crossed": {one.name: one.right.tolist() for one in outcome.crossed.results},
         "crossed_groups": videos.groups,
-        "tested": tested,
+        "tested": {run.folder.name: right_of(run.scores).tolist() for run in runs},
         "groups": [Path(record.id).name.split("_")[0] for record in videos.test]
         if call.groups is None
         else groups_of(videos.test),

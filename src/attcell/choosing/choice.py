@@ -112,7 +112,11 @@ def choice_text(
             f"{int(one.right.sum())} of {len(one.right)} | {minutes(one.seconds)} |"
         )
     features = ", ".join(f"{name} {minutes(spent)}" for name, spent in crossed.feature_seconds.items())
-    lines += ["", f"Features that all of them share, computed in the last call: {features}."]
+    lines += [
+        "",
+        "Time: of a candidate's trainings, added up; as many go at once as there are cores. Features that all "
+        f"of them share, computed in the last call: {features}.",
+    ]
     if crossed.left_out:
         lines += ["", *(f"{name} is left out: {why}." for name, why in crossed.left_out.items())]
     lines += ["", alike_words(crossed, choice), "", *tested]

@@ -182,7 +182,7 @@ def _runs_side_by_side(runs: Sequence[PlannedRun], jobs: int) -> Iterator[Planne
                 if together[0].recipe.cache.folder is not None:
                     to_compute.append(together)
                 else:
-                    running |= {pool.submit(_train_and_test_with_log, run): run for run in together}
+                    running |= {pool.submit(train_and_test_with_log, run): run for run in together}
             if to_compute and not computing:
                 together = to_compute.popleft()
                 computing[pool.submit(_keep_features_with_log, together, threads)] = together
@@ -192,7 +192,7 @@ def _runs_side_by_side(runs: Sequence[PlannedRun], jobs: int) -> Iterator[Planne
                 future.result()
                 if future in computing:
                     together = computing.pop(future)
-                    running |= {pool.submit(_train_and_test_with_log, run): run for run in together}
+                    running |= {pool.submit(train_and_test_with_log, run): run for run in together}
                 else:
                     run = running.pop(future)
                     queue.done(run)
@@ -244,7 +244,8 @@ def _keep_features(runs: Sequence[PlannedRun]) -> None:
         filled_stores(folder, recipe, network, list(records.values()), plan, best_device())
 
 
-def _train_and_test_with_log(run: PlannedRun) -> None:
+def train_and_test_with_log(run: PlannedRun) -> None:
+    """Do a run in a process of its own, whose messages go to a ``.log`` file beside the run's folder."""
     log_to(run.folder.parent / f"{run.folder.name}.log")
     train_and_test(run)
 
