@@ -114,8 +114,8 @@ def choice_text(
     features = ", ".join(f"{name} {minutes(spent)}" for name, spent in crossed.feature_seconds.items())
     lines += [
         "",
-        "Time: of a candidate's trainings, added up; as many go at once as there are cores. Features that all "
-        f"of them share, computed in the last call: {features}.",
+        "Time: of a candidate's trainings, added up; as many go at once as there are cores. Features that "
+        f"all of them share, computed in the last call: {features}.",
     ]
     if crossed.left_out:
         lines += ["", *(f"{name} is left out: {why}." for name, why in crossed.left_out.items())]
