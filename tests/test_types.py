@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from attcell.errors import CallError
-from attcell.types import AttentionTrack, Detection, Prediction, VideoRecord
+from attcell.types import AttentionTrack, Detection, Hearing, Prediction, SoundTrack, VideoRecord
 
 
 @pytest.fixture
@@ -73,10 +73,32 @@ def test_to_dict_has_every_streams_attention(prediction):
 
 def test_to_dict_has_all_but_the_pictures(prediction):
     whole = {field.name for field in fields(prediction)}
-    names = whole - {"frames", "flow", "of_features", "segments", "track", "detections"}
+    names = whole - {"frames", "flow", "of_features", "segments", "track", "detections", "sound"}
     of_segments = {field.name for field in fields(prediction.segments)}
     names |= of_segments - {"seconds", "class_scores", "separate_scores"}
     assert set(prediction.to_dict()) == {*names, "segments_seconds", "top"}
+
+
+def test_what_sees_pictures_and_what_hears_sound_is_told_apart(prediction):
+    heard = np.full((2, 3, 4), 1 / 12, dtype=np.float32)
+    segments = replace(
+        prediction.segments,
+        spatial_attention={**prediction.spatial_attention, "audio": heard},
+        hearing={"audio": Hearing(0.96, (125.0, 7500.0))},
+    )
+    assert list(segments.over_frames) == ["frame"]
+    assert segments.over_sound["audio"] is heard
+    content = replace(prediction, segments=segments).to_dict()
+    assert content["hearing"] == {"audio": {"window_seconds": 0.96, "hertz": [125.0, 7500.0]}}
+    assert np.shape(content["spatial_attention"]["audio"]) == (2, 3, 4)
+    assert json.loads(json.dumps(content, allow_nan=False)) == content
+    assert prediction.to_dict()["hearing"] == prediction.segments.over_sound == {}
+
+
+def test_the_repr_of_sound_is_short():
+    sound = SoundTrack((0.5, 2.0), np.zeros((150, 2)), windows={"audio": np.zeros((2, 96, 64))})
+    assert repr(sound) == "SoundTrack(0.50 to 2.00 s, 150 parts; heard by audio)"
+    assert repr(replace(sound, windows={})) == "SoundTrack(0.50 to 2.00 s, 150 parts)"
 
 
 def test_pictures_are_kept_out_of_the_repr(prediction):

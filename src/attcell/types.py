@@ -145,6 +145,46 @@ class Detection:
     video_id: str = ""
 
 
+@dataclass(frozen=True)
+class Hearing:
+    """What the maps of a stream of sound cover: of each segment a window, time × frequency.
+
+    Of a map (R, K) the rows are time, evenly over the window, and the columns frequency, low first, evenly on
+    the mel scale.
+
+    Attributes:
+        window_seconds: its length; its middle is the presentation time of the frame that stands for the
+            segment.
+        hertz: the lowest and the highest frequency.
+    """
+
+    window_seconds: float
+    hertz: tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SoundTrack:
+    """The sound of a video, as small as it is drawn, whatever its length.
+
+    Attributes:
+        seconds: start and end, in the video's own presentation time: those of the video.
+        peaks: (n, 2) least and largest sample, from -1 to 1, of n even parts; 0 where nothing was recorded.
+        loudness: (n, M) log-mel values of these parts, low frequencies first, of the same range as the
+            streams hear; None where no stream hears it.
+        windows: stream name -> (T, F, M) the log-mel pictures that it heard of the segments, F steps of time.
+    """
+
+    seconds: tuple[float, float]
+    peaks: np.ndarray
+    loudness: np.ndarray | None = None
+    windows: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        start, end = self.seconds
+        heard = f"; heard by {', '.join(self.windows)}" if self.windows else ""
+        return f"SoundTrack({start:.2f} to {end:.2f} s, {len(self.peaks)} parts{heard})"
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class AttentionTrack:
     """What a network says of a video segment by segment: the T of a prediction, or a sample every few frames.
@@ -155,12 +195,16 @@ class AttentionTrack:
         temporal_scores: (T,) raw scores k of Eq. 7, before the softmax; all alike in a network without
             temporal attention.
         temporal_attention: (T,) β of Eq. 7; sums to 1.
-        spatial_attention: stream name -> (T, K, K) α of Eq. 4; each map sums to 1.
+        spatial_attention: stream name -> (T, K, K) α of Eq. 4, or (T, R, K) of a stream of sound; each map
+            sums to 1.
         attended_area: left, top, right, bottom of the part of the frame that the network sees, as fractions
-            of the frame's width and height; the attention maps cover just this area.
+            of the frame's width and height; the attention maps of streams that look at pictures cover just
+            this area.
         class_scores: (T, A) the network's own classifier on each segment's f_att^t of Eq. 6, as
             probabilities; None where nobody asked for them.
         separate_scores: (T, A) those of the separate segment classifier; None where the model has none.
+        hearing: stream name -> what its maps cover, for the streams that hear sound in place of seeing
+            pictures.
     """
 
     seconds: np.ndarray
@@ -171,10 +215,21 @@ class AttentionTrack:
     attended_area: tuple[float, float, float, float]
     class_scores: np.ndarray | None = None
     separate_scores: np.ndarray | None = None
+    hearing: dict[str, Hearing] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """T."""
         return len(self.seconds)
+
+    @property
+    def over_frames(self) -> dict[str, np.ndarray]:
+        """Stream name -> (T, K, K), the spatial attention of the streams that look at pictures."""
+        return {name: maps for name, maps in self.spatial_attention.items() if name not in self.hearing}
+
+    @property
+    def over_sound(self) -> dict[str, np.ndarray]:
+        """Stream name -> (T, R, K), time × frequency, the attention of the streams that hear sound."""
+        return {name: maps for name, maps in self.spatial_attention.items() if name in self.hearing}
 
     def __repr__(self) -> str:
         span = f"{self.seconds[0, 0]:.2f} to {self.seconds[-1, 1]:.2f} s" if len(self) else "empty"
@@ -224,6 +279,7 @@ class Prediction:
         detections: the actions found in time, best first; None where none were looked for.
         of_features: a file of features stands in the video's place, so that there are no pictures.
         explanation: of a ready model, what stands in the place of attention; None where it is AttCell's own.
+        sound: what is drawn of the video's sound; None without sound, or where nobody asked for pictures.
     """
 
     video: str
@@ -241,6 +297,7 @@ class Prediction:
     detections: tuple[Detection, ...] | None = None
     of_features: bool = False
     explanation: Explanation | None = None
+    sound: SoundTrack | None = None
 
     def __repr__(self) -> str:
         best = ", ".join(f"{label} {score:.3f}" for label, score in self.top(3))
@@ -269,8 +326,13 @@ class Prediction:
 
     @property
     def spatial_attention(self) -> dict[str, np.ndarray]:
-        """Stream name -> (T, K, K) α of Eq. 4; each map sums to 1."""
+        """Stream name -> (T, K, K) α of Eq. 4, or (T, R, K) of a stream of sound; each map sums to 1."""
         return self.segments.spatial_attention
+
+    @property
+    def hearing(self) -> dict[str, Hearing]:
+        """Stream name -> what its maps cover, for the streams that hear sound."""
+        return self.segments.hearing
 
     @property
     def attended_area(self) -> tuple[float, float, float, float]:
@@ -283,7 +345,7 @@ class Prediction:
         return [(self.labels[i], float(self.scores[i])) for i in best]
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but pictures and what was found in time, in plain types that ``json.dumps`` takes."""
+        """Everything but pictures, sound and what was found in time, as plain types that ``json`` takes."""
         return {
             "video": self.video,
             "top": [{"label": label, "score": score} for label, score in self.top()],
@@ -300,6 +362,10 @@ class Prediction:
             "stream_weights": dict(self.stream_weights),
             "gates": {name: gates.tolist() for name, gates in self.gates.items()},
             "spatial_attention": {name: maps.tolist() for name, maps in self.spatial_attention.items()},
+            "hearing": {
+                name: {"window_seconds": of.window_seconds, "hertz": list(of.hertz)}
+                for name, of in self.hearing.items()
+            },
             "attended_area": list(self.attended_area),
             "notes": list(self.notes),
             "explanation": None if self.explanation is None else asdict(self.explanation),

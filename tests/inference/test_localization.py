@@ -9,7 +9,7 @@ import pytest
 
 from attcell.data.truth import BoxedVideo
 from attcell.inference.localization import action_boxes, attention_metrics, streams_of
-from attcell.types import AttentionTrack
+from attcell.types import AttentionTrack, Hearing
 
 
 def track(peaks: list[tuple[int, int]], scores: list[float]) -> AttentionTrack:
@@ -42,6 +42,15 @@ def test_hits_chance_and_ranking():
     assert figures.pointing_chance == 0.25
     assert figures.auc == 0.75
     assert figures.num_videos == 1
+
+
+def test_maps_of_sound_are_not_compared_with_boxes():
+    found = track([(0, 0), (0, 1), (1, 1), (0, 1)], [0.0, 3.0, 1.0, 2.0])
+    maps = {**found.spatial_attention, "audio": np.full((4, 3, 8), 1 / 24)}
+    heard = replace(found, spatial_attention=maps, hearing={"audio": Hearing(1.0, (50.0, 8000.0))})
+    video = truth([False, True, True, False])
+    assert streams_of([(heard, video)]) == ["frame"]
+    assert attention_metrics([(heard, video)], "mean") == attention_metrics([(found, video)], "mean")
 
 
 def test_a_video_that_is_all_action_ranks_nothing_and_still_points():

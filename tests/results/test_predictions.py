@@ -10,6 +10,7 @@ import pytest
 
 from attcell.errors import CallError, DataError
 from attcell.results.predictions import read_predictions
+from attcell.types import Hearing
 
 MAP = [[0.25, 0.25], [0.25, 0.25]]
 VIDEO = {
@@ -20,6 +21,7 @@ VIDEO = {
     "temporal_attention": [0.25, 0.75],
     "spatial_attention": {"frame": [MAP, MAP]},
     "attended_area": [0, 0, 1, 1],
+    "hearing": {},
 }
 
 
@@ -35,6 +37,17 @@ def test_videos_are_read_and_what_could_not_be_is_kept(tmp_path: Path) -> None:
     assert track.spatial_attention["frame"].tolist() == [MAP, MAP]
 
 
+def test_what_hears_sound_is_known_again(tmp_path: Path) -> None:
+    maps = {"frame": [MAP, MAP], "audio": [[[0.5, 0.25, 0.25]]] * 2}
+    heard = {"audio": {"window_seconds": 1.01, "hertz": [50, 8000]}}
+    ((_, track),), _ = read_predictions(
+        written(tmp_path, VIDEO | {"spatial_attention": maps, "hearing": heard})
+    )
+    assert track.hearing == {"audio": Hearing(1.01, (50.0, 8000.0))}
+    assert track.over_sound["audio"].shape == (2, 1, 3)
+    assert list(track.over_frames) == ["frame"]
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -46,6 +59,7 @@ def test_videos_are_read_and_what_could_not_be_is_kept(tmp_path: Path) -> None:
             "its maps do not fit 2 segments",
         ),
         ({"attended_area": [0, 1]}, "not enough values to unpack"),
+        ({"hearing": {"audio": {"window_seconds": 1.0, "hertz": [50]}}}, "not enough values to unpack"),
     ],
 )
 def test_parts_that_do_not_fit_are_told(tmp_path: Path, change: dict[str, Any], said: str) -> None:

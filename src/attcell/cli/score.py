@@ -246,8 +246,8 @@ def attention(
         name = video_named(video, known)
         if name is None:
             bad.append(f"{video} is no video of {truth}; it is left out")
-        elif not track.spatial_attention:
-            bad.append(f"{video}: the network has no attention over regions; it is left out")
+        elif not track.over_frames:
+            bad.append(f"{video}: the network has no attention over regions of the picture; it is left out")
         else:
             found.append((track, known[name]))
     for message in bad:

@@ -55,7 +55,7 @@ def attention_metrics(
         shown = _shown(track, video)
         action = video.action[shown]
         areas.append(temporal_auc(track.temporal_scores, action.astype(int)))
-        maps = {name: _at_least_single(of) for name, of in track.spatial_attention.items()}
+        maps = {name: _at_least_single(of) for name, of in track.over_frames.items()}
         chosen = mean_maps(list(maps.values())) if stream == MEAN else maps[stream]
         for boxes, attention in zip(video.boxes[shown][action], chosen[action], strict=True):
             rows.append(_figures(attention, boxes, track.attended_area))
@@ -71,8 +71,8 @@ def action_boxes(track: AttentionTrack, video: BoxedVideo) -> np.ndarray:
 
 
 def streams_of(found: Iterable[tuple[AttentionTrack, BoxedVideo]]) -> list[str]:
-    """The streams that all have, and of several their mean."""
-    names = [list(track.spatial_attention) for track, _ in found]
+    """The streams that all have and that look at pictures, and of several their mean."""
+    names = [list(track.over_frames) for track, _ in found]
     common = [name for name in names[0] if all(name in others for others in names)] if names else []
     return [*common, MEAN] if len(common) > 1 else common
 

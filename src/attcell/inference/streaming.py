@@ -217,4 +217,5 @@ def stretches(track: AttentionTrack, keyframes: Keyframes) -> AttentionTrack:
             name: maps[shown].astype(np.float32) for name, maps in track.spatial_attention.items()
         },
         attended_area=track.attended_area,
+        hearing=track.hearing,
     )

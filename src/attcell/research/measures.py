@@ -133,7 +133,7 @@ def _mean_ap(truth: Truth, videos: Iterable[str], found: Sequence[Detection]) ->
 def _attention(name: str, predictions: Mapping[str, Prediction], truth: Truth) -> Figures:
     boxes = generated_boxes(truth)
     found = [(of.track, boxes[video]) for video, of in predictions.items() if of.track is not None]
-    streams = list(found[0][0].spatial_attention)
+    streams = list(found[0][0].over_frames)
     by_stream = {stream: attention_metrics(found, stream) for stream in streams}
     of_one = by_stream[streams[0]]  # temporal attention is the same for all streams, and so is chance
     when = {f"{name}: temporal ROC area": 100 * of_one.auc}

@@ -16,7 +16,7 @@ import numpy as np
 
 from attcell._files import write_json
 from attcell.errors import CallError, DataError
-from attcell.types import AttentionTrack
+from attcell.types import AttentionTrack, Hearing
 
 
 class JsonResults:
@@ -119,6 +119,7 @@ def _read_track(row: dict[str, Any]) -> AttentionTrack:
             str(name): np.array(of, dtype=float) for name, of in row["spatial_attention"].items()
         },
         attended_area=(left, top, right, bottom),
+        hearing={str(name): _read_hearing(of) for name, of in row["hearing"].items()},
     )
     count = len(track)
     of_segments = (track.frame_seconds, track.temporal_scores, track.temporal_attention)
@@ -128,6 +129,11 @@ def _read_track(row: dict[str, Any]) -> AttentionTrack:
     if any(of.ndim != 3 or len(of) != count or not np.isfinite(of).all() for of in maps):
         raise ValueError(f"{row['video']}: its maps do not fit {count} segments")
     return track
+
+
+def _read_hearing(row: dict[str, Any]) -> Hearing:
+    low, high = row["hertz"]
+    return Hearing(float(row["window_seconds"]), (float(low), float(high)))
 
 
 def json_values(path: Path, text: str) -> list[Any]:
