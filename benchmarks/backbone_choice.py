@@ -41,9 +41,9 @@ from attcell.inference.run import decide_views, encode_part
 from attcell.metrics.recognition import truth_matrix
 from attcell.metrics.statistics import accuracy_interval
 from attcell.models.build import build_network, evaluation_plan, input_spec
+from attcell.models.weights import SHIPPED_INPUT, shipped_weights
 from attcell.nn import Network, SVMNetwork
 from attcell.nn.outputs import PooledOutput
-from attcell.research.demo import INPUT, WEIGHTS
 from attcell.synth.grouped import CLASSES, plan_groups, write_grouped
 from attcell.training.svm_fit import choose_and_fit
 from attcell.types import VideoRecord
@@ -185,8 +185,8 @@ def _recipe(backbone: str, seen: str) -> Recipe:
     flow = {"method": "fast", "short_side": 112, **FORMS.get(form, {})}
     pictures = {"size": 224, "short_side": 224}
     if backbone == "small":
-        section = {"backbone": "small", "weights": str(WEIGHTS / f"{stream}.safetensors")}
-        pictures, flow = INPUT["input"], {**flow, **INPUT["flow"]}
+        section = {"backbone": "small", "weights": str(shipped_weights(stream))}
+        pictures, flow = SHIPPED_INPUT["input"], {**flow, **SHIPPED_INPUT["flow"]}
     elif backbone in BY_COST:
         section = {"backbone": f"timm/{backbone}", "weights": "none"}
     else:

@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from attcell._files import write_text, written_whole
 from attcell._log import messages_on_stderr
 from attcell._parallel import one_thread
-from attcell.research.demo import WEIGHTS
+from attcell.models.weights import SHIPPED, shipped_weights
 from attcell.research.driver import PlannedRun, model_of, run_all
 from attcell.research.plan import plan_runs
 from attcell.research.suites.networks import cnn_recipe
@@ -40,8 +40,8 @@ def main() -> None:
     with messages_on_stderr(), one_thread():
         runs = _train(out)
     for stream in EPOCHS:
-        _publish(model_of(out, f"backbone-{stream}", TRAINING_SEED), WEIGHTS / f"{stream}.safetensors")
-    write_text(WEIGHTS / "card.json", json.dumps(_card(runs), indent=2) + "\n")
+        _publish(model_of(out, f"backbone-{stream}", TRAINING_SEED), shipped_weights(stream))
+    write_text(SHIPPED / "card.json", json.dumps(_card(runs), indent=2) + "\n")
 
 
 def _train(out: Path) -> dict[str, PlannedRun]:

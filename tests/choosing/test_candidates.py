@@ -61,6 +61,7 @@ def test_what_a_warning_advises_goes_to_the_networks_that_are_trained(key):
         ("cache.folder=a", "cache.folder=a: attcell train FOLDER finds that itself"),
         ("stam:train.epochs=1", "no candidate fits stam; they are frame-svm, flow-svm"),
         ("train.epoch=1", "did you mean 'epochs'"),
+        ("*-stan:train.seed=3", "one seed for all candidates, .* give train.seed=3"),
     ],
 )
 def test_wrong_overrides_are_told(override, words):

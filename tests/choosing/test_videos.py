@@ -51,11 +51,11 @@ def test_else_a_fifth_is_held_out_and_no_group_is_parted(tmp_path):
     assert again == found
     assert {record.id for record in other.test} != {record.id for record in found.test}
     folds = found.folds(0)
-    assert sorted(place for part in folds.parts for place in part) == list(range(len(found.train)))
-    for part in folds.parts:
-        inside = {found.train[place].group for place in part}
+    assert sorted(place for fold in folds.left_out for place in fold) == list(range(len(found.train)))
+    for fold in folds.left_out:
+        inside = {found.train[place].group for place in fold}
         assert inside.isdisjoint(
-            record.group for place, record in enumerate(found.train) if place not in set(part.tolist())
+            record.group for place, record in enumerate(found.train) if place not in set(fold.tolist())
         )
 
 
@@ -69,7 +69,7 @@ def test_a_recipe_reads_the_lists_as_they_were_dealt(tmp_path):
     folds = found.folds(0)
     lists = tmp_path / "lists"
     write_lists(found, folds, lists)
-    kept = [record for place, record in enumerate(found.train) if place not in folds.parts[0]]
+    kept = [record for place, record in enumerate(found.train) if place not in folds.left_out[0]]
     for part, records in (("", found.train), ("1-", kept)):
         groups = lists / ("train-groups.csv" if part else "groups.csv")
         data = {"train": lists / f"{part}train.txt", "root": found.root, "groups": groups}
@@ -106,7 +106,7 @@ def test_too_few_groups_are_told(tmp_path):
     with pytest.raises(DataError, match="class sit has 2 groups, and no test part leaves 2 of each class"):
         own_videos(folder, None, r"_(g\d+)_", 0)
     test = empty(tmp_path / "test", ["sit/x_g07_1.mp4", "wave/x_g07_2.mp4"])
-    assert len(own_videos(folder, test, r"_(g\d+)_", 0).folds(0).parts) == 2
+    assert len(own_videos(folder, test, r"_(g\d+)_", 0).folds(0).left_out) == 2
     one = grouped(tmp_path / "one", groups=1)
     with pytest.raises(DataError, match="class sit has fewer than 2 training groups"):
         own_videos(one, test, r"_(g\d+)_", 0).folds(0)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from attcell.data.groups import read_groups, with_groups
+from attcell.data.groups import read_groups, units_by_class, with_groups
 from attcell.data.listing import read_list
 from attcell.data.sources import read_source
 from attcell.errors import CallError, DataError
@@ -134,3 +134,13 @@ def test_a_column_that_nobody_asked_for(tmp_path):
 def test_a_folder_has_no_column(folder):
     with pytest.raises(CallError, match=r"data\.groups=column is for list files"):
         read_source(folder, group_column=True)
+
+
+def test_units_of_a_class_are_its_groups_and_the_videos_that_are_in_none():
+    records = [
+        VideoRecord("a", Path("a"), (0,), group="one"),
+        VideoRecord("b", Path("b"), (0, 1), group="one"),
+        VideoRecord("c", Path("c"), (0,)),
+        VideoRecord("d", Path("d"), (0,)),
+    ]
+    assert units_by_class(records, 3) == [3, 1, 0]

@@ -91,7 +91,7 @@ def test_trainings_side_by_side_are_the_same(attcell, folder, monkeypatch):
     for scores in Path("one/folds").rglob("scores.json"):
         assert (Path("two/folds") / scores.relative_to("one/folds")).read_bytes() == scores.read_bytes()
     assert Path("two/folds/frame-average/fold1.log").is_file()
-    assert done.stderr.count("has 3 training videos") <= 1, "a warning of each part is said once"
+    assert done.stderr.count("has 3 training videos") <= 1, "a warning of each fold is said once"
 
 
 @pytest.mark.usefixtures("two_candidates")
@@ -165,7 +165,7 @@ def test_a_recipe_says_at_its_end_what_it_came_to(attcell, recipe):
         ),
         (["--minutes", "0"], "--minutes is 0; give more than 0"),
         (["--take", "frame-sum"], "no candidate is called frame-sum; did you mean 'frame-svm'"),
-        (["--row", "frame-svm"], "--row is of a recipe, and"),
+        (["--row", "frame-svm"], "--row is not for the folder of videos"),
         (["--weights", "none.safetensors"], "--weights: no weights at none.safetensors"),
         (["data.train=other"], "attcell train FOLDER finds that itself"),
         (["--groups", "person(\\d)"], "finds nothing in the names of 6 videos"),
@@ -200,4 +200,7 @@ def test_a_folder_that_is_not_there_is_told_as_one(attcell):
 
 def test_options_of_a_folder_are_not_a_recipes(attcell):
     said = attcell("train", "stan-small", "--groups", "a", status=2).stderr
-    assert "--groups is for a folder of videos, and there is no folder stan-small" in said
+    assert (
+        "--groups is not for the recipe stan-small: it is for a folder of videos, and there is no folder"
+        in said
+    )

@@ -185,7 +185,7 @@ class TestRunsThatWait:
             told.append(f"{name} ends")
 
         asked = on_threads(monkeypatch)
-        monkeypatch.setattr(driver, "_train_and_test_with_log", train)
+        monkeypatch.setattr(driver, "train_and_test_with_log", train)
         went = [run.folder.name for run in driver.run_planned(runs, jobs=2)]
         assert sorted(went) == ["first", "last", "other", "second"]
         assert told.index("first ends") < told.index("second begins") < told.index("other ends")
@@ -215,7 +215,7 @@ class TestRunsThatWait:
             told.append(run.folder.name)
 
         on_threads(monkeypatch)
-        monkeypatch.setattr(driver, "_train_and_test_with_log", train)
+        monkeypatch.setattr(driver, "train_and_test_with_log", train)
         monkeypatch.setattr(driver, "_keep_features_with_log", keep)
         went = list(driver.run_planned([*named, plain], jobs=2))
         assert {run.folder for run in went} == {run.folder for run in (*named, plain)}

@@ -169,7 +169,7 @@ def test_what_was_made_of_decoded_videos_outlives_an_interruption(folder, tmp_pa
 
 
 def test_vlad_on_decoded_videos_says_what_it_costs(folder, tmp_path, capsys):
-    said = "VLAD is fitted anew for each part that is left out, and all training videos are decoded for each"
+    said = "VLAD is fitted anew for each fold that is left out, and all training videos are decoded for each"
     model = {"pooling": "vlad", "vlad_size": 4, "vlad_centres": 2}
     train(pooled_recipe(folder, **model), tmp_path / "decoded")
     assert said in capsys.readouterr().err
@@ -222,7 +222,7 @@ def fitted(kind, folder, recipe, tmp_path):
     refitted = partial(represented, pooled_network(kind), maps) if kind == "vlad" else None
     _, svm, figure = choose_and_fit(everything, truth, (), 0, refitted=refitted)
     network.svm.load_state_dict(svm.state_dict())
-    assert figure.validation == "2 parts with a share of every class, one left out"
+    assert figure.validation == "2 folds with a share of every class, one left out"
     return network, maps, records
 
 

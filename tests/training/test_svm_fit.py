@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
@@ -90,10 +88,10 @@ def expected_figures(rows, truth, folds, measure):
     figures = {}
     for choice in CHOICES:
         margins = np.zeros(truth.shape)
-        for part in folds.parts:
-            kept = [place for place in range(len(rows)) if place not in part]
+        for fold in folds.left_out:
+            kept = [place for place in range(len(rows)) if place not in fold]
             fitted = pipeline(choice).fit(rows[kept].astype(float), truth[kept].astype(int))
-            margins[part] = fitted.decision_function(rows[part].astype(float))
+            margins[fold] = fitted.decision_function(rows[fold].astype(float))
         if measure == "accuracy":
             figures[choice] = np.mean(margins.argmax(1) == truth.argmax(1))
         else:
@@ -250,93 +248,11 @@ def test_what_is_fitted_to_videos_is_fitted_anew_without_those_left_out():
     folds = make_folds(truth, (), 0)
     asked.clear()
     choice, svm, honest = choose_and_fit(everything, truth, (), 0, refitted=refitted)
-    assert asked == [tuple(np.setdiff1d(np.arange(40), part)) for part in folds.parts]
+    assert asked == [tuple(np.setdiff1d(np.arange(40), fold)) for fold in folds.left_out]
     assert honest.value < 0.8, "the number that gives the class away is not there for those left out"
     assert choose_and_fit(everything, truth, (), 0)[2].value == 1
     expected = fit_svm(everything, truth, choice).state_dict()
     assert all(torch.equal(value, expected[key]) for key, value in svm.state_dict().items())
-
-
-def assert_each_video_once(folds, videos):
-    assert sorted(np.concatenate(folds.parts)) == list(range(videos))
-    assert all(len(part) for part in folds.parts)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.integers(0, 14), min_size=2, max_size=60), st.integers(0, 9))
-def test_no_group_is_ever_cut(numbers, seed):
-    groups = [f"actor {number}" for number in numbers]
-    folds = make_folds(one_hot([0] * len(groups), 2), groups, seed)
-    different = len(set(groups))
-    if different == 1:
-        assert folds.parts == ()
-        assert folds.described == (
-            f"all training videos are of one group, {groups[0]}, and none is left to validate by"
-        )
-        return
-    assert_each_video_once(folds, len(groups))
-    for part in folds.parts:
-        inside = {groups[place] for place in part}
-        assert inside.isdisjoint(groups[place] for place in set(range(len(groups))) - set(part))
-    assert len(folds.parts) == (different if different <= 10 else 5)
-    words = (
-        f"{different} groups, one left out" if different <= 10 else "5 parts of whole groups, one left out"
-    )
-    assert folds.described == words
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.integers(0, 4), min_size=1, max_size=60), st.integers(0, 9))
-def test_each_part_has_its_share_of_every_class(labels, seed):
-    folds = make_folds(one_hot(labels), (), seed)
-    sizes = np.bincount(labels)
-    least = min(sizes[sizes > 1], default=0)
-    if least < 2:
-        assert folds.parts == ()
-        assert folds.described == "no class has two training videos to validate by"
-        return
-    number = min(5, least)
-    assert folds.described == f"{number} parts with a share of every class, one left out"
-    assert_each_video_once(folds, len(labels))
-    assert len(folds.parts) == number
-    for label, size in enumerate(sizes):
-        shares = [int(np.sum(np.array(labels)[part] == label)) for part in folds.parts]
-        assert max(shares) - min(shares) <= 1
-        assert sum(shares) == size
-
-
-def test_videos_of_several_classes_are_dealt_by_their_sets():
-    sets = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 1], [0, 0, 1]], dtype=bool)
-    truth = sets[np.arange(40) % 4]
-    folds = make_folds(truth, (), 0)
-    assert_each_video_once(folds, 40)
-    for part in folds.parts:
-        assert np.unique(truth[part], axis=0, return_counts=True)[1].tolist() == [2, 2, 2, 2]
-
-
-@pytest.mark.parametrize("rows", [[[0, 0], [0, 0]], [[1, 0], [0, 1]], [[1, 0]]])
-def test_without_two_videos_of_a_class_there_is_nothing_to_validate_by(rows):
-    assert make_folds(np.array(rows, dtype=bool), (), 0).parts == ()
-
-
-def test_a_class_of_one_video_does_not_forbid_validation():
-    folds = make_folds(one_hot([0, 0, 0, 1, 1, 1, 2]), (), 0)
-    assert len(folds.parts) == 3
-
-
-def test_the_seed_alone_says_which_videos_come_together():
-    truth = one_hot([0] * 20 + [1] * 20)
-    first, again, other = (make_folds(truth, (), seed).parts for seed in (1, 1, 2))
-    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
-    assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
-
-
-def test_sets_of_classes_that_are_all_rare_are_dealt_all_the_same():
-    """Each class has five videos or more, and no set of classes has."""
-    truth = np.array([[place >> bit & 1 for bit in range(4)] for place in range(16)], dtype=bool)
-    folds = make_folds(truth, (), 0)
-    assert_each_video_once(folds, 16)
-    assert sorted(map(len, folds.parts)) == [3, 3, 3, 3, 4]
 
 
 def test_large_seeds_are_taken():

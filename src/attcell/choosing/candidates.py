@@ -15,9 +15,13 @@ from attcell.config.train_section import ONLY_OF_ITERATIONS
 from attcell.errors import CallError, ModelError
 from attcell.models.ready.kinetics import PREFIX
 from attcell.models.ready.registry import ready_infos
-from attcell.models.weights import load_backbone_weights, no_weights
+from attcell.models.weights import (
+    SHIPPED_INPUT,
+    load_backbone_weights,
+    no_weights,
+    shipped_weights,
+)
 from attcell.nn import build_backbone
-from attcell.research.demo import INPUT, WEIGHTS
 
 TABLE = "your-videos"
 QUICK = "both-svm"  # what --quick tries: frames and flow, and nothing is trained but an SVM
@@ -42,20 +46,20 @@ class Candidate:
     name: str
     values: Mapping[str, Any]
 
-    def recipe(self, lists: Path, part: str, root: Path, features: Path) -> Recipe:
+    def recipe(self, lists: Path, beginning: str, root: Path, features: Path) -> Recipe:
         """Its recipe on some of the videos.
 
         Args:
             lists: the folder of the lists.
-            part: the beginning of the names of two lists: ``2-``, or nothing for all videos.
+            beginning: of the names of two lists: ``2-``, or nothing for all videos.
             root: what the lists' paths start from.
             features: where feature maps are kept.
         """
-        groups = lists / ("train-groups.csv" if part else "groups.csv")
+        groups = lists / ("train-groups.csv" if beginning else "groups.csv")
         data = {
             **self.values["data"],
-            "train": str(lists / f"{part}train.txt"),
-            "test": str(lists / f"{part}test.txt"),
+            "train": str(lists / f"{beginning}train.txt"),
+            "test": str(lists / f"{beginning}test.txt"),
             "root": str(root),
             **({"groups": str(groups)} if groups.is_file() else {}),
         }
@@ -110,6 +114,11 @@ def candidates(names: Sequence[str], overrides: Sequence[str], weights: str) -> 
                 f"{change.text}: attcell train FOLDER finds that itself; leave it out, or train one recipe: "
                 f"attcell train {TABLE} --row {names[0]} {change.text}"
             )
+        if change.pattern is not None and change.key == "train.seed":
+            raise CallError(
+                f"{change.text}: one seed for all candidates, for it draws the test part and the folds too; "
+                f"give train.seed={change.text.rpartition('=')[2]}"
+            )
         if change.pattern is not None and not any(fits(name, change.pattern) for name in candidate_names()):
             raise CallError(
                 f"override {change.text!r}: no candidate fits {change.pattern}; they are "
@@ -134,11 +143,13 @@ def _of_weights(name: str, weights: str) -> list[str]:
     if weights != SHIPPED:
         return [f"model.weights={weights}"]
     streams = ("frame", "flow") if name.startswith("both") else (name.split("-", maxsplit=1)[0],)
-    changes = [f"{section}.{key}={value}" for section, of in INPUT.items() for key, value in of.items()]
+    changes = [
+        f"{section}.{key}={value}" for section, of in SHIPPED_INPUT.items() for key, value in of.items()
+    ]
     for stream in streams:
         place = f"model.streams.{stream}"
         changes += [f"{place}.backbone=small", f"{place}.tap={SHIPPED_TAP}"]
-        changes += [f"{place}.weights={WEIGHTS / f'{stream}.safetensors'}"]
+        changes += [f"{place}.weights={shipped_weights(stream)}"]
     return changes
 
 

@@ -1,4 +1,4 @@
-"""Cross-validation of the candidates: the same parts for all, features kept once, trainings side by side.
+"""Cross-validation of the candidates: the same folds for all, features kept once, trainings side by side.
 
 What is done is kept, so that a choice that was broken off goes on.
 """
@@ -26,12 +26,12 @@ from attcell.errors import CallError
 from attcell.inference.extract import filled_stores, refuse_unread
 from attcell.inference.run import best_device
 from attcell.metrics.statistics import accuracy_interval
-from attcell.models.build import build_network, evaluation_plan, mirroring_of, training_plan
+from attcell.models.build import build_network, evaluation_plan, kept_plan
 from attcell.research.driver import PlannedRun
 from attcell.results.scores import read_scores
 
 _CHUNK = 32  # videos whose features are computed before the budget is looked at again
-_FINAL = 1.5  # the last training is of all videos, and then there is the test: in trainings of a part
+_FINAL = 1.5  # the last training is of all videos, and then there is the test: in trainings of a fold
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Crossing:
 
     Attributes:
         videos: training and test videos; these are only looked at by the frozen backbones.
-        folds: parts of the training videos.
+        folds: of the training videos.
         out: holds ``lists``; ``folds`` go there.
         features: where feature maps are kept.
         budget: for all of it.
@@ -131,7 +131,7 @@ class Crossing:
             CallError: the budget is too small for any of them, or a folder holds another run.
             DataError, VideoError, ModelError, TrainingError: as training and testing do.
         """
-        with start_trainings(len(self.folds.parts)) as trainings:
+        with start_trainings(len(self.folds.left_out)) as trainings:
             return self._one_by_one(candidates, trainings)
 
     def _one_by_one(self, candidates: Sequence[Candidate], trainings: Trainings) -> Crossed:
@@ -169,9 +169,9 @@ class Crossing:
         return Crossed(tuple(results), left_out, feature_seconds)
 
     def recipe(self, candidate: Candidate, fold: int | None) -> Recipe:
-        """A candidate's recipe without one part, counted from 1, or on all training videos."""
-        part = "" if fold is None else f"{fold}-"
-        return candidate.recipe(self.out / "lists", part, self.videos.root, self.features)
+        """A candidate's recipe without one fold, counted from 1, or on all training videos."""
+        beginning = "" if fold is None else f"{fold}-"
+        return candidate.recipe(self.out / "lists", beginning, self.videos.root, self.features)
 
     def _keep_features(self, recipe: Recipe, name: str, without: list[set[str]]) -> float:
         """Compute what lacks of the features of all videos; the seconds that it took.
@@ -183,8 +183,7 @@ class Crossing:
         device = best_device()
         network = build_network(recipe, len(self.videos.labels), load_weights=True).to(device)
         everything = (*self.videos.train, *self.videos.test)
-        mirroring = mirroring_of(recipe, self.videos.labels)
-        taught = training_plan(recipe, mirroring.averaged if recipe.model.kind == "pooled" else mirroring)
+        taught = kept_plan(recipe, self.videos.labels)
         plans = [(self.videos.train, taught), (everything, evaluation_plan(recipe))]
         todo = sum(len(records) for records, _ in plans)
         step, done = todo if self.budget.minutes is None else _CHUNK, 0
@@ -206,14 +205,14 @@ class Crossing:
 
     def _cross_validated(self, candidate: Candidate, trainings: Trainings) -> CandidateResult:
         right = np.zeros(len(self.videos.train), dtype=bool)
-        folder, number = self.out / "folds" / candidate.name, len(self.folds.parts)
+        folder, number = self.out / "folds" / candidate.name, len(self.folds.left_out)
         runs = [
             PlannedRun(self.recipe(candidate, fold), folder / f"fold{fold}") for fold in range(1, number + 1)
         ]
-        left_out = dict(zip((run.folder for run in runs), self.folds.parts, strict=True))
+        left_out = dict(zip((run.folder for run in runs), self.folds.left_out, strict=True))
         spent = 0.0
         with within(candidate.name), closing(trainings.done(runs)) as coming:
-            for done, (run, seconds) in enumerate(track(coming, number, "parts"), 1):
+            for done, (run, seconds) in enumerate(track(coming, number, "folds"), 1):
                 spent += seconds
                 right[left_out[run.folder]] = right_of(run.scores)
                 left = spent / done * ((number - done) / trainings.at_once + _FINAL)

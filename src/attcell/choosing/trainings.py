@@ -1,4 +1,4 @@
-"""The trainings of a cross-validation: each without one part of the videos, several side by side."""
+"""The trainings of a cross-validation: each without one fold of the videos, several side by side."""
 
 from __future__ import annotations
 

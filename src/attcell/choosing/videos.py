@@ -16,7 +16,7 @@ from attcell._files import write_text
 from attcell._log import logger
 from attcell.config.schema import DataSection
 from attcell.data.folds import Folds, make_folds, part_to_test
-from attcell.data.groups import file_or_expression, groups_of
+from attcell.data.groups import file_or_expression, groups_of, units_by_class
 from attcell.data.sources import files_under, is_video_name
 from attcell.errors import CallError, DataError
 from attcell.metrics.recognition import truth_matrix
@@ -24,7 +24,7 @@ from attcell.models.listings import part_listing
 from attcell.types import VideoRecord
 from attcell.video.frame_folder import open_frames
 
-MOST_GROUPS_ONE_BY_ONE = 5  # each part is a training of every candidate
+MOST_GROUPS_ONE_BY_ONE = 5  # each fold is a training of every candidate
 FEWEST = 3  # videos, or groups, of a class: to test, to learn from, and to leave out in turn
 
 
@@ -51,13 +51,14 @@ class OwnVideos:
         return groups_of(self.train)
 
     def folds(self, seed: int) -> Folds:
-        """The parts of the training videos that are left out in turn, the same for all candidates.
+        """The folds of the training videos that are left out in turn, the same for all candidates.
 
         Raises:
             DataError: a class cannot be left out and learnt from at once.
         """
         what = "groups" if self.groups else "videos"
-        few = [label for label, num in zip(self.labels, self._units(), strict=True) if num < 2]
+        units = units_by_class(self.train, len(self.labels))
+        few = [label for label, num in zip(self.labels, units, strict=True) if num < 2]
         if few:
             raise DataError(
                 f"class {few[0]} has fewer than 2 training {what}: one is learnt from while another is left "
@@ -65,13 +66,6 @@ class OwnVideos:
             )
         truth = truth_matrix([record.labels for record in self.train], len(self.labels))
         return make_folds(truth, self.groups, seed, MOST_GROUPS_ONE_BY_ONE)
-
-    def _units(self) -> list[int]:
-        """Of each class the number of its groups, or of its videos where these are not known."""
-        units: list[set[str]] = [set() for _ in self.labels]
-        for record in self.train:
-            units[record.label].add(record.group or record.id)
-        return [len(of) for of in units]
 
 
 def own_videos(folder: Path, test: Path | None, groups: str | None, seed: int) -> OwnVideos:
@@ -209,10 +203,7 @@ def _refuse_shared_groups(train: Sequence[VideoRecord], test: Sequence[VideoReco
 
 def _refuse_small(train: Sequence[VideoRecord], labels: tuple[str, ...], *, is_grouped: bool) -> None:
     what = "groups" if is_grouped else "videos"
-    of_class = [
-        len({record.group or record.id for record in train if record.label == place})
-        for place in range(len(labels))
-    ]
+    of_class = units_by_class(train, len(labels))
     least = int(np.argmin(of_class))
     raise DataError(
         f"class {labels[least]} has {counted(of_class[least], what[:-1])}, and no test part leaves 2 of each "
@@ -227,7 +218,7 @@ def write_lists(videos: OwnVideos, folds: Folds, folder: Path) -> None:
     """
     write_text(folder / "labels.txt", "".join(f"{label}\n" for label in videos.labels))
     lists: dict[str, Sequence[VideoRecord]] = {"train": list(videos.train), "test": list(videos.test)}
-    for number, left_out in enumerate(folds.parts, 1):
+    for number, left_out in enumerate(folds.left_out, 1):
         places = set(left_out.tolist())
         lists[f"{number}-train"] = [one for place, one in enumerate(videos.train) if place not in places]
         lists[f"{number}-test"] = [videos.train[place] for place in left_out]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -57,6 +57,17 @@ def end(faults: Iterable[str]) -> None:
         logger.info(f"attcell: {fault}")
     if faults:
         raise typer.Exit(1)
+
+
+def refuse_options(given: Mapping[str, object], what: str, advice: str) -> None:
+    """Raise a CallError for the first of these options that was given, with a value or as a flag: it is not
+    for ``what``, and the advice says what is.
+    """
+    from attcell.errors import CallError
+
+    for option, value in given.items():
+        if value is not None and value is not False:
+            raise CallError(f"--{option} is not for {what}: {advice}")
 
 
 def numbers(text: str, option: str) -> list[int]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attcell.cli._options import ListRoot
+from attcell.cli._options import ListRoot, refuse_options
 from attcell.errors import CallError
 from attcell.types import MotionKind, VideoKind, VideoLook
 
@@ -149,10 +149,10 @@ def _synth_groups(context: typer.Context, out: Path, seed: int, groups: int) -> 
     from attcell._log import progress_bar
     from attcell.synth.grouped import CLIPS, GROUPS, write_grouped
 
-    for name in ("kind", "classes", "motions", "look", "train", "val", "test"):
-        source = context.get_parameter_source(name)
-        if source is not None and source.name != "DEFAULT":
-            raise CallError(f"--{name} is not for clips in groups; leave it out, or --groups")
+    names = ("kind", "classes", "motions", "look", "train", "val", "test")
+    sources = {name: context.get_parameter_source(name) for name in names}
+    given = {name: source is not None and source.name != "DEFAULT" for name, source in sources.items()}
+    refuse_options(given, "clips in groups", "leave it out, or --groups")
     clips = round(CLIPS / GROUPS * groups)
     with progress_bar() as bar:
         task = bar.add_task("generating", total=None, note="")

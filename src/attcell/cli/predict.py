@@ -19,6 +19,7 @@ from attcell.cli._options import (
     Videos,
     VideosJson,
     files_of,
+    refuse_options,
 )
 from attcell.errors import CallError, VideoError
 from attcell.types import ClipCrops
@@ -73,12 +74,8 @@ class _Given:
     def refuse(self, model: str, *, ready: bool) -> None:
         """Raise a CallError for an option that the model has no use for."""
         foreign = {"segments": self.segments} if ready else {"clips": self.clips, "crops": self.crops}
-        for option, value in foreign.items():
-            if value is not None:
-                kind, takes = (
-                    ("ready model", "--clips and --crops") if ready else ("trained model", "--segments")
-                )
-                raise CallError(f"--{option} is not for {model}: a {kind} takes {takes}")
+        takes = "a ready model takes --clips and --crops" if ready else "a trained model takes --segments"
+        refuse_options(foreign, model, takes)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import typer
 
 from attcell._log import json_lines, logger, tell_programs
-from attcell.cli._options import ListRoot, NumClips, NumSegments, Overrides, Row, end
+from attcell.cli._options import (
+    ListRoot,
+    NumClips,
+    NumSegments,
+    Overrides,
+    Row,
+    end,
+    files_of,
+    refuse_options,
+)
 from attcell.errors import CallError
 from attcell.types import ClipCrops, DataPart, NumCrops
 
@@ -120,7 +129,6 @@ def train(
     Example: attcell train stan-table-1 --row ucf101-frame-stan data.root=UCF-101 data.annotations=lists
     """
     from attcell._files import check_outputs
-    from attcell.cli._options import files_of
 
     check_outputs(files_of(json_path), ())
     of_folder = {
@@ -134,18 +142,17 @@ def train(
     given = {name: value for name, value in of_folder.items() if value is not None}
     with json_lines(json_path):
         if _is_folder(recipe):
-            if row is not None:
-                raise CallError(f"--row is of a recipe, and {recipe} is a folder of videos; leave it out")
+            refuse_options({"row": row}, f"the folder of videos {recipe}", "it is a recipe's; leave it out")
             outcome = _train_folder(Path(recipe), out, overrides or [], quick=quick, **given)
             if json_path != "-":
                 print("\n".join(outcome.lines))
             end(outcome.unread.values())
             return
-        if given or quick:
-            raise CallError(
-                f"--{next(iter(given), 'quick')} is for a folder of videos, and there is no folder {recipe}; "
-                "leave it out to train a recipe, or mend the folder's name"
-            )
+        advice = (
+            f"it is for a folder of videos, and there is no folder {recipe}; leave it out to train a recipe, "
+            "or mend the folder's name"
+        )
+        refuse_options({**given, "quick": quick}, f"the recipe {recipe}", advice)
         lines = _train_recipe(recipe, overrides or [], row, out, resume=resume)
         if json_path != "-":
             print("\n".join(lines))
@@ -270,8 +277,7 @@ class _Test:
         from attcell.inference.model import Model
         from attcell.inference.run import best_device
 
-        if self.clips is not None:
-            raise CallError(f"--clips is not for {self.model}: a trained model takes --segments")
+        refuse_options({"clips": self.clips}, self.model, "a trained model takes --segments")
         return (
             Model.from_pretrained(self.model)
             .to(best_device())
@@ -293,11 +299,7 @@ class _Test:
         from attcell.models.ready.registry import ready_labels
 
         foreign = {"split": self.split != "test", "segments": self.segments, "cache": self.cache}
-        for option, value in foreign.items():
-            if value:
-                raise CallError(
-                    f"--{option} is not for {self.model}: a ready model takes --data, --clips and --crops"
-                )
+        refuse_options(foreign, self.model, "a ready model takes --data, --clips and --crops")
         if self.data is None:
             raise CallError(
                 f"{self.model} is a ready model, which has no videos of its own; name them with --data: a "

@@ -1,4 +1,4 @@
-"""Which videos are left out together: parts of the training videos in turn, and a part for a test.
+"""Which videos are left out together: folds of the training videos in turn, and a part for a test.
 
 Whole groups stay together: videos of one scene, actor or film tell of each other.
 """
@@ -18,14 +18,14 @@ MOST_GROUPS_ONE_BY_ONE = 10
 
 @dataclass(frozen=True)
 class Folds:
-    """Parts of the training videos, each left out once; none if nothing can be validated.
+    """Folds of the training videos, each left out once; none if nothing can be validated.
 
     Attributes:
-        parts: places of the videos of each part; every video is in one.
+        left_out: places of the videos of each fold; every video is in one.
         described: in words.
     """
 
-    parts: tuple[Int[np.ndarray, " _"], ...]
+    left_out: tuple[Int[np.ndarray, " _"], ...]
     described: str
 
 
@@ -35,10 +35,10 @@ def make_folds(
     seed: int,
     most_one_by_one: int = MOST_GROUPS_ONE_BY_ONE,
 ) -> Folds:
-    """Cut training videos into parts to leave out in turn.
+    """Cut training videos into folds to leave out in turn.
 
-    Where groups are known no group is cut: up to 10 groups are left out one by one, more in 5 parts of
-    about the same size and with about the same share of every class. Else there are 5 parts, each with its
+    Where groups are known no group is cut: up to 10 groups are left out one by one, more in 5 folds of
+    about the same size and with about the same share of every class. Else there are 5 folds, each with its
     share of every class, or as many as the smallest class has videos. Classes of a single video do not count
     for that: when it is left out, nothing is known of its class. Videos of several classes are dealt by the
     set of their classes.
@@ -55,7 +55,7 @@ def make_folds(
     number = min(MOST_FOLDS, int(min(sizes[sizes > 1], default=0)))
     if number < 2:
         return Folds((), "no class has two training videos to validate by")
-    described = f"{number} parts with a share of every class, one left out"
+    described = f"{number} folds with a share of every class, one left out"
     return Folds(_shares(truth, number, seed), described)
 
 
@@ -64,13 +64,13 @@ def _by_groups(truth: np.ndarray, groups: np.ndarray, seed: int, most_one_by_one
     if len(names) < 2:
         return Folds((), f"all training videos are of one group, {names[0]}, and none is left to validate by")
     one_by_one = len(names) <= most_one_by_one
-    parts = (
+    left_out = (
         tuple(np.flatnonzero(groups == name) for name in names)
         if one_by_one
         else _whole_groups(truth, groups, MOST_FOLDS, seed)
     )
-    what = f"{len(names)} groups" if one_by_one else f"{len(parts)} parts of whole groups"
-    return Folds(parts, f"{what}, one left out")
+    what = f"{len(names)} groups" if one_by_one else f"{len(left_out)} folds of whole groups"
+    return Folds(left_out, f"{what}, one left out")
 
 
 def _shares(truth: np.ndarray, number: int, seed: int) -> tuple[np.ndarray, ...]:

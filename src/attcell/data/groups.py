@@ -81,6 +81,17 @@ def groups_of(records: Sequence[VideoRecord]) -> list[str]:
     return [record.group or record.id for record in records] if grouped else []
 
 
+def units_by_class(records: Iterable[VideoRecord], num_classes: int) -> list[int]:
+    """Of each class how many units its videos are that tell nothing of each other: groups, and videos that
+    are in none.
+    """
+    units: list[set[str]] = [set() for _ in range(num_classes)]
+    for record in records:
+        for label in record.labels:
+            units[label].add(record.group or record.id)
+    return [len(of) for of in units]
+
+
 def with_groups(records: Sequence[VideoRecord], groups: str | Path) -> tuple[VideoRecord, ...]:
     """The records with their groups, in place of what groups they had.
 

@@ -150,6 +150,14 @@ def training_plan(recipe: Recipe, mirroring: Mirroring = EACH_ITS_OWN) -> ViewPl
     )
 
 
+def kept_plan(recipe: Recipe, labels: Sequence[str]) -> ViewPlan:
+    """The views whose features are kept of training videos of these classes: what averages a video's views
+    has no use for mirror images that show another class.
+    """
+    mirroring = mirroring_of(recipe, labels)
+    return training_plan(recipe, mirroring.averaged if recipe.model.kind == "pooled" else mirroring)
+
+
 def evaluation_plan(
     recipe: Recipe,
     num_segments: int | None = None,

@@ -20,6 +20,15 @@ from attcell.nn.backbones.image import cross_modality, inflated, timm_network
 _PICKLED = (b"PK", b"\x80")  # how a file begins that torch.save wrote, now and formerly
 State = dict[str, Tensor]
 
+# Weights of the backbone ``small`` that come with the package, with their card, and what they learnt from.
+SHIPPED = Path(__file__).parent / "shipped"
+SHIPPED_INPUT = {"input": {"size": 112, "short_side": 112}, "flow": {"short_side": 56}}
+
+
+def shipped_weights(stream: str) -> Path:
+    """Of frame or flow."""
+    return SHIPPED / f"{stream}.safetensors"
+
 
 # Into a backbone, or into what follows it
 

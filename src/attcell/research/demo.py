@@ -2,9 +2,10 @@
 
 A class is a colour and a path: one frame shows the colour of the figure that acts, flow shows how it moves,
 and neither shows both. At other times a grey figure moves in a wrong way, and somebody of a wrong colour
-stands about. Each stream's backbone knows figures already, from trimmed videos of other
-seeds (:data:`WEIGHTS`, with their card), as others begin from ImageNet. It is frozen; spatial attention and
-one temporal attention are learnt on untrimmed videos, from labels of whole videos alone.
+stands about. Each stream's backbone knows figures already, from trimmed videos of other seeds
+(:data:`attcell.models.weights.SHIPPED`, with their card), as others begin from ImageNet. It is frozen;
+spatial attention and one temporal attention are learnt on untrimmed videos, from labels of whole videos
+alone.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from attcell.inference.model import Model
 from attcell.inference.run import best_device
 from attcell.models.build import build_network
 from attcell.models.listings import part_listing, read_listings
+from attcell.models.weights import SHIPPED_INPUT, shipped_weights
 from attcell.report.figures.charts import confusion_picture
 from attcell.report.figures.paper import attention_strip
 from attcell.report.page.page import write_report
@@ -40,12 +42,10 @@ from attcell.training.run import train
 from attcell.types import Prediction
 
 VIDEOS = {"train": 24, "val": 4, "test": 10}  # of each of six classes
-WEIGHTS = Path(__file__).parent / "demo_weights"  # of the backbones, with their card
 STREAMS = ("frame", "flow")
 TAP = (
     "block2"  # 14×14 regions, one about as broad as a figure's trunk; those of later maps are twice as broad
 )
-INPUT: dict[str, dict[str, Any]] = {"input": {"size": 112, "short_side": 112}, "flow": {"short_side": 56}}
 EPOCHS = 32
 ONLY_AT_THE_END = 10_000  # iterations until a validation: its 24 videos are too few to choose a network by
 THREADS = 2  # that predict; a video's decoding and flow go on while another's network runs
@@ -83,7 +83,7 @@ def demo_recipe(videos: Path, features: Path, seed: int) -> Recipe:
         seed: of the training.
     """
     values = {
-        **deepcopy(INPUT),
+        **deepcopy(SHIPPED_INPUT),
         "data": {split: str(videos / split) for split in ("train", "val", "test")},
         "segments": {"train": 12, "test": 48},
         "cache": {"folder": str(features), "positions": 2, "mirrored": True},
@@ -113,7 +113,7 @@ def _frozen(stream: str) -> dict[str, Any]:
     return {
         "backbone": "small",
         "tap": TAP,
-        "weights": str(WEIGHTS / f"{stream}.safetensors"),
+        "weights": str(shipped_weights(stream)),
         "train_from": "none",
         "standardise": True,
         "conv6_channels": 32,

@@ -29,7 +29,7 @@ from attcell.errors import DataError
 from attcell.inference.extract import filled_stores, refuse_unread
 from attcell.inference.model import Model
 from attcell.inference.run import best_device
-from attcell.models.build import build_network, evaluation_plan, mirroring_of, training_plan
+from attcell.models.build import build_network, evaluation_plan, kept_plan
 from attcell.models.listings import part_listing, read_listings, with_features_dim
 from attcell.research.asked import answer, is_answered, unread_beside
 from attcell.results.runs import read_run
@@ -238,9 +238,8 @@ def _keep_features(runs: Sequence[PlannedRun]) -> None:
         evaluated |= {(record.path, record.frames): record for record in there}
     recipe = with_features_dim(recipe, listings.train)
     network = build_network(recipe, len(listings.labels), load_weights=True)
-    mirroring = mirroring_of(recipe, listings.labels)
-    taught = training_plan(recipe, mirroring.averaged if recipe.model.kind == "pooled" else mirroring)
-    for records, plan in ((training, taught), (evaluated, evaluation_plan(recipe))):
+    plans = kept_plan(recipe, listings.labels), evaluation_plan(recipe)
+    for records, plan in zip((training, evaluated), plans, strict=True):
         filled_stores(folder, recipe, network, list(records.values()), plan, best_device())
 
 

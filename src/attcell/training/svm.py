@@ -72,7 +72,7 @@ def fit_svm_of(
     else:
         if not training_videos.are_kept:
             logger.info(
-                "VLAD is fitted anew for each part that is left out, and all training videos are decoded for "
+                "VLAD is fitted anew for each fold that is left out, and all training videos are decoded for "
                 "each: set cache.folder to decode them once"
             )
         found = refitted(np.arange(len(training_videos)))

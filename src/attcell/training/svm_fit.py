@@ -104,17 +104,19 @@ def choose_and_fit(
     folds = make_folds(truth, groups, seed)
     measure: Literal["accuracy", "mAP"] = "accuracy" if (truth.sum(axis=1) == 1).all() else "mAP"
     device = _with_room(device, len(truth))
-    if folds.parts:
+    if folds.left_out:
         represent = refitted or (lambda _: representations)
         margins, unfinished = {choice: np.empty(truth.shape) for choice in CHOICES}, 0
-        for number, left_out in enumerate(folds.parts, 1):
+        for number, left_out in enumerate(folds.left_out, 1):
             kept = np.setdiff1d(np.arange(len(truth)), left_out)
             found = _margins(represent(kept), truth, kept, left_out, device)
-            doing = f"SVM without part {number} of {len(folds.parts)}"
+            doing = f"SVM without fold {number} of {len(folds.left_out)}"
             for choice, of_choice, num_open in track(found, len(CHOICES), doing):
                 margins[choice][left_out] = of_choice
                 unfinished += num_open
-        _tell_unfinished(unfinished, len(folds.parts) * len(CHOICES) * truth.shape[1], " of the validation")
+        _tell_unfinished(
+            unfinished, len(folds.left_out) * len(CHOICES) * truth.shape[1], " of the validation"
+        )
         figures = {choice: _figure(of_choice, truth, measure) for choice, of_choice in margins.items()}
         chosen = max(CHOICES, key=figures.__getitem__)  # of equals the first
         figure = InnerFigure(figures[chosen], measure, folds.described)

@@ -20,21 +20,19 @@ class Preprocessing:
     """From a frame to what a network is shown, with torchvision's own functions.
 
     Attributes:
-        resize: (short side,), or (height, width) whatever the frame's shape is; None to leave it.
-        crop: (height, width), cut from the middle; None to leave it.
-        mean, deviation: of values that were multiplied by ``scale``.
-        scale: of the bytes of a picture.
+        resize: (short side,), or (height, width) whatever the frame's shape is.
+        crop: (height, width), cut from the middle.
+        mean, deviation: of values from 0 to 1.
         interpolation: torchvision's InterpolationMode.
         antialias: whether making a frame smaller averages what falls together. It is then resized as
             transformers does, by torchvision's second kind of transforms, whose bytes differ by one here and
             there from the first kind's.
     """
 
-    resize: tuple[int, ...] | None
-    crop: tuple[int, int] | None
+    resize: tuple[int, ...]
+    crop: tuple[int, int]
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
-    scale: float = 1 / 255
     interpolation: Any = None
     antialias: bool = False
 
@@ -44,8 +42,6 @@ class Preprocessing:
         from torchvision.transforms.v2 import functional as second
 
         frame = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
-        if self.resize is None:
-            return frame
         mode = InterpolationMode.BILINEAR if self.interpolation is None else self.interpolation
         size = list(self.resize)
         resize = second.resize if self.antialias else functional.resize
@@ -59,20 +55,18 @@ class Preprocessing:
         from torchvision.transforms import functional as F
 
         clip = torch.stack(list(frames))
-        cuts = [F.center_crop(clip, list(self.crop)) if self.crop else clip]
+        cuts = [F.center_crop(clip, list(self.crop))]
         if crops == 3:
             cuts += [
                 clip[..., top : top + height, left : left + width]
                 for top, left, height, width in self._ends(clip)
             ]
         mean, deviation = (torch.tensor(of).view(3, 1, 1) for of in (self.mean, self.deviation))
-        views = torch.stack(cuts).float() * self.scale
+        views = torch.stack(cuts).float() * (1 / 255)
         return ((views - mean) / deviation).transpose(1, 2)
 
     def attended_area(self, shown: Size) -> tuple[float, float, float, float]:
         """Left, top, right, bottom of what the middle view shows, as fractions of a frame's sides."""
-        if self.crop is None:
-            return 0.0, 0.0, 1.0, 1.0
         width, height = self._resized(shown)
         across, down = (
             min(1.0, of / whole) for of, whole in zip(self.crop[::-1], (width, height), strict=True)
@@ -80,8 +74,6 @@ class Preprocessing:
         return (1 - across) / 2, (1 - down) / 2, (1 + across) / 2, (1 + down) / 2
 
     def _resized(self, shown: Size) -> Size:
-        if self.resize is None:
-            return shown
         if len(self.resize) == 2:
             return Size(self.resize[1], self.resize[0])
         scale = self.resize[0] / min(shown)
@@ -90,7 +82,7 @@ class Preprocessing:
     def _ends(self, clip: Tensor) -> list[tuple[int, int, int, int]]:
         """Top, left, height and width of the squares at both ends of the longer side."""
         rows, columns = clip.shape[-2:]
-        height, width = self.crop or (rows, columns)
+        height, width = self.crop
         top, left = max(rows - height, 0), max(columns - width, 0)
         ends = [(0, left // 2), (top, left // 2)] if top > left else [(top // 2, 0), (top // 2, left)]
         return [(*end, height, width) for end in ends]
