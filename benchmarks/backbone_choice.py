@@ -309,7 +309,7 @@ def _told_right(vectors: np.ndarray, folder: Folder) -> np.ndarray:
     """Each group is left out once, and the SVM's C chosen among the others."""
     right = np.zeros(len(vectors), dtype=bool)
     truth = truth_matrix([record.labels for record in folder.records], folder.num_classes)
-    for left_out in make_folds(truth, folder.groups, SEED).parts:
+    for left_out in make_folds(truth, folder.groups, SEED).left_out:
         kept = np.setdiff1d(np.arange(len(vectors)), left_out)
         groups = [folder.groups[place] for place in kept]
         _, svm, _ = choose_and_fit(vectors[kept], truth[kept], groups, SEED)

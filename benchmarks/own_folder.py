@@ -6,9 +6,9 @@
 
 *generated*: 300 clips of two classes in 44 groups, each with a scene of its own that tells of the class, and
 a quarter of the groups for the test. The command with groups and without; beside it the best of all
-candidates on the test, each trained on all training videos. *weizmann*, *ut_interaction*: each actor or sequence is the test once, and
-the command sees the others alone, with groups: the choice is nested. The candidates' settings come from
-experience with these clips, which is not.
+candidates on the test, each trained on all training videos. *weizmann*, *ut_interaction*: each actor or
+sequence is the test once, and the command sees the others alone, with groups: the choice is nested. The
+candidates' settings come from experience with these clips, which is not.
 
 Run again to go on after a stop. The table of all that is done goes to results/own_folder.md.
 """
@@ -188,9 +188,11 @@ def _generated_table(cases: dict[str, Any]) -> str:
     rows = []
     for name, one in cases.items():
         crossed, tested = np.array(one["crossed"][one["taken"]]), np.array(one["tested"][one["taken"]])
-        all_tested = cases.get(name.replace("random", "groups"), one)["tested"]
-        best = max(all_tested, key=lambda candidate, of=all_tested: np.mean(of[candidate]))
-        most = float(np.mean(all_tested[best]))
+        shares = {
+            candidate: float(np.mean(right))
+            for candidate, right in cases.get(name.replace("random", "groups"), one)["tested"].items()
+        }
+        best, most = max(shares.items(), key=lambda of: of[1])
         rows.append(
             [
                 name.removeprefix("generated-"),

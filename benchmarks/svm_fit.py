@@ -76,7 +76,7 @@ def whole(rows: np.ndarray, truth: np.ndarray) -> None:
 
 def one_fold(rows: np.ndarray, truth: np.ndarray, theirs: int) -> None:
     """attcell's solver on all classes beside LinearSVC on some, with the difference of their margins."""
-    left_out = make_folds(truth, (), 0).parts[0]
+    left_out = make_folds(truth, (), 0).left_out[0]
     kept = np.setdiff1d(np.arange(len(rows)), left_out)
     before = time.process_time()
     fitted = svm_fit._margins(rows, truth, kept, left_out, torch.device("cpu"))
