@@ -52,9 +52,16 @@ def test_the_other_can_be_taken_later_and_nothing_is_done_twice(attcell, folder,
     attcell("train", folder, *TINY, "--out", "run", "--take", "frame-svm")
     before = {path: path.stat().st_mtime_ns for path in Path("run/folds").rglob("scores.json")}
     assert len(before) == 2 * 3
-    attcell("train", folder, *TINY, "--out", "run", "--take", "frame-average")
+    done = attcell("train", folder, *TINY, "--out", "run", "--take", "frame-average")
     after = {path: path.stat().st_mtime_ns for path in Path("run/folds").rglob("scores.json")}
     assert before == after
+    other = {
+        one["name"]: one["accuracy"] for one in json.loads(Path("run/choice.json").read_text())["candidates"]
+    }
+    if other["frame-svm"] >= other["frame-average"]:  # of equals the first
+        assert "the same command without --take, to take frame-svm" in done.stdout
+    else:
+        assert "without --take" not in done.stdout
     assert json.loads(Path("run/choice.json").read_text())["taken"] == "frame-average"
     assert Path("run/report.html").is_file()
 

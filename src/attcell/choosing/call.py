@@ -236,12 +236,15 @@ class _Call:
 
 def next_lines(outcome: FolderOutcome) -> list[str]:
     """What to do next, as commands."""
-    other = next((name for name in outcome.choice.alike), None)
+    choice = outcome.choice
+    other = next(iter(choice.alike), None)
     lines = [
         f"next: attcell predict VIDEO --model {outcome.model} --report video.html",
         f"      attcell test {outcome.model} --data MORE_VIDEOS",
     ]
-    if other is not None:
+    if choice.taken is not choice.best:
+        lines.append(f"      the same command without --take, to take {choice.best.name}")
+    elif other is not None:
         lines.append(f"      the same command with --take {other}, to take that one")
     return lines
 
