@@ -35,6 +35,9 @@ NetworkKind = Literal[
     "spatial_attention", "soft_attention", "self_gates",
 ]  # fmt: skip
 AttentionForm = Literal["linear", "mlp"]
+TemporalForm = Literal["lstm", "encoder_decoder", "attcell", "self_attention"]
+DecoderScore = Literal["additive", "dot"]
+DecoderSteps = Literal["one", "classes"]
 StepsOfTime = Literal["average", "keep"]
 PoolingKind = Literal["fc6", "flat", "average", "vlad"]
 Classifier = Literal["linear", "svm"]
@@ -62,6 +65,7 @@ TableFormat = Literal["markdown", "csv", "latex"]
 AblationSubject = Literal["tap", "segments", "fusion", "modalities"]
 SuiteName = Literal["generated", "weizmann", "ut_interaction", "joined"]
 
+SELF_ATTENTION_HEADS = 4  # of model.temporal self_attention
 GROUP_COLUMN = "column"  # data.groups: the last word of each line of a list file
 
 

@@ -243,3 +243,27 @@ def test_what_is_done_to_training_videos():
         {"data": {"train": "a", "val_fraction": 0.1}, "train": {"epochs": 2, **train}}, "here"
     )
     assert found.train.model_dump(include=set(train)) == train
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ({"temporal": "gru"}, "model.temporal: Input should be 'lstm', 'encoder_decoder', 'attcell' or"),
+        ({"kind": "san", "temporal": "attcell"}, "kind san has no use for temporal; leave it out"),
+        ({"decoder_score": "dot"}, "temporal lstm has no use for decoder_score; leave it out"),
+        (
+            {"temporal": "attcell", "decoder_steps": "classes"},
+            "temporal attcell has no use for decoder_steps; leave it out",
+        ),
+        (
+            {"temporal": "self_attention", "lstm_bidirectional": True},
+            "temporal self_attention has no use for lstm_bidirectional; leave it out",
+        ),
+        (
+            {"temporal": "self_attention", "lstm_hidden": 6},
+            "lstm_hidden is 6, and the 4 heads of temporal self_attention share it evenly; give a multiple",
+        ),
+    ],
+)
+def test_what_weights_the_segments_has_options_of_its_own(model, message):
+    assert message in refusal({**SMALL, "model": model})

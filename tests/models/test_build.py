@@ -64,6 +64,78 @@ def test_attention_by_an_mlp_is_saved_and_read_again(folder, tmp_path, fusion):
         refuse_other_shapes(linear)
 
 
+TEMPORAL = {
+    "lstm": ({}, "lstm.weight_hh_l0", (32, 8), "STAN"),
+    "attcell": ({}, "score.weight", (1, 8), "STAN, segments by an AttCell without LSTM"),
+    "self_attention": ({}, "enter.weight", (8, 8), "STAN, segments by self-attention"),
+    "encoder_decoder": (
+        {},
+        "attention.score.weight",
+        (1, 8),
+        "STAN, segments by an encoder-decoder (one direction, additive)",
+    ),
+    "of classes": (
+        {
+            "temporal": "encoder_decoder",
+            "decoder_steps": "classes",
+            "decoder_score": "dot",
+            "lstm_bidirectional": True,
+            "lstm_layers": 2,
+        },
+        "classes.weight",
+        (3, 8),
+        "STAN, segments by an encoder-decoder (two directions, dot, one step a class)",
+    ),
+}
+
+
+@pytest.mark.parametrize("form", TEMPORAL)
+def test_what_weights_the_segments_is_saved_and_read_again(folder, tmp_path, form):
+    options, key, shape, words = TEMPORAL[form]
+    model = random_model(recipe_of(folder, model={"temporal": form, **options}))
+    assert model.network.state_dict()[f"temporal.{key}"].shape == shape
+    model.save_pretrained(tmp_path / "model")
+    found = load(tmp_path / "model")
+    assert found.recipe.model == model.recipe.model
+    video = folder / "wave" / "1.mp4"
+    said = found.predict(video)
+    assert (said.scores == model.predict(video).scores).all()
+    assert said.temporal_attention.sum() == pytest.approx(1)
+    assert (
+        protocol_of(found.recipe, evaluation_plan(found.recipe), Listing((), LABELS), 0)["network"] == words
+    )
+
+
+def test_another_data_sets_decoder_keeps_all_but_its_classes(folder, tmp_path):
+    section = {"temporal": "encoder_decoder", "decoder_steps": "classes"}
+    before = random_model(recipe_of(folder, model=section))
+    before.save_pretrained(tmp_path / "model")
+    recipe = recipe_of(folder, model={**section, "init_from": str(tmp_path / "model")})
+    state = build_network(recipe, 5, load_weights=True).state_dict()
+    own = {key for key in state if "classifier" in key or "temporal.classes" in key}
+    assert len(own) == 3
+    for key, value in state.items():
+        assert len(value) == 5 if key in own else torch.equal(value, before.network.state_dict()[key]), key
+
+
+@pytest.mark.parametrize(
+    ("now", "message"),
+    [
+        ({"temporal": "lstm"}, "model.temporal is encoder_decoder there and lstm here"),
+        ({"decoder_score": "dot"}, "model.decoder_score is additive there and dot here"),
+        ({"decoder_steps": "classes"}, "model.decoder_steps is one there and classes here"),
+        ({"lstm_hidden": 4}, "model.lstm_hidden is 8 there and 4 here"),
+    ],
+)
+def test_a_beginning_that_weights_segments_otherwise_is_refused(folder, tmp_path, now, message):
+    section = {"temporal": "encoder_decoder"}
+    random_model(recipe_of(folder, model=section)).save_pretrained(tmp_path / "model")
+    recipe = recipe_of(folder, model={**section, **now, "init_from": str(tmp_path / "model")})
+    with pytest.raises(ModelError) as caught:
+        refuse_other_shapes(recipe)
+    assert message in str(caught.value)
+
+
 def test_networks_without_attention_have_no_use_for_an_mlp(tmp_path):
     with pytest.raises(CallError, match="kind average has no use for attention; leave it out"):
         recipe_of(tmp_path, model={"kind": "average", "attention": "mlp"})

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attcell.nn import AttCell, UniformAttention, attended_sum
-from attcell.nn.attention import MLP_HIDDEN, TemporalAttention
+from attcell.nn.attention import MLP_HIDDEN
+from attcell.nn.temporal import TemporalAttention
 from tests.nn import reference
 from tests.nn.networks import randomised
 

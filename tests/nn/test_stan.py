@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from attcell.nn import STAN, AttCell, Stream, attended_sum, build_backbone
-from attcell.nn.attention import TemporalAttention
+from attcell.nn.temporal import TemporalAttention
 from tests.nn import reference
 from tests.nn.networks import assert_is_reference, passing_backbone, random_maps, randomised, small_stan
 

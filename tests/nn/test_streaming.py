@@ -12,8 +12,8 @@ from torch import Tensor
 
 from attcell.errors import CallError
 from attcell.nn import LinearSVM, Stream, SVMNetwork, san
-from attcell.nn.attention import TemporalAttention
 from attcell.nn.streaming import Part, Streamer, streamer
+from attcell.nn.temporal import TemporalAttention
 from tests.nn.networks import passing_backbone, random_maps, small_late, small_stan
 
 TWO = {"frame": 2, "flow": 3}

@@ -22,10 +22,13 @@ from attcell.data.groups import file_or_expression
 from attcell.errors import CallError
 from attcell.types import (
     GROUP_COLUMN,
+    SELF_ATTENTION_HEADS,
     AttentionForm,
     CameraMotion,
     Classifier,
     DataSetName,
+    DecoderScore,
+    DecoderSteps,
     FlowForm,
     FlowMethod,
     Fusion,
@@ -38,6 +41,7 @@ from attcell.types import (
     Resizing,
     ShortVideos,
     StepsOfTime,
+    TemporalForm,
 )
 
 Count = Annotated[int, Field(ge=1, strict=True)]
@@ -215,6 +219,9 @@ class ModelSection(Section):
     streams: dict[StreamName, StreamSection] = Field(default={"frame": StreamSection()}, min_length=1)
     fusion: Fusion = "early"  # one temporal attention for all streams, or one network each
     cell: RecurrentCell = "gru"  # of branches
+    temporal: TemporalForm = "lstm"  # what weights the segments of kind stan; the others are readings
+    decoder_score: DecoderScore = "additive"  # of temporal encoder_decoder
+    decoder_steps: DecoderSteps = "one"  # of temporal encoder_decoder; classes: a β of each class
     lstm_hidden: Count = 1024  # of the branches' recurrent layers too, of either cell
     lstm_layers: Count = 1  # reading
     lstm_bidirectional: bool = False  # reading
@@ -311,10 +318,26 @@ class ModelSection(Section):
             self._refuse_foreign(stream, conv6, f"streams.{name}.")
         return self
 
-    def _refuse_foreign(self, section: Section, keys: list[str], where: str = "") -> None:
+    @model_validator(mode="after")
+    def _fit_temporal(self) -> ModelSection:
+        if self.kind != "stan":
+            self._refuse_foreign(self, ["temporal", "decoder_score", "decoder_steps"])
+            return self
+        foreign = [] if self.temporal == "encoder_decoder" else ["decoder_score", "decoder_steps"]
+        if self.temporal in ("attcell", "self_attention"):
+            foreign += ["lstm_layers", "lstm_bidirectional"]
+        self._refuse_foreign(self, foreign, of=f"temporal {self.temporal}")
+        if self.temporal == "self_attention" and self.lstm_hidden % SELF_ATTENTION_HEADS:
+            raise ValueError(
+                f"lstm_hidden is {self.lstm_hidden}, and the {SELF_ATTENTION_HEADS} heads of temporal "
+                f"self_attention share it evenly; give a multiple of {SELF_ATTENTION_HEADS}"
+            )
+        return self
+
+    def _refuse_foreign(self, section: Section, keys: list[str], where: str = "", of: str = "") -> None:
         for key in keys:
             if getattr(section, key) != type(section).model_fields[key].default:
-                raise ValueError(f"kind {self.kind} has no use for {where}{key}; leave it out")
+                raise ValueError(f"{of or f'kind {self.kind}'} has no use for {where}{key}; leave it out")
 
     @model_validator(mode="after")
     def _one_beginning(self) -> ModelSection:

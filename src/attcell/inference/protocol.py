@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from attcell.config.recipe import Recipe
+from attcell.config.schema import ModelSection
 from attcell.data.listing import Listing
 from attcell.models.build import input_spec
 from attcell.video.modalities import modality
@@ -87,8 +88,22 @@ def _network_protocol(recipe: Recipe) -> dict[str, str]:
         return {"network": f"{kind}{penalty} of {section.cell.upper()}, last step"}
     kind = "averaged regions and segments" if section.kind == "average" else section.kind.upper()
     kind += " with attention by an MLP" if section.attention == "mlp" else ""
+    kind += _temporal_words(section)
     fusion = f", {section.fusion} fusion" if len(section.streams) > 1 else ""
     return {"network": f"{kind}{fusion}{', linear SVM' if section.classifier == 'svm' else ''}"}
+
+
+def _temporal_words(section: ModelSection) -> str:
+    """What weights the segments, where it is not the paper's LSTM."""
+    if section.temporal == "encoder_decoder":
+        direction = "two directions" if section.lstm_bidirectional else "one direction"
+        step = ", one step a class" if section.decoder_steps == "classes" else ""
+        return f", segments by an encoder-decoder ({direction}, {section.decoder_score}{step})"
+    return {
+        "lstm": "",
+        "attcell": ", segments by an AttCell without LSTM",
+        "self_attention": ", segments by self-attention",
+    }[section.temporal]
 
 
 def _picture_protocol(recipe: Recipe) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from torch import nn
 
@@ -45,7 +45,7 @@ from attcell.nn import (
     spatial_attention,
     two_stream,
 )
-from attcell.nn.attention import TemporalAttention
+from attcell.nn.temporal import EncoderDecoder, SelfAttention, TemporalAttention
 from attcell.types import NumCrops
 from attcell.video.features import FeaturesInput
 from attcell.video.flow_source import FlowInput
@@ -209,15 +209,30 @@ def _join(streams: dict[str, Stream], model: ModelSection, num_classes: int) -> 
     """One network over some streams."""
     if model.kind != "stan":
         return san(streams, num_classes, dropout=model.dropout)
-    temporal = TemporalAttention(
-        sum(stream.out_channels for stream in streams.values()),
+    dim = sum(stream.out_channels for stream in streams.values())
+    return STAN(
+        streams, num_classes, dropout=model.dropout, temporal=_build_temporal(dim, model, num_classes)
+    )
+
+
+def _build_temporal(dim: int, model: ModelSection, num_classes: int) -> nn.Module:
+    """What weights the segments of a STAN."""
+    cell: dict[str, Any] = {"form": model.attention, "uniform_start": model.uniform_start}
+    if model.temporal == "attcell":
+        return AttCell(dim, **cell)
+    if model.temporal == "self_attention":
+        return SelfAttention(dim, model.lstm_hidden, **cell)
+    recurrent: dict[str, Any] = {"layers": model.lstm_layers, "bidirectional": model.lstm_bidirectional}
+    if model.temporal == "lstm":
+        return TemporalAttention(dim, model.lstm_hidden, **recurrent, **cell)
+    return EncoderDecoder(
+        dim,
         model.lstm_hidden,
-        layers=model.lstm_layers,
-        bidirectional=model.lstm_bidirectional,
-        form=model.attention,
+        **recurrent,
+        score=model.decoder_score,
+        num_classes=num_classes if model.decoder_steps == "classes" else None,
         uniform_start=model.uniform_start,
     )
-    return STAN(streams, num_classes, dropout=model.dropout, temporal=temporal)
 
 
 def _load_weights(streams: Mapping[str, Stream | Branch], recipe: Recipe) -> None:

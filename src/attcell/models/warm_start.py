@@ -115,8 +115,7 @@ def _refuse_another_network(recipe: Recipe, folder: Path, planned: Mapping[Path,
     now, old = recipe.model, before.model
     differing = [] if old.kind == now.kind else [f"model.kind is {old.kind} there and {now.kind} here"]
     fusion = () if now.has_branches else ("fusion", "attention")
-    temporal = ("lstm_hidden", "lstm_layers", "lstm_bidirectional") if now.kind == "stan" else ()
-    differing += _differing(old, now, (*fusion, *temporal, *_recurrent_keys(now)), "model")
+    differing += _differing(old, now, (*fusion, *_temporal_keys(now), *_recurrent_keys(now)), "model")
     if set(old.streams) != set(now.streams):
         differing.append(f"its streams are {', '.join(old.streams)} and here {', '.join(now.streams)}")
     for name in now.streams:
@@ -160,6 +159,20 @@ def _refuse_another_backbone(section: StreamSection, name: str, planned: Mapping
 def _recurrent_keys(model: ModelSection) -> tuple[str, ...]:
     """The keys of the branches' recurrent layers; none where there are no such layers."""
     return ("cell", "lstm_hidden", "lstm_layers") if model.has_branches and model.kind != "cnn" else ()
+
+
+def _temporal_keys(model: ModelSection) -> tuple[str, ...]:
+    """The keys of what weights a STAN's segments."""
+    if model.kind != "stan":
+        return ()
+    lstm = ("lstm_hidden", "lstm_layers", "lstm_bidirectional")
+    own = {
+        "lstm": lstm,
+        "encoder_decoder": (*lstm, "decoder_score", "decoder_steps"),
+        "attcell": (),
+        "self_attention": ("lstm_hidden",),
+    }
+    return ("temporal", *own[model.temporal])
 
 
 def _differing_stream(before: Recipe, now: Recipe, name: str) -> list[str]:

@@ -182,7 +182,8 @@ def load_all_but_classifiers(network: Network, folder: Path) -> None:
 
 def _of_classes(key: str) -> bool:
     is_fusion = key == "weights"  # LateFusion's
-    return is_fusion or ("classifier" in key and ".backbone." not in key)
+    is_asked = key.endswith("temporal.classes.weight")  # what a decoder of one step a class begins from
+    return is_fusion or is_asked or ("classifier" in key and ".backbone." not in key)
 
 
 # States: where they come from, what they hold, and whether they fit

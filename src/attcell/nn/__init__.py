@@ -1,6 +1,7 @@
 """Networks: tensors in, tensors out; no files, no videos, no downloads.
 
-- *Attention cells*: AttCell, TemporalAttention, SharingGate, RegionGate, UniformAttention; attended_sum.
+- *Attention cells*: AttCell, SharingGate, RegionGate, UniformAttention; attended_sum.
+- *Over segments*: TemporalAttention, EncoderDecoder, SelfAttention; an AttCell too.
 - *One modality*: Stream of STAN, Branch of TAN, PooledStream; each is a BackboneStream. Normalise,
   Standardise.
 - *Networks*: STAN, LateFusion, TAN; each is a Network, which encodes segments and decides on all of them.
@@ -15,7 +16,6 @@ from attcell.nn.attention import (
     AttCell,
     RegionGate,
     SharingGate,
-    TemporalAttention,
     UniformAttention,
     attended_sum,
 )
@@ -58,6 +58,7 @@ from attcell.nn.streaming import streamer
 from attcell.nn.streams import BackboneStream, Normalise, Standardise, Stream
 from attcell.nn.svm import LinearSVM, SVMNetwork
 from attcell.nn.tan import TAN, Branch
+from attcell.nn.temporal import EncoderDecoder, SelfAttention, TemporalAttention
 
 __all__ = [
     "FC6",
@@ -73,6 +74,7 @@ __all__ = [
     "BranchNetwork",
     "BranchesOutput",
     "Built",
+    "EncoderDecoder",
     "Flat",
     "LateFusion",
     "LateOutput",
@@ -89,6 +91,7 @@ __all__ = [
     "STANOutput",
     "SVMNetwork",
     "SVMOutput",
+    "SelfAttention",
     "SharingGate",
     "Standardise",
     "Stream",

@@ -1,8 +1,8 @@
 """The attention cells of STAN and TAN, and the sum that they weight.
 
 Each scores descriptors and turns the scores into attention by a softmax: :class:`AttCell` scores any
-descriptors, :class:`TemporalAttention` segments, :class:`SharingGate` the steps of one branch for those of
-another, and :class:`RegionGate` regions for what a branch remembers.
+descriptors, :class:`SharingGate` the steps of one branch for those of another, and :class:`RegionGate`
+regions for what a branch remembers. Attention over segments is in :mod:`attcell.nn.temporal`.
 """
 
 from __future__ import annotations
@@ -70,53 +70,6 @@ def attended_sum(
 ) -> Float[Tensor, "*batch D"]:
     """The sum of the descriptors weighted by the attention: Σ_n α_n f_n (STAN Eq. 5 and Eq. 8)."""
     return torch.einsum("...n,...nd->...d", attention, descriptors)
-
-
-Memory = tuple[Tensor, Tensor]  # an LSTM's output and cell
-
-
-class TemporalAttention(nn.Module):
-    """An LSTM over the segments f_att and an AttCell on its outputs h (STAN Eq. 7)::
-
-        h_t = LSTM(f_att^1, …, f_att^t)
-        k_t = Wᵀ h_t + b
-        β_t = exp(k_t) / Σ_u exp(k_u)
-
-    *Reading* ``layers``, ``bidirectional``: one layer and one direction; PyTorch's LSTM has no peepholes.
-    """
-
-    def __init__(
-        self,
-        dim: int,
-        hidden: int = 1024,
-        *,
-        layers: int = 1,
-        bidirectional: bool = False,
-        form: AttentionForm = "linear",
-        uniform_start: bool = True,
-    ) -> None:
-        super().__init__()
-        self.lstm = nn.LSTM(dim, hidden, layers, batch_first=True, bidirectional=bidirectional)
-        outputs = 2 * hidden if bidirectional else hidden
-        self.attention = AttCell(outputs, form=form, uniform_start=uniform_start)
-
-    def forward(self, segments: Float[Tensor, "B T MD"]) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"]]:
-        """The raw scores k and the attention β over the segments."""
-        scores, attention, _ = self.go_on(segments, None)
-        return scores, attention
-
-    def go_on(
-        self, segments: Float[Tensor, "B T MD"], memory: Memory | None
-    ) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"], Memory]:
-        """The same for the next segments of a longer row, and the LSTM's memory; the attention is over these
-        segments alone.
-
-        Args:
-            segments: those that follow.
-            memory: what the LSTM remembers of the segments before; None at the beginning.
-        """
-        outputs, memory = self.lstm(segments, memory)
-        return (*self.attention(outputs), memory)
 
 
 class SharingGate(nn.Module):

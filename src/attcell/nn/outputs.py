@@ -63,11 +63,15 @@ class STANOutput(Output):
         spatial_scores: stream → s of Eq. 4, before the softmax.
         segments: f_att^t of Eq. 6, the streams' attended descriptors side by side.
         video: f_att of Eq. 8.
+        temporal_scores_by_class: k of each class, where the network has one a class. Then
+            ``temporal_attention`` is the mean of their β by the classes' probabilities, and ``video`` the sum
+            that it weights.
     """
 
     spatial_scores: dict[str, Float[Tensor, "B T K K"]]
     segments: Float[Tensor, "B T MD"]
     video: Float[Tensor, "B MD"]
+    temporal_scores_by_class: Float[Tensor, "B A T"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,10 +10,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from attcell.nn.attention import TemporalAttention, attended_sum
+from attcell.nn.attention import attended_sum
 from attcell.nn.network import Network, along_time
 from attcell.nn.outputs import STANOutput
 from attcell.nn.streams import Stream
+from attcell.nn.temporal import TemporalAttention, of_all_classes
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class STAN(Network[STANEncoded, STANOutput]):
         num_classes: A.
         lstm_hidden: hidden states of the LSTM (the paper's 1,024).
         dropout: before the classifier. *Reading*: 0.5; the paper gives no number.
-        temporal: what weights the segments; by default :class:`~attcell.nn.attention.TemporalAttention`.
+        temporal: what weights the segments, one of :mod:`attcell.nn.temporal`; by default
+            :class:`~attcell.nn.temporal.TemporalAttention`.
 
     Attributes:
         dim: numbers of f_att^t and f_att, the streams' D together.
@@ -96,13 +98,26 @@ class STAN(Network[STANEncoded, STANOutput]):
         """Temporal attention over all segments, and the classes (Eq. 7-8)."""
         encoded = STANEncoded.joined(parts)
         scores, attention = self.temporal(encoded.segments)  # Eq. 7
-        video = attended_sum(attention, encoded.segments)  # Eq. 8: the segments, not the LSTM's outputs
+        by_class = scores if scores.ndim == 3 else None
+        if by_class is None:
+            video = attended_sum(attention, encoded.segments)  # Eq. 8: the segments, not the LSTM's outputs
+            logits = self.classifier(self.dropout(video))
+        else:
+            logits = self.classes_of(self.dropout(attention @ encoded.segments))
+            scores = of_all_classes(by_class, logits)
+            attention = scores.softmax(dim=-1)
+            video = attended_sum(attention, encoded.segments)
         return STANOutput(
-            logits=self.classifier(self.dropout(video)),
+            logits=logits,
             spatial_scores=encoded.spatial_scores,
             spatial_attention=encoded.spatial_attention,
             temporal_scores=scores,
             temporal_attention=attention,
             segments=encoded.segments,
             video=video,
+            temporal_scores_by_class=by_class,
         )
+
+    def classes_of(self, videos: Float[Tensor, "B A MD"]) -> Float[Tensor, "B A"]:
+        """Class scores where each class sees its own f_att of Eq. 8."""
+        return torch.einsum("bad,ad->ba", videos, self.classifier.weight) + self.classifier.bias

@@ -16,10 +16,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from attcell.errors import CallError
-from attcell.nn.attention import Memory, TemporalAttention
 from attcell.nn.fusion import LateFusion
 from attcell.nn.network import Network
 from attcell.nn.stan import STAN, STANEncoded
+from attcell.nn.temporal import EncoderDecoder, Memory, SelfAttention, TemporalAttention
 
 Maps = Mapping[str, Float[Tensor, "1 T F _ _"]]
 
@@ -50,6 +50,8 @@ class STANStreamer:
 
     def __init__(self, network: STAN) -> None:
         temporal = network.temporal
+        if isinstance(temporal, EncoderDecoder | SelfAttention):
+            raise CallError("this model weights segments by the whole video, which is not read in parts yet")
         if isinstance(temporal, TemporalAttention) and temporal.lstm.bidirectional:
             raise CallError(
                 "this model's LSTM also runs from the end of the video to its beginning, and a long video is "
