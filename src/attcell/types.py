@@ -60,6 +60,7 @@ DetectionProtocol = Literal["thumos", "activitynet"]
 VideoKind = Literal["trimmed", "untrimmed"]
 MotionKind = Literal["postures", "paths"]
 VideoLook = Literal["plain", "smooth"]
+SoundCodec = Literal["aac", "opus"]
 
 TableFormat = Literal["markdown", "csv", "latex"]
 AblationSubject = Literal["tap", "segments", "fusion", "modalities"]

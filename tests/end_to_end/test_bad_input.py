@@ -136,6 +136,12 @@ class TestCalls:
                 ["synth", "new", "--train", "0", "--val", "0", "--test", "0"],
                 "choose numbers from 0 on, not all",
             ),
+            (
+                ["synth", "new", "--sound", "--motions", "paths"],
+                "--motions is not for videos with sound: leave it out, or --sound",
+            ),
+            (["synth", "new", "--codec", "opus"], "--codec is of videos with sound; give --sound too"),
+            (["synth", "new", "--sound", "--codec", "mp3"], "'mp3' is not one of 'aac', 'opus'"),
             (["prdict"], "No such command 'prdict'"),
         ],
     )

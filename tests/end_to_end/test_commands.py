@@ -138,6 +138,12 @@ class TestTest:
 
 
 class TestSynthAndCheck:
+    def test_videos_with_sound(self, attcell: Run, tmp_path):
+        numbers = ["--classes", "4", "--train", "1", "--val", "0", "--test", "0"]
+        done = attcell("synth", "videos", "--sound", "--codec", "opus", *numbers)
+        assert done.stdout == "videos: 4 videos of 4 classes, truth in videos/truth.json\n"
+        assert all(video.sound is not None for video in read_truth(tmp_path / "videos").videos.values())
+
     def test_generated_videos_pass_the_check(self, attcell: Run, tmp_path):
         numbers = ["--classes", "4", "--train", "1", "--val", "0", "--test", "1"]
         done = attcell("synth", "videos", *numbers)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ import typer
 
 from attcell.cli._options import ListRoot, refuse_options
 from attcell.errors import CallError
-from attcell.types import MotionKind, VideoKind, VideoLook
+from attcell.types import MotionKind, SoundCodec, VideoKind, VideoLook
 
 if TYPE_CHECKING:
     from attcell.types import VideoRecord
@@ -102,6 +103,15 @@ def synth(
     train: Annotated[int, typer.Option(min=0, help="Videos of each class for training.")] = 30,
     val: Annotated[int, typer.Option(min=0, help="Videos of each class for validation.")] = 5,
     test: Annotated[int, typer.Option(min=0, help="Videos of each class for testing.")] = 20,
+    sound: Annotated[
+        bool,
+        typer.Option(
+            "--sound",
+            help="A class is an appearance and a sound, and only both at the same time tell it; without "
+            "--motions.",
+        ),
+    ] = False,
+    codec: Annotated[SoundCodec | None, typer.Option(help="Of --sound: aac (by default) or opus.")] = None,
     groups: Annotated[
         int | None,
         typer.Option(
@@ -115,22 +125,32 @@ def synth(
 
     Example: attcell synth videos --kind untrimmed --seed 1
 
+    Example: attcell synth heard --sound --kind untrimmed
+
     Example: attcell synth clips --groups 44
     """
     if groups is not None:
         _synth_groups(context, out, seed, groups)
         return
     from attcell._log import progress_bar
+    from attcell.synth.sounding import write_sounding
     from attcell.synth.write import write_dataset
 
+    write: Callable[..., Path]
+    if sound:
+        _refuse_given(context, ["motions"], "videos with sound", "--sound")
+        write = partial(write_sounding, codec=codec or "aac")
+    elif codec is not None:
+        raise CallError("--codec is of videos with sound; give --sound too, or leave it out")
+    else:
+        write = partial(write_dataset, motions=motions)
     with progress_bar() as bar:
         task = bar.add_task("generating", total=None, note="")
-        write_dataset(
+        write(
             out,
             kind,
             seed=seed,
             num_classes=classes,
-            motions=motions,
             look=look,
             videos={"train": train, "val": val, "test": test},
             progress=lambda done, total: bar.update(task, completed=done, total=total),
@@ -149,10 +169,8 @@ def _synth_groups(context: typer.Context, out: Path, seed: int, groups: int) -> 
     from attcell._log import progress_bar
     from attcell.synth.grouped import CLIPS, GROUPS, write_grouped
 
-    names = ("kind", "classes", "motions", "look", "train", "val", "test")
-    sources = {name: context.get_parameter_source(name) for name in names}
-    given = {name: source is not None and source.name != "DEFAULT" for name, source in sources.items()}
-    refuse_options(given, "clips in groups", "leave it out, or --groups")
+    names = ["kind", "classes", "motions", "look", "train", "val", "test", "sound", "codec"]
+    _refuse_given(context, names, "clips in groups", "--groups")
     clips = round(CLIPS / GROUPS * groups)
     with progress_bar() as bar:
         task = bar.add_task("generating", total=None, note="")
@@ -164,3 +182,10 @@ def _synth_groups(context: typer.Context, out: Path, seed: int, groups: int) -> 
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     print(f"{out}: {clips} clips of 2 classes in {groups} groups, as their names tell (g01, g02, …)")
+
+
+def _refuse_given(context: typer.Context, names: Sequence[str], what: str, option: str) -> None:
+    """Raise a CallError where one of these options was given: it has no say in what ``option`` makes."""
+    sources = {name: context.get_parameter_source(name) for name in names}
+    given = {name: source is not None and source.name != "DEFAULT" for name, source in sources.items()}
+    refuse_options(given, what, f"leave it out, or {option}")

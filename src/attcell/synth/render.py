@@ -20,7 +20,7 @@ from attcell.synth.figures import (
 from attcell.synth.scene import FPS, MARGIN, MOTIONS, SIZE, FigurePlan, ThingPlan, VideoPlan
 
 _SCALE = 4  # everything is drawn this much larger and then reduced, which smooths the edges
-_WALK_SPEED = 45.0  # pixels a second
+WALK_SPEED = 45.0  # pixels a second
 _STEPS_PER_SECOND = 1.6
 _NOISE = 3.0  # standard deviation, in grey levels
 
@@ -95,7 +95,7 @@ def _draw_frame(
             near_side=figure.manner.near_side,
             scale=_SCALE,
         )
-        if figure.role == "actor":
+        if figure.role == "actor" and drawn is not None:  # each time that he comes is a figure's own
             box = drawn
     return np.asarray(canvas.reduce(_SCALE), dtype=np.float32), box
 
@@ -121,14 +121,20 @@ def stance(figure: FigurePlan, seconds: float, reach: float = 1.0) -> tuple[Post
         if figure.motion in MOTIONS["paths"]:
             return ready(cycles, amplitude), displacement(figure.motion, cycles, reach * amplitude)
         return acting(figure.motion, cycles, amplitude), Displacement()
-    way = abs(SIZE / 2 + figure.side * (SIZE / 2 + 30) - figure.feet[0])
-    missing = way - _WALK_SPEED * (seconds - figure.enter)  # still to go until it has arrived
-    gone = _WALK_SPEED * (seconds - figure.leave)
+    way = way_out(figure.feet[0], figure.side)
+    missing = way - WALK_SPEED * (seconds - figure.enter)  # still to go until it has arrived
+    gone = WALK_SPEED * (seconds - figure.leave)
     out = min(max(missing, gone, 0.0), way)
     if out > 0.0:
         posture = walking(_STEPS_PER_SECOND * seconds + figure.manner.phase)
         return posture, Displacement(right=figure.side * out / figure.height)
     return standing(seconds + 6.0 * figure.manner.phase), Displacement()
+
+
+def way_out(place: float, side: int) -> float:
+    """How far, in pixels, a figure walks from ``place`` until nothing of it is left in the frame, to the edge
+    at ``side`` (-1 left, 1 right)."""
+    return abs(SIZE / 2 + side * (SIZE / 2 + 30) - place)
 
 
 def thing_place(thing: ThingPlan, seconds: float) -> tuple[float, float]:

@@ -56,14 +56,14 @@ MOTIONS: dict[str, tuple[str, ...]] = {
 
 ALLOWED_NUM_CLASSES = tuple(range(4, 2 * len(APPEARANCES) + 1, 2))
 _TURNS = 50  # places that are drawn for a figure's turn
-_RUN = 3  # neighbouring classes that the decoys of one video make alike
+RUN = 3  # neighbouring classes that the decoys of one video make alike
 
 Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class ActionClass:
-    """One class: an appearance's index and a motion's name."""
+    """One class: an appearance's index and a motion's name, or a sound's where it is heard."""
 
     appearance: int
     motion: str
@@ -81,11 +81,18 @@ def ring(num_classes: int, motions: str = "postures") -> tuple[ActionClass, ...]
     """
     if motions not in MOTIONS:
         raise CallError(f"unknown kind of motions {motions!r}; choose one of {', '.join(MOTIONS)}")
+    return ring_of(MOTIONS[motions], num_classes)
+
+
+def ring_of(names: Sequence[str], num_classes: int) -> tuple[ActionClass, ...]:
+    """The classes in ring order: appearances × the first of these motions, or sounds.
+
+    Raises CallError unless ``num_classes`` is 4, 6, 8 or 10.
+    """
     if not isinstance(num_classes, Integral) or num_classes not in ALLOWED_NUM_CLASSES:
         allowed = ", ".join(map(str, ALLOWED_NUM_CLASSES))
         raise CallError(f"{num_classes} classes cannot be generated; choose one of {allowed}")
     size = num_classes // 2
-    names = MOTIONS[motions]
     return tuple(ActionClass(i // 2, names[(i + 1) // 2 % size]) for i in range(num_classes))
 
 
@@ -96,8 +103,13 @@ def decoys(classes: tuple[ActionClass, ...], index: int, rng: np.random.Generato
     motions occur in it, and the video shows all four. Each class of the run shows the same four equally
     often: what is seen anywhere in the video leaves three classes, however well it is seen.
     """
-    start = index - int(rng.integers(_RUN))
-    run = [classes[(start + step) % len(classes)] for step in range(_RUN)]
+    return decoys_in_run(classes, index, int(rng.integers(RUN)))
+
+
+def decoys_in_run(classes: tuple[ActionClass, ...], index: int, place: int) -> tuple[int, str]:
+    """The same of the run that holds ``index`` at ``place``, from 0."""
+    start = index - place
+    run = [classes[(start + step) % len(classes)] for step in range(RUN)]
     true = classes[index]
     appearance = next(c.appearance for c in run if c.appearance != true.appearance)
     motion = next(c.motion for c in run if c.motion != true.motion)
@@ -179,12 +191,8 @@ def plan_video(
     others there are. With ``in_turn`` the grey figure of an untrimmed video acts while the actor does not.
     Raises CallError for an unknown kind, split or kind of motions, or a number of classes with no ring.
     """
-    if kind not in KINDS:
-        raise CallError(f"unknown kind of generated video {kind!r}; choose one of {', '.join(KINDS)}")
-    if split not in SPLITS:
-        raise CallError(f"unknown split {split!r}; choose one of {', '.join(SPLITS)}")
+    entropy = entropy_of(kind, label, seed=seed, split=split, number=number)
     classes = ring(num_classes, motions)
-    entropy = (seed, SPLITS.index(split), label, number)
     rng = np.random.default_rng(entropy)
     right = (classes[label].appearance, classes[label].motion)
     if kind == "trimmed":
@@ -194,7 +202,16 @@ def plan_video(
     else:
         num_frames = int(rng.integers(10 * FPS, 16 * FPS + 1))
         figures = _untrimmed_figures(right, decoys(classes, label, rng), num_frames / FPS, rng, in_turn)
-    return VideoPlan(kind, label, num_frames, figures, _things(rng), (*entropy, 1))
+    return VideoPlan(kind, label, num_frames, figures, drawn_things(rng), (*entropy, 1))
+
+
+def entropy_of(kind: str, label: int, *, seed: int, split: str, number: int) -> tuple[int, ...]:
+    """What all of a video's randomness comes from. Raises CallError for an unknown kind or split."""
+    if kind not in KINDS:
+        raise CallError(f"unknown kind of generated video {kind!r}; choose one of {', '.join(KINDS)}")
+    if split not in SPLITS:
+        raise CallError(f"unknown split {split!r}; choose one of {', '.join(SPLITS)}")
+    return (seed, SPLITS.index(split), label, number)
 
 
 def _untrimmed_figures(
@@ -206,9 +223,9 @@ def _untrimmed_figures(
 ) -> tuple[FigurePlan, ...]:
     lanes = rng.permutation(3)
     casts = (
-        ("actor", _coloured(right[0], rng), right[1]),
-        ("stand-in", _coloured(wrong[0], rng), None),
-        ("grey", _grey(rng), wrong[1]),
+        ("actor", coloured(right[0], rng), right[1]),
+        ("stand-in", coloured(wrong[0], rng), None),
+        ("grey", grey_look(rng), wrong[1]),
     )
     figures: list[FigurePlan] = []
     for (role, look, motion), lane in zip(casts, lanes, strict=True):
@@ -224,9 +241,9 @@ def _untrimmed_figures(
         feet = (x, rng.uniform(1.3 * height + 2, SIZE - 6))
         side = int(rng.choice((-1, 1))) if lane == 1 else int(lane) - 1
         figures.append(
-            FigurePlan(role, look, motion, intervals, enter, leave, side, feet, height, _manner(rng))
+            FigurePlan(role, look, motion, intervals, enter, leave, side, feet, height, drawn_manner(rng))
         )
-    return _back_to_front(figures)
+    return back_to_front(figures)
 
 
 def _trimmed_figures(
@@ -236,24 +253,24 @@ def _trimmed_figures(
     height = rng.uniform(44, 60)
     x = rng.uniform(26, SIZE - 26)
     feet = (x, rng.uniform(1.3 * height + 2, SIZE - 4))
-    look = _coloured(right[0], rng)
+    look = coloured(right[0], rng)
     whole = ((0.0, duration),)
-    actor = FigurePlan("actor", look, right[1], whole, *always, 1, feet, height, _manner(rng))
+    actor = FigurePlan("actor", look, right[1], whole, *always, 1, feet, height, drawn_manner(rng))
     if wrong_look is None and rng.random() < 0.5:
         return (actor,)
     height = rng.uniform(36, 50)
     beside = x + (34 if x < SIZE / 2 else -34) + rng.uniform(-6, 6)
     feet = (beside, rng.uniform(1.3 * height + 2, SIZE - 4))
-    role, look = ("grey", _grey(rng)) if wrong_look is None else ("stand-in", _coloured(wrong_look, rng))
-    idle = FigurePlan(role, look, None, whole, *always, 1, feet, height, _manner(rng))
-    return _back_to_front([actor, idle])
+    role, look = ("grey", grey_look(rng)) if wrong_look is None else ("stand-in", coloured(wrong_look, rng))
+    idle = FigurePlan(role, look, None, whole, *always, 1, feet, height, drawn_manner(rng))
+    return back_to_front([actor, idle])
 
 
-def _back_to_front(figures: list[FigurePlan]) -> tuple[FigurePlan, ...]:
+def back_to_front(figures: list[FigurePlan]) -> tuple[FigurePlan, ...]:
     return tuple(sorted(figures, key=lambda figure: figure.feet[1]))
 
 
-def _manner(rng: np.random.Generator) -> Manner:
+def drawn_manner(rng: np.random.Generator) -> Manner:
     return Manner(
         int(rng.choice((-1, 1))), rng.uniform(0.9, 1.4), rng.uniform(0.88, 1.0), rng.uniform(0.0, 1.0)
     )
@@ -282,7 +299,7 @@ def _near(colour: tuple[float, ...], spread: float, rng: np.random.Generator) ->
     return red, green, blue
 
 
-def _coloured(appearance: int, rng: np.random.Generator) -> Look:
+def coloured(appearance: int, rng: np.random.Generator) -> Look:
     shirt = _near(tuple(APPEARANCES.values())[appearance], 18, rng)
     trousers = _near(tuple(0.55 * c for c in shirt), 10, rng)
     skin = _near(tuple(rng.choice([[236, 196, 164], [198, 144, 106], [120, 82, 58]])), 10, rng)
@@ -290,13 +307,13 @@ def _coloured(appearance: int, rng: np.random.Generator) -> Look:
     return Look(shirt, trousers, skin, hair, rng.uniform(0.9, 1.15))
 
 
-def _grey(rng: np.random.Generator) -> Look:
+def grey_look(rng: np.random.Generator) -> Look:
     level = rng.uniform(120, 185)
     shirt, trousers, skin, hair = (_near((level * f,) * 3, 4, rng) for f in (1.0, 0.6, 1.15, 0.45))
     return Look(shirt, trousers, skin, hair, rng.uniform(0.9, 1.15))
 
 
-def _things(rng: np.random.Generator) -> tuple[ThingPlan, ...]:
+def drawn_things(rng: np.random.Generator) -> tuple[ThingPlan, ...]:
     """One still and one drifting thing."""
     things = []
     for speed in (0.0, rng.uniform(5.0, 12.0)):

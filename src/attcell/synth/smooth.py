@@ -61,7 +61,7 @@ def _draw_frame(
     box = None
     for figure, posture, away in standing:
         drawn = _draw_figure(picture, figure, posture, away, shift)
-        if figure.role == "actor":
+        if figure.role == "actor" and drawn is not None:  # each time that he comes is a figure's own
             box = drawn
     return picture, box
 

@@ -20,6 +20,22 @@ FILE_NAME = "truth.json"
 
 
 @dataclass(frozen=True, eq=False)
+class SoundTruth:
+    """When and where the tone of a video's class is.
+
+    Attributes:
+        intervals: [start, end) in seconds, in which it is heard.
+        band_hz: the lowest and the highest of its frequencies.
+        notes: (n, 4) of each note its start and end in seconds, and the frequencies in Hz from which and to
+            which it goes, evenly in octaves.
+    """
+
+    intervals: tuple[tuple[float, float], ...]
+    band_hz: tuple[float, float]
+    notes: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class VideoTruth:
     """What is true of one generated video.
 
@@ -29,6 +45,7 @@ class VideoTruth:
         intervals: [start, end) of the action in seconds.
         boxes: (N, 4) left, top, right, bottom of the actor in pixels of the frame; NaN where it is not there.
         action: (N,) bool, whether the frame belongs to the action.
+        sound: of a video with sound.
     """
 
     label: str
@@ -36,6 +53,7 @@ class VideoTruth:
     intervals: tuple[tuple[float, float], ...]
     boxes: np.ndarray
     action: np.ndarray
+    sound: SoundTruth | None = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +77,8 @@ class Truth:
 
 
 def write_truth(truth: Truth, path: Path) -> None:
-    """Write ``truth`` to ``path`` as JSON, whole or not at all; coordinates keep two decimals."""
+    """Write ``truth`` to ``path`` as JSON, whole or not at all; coordinates keep two decimals, a
+    sound's times and frequencies four."""
     videos = {
         name: {
             "label": video.label,
@@ -69,6 +88,7 @@ def write_truth(truth: Truth, path: Path) -> None:
                 None if np.isnan(box).any() else [round(float(v), 2) for v in box] for box in video.boxes
             ],
             "action": video.action.astype(int).tolist(),
+            **({} if video.sound is None else {"sound": _written(video.sound)}),
         }
         for name, video in truth.videos.items()
     }
@@ -80,6 +100,14 @@ def write_truth(truth: Truth, path: Path) -> None:
         "fps": truth.fps,
     }
     write_text(path, json.dumps({**head, "labels": list(truth.labels), "videos": videos}) + "\n")
+
+
+def _written(sound: SoundTruth) -> dict[str, Any]:
+    return {
+        "intervals": [list(interval) for interval in sound.intervals],
+        "band_hz": [round(hz, 4) for hz in sound.band_hz],
+        "notes": [[round(float(v), 4) for v in note] for note in sound.notes],
+    }
 
 
 def read_truth(path: str | Path) -> Truth:
@@ -128,8 +156,18 @@ def _video(name: str, entry: dict[str, Any]) -> VideoTruth:
         intervals=tuple((float(start), float(end)) for start, end in entry["intervals"]),
         boxes=np.array(boxes, dtype=np.float64).reshape(len(boxes), 4),
         action=np.array(entry["action"], dtype=bool),
+        sound=None if "sound" not in entry else _sound(entry["sound"]),
     )
     if len(video.boxes) != num_frames or len(video.action) != num_frames:
         counts = f"{len(video.boxes)} boxes and {len(video.action)} action marks"
         raise ValueError(f"{name} has {num_frames} frames but {counts}")
     return video
+
+
+def _sound(entry: dict[str, Any]) -> SoundTruth:
+    low, high = entry["band_hz"]
+    return SoundTruth(
+        intervals=tuple((float(start), float(end)) for start, end in entry["intervals"]),
+        band_hz=(float(low), float(high)),
+        notes=np.array(entry["notes"], dtype=np.float64).reshape(len(entry["notes"]), 4),
+    )

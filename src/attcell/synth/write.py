@@ -22,19 +22,21 @@ from attcell.errors import CallError, DataError
 from attcell.synth.render import RenderedVideo, render
 from attcell.synth.scene import FPS, KINDS, SIZE, SPLITS, VideoPlan, plan_video, ring
 from attcell.synth.smooth import SIDE, render_smooth
+from attcell.synth.tones import RATE
 from attcell.synth.truth import FILE_NAME, FORMAT, Truth, VideoTruth, read_truth, write_truth
-from attcell.types import Size, VideoLook
+from attcell.types import Size, SoundCodec, VideoLook
 
 DEFAULT_VIDEOS: Mapping[str, int] = {"train": 30, "val": 5, "test": 20}  # of each class
 # With its look-ahead, x264 now and then gives other bytes for the same frames.
 _ENCODING = {"crf": "24", "preset": "veryfast", "x264-params": "rc-lookahead=0:mbtree=0:weightp=0:bframes=0"}
+BIT_RATE = 64_000  # of sound
 _QUICK_ENCODING = {**_ENCODING, "preset": "ultrafast"}  # half the time to write and to read, twice the size
 _PARAMETERS = "parameters.json"  # written first: a folder that holds it, and not other values, can be resumed
 _LEFT_OVER = "*/*/.*.tmp.mp4"  # what a killed run leaves behind
 _PROCESSES = 2  # drawing holds Python's lock, so that threads would wait for each other
 
 
-class _Drawn(NamedTuple):
+class DrawnLook(NamedTuple):
     """How a look is drawn, the side of its frames, and how they are encoded."""
 
     render: Callable[[VideoPlan], RenderedVideo]
@@ -42,9 +44,9 @@ class _Drawn(NamedTuple):
     encoding: Mapping[str, str]
 
 
-_LOOKS: Mapping[VideoLook, _Drawn] = {
-    "plain": _Drawn(render, SIZE, _ENCODING),
-    "smooth": _Drawn(render_smooth, SIDE, _QUICK_ENCODING),
+LOOKS: Mapping[VideoLook, DrawnLook] = {
+    "plain": DrawnLook(render, SIZE, _ENCODING),
+    "smooth": DrawnLook(render_smooth, SIDE, _QUICK_ENCODING),
 }
 
 
@@ -76,7 +78,7 @@ class _Work(Dataset[VideoTruth | OSError]):
 
     def __getitem__(self, place: int) -> VideoTruth | OSError:
         job = self.jobs[place]
-        look = _LOOKS[self.look]
+        look = LOOKS[self.look]
         drawn = look.render(
             plan_video(
                 self.kind,
@@ -133,9 +135,7 @@ def write_dataset(
     seed = whole_number(seed, "seed", least=0)
     labels = [c.name for c in ring(num_classes, motions)]
     num_classes = len(labels)
-    if look not in _LOOKS:
-        raise CallError(f"unknown look {look!r}; choose one of {', '.join(_LOOKS)}")
-    videos = _checked(kind, videos)
+    side, videos = look_named(look).side, checked_videos(kind, videos)
     parameters = {
         "format": FORMAT,
         "kind": kind,
@@ -158,7 +158,6 @@ def write_dataset(
     clear_left_overs(out)
     work = _Work(out, kind, seed, motions, look, in_turn, tuple(labels), tuple(jobs))
     truths = written_truths(work, [job.name for job in jobs], progress)
-    side = _LOOKS[look].side
     write_truth(Truth(kind, seed, Size(side, side), FPS, tuple(sorted(labels)), truths), out / FILE_NAME)
     return out
 
@@ -188,7 +187,11 @@ def _as_it_is(outcome: Any) -> Any:
 
 
 def write_mp4(
-    path: Path, frames: np.ndarray, rate: int = FPS, encoding: Mapping[str, str] = _ENCODING
+    path: Path,
+    frames: np.ndarray,
+    rate: int = FPS,
+    encoding: Mapping[str, str] = _ENCODING,
+    sound: tuple[SoundCodec, np.ndarray] | None = None,
 ) -> None:
     """Encode (N, H, W, 3) uint8 RGB frames as H.264, whole or not at all.
 
@@ -197,6 +200,7 @@ def write_mp4(
         frames: of even width and height.
         rate: frames a second.
         encoding: x264's options.
+        sound: its codec, and one channel of samples (S,) float32 at 48 kHz, which begin with the first frame.
     """
     with written_whole(path) as temporary, av.open(str(temporary), "w") as container:
         stream = container.add_stream("libx264", rate=rate, options=dict(encoding))
@@ -204,13 +208,41 @@ def write_mp4(
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "yuv420p"
         stream.time_base = Fraction(1, rate)
-        for frame in frames:
+        heard = None if sound is None else _sound_stream(container, sound[0])  # before anything is written
+        for place, frame in enumerate(frames):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+            if heard is not None and sound is not None:
+                part = slice(place * RATE // rate, (place + 1) * RATE // rate)
+                container.mux(heard.encode(_sound_frame(sound[1][part], part.start)))
         container.mux(stream.encode())
+        if heard is not None:
+            container.mux(heard.encode())
 
 
-def _checked(kind: str, videos: Mapping[str, int]) -> dict[str, int]:
-    """``videos`` with plain numbers, or a CallError."""
+def _sound_stream(container: av.container.OutputContainer, codec: SoundCodec) -> av.AudioStream:
+    stream = container.add_stream("aac" if codec == "aac" else "libopus", rate=RATE)
+    assert isinstance(stream, av.AudioStream), "both are codecs of sound"
+    stream.codec_context.layout, stream.codec_context.bit_rate = "mono", BIT_RATE
+    return stream
+
+
+def _sound_frame(samples: np.ndarray, first: int) -> av.AudioFrame:
+    """Samples that begin with number ``first``; an encoder turns them into its own format."""
+    frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")
+    frame.sample_rate, frame.pts, frame.time_base = RATE, first, Fraction(1, RATE)
+    return frame
+
+
+def look_named(look: str) -> DrawnLook:
+    """The look of a name. Raises CallError for an unknown one."""
+    for name, drawn in LOOKS.items():
+        if name == look:
+            return drawn
+    raise CallError(f"unknown look {look!r}; choose one of {', '.join(LOOKS)}")
+
+
+def checked_videos(kind: str, videos: Mapping[str, int]) -> dict[str, int]:
+    """``videos`` with plain numbers. Raises CallError for others, and for an unknown ``kind``."""
     if kind not in KINDS:
         raise CallError(f"unknown kind of generated video {kind!r}; choose one of {', '.join(KINDS)}")
     if not isinstance(videos, Mapping):
