@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from attcell.config.hub import is_hub_name, is_video_folder, read_video_model
+from attcell.config.hub import is_hub_folder, is_hub_name, read_video_model
 from attcell.errors import AttcellError, CallError, ModelError
 from attcell.models.weights import load_backbone_weights
 from attcell.nn import build_backbone
 from attcell.nn.backbones.transformers_files import video_model
-from attcell.nn.backbones.transformers_video import pretrained_video_network, video_entry
+from attcell.nn.backbones.transformers_video import pretrained_network, video_entry
 from tests.transformers_models import (
     KINDS,
     LABELS,
@@ -73,7 +73,7 @@ def test_mean_and_deviation_are_what_the_librarys_processor_does(models: Path, k
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_classifier_is_the_librarys(models: Path, tmp_path: Path, kind: str) -> None:
     expected = save_video_model(tmp_path, kind)
-    network = pretrained_video_network(read_video_model(str(models / kind)), classifier=True)
+    network = pretrained_network(read_video_model(str(models / kind)), classifier=True)
     clip = torch.randn(1, 4, 3, 32, 32)
     with torch.inference_mode():
         torch.testing.assert_close(network(clip).logits, expected(clip).logits, atol=1e-5, rtol=0)
@@ -104,7 +104,7 @@ def test_a_networks_parts_without_a_classifier_have_no_classes(tmp_path: Path) -
     found = read_video_model(str(tmp_path))
     assert found.labels == ()
     with pytest.raises(ModelError, match=r"lack 4 keys, first classifier.bias.*is it a classifier\?"):
-        pretrained_video_network(found, classifier=True)
+        pretrained_network(found, classifier=True)
 
 
 def refusal(name: Path | str, kind: type[AttcellError]) -> str:
@@ -125,7 +125,7 @@ def test_code_beside_a_known_kind_is_not_looked_at(model: Path) -> None:
     (model / "modeling_mine.py").write_text("raise SystemExit('it was run')")
     change_json(model / "config.json", auto_map={"AutoModel": "modeling_mine.Mine"})
     found = read_video_model(str(model))
-    assert type(pretrained_video_network(found, classifier=False)).__name__ == "VideoMAEModel"
+    assert type(pretrained_network(found, classifier=False)).__name__ == "VideoMAEModel"
 
 
 def test_another_kind_of_network_is_no_video_model(model: Path) -> None:
@@ -180,7 +180,7 @@ def test_damaged_files(model: Path) -> None:
     assert "transformers refuses its config.json" in refusal(model, ModelError)
     (model / "config.json").write_text("{")
     assert "config.json is not JSON" in refusal(model, ModelError)
-    assert not is_video_folder(model)
+    assert not is_hub_folder(model)
     (model / "config.json").unlink()
     assert "it holds no config.json" in refusal(model, CallError)
 
@@ -190,13 +190,13 @@ def test_weights_of_half_a_download(model: Path, left: int) -> None:
     weights = model / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:left])
     with pytest.raises(ModelError, match=r"could not be read .*; copy the folder anew"):
-        pretrained_video_network(read_video_model(str(model)), classifier=False)
+        pretrained_network(read_video_model(str(model)), classifier=False)
 
 
 def test_no_weights(model: Path) -> None:
     (model / "model.safetensors").unlink()
     with pytest.raises(ModelError, match=r"could not be read .*; copy the folder anew"):
-        pretrained_video_network(read_video_model(str(model)), classifier=False)
+        pretrained_network(read_video_model(str(model)), classifier=False)
 
 
 def test_a_name_at_the_hub_without_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,14 +230,14 @@ def test_what_the_hubs_client_has_downloaded_is_read_without_a_network(
     found = read_video_model("hf/us/mae")
     assert (found.name, found.source, found.num_frames) == ("hf/us/mae", "us/mae", 4)
     with pytest.raises(ModelError, match=r"could not be read \(.*\)\. Where .*: hf download us/mae"):
-        pretrained_video_network(found, classifier=False)
+        pretrained_network(found, classifier=False)
 
 
 @pytest.mark.parametrize("kind", ["videomae", "timesformer", "vivit", "vjepa2"])  # two in older names
 def test_a_file_of_a_classifiers_weights_fills_a_backbone(models: Path, kind: str) -> None:
     network = build_backbone(video_entry(read_video_model(str(models / kind))))
     load_backbone_weights(network, str(models / kind / "model.safetensors"), "clip")
-    expected = pretrained_video_network(read_video_model(str(models / kind)), classifier=False).state_dict()
+    expected = pretrained_network(read_video_model(str(models / kind)), classifier=False).state_dict()
     found = network.named_as_published.state_dict()
     assert found.keys() == expected.keys()
     assert all(torch.equal(found[key], expected[key]) for key in found)
@@ -246,7 +246,7 @@ def test_a_file_of_a_classifiers_weights_fills_a_backbone(models: Path, kind: st
 @pytest.mark.parametrize("key", ["attn_implementation", "_attn_implementation"])
 def test_no_other_attentions_code_is_fetched(model: Path, key: str) -> None:
     change_json(model / "config.json", **{key: "kernels-community/flash-attn"})
-    network = pretrained_video_network(read_video_model(str(model)), classifier=True)
+    network = pretrained_network(read_video_model(str(model)), classifier=True)
     assert "kernels" not in str(network.config._attn_implementation)
 
 
@@ -259,7 +259,7 @@ def test_weights_of_another_number_of_frames(tmp_path: Path) -> None:
     save_video_model(tmp_path, "timesformer")
     change_json(tmp_path / "config.json", num_frames=6)
     with pytest.raises(ModelError, match=r"have other shapes, first \S*time_embeddings: \[1, 4, \d+\], and"):
-        pretrained_video_network(read_video_model(str(tmp_path)), classifier=True)
+        pretrained_network(read_video_model(str(tmp_path)), classifier=True)
 
 
 @pytest.mark.parametrize(
@@ -283,6 +283,6 @@ def test_weights_of_another_number_of_frames(tmp_path: Path) -> None:
 def test_values_of_a_wrong_kind_are_one_message(model: Path, file: str, change: dict) -> None:
     change_json(model / file, **change)
     with pytest.raises(AttcellError) as caught:
-        pretrained_video_network(read_video_model(str(model)), classifier=True)
+        pretrained_network(read_video_model(str(model)), classifier=True)
     assert "\n" not in str(caught.value)
     assert str(model) in str(caught.value)

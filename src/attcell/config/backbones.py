@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from attcell.config.hub import is_hub_name, read_video_model
+from attcell.config.hub import is_hub_name, made_of, read_model
 from attcell.config.schema import InputSection
 from attcell.errors import CallError, ModelError
 
@@ -27,12 +27,16 @@ def stream_entry(backbone: str, files: Mapping[str, Any] | None = None) -> Backb
         CallError, ModelError: no such backbone, or one that cannot be used or downloaded.
     """
     from attcell.nn.backbones import backbone_entry
-    from attcell.nn.backbones.transformers_files import video_model
+    from attcell.nn.backbones.transformers_sound import SoundModel, sound_entry
     from attcell.nn.backbones.transformers_video import video_entry
 
     if files is not None and files.get("name") == backbone:
-        return video_entry(video_model(**files))
-    return video_entry(read_video_model(backbone)) if is_hub_name(backbone) else backbone_entry(backbone)
+        model = made_of(**files)
+    elif is_hub_name(backbone):
+        model = read_model(backbone)
+    else:
+        return backbone_entry(backbone)
+    return sound_entry(model) if isinstance(model, SoundModel) else video_entry(model)
 
 
 def with_own_figures(values: Any, source: str) -> Any:
@@ -98,7 +102,7 @@ def _with_files(values: dict[str, Any], source: str) -> dict[str, Any]:
             continue
         if is_hub_name(backbone):
             try:
-                keys = read_video_model(backbone).keys
+                keys = read_model(backbone).keys
             except (CallError, ModelError) as error:
                 raise type(error)(f"{source}: model.streams.{name}: {error}") from error
             config = {key: value for key, value in keys["config"].items() if key not in _CLASSES}

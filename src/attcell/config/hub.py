@@ -1,4 +1,4 @@
-"""A video model in transformers' form, in a folder or at the Hub: its two small files, read and not run."""
+"""A model in transformers' form, in a folder or at the Hub: its two small files, read and not run."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from typing import Any
 
 from attcell.errors import CallError, ModelError
 from attcell.nn.backbones.transformers_files import VideoModel, video_model
+from attcell.nn.backbones.transformers_sound import KIND, SoundModel, sound_model
 
 CONFIG = "config.json"
 # The first of them that a model has says how frames become its input, in this order, as in transformers.
+_NESTED = ("video_processor", "image_processor", "feature_extractor")
 PREPROCESSING = ("processor_config.json", "video_preprocessor_config.json", "preprocessor_config.json")
 
 
 def is_hub_name(name: str) -> bool:
     """Whether a backbone's or a model's name is of this kind: ``hf/OWNER/NAME``, or a folder with such a
     model."""
-    return name.startswith("hf/") or is_video_folder(Path(name))
+    return name.startswith("hf/") or is_hub_folder(Path(name))
 
 
-def is_video_folder(folder: Path) -> bool:
+def is_hub_folder(folder: Path) -> bool:
     """Whether a folder holds a model in transformers' form, and not one of attcell."""
     try:
         if not (folder / CONFIG).is_file():
@@ -31,7 +33,7 @@ def is_video_folder(folder: Path) -> bool:
 
 
 def read_video_model(name: str) -> VideoModel:
-    """What a model's own files say: its size, its mean and deviation, its number of frames, its classes.
+    """What a video model's own files say: its size, mean and deviation, its number of frames, its classes.
 
     Only ``config.json`` and one file of preprocessing are read, or downloaded; weights are not.
 
@@ -43,6 +45,27 @@ def read_video_model(name: str) -> VideoModel:
         ModelError: it cannot be downloaded, or its files are damaged, lack something or contradict each
             other.
     """
+    return video_model(name, *_read_files(name))
+
+
+def read_model(name: str) -> VideoModel | SoundModel:
+    """The same of a model for video or for sound, whichever its files say that it is."""
+    config, preprocessing = _read_files(name)
+    return made_of(name, config, preprocessing)
+
+
+def made_of(name: str, config: dict[str, Any], preprocessing: dict[str, Any]) -> VideoModel | SoundModel:
+    """The model that such files are of.
+
+    Raises:
+        CallError, ModelError: as of :func:`read_video_model`.
+    """
+    make = sound_model if config.get("model_type") == KIND else video_model
+    return make(name, config, preprocessing)
+
+
+def _read_files(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What its ``config.json`` and its file of preprocessing hold."""
     if name.startswith("hf/") and len(name.split("/")) != 3:
         raise CallError(f"{name!r} is no name at the Hub; allowed: hf/OWNER/NAME, or a folder")
     config = _read(name, CONFIG)
@@ -51,12 +74,13 @@ def read_video_model(name: str) -> VideoModel:
     for file in PREPROCESSING:
         found = _read(name, file)
         if found is not None and file == PREPROCESSING[0]:  # what it holds is nested, or of something else
-            found = found.get("video_processor") or found.get("image_processor")
+            found = next((found[key] for key in _NESTED if found.get(key)), None)
         if isinstance(found, dict):
-            return video_model(name, config, found)
+            return config, found
+    become = "sound becomes" if config.get("model_type") == KIND else "frames become"
     raise ModelError(
-        f"{name} does not say how frames become its input: it has none of {', '.join(PREPROCESSING)}. Save "
-        "the model's processor beside it: processor.save_pretrained(folder)"
+        f"{name} does not say how {become} its input: it has none of {', '.join(PREPROCESSING)}. Save the "
+        "model's processor beside it: processor.save_pretrained(folder)"
     )
 
 

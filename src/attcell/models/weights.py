@@ -6,6 +6,7 @@ import hashlib
 import pickle
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -327,10 +328,24 @@ def _is_pickled(path: Path) -> bool:
     return head.startswith(_PICKLED) and head[8:] != b"{"
 
 
+def _arrays() -> list[Any]:
+    """What arrays and numbers of NumPy are made with: published files have them beside the tensors."""
+    import numpy as np
+
+    core = np._core.multiarray
+    makers = [
+        (make, f"numpy.{name}.multiarray.{make.__name__}")
+        for make in (core._reconstruct, core.scalar)
+        for name in ("core", "_core")  # formerly and now
+    ]
+    return [*makers, np.ndarray, np.dtype, *{type(np.dtype(code)) for code in np.typecodes["All"]}]
+
+
 def _read_pickle(path: Path) -> State:
     """The tensors of a file that ``torch.save`` wrote; no code in it is run."""
     try:
-        with path.open("rb") as file:  # by its name PyTorch would take it for safetensors
+        # By its name PyTorch would take it for safetensors.
+        with path.open("rb") as file, torch.serialization.safe_globals(_arrays()):
             content = torch.load(file, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError, KeyError) as error:
         raise ModelError(

@@ -20,7 +20,7 @@ from attcell.config.hub import CONFIG, read_video_model
 from attcell.errors import CallError
 from attcell.models.ready.network import ClipProtocol, Preprocessing, ReadyNetwork
 from attcell.nn.backbones.transformers_files import KINDS
-from attcell.nn.backbones.transformers_video import pretrained_video_network
+from attcell.nn.backbones.transformers_video import pretrained_network
 from attcell.nn.evidence import Evidence, GradCAM, Rollout
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def hub_network(name: str) -> ReadyNetwork:
     """
     model = _classifier(name)
     logger.info(f"{name}: {KINDS[model.kind]}, {len(model.labels)} classes")
-    inner: Any = pretrained_video_network(model, classifier=True)
+    inner: Any = pretrained_network(model, classifier=True)
     evidence = _evidence(model, inner)
     if isinstance(evidence, Rollout):
         inner.set_attn_implementation("eager")  # the others do not give their attention away

@@ -1,12 +1,13 @@
 """CNNs that turn a picture or a clip into a feature map: one registry, and the networks that it knows."""
 
-from attcell.nn.backbones import c3d, googlenet, image, small, video
+from attcell.nn.backbones import c3d, googlenet, image, small, sound, video
 from attcell.nn.backbones.registry import (
     GIVEN,
     Backbone,
     BackboneEntry,
     Built,
     FC6Entry,
+    SoundFigures,
     backbone_entry,
     backbone_names,
     backbone_taps,
@@ -15,7 +16,10 @@ from attcell.nn.backbones.registry import (
     register_family,
 )
 
-for _entry in (*image.ENTRIES, *googlenet.ENTRIES, c3d.ENTRY, *video.ENTRIES, *small.ENTRIES, GIVEN):
+for _entry in (
+    *(*image.ENTRIES, *googlenet.ENTRIES, c3d.ENTRY, *video.ENTRIES),
+    *(*sound.ENTRIES, *small.ENTRIES, GIVEN),
+):
     register(_entry)
 register_family("timm", image.timm_entry)
 
@@ -24,6 +28,7 @@ __all__ = [
     "BackboneEntry",
     "Built",
     "FC6Entry",
+    "SoundFigures",
     "backbone_entry",
     "backbone_names",
     "backbone_taps",

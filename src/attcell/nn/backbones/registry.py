@@ -65,6 +65,21 @@ class FC6Entry:
     regions: int | None = None
 
 
+@dataclass(frozen=True)
+class SoundFigures:
+    """The log-mel pictures that the weights of a network for sound were trained on.
+
+    Attributes:
+        form: whose pictures they are.
+        bands: columns; None for those of the form.
+        rows: of time, 10 ms each; None for those of the form.
+    """
+
+    form: str
+    bands: int | None = None
+    rows: int | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class BackboneEntry:
     """Everything about a backbone.
@@ -94,6 +109,8 @@ class BackboneEntry:
         naming: published weights, to which of several such namings they have, in words; it is told when they
             are loaded. None where there is but one.
         fc6: what follows its last map, where that can be loaded.
+        sound: of a network for sound, the pictures (N, 1, F, M) that its weights were trained on.
+        at_rows: of such, rows of time to the entry of the same network for them, where weights depend on it.
     """
 
     name: str
@@ -115,6 +132,8 @@ class BackboneEntry:
     key_names: str = "torchvision's or timm's"
     naming: Callable[[Mapping[str, Tensor]], str] | None = None
     fc6: FC6Entry | None = None
+    sound: SoundFigures | None = None
+    at_rows: Callable[[int], BackboneEntry] | None = None
 
 
 class FromImageNet(nn.Module):

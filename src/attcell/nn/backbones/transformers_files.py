@@ -1,14 +1,15 @@
 """What a video model's own files say of it, as transformers writes them; no foreign code is run.
 
 They are read by :func:`attcell.config.hub.read_video_model`. Here are four kinds of network, that come with
-transformers itself: VideoMAE, TimeSformer, ViViT and V-JEPA 2.
+transformers itself: VideoMAE, TimeSformer, ViViT and V-JEPA 2. Those for sound are in
+:mod:`attcell.nn.backbones.transformers_sound`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from attcell.errors import AttcellError, CallError, ModelError
 from attcell.nn.backbones.registry import Colour
@@ -16,6 +17,23 @@ from attcell.nn.backbones.registry import Colour
 KINDS = {"videomae": "VideoMAE", "timesformer": "TimeSformer", "vivit": "ViViT", "vjepa2": "V-JEPA 2"}
 INSTALL = "install it: pip install 'attcell[transformers]', or uv sync --extra transformers in a clone"
 _RESAMPLING = {2: "bilinear", 3: "bicubic"}  # Pillow's numbers
+
+
+@runtime_checkable
+class Published(Protocol):
+    """A model of transformers, by its own files: what its network and its weights are found by."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def config(self) -> Mapping[str, Any]: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def source(self) -> str: ...
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""transformers' video models as networks, with random or published weights, and as backbones of clips."""
+"""transformers' models as networks, with random or published weights, and those of video as backbones."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 from attcell.errors import CallError, ModelError
 from attcell.nn.backbones.registry import BackboneEntry, Built
-from attcell.nn.backbones.transformers_files import VideoModel, settings_of
+from attcell.nn.backbones.transformers_files import Published, VideoModel, settings_of
 
 # Parts of a kind's plain network that videos' regions do not come from; its published files may lack them.
 _NOT_USED = ("predictor.", "pooler.")
 
 
-def random_video_network(model: VideoModel) -> nn.Module:
+def random_network(model: Published) -> nn.Module:
     """The plain network, without a classifier, with random weights: what regions are taken from."""
     from transformers import AutoModel
 
@@ -27,12 +27,12 @@ def random_video_network(model: VideoModel) -> nn.Module:
     return _without_rest(network.float())
 
 
-def pretrained_video_network(model: VideoModel, *, classifier: bool) -> nn.Module:
+def pretrained_network(model: Published, *, classifier: bool) -> nn.Module:
     """The network with its published weights, in test mode; they are downloaded where they are not here.
 
     Args:
-        model: of :func:`attcell.config.hub.read_video_model`.
-        classifier: with its classifier, a ``…ForVideoClassification``; or the plain network.
+        model: of :mod:`attcell.config.hub`.
+        classifier: of a video model: with its ``…ForVideoClassification``; or the plain network.
 
     Raises:
         ModelError: weights that are not there, cannot be downloaded, are damaged or of another network.
@@ -66,7 +66,7 @@ def pretrained_video_network(model: VideoModel, *, classifier: bool) -> nn.Modul
     return network.eval() if classifier else _without_rest(network).eval()
 
 
-def _not_loaded(model: VideoModel, error: Exception) -> str:
+def _not_loaded(model: Published, error: Exception) -> str:
     reason = str(error).strip().splitlines()
     said = reason[0] if reason else type(error).__name__
     if not model.name.startswith("hf/"):
@@ -127,29 +127,34 @@ def video_entry(model: VideoModel) -> BackboneEntry:
         at_size=partial(_only, model),
         mean=model.mean,
         deviation=model.deviation,
-        weights=partial(_published_state, model),
-        key_map=partial(_present_names, model),
+        weights=partial(published_state, model),
+        key_map=partial(present_names, model),
         key_names="transformers'",
     )
 
 
 def _built(model: VideoModel, tap: str, in_channels: int) -> Built:
-    network: Any = random_video_network(model)
+    network: Any = random_network(model)
     width = int(network.config.hidden_size)
     return Built(VideoRegions(network, model), width, published_as="network")
 
 
-def _published_state(model: VideoModel) -> dict[str, Tensor]:
-    return dict(pretrained_video_network(model, classifier=False).state_dict())
+def published_state(model: Published) -> dict[str, Tensor]:
+    """The plain network's published weights.
+
+    Raises:
+        ModelError: as of :func:`pretrained_network`.
+    """
+    return dict(pretrained_network(model, classifier=False).state_dict())
 
 
-def _present_names(model: VideoModel, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def present_names(model: Published, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The plain network's weights; older names are brought to the present ones by transformers itself."""
     import torch
 
     plain = _without_head(model.kind, state)
     with torch.device("meta"):
-        empty: Any = random_video_network(model)
+        empty: Any = random_network(model)
     if empty.state_dict().keys() <= plain.keys():
         return plain
     given = {"config": empty.config, "state_dict": dict(state), "dtype": torch.float32}
@@ -165,7 +170,7 @@ def _present_names(model: VideoModel, state: Mapping[str, Tensor]) -> dict[str, 
 
 def _without_head(kind: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The plain network's weights, of a file that holds it with a classifier or a decoder."""
-    prefix = f"{kind}."
+    prefix = kind.replace("-", "_") + "."
     if any(key.startswith(prefix) for key in state):
         state = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
     return {key: value for key, value in state.items() if not key.startswith(_NOT_USED)}
