@@ -107,3 +107,25 @@ def cached_video_mae(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         patched.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
         patched.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(cache))
         yield
+
+
+def save_sound_model(folder: Path, **changes: Any) -> Any:
+    """Write an AST for pictures of 48 rows and 32 bands, as a classifier, and give it in test mode."""
+    library = _transformers()
+    torch.manual_seed(0)
+    figures = {"num_mel_bins": 32, "max_length": 48}
+    network = library.ASTForAudioClassification(
+        library.ASTConfig(
+            hidden_size=24,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=32,
+            num_labels=3,
+            **figures,
+        )
+    )
+    for parameter in network.parameters():
+        parameter.data = torch.randn(parameter.shape) * 0.2
+    network.save_pretrained(folder)
+    library.ASTFeatureExtractor(**{**figures, **changes}).save_pretrained(folder)
+    return network.eval()

@@ -37,7 +37,7 @@ def stream_of(name, published, inputs=12, outputs=5, side=2):
 
 def squeezenet_stream(tap="fire9"):
     backbone = build_backbone("squeezenet", tap)
-    return PooledStream(backbone, build_pooling("fc6", backbone, 224)).eval()
+    return PooledStream(backbone, build_pooling("fc6", backbone, (224, 224))).eval()
 
 
 def digest(stream):

@@ -2,9 +2,9 @@
 
 Of one picture (T, M). CNN14: Kong et al., "PANNs: Large-Scale Pretrained Audio Neural Networks for Audio
 Pattern Recognition", 2020, Section II and Table I: each band normalised; blocks of two convolutions of 3×3,
-each with batch normalisation and ReLU; the mean of 2×2 regions behind each block but the last. VGGish: Hershey
-et al., "CNN Architectures for Large-Scale Audio Classification", 2017: VGG without its last group, on one
-channel.
+each with batch normalisation and ReLU; the mean of 2×2 regions behind each block but the last. VGGish:
+Hershey et al., "CNN Architectures for Large-Scale Audio Classification", 2017: VGG without its last group, on
+one channel.
 """
 
 from __future__ import annotations

@@ -36,6 +36,13 @@ def test_grad_cam_is_the_equation() -> None:
                 torch.testing.assert_close(found[name][0, t], summed.clamp(min=0), atol=1e-7, rtol=1e-5)
 
 
+def test_maps_over_time_and_frequency_stay_so() -> None:
+    """Of sound, rows are no steps of regions that lie below each other."""
+    network = small_stan({"audio": 3}).eval()
+    maps = {"audio": random_maps({"audio": 3}, videos=1, segments=2)["audio"][..., :2]}
+    assert grad_cam(network, maps, 0)["audio"].shape == (1, 2, *maps["audio"].shape[-2:])
+
+
 def test_the_network_is_left_as_it_was() -> None:
     network, maps = small_stan(CHANNELS).eval(), random_maps(CHANNELS, videos=1, segments=2)
     grad_cam(network, maps, 0)

@@ -77,7 +77,7 @@ NETWORKS: dict[str, Callable[[], Network]] = {
     "soft_attention": rival(soft_attention, "lstm"),
     "svm on stan": lambda: SVMNetwork(small_stan(CHANNELS), LinearSVM(10, 3)),
     "svm on average": lambda: svm_on(Average),
-    "svm on flat": lambda: svm_on(lambda channels: Flat(channels, 5)),
+    "svm on flat": lambda: svm_on(lambda channels: Flat(channels, (5, 5))),
     "svm on fc6": lambda: svm_on(fc6),
     "svm on vlad": lambda: svm_on(vlad),
 }

@@ -26,7 +26,7 @@ from attcell.nn import (
     build_backbone,
     build_pooling,
 )
-from attcell.nn.pooled import side_of_maps
+from attcell.nn.pooled import regions_of_maps
 from tests.nn import reference_pooled as reference
 from tests.nn.networks import passing_backbone, random_maps, randomised
 
@@ -37,7 +37,7 @@ def pooled() -> Pooled:
     return Pooled(
         {
             "frame": PooledStream(passing_backbone(2), Average(2)),
-            "flow": PooledStream(passing_backbone(3), Flat(3, 5)),
+            "flow": PooledStream(passing_backbone(3), Flat(3, (5, 5))),
         }
     )
 
@@ -104,7 +104,7 @@ def average(side: int) -> tuple[Pooling, Reference]:
 
 
 def flat(side: int) -> tuple[Pooling, Reference]:
-    return Flat(3, side), reference.flat
+    return Flat(3, (side, side)), reference.flat
 
 
 def fully_connected(side: int) -> tuple[Pooling, Reference]:
@@ -189,7 +189,7 @@ def test_what_vlad_has_fitted_is_saved() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pooling", "name"), [(Flat(3, 2), "flat"), (FC6("c3d", nn.Linear(12, 5), 2, "fc6"), "fc6 of c3d")]
+    ("pooling", "name"), [(Flat(3, (2, 2)), "flat"), (FC6("c3d", nn.Linear(12, 5), 2, "fc6"), "fc6 of c3d")]
 )
 def test_maps_of_another_side_are_refused(pooling: Pooling, name: str) -> None:
     with pytest.raises(CallError) as caught:
@@ -218,7 +218,7 @@ def test_maps_of_another_side_are_refused(pooling: Pooling, name: str) -> None:
 def test_the_papers_sizes(name: str, kind: PoolingKind, side: int, dim: int) -> None:
     with torch.device("meta"):  # shapes, and no arithmetic
         backbone = build_backbone(name)
-        pooling = build_pooling(kind, backbone, side)
+        pooling = build_pooling(kind, backbone, (side, side))
         clip = (16,) if backbone.takes == "clip" else ()
         maps = backbone(torch.empty(2, 3, *clip, side, side))[:, None]
         found = None if isinstance(pooling, VLAD) else pooling(maps)  # VLAD looks whether it was fitted
@@ -231,7 +231,7 @@ def test_fc6_of_vgg16_is_torchvisions() -> None:
 
     with torch.device("meta"):
         whole = vgg16(init_weights=False)
-        pooling = build_pooling("fc6", build_backbone("vgg16"), 224)
+        pooling = build_pooling("fc6", build_backbone("vgg16"), (224, 224))
     assert isinstance(pooling, FC6)
     layer = whole.get_submodule(pooling.published)
     assert {key: value.shape for key, value in layer.state_dict().items()} == {
@@ -255,10 +255,10 @@ def test_fc6_of_clips_is_there_at_112_only(side: int, found: str) -> None:
     with torch.device("meta"):
         backbone = build_backbone("c3d")
         if found == "4×4":  # 97 to 128 give as many regions
-            assert build_pooling("fc6", backbone, side).dim == 4096
+            assert build_pooling("fc6", backbone, (side, side)).dim == 4096
             return
         with pytest.raises(CallError) as caught:
-            build_pooling("fc6", backbone, side)
+            build_pooling("fc6", backbone, (side, side))
     assert str(caught.value) == (
         "fc6 of c3d looks at 4×4 regions, as pictures of 112² give, and pictures of "
         f"{side}² give {found}; take 112² for this stream, or the pooling flat, average or vlad"
@@ -270,7 +270,7 @@ def test_fc6_of_vgg16_needs_224() -> None:
         torch.device("meta"),
         pytest.raises(CallError, match=r"looks at 7×7 regions.* 112² give 3×3; take 224²"),
     ):
-        build_pooling("fc6", build_backbone("vgg16"), 112)
+        build_pooling("fc6", build_backbone("vgg16"), (112, 112))
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_fc6_of_vgg16_needs_224() -> None:
 )
 def test_a_backbone_without_fc6_is_refused(name: str, tap: str) -> None:
     with torch.device("meta"), pytest.raises(CallError) as caught:
-        build_pooling("fc6", build_backbone(name, tap), 224)
+        build_pooling("fc6", build_backbone(name, tap), (224, 224))
     assert str(caught.value) == (
         f"backbone {name} at {tap} has no fc6; those that have one are vgg16 at pool5; c3d at pool5; "
         "squeezenet at fire9_pool or fire9. Take one of these, or the pooling flat, average or vlad"
@@ -288,7 +288,7 @@ def test_a_backbone_without_fc6_is_refused(name: str, tap: str) -> None:
 @pytest.mark.parametrize(("dims", "centres"), [(4, 2), (0, 2), (2, 0)])
 def test_vlad_has_no_more_dimensions_than_channels(dims: int, centres: int) -> None:
     with pytest.raises(CallError) as caught:
-        build_pooling("vlad", passing_backbone(3), 8, dims=dims, centres=centres)
+        build_pooling("vlad", passing_backbone(3), (8, 8), dims=dims, centres=centres)
     assert str(caught.value) == (
         f"VLAD with {dims} dimensions and {centres} centres; give 1 to 3 dimensions (the channels of "
         "passing) and at least 1 centre"
@@ -296,7 +296,19 @@ def test_vlad_has_no_more_dimensions_than_channels(dims: int, centres: int) -> N
 
 
 def test_vlad_is_built_of_other_sizes() -> None:
-    assert build_pooling("vlad", passing_backbone(3), 8, dims=3, centres=5).dim == 15
+    assert build_pooling("vlad", passing_backbone(3), (8, 8), dims=3, centres=5).dim == 15
+
+
+def test_maps_of_sound_have_other_sides() -> None:
+    pooling = build_pooling("flat", build_backbone("vggish", None, 1), (96, 64))
+    assert pooling.dim == 512 * 6 * 4
+    maps = of_size(1, 2, 3)[..., :2]
+    small = Flat(3, (maps.shape[-2], 2)).double()
+    np.testing.assert_allclose(small(maps)[0].numpy(), reference.flat(maps[0].numpy()), atol=1e-12)
+    with pytest.raises(CallError, match="flat was made for maps of 6×4 regions, and these have 4×6; give"):
+        pooling(torch.zeros(1, 1, 512, 4, 6))
+    with pytest.raises(CallError, match="and pictures of 224×96 give 7×3; take 224² for this stream"):
+        build_pooling("fc6", build_backbone("vgg16"), (224, 96))
 
 
 @pytest.mark.parametrize(
@@ -308,6 +320,6 @@ def test_the_side_of_the_maps_is_found_without_running_the_network(
 ) -> None:
     backbone: Backbone = build_backbone(name)
     before = {key: value.clone() for key, value in backbone.state_dict().items()}
-    assert side_of_maps(backbone.train(), side, frames=8) == regions
+    assert regions_of_maps(backbone.train(), (side, side), frames=8) == (regions, regions)
     for key, value in backbone.state_dict().items():
         assert torch.equal(value, before[key]), f"{key} may not move"

@@ -195,7 +195,7 @@ def pooled_network(kind):
     torch.manual_seed(0)
     backbone = build_backbone("small")
     backbone.train_from("none")
-    pooling = build_pooling(kind, backbone, SIDE, dims=4, centres=3)
+    pooling = build_pooling(kind, backbone, (SIDE, SIDE), dims=4, centres=3)
     body = Pooled({"frame": PooledStream(backbone, pooling, normalise=Normalise([128.0] * 3, [60.0] * 3))})
     return SVMNetwork(body, LinearSVM(body.dim, len(LABELS))).eval()
 

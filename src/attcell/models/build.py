@@ -94,7 +94,7 @@ def _build_pooled(sections: Mapping[str, StreamSection], recipe: Recipe, *, load
         pooling = build_pooling(
             model.pooling,
             backbone,
-            recipe.input.size,
+            (recipe.input.size, recipe.input.size),
             frames=recipe.clip.frames,
             dims=model.vlad_size,
             centres=model.vlad_centres,

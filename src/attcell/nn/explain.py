@@ -23,7 +23,7 @@ from attcell.nn.streams import feature_maps, steps_of_time
 
 def grad_cam(
     network: STAN, maps: Mapping[str, Float[Tensor, "B T F _ _"]], label: int
-) -> dict[str, Float[Tensor, "B T K K"]]:
+) -> dict[str, Float[Tensor, "B T _ _"]]:
     """Stream → Grad-CAM's maps at the last convolution, conv6. They are not normalised, so that segments can
     be compared.
 
@@ -41,12 +41,13 @@ def grad_cam(
     with torch.backends.cudnn.flags(enabled=False):  # whose LSTM has no gradient outside training
         logit = network.decide([network.attention_pool(local)]).logits[:, label].sum()
         gradients = torch.autograd.grad(logit, list(local.values()))
-    return {
-        name: steps_of_time(
-            (gradient.mean(dim=(-2, -1), keepdim=True) * features).sum(dim=2).relu().detach()
-        ).sum(dim=-3)
-        for (name, features), gradient in zip(local.items(), gradients, strict=True)
-    }
+    explained = {}
+    for (name, features), gradient in zip(local.items(), gradients, strict=True):
+        weights = gradient.mean(dim=(-2, -1), keepdim=True)
+        found = (weights * features).sum(dim=2).relu().detach()
+        keeps_time = network.stream(name).backbone.keeps_time
+        explained[name] = steps_of_time(found).sum(dim=-3) if keeps_time else found
+    return explained
 
 
 What = Literal["regions", "segments"]

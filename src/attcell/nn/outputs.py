@@ -33,7 +33,7 @@ class Output:
     logits: Float[Tensor, "B A"]
     temporal_scores: Float[Tensor, "B T"]
     temporal_attention: Float[Tensor, "B T"]
-    spatial_attention: dict[str, Float[Tensor, "B T K K"]] = field(default_factory=dict)
+    spatial_attention: dict[str, Float[Tensor, "B T _ _"]] = field(default_factory=dict)
     logits_by_stream: dict[str, Float[Tensor, "B A"]] = field(default_factory=dict)
     temporal_attention_by_stream: dict[str, Float[Tensor, "B T"]] = field(default_factory=dict)
     gates: dict[str, Float[Tensor, "B T T"]] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class STANOutput(Output):
             that it weights.
     """
 
-    spatial_scores: dict[str, Float[Tensor, "B T K K"]]
+    spatial_scores: dict[str, Float[Tensor, "B T _ _"]]
     segments: Float[Tensor, "B T MD"]
     video: Float[Tensor, "B MD"]
     temporal_scores_by_class: Float[Tensor, "B A T"] | None = None
@@ -239,7 +239,7 @@ class PooledOutput:
     num_segments: int
 
     @property
-    def spatial_attention(self) -> dict[str, Float[Tensor, "B T K K"]]:
+    def spatial_attention(self) -> dict[str, Float[Tensor, "B T _ _"]]:
         """Empty: no attention over regions."""
         return {}
 

@@ -55,7 +55,7 @@ class PooledStream(BackboneStream):
         self.pooling = pooling
         self.dim = pooling.dim
 
-    def encode(self, maps: Float[Tensor, "B T F K K"]) -> PooledPart:
+    def encode(self, maps: Float[Tensor, "B T F R K"]) -> PooledPart:
         """What the pooling makes of consecutive segments.
 
         Raises:
@@ -115,7 +115,7 @@ class Pooling(nn.Module):
 
     dim: int
 
-    def encode(self, maps: Float[Tensor, "B T F K K"]) -> Float[Tensor, "B _"]:
+    def encode(self, maps: Float[Tensor, "B T F R K"]) -> Float[Tensor, "B _"]:
         """What :meth:`decide` needs of consecutive segments; by default the mean of their representations.
 
         Raises:
@@ -131,7 +131,7 @@ class Pooling(nn.Module):
         weighted = [part.values * (part.num_segments / total) for part in parts]
         return torch.stack(weighted).sum(dim=0)
 
-    def forward(self, maps: Float[Tensor, "B T F K K"]) -> Float[Tensor, "B dim"]:
+    def forward(self, maps: Float[Tensor, "B T F R K"]) -> Float[Tensor, "B dim"]:
         """The representation of each video whose maps are all there.
 
         Raises:
@@ -147,7 +147,7 @@ class Average(Pooling):
         super().__init__()
         self.dim = channels
 
-    def encode(self, maps: Float[Tensor, "B T F K K"]) -> Float[Tensor, "B dim"]:
+    def encode(self, maps: Float[Tensor, "B T F R K"]) -> Float[Tensor, "B dim"]:
         return maps.mean(dim=(1, 3, 4))
 
 
@@ -156,16 +156,16 @@ class Flat(Pooling):
 
     Args:
         channels: F.
-        side: K; the vector has F·K² numbers.
+        regions: R and K; the vector has F·R·K numbers.
     """
 
-    def __init__(self, channels: int, side: int) -> None:
+    def __init__(self, channels: int, regions: tuple[int, int]) -> None:
         super().__init__()
-        self.side = side
-        self.dim = channels * side**2
+        self.regions = regions
+        self.dim = channels * regions[0] * regions[1]
 
-    def encode(self, maps: Float[Tensor, "B T F K K"]) -> Float[Tensor, "B dim"]:
-        _refuse_other_side("flat", self.side, maps)
+    def encode(self, maps: Float[Tensor, "B T F R K"]) -> Float[Tensor, "B dim"]:
+        _refuse_other_regions("flat", self.regions, maps)
         return maps.mean(dim=1).flatten(1)
 
 
@@ -190,9 +190,9 @@ class FC6(Pooling):
         self.published = published
         self.dim = layer.out_features if isinstance(layer, nn.Linear) else layer.out_channels
 
-    def encode(self, maps: Float[Tensor, "B T F K K"]) -> Float[Tensor, "B dim"]:
+    def encode(self, maps: Float[Tensor, "B T F R K"]) -> Float[Tensor, "B dim"]:
         if self.side is not None:
-            _refuse_other_side(f"fc6 of {self.name}", self.side, maps)
+            _refuse_other_regions(f"fc6 of {self.name}", (self.side, self.side), maps)
             return self.layer(maps.flatten(2)).relu().mean(dim=1)  # (F, K, K) in this order, as published
         values = self.layer(maps.flatten(0, 1)).relu().mean(dim=(-2, -1))
         return values.unflatten(0, maps.shape[:2]).mean(dim=1)
@@ -242,7 +242,7 @@ class VLAD(Pooling):
         for name, value in given.items():
             getattr(self, name).copy_(value)
 
-    def encode(self, maps: Float[Tensor, "B T F K K"]) -> Float[Tensor, "B dim"]:
+    def encode(self, maps: Float[Tensor, "B T F R K"]) -> Float[Tensor, "B dim"]:
         """The sums of the segments' differences from their centres.
 
         Raises:
@@ -265,14 +265,20 @@ class VLAD(Pooling):
 
 
 def build_pooling(
-    kind: PoolingKind, backbone: Backbone, side: int, *, frames: int = 16, dims: int = 256, centres: int = 128
+    kind: PoolingKind,
+    backbone: Backbone,
+    shape: tuple[int, int],
+    *,
+    frames: int = 16,
+    dims: int = 256,
+    centres: int = 128,
 ) -> Pooling:
     """Build a pooling for what a backbone gives; fc6 has random weights, VLAD is not fitted.
 
     Args:
         kind: ``fc6``, ``flat``, ``average`` or ``vlad``.
         backbone: whose maps are pooled.
-        side: of its pictures, in pixels.
+        shape: rows and columns of its pictures.
         frames: of its clips; of no account for pictures.
         dims: what VLAD's PCA leaves of the channels.
         centres: of VLAD's k-means.
@@ -285,9 +291,9 @@ def build_pooling(
     if kind == "average":
         return Average(channels)
     if kind == "flat":
-        return Flat(channels, side_of_maps(backbone, side, frames))
+        return Flat(channels, regions_of_maps(backbone, shape, frames))
     if kind == "fc6":
-        return _build_fc6(backbone, side, frames)
+        return _build_fc6(backbone, shape, frames)
     if kind != "vlad":
         raise CallError(f"unknown pooling {kind!r}; allowed: fc6, flat, average, vlad")
     if not 1 <= dims <= channels or centres < 1:
@@ -298,20 +304,22 @@ def build_pooling(
     return VLAD(channels, dims, centres)
 
 
-def side_of_maps(backbone: Backbone, side: int, frames: int = 16) -> int:
-    """K of the maps that a backbone gives of pictures, or clips of so many frames, with this side in pixels.
+def regions_of_maps(backbone: Backbone, shape: tuple[int, int], frames: int = 16) -> tuple[int, int]:
+    """R and K of the maps that a backbone gives of pictures, or clips of so many frames, with these rows and
+    columns.
 
     Only shapes are computed, so this costs next to nothing.
     """
     length = (frames,) if backbone.takes == "clip" else ()
-    pictures = torch.empty(1, backbone.in_channels, *length, side, side, device="meta")
+    pictures = torch.empty(1, backbone.in_channels, *length, *shape, device="meta")
     tensors = dict([*backbone.named_parameters(), *backbone.named_buffers()])
     shapes = {key: value.to("meta") for key, value in tensors.items()}
     maps: Tensor = torch.func.functional_call(backbone, shapes, (pictures,))
-    return maps.shape[-1]
+    rows, columns = maps.shape[-2:]
+    return rows, columns
 
 
-def _build_fc6(backbone: Backbone, side: int, frames: int) -> FC6:
+def _build_fc6(backbone: Backbone, shape: tuple[int, int], frames: int) -> FC6:
     entry, name, channels = backbone.entry, backbone.name, backbone.out_channels
     fc6 = entry.fc6
     if fc6 is None or backbone.tap not in fc6.taps:
@@ -321,14 +329,14 @@ def _build_fc6(backbone: Backbone, side: int, frames: int) -> FC6:
         )
     if fc6.regions is None:
         return FC6(name, nn.Conv2d(channels, fc6.dim, kernel_size=1), None, fc6.layer)
-    found = side_of_maps(backbone, side, frames)
-    if found != fc6.regions:
+    found = regions_of_maps(backbone, shape, frames)
+    if found != (fc6.regions, fc6.regions):
         raise CallError(
             f"fc6 of {name} looks at {fc6.regions}×{fc6.regions} regions, as pictures of {entry.size}² give, "
-            f"and pictures of {side}² give {found}×{found}; take {entry.size}² for this stream, or the "
-            "pooling flat, average or vlad"
+            f"and pictures of {_squared(shape)} give {_times(found)}; take {entry.size}² for this stream, or "
+            "the pooling flat, average or vlad"
         )
-    return FC6(name, nn.Linear(channels * found**2, fc6.dim), found, fc6.layer)
+    return FC6(name, nn.Linear(channels * fc6.regions**2, fc6.dim), fc6.regions, fc6.layer)
 
 
 def _backbones_with_fc6() -> str:
@@ -338,10 +346,18 @@ def _backbones_with_fc6() -> str:
     return "; ".join(f"{name} at {' or '.join(fc6.taps)}" for name, fc6 in having)
 
 
-def _refuse_other_side(name: str, side: int, maps: Float[Tensor, "B T F K K"]) -> None:
-    found = maps.shape[-1]
-    if found != side:
+def _times(shape: tuple[int, int]) -> str:
+    return f"{shape[0]}×{shape[1]}"
+
+
+def _squared(shape: tuple[int, int]) -> str:
+    return f"{shape[0]}²" if shape[0] == shape[1] else _times(shape)
+
+
+def _refuse_other_regions(name: str, regions: tuple[int, int], maps: Float[Tensor, "B T F R K"]) -> None:
+    found = (maps.shape[-2], maps.shape[-1])
+    if found != regions:
         raise CallError(
-            f"{name} was made for maps of {side}×{side} regions, and these have {found}×{found}; give "
+            f"{name} was made for maps of {_times(regions)} regions, and these have {_times(found)}; give "
             "pictures of the same size"
         )

@@ -27,8 +27,8 @@ class STANEncoded:
         segments: f_att^t of Eq. 6, the streams' attended descriptors side by side.
     """
 
-    spatial_scores: dict[str, Float[Tensor, "B T K K"]]
-    spatial_attention: dict[str, Float[Tensor, "B T K K"]]
+    spatial_scores: dict[str, Float[Tensor, "B T _ _"]]
+    spatial_attention: dict[str, Float[Tensor, "B T _ _"]]
     segments: Float[Tensor, "B T MD"]
 
     @classmethod

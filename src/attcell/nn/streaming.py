@@ -38,7 +38,7 @@ class Part:
     temporal_scores: Float[Tensor, " T"]
     logits: Float[Tensor, "T A"]
     segments: Float[Tensor, "T MD"]
-    spatial_attention: dict[str, Float[Tensor, "T K K"]]
+    spatial_attention: dict[str, Float[Tensor, "T _ _"]]
 
 
 class STANStreamer:

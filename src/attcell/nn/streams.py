@@ -17,8 +17,8 @@ from attcell.nn.backbones.registry import Backbone
 class StreamOutput:
     """What a stream computes for each segment: raw scores s, attention α and the attended descriptor."""
 
-    scores: Float[Tensor, "B T K K"]
-    attention: Float[Tensor, "B T K K"]
+    scores: Float[Tensor, "B T R K"]
+    attention: Float[Tensor, "B T R K"]
     segments: Float[Tensor, "B T D"]
 
 

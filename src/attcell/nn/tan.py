@@ -52,7 +52,7 @@ class Branch(BackboneStream):
             kinds[cell](backbone.out_channels, hidden, layers, batch_first=True) if cell in kinds else None
         )
 
-    def encode(self, maps: Float[Tensor, "B T F K K"]) -> Float[Tensor, "B T F"]:
+    def encode(self, maps: Float[Tensor, "B T F R K"]) -> Float[Tensor, "B T F"]:
         """Each step's features: its map's mean over the regions."""
         return self.standardise(maps).mean(dim=(-2, -1))
 

@@ -232,9 +232,9 @@ def test_it_is_frozen_from_a_layer_on(made_up: BackboneEntry) -> None:
 def test_it_goes_into_a_stream_and_under_fc6(made_up: BackboneEntry) -> None:
     out = Stream(build_backbone("made_up"), 3)(torch.randn(1, 2, 3, 32, 32))
     assert out.attention.shape == (1, 2, 16, 16)
-    assert build_pooling("fc6", build_backbone("made_up"), 32).dim == 7
+    assert build_pooling("fc6", build_backbone("made_up"), (32, 32)).dim == 7
     with pytest.raises(CallError, match=r"fc6 of made_up looks at 16×16 .* take 32² for this stream"):
-        build_pooling("fc6", build_backbone("made_up"), 64)
+        build_pooling("fc6", build_backbone("made_up"), (64, 64))
 
 
 def test_regions_and_time_are_averaged_over_time(made_up: BackboneEntry) -> None:

@@ -86,7 +86,7 @@ def test_cnn14_has_the_published_number_of_parameters() -> None:
 
 
 def published_cnn14(bins: int = 257, bands: int = 64) -> dict[str, Tensor]:
-    """What a file of PANNs holds: its first three blocks, and the rest by names, whose values nobody reads."""
+    """What a file of PANNs holds: its first three blocks, and names of the rest, of no value."""
     torch.manual_seed(7)
     state = dict(CNN14(3, CNN14_FILTERS).state_dict())
     return {
@@ -283,7 +283,7 @@ def test_plain_rivals_have_nothing_to_load_or_to_train(name: str) -> None:
     backbone.train_from("none")
     assert backbone.frozen
     assert not backbone.state_dict()
-    pooled = PooledStream(backbone, build_pooling("average", backbone, 1))
+    pooled = PooledStream(backbone, build_pooling("average", backbone, (10, 64)))
     found = Pooled({"audio": pooled})({"audio": picture().float()[:, None]})
     assert found.video.shape == (2, backbone.out_channels)
 

@@ -114,7 +114,7 @@ class TimmFeatures(nn.Module):
         self.network = network
         self.index = index
 
-    def forward(self, pictures: Float[Tensor, "N C H W"]) -> Float[Tensor, "N F K K"]:
+    def forward(self, pictures: Float[Tensor, "N C H W"]) -> Float[Tensor, "N F R K"]:
         maps = self.network.forward_intermediates(
             pictures, indices=[self.index], intermediates_only=True, output_fmt="NCHW"
         )
