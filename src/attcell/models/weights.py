@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import pickle
 from collections.abc import Collection
 from pathlib import Path
@@ -332,7 +333,7 @@ def _arrays() -> list[Any]:
     """What arrays and numbers of NumPy are made with: published files have them beside the tensors."""
     import numpy as np
 
-    core = np._core.multiarray
+    core: Any = importlib.import_module("numpy._core.multiarray")
     makers = [
         (make, f"numpy.{name}.multiarray.{make.__name__}")
         for make in (core._reconstruct, core.scalar)
