@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attcell.metrics.localization import mass_chance, mass_in_box, peak_in_box, pointing_chance, temporal_auc
+from attcell.metrics.localization import (
+    mass_chance,
+    mass_in_box,
+    peak_in_box,
+    peak_on_tone,
+    pointing_chance,
+    temporal_auc,
+    tone_regions,
+)
 
 WHOLE = np.array([0.0, 0.0, 1.0, 1.0])
 
@@ -118,3 +126,44 @@ def test_several_boxes_and_any_of_them_is_a_hit():
     assert peak_in_box(peak_at(0, 2), boxes)
     assert not peak_in_box(peak_at(0, 1), boxes)
     assert pointing_chance(4, boxes) == 1 / 16
+
+
+EDGES = np.array([200.0, 400.0, 800.0, 1600.0, 3200.0])  # four columns of an octave each
+
+
+def at(row: int, column: int) -> np.ndarray:
+    """A map (4, 4) with its peak there."""
+    return np.eye(16)[4 * row + column].reshape(4, 4)
+
+
+def test_a_tone_is_pointed_at_where_it_is_in_time_and_frequency():
+    notes = np.array([[0.3, 0.7, 1000.0, 1000.0]])  # in the second and the third of four rows of a second
+    hit = [
+        [peak_on_tone(at(row, column), (0.0, 1.0), EDGES, notes) for column in range(4)] for row in range(4)
+    ]
+    assert np.argwhere(hit).tolist() == [[1, 2], [2, 2]]
+    assert tone_regions(4, (0.0, 1.0), EDGES, notes).tolist() == hit
+    assert not tone_regions(4, (0.7, 1.7), EDGES, notes).any()
+    assert not tone_regions(4, (0.0, 1.0), EDGES, np.zeros((0, 4))).any()
+
+
+@pytest.mark.parametrize(("first", "last"), [(300.0, 2400.0), (2400.0, 300.0)])
+def test_a_glide_goes_through_one_region_after_the_other(first, last):
+    """Three octaves in a second: at the middles of the rows it is 3/8, 9/8, 15/8 and 21/8 octaves on."""
+    notes = np.array([[2.0, 3.0, first, last]])
+    regions = tone_regions(4, (2.0, 3.0), EDGES, notes)
+    expected = np.zeros((4, 4), dtype=bool)
+    for share in (np.arange(4000) + 0.5) / 4000:
+        hz = first * (last / first) ** share
+        expected[int(4 * share), np.searchsorted(EDGES, hz) - 1] = True
+    assert np.array_equal(regions, expected)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(0, 2), st.floats(0.05, 2), st.floats(210, 3100), st.floats(210, 3100), st.integers(1, 12))
+def test_a_tone_within_the_map_is_somewhere_in_each_row_that_it_lasts(start, length, first, last, rows):
+    regions = tone_regions(rows, (-1.0, 5.0), EDGES, np.array([[start, start + length, first, last]]))
+    lasts = [
+        max(-1 + 6 * r / rows, start) < min(-1 + 6 * (r + 1) / rows, start + length) for r in range(rows)
+    ]
+    assert regions.any(axis=1).tolist() == lasts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 Area = tuple[float, float, float, float]
 WHOLE: Area = (0.0, 0.0, 1.0, 1.0)
@@ -32,6 +32,42 @@ def pointing_chance(num_regions: int, boxes: Float[np.ndarray, "*M 4"], area: Ar
     """The share of the K×K regions whose centre lies in a box: what a random peak would hit."""
     maps = np.eye(num_regions**2).reshape(-1, num_regions, num_regions)
     return float(np.mean([peak_in_box(one, boxes, area) for one in maps]))
+
+
+def peak_on_tone(
+    attention: Float[np.ndarray, "R K"],
+    seconds: tuple[float, float],
+    edges_hz: Float[np.ndarray, " E"],
+    notes: Float[np.ndarray, "n 4"],
+) -> bool:
+    """The pointing game in time and frequency: does a tone go through the strongest region?
+
+    Args:
+        attention: one map; rows are time, columns are frequency; of equal peaks the first counts.
+        seconds: from when to when the rows go, evenly.
+        edges_hz: the K + 1 frequencies between which the columns lie, in rising order.
+        notes: start and end of each in seconds, and the frequencies from which and to which it goes, evenly
+            in octaves.
+    """
+    peak = np.unravel_index(attention.argmax(), attention.shape)
+    return bool(tone_regions(attention.shape[0], seconds, edges_hz, notes)[peak])
+
+
+def tone_regions(
+    num_rows: int,
+    seconds: tuple[float, float],
+    edges_hz: Float[np.ndarray, " E"],
+    notes: Float[np.ndarray, "n 4"],
+) -> Bool[np.ndarray, "R K"]:
+    """The regions that a tone goes through; their share is what a random peak would hit. Arguments as of
+    :func:`peak_on_tone`.
+    """
+    edges = np.linspace(*seconds, num_rows + 1)
+    start, end, first, last = np.reshape(notes, (-1, 4)).T[..., None, None]
+    begins, ends = np.maximum(edges[:-1, None], start), np.minimum(edges[1:, None], end)  # (n, R, 1)
+    octaves = np.log2(last / first) / (end - start)
+    between = np.sort(first * 2.0 ** (octaves * (np.stack([begins, ends]) - start)), axis=0)
+    return ((begins < ends) & (between[0] <= edges_hz[1:]) & (edges_hz[:-1] <= between[1])).any(axis=0)
 
 
 def mass_in_box(
