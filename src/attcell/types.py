@@ -29,6 +29,8 @@ FlowForm = Literal["stack", "picture"]
 FlowStorage = Literal["folder", "zip"]
 QuadraticMean = Literal["motion", "codes"]
 CameraMotion = Literal["keep", "median", "homography"]
+SoundForm = Literal["vggish", "panns", "ast"]
+MissingSound = Literal["silence", "refuse"]
 
 NetworkKind = Literal[
     "stan", "san", "average", "pooled", "tan", "cnn", "two_stream", "fc", "branch_selection",

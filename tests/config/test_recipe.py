@@ -74,7 +74,7 @@ def test_all_mistakes_are_in_one_message():
         "modle: unknown key; did you mean 'model'? allowed: name, published, rivals, data, input, flow,",
         "model.kind: Input should be 'stan', 'san', 'average', 'pooled', 'tan', 'cnn', 'two_stream', 'fc',",
         "model.streams.frame.bakbone: unknown key; did you mean 'backbone'? allowed: backbone, tap, weights,",
-        "model.streams.sound: no modality is named 'sound'; allowed: frame, flow, clip, features "
+        "model.streams.sound: no modality is named 'sound'; allowed: frame, flow, clip, audio, features "
         "(given: 'sound')",
     ):
         assert part in message

@@ -210,7 +210,7 @@ FROZEN = {"streams": {"frame": {"train_from": "none"}}}
         (
             {"cutmix": 1},
             {"model": GIVEN},
-            "train.cutmix exchanges parts of pictures, and the features stream has",
+            "train.cutmix exchanges parts of frames, and the features stream sees none",
         ),
         (
             {"randaugment": 9},

@@ -163,7 +163,7 @@ def test_a_modality_of_ones_own_that_nobody_registered(model, saved):
     values["model"]["streams"]["difference"] = values["model"]["streams"]["frame"]
     edit(saved, recipe=values)
     message = refusal(saved)
-    assert "no modality is named 'difference'; allowed: frame, flow, clip, features" in message
+    assert "no modality is named 'difference'; allowed: frame, flow, clip, audio, features" in message
     assert (
         "a modality or a backbone of your own, register it before the model is loaded, in Python" in message
     )

@@ -17,10 +17,19 @@ def registry(monkeypatch):
     monkeypatch.setattr(modalities, "_MODALITIES", modalities._MODALITIES.copy())
 
 
-def test_four_come_with_attcell():
-    assert modality_names() == ("frame", "flow", "clip", "features")
-    assert [modality(name).takes for name in modality_names()] == ["picture", "picture", "clip", "features"]
-    assert [modality(name).backbone for name in modality_names()] == ["vgg16", "vgg16", "c3d", "given"]
+def test_five_come_with_attcell():
+    assert modality_names() == ("frame", "flow", "clip", "audio", "features")
+    takes = ["picture", "picture", "clip", "picture", "features"]
+    assert [modality(name).takes for name in modality_names()] == takes
+    assert [modality(name).backbone for name in modality_names()] == [
+        "vgg16",
+        "vgg16",
+        "c3d",
+        "small",
+        "given",
+    ]
+    looks_at = ["frames", "frames", "frames", "sound", "features"]
+    assert [modality(name).looks_at for name in modality_names()] == looks_at
 
 
 @pytest.mark.parametrize(
@@ -61,6 +70,6 @@ def test_one_is_registered_once():
 
 
 def test_an_unknown_one_is_named_with_those_that_there_are():
-    said = r"no modality is named 'flwo'; did you mean 'flow'\? allowed: frame, flow, clip, features"
+    said = r"no modality is named 'flwo'; did you mean 'flow'\? allowed: frame, flow, clip, audio, features"
     with pytest.raises(CallError, match=said):
         modality("flwo")

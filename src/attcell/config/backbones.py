@@ -116,14 +116,14 @@ def _with_files(values: dict[str, Any], source: str) -> dict[str, Any]:
 
 
 def _own_entries(values: dict[str, Any]) -> dict[str, BackboneEntry]:
-    """Stream → the entry of its backbone, of those that look at pictures or clips."""
+    """Stream → the entry of its backbone, of those that look at frames."""
     from attcell.video.modalities import modality  # here, because it needs PyTorch
 
     entries = {}
     for name, stream in (_streams_of(values) or {"frame": {}}).items():
         try:
             entry = modality(name)
-            if stream is not None and entry.takes != "features":
+            if stream is not None and entry.looks_at == "frames":
                 section = stream if isinstance(stream, dict) else {}
                 named = section.get("backbone") or entry.backbone
                 entries[name] = stream_entry(named, section.get("files"))

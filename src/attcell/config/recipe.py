@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError, model_validator
 from attcell.config.backbones import with_own_figures
 from attcell.config.beside import DetectionSection, FuseSection, PublishedSection
 from attcell.config.schema import (
+    AudioSection,
     CacheSection,
     ClipSection,
     DataSection,
@@ -42,6 +43,7 @@ class Recipe(Section):
     flow: FlowSection = FlowSection()
     clip: ClipSection = ClipSection()
     features: FeaturesSection = FeaturesSection()
+    audio: AudioSection = AudioSection()
     segments: SegmentsSection = SegmentsSection()
     model: ModelSection = ModelSection()
     cache: CacheSection = CacheSection()
@@ -122,11 +124,12 @@ class Recipe(Section):
         from attcell.video.modalities import modality
 
         train = self.train
-        given = [name for name in self.model.streams if modality(name).takes == "features"]
-        if train.cutmix and given:
+        given = [name for name in self.model.streams if modality(name).looks_at == "features"]
+        unseen = [name for name in self.model.streams if modality(name).looks_at != "frames"]
+        if train.cutmix and unseen:
             raise ValueError(
-                f"train.cutmix exchanges parts of pictures, and the {given[0]} stream has but one region; "
-                "take train.mixup"
+                f"train.cutmix exchanges parts of frames, and the {unseen[0]} stream sees none; take "
+                "train.mixup"
             )
         if train.flip_pairs and given:
             raise ValueError(

@@ -32,6 +32,7 @@ from attcell.types import (
     FlowForm,
     FlowMethod,
     Fusion,
+    MissingSound,
     MissingVideos,
     NetworkKind,
     NumCrops,
@@ -40,6 +41,7 @@ from attcell.types import (
     RecurrentCell,
     Resizing,
     ShortVideos,
+    SoundForm,
     StepsOfTime,
     TemporalForm,
 )
@@ -178,6 +180,17 @@ class FeaturesSection(Section):
     fps: Positive = 25.0  # frames a second of what they were computed from
     stride: Count = 16  # such frames from one row to the next
     folder: Path | None = None  # where the videos' features lie; by default they are the videos
+
+
+class AudioSection(Section):
+    """How the audio stream's input is made; what is null is as the form's network has it."""
+
+    form: SoundForm = "vggish"  # reading: whose log-mel pictures
+    bands: Count | None = None  # of frequency
+    window_ms: Positive | None = None  # of the short-time Fourier transform
+    hop_ms: Positive | None = None  # from one row of the picture to the next
+    seconds: Positive | None = None  # of sound around a segment's frame
+    missing: MissingSound = "silence"  # where a video has no sound
 
 
 def _known_modality(name: str) -> str:

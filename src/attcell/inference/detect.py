@@ -65,7 +65,7 @@ def follow_video(
         _keep(streamed, keyframes, every, pictures=pictures)
         progress(int(streamed.sampled_frames.frame_indices[-1]) + 1)
     info = passed.info
-    track = rows.track(passed.seconds(), passed.attended_area)
+    track = replace(rows.track(passed.seconds(), passed.attended_area), hearing=passed.hearing)
     images = [keyframe.picture for keyframe in keyframes.all if keyframe.picture is not None]
     flows = [keyframe.flow for keyframe in keyframes.all if keyframe.flow is not None]
     return Prediction(

@@ -83,6 +83,7 @@ def predict_video(
                 name: _numpy(maps[0]) for name, maps in spec.with_pictures(out.spatial_attention).items()
             },
             attended_area=spec.attended_area(info.size),
+            hearing=spec.hearing,
         ),
         temporal_attention_by_stream={
             name: _numpy(weights[0]) for name, weights in out.temporal_attention_by_stream.items()

@@ -13,7 +13,7 @@ from attcell.inference.model import Model
 from attcell.inference.run import device_of, encode_part, refuse_not_finite
 from attcell.models.build import input_spec
 from attcell.nn.streaming import Part, streamer
-from attcell.types import AttentionTrack
+from attcell.types import AttentionTrack, Hearing
 from attcell.video.features import is_features
 from attcell.video.info import VideoInfo
 from attcell.video.inputs import ResizedFrames, SampledFrames, resize_frames
@@ -76,6 +76,7 @@ class StreamingPass:
         spec = input_spec(model.recipe)
         self._spec = spec if stored_flow else spec.computing_flow()
         self._video = path, frames
+        self._notes: tuple[str, ...] = ()
         self._sampled_frames = DenseSampling(path, self._spec, every, SAMPLES_AT_ONCE, frames)
 
     def __iter__(self) -> Iterator[StreamedPart]:
@@ -84,6 +85,7 @@ class StreamingPass:
         for sampled_frames in self._sampled_frames:
             size = centre_size(sampled_frames.size, spec.frame)
             resized_frames = resize_frames(sampled_frames, spec, size, readers)
+            self._notes = resized_frames.notes
             view = resized_frames.view(centre_crop(size, spec.frame))
             ((encoded,),) = encode_part(self._network, {name: of[None] for name, of in view.items()})
             part = self._streamer.step_encoded(encoded)
@@ -97,12 +99,18 @@ class StreamingPass:
     @property
     def info(self) -> VideoInfo:
         """What the video held, once all of it has come."""
-        return self._sampled_frames.info
+        info = self._sampled_frames.info
+        return replace(info, notes=(*info.notes, *self._notes))
 
     @property
     def attended_area(self) -> tuple[float, float, float, float]:
         """Left, top, right, bottom of what the network saw, as fractions of the frame."""
         return self._spec.attended_area(self.info.size)
+
+    @property
+    def hearing(self) -> dict[str, Hearing]:
+        """What the maps of the streams of sound cover."""
+        return self._spec.hearing
 
     @property
     def logits(self) -> torch.Tensor:

@@ -10,7 +10,7 @@ from torch import nn
 from attcell._checks import shown, whole_number
 from attcell.config.backbones import stream_entry
 from attcell.config.recipe import Recipe
-from attcell.config.schema import InputSection, ModelSection, StreamSection
+from attcell.config.schema import AudioSection, InputSection, ModelSection, StreamSection
 from attcell.data.mirroring import EACH_ITS_OWN, Mirroring, find_mirroring
 from attcell.errors import CallError
 from attcell.models.weights import (
@@ -50,9 +50,11 @@ from attcell.types import NumCrops
 from attcell.video.features import FeaturesInput
 from attcell.video.flow_source import FlowInput
 from attcell.video.input_spec import InputSpec
+from attcell.video.log_mel import LogMel
 from attcell.video.modalities import modality
 from attcell.video.optical_flow import FlowSpec
 from attcell.video.sampling import ViewPlan
+from attcell.video.sound_source import AudioInput
 from attcell.video.transforms import FrameSpec
 
 
@@ -94,7 +96,7 @@ def _build_pooled(sections: Mapping[str, StreamSection], recipe: Recipe, *, load
         pooling = build_pooling(
             model.pooling,
             backbone,
-            (recipe.input.size, recipe.input.size),
+            modality(name).shape(input_spec(recipe)),
             frames=recipe.clip.frames,
             dims=model.vlad_size,
             centres=model.vlad_centres,
@@ -126,7 +128,14 @@ def input_spec(recipe: Recipe) -> InputSpec:
         pictures.mean,
         pictures.std,
         recipe.clip.stride,
+        audio_input(recipe.audio),
     )
+
+
+def audio_input(audio: AudioSection) -> AudioInput:
+    """What the audio stream gets of a segment."""
+    log_mel = LogMel(audio.form, audio.bands, audio.window_ms, audio.hop_ms, audio.seconds)
+    return AudioInput(log_mel, audio.missing)
 
 
 def mirroring_of(recipe: Recipe, labels: Sequence[str]) -> Mirroring:
@@ -261,7 +270,8 @@ def _build_backbone(name: str, section: StreamSection, recipe: Recipe) -> Backbo
     try:
         entry = stream_entry(section.backbone, section.files)
         _check_input(name, entry, recipe)
-        backbone = build_backbone(entry, section.tap, channels, recipe.input.size, keeps_time=keeps_time)
+        size = recipe.input.size if modality(name).looks_at == "frames" else None
+        backbone = build_backbone(entry, section.tap, channels, size, keeps_time=keeps_time)
     except CallError as error:
         raise CallError(f"model.streams.{name}: {error}") from error
     usual, pictures = InputSection(), recipe.input

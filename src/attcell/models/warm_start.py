@@ -237,5 +237,5 @@ def _input_of(recipe: Recipe, name: str) -> dict[str, object]:
         entry = modality(name)
         sizes = {f"input.{key}": value for key, value in asdict(spec.frame).items()}
         usual = _USUAL.get(name, {})
-        return {**(sizes if entry.takes != "features" else {}), **usual, **entry.described(spec)}
+        return {**(sizes if entry.looks_at == "frames" else {}), **usual, **entry.described(spec)}
     return {key: value for other in spec.streams for key, value in modality(other).described(spec).items()}

@@ -47,7 +47,8 @@ class Mixing:
         shares: list[Tensor] = []
         for name, of in inputs.items():
             height, width = of.shape[-2:]
-            steps = max(1, height // width)  # maps of some steps of time lie below each other, all squares
+            # Maps of some steps of time lie below each other, all squares.
+            steps = 1 if height % width else height // width
             own = torch.stack([pair.own(height // steps, width).repeat(steps, 1) for pair in pairs])
             own = own.to(of.device).repeat_interleave(2, dim=0)
             shares.append(own.mean(dim=(1, 2)))

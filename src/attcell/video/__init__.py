@@ -2,7 +2,7 @@
 
 A video's way: ``decode`` reads a file, ``frame_folder`` a folder of pictures; ``sampling`` says which frames
 stand for its segments, ``transforms`` which part of them is seen; ``modalities`` is the registry of what
-streams get (frame, flow, clip, features, or one of your own by ``register``), with flow computed
+streams get (frame, flow, clip, audio, features, or one of your own by ``register``), with flow computed
 (``optical_flow``) or taken from disk (``flow_source``, ``flow_files``), and features that were computed
 elsewhere (``features``); ``input_spec`` holds the recipe's numbers, ``inputs`` puts this together for some
 frame indices, and ``parts`` for whole videos of any length.

@@ -32,13 +32,17 @@ if hasattr(os, "register_at_fork"):
 @contextmanager
 def opened(path: Path, stream: int | None) -> Iterator[tuple[InputContainer, VideoStream]]:
     """The open container and its video stream, or one clear VideoError."""
+    with open_container(path) as container:
+        yield container, _video_stream(path, container, stream)
+
+
+def open_container(path: Path) -> InputContainer:
+    """The open container, whatever is in it, or one clear VideoError."""
     _check_file(path)
     try:
-        container = av.open(f"file:{path}")  # else a colon in a name would read as a protocol
+        return av.open(f"file:{path}")  # else a colon in a name would read as a protocol
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(_why_not_a_video(path, getattr(error, "strerror", None) or str(error))) from None
-    with container:
-        yield container, _video_stream(path, container, stream)
 
 
 def _check_file(path: Path) -> None:

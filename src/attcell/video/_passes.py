@@ -24,7 +24,7 @@ from attcell.video._keyframes import Stretch
 from attcell.video._packet_index import CODECS, PacketIndex, may_skip, packets, read_packet_index
 from attcell.video.features import NO_PICTURE, ROW_SECONDS, Rows, is_features, open_features
 from attcell.video.frame_folder import open_frames
-from attcell.video.info import DecodedPass, VideoInfo
+from attcell.video.info import DecodedPass, VideoInfo, Wanted
 
 Picture = Callable[[], np.ndarray]  # gives a frame as RGB (H, W, 3) uint8
 
@@ -33,7 +33,6 @@ _MAX_THREADS = 16  # FFmpeg's own bound; it would take one more than there are c
 SOME_RATE = 25.0  # frames a second, where a file gives neither times nor a rate
 
 
-Wanted = tuple[int, np.ndarray]  # index of a frame, and the frame as RGB (H, W, 3) uint8
 Sizing = Callable[[Size], Size]  # the size of the frames as shown -> the one they are kept at
 
 
@@ -103,7 +102,7 @@ def _all(
     found = _packets(container, video, decoded)
     for index, frame in enumerate(_shown_frames(found, video, decoded, size)):
         if index in wanted:
-            yield index, to_rgb(frame, decoded.kept_size, reformatter)
+            yield Wanted(index, to_rgb(frame, decoded.kept_size, reformatter), decoded.seconds_of)
     return decoded
 
 
@@ -133,6 +132,11 @@ class _Some:
         reformatter = VideoReformatter()
         missing: dict[int | None, int] = {int(table.pts[index]): index for index in self.wanted}
         following = iter(sorted(self.wanted))
+        ticks = decoded.seconds_per_tick
+
+        def times(indices: np.ndarray) -> np.ndarray:
+            return table.pts[indices] * ticks[0] / ticks[1]
+
         jumps = len(self.stretches) > 1
         try:
             for frame in _shown_frames(self._packets(container, video, decoded), video, decoded, size):
@@ -140,7 +144,7 @@ class _Some:
                 if index is not None:
                     if index != next(following):
                         return None
-                    yield index, to_rgb(frame, decoded.kept_size, reformatter)
+                    yield Wanted(index, to_rgb(frame, decoded.kept_size, reformatter), times)
                 if jumps and frame.interlaced_frame:  # a packet may be half a frame
                     return None
         except _NotThere:
@@ -235,6 +239,11 @@ class EveryFrame:
             for frame in _shown_frames(_packets(container, video, decoded), video, decoded, self._size):
                 yield partial(to_rgb, frame, decoded.kept_size, reformatter)
 
+    def times(self, frame_indices: np.ndarray) -> np.ndarray:
+        """(n,) seconds of frames that have come, as far as can be told yet."""
+        assert self._decoded is not None, "iterate first"
+        return self._decoded.seconds_of(frame_indices)
+
     @property
     def info(self) -> VideoInfo:
         """What was decoded so far: of the whole video once all frames were taken."""
@@ -266,8 +275,7 @@ def _shown_frames(
             decoded.kept_size = size(decoded.shown_size) if size else decoded.shown_size
         elif stored_size != decoded.stored_size:
             decoded.other_sizes.add(stored_size)
-        decoded.pts.append(frame.pts)
-        decoded.dts.append(frame.dts)
+        decoded.add_frame(frame.pts, frame.dts)
         decoded.last_ticks = frame.duration
         decoded.num_flagged += frame.is_corrupt
         yield frame

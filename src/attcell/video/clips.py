@@ -133,7 +133,7 @@ class Clips(Generic[Prepared]):
             if found is None:
                 held, shown, following = {}, {}, 0
                 continue
-            index, image = found
+            index, image, _ = found
             held[index] = self._prepare(image)
             if self._picture is not None and index in self._middles:
                 shown[index] = self._picture(image)

@@ -36,7 +36,6 @@ import numpy as np
 from attcell.errors import VideoError
 from attcell.video._passes import (
     Sizing,
-    Wanted,
     at_its_end,
     every_frame_decoded,
     needed_frames_decoded,
@@ -52,7 +51,7 @@ from attcell.video.features import (
     refuse_not_finite,
 )
 from attcell.video.frame_folder import open_frames
-from attcell.video.info import DecodedPass, VideoInfo
+from attcell.video.info import DecodedPass, VideoInfo, Wanted
 
 __all__ = ["DecodedFrames", "VideoInfo", "count_frames", "promised_frames", "read_frames"]
 
@@ -139,7 +138,7 @@ def read_frames(
         if found is None:
             images.clear()
         else:
-            images[found[0]] = found[1]
+            images[found.frame_index] = found.image
     indices = reading.indices
     return DecodedFrames(reading.info, indices, [images[i] for i in indices.tolist()])
 
@@ -147,9 +146,9 @@ def read_frames(
 class WantedFrames:
     """The frames that ``choose`` wants, one after another: what :func:`read_frames` does, in bounded memory.
 
-    Iterate it once. Each item is the index of a wanted frame and the frame, in rising order, none left out;
-    or None, which means that the video begins again, and all that came before is void. Then ``indices`` are
-    the last answer of ``choose``, and ``info`` is what the video holds.
+    Iterate it once. Each item is a wanted frame with its index, in rising order, none left out; or None,
+    which means that the video begins again, and all that came before is void. Then ``indices`` are the last
+    answer of ``choose``, and ``info`` is what the video holds.
     """
 
     def __init__(
@@ -219,7 +218,8 @@ class WantedFrames:
 
     def _of_rows(self) -> Generator[Wanted | None, None, DecodedPass]:
         rows = Rows.of(self._path, self._row_seconds)
-        yield from ((index, NO_PICTURE) for index in sorted(self._choice(len(rows.pts))))
+        for index in sorted(self._choice(len(rows.pts))):
+            yield Wanted(index, NO_PICTURE, rows.seconds_of)
         return rows
 
 

@@ -150,6 +150,9 @@ class Rows(DecodedPass):
             (1, 1), 1.0, num_rows, pts=list(range(num_rows)), shown_size=shown, row_seconds=row_seconds
         )
 
+    def seconds_of(self, frame_indices: np.ndarray) -> np.ndarray:
+        return frame_indices * self.row_seconds
+
     def info(self, path: Path) -> VideoInfo:
         edges = np.arange(len(self.pts) + 1) * self.row_seconds
         return VideoInfo(len(self.pts), edges[:-1], float(edges[-1]), self.shown_size)

@@ -23,7 +23,7 @@ from PIL import Image
 from attcell.errors import VideoError
 from attcell.types import Size
 from attcell.video._container import to_rgb
-from attcell.video.info import NO_SIZE, DecodedPass, VideoInfo
+from attcell.video.info import NO_SIZE, DecodedPass, VideoInfo, Wanted
 
 FRAMES_A_SECOND = 25
 NO_TIMES = f"a folder of frames tells no times: {FRAMES_A_SECOND} frames a second are taken"
@@ -93,9 +93,13 @@ class FrameFolder:
         ticks = (1, FRAMES_A_SECOND)
         return DecodedPictures(ticks, FRAMES_A_SECOND, 0, num_packets=len(self.names), last_ticks=1)
 
+    def times(self, places: np.ndarray) -> np.ndarray:
+        """(n,) seconds of some of the pictures."""
+        return (self.first + places) / FRAMES_A_SECOND
+
     def wanted_frames(
         self, wanted: Collection[int], size: Callable[[Size], Size] | None = None
-    ) -> Generator[tuple[int, np.ndarray], None, DecodedPictures]:
+    ) -> Generator[Wanted, None, DecodedPictures]:
         """Decode the wanted pictures alone; they come in their order with their indices, up to one that is
         damaged, and then what the pass was like. It has N frames only if nothing was seen to be damaged.
 
@@ -110,7 +114,7 @@ class FrameFolder:
         else:
             for place, image in self._decodable(decoded, sorted(wanted), size):
                 if not decoded.lost:
-                    yield place, _brought_to(decoded.kept_size, image, reformatter)
+                    yield Wanted(place, _brought_to(decoded.kept_size, image, reformatter), self.times)
         lost = set(decoded.lost)
         decoded.pts = [self.first + place for place, name in enumerate(self.names) if name not in lost]
         decoded.dts = [None] * len(decoded.pts)
@@ -118,12 +122,12 @@ class FrameFolder:
 
     def every_frame(
         self, wanted: Collection[int], size: Callable[[Size], Size] | None = None
-    ) -> Generator[tuple[int, np.ndarray], None, DecodedPictures]:
+    ) -> Generator[Wanted, None, DecodedPictures]:
         """The same, but decode every picture; frames are counted among those that decode."""
         decoded, reformatter = self.new_pass(), VideoReformatter()
         for index, image in enumerate(self._every(decoded, size)):
             if index in wanted:
-                yield index, _brought_to(decoded.kept_size, image, reformatter)
+                yield Wanted(index, _brought_to(decoded.kept_size, image, reformatter), decoded.seconds_of)
         return decoded
 
     def frames(
@@ -136,8 +140,7 @@ class FrameFolder:
 
     def _every(self, decoded: DecodedPictures, size: Callable[[Size], Size] | None) -> Iterator[np.ndarray]:
         for place, image in self._decodable(decoded, range(len(self.names)), size):
-            decoded.pts.append(self.first + place)
-            decoded.dts.append(None)
+            decoded.add_frame(self.first + place, None)
             yield image
 
     def _decodable(

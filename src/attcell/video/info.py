@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +13,21 @@ from attcell.errors import VideoError
 from attcell.types import Size
 
 NO_SIZE = Size(0, 0)  # until a frame has come
+Times = Callable[[np.ndarray], np.ndarray]  # (n,) indices of frames that have come -> (n,) seconds
+
+
+class Wanted(NamedTuple):
+    """A frame that was asked for.
+
+    Attributes:
+        frame_index: from 0.
+        image: (H, W, 3) uint8, RGB.
+        times: tells when this and earlier frames are shown, as far as can be told yet.
+    """
+
+    frame_index: int
+    image: np.ndarray
+    times: Times
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +75,24 @@ class DecodedPass:
     num_flagged: int = 0
     cut_off: str = ""
     other_sizes: set[Size] = field(default_factory=set)
+    is_timed: bool = True  # each frame so far has a stamp of its own, later than the one before
+
+    def add_frame(self, pts: int | None, dts: int | None) -> None:
+        """Note the stamps of the next frame."""
+        self.is_timed = self.is_timed and pts is not None and (not self.pts or pts > (self.pts[-1] or 0))
+        self.pts.append(pts)
+        self.dts.append(dts)
+
+    def seconds_of(self, frame_indices: np.ndarray) -> np.ndarray:
+        """(n,) when some of the frames that have come are shown: as :meth:`info` has it in the end, but for
+        files whose stamps are missing or run backwards, of which it is what the frames so far tell."""
+        numerator, denominator = self.seconds_per_tick
+        if self.is_timed:
+            return np.array([(self.pts[of] or 0) * numerator / denominator for of in frame_indices.tolist()])
+        seconds, _, _ = frame_times(
+            self.pts, self.dts, self.seconds_per_tick, self.header_rate, self.last_ticks
+        )
+        return seconds[frame_indices]
 
     @property
     def is_damaged(self) -> bool:

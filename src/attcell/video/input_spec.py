@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from attcell.errors import VideoError
-from attcell.types import Size
+from attcell.types import Hearing, Size
 from attcell.video.features import FeaturesInput, is_features
 from attcell.video.flow_source import FlowInput
 from attcell.video.modalities import Origin, Reader, modality, window_span
+from attcell.video.sound_source import AudioInput
 from attcell.video.transforms import FrameSpec, attended_area
 
 T = TypeVar("T")
@@ -30,6 +31,7 @@ class InputSpec:
         mean: of colours from 0 to 1, red, green and blue; a network sees (colour - mean) / deviation.
         deviation: the same.
         clip_stride: frames from one of a clip's to the next.
+        audio: for the audio stream.
     """
 
     streams: tuple[str, ...] = ("frame",)
@@ -40,6 +42,7 @@ class InputSpec:
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     deviation: tuple[float, float, float] = (0.229, 0.224, 0.225)
     clip_stride: int = 1
+    audio: AudioInput = field(default_factory=AudioInput)
 
     def only(self, streams: Sequence[str]) -> InputSpec:
         """The same, for some of the streams."""
@@ -61,16 +64,21 @@ class InputSpec:
         return {name: modality(name).reader(self, origin) for name in self.streams}
 
     def refuse_features(self, path: Path) -> None:
-        """Raise a VideoError for a file of features in the place of a video whose pictures are looked at."""
-        if is_features(path) and self.sees_pictures:
+        """Raise a VideoError for a file of features in the place of a video whose frames or sound count."""
+        if is_features(path) and (self.sees_pictures or self.hearing):
             raise VideoError(
                 f"{path} holds features, and the streams are {', '.join(self.streams)}, some of which look "
-                "at pictures; give a video, or a recipe whose only stream is features"
+                "at the video itself; give a video, or a recipe whose only stream is features"
             )
 
     def with_pictures(self, by_stream: Mapping[str, T]) -> dict[str, T]:
-        """Those of the streams that look at pictures; features have one region, and nothing to be drawn."""
-        return {name: of for name, of in by_stream.items() if modality(name).takes != "features"}
+        """Those of the streams that look at pictures, of frames or of sound; features have one region, and
+        nothing to be drawn."""
+        return {name: of for name, of in by_stream.items() if modality(name).looks_at != "features"}
+
+    def with_frames(self, by_stream: Mapping[str, T]) -> dict[str, T]:
+        """Those of the streams that look at frames, over which their maps can be drawn."""
+        return {name: of for name, of in by_stream.items() if modality(name).looks_at == "frames"}
 
     def attended_area(self, shown: Size) -> tuple[float, float, float, float]:
         """Left, top, right, bottom of what the centre crop shows, as fractions of a frame of this size; all
@@ -92,8 +100,15 @@ class InputSpec:
 
     @property
     def sees_pictures(self) -> bool:
-        """Whether there is a stream that looks at pictures."""
-        return any(modality(name).takes != "features" for name in self.streams)
+        """Whether there is a stream that looks at frames."""
+        return any(modality(name).looks_at == "frames" for name in self.streams)
+
+    @property
+    def hearing(self) -> dict[str, Hearing]:
+        """Stream → what its maps over time and frequency cover, for those that hear sound."""
+        of = self.audio.log_mel
+        covered = Hearing(of.window_seconds, of.hertz)
+        return {name: covered for name in self.streams if modality(name).looks_at == "sound"}
 
     @property
     def needs_store(self) -> bool:

@@ -25,11 +25,13 @@ class SampledFrames:
     Attributes:
         num_frames: of the video; frames around a frame index are moved inside it.
         frame_indices: (n,) int64, from 0.
+        seconds: (n,) when these frames are shown.
         images: index → (H, W, 3) uint8.
     """
 
     num_frames: int
     frame_indices: np.ndarray
+    seconds: np.ndarray
     images: dict[int, np.ndarray]
 
     @property
@@ -68,7 +70,8 @@ def read_sampled_frames(
     )
     refuse_damage(path, decoded.info, spec)
     images = dict(zip(decoded.indices.tolist(), decoded.images, strict=True))
-    return SampledFrames(decoded.info.num_frames, frame_indices, images), decoded.info
+    info = decoded.info
+    return SampledFrames(info.num_frames, frame_indices, info.frame_seconds[frame_indices], images), info
 
 
 def refuse_damage(path: Path, info: VideoInfo, spec: InputSpec) -> None:
@@ -105,16 +108,22 @@ class ResizedFrames:
     around: FramesAround
     sheets: Mapping[str, Sheet]
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the streams' readers have to say of the video so far."""
+        return tuple(note for sheet in self.sheets.values() for note in sheet.notes)
+
     def view(self, crop: Crop, change: Callable[[Tensor], Tensor] | None = None) -> dict[str, Tensor]:
         """Stream → its input for n frame indices: frame (n, 3, S, S), flow (n, 2·F or 3, S, S), clip
-        (n, 3, L, S, S), all uint8; features (n, D, 1, 1) float32; of others what their modality says.
+        (n, 3, L, S, S), all uint8; audio (n, 1, F, M) and features (n, D, 1, 1) float32; of others what their
+        modality says.
 
         ``change`` is what becomes of the cut pictures (P, 3, S, S) of colours.
         """
         view = {}
         for name, sheet in self.sheets.items():
             entry, cut = modality(name), sheet.pictures
-            if entry.takes != "features":
+            if entry.looks_at == "frames":
                 cut = crop.cut(cut, self.spec.frame.size)
                 cut = entry.mirror(cut) if crop.mirrored else cut
             if change is not None and entry.is_colour:
@@ -149,5 +158,11 @@ def resize_frames(
     places = sorted(sampled_frames.images)
     size = size if spec.sees_pictures else Size(1, 1)  # nobody looks at them
     pictures = resized([sampled_frames.images[index] for index in places], size)
-    around = FramesAround(sampled_frames.num_frames, sampled_frames.frame_indices, np.array(places), pictures)
+    around = FramesAround(
+        sampled_frames.num_frames,
+        sampled_frames.frame_indices,
+        np.array(places),
+        pictures,
+        sampled_frames.seconds,
+    )
     return ResizedFrames(spec, around, {name: readers[name](around) for name in spec.streams})

@@ -1,9 +1,10 @@
-"""The kinds of input that a network's streams look at, each in one entry: frame, flow, clip and features.
+"""The kinds of input that a network's streams look at, each in one entry: frame, flow, clip, audio, features.
 
 A segment is seen at one frame index. The *frame* stream gets this frame, the *flow* stream the fields
 between the frames around it, the *clip* stream the frames around it. Near the ends of a video the frames
-around a frame index are moved inside; a video of fewer frames repeats its last one. The *features* stream
-looks at no picture: it gets a row of numbers that was computed elsewhere (``features.py``).
+around a frame index are moved inside; a video of fewer frames repeats its last one. The *audio* stream gets a
+picture of the sound around the time of this frame (``sound_source.py``). The *features* stream looks at no
+picture: it gets a row of numbers that was computed elsewhere (``features.py``).
 
 Another kind is one call of :func:`register`; then recipes may name streams of it::
 
@@ -26,6 +27,7 @@ from attcell.errors import CallError
 from attcell.flow import dequantize, flow_picture, mirrored_codes
 from attcell.video.features import features_of
 from attcell.video.flow_source import NO_MOTION, FlowSource, flow_files_of, source_of
+from attcell.video.sound_source import SoundSource
 from attcell.video.transforms import flipped
 
 if TYPE_CHECKING:  # it reads this registry
@@ -58,12 +60,14 @@ class FramesAround:
         frame_indices: (n,) int64, from 0.
         places: (N,) int64, which frames of the video the pictures are, in rising order.
         pictures: (N, 3, H, W) uint8.
+        seconds: (n,) when the frames of the frame indices are shown; None where nobody knows.
     """
 
     num_frames: int
     frame_indices: np.ndarray
     places: np.ndarray
     pictures: Tensor
+    seconds: np.ndarray | None = None
 
     def window(self, length: int, stride: int = 1) -> np.ndarray:
         """(n, length) indices of the frames around each frame index, ``stride`` frames apart."""
@@ -79,12 +83,15 @@ class Sheet:
     """Whole pictures of one modality, and which of them each frame index gets: what a reader gives.
 
     Attributes:
-        pictures: (P, C, H, W), of the size of the resized frames; of features (P, C, 1, 1).
+        pictures: (P, C, H, W), of the size of the resized frames; of features (P, C, 1, 1); of sound
+            (P, C, F, M), rows of time and columns of frequency.
         rows: (n, L) int64.
+        notes: what the reader has to say of the video so far, such as that a part of it is missing.
     """
 
     pictures: Tensor
     rows: Tensor
+    notes: tuple[str, ...] = ()
 
 
 Reader = Callable[[FramesAround], Sheet]
@@ -134,7 +141,9 @@ class Modality:
         name: of its stream, in recipes and in what networks say.
         reader: opens a video and gives what turns frames into sheets. It may raise a VideoError.
         takes: what a backbone for it takes, ``picture`` (C, S, S), ``clip`` (C, L, S, S), or ``features``
-            (C, 1, 1), of which nothing is cut and nothing mirrored.
+            (C, 1, 1).
+        looks_at: ``frames``, ``sound`` or ``features``: only frames are cut, mirrored and drawn over.
+        shape: rows and columns of a backbone's input.
         backbone: the one that a recipe gets which names none.
         window: how many frames around a frame index the reader needs.
         stride: how many frames lie from one of these to the next; 1 for consecutive ones.
@@ -155,6 +164,8 @@ class Modality:
     name: str
     reader: Callable[[InputSpec, Origin], Reader]
     takes: Literal["picture", "clip", "features"] = "picture"
+    looks_at: Literal["frames", "sound", "features"] = "frames"
+    shape: Callable[[InputSpec], tuple[int, int]] = lambda spec: (spec.frame.size, spec.frame.size)
     backbone: str = "vgg16"
     window: Callable[[InputSpec], int] = lambda spec: 1
     stride: Callable[[InputSpec], int] = lambda spec: 1
@@ -333,6 +344,23 @@ def _features_described(spec: InputSpec) -> dict[str, Any]:
     return {"features.fps": spec.features.fps, "features.stride": spec.features.stride}
 
 
+def _sound(spec: InputSpec, origin: Origin) -> Reader:
+    source = SoundSource(origin.path, spec.audio)
+
+    def read(around: FramesAround) -> Sheet:
+        assert around.seconds is not None, "whoever reads a video knows its times"
+        return Sheet(
+            source.pictures(around.seconds), torch.arange(len(around.seconds))[:, None], source.notes
+        )
+
+    return read
+
+
+def _sound_figures(spec: InputSpec) -> Figures:
+    mean, deviation = spec.audio.log_mel.figures
+    return [mean], [deviation]
+
+
 register(Modality("frame", _frames, is_colour=True))
 register(
     Modality(
@@ -366,9 +394,25 @@ register(
 )
 register(
     Modality(
+        "audio",
+        _sound,
+        looks_at="sound",
+        shape=lambda spec: spec.audio.log_mel.shape,
+        backbone="small",
+        channels=lambda spec: 1,
+        mirror=lambda pictures: pictures,
+        figures=_sound_figures,
+        described=lambda spec: spec.audio.described,
+        words=lambda spec: {"audio": spec.audio.words},
+    )
+)
+register(
+    Modality(
         "features",
         _rows,
         takes="features",
+        looks_at="features",
+        shape=lambda spec: (1, 1),
         backbone="given",
         channels=_num_features,
         mirror=lambda rows: rows,

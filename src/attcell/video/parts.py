@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from attcell.video._passes import EveryFrame, Picture
 from attcell.video.decode import WantedFrames
-from attcell.video.info import VideoInfo
+from attcell.video.info import Times, VideoInfo
 from attcell.video.input_spec import InputSpec
 from attcell.video.inputs import ResizedFrames, SampledFrames, frames_around, refuse_damage, resize_frames
 from attcell.video.modalities import Origin, Reader, modality, window_span
@@ -87,6 +88,7 @@ class ViewParts:
         self._plan = plan
         self._at_once = _segments_at_once(spec, plan, frames_at_once)
         self._parts: list[_Part] = []
+        self._notes: tuple[str, ...] = ()
         self._frames = WantedFrames(
             path,
             self._wanted,
@@ -103,20 +105,23 @@ class ViewParts:
             if found is None:
                 held, following = {}, 0
                 continue
-            index, image = found
+            index, image, times = found
             held[index] = image
             while following < len(self._parts) - 1 and index >= self._parts[following].wanted[-1]:
-                yield self._views(self._parts[following], held, readers)
+                yield self._views(self._parts[following], held, times, readers)
                 following += 1
                 first = self._parts[following].wanted[0]
                 held = {place: image for place, image in held.items() if place >= first}
-        refuse_damage(self._path, self.info, self._spec)
-        yield self._views(self._parts[-1], held, readers)  # only now it is certain that it is the last
+        info = self._frames.info
+        refuse_damage(self._path, info, self._spec)
+        last = self._parts[-1]  # only now it is certain that it is the last
+        yield self._views(last, held, lambda indices: info.frame_seconds[indices], readers)
 
     @property
     def info(self) -> VideoInfo:
         """What the video held, once all parts were taken."""
-        return self._frames.info
+        info = self._frames.info
+        return replace(info, notes=(*info.notes, *self._notes))
 
     def _wanted(self, num_frames: int) -> np.ndarray:
         """The frames of all parts of a video of so many; asked again if it turns out to have others."""
@@ -131,12 +136,16 @@ class ViewParts:
             self._parts.append(_Part(start, num_frames, frame_indices, wanted))
         return np.unique(np.concatenate([part.wanted for part in self._parts]))
 
-    def _views(self, part: _Part, held: Mapping[int, np.ndarray], readers: Mapping[str, Reader]) -> ViewPart:
+    def _views(
+        self, part: _Part, held: Mapping[int, np.ndarray], times: Times, readers: Mapping[str, Reader]
+    ) -> ViewPart:
         spec, plan = self._spec, self._plan
         images = {index: held[index] for index in part.wanted.tolist()}
-        sampled_frames = SampledFrames(part.num_frames, part.frame_indices, images)
+        seconds = times(part.frame_indices)
+        sampled_frames = SampledFrames(part.num_frames, part.frame_indices, seconds, images)
         size = plan.resized_size(sampled_frames.size, spec.frame)
         resized_frames = resize_frames(sampled_frames, spec, size, readers)
+        self._notes = resized_frames.notes
         seen = [resized_frames.view(crop) for crop in plan.crops(size, spec.frame)]
         views = {
             name: torch.cat([view[name].unflatten(0, (plan.num_positions, -1)) for view in seen])
@@ -162,8 +171,7 @@ def _segments_at_once(spec: InputSpec, plan: ViewPlan, frames_at_once: int) -> i
     values = 0  # of one view of one segment
     for entry in map(modality, spec.streams):
         length = entry.window(spec) if entry.takes == "clip" else 1
-        side = 1 if entry.takes == "features" else spec.frame.size
-        values += entry.channels(spec) * length * side**2
+        values += entry.channels(spec) * length * math.prod(entry.shape(spec))
     by_frames = frames_at_once // (plan.num_positions * longest)
     by_views = BYTES_AT_ONCE // (plan.num_views * values)
     return max(1, min(by_frames, by_views))
@@ -242,4 +250,5 @@ class DenseSampling:
         self, held: dict[int, np.ndarray], frame_indices: np.ndarray, num_frames: int
     ) -> SampledFrames:
         wanted = frames_around(frame_indices, num_frames, self._spec)
-        return SampledFrames(num_frames, frame_indices, {index: held[index] for index in wanted.tolist()})
+        images = {index: held[index] for index in wanted.tolist()}
+        return SampledFrames(num_frames, frame_indices, self._frames.times(frame_indices), images)

@@ -1,0 +1,338 @@
+"""The sound of a video file: mono at 16 kHz, on the clock of its frames.
+
+- *Mono*: the mean of all channels, whatever their layout. *Rate*: FFmpeg's resampler brings any to 16 kHz.
+- *Which stream*: the one that the file calls its default, else the one that FFmpeg takes; ``notes`` says so
+  where there are several.
+- *Times*: presentation time stamps, as of the frames, so that edit lists and the samples that prime a codec
+  are where the file has them. Stamps that are up to ``JITTER_SECONDS`` off the samples that came are only
+  rounded; larger gaps are silence, and what comes twice is taken once.
+- *Damage*: a packet that does not decode is silence, and ``notes`` says how many.
+
+Whoever wants some moments of a long video asks a :class:`SoundReader`, which goes forward through the file
+beside the frames and holds only what is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+
+from attcell.video._container import open_container
+from attcell.video.features import is_features
+
+RATE = 16_000  # samples a second
+JITTER_SECONDS = 0.008  # Matroska rounds stamps to a millisecond
+_BLOCK = RATE // 2  # samples that are handed on together
+
+
+@dataclass(frozen=True, eq=False)
+class Sound:
+    """A whole sound, or a part of one.
+
+    Attributes:
+        samples: (S,) float32 in [-1, 1], mono at ``RATE``.
+        start_seconds: of the first sample, on the clock of ``VideoInfo.frame_seconds``.
+        notes: what the reader should know, such as damage.
+    """
+
+    samples: np.ndarray
+    start_seconds: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def end_seconds(self) -> float:
+        """When the last sample ends."""
+        return self.start_seconds + len(self.samples) / RATE
+
+    def around(self, seconds: np.ndarray, num_samples: int) -> np.ndarray:
+        """(n, num_samples) float32: windows centred at these times (n,); zeros where there is no sound."""
+        windows = _Windows(seconds, num_samples)
+        windows.take(Block(round(self.start_seconds * RATE), self.samples))
+        return windows.samples
+
+
+def read_sound(path: Path | str) -> Sound | None:
+    """The whole sound of a file; None where it has none. It is held in memory: 64 kB a second.
+
+    A folder of frames and a file of features have none.
+
+    Raises:
+        VideoError: the file is missing or empty, or FFmpeg cannot read it.
+    """
+    reading = SoundBlocks(Path(path))
+    blocks = list(reading)
+    if not blocks:
+        return None
+    first = blocks[0].first
+    samples = np.zeros(blocks[-1].end - first, dtype=np.float32)
+    for block in blocks:
+        samples[block.first - first : block.end - first] = block.samples
+    return Sound(samples, first / RATE, reading.notes)
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Samples (S,) float32 that follow each other; ``first`` is the number of the first one, counted from the
+    time 0."""
+
+    first: int
+    samples: np.ndarray
+
+    @property
+    def end(self) -> int:
+        """The number of the sample behind the last."""
+        return self.first + len(self.samples)
+
+
+class _Windows:
+    """Windows of ``num_samples`` samples centred at some times, which blocks of sound fill in any order."""
+
+    def __init__(self, seconds: np.ndarray, num_samples: int) -> None:
+        self.starts = np.rint(np.asarray(seconds) * RATE).astype(np.int64) - num_samples // 2
+        self.samples = np.zeros((len(self.starts), num_samples), dtype=np.float32)
+        self.num_recorded = np.zeros(len(self.starts), dtype=np.int64)
+
+    @property
+    def end(self) -> int:
+        """The number of the sample behind the last window."""
+        return int(self.starts.max(initial=0)) + self.samples.shape[1]
+
+    def take(self, block: Block) -> None:
+        """Copy what windows and block share."""
+        length = self.samples.shape[1]
+        inside = (self.starts < block.end) & (self.starts + length > block.first)
+        for row in np.flatnonzero(inside).tolist():
+            start = int(self.starts[row])
+            first, end = max(start, block.first), min(start + length, block.end)
+            self.samples[row, first - start : end - start] = block.samples[
+                first - block.first : end - block.first
+            ]
+            self.num_recorded[row] += end - first
+
+
+class SoundReader:
+    """The sound around rising times of a file, in one pass forward and in constant memory.
+
+    What was passed by is read again from the file's beginning where it is asked for nevertheless.
+
+    Args:
+        path: a video file; a folder of frames or a file of features has no sound.
+
+    Attributes:
+        num_windows: how many were asked for.
+        num_silent: how many of them lie where nothing was recorded.
+
+    Raises:
+        VideoError: on the first call of :meth:`around`, FFmpeg cannot read the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._begin()
+
+    def _begin(self) -> None:
+        self._reading = SoundBlocks(self._path)
+        self._blocks = iter(self._reading)
+        self._held: list[Block] = []
+        self._kept_from: int | None = None  # samples before this one are forgotten
+        self._is_over = False
+        self.num_windows = self.num_silent = 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """On the part of the file that was read."""
+        return self._reading.notes
+
+    @property
+    def has_sound(self) -> bool:
+        """Whether there is a stream of sound, known once some was asked for."""
+        return self._reading.has_stream
+
+    def around(self, seconds: np.ndarray, num_samples: int) -> np.ndarray:
+        """(n, num_samples) float32: as of :meth:`Sound.around`."""
+        windows = _Windows(seconds, num_samples)
+        if self._kept_from is not None and windows.starts.min(initial=self._kept_from) < self._kept_from:
+            self._begin()
+        block: Block | None
+        for block in self._held:
+            windows.take(block)
+        while not self._is_over and (not self._held or self._held[-1].end < windows.end):
+            block = next(self._blocks, None)
+            if block is None:
+                self._is_over = True
+            else:
+                windows.take(block)
+                self._held.append(block)
+                self._forget(windows)
+        self._forget(windows, done=True)
+        self.num_windows += len(windows.starts)
+        self.num_silent += int((windows.num_recorded == 0).sum())
+        return windows.samples
+
+    def _forget(self, windows: _Windows, *, done: bool = False) -> None:
+        """Drop what no later call asks for, if times rise: all before the last window but one length."""
+        keep = int(windows.starts.max(initial=0)) - windows.samples.shape[1]
+        if done:
+            self._kept_from = keep if self._kept_from is None else max(keep, self._kept_from)
+        last = self._held[-1:]
+        self._held = [block for block in self._held[:-1] if block.end > keep] + last
+
+
+class SoundBlocks:
+    """The sound of a file in blocks, in the order of time and without overlap. Iterate it once; then
+    ``notes`` and ``has_stream`` tell of it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._tally = _Tally()
+        self.has_stream = False
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return tuple(self._tally.notes())
+
+    def __iter__(self) -> Iterator[Block]:
+        if self._path.is_dir() or is_features(self._path):
+            return
+        with open_container(self._path) as container:
+            stream = _sound_stream(container, self._tally)
+            if stream is None:
+                return
+            self.has_stream = True
+            yield from _joined(_runs(container, stream, self._tally))
+
+
+@dataclass
+class _Tally:
+    """What a reader of the sound should know."""
+
+    streams: str = ""
+    num_refused: int = 0
+    cut_off: str = ""
+    num_samples: int = 0
+
+    def notes(self) -> Iterator[str]:
+        if self.streams:
+            yield self.streams
+        if self.num_refused:
+            yield f"damaged packets of sound: {self.num_refused}; they are silence"
+        if self.cut_off:
+            yield f"the sound is cut off: {self.cut_off}"
+
+
+def _sound_stream(container: InputContainer, tally: _Tally) -> AudioStream | None:
+    """The default stream of sound, else the one that FFmpeg takes; None where there is none that it can
+    decode."""
+    streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
+    if not streams:
+        return None
+    best = container.streams.best("audio")
+    named = [of for of in streams if of.disposition & av.stream.Disposition.default]
+    chosen = named[0] if named else next((of for of in streams if of is best), streams[0])
+    if len(streams) > 1:
+        which = "the default one" if named else "the one that FFmpeg takes"
+        language = f", {chosen.language}" if chosen.language else ""
+        tally.streams = f"{len(streams)} streams of sound: {which} is heard, stream {chosen.index}{language}"
+    return chosen
+
+
+def _runs(container: InputContainer, stream: AudioStream, tally: _Tally) -> Iterator[Block]:
+    """Blocks as they are decoded and brought to mono at ``RATE``."""
+    run: _Run | None = None
+    for frame in _frames(container, stream, tally):
+        if run is None or not run.goes_on(frame):
+            if run is not None:
+                yield run.rest()
+            run = _Run(frame, 0.0 if run is None else run.end_seconds)
+        yield run.block(frame)
+    if run is not None:
+        yield run.rest()
+
+
+class _Run:
+    """Frames of one format whose stamps follow each other, through one resampler.
+
+    Args:
+        frame: the first.
+        otherwise: when it begins, where it has no stamp.
+    """
+
+    def __init__(self, frame: AudioFrame, otherwise: float) -> None:
+        self._format = (frame.sample_rate, frame.format.name, frame.layout.name)
+        self._resampler = AudioResampler(format="fltp", layout=None, rate=RATE)
+        self._start = otherwise if frame.time is None else frame.time
+        self._num_in = 0
+        self._next = round(self._start * RATE)
+
+    @property
+    def end_seconds(self) -> float:
+        """When the next frame begins."""
+        return self._start + self._num_in / self._format[0]
+
+    def goes_on(self, frame: AudioFrame) -> bool:
+        """Whether a frame follows."""
+        is_timed = frame.time is None or abs(frame.time - self.end_seconds) <= JITTER_SECONDS
+        return is_timed and self._format == (frame.sample_rate, frame.format.name, frame.layout.name)
+
+    def block(self, frame: AudioFrame) -> Block:
+        """What has come out once this frame has gone in."""
+        self._num_in += frame.samples
+        frame.pts = None  # the place is counted here
+        return self._placed(self._resampler.resample(frame))
+
+    def rest(self) -> Block:
+        """What comes out in the end."""
+        return self._placed(self._resampler.resample(None))
+
+    def _placed(self, frames: Sequence[AudioFrame]) -> Block:
+        parts = [frame.to_ndarray().mean(axis=0) for frame in frames]
+        samples = np.concatenate(parts) if parts else np.empty(0, dtype=np.float32)
+        samples = np.clip(np.nan_to_num(samples), -1, 1).astype(np.float32, copy=False)
+        block = Block(self._next, samples)
+        self._next = block.end
+        return block
+
+
+def _frames(container: InputContainer, stream: AudioStream, tally: _Tally) -> Iterator[AudioFrame]:
+    """The decoded frames; what does not decode is counted."""
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except av.FFmpegError as error:
+            tally.cut_off = error.strerror or str(error)
+            packet = None
+        try:
+            yield from (frame for frame in stream.decode(packet) if frame.samples)
+        except av.FFmpegError:
+            tally.num_refused += 1
+        if packet is None or not packet.size:
+            return
+
+
+def _joined(blocks: Iterator[Block]) -> Iterator[Block]:
+    """The same in blocks of at least ``_BLOCK`` samples where they follow each other, with what comes twice
+    taken once."""
+    waiting: list[np.ndarray] = []
+    first = end = None
+    for block in blocks:
+        begins = block.first if end is None else max(block.first, end)
+        samples = block.samples[begins - block.first :]
+        if not len(samples):
+            continue
+        if first is not None and end is not None and (begins > end or end - first >= _BLOCK):
+            yield Block(first, np.concatenate(waiting))
+            waiting, first = [], None
+        first = begins if first is None else first
+        waiting.append(samples)
+        end = begins + len(samples)
+    if first is not None:
+        yield Block(first, np.concatenate(waiting))
