@@ -27,7 +27,7 @@ from attcell.inference.run import best_device
 from attcell.models.build import build_network, evaluation_plan, input_spec
 from attcell.video import parts as video_parts
 from attcell.video.inputs import read_sampled_frames, resize_frames
-from attcell.video.modalities import Origin
+from attcell.video.readers import Origin
 from attcell.video.transforms import centre_crop
 from benchmarks.machine import data_folder, machine
 

@@ -26,7 +26,7 @@ from attcell.types import VideoRecord
 from attcell.video import parts
 from attcell.video.flow_source import FlowInput
 from attcell.video.input_spec import InputSpec
-from attcell.video.modalities import window
+from attcell.video.readers import window
 from attcell.video.sampling import ViewPlan
 from attcell.video.transforms import FrameSpec
 from tests.damage import damage

@@ -19,8 +19,8 @@ from attcell.inference.streaming import SAMPLES_AT_ONCE, StreamingPass
 from attcell.models.build import input_spec
 from attcell.types import VideoRecord
 from attcell.video.inputs import read_sampled_frames, resize_frames
-from attcell.video.modalities import Origin
 from attcell.video.optical_flow import FlowSpec
+from attcell.video.readers import Origin
 from attcell.video.transforms import centre_crop, centre_size
 from tests.moving import moving_frames, write_frames, write_pictures
 from tests.small_models import random_model, recipe_of

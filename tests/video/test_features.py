@@ -15,8 +15,8 @@ from attcell.video._passes import promised_frames
 from attcell.video.features import FeatureRows, FeaturesInput, features_beside, features_of, open_features
 from attcell.video.input_spec import InputSpec
 from attcell.video.inputs import read_sampled_frames, resize_frames
-from attcell.video.modalities import Origin
 from attcell.video.parts import DenseSampling, ViewParts
+from attcell.video.readers import Origin
 from attcell.video.sampling import ViewPlan, centre_frames
 from attcell.video.transforms import Crop
 from tests.video.conftest import write_video

@@ -15,7 +15,8 @@ from attcell.types import Size
 from attcell.video.flow_source import FlowInput
 from attcell.video.input_spec import InputSpec
 from attcell.video.inputs import read_sampled_frames, resize_frames
-from attcell.video.modalities import Origin, flow_reader, window
+from attcell.video.modalities import flow_reader
+from attcell.video.readers import Origin, window
 from attcell.video.transforms import Crop, FrameSpec
 from tests.video.conftest import numbers
 

@@ -17,9 +17,9 @@ from attcell.video.decode import count_frames
 from attcell.video.flow_source import FlowInput
 from attcell.video.input_spec import InputSpec
 from attcell.video.inputs import read_sampled_frames, resize_frames
-from attcell.video.modalities import Origin
 from attcell.video.optical_flow import FlowSpec
 from attcell.video.parts import DenseSampling, ViewParts
+from attcell.video.readers import Origin
 from attcell.video.sampling import ViewPlan
 from attcell.video.transforms import FrameSpec
 from tests.damage import damage

@@ -23,8 +23,8 @@ from attcell.types import ShortVideos, VideoRecord
 from attcell.video.frame_folder import NO_TIMES
 from attcell.video.input_spec import InputSpec
 from attcell.video.inputs import read_sampled_frames, resize_frames
-from attcell.video.modalities import Origin
 from attcell.video.parts import ViewParts
+from attcell.video.readers import Origin
 from attcell.video.sampling import ViewPlan, random_frames
 from attcell.video.transforms import crop_source_size, random_crop
 

@@ -17,8 +17,8 @@ from attcell.types import AttentionTrack, Hearing
 from attcell.video.features import is_features
 from attcell.video.info import VideoInfo
 from attcell.video.inputs import ResizedFrames, SampledFrames, resize_frames
-from attcell.video.modalities import Origin
 from attcell.video.parts import DenseSampling
+from attcell.video.readers import Origin
 from attcell.video.transforms import centre_crop, centre_size
 
 EVERY = 5  # frames from one sample to the next, as in the paper

@@ -11,7 +11,8 @@ from attcell.errors import VideoError
 from attcell.types import Hearing, Size
 from attcell.video.features import FeaturesInput, is_features
 from attcell.video.flow_source import FlowInput
-from attcell.video.modalities import Origin, Reader, modality, window_span
+from attcell.video.modalities import modality
+from attcell.video.readers import Origin, Reader, window_span
 from attcell.video.sound_source import AudioInput
 from attcell.video.transforms import FrameSpec, attended_area
 

@@ -14,7 +14,8 @@ from attcell.types import Size
 from attcell.video.decode import read_frames
 from attcell.video.info import VideoInfo
 from attcell.video.input_spec import InputSpec
-from attcell.video.modalities import FramesAround, Reader, Sheet, modality, window
+from attcell.video.modalities import modality
+from attcell.video.readers import FramesAround, Reader, Sheet, window
 from attcell.video.transforms import Crop, kept_size, resized
 
 

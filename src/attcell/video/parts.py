@@ -18,7 +18,8 @@ from attcell.video.decode import WantedFrames
 from attcell.video.info import Times, VideoInfo
 from attcell.video.input_spec import InputSpec
 from attcell.video.inputs import ResizedFrames, SampledFrames, frames_around, refuse_damage, resize_frames
-from attcell.video.modalities import Origin, Reader, modality, window_span
+from attcell.video.modalities import modality
+from attcell.video.readers import Origin, Reader, window_span
 from attcell.video.sampling import ViewPlan
 from attcell.video.transforms import kept_size
 
