@@ -2,10 +2,11 @@
 
 A video's way: ``decode`` reads a file, ``frame_folder`` a folder of pictures; ``sampling`` says which frames
 stand for its segments, ``transforms`` which part of them is seen; ``modalities`` is the registry of what
-streams get (frame, flow, clip, audio, features, or one of your own by ``register``), with flow computed
-(``optical_flow``) or taken from disk (``flow_source``, ``flow_files``), the sound beside the frames
-(``sound``) as log-mel pictures (``log_mel``), and features that were computed elsewhere (``features``); ``input_spec`` holds the recipe's numbers, ``inputs`` puts this together for some
-frame indices, and ``parts`` for whole videos of any length.
+streams get (frame, flow, clip, audio, features, or one of your own by ``register``) by ``readers``, with flow
+computed (``optical_flow``) or taken from disk (``flow_source``, ``flow_files``), the sound beside the frames
+(``sound``) as pictures (``log_mel``), and features that were computed elsewhere (``features``);
+``input_spec`` holds the recipe's numbers, ``inputs`` puts this together for some frame indices, and ``parts``
+for whole videos of any length.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from attcell.video.decode import count_frames, read_frames
     from attcell.video.info import VideoInfo
     from attcell.video.input_spec import InputSpec
-    from attcell.video.log_mel import LogMel, log_mel
     from attcell.video.modalities import Modality, modality, modality_names, register
     from attcell.video.optical_flow import FlowSpec, video_flow
     from attcell.video.parts import ViewPart, ViewParts
@@ -30,7 +30,6 @@ _HOMES = {
     "decode": ("count_frames", "read_frames"),
     "info": ("VideoInfo",),
     "input_spec": ("InputSpec",),
-    "log_mel": ("LogMel", "log_mel"),
     "modalities": ("Modality", "modality", "modality_names", "register"),
     "optical_flow": ("FlowSpec", "video_flow"),
     "parts": ("ViewPart", "ViewParts"),
@@ -45,7 +44,6 @@ __all__ = [
     "FrameSpec",
     "FramesAround",
     "InputSpec",
-    "LogMel",
     "Modality",
     "Origin",
     "Sheet",
@@ -55,7 +53,6 @@ __all__ = [
     "ViewParts",
     "ViewPlan",
     "count_frames",
-    "log_mel",
     "modality",
     "modality_names",
     "read_frames",
