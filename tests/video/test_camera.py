@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 
 from attcell.errors import CallError
 from attcell.flow import dequantize
-from attcell.video.camera import without_camera
 from attcell.video.flow_source import ComputedFlow, FlowInput
 from attcell.video.input_spec import InputSpec
 from attcell.video.modalities import modality
-from attcell.video.optical_flow import FlowSpec, flow_method, video_flow
+from attcell.video.optical_flow import FlowSpec, flow_method, video_flow, without_camera
 from tests.moving import moving_frames, write_frames
 
 HEIGHT, WIDTH = 48, 64

@@ -50,11 +50,11 @@ from attcell.types import NumCrops
 from attcell.video.features import FeaturesInput
 from attcell.video.flow_source import FlowInput
 from attcell.video.input_spec import InputSpec
-from attcell.video.log_mel import LogMel
 from attcell.video.modalities import modality
 from attcell.video.optical_flow import FlowSpec
 from attcell.video.sampling import ViewPlan
-from attcell.video.sound_source import AudioInput
+from attcell.video.sound.log_mel import LogMel
+from attcell.video.sound.source import AudioInput
 from attcell.video.transforms import FrameSpec
 
 

@@ -13,7 +13,7 @@ from attcell.video.features import FeaturesInput, is_features
 from attcell.video.flow_source import FlowInput
 from attcell.video.modalities import modality
 from attcell.video.readers import Origin, Reader, window_span
-from attcell.video.sound_source import AudioInput
+from attcell.video.sound.source import AudioInput
 from attcell.video.transforms import FrameSpec, attended_area
 
 T = TypeVar("T")

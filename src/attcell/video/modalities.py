@@ -3,7 +3,7 @@
 A segment is seen at one frame index. The *frame* stream gets this frame, the *flow* stream the fields
 between the frames around it, the *clip* stream the frames around it. Near the ends of a video the frames
 around a frame index are moved inside; a video of fewer frames repeats its last one. The *audio* stream gets a
-picture of the sound around the time of this frame (``sound_source.py``). The *features* stream looks at no
+picture of the sound around the time of this frame (``sound/source.py``). The *features* stream looks at no
 picture: it gets a row of numbers that was computed elsewhere (``features.py``).
 
 Another kind is one call of :func:`register`; then recipes may name streams of it::
@@ -28,7 +28,7 @@ from attcell.flow import dequantize, flow_picture, mirrored_codes
 from attcell.video.features import features_of
 from attcell.video.flow_source import NO_MOTION, FlowSource, flow_files_of, source_of
 from attcell.video.readers import FramesAround, Origin, Reader, Sheet
-from attcell.video.sound_source import SoundSource
+from attcell.video.sound.source import SoundSource
 from attcell.video.transforms import flipped
 
 if TYPE_CHECKING:  # it reads this registry

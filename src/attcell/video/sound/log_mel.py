@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from attcell.errors import CallError
 from attcell.types import SoundForm
-from attcell.video.sound import RATE
+from attcell.video.sound.reading import RATE
 
 
 class _Form(NamedTuple):

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from attcell.errors import VideoError
 from attcell.types import MissingSound
-from attcell.video.log_mel import LogMel, log_mel
-from attcell.video.sound import SoundReader
+from attcell.video.sound.log_mel import LogMel, log_mel
+from attcell.video.sound.reading import SoundReader
 
 NO_SOUND = "the video has no sound: silence stands for it"
 
