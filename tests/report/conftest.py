@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from attcell.types import AttentionTrack, Prediction
+from attcell.types import AttentionTrack, Hearing, Prediction, SoundTrack
 
 
 def _softmax(values: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
@@ -57,3 +58,34 @@ def fake_prediction(
 @pytest.fixture(scope="session")
 def make_prediction() -> Callable[..., Prediction]:
     return fake_prediction
+
+
+HEARD = Hearing(2.0, (125.0, 7500.0))
+ROWS, BANDS = 24, 16  # of the log-mel pictures
+
+
+def hearing_prediction(streams: tuple[str, ...] = ("frame",), **changes: Any) -> Prediction:
+    """The same, whose audio stream hears 2 s around each segment's frame: a tone that rises all the time."""
+    prediction = fake_prediction(streams=streams, **changes)
+    count = len(prediction.segments)
+    maps = np.full((count, 6, 4), 0.01, dtype=np.float32)
+    maps[:, 4, 1] = 0.77  # two thirds of a second after the frame, rather low
+    segments = replace(
+        prediction.segments,
+        spatial_attention={**prediction.spatial_attention, "audio": maps},
+        hearing={"audio": HEARD},
+    )
+    at = np.linspace(0, 1, 200)[:, None]
+    loudness = np.exp(-((np.linspace(0, 1, BANDS) - at) ** 2) / 0.01).astype(np.float32)
+    sound = SoundTrack(
+        (2.0, 12.0),
+        np.stack([-at[:, 0], at[:, 0] / 2], axis=1).astype(np.float32),
+        loudness,
+        {"audio": loudness[:ROWS][None].repeat(count, axis=0)},
+    )
+    return replace(prediction, segments=segments, sound=sound)
+
+
+@pytest.fixture(scope="session")
+def make_hearing() -> Callable[..., Prediction]:
+    return hearing_prediction

@@ -130,7 +130,7 @@ def mean_maps(maps: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def smoothed(values: np.ndarray, width: int, height: int) -> np.ndarray:
-    """(K, K) values brought to (height, width) by bicubic interpolation; never below zero."""
+    """(R, K) values brought to (height, width) by bicubic interpolation; never below zero."""
     from PIL import Image
 
     picture = Image.fromarray(np.ascontiguousarray(values, dtype=np.float32))

@@ -47,9 +47,9 @@ class Terms:
 
 
 def peak_weight(maps: np.ndarray) -> float:
-    """The weight that takes the hottest colour, one for all maps (T, K, K) so that they compare.
+    """The weight that takes the hottest colour, one for all maps (T, R, K) so that they compare.
 
-    It is the largest weight, but no less than five times the even weight 1/K²: otherwise even attention,
+    It is the largest weight, but no less than five times the even weight 1/RK: otherwise even attention,
     which says nothing, would glow all over.
     """
     even = 1.0 / (maps.shape[-2] * maps.shape[-1])
@@ -57,16 +57,17 @@ def peak_weight(maps: np.ndarray) -> float:
 
 
 def heat_levels(attention: np.ndarray, peak: float) -> np.ndarray:
-    """The rows of ``RAMP`` that show a map (K, K): (k, k) uint8, k a multiple of K (112 for K = 7).
+    """The rows of ``RAMP`` that show a map (R, K): (r, k) uint8, 112 by 112 for 7 by 7.
 
     A weight of zero takes the first row, which is clear; ``peak`` and more the last, which is opaque.
     """
     rows, columns = attention.shape
     cell = max(4, min(16, HEAT_PIXELS // max(rows, columns)))
-    return _levels(smoothed(attention, columns * cell, rows * cell), peak)
+    return colour_levels(smoothed(attention, columns * cell, rows * cell), peak)
 
 
-def _levels(values: np.ndarray, peak: float) -> np.ndarray:
+def colour_levels(values: np.ndarray, peak: float) -> np.ndarray:
+    """The rows of ``RAMP`` that show weights of any shape, as uint8; from ``peak`` on the last."""
     share = np.clip(values / max(peak, 1e-12), 0, 1)
     return (share * (len(RAMP) - 1)).round().astype(np.uint8)
 
@@ -94,11 +95,11 @@ def overlay(
     strength: float = 0.6,
     ramp: np.ndarray = RAMP,
 ) -> np.ndarray:
-    """One frame with its attention over it.
+    """One picture with its attention over it.
 
     Args:
         frame: (H, W, 3) uint8.
-        attention: (K, K) weights; they cover ``attended_area`` alone.
+        attention: (R, K) weights; they cover ``attended_area`` alone.
         attended_area: left, top, right, bottom as fractions of the frame; the rest is dimmed a little, or
             in a shade as dark as what got no attention.
         peak: the weight that gets the hottest colour.
@@ -110,7 +111,7 @@ def overlay(
     """
     height, width = frame.shape[:2]
     x0, y0, x1, y1 = pixel_box(attended_area, width, height)
-    heat = ramp[_levels(smoothed(attention, x1 - x0, y1 - y0), peak)].astype(np.float32)
+    heat = ramp[colour_levels(smoothed(attention, x1 - x0, y1 - y0), peak)].astype(np.float32)
     picture = frame.astype(np.float32) * (1 - strength if ramp is SHADE else OUTSIDE_BRIGHTNESS)
     opacity = heat[..., 3:] / 255 * strength
     picture[y0:y1, x0:x1] = frame[y0:y1, x0:x1] * (1 - opacity) + heat[..., :3] * opacity
@@ -119,7 +120,7 @@ def overlay(
 
 @dataclass(frozen=True)
 class Layer:
-    """One stream of a prediction, ready to be drawn.
+    """One stream of a prediction that looks at pictures, ready to be drawn.
 
     Attributes:
         name: the stream's.
@@ -156,11 +157,12 @@ class Layer:
 
 
 def layers_of(prediction: Prediction) -> list[Layer]:
-    """The prediction's streams in their order."""
+    """The prediction's streams that look at pictures, in their order; of those that hear sound see
+    ``report/sound.py``."""
     scale = None if prediction.flow is None else flow_scale(prediction.flow)
     return [
         Layer(name, maps, peak_weight(maps), scale if name == FLOW else None)
-        for name, maps in prediction.spatial_attention.items()
+        for name, maps in prediction.segments.over_frames.items()
     ]
 
 
@@ -198,6 +200,15 @@ def check(prediction: Prediction) -> None:
     shapes |= {
         f"gates[{name!r}]": (gates, (num_segments, num_segments)) for name, gates in prediction.gates.items()
     }
+    sound = prediction.sound
+    if sound is not None:
+        shapes["sound.peaks"] = (sound.peaks, (len(sound.peaks), 2))
+        shapes |= {
+            f"sound.windows[{name!r}]": (of, (num_segments, *of.shape[-2:]))
+            for name, of in sound.windows.items()
+        }
+        if sound.loudness is not None:
+            shapes["sound.loudness"] = (sound.loudness, (len(sound.peaks), *sound.loudness.shape[1:]))
     if prediction.flow is not None:
         shapes["flow"] = (prediction.flow, (num_segments, 2, *prediction.flow.shape[-2:]))
     if num_segments == 0:

@@ -180,3 +180,24 @@ def test_a_prediction_without_attention_is_refused_before_anything_is_written(
     with pytest.raises(CallError, match=r"^b\.mp4: the prediction holds no attention; there is nothing"):
         write_pictures([make_prediction(), blind], tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_stream_that_hears_has_a_row_of_its_own_and_is_over_no_frame(
+    make_hearing, make_prediction, tmp_path: Path
+) -> None:
+    attention_strip(make_prediction(), tmp_path / "seen.png")
+    attention_strip(make_hearing(), tmp_path / "heard.png")
+    seen, heard = drawn(tmp_path / "seen.png"), drawn(tmp_path / "heard.png")
+    assert heard.shape[0] - seen.shape[0] == pytest.approx(90, abs=3)
+    rows = 30 + 2 * 90  # title, frames, and the attention over them
+    assert (heard[:rows, -600:] == seen[:rows, -600:]).mean() > 0.999
+    row = heard[rows + 5 : rows + 80, -600:]
+    assert (row[..., 0] > row[..., 2] + 80).any()  # warm where the attention is
+    for name, make in (("seen", make_prediction), ("heard", make_hearing)):
+        localization_strip(make(), tmp_path / f"{name}-mean.png")
+    np.testing.assert_array_equal(drawn(tmp_path / "seen-mean.png"), drawn(tmp_path / "heard-mean.png"))
+
+
+def test_where_all_streams_hear_there_is_no_mean_over_frames(make_hearing, tmp_path: Path) -> None:
+    write_pictures([make_hearing(streams=())], tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["some video-attention.png"]

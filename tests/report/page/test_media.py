@@ -16,6 +16,7 @@ from attcell.report.colours import RAMP, SHADE
 from attcell.report.overlay import heat_levels
 from attcell.report.page.media import fitted, heat_uri, jpeg_uri, playable, share_of
 from attcell.video.decode import count_frames
+from tests.clicks import CODECS, MOMENTS, clicks, flashes, write_clicks
 from tests.damage import damage
 from tests.moving import moving_frames, write_pictures
 from tests.video.conftest import write_video
@@ -136,3 +137,66 @@ def test_frames_are_made_small_and_never_larger() -> None:
     assert small.size == (30, 20)
     with opened(jpeg_uri(small), "image/jpeg") as picture:
         assert np.asarray(picture)[10, 10].tolist() == [77, 77, 77]
+
+
+@pytest.mark.parametrize("ending", CODECS)
+def test_the_sound_is_kept_in_step(tmp_path: Path, ending: str) -> None:
+    path = write_clicks(tmp_path / f"a{ending}")
+    found = playable(path)
+    assert found is not None
+    assert found.has_sound
+    assert (found.content == path.read_bytes()) is (ending in (".mp4", ".webm"))
+    out = tmp_path / f"found.{found.mime.split('/')[1]}"
+    out.write_bytes(found.content)
+    first = count_frames(path).frame_seconds[0]
+    np.testing.assert_allclose(flashes(out), flashes(path) - first, atol=2e-3)
+    np.testing.assert_allclose(clicks(out), clicks(path) - first, atol=5e-3)
+    np.testing.assert_allclose(clicks(out), flashes(out), atol=0.01)
+    assert len(clicks(out)) == len(MOMENTS)
+
+
+@pytest.mark.parametrize("sound", [(0.5, 3.0), (-0.5, 6.0)], ids=["shorter", "longer"])
+def test_sound_that_begins_and_ends_at_other_times_than_the_picture(tmp_path: Path, sound) -> None:
+    found = playable(write_clicks(tmp_path / "a.mkv", start=3.0, sound=sound))
+    assert found is not None
+    out = tmp_path / "found.mp4"
+    out.write_bytes(found.content)
+    np.testing.assert_allclose(flashes(out), MOMENTS, atol=2e-3)
+    np.testing.assert_allclose(clicks(out), MOMENTS, atol=0.01)
+    with av.open(str(out)) as container:
+        (heard,) = container.streams.audio
+        assert heard.duration is not None
+        assert float(heard.duration * heard.time_base) == pytest.approx(4.0, abs=0.1)
+
+
+def test_sound_that_browsers_do_not_play_is_encoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CODECS, ".mp4", ("libx264", "ac3"))
+    found = playable(write_clicks(tmp_path / "a.mp4"))
+    assert found is not None
+    (tmp_path / "found.mp4").write_bytes(found.content)
+    with av.open(str(tmp_path / "found.mp4")) as container:
+        (heard,) = container.streams.audio
+        assert (heard.codec_context.name, heard.channels) == ("aac", 1)
+
+
+def test_sound_with_too_few_bytes_is_left_out_and_that_is_said(tmp_path: Path) -> None:
+    path = write_clicks(tmp_path / "a.mkv")
+    found = playable(path, 10_000)  # 20 kilobits a second
+    assert found is not None
+    assert not found.has_sound
+    assert (
+        found.silent_because == "The sound of this video is left out: the page would get too large with it."
+    )
+    (tmp_path / "found.mp4").write_bytes(found.content)
+    with av.open(str(tmp_path / "found.mp4")) as container:
+        assert len(container.streams) == 1
+    low = playable(path, 20_000)
+    assert low is not None
+    assert low.has_sound
+
+
+def test_without_sound_there_is_nothing_to_be_heard(tmp_path: Path) -> None:
+    for name, codec in (("a.mp4", "libx264"), ("a.avi", "mpeg4")):
+        found = playable(write_video(tmp_path / name, 5, codec=codec, options={"bf": "0"}))
+        assert found is not None
+        assert (found.has_sound, found.silent_because) == (False, "")

@@ -296,3 +296,42 @@ def test_embedded_json_holds_no_markup() -> None:
 @pytest.mark.parametrize(("value", "text"), [(0, "0.0"), (0.04, "<0.1"), (0.05, "0.1"), (99.96, "100.0")])
 def test_percent(value: float, text: str) -> None:
     assert percent(value) == text
+
+
+def test_sound_has_a_track_and_a_picture_of_each_segment(make_hearing: Maker, tmp_path: Path) -> None:
+    page = written(tmp_path / "r.html", make_hearing(num_segments=5))
+    assert len(page.having("class", "soundtrack")) == 1
+    assert len(page.having("class", "heard")) == 6  # one is shown large
+    (track,) = (attrs["aria-label"] for _, attrs in page.having("class", "sounding"))
+    assert track == "The sound over time, 125 Hz to 7.5 kHz, with the attention of audio"
+    sounds = [attrs["alt"] for _, attrs in page.having("class", "frame") if "Sound around" in attrs["alt"]]
+    assert len(sounds) == 6
+    assert all("Audio attention is strongest at 00:" in alt for alt in sounds)
+    assert "The network did not hear the darkened parts." not in page.texts["p"]
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "when and how high; the curve" in text
+    assert "Weight α of a region of sound (audio), time × frequency" in text
+
+
+def test_maps_of_sound_are_no_choice_over_frames(make_hearing: Maker, tmp_path: Path) -> None:
+    page = written(tmp_path / "r.html", make_hearing(streams=("frame", "clip")))
+    radios = [attrs for tag, attrs in page.elements if tag == "input" and attrs.get("type") == "radio"]
+    assert len(radios) == 3  # frame, clip, and their mean
+    alone = written(tmp_path / "alone.html", make_hearing(streams=()))
+    assert not [attrs for _, attrs in alone.elements if "data-stream" in attrs]
+    assert len(alone.having("class", "controls")) == 1
+    assert "Colour marks <em>when and how high</em>" in (tmp_path / "alone.html").read_text(encoding="utf-8")
+
+
+def test_sound_that_no_stream_hears_is_a_waveform(make_hearing: Maker, tmp_path: Path) -> None:
+    heard = make_hearing()
+    seen = replace(
+        heard,
+        segments=replace(heard.segments, spatial_attention=heard.segments.over_frames, hearing={}),
+        sound=replace(heard.sound, loudness=None, windows={}),
+    )
+    page = written(tmp_path / "r.html", seen)
+    (track,) = (attrs["aria-label"] for _, attrs in page.having("class", "sounding"))
+    assert track == "The sound over time, as a waveform"
+    assert not page.having("class", "heard")
+    assert not written(tmp_path / "silent.html", replace(seen, sound=None)).having("class", "soundtrack")

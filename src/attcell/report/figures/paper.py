@@ -20,13 +20,15 @@ from attcell.metrics.localization import mean_maps
 from attcell.report.figures.gates import gates_picture
 from attcell.report.figures.grid import PictureRow, draw_grid, segments_to_show
 from attcell.report.overlay import Terms, layers_of, overlay, peak_weight
+from attcell.report.sound import SoundLayer, hertz_words, sound_layers
 from attcell.types import Prediction
 
 
 def attention_strip(prediction: Prediction, path: Path, max_segments: int = 10) -> None:
     """Write a PNG with one column a segment: its frame, the attention of each stream, and β as a bar.
 
-    A stream of flow is shown over the flow in colours, the others over the frame.
+    A stream of flow is shown over the flow in colours, one that hears sound over the picture of the sound
+    around the frame (time to the right, frequencies upwards), the others over the frame.
 
     Args:
         prediction: what to show.
@@ -48,13 +50,23 @@ def attention_strip(prediction: Prediction, path: Path, max_segments: int = 10) 
         )
         for layer in layers_of(prediction)
     ]
-    draw_grid(prediction, shown, [frames, *streams], path)
+    sounds = [
+        PictureRow(layer.name, _heard_detail(layer), [layer.attended(prediction, t) for t in shown])
+        for layer in sound_layers(prediction)
+    ]
+    draw_grid(prediction, shown, [frames, *streams, *sounds], path)
+
+
+def _heard_detail(layer: SoundLayer) -> str:
+    low, high = (hertz_words(hertz) for hertz in layer.hearing.hertz)
+    return f"{layer.hearing.window_seconds:.2f} s around it,\n{low} up to {high}"
 
 
 def localization_strip(
     prediction: Prediction, path: Path, boxes: np.ndarray | None = None, max_segments: int = 10
 ) -> None:
-    """Write a PNG with one column a segment: its frame, the mean of the streams' attention, and β as a bar.
+    """Write a PNG with one column a segment: its frame, the mean of the attention of the streams that look at
+    pictures, and β as a bar.
 
     Args:
         prediction: what to show.
@@ -64,22 +76,23 @@ def localization_strip(
         max_segments: at most so many columns; of more segments an even choice is shown.
 
     Raises:
-        CallError: the prediction holds no spatial attention, its parts or the boxes do not fit together, or
-            ``max_segments`` is below 1.
+        CallError: the prediction holds no spatial attention over frames, its parts or the boxes do not fit
+            together, or ``max_segments`` is below 1.
         ModelError: the prediction holds values that are not finite numbers.
     """
     shown = segments_to_show(prediction, max_segments)
-    if not prediction.spatial_attention:
+    over_frames = prediction.segments.over_frames
+    if not over_frames:
         raise CallError(f"{prediction.video}: the prediction holds no spatial attention; nothing to average")
     num_segments = len(prediction.frames)
     if boxes is not None and (boxes.ndim != 3 or (len(boxes), boxes.shape[2]) != (num_segments, 4)):
         raise CallError(
             f"boxes have shape {boxes.shape}; {num_segments} segments ask for ({num_segments}, M, 4)"
         )
-    maps = mean_maps(list(prediction.spatial_attention.values()))
+    maps = mean_maps(list(over_frames.values()))
     peak, area = peak_weight(maps), prediction.attended_area
     seen = [overlay(prediction.frames[t], maps[t], area, peak, 0.75) for t in shown]
-    names = list(prediction.spatial_attention)
+    names = list(over_frames)
     where = Terms.of(prediction).where
     draw_grid(
         prediction,
@@ -104,7 +117,8 @@ def write_pictures(
     attention cell, the first is ``NAME-evidence.png``.
 
     The first shows each stream's attention (:func:`attention_strip`), the second their mean, beside the
-    action's true boxes where they are known (:func:`localization_strip`). Of a TAN, which does not attend to
+    action's true boxes where they are known (:func:`localization_strip`); it is left out where all streams
+    hear sound. Of a TAN, which does not attend to
     regions, ``NAME-gates.png`` instead (:func:`gates_picture`).
 
     Args:
@@ -125,6 +139,8 @@ def write_pictures(
             continue
         of_attention = Terms.of(prediction).is_attention
         attention_strip(prediction, folder / f"{name}-{'attention' if of_attention else 'evidence'}.png")
+        if not prediction.segments.over_frames:
+            continue
         boxes = action_boxes(prediction.segments, truth[prediction.video]) if truth else None
         localization_strip(prediction, folder / f"{name}-mean.png", boxes)
 

@@ -1,5 +1,5 @@
-"""What lies inside a page: videos as bytes that every browser plays, pictures as ``data:`` addresses, and the
-attention over time as small numbers for the player.
+"""What lies inside a page: videos with their sound as bytes that every browser plays, pictures as ``data:``
+addresses, and the attention over time as small numbers for the player.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ import base64
 import io
 import tempfile
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.container import OutputContainer
 from PIL import Image
 
 from attcell._log import track
@@ -26,6 +28,7 @@ from attcell.video._container import opened
 from attcell.video._passes import EveryFrame
 from attcell.video.decode import count_frames
 from attcell.video.info import VideoInfo
+from attcell.video.sound import SoundBlocks
 
 LARGEST_AS_IT_IS = 12 * 2**20  # bytes of a file that is taken as it is
 LARGEST = 40 * 2**20  # bytes that the videos of a page should take together, at most
@@ -34,20 +37,27 @@ LONGEST_SIDE = 480  # pixels
 _LONG_SECONDS = 600  # from here on, pictures are smaller and fewer
 _LONG_SIDE, _LONG_RATE = 320, 12.5  # pixels, and frames a second
 _MOST_BITS = 400_000  # a second
+_MOST_SOUND_BITS, _LEAST_SOUND_BITS = 64_000, 12_000  # a second; with fewer it is not worth hearing
+_FULL_RATE, _LOW_RATE, _FULL_RATE_BITS = 48_000, 16_000, 40_000  # samples a second, and bits for the former
 _TICKS = 90_000  # a second: 25, 29.97 and 60 frames a second all fall on whole ones, or nearly
 RAMPS = {"colour": RAMP.tolist(), "shade": SHADE.tolist()}  # for the player
-_PLAYED = {
-    "mov,mp4,m4a,3gp,3g2,mj2": ("video/mp4", {"h264"}),
-    "matroska,webm": ("video/webm", {"vp8", "vp9"}),
+_PLAYED = {  # kind, and what of video and of sound every browser plays in it
+    "mov,mp4,m4a,3gp,3g2,mj2": ("video/mp4", {"h264"}, {"aac", "mp3"}),
+    "matroska,webm": ("video/webm", {"vp8", "vp9"}, {"opus", "vorbis"}),
 }
 
 
 @dataclass(frozen=True)
 class Playable:
-    """A video's bytes with their kind; its time 0 is the presentation of the first frame."""
+    """A video's bytes with their kind; its time 0 is the presentation of the first frame.
+
+    ``silent_because`` says why the sound that the video has was left out; else it is empty.
+    """
 
     mime: str
     content: bytes
+    has_sound: bool = False
+    silent_because: str = ""
 
 
 def playable(path: Path, most: int = LARGEST) -> Playable | None:
@@ -55,13 +65,14 @@ def playable(path: Path, most: int = LARGEST) -> Playable | None:
     cannot be read.
 
     Encoded, its long side is at most 480 pixels; of a video of over ten minutes 320, with at most 12.5 frames
-    a second, and with so few bits that it takes about ``most`` bytes whatever its length. Nothing but the
-    finished bytes is held in memory.
+    a second, and with so few bits that it takes about ``most`` bytes whatever its length. Its sound is kept,
+    in step with the frames, as mono AAC; it is left out where so few bytes would be nothing to listen to.
+    Nothing but the finished bytes is held in memory.
     """
     try:
         info = count_frames(path)
-        kind = None if path.is_dir() or info.is_damaged else _kind_as_it_is(path, most)
-        return _encoded(path, info, most) if kind is None else Playable(kind, path.read_bytes())
+        found = None if path.is_dir() or info.is_damaged else _as_it_is(path, most)
+        return _encoded(path, info, most) if found is None else found
     except (VideoError, OSError):
         return None
 
@@ -71,38 +82,46 @@ def share_of(num_videos: int) -> int:
     return max(SMALLEST, LARGEST // num_videos)
 
 
-def _kind_as_it_is(path: Path, most: int) -> str | None:
-    """The kind of a file that can be taken as it is."""
+def _as_it_is(path: Path, most: int) -> Playable | None:
+    """A file that can be taken as it is."""
     if path.stat().st_size > min(LARGEST_AS_IT_IS, most):
         return None
     with opened(path, None) as (container, video):
-        mime, codecs = _PLAYED.get(container.format.name, ("", set()))
+        mime, codecs, sounds = _PLAYED.get(container.format.name, ("", set(), set()))
         first = next(container.decode(video), None)
         plain = first is not None and not first.side_data.get("DISPLAYMATRIX") and first.pts == 0
         is_played = video.codec_context.name in codecs and video.codec_context.pix_fmt == "yuv420p"
         alone = len(container.streams.video) == 1 and not container.start_time
-        return mime if plain and is_played and alone else None
+        heard = [stream.codec_context for stream in container.streams.audio]
+        is_heard = len(heard) <= 1 and all(of is not None and of.name in sounds for of in heard)
+        if not (plain and is_played and alone and is_heard):
+            return None
+    return Playable(mime, path.read_bytes(), has_sound=bool(heard))
 
 
 def _encoded(path: Path, info: VideoInfo, most: int) -> Playable:
     is_long = info.duration_seconds > _LONG_SECONDS
     rate = info.num_frames / max(info.duration_seconds, 1e-3)
     step = max(1, round(rate / _LONG_RATE)) if is_long else 1
-    bits = min(_MOST_BITS, int(8 * most / max(info.duration_seconds, 1)))
+    bits = int(8 * most / max(info.duration_seconds, 1))
     size = _even_size(info.size, _LONG_SIDE if is_long else LONGEST_SIDE)
     ticks = np.round((info.frame_seconds - info.frame_seconds[0]) * _TICKS).astype(np.int64)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "video.mp4"
         frames = enumerate(EveryFrame(path, lambda shown: size))
-        with av.open(str(file), "w", options={"movflags": "faststart"}) as container:
+        with (
+            av.open(str(file), "w", options={"movflags": "faststart"}) as container,
+            closing(_Sounding(path, info, bits)) as sound,
+        ):
+            video_bits = min(_MOST_BITS, bits - sound.bits)
             stream = container.add_stream(
                 "libx264",
                 rate=Fraction(rate / step).limit_denominator(1000),
                 options={
                     "crf": "30",
                     "preset": "veryfast",
-                    "maxrate": str(bits),
-                    "bufsize": str(2 * bits),
+                    "maxrate": str(video_bits),
+                    "bufsize": str(2 * video_bits),
                     "bf": "0",  # so that the first frame is shown at 0
                 },
             )
@@ -110,14 +129,86 @@ def _encoded(path: Path, info: VideoInfo, most: int) -> Playable:
             stream.pix_fmt = "yuv420p"
             stream.codec_context.time_base = Fraction(1, _TICKS)
             stream.codec_context.gop_size = max(1, round(2 * rate / step))  # to be found again within 2 s
+            sound.begin(container)
             for index, image in track(frames, info.num_frames, f"encoding {path.name}"):
                 if index % step or index >= len(ticks):
                     continue
                 frame = av.VideoFrame.from_ndarray(image, format="rgb24")
                 frame.pts, frame.time_base = int(ticks[index]), Fraction(1, _TICKS)
                 container.mux(stream.encode(frame))
+                sound.mux(ticks[index] / _TICKS)
             container.mux(stream.encode(None))
-        return Playable("video/mp4", file.read_bytes())
+            sound.end()
+        return Playable("video/mp4", file.read_bytes(), sound.bits > 0, sound.silent_because)
+
+
+class _Sounding:
+    """The sound of a video on its way into the file, from the first frame's presentation to the last's end.
+
+    Args:
+        path: the video.
+        info: of it.
+        bits: a second, of the whole file.
+
+    Attributes:
+        bits: a second, of the sound alone; 0 without sound.
+        silent_because: why there is none although the video has sound.
+    """
+
+    def __init__(self, path: Path, info: VideoInfo, bits: int) -> None:
+        self.bits = min(_MOST_SOUND_BITS, max(_LEAST_SOUND_BITS, bits // 4))
+        self.rate = _FULL_RATE if self.bits >= _FULL_RATE_BITS else _LOW_RATE
+        self._start = round(float(info.frame_seconds[0]) * self.rate)
+        self._end = round(info.end_seconds * self.rate) - self._start
+        self._blocks = iter(SoundBlocks(path, self.rate))
+        self._block = next(self._blocks, None)
+        self._done = 0  # samples
+        self.silent_because = ""
+        if self._block is not None and bits < 2 * _LEAST_SOUND_BITS:
+            self._block = None
+            self.silent_because = "The sound of this video is left out: the page would get too large with it."
+        if self._block is None:
+            self.bits = 0
+
+    def close(self) -> None:
+        """Close the file that is read."""
+        self._blocks.close()
+
+    def begin(self, container: OutputContainer) -> None:
+        """Add the stream, before anything is written."""
+        self._container = container
+        if self.bits:
+            self._stream = container.add_stream("aac", rate=self.rate, layout="mono")
+            self._stream.bit_rate = self.bits
+
+    def mux(self, seconds: float) -> None:
+        """Write the sound up to a time of the file, and a little more, so that a browser has it in time."""
+        until = min(round((seconds + 0.5) * self.rate), self._end)
+        while self.bits and self._done < until:
+            block = self._block
+            if block is None:
+                self._write(np.zeros(until - self._done, dtype=np.float32))
+                return
+            first = block.first - self._start
+            if first > self._done:  # nothing was recorded
+                self._write(np.zeros(min(first, until) - self._done, dtype=np.float32))
+                continue
+            self._write(block.samples[self._done - first : self._end - first])
+            self._block = next(self._blocks, None)
+
+    def end(self) -> None:
+        """Write what is left."""
+        if self.bits:
+            self.mux(self._end / self.rate)
+            self._container.mux(self._stream.encode(None))
+
+    def _write(self, samples: np.ndarray) -> None:
+        for start in range(0, len(samples), self.rate):
+            part = samples[None, start : start + self.rate]
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(part), format="fltp", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = self.rate, self._done, Fraction(1, self.rate)
+            self._container.mux(self._stream.encode(frame))
+            self._done += part.shape[1]
 
 
 def _even_size(size: Size, longest: int) -> Size:
@@ -142,8 +233,13 @@ def jpeg_uri(picture: Image.Image, quality: int = 80) -> str:
 
 
 def heat_uri(attention: np.ndarray, peak: float, ramp: np.ndarray) -> str:
-    """A ``data:`` address that holds ``attention`` (K, K) in the colours of ``ramp``, as a small PNG."""
-    picture = Image.fromarray(heat_levels(attention, peak))
+    """A ``data:`` address that holds ``attention`` (R, K) in the colours of ``ramp``, as a small PNG."""
+    return levels_uri(heat_levels(attention, peak), ramp)
+
+
+def levels_uri(levels: np.ndarray, ramp: np.ndarray) -> str:
+    """A ``data:`` address that holds rows of ``ramp`` (H, W), as a small PNG."""
+    picture = Image.fromarray(levels)
     picture.putpalette(ramp[:, :3].tobytes())
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", optimize=True, transparency=ramp[:, 3].tobytes())
@@ -166,11 +262,12 @@ def player_data(
 
     Args:
         prediction: with its track, or else its segments.
-        layers: what is drawn of each stream; they give the scales.
+        layers: what is drawn of each stream that looks at pictures; they give the scales.
         sampled_frames: the layers' maps over time, each (T, K, K).
     """
     seconds = prediction.segments_seconds if prediction.track is None else prediction.track.seconds
     first = float(seconds[0, 0])
+    seen = prediction.frame_seconds if prediction.track is None else prediction.track.frame_seconds
     weights = prediction.temporal_attention
     opens = float(prediction.frame_seconds[weights.argmax()]) - first if np.ptp(weights) > 0 else 0.0
     return {
@@ -178,6 +275,7 @@ def player_data(
         "duration": round(float(seconds[-1, 1]) - first, 3),
         "first": round(first, 3),
         "starts": [round(float(start) - first, 3) for start in seconds[:, 0]],
+        "seen": [round(float(at) - first, 3) for at in seen],
         "streams": [
             {
                 "rows": maps.shape[1],

@@ -13,7 +13,15 @@ import numpy as np
 from attcell.flow.colours import speeds
 from attcell.metrics.localization import mean_maps
 from attcell.report.overlay import Layer, Terms, check, layers_of, peak_weight
-from attcell.report.page.media import LARGEST, fitted, heat_uri, jpeg_uri, playable, player_data
+from attcell.report.page.heard import HeardPicture, HeardView, heard_picture, heard_view
+from attcell.report.page.media import (
+    LARGEST,
+    fitted,
+    heat_uri,
+    jpeg_uri,
+    playable,
+    player_data,
+)
 from attcell.report.page.timeline import (
     Curve,
     FoundViews,
@@ -23,6 +31,7 @@ from attcell.report.page.timeline import (
     found_views,
     track_curve,
 )
+from attcell.report.sound import SoundLayer, sound_layers, wave_path
 from attcell.types import Prediction, Size
 
 FRAME_LONGEST = 320
@@ -71,7 +80,8 @@ class SegmentView:
     """One segment: times as text and in seconds from the video's start, places on the time line in percent,
     pictures as ``data:`` addresses, which are empty where there are none.
 
-    ``weights`` are each stream's own in late fusion, as text; else empty.
+    ``weights`` are each stream's own in late fusion, as text; else empty. ``sounds`` are what the streams
+    that hear sound heard.
     """
 
     number: int
@@ -90,14 +100,17 @@ class SegmentView:
     streams: list[StreamPicture]
     weights: str
     alt: str
+    sounds: list[HeardPicture]
 
 
 @dataclass(frozen=True)
 class Media:
-    """A video as base64, and its kind."""
+    """A video as base64, and its kind; whether it can be heard, and if not, why its sound was left out."""
 
     mime: str
     content: str
+    has_sound: bool
+    silent_because: str
 
 
 @dataclass(frozen=True)
@@ -107,6 +120,8 @@ class VideoView:
     Of late fusion, ``networks`` names each stream's network with its weight, and ``peaks`` says in words when
     it attends most. Of TAN they are its branches, and ``gates`` is a picture of its sharing gates. ``found``
     are the actions found in time, None where none were looked for; then the curve is ``by_samples``.
+    ``heard`` are the streams that hear sound; ``wave`` is the path of the waveform where there are none, and
+    empty without sound.
     ``media`` is the video itself, None where it cannot be read any more; ``player`` is drawn over it.
     ``terms`` are what the weights are called.
     """
@@ -119,6 +134,8 @@ class VideoView:
     top: list[ClassView]
     rest: list[ClassView]
     streams: list[StreamView]
+    heard: list[HeardView]
+    wave: str
     segments: list[SegmentView]
     strongest: int
     area: tuple[float, float, float, float]
@@ -163,6 +180,7 @@ def video_view(prediction: Prediction, name: str, most_bytes: int = LARGEST) -> 
     axis = TimeAxis.over(prediction.segments_seconds)
     ranked = [ClassView(label, 100 * score) for label, score in prediction.top(len(prediction.labels))]
     layers, sampled_frames = _layers_over_time(prediction)
+    sounds = sound_layers(prediction)
     gates, gates_alt = _gates(prediction)
     left, top, right, bottom = (100 * side for side in prediction.attended_area)
     return VideoView(
@@ -174,7 +192,11 @@ def video_view(prediction: Prediction, name: str, most_bytes: int = LARGEST) -> 
         top=ranked[:5],
         rest=ranked[5:],
         streams=[StreamView(layer.name, layer.peak, layer.even, layer.scale) for layer in layers],
-        segments=[_segment_view(prediction, axis, layers, t) for t in range(len(prediction.segments))],
+        heard=[heard_view(prediction, layer) for layer in sounds],
+        wave="" if sounds or prediction.sound is None else wave_path(prediction.sound.peaks),
+        segments=[
+            _segment_view(prediction, axis, layers, sounds, t) for t in range(len(prediction.segments))
+        ],
         strongest=int(np.argmax(prediction.temporal_attention)),
         area=(left, top, right - left, bottom - top),
         size=Size(1, 1)
@@ -188,7 +210,8 @@ def video_view(prediction: Prediction, name: str, most_bytes: int = LARGEST) -> 
         ticks=axis.ticks(),
         found=None if prediction.detections is None else found_views(prediction.detections, axis),
         by_samples=prediction.track is not None,
-        player=player_data(prediction, layers, sampled_frames),
+        player=player_data(prediction, layers, sampled_frames)
+        | {"windows": [layer.hearing.window_seconds for layer in sounds]},
         media=None if prediction.of_features else _media(prediction.video, most_bytes),
         terms=Terms.of(prediction),
     )
@@ -204,10 +227,11 @@ def _gates(prediction: Prediction) -> tuple[str, str]:
 
 
 def _layers_over_time(prediction: Prediction) -> tuple[list[Layer], list[np.ndarray]]:
-    """The streams and, of several, their mean; and the maps of each over the whole video."""
+    """The streams that look at pictures and, of several, their mean; and the maps of each over the whole
+    video."""
     layers = layers_of(prediction)
     track = prediction.track
-    whole = prediction.spatial_attention if track is None else track.spatial_attention
+    whole = prediction.segments.over_frames if track is None else track.over_frames
     sampled_frames = [whole[layer.name].astype(np.float32) for layer in layers]
     layers = [
         replace(layer, peak=peak_weight(maps)) for layer, maps in zip(layers, sampled_frames, strict=True)
@@ -233,10 +257,15 @@ def _curve(prediction: Prediction, axis: TimeAxis) -> Curve:
 
 def _media(video: str, most_bytes: int) -> Media | None:
     found = playable(Path(video), most_bytes)
-    return None if found is None else Media(found.mime, base64.b64encode(found.content).decode("ascii"))
+    if found is None:
+        return None
+    content = base64.b64encode(found.content).decode("ascii")
+    return Media(found.mime, content, found.has_sound, found.silent_because)
 
 
-def _segment_view(prediction: Prediction, axis: TimeAxis, layers: list[Layer], t: int) -> SegmentView:
+def _segment_view(
+    prediction: Prediction, axis: TimeAxis, layers: list[Layer], sounds: list[SoundLayer], t: int
+) -> SegmentView:
     start, end = (float(seconds) for seconds in prediction.segments_seconds[t])
     at, weight = clock(float(prediction.frame_seconds[t])), float(prediction.temporal_attention[t])
     by_stream = prediction.temporal_attention_by_stream
@@ -261,6 +290,7 @@ def _segment_view(prediction: Prediction, axis: TimeAxis, layers: list[Layer], t
         streams=[_stream_picture(prediction, layer, t, at) for layer in layers],
         weights=", ".join(f"{name} {weights[t]:.3f}" for name, weights in by_stream.items()),
         alt=f"Frame at {at}. " + attended_words(maps, prediction.attended_area, Terms.of(prediction).where),
+        sounds=[heard_picture(prediction, layer, t) for layer in sounds],
     )
 
 

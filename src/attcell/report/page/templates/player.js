@@ -9,7 +9,10 @@ function attcellPlayer(section, ramps) {
   const seek = section.querySelector(".seek");
   const head = section.querySelector(".playhead");
   const button = section.querySelector("[data-play]");
+  const speaker = section.querySelector("[data-sound]");
   const clock = section.querySelector("[data-now]");
+  const tracks = [...section.querySelectorAll(".soundtrack")];
+  const windows = data.windows.map((seconds, i) => [seconds, tracks[i].querySelector(".now")]);
   const hits = [...section.querySelectorAll("button[data-at][data-until]")];
   const listeners = [];
   const maps = data.streams.map((stream) => Uint8Array.from(atob(stream.maps), (c) => c.charCodeAt(0)));
@@ -75,6 +78,11 @@ function attcellPlayer(section, ramps) {
     for (const hit of hits) {
       hit.classList.toggle("now", now >= Number(hit.dataset.at) && now < Number(hit.dataset.until));
     }
+    const seen = data.seen[sampleAt(now)];
+    for (const [long, mark] of windows) {
+      mark.style.left = 100 * (seen - long / 2) / data.duration + "%";
+      mark.style.width = 100 * long / data.duration + "%";
+    }
     draw(now);
     for (const listener of listeners) listener(now);
   }
@@ -82,8 +90,7 @@ function attcellPlayer(section, ramps) {
   function follow() {
     update();
     if (video.paused || video.ended) return;
-    if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(follow);
-    else requestAnimationFrame(follow);
+    requestAnimationFrame(follow); // not by the video's frames: sound goes on between two that are far apart
   }
 
   function load() {
@@ -120,17 +127,24 @@ function attcellPlayer(section, ramps) {
     if (video.paused) start(); else video.pause();
   }
 
+  function hear() {
+    video.muted = !video.muted;
+    speaker.textContent = video.muted ? "Turn sound on" : "Turn sound off";
+  }
+
   function under(event) {
     const box = seek.getBoundingClientRect();
     return data.duration * (event.clientX - box.left) / box.width;
   }
 
-  seek.addEventListener("pointerdown", (event) => {
-    if (event.button) return;
-    try { seek.setPointerCapture(event.pointerId); } catch { /* a made-up pointer cannot be held */ }
-    to(under(event));
-  });
-  seek.addEventListener("pointermove", (event) => { if (event.buttons & 1) to(under(event)); });
+  for (const place of [seek, ...tracks]) {
+    place.addEventListener("pointerdown", (event) => {
+      if (event.button) return;
+      try { place.setPointerCapture(event.pointerId); } catch { /* a made-up pointer cannot be held */ }
+      to(under(event));
+    });
+    place.addEventListener("pointermove", (event) => { if (event.buttons & 1) to(under(event)); });
+  }
   const step = Math.max(data.duration / 100, .2);
   const keys = { ArrowLeft: -step, ArrowDown: -step, ArrowRight: step, ArrowUp: step, PageUp: 10 * step, PageDown: -10 * step };
   seek.addEventListener("keydown", (event) => {
@@ -145,6 +159,7 @@ function attcellPlayer(section, ramps) {
   });
   button.addEventListener("click", toggle);
   video.addEventListener("click", toggle);
+  if (speaker) speaker.addEventListener("click", hear);
   for (const hit of hits) {
     hit.addEventListener("click", () => { to(Number(hit.dataset.at)); start(); });
   }
