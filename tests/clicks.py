@@ -10,7 +10,7 @@ import av
 import numpy as np
 
 from attcell.video.decode import read_frames
-from attcell.video.sound import SoundBlocks
+from attcell.video.sound.reading import SoundBlocks
 
 MOMENTS = (0.6, 1.4, 2.6)  # seconds after the first frame
 CLICK_SECONDS, FLASH_SECONDS, PITCH_HZ = 0.03, 0.12, 1500

@@ -16,6 +16,7 @@ from attcell.inference.detection_rules import RuleChoice, find, refuse_choice
 from attcell.inference.model import Model
 from attcell.inference.predict import NO_PICTURES, small_flow, small_picture
 from attcell.inference.run import as_scores
+from attcell.inference.sound_track import sound_track
 from attcell.inference.stored_flow import with_stored_flow
 from attcell.inference.streaming import (
     EVERY,
@@ -26,6 +27,7 @@ from attcell.inference.streaming import (
     stretches,
     usual_every,
 )
+from attcell.models.build import input_spec
 from attcell.types import AttentionTrack, Prediction
 from attcell.video._passes import promised_frames
 from attcell.video.features import is_features
@@ -48,7 +50,7 @@ def follow_video(
         every: frames from one sample to the next.
         progress: called with how many frames have come so far.
         stored_flow: take flow from the store that the recipe names, in place of computing it.
-        pictures: keep frames and their mean flow, which a page shows.
+        pictures: keep frames, their mean flow and a picture of the sound, which a page shows.
 
     Returns:
         A prediction with its ``track``. Its segments are at most 24 stretches of samples, each shown by its
@@ -68,17 +70,19 @@ def follow_video(
     track = replace(rows.track(passed.seconds(), passed.attended_area), hearing=passed.hearing)
     images = [keyframe.picture for keyframe in keyframes.all if keyframe.picture is not None]
     flows = [keyframe.flow for keyframe in keyframes.all if keyframe.flow is not None]
+    shown = stretches(track, keyframes)
     return Prediction(
         video=str(path),
         labels=model.labels,
         scores=as_scores(passed.logits, model.recipe.score_rule).float().cpu().numpy(),
         duration_seconds=info.duration_seconds,
-        segments=stretches(track, keyframes),
+        segments=shown,
         frames=np.stack(images) if images else NO_PICTURES,
         flow=np.stack(flows) if flows else None,
         notes=info.notes,
         track=track,
         of_features=is_features(path),
+        sound=sound_track(path, info, shown.frame_seconds, input_spec(model.recipe)) if pictures else None,
     )
 
 
@@ -101,7 +105,7 @@ def detect_video(
         every: frames from one sample to the next; by default what the model was calibrated with, or 5, or
             each row of features.
         title: of the bar.
-        pictures: keep frames and their mean flow, which a page shows.
+        pictures: keep frames, their mean flow and a picture of the sound, which a page shows.
         stored_flow: take flow from the store that the recipe names, or compute it; by default what
             :func:`~attcell.inference.stored_flow.with_stored_flow` says.
 

@@ -12,6 +12,7 @@ import torch
 from attcell.errors import CallError
 from attcell.inference.model import Model
 from attcell.inference.run import Encoded, as_scores, decide_views, encode_part, refuse_not_finite
+from attcell.inference.sound_track import sound_track
 from attcell.inference.stored_flow import with_stored_flow
 from attcell.models.build import evaluation_plan, input_spec
 from attcell.types import AttentionTrack, Prediction, Size
@@ -39,7 +40,8 @@ def predict_video(
         model: its network decides the device.
         path: a video file, or a folder of frames.
         num_segments: T; by default the recipe's.
-        pictures: keep the segments' frames and their mean flow, which a page or a figure shows.
+        pictures: keep the segments' frames, their mean flow and a picture of the sound, which a page or a
+            figure shows.
         stored_flow: take flow from the store that the recipe names, or compute it; by default what
             :func:`~attcell.inference.stored_flow.with_stored_flow` says.
 
@@ -69,6 +71,7 @@ def predict_video(
     (out,) = decide_views(model.network, encoded)
     refuse_not_finite(out.logits)
     info = parts.info
+    shown_seconds = info.frame_seconds[np.concatenate(frame_indices)]
     return Prediction(
         video=str(path),
         labels=model.labels,
@@ -76,7 +79,7 @@ def predict_video(
         duration_seconds=info.duration_seconds,
         segments=AttentionTrack(
             seconds=segment_seconds(info, plan.segments_of(info.num_frames)),
-            frame_seconds=info.frame_seconds[np.concatenate(frame_indices)],
+            frame_seconds=shown_seconds,
             temporal_scores=_numpy(out.temporal_scores[0]),
             temporal_attention=_numpy(out.temporal_attention[0]),
             spatial_attention={
@@ -94,6 +97,7 @@ def predict_video(
         flow=_joined([of.flow for of in shown]),
         notes=info.notes,
         of_features=is_features(path),
+        sound=sound_track(path, info, shown_seconds, spec) if pictures else None,
     )
 
 

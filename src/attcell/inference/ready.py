@@ -23,6 +23,7 @@ from attcell.errors import CallError, ModelError
 from attcell.inference.detection_rules import ActivationRule, find_by_activation
 from attcell.inference.predict import NO_PICTURES, small_picture
 from attcell.inference.run import device_named
+from attcell.inference.sound_track import sound_track
 from attcell.inference.streaming import Growing, Keyframes, stretches
 from attcell.models.ready.network import ReadyNetwork
 from attcell.models.ready.registry import ready_network
@@ -126,6 +127,7 @@ class ReadyModel:
             frames=_pictures([one.picture for one in seen]),
             notes=(*info.notes, *self._short(reading)),
             explanation=self._explanation(label, self._protocol(plan, len(seen), crops)),
+            sound=sound_track(path, info) if pictures else None,
         )
 
     @overload
@@ -217,6 +219,7 @@ class ReadyModel:
             notes=(*reading.info.notes, *self._short(reading)),
             explanation=self._explanation(label, self._protocol(plan, len(track), 1)),
             track=track,
+            sound=sound_track(path, reading.info) if pictures else None,
         )
         return replace(found, detections=tuple(find_by_activation(track, self.labels, found.scores, rule)))
 

@@ -9,26 +9,21 @@ import numpy as np
 import torch
 
 from attcell.errors import VideoError
-from attcell.types import Hearing, SoundTrack
+from attcell.types import SoundTrack
 from attcell.video.info import VideoInfo
 from attcell.video.input_spec import InputSpec
-from attcell.video.log_mel import LogMel, log_mel
-from attcell.video.sound import RATE, SoundReader
+from attcell.video.sound.log_mel import LogMel, log_mel
+from attcell.video.sound.reading import RATE, SoundReader
 
+NO_TIMES = np.empty(0)
 MOST_PARTS = 1000  # along a video of any length
 _PART_SECONDS = 0.02  # at least; and two rows of a log-mel picture, so that none has no row
 _PEAK_SAMPLES = 80  # are joined at once
 _TILES_AT_ONCE = 16
 
 
-def hearing_of(spec: InputSpec) -> dict[str, Hearing]:
-    """What the maps of each stream cover that hears sound."""
-    mel = spec.audio.log_mel
-    return {name: Hearing(mel.shape[0] * mel.hop / RATE, mel.hz) for name in spec.of_sound}
-
-
 def sound_track(
-    path: Path, info: VideoInfo, frame_seconds: np.ndarray, spec: InputSpec | None = None
+    path: Path, info: VideoInfo, frame_seconds: np.ndarray = NO_TIMES, spec: InputSpec | None = None
 ) -> SoundTrack | None:
     """What is drawn of the sound, from the video's start to its end; None without sound.
 
@@ -38,7 +33,7 @@ def sound_track(
         frame_seconds: (T,) the middles of the windows that the streams heard of the segments, in any order.
         spec: what the network's streams get; None where none hears sound.
     """
-    heard = () if spec is None else spec.of_sound
+    heard = {} if spec is None else spec.hearing
     mel = None if spec is None or not heard else spec.audio.log_mel
     try:
         drawn = _Drawn(float(info.frame_seconds[0]), info.end_seconds, mel)

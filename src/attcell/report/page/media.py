@@ -28,7 +28,7 @@ from attcell.video._container import opened
 from attcell.video._passes import EveryFrame
 from attcell.video.decode import count_frames
 from attcell.video.info import VideoInfo
-from attcell.video.sound import SoundBlocks
+from attcell.video.sound.reading import SoundBlocks
 
 LARGEST_AS_IT_IS = 12 * 2**20  # bytes of a file that is taken as it is
 LARGEST = 40 * 2**20  # bytes that the videos of a page should take together, at most

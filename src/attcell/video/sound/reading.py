@@ -30,7 +30,6 @@ from attcell.video.features import is_features
 
 RATE = 16_000  # samples a second
 JITTER_SECONDS = 0.008  # Matroska rounds stamps to a millisecond
-_BLOCK = RATE // 2  # samples that are handed on together
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,10 +187,11 @@ class SoundReader:
 
 class SoundBlocks:
     """The sound of a file in blocks, in the order of time and without overlap. Iterate it once; then
-    ``notes`` and ``has_stream`` tell of it."""
+    ``notes`` and ``has_stream`` tell of it. Samples are numbered at ``rate`` a second."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, rate: int = RATE) -> None:
         self._path = path
+        self._rate = rate
         self._tally = _Tally()
         self.has_stream = False
 
@@ -207,7 +207,7 @@ class SoundBlocks:
             if stream is None:
                 return
             self.has_stream = True
-            yield from _joined(_runs(container, stream, self._tally))
+            yield from _joined(_runs(container, stream, self._tally, self._rate), self._rate // 2)
 
 
 @dataclass
@@ -244,14 +244,14 @@ def _sound_stream(container: InputContainer, tally: _Tally) -> AudioStream | Non
     return chosen
 
 
-def _runs(container: InputContainer, stream: AudioStream, tally: _Tally) -> Iterator[Block]:
-    """Blocks as they are decoded and brought to mono at ``RATE``."""
+def _runs(container: InputContainer, stream: AudioStream, tally: _Tally, rate: int) -> Iterator[Block]:
+    """Blocks as they are decoded and brought to mono at ``rate``."""
     run: _Run | None = None
     for frame in _frames(container, stream, tally):
         if run is None or not run.goes_on(frame):
             if run is not None:
                 yield run.rest()
-            run = _Run(frame, 0.0 if run is None else run.end_seconds)
+            run = _Run(frame, 0.0 if run is None else run.end_seconds, rate)
         yield run.block(frame)
     if run is not None:
         yield run.rest()
@@ -263,14 +263,15 @@ class _Run:
     Args:
         frame: the first.
         otherwise: when it begins, where it has no stamp.
+        rate: of what comes out.
     """
 
-    def __init__(self, frame: AudioFrame, otherwise: float) -> None:
+    def __init__(self, frame: AudioFrame, otherwise: float, rate: int) -> None:
         self._format = (frame.sample_rate, frame.format.name, frame.layout.name)
-        self._resampler = AudioResampler(format="fltp", layout=None, rate=RATE)
+        self._resampler = AudioResampler(format="fltp", layout=None, rate=rate)
         self._start = otherwise if frame.time is None else frame.time
         self._num_in = 0
-        self._next = round(self._start * RATE)
+        self._next = round(self._start * rate)
 
     @property
     def end_seconds(self) -> float:
@@ -318,8 +319,8 @@ def _frames(container: InputContainer, stream: AudioStream, tally: _Tally) -> It
             return
 
 
-def _joined(blocks: Iterator[Block]) -> Iterator[Block]:
-    """The same in blocks of at least ``_BLOCK`` samples where they follow each other, with what comes twice
+def _joined(blocks: Iterator[Block], least: int) -> Iterator[Block]:
+    """The same in blocks of at least ``least`` samples where they follow each other, with what comes twice
     taken once."""
     waiting: list[np.ndarray] = []
     first = end = None
@@ -328,7 +329,7 @@ def _joined(blocks: Iterator[Block]) -> Iterator[Block]:
         samples = block.samples[begins - block.first :]
         if not len(samples):
             continue
-        if first is not None and end is not None and (begins > end or end - first >= _BLOCK):
+        if first is not None and end is not None and (begins > end or end - first >= least):
             yield Block(first, np.concatenate(waiting))
             waiting, first = [], None
         first = begins if first is None else first
