@@ -160,7 +160,7 @@ class _Sounding:
         self.rate = _FULL_RATE if self.bits >= _FULL_RATE_BITS else _LOW_RATE
         self._start = round(float(info.frame_seconds[0]) * self.rate)
         self._end = round(info.end_seconds * self.rate) - self._start
-        self._blocks = iter(SoundBlocks(path, self.rate))
+        self._blocks = (block for block in SoundBlocks(path, self.rate))
         self._block = next(self._blocks, None)
         self._done = 0  # samples
         self.silent_because = ""
