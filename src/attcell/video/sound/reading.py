@@ -14,7 +14,8 @@ beside the frames and holds only what is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,9 @@ from attcell.video.features import is_features
 
 RATE = 16_000  # samples a second
 JITTER_SECONDS = 0.008  # Matroska rounds stamps to a millisecond
+_FAR = 60 * RATE  # samples that are not decoded in between
+_RUN_UP = 2.0  # seconds that are decoded before a window that is sought: codecs need some to settle
+_INDEXED = frozenset({"mp4", "mov", "matroska", "webm"})  # formats whose index leads to a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +106,7 @@ class _Windows:
     @property
     def end(self) -> int:
         """The number of the sample behind the last window."""
-        return int(self.starts.max(initial=0)) + self.samples.shape[1]
+        return int(self.starts.max(initial=-self.samples.shape[1])) + self.samples.shape[1]
 
     def take(self, block: Block) -> None:
         """Copy what windows and block share."""
@@ -118,9 +122,10 @@ class _Windows:
 
 
 class SoundReader:
-    """The sound around rising times of a file, in one pass forward and in constant memory.
+    """The sound around rising times of a file, forward and in constant memory.
 
-    What was passed by is read again from the file's beginning where it is asked for nevertheless.
+    What was passed by is read again from the file's beginning where it is asked for nevertheless. Where the
+    next window is far off, MP4, MOV, Matroska and WebM files are not decoded in between.
 
     Args:
         path: a video file; a folder of frames or a file of features has no sound.
@@ -135,12 +140,15 @@ class SoundReader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._may_jump = True
         self._begin()
 
     def _begin(self) -> None:
         self._reading = SoundBlocks(self._path)
         self._blocks = iter(self._reading)
         self._held: list[Block] = []
+        self._place: int | None = None  # the sample behind those that were read
+        self._sought = -1  # the sample that was jumped to
         self._kept_from: int | None = None  # samples before this one are forgotten
         self._is_over = False
         self.num_windows = self.num_silent = 0
@@ -160,40 +168,63 @@ class SoundReader:
         windows = _Windows(seconds, num_samples)
         if self._kept_from is not None and windows.starts.min(initial=self._kept_from) < self._kept_from:
             self._begin()
-        block: Block | None
-        for block in self._held:
-            windows.take(block)
-        while not self._is_over and (not self._held or self._held[-1].end < windows.end):
-            block = next(self._blocks, None)
-            if block is None:
-                self._is_over = True
-            else:
+        for held in self._held:
+            windows.take(held)
+        starts = np.sort(windows.starts)
+        while not self._is_over and (self._place is None or self._place < windows.end):
+            upcoming = starts[0] if self._place is None else starts[starts + num_samples > self._place][0]
+            block = self._next_block(int(upcoming))
+            if block is not None:
                 windows.take(block)
                 self._held.append(block)
                 self._forget(windows)
-        self._forget(windows, done=True)
+        self._forget(windows)
+        keep = windows.end - 2 * num_samples
+        self._kept_from = keep if self._kept_from is None else max(keep, self._kept_from)
         self.num_windows += len(windows.starts)
         self.num_silent += int((windows.num_recorded == 0).sum())
         return windows.samples
 
-    def _forget(self, windows: _Windows, *, done: bool = False) -> None:
+    def _next_block(self, upcoming: int) -> Block | None:
+        """The next block, or one near the upcoming window where that is far off; None at the end."""
+        jumps = upcoming > self._sought and self._may_jump and upcoming - (self._place or 0) > _FAR
+        if jumps:
+            self._sought = upcoming  # once: where it leads to a place far before, the rest is decoded
+            self._reading = self._reading.from_sample(upcoming)
+            self._blocks = iter(self._reading)
+        block = next(self._blocks, None)
+        if jumps and self._reading.has_stream and (block is None or block.first > upcoming):
+            self._may_jump = False  # the file's index does not lead there
+            self._reading = SoundBlocks(self._path)
+            self._blocks = iter(self._reading)
+            block = next(self._blocks, None)
+        self._is_over = block is None
+        self._place = self._place if block is None else block.end
+        return block
+
+    def _forget(self, windows: _Windows) -> None:
         """Drop what no later call asks for, if times rise: all before the last window but one length."""
-        keep = int(windows.starts.max(initial=0)) - windows.samples.shape[1]
-        if done:
-            self._kept_from = keep if self._kept_from is None else max(keep, self._kept_from)
-        last = self._held[-1:]
-        self._held = [block for block in self._held[:-1] if block.end > keep] + last
+        keep = windows.end - 2 * windows.samples.shape[1]
+        self._held = [block for block in self._held if block.end > keep]
 
 
 class SoundBlocks:
     """The sound of a file in blocks, in the order of time and without overlap. Iterate it once; then
     ``notes`` and ``has_stream`` tell of it. Samples are numbered at ``rate`` a second."""
 
-    def __init__(self, path: Path, rate: int = RATE) -> None:
+    def __init__(
+        self, path: Path, rate: int = RATE, start: int | None = None, tally: _Tally | None = None
+    ) -> None:
         self._path = path
         self._rate = rate
-        self._tally = _Tally()
+        self._start = start
+        self._tally = _Tally() if tally is None else tally
         self.has_stream = False
+
+    def from_sample(self, start: int) -> SoundBlocks:
+        """The same from before this sample on, where the file's format leads there; else from its beginning.
+        What is noted is noted together."""
+        return SoundBlocks(self._path, self._rate, start, self._tally)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -207,7 +238,11 @@ class SoundBlocks:
             if stream is None:
                 return
             self.has_stream = True
-            yield from _joined(_runs(container, stream, self._tally, self._rate), self._rate // 2)
+            if self._start is not None and _INDEXED & set(container.format.name.split(",")):
+                assert stream.time_base is not None  # FFmpeg gives every stream one
+                at = round((self._start / self._rate - _RUN_UP) / stream.time_base)
+                container.seek(max(at, 0), stream=stream, backward=True)
+            yield from _without_overlap(_runs(container, stream, self._tally, self._rate))
 
 
 @dataclass
@@ -217,7 +252,6 @@ class _Tally:
     streams: str = ""
     num_refused: int = 0
     cut_off: str = ""
-    num_samples: int = 0
 
     def notes(self) -> Iterator[str]:
         if self.streams:
@@ -245,14 +279,16 @@ def _sound_stream(container: InputContainer, tally: _Tally) -> AudioStream | Non
 
 
 def _runs(container: InputContainer, stream: AudioStream, tally: _Tally, rate: int) -> Iterator[Block]:
-    """Blocks as they are decoded and brought to mono at ``rate``."""
+    """Blocks of at least half a second, where so much follows each other, mono at ``rate``."""
     run: _Run | None = None
     for frame in _frames(container, stream, tally):
         if run is None or not run.goes_on(frame):
             if run is not None:
                 yield run.rest()
             run = _Run(frame, 0.0 if run is None else run.end_seconds, rate)
-        yield run.block(frame)
+        run.take(frame)
+        if run.num_waiting >= rate // 2:
+            yield run.block()
     if run is not None:
         yield run.rest()
 
@@ -263,15 +299,17 @@ class _Run:
     Args:
         frame: the first.
         otherwise: when it begins, where it has no stamp.
-        rate: of what comes out.
+        rate: samples a second that come out.
     """
 
     def __init__(self, frame: AudioFrame, otherwise: float, rate: int) -> None:
         self._format = (frame.sample_rate, frame.format.name, frame.layout.name)
-        self._resampler = AudioResampler(format="fltp", layout=None, rate=rate)
+        self._resampler = AudioResampler(format="flt", layout=None, rate=rate)
         self._start = otherwise if frame.time is None else frame.time
         self._num_in = 0
         self._next = round(self._start * rate)
+        self._waiting: list[np.ndarray] = []
+        self.num_waiting = 0
 
     @property
     def end_seconds(self) -> float:
@@ -283,57 +321,62 @@ class _Run:
         is_timed = frame.time is None or abs(frame.time - self.end_seconds) <= JITTER_SECONDS
         return is_timed and self._format == (frame.sample_rate, frame.format.name, frame.layout.name)
 
-    def block(self, frame: AudioFrame) -> Block:
-        """What has come out once this frame has gone in."""
-        self._num_in += frame.samples
-        frame.pts = None  # the place is counted here
-        return self._placed(self._resampler.resample(frame))
+    def take(self, frame: AudioFrame | None) -> None:
+        """Resample a frame; None lets out what is left."""
+        if frame is not None:
+            self._num_in += frame.samples
+            frame.pts = None  # the place is counted here
+        for resampled in self._resampler.resample(frame):
+            self._waiting.append(resampled.to_ndarray().reshape(resampled.samples, -1))
+            self.num_waiting += resampled.samples
+
+    def block(self) -> Block:
+        """What has come out since the last one."""
+        channels = np.concatenate(self._waiting) if self._waiting else np.empty((0, 1), np.float32)
+        samples = np.clip(np.nan_to_num(channels).mean(axis=1), -1, 1).astype(np.float32, copy=False)
+        block = Block(self._next, samples)
+        self._waiting, self.num_waiting, self._next = [], 0, block.end
+        return block
 
     def rest(self) -> Block:
-        """What comes out in the end."""
-        return self._placed(self._resampler.resample(None))
-
-    def _placed(self, frames: Sequence[AudioFrame]) -> Block:
-        parts = [frame.to_ndarray().mean(axis=0) for frame in frames]
-        samples = np.concatenate(parts) if parts else np.empty(0, dtype=np.float32)
-        samples = np.clip(np.nan_to_num(samples), -1, 1).astype(np.float32, copy=False)
-        block = Block(self._next, samples)
-        self._next = block.end
-        return block
+        """The last one."""
+        self.take(None)
+        return self.block()
 
 
 def _frames(container: InputContainer, stream: AudioStream, tally: _Tally) -> Iterator[AudioFrame]:
     """The decoded frames; what does not decode is counted."""
+    packets: Iterator[av.Packet | None] = itertools.chain(_packets(container, stream, tally), [None])
+    for packet in packets:
+        try:
+            frames = stream.decode(packet)
+        except av.FFmpegError:
+            tally.num_refused += 1
+            continue
+        yield from (frame for frame in frames if frame.samples)
+
+
+def _packets(container: InputContainer, stream: AudioStream, tally: _Tally) -> Iterator[av.Packet]:
+    """The packets of a stream, up to where the file is cut off."""
     packets = container.demux(stream)
     while True:
         try:
             packet = next(packets, None)
         except av.FFmpegError as error:
             tally.cut_off = error.strerror or str(error)
-            packet = None
-        try:
-            yield from (frame for frame in stream.decode(packet) if frame.samples)
-        except av.FFmpegError:
-            tally.num_refused += 1
-        if packet is None or not packet.size:
             return
+        if packet is None:
+            return
+        if packet.size:  # else PyAV's flush
+            yield packet
 
 
-def _joined(blocks: Iterator[Block], least: int) -> Iterator[Block]:
-    """The same in blocks of at least ``least`` samples where they follow each other, with what comes twice
-    taken once."""
-    waiting: list[np.ndarray] = []
-    first = end = None
+def _without_overlap(blocks: Iterator[Block]) -> Iterator[Block]:
+    """The same, with what comes twice taken once, and without empty ones."""
+    end: int | None = None
     for block in blocks:
-        begins = block.first if end is None else max(block.first, end)
-        samples = block.samples[begins - block.first :]
-        if not len(samples):
-            continue
-        if first is not None and end is not None and (begins > end or end - first >= least):
-            yield Block(first, np.concatenate(waiting))
-            waiting, first = [], None
-        first = begins if first is None else first
-        waiting.append(samples)
-        end = begins + len(samples)
-    if first is not None:
-        yield Block(first, np.concatenate(waiting))
+        first = block.first if end is None else max(block.first, end)
+        samples = block.samples[first - block.first :]
+        if len(samples):
+            end = first + len(samples)
+            yield Block(first, samples)
