@@ -104,12 +104,11 @@ def damaged_copy(path: Path, into: Path, *, between: tuple[float, float]) -> Pat
         for packet in source.demux():
             if not packet.size:
                 continue
-            stream = streams[packet.stream.index]
+            copy = packet
             if packet.stream.type == "audio" and between[0] <= packet.pts * packet.time_base < between[1]:
-                broken = av.Packet(rng.integers(0, 256, packet.size, dtype=np.uint8).tobytes())
-                broken.pts, broken.dts, broken.time_base = packet.pts, packet.dts, packet.time_base
-                broken.duration = packet.duration
-                packet = broken
-            packet.stream = stream
-            target.mux(packet)
+                copy = av.Packet(rng.integers(0, 256, packet.size, dtype=np.uint8).tobytes())
+                copy.pts, copy.dts, copy.time_base = packet.pts, packet.dts, packet.time_base
+                copy.duration = packet.duration
+            copy.stream = streams[packet.stream.index]
+            target.mux(copy)
     return into

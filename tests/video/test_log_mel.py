@@ -45,7 +45,14 @@ def by_librosa(window: np.ndarray) -> np.ndarray:
     import librosa
 
     powers = librosa.feature.melspectrogram(
-        y=window, sr=RATE, n_fft=512, hop_length=160, n_mels=64, fmin=50, fmax=8_000, pad_mode="reflect"
+        y=window.astype(np.float64),
+        sr=RATE,
+        n_fft=512,
+        hop_length=160,
+        n_mels=64,
+        fmin=50,
+        fmax=8_000,
+        pad_mode="reflect",
     )
     return librosa.power_to_db(powers, ref=1.0, amin=1e-10, top_db=None).T
 

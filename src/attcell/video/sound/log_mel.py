@@ -140,17 +140,20 @@ def log_mel(windows: Float[Tensor, "n W"], spec: LogMel) -> Float[Tensor, "n 1 F
         return windows.new_zeros(0, 1, *spec.shape)
     if spec.form == "ast":
         return torch.stack([_kaldi_banks(window, spec) for window in windows])[:, None]
-    length, size = spec.window, _spectrum_size(spec)
+    length, size, filters = spec.window, _spectrum_size(spec), mel_filters(spec).double()
+    windows = windows.double()  # beside a loud tone, single precision hides what is quiet
     if spec.form == "panns":
         ends = (length // 2, length - length // 2)
         windows = nn.functional.pad(windows[:, None], ends, mode="reflect")[:, 0]
-    rows = windows.unfold(-1, length, spec.hop)[:, : spec.shape[0]] * torch.hann_window(length)
+    rows = windows.unfold(-1, length, spec.hop)[:, : spec.shape[0]] * torch.hann_window(
+        length, dtype=torch.float64
+    )
     spectra = torch.fft.rfft(rows, n=size).abs()
     if spec.form == "panns":
-        pictures = 10 * (spectra.square() @ mel_filters(spec)).clamp_min(_PANNS_FLOOR).log10()
+        pictures = 10 * (spectra.square() @ filters).clamp_min(_PANNS_FLOOR).log10()
     else:
-        pictures = (spectra @ mel_filters(spec) + _VGGISH_OFFSET).log()
-    return pictures[:, None]
+        pictures = (spectra @ filters + _VGGISH_OFFSET).log()
+    return pictures[:, None].float()
 
 
 @cache
