@@ -145,7 +145,8 @@ def log_mel(windows: Float[Tensor, "n W"], spec: LogMel) -> Float[Tensor, "n 1 F
     if spec.form == "panns":
         ends = (length // 2, length - length // 2)
         windows = nn.functional.pad(windows[:, None], ends, mode="reflect")[:, 0]
-    rows = windows.unfold(-1, length, spec.hop)[:, : spec.shape[0]] * torch.hann_window(
+    hann = torch.hann_window(length, dtype=torch.float64)
+    rows = windows.unfold(-1, length, spec.hop)[:, : spec.shape[0]] * hann
         length, dtype=torch.float64
     )
     spectra = torch.fft.rfft(rows, n=size).abs()
