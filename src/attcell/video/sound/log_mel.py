@@ -147,8 +147,6 @@ def log_mel(windows: Float[Tensor, "n W"], spec: LogMel) -> Float[Tensor, "n 1 F
         windows = nn.functional.pad(windows[:, None], ends, mode="reflect")[:, 0]
     hann = torch.hann_window(length, dtype=torch.float64)
     rows = windows.unfold(-1, length, spec.hop)[:, : spec.shape[0]] * hann
-        length, dtype=torch.float64
-    )
     spectra = torch.fft.rfft(rows, n=size).abs()
     if spec.form == "panns":
         pictures = 10 * (spectra.square() @ filters).clamp_min(_PANNS_FLOOR).log10()
