@@ -66,7 +66,7 @@ SoundCodec = Literal["aac", "opus"]
 
 TableFormat = Literal["markdown", "csv", "latex"]
 AblationSubject = Literal["tap", "segments", "fusion", "modalities"]
-SuiteName = Literal["generated", "weizmann", "ut_interaction", "joined"]
+SuiteName = Literal["generated", "temporal", "weizmann", "ut_interaction", "joined"]
 
 SELF_ATTENTION_HEADS = 4  # of model.temporal self_attention
 GROUP_COLUMN = "column"  # data.groups: the last word of each line of a list file
@@ -212,6 +212,7 @@ class AttentionTrack:
         separate_scores: (T, A) those of the separate segment classifier; None where the model has none.
         hearing: stream name -> what its maps cover, for the streams that hear sound in place of seeing
             pictures.
+        temporal_scores_by_class: (T, A) k of each class, of a network that has one a class; else None.
     """
 
     seconds: np.ndarray
@@ -223,6 +224,12 @@ class AttentionTrack:
     class_scores: np.ndarray | None = None
     separate_scores: np.ndarray | None = None
     hearing: dict[str, Hearing] = field(default_factory=dict)
+    temporal_scores_by_class: np.ndarray | None = None
+
+    def scores_of(self, label: int) -> np.ndarray:
+        """(T,) the temporal scores that a class's detections go by."""
+        by_class = self.temporal_scores_by_class
+        return self.temporal_scores if by_class is None else by_class[:, label]
 
     def __len__(self) -> int:
         """T."""

@@ -156,7 +156,7 @@ def test_tables_of_choices_have_every_choice():
     assert set(KNOWN_SETS) == set(get_args(DataSetName))
     assert set(MOTIONS) == set(get_args(MotionKind))
     assert set(FORMATS) == set(get_args(TableFormat))
-    assert {"generated", "joined", *REAL_SETS} == set(get_args(SuiteName))
+    assert {"generated", "temporal", "joined", *REAL_SETS} == set(get_args(SuiteName))
     assert set(RULES) == set(get_args(DetectionProtocol))
 
 

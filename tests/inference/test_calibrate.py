@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -27,7 +29,7 @@ from tests.small_models import LABELS, random_model, recipe_of
 
 def watched(labels: tuple[int, ...], segments: np.ndarray, num_classes: int = 3) -> StreamedVideo:
     num = len(segments)
-    return StreamedVideo(labels, segments, np.ones(num), np.full((num, num_classes), 1 / num_classes))
+    return StreamedVideo(labels, segments, np.ones((num, 1)), np.full((num, num_classes), 1 / num_classes))
 
 
 def test_the_classifier_tells_what_can_be_told():
@@ -54,10 +56,12 @@ def test_three_classes_and_a_video_of_two():
 
 def test_the_threshold_is_where_own_classes_stand_out():
     scores = np.array([[0.7, 0.3], [0.65, 0.35], [0.2, 0.8]])
-    attention = np.array([1.0, 1.0, 0.0])
+    attention = np.array([[1.0], [1.0], [0.0]])
     video = StreamedVideo((0,), np.zeros((3, 1)), attention, scores)
     assert 0.35 <= best_threshold([video], attended=True) < 0.65
     assert best_threshold([video], attended=False) < 0.2, "without attention all own samples must be above"
+    own = np.stack([attention[:, 0], np.zeros(3)], axis=1)  # each class has its own: the other's hides it
+    assert best_threshold([replace(video, attention=own)], attended=True) < 0.35
 
 
 @pytest.fixture

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from attcell.data.listing import Listing
-from attcell.errors import CallError, ModelError, VideoError
+from attcell.errors import CallError, DataError, ModelError, VideoError
+from attcell.inference import streaming
 from attcell.inference.detect import detect_video, follow_video
-from attcell.inference.detection_rules import RuleChoice
+from attcell.inference.detection_rules import RuleChoice, find
 from attcell.inference.extract_flow import Layout, extract_flow
 from attcell.inference.predict import predict_video
 from attcell.inference.run import run_views
-from attcell.inference.streaming import SAMPLES_AT_ONCE, StreamingPass
+from attcell.inference.streaming import SAMPLES_AT_ONCE, RowsOnDisk
 from attcell.models.build import input_spec
+from attcell.nn.whole_video import Growing
 from attcell.types import VideoRecord
 from attcell.video.inputs import read_sampled_frames, resize_frames
 from attcell.video.optical_flow import FlowSpec
@@ -120,9 +125,72 @@ def test_what_cannot_be_watched_is_told(model, video, folder, tmp_path):
         parameter.data.fill_(torch.nan)
     with pytest.raises(ModelError, match="the network's scores are not finite numbers"):
         detect_video(model, video, RuleChoice())
-    backwards = random_model(recipe_of(folder, model={"lstm_bidirectional": True}))
-    with pytest.raises(CallError, match="also runs from the end of the video to its beginning"):
-        StreamingPass(backwards, video, 5)
+
+
+TEMPORAL = {
+    "backwards": {"lstm_bidirectional": True},
+    "attcell": {"temporal": "attcell"},
+    "self-attention": {"temporal": "self_attention"},
+    "decoder": {"temporal": "encoder_decoder", "lstm_bidirectional": True},
+    "of classes": {"temporal": "encoder_decoder", "decoder_steps": "classes", "decoder_score": "dot"},
+}
+
+
+@pytest.mark.parametrize("form", TEMPORAL)
+def test_the_track_is_the_network_at_once_whatever_weights_segments(folder, video, form):
+    model = random_model(recipe_of(folder, model=TEMPORAL[form]))
+    found, out = follow_video(model, video, every=2), at_once(model, video, 2)
+    track = found.track
+    assert track is not None
+    np.testing.assert_allclose(track.temporal_scores, out.temporal_scores[0], atol=1e-4)
+    np.testing.assert_allclose(track.temporal_attention, out.temporal_attention[0], atol=1e-4)
+    np.testing.assert_allclose(found.scores, out.logits[0].softmax(-1), atol=1e-5)
+    assert (track.temporal_scores_by_class is not None) == (form == "of classes")
+    for label in range(3):
+        k = out.temporal_scores[0] if form != "of classes" else out.temporal_scores_by_class[0, label]
+        np.testing.assert_allclose(track.scores_of(label), k, atol=1e-4)
+    assert detect_video(model, video, RuleChoice(threshold=0.05), 2).detections
+
+
+def test_each_class_is_found_by_its_own_attention(folder, video):
+    model = random_model(recipe_of(folder, model=TEMPORAL["of classes"]))
+    found = detect_video(model, video, RuleChoice(threshold=0.2), 2)
+    track = found.track
+    assert track is not None
+    for place, label in enumerate(model.labels):
+        alone = replace(track, temporal_scores=track.scores_of(place), temporal_scores_by_class=None)
+        expected = find(replace(found, track=alone), RuleChoice(threshold=0.2), None)
+        assert [one for one in found.detections or () if one.label == label] == [
+            one for one in expected if one.label == label
+        ]
+
+
+@given(
+    sizes=st.lists(st.integers(1, 5), min_size=1, max_size=4),
+    shape=st.sampled_from([(), (3,), (2, 2)]),
+    kind=st.sampled_from(["float32", "float64"]),
+)
+def test_rows_on_disk_are_rows_in_memory(sizes, shape, kind):
+    on_disk, in_memory = RowsOnDisk(), Growing()
+    for first, size in enumerate(sizes):
+        rows = (np.arange(size * int(np.prod(shape))) + 100 * first).reshape(size, *shape).astype(kind)
+        on_disk.add(rows)
+        in_memory.add(rows)
+    num = sum(sizes)
+    assert len(on_disk) == len(in_memory) == num
+    for start in range(num):
+        found = on_disk.part(start, num)
+        assert found.dtype == kind
+        np.testing.assert_array_equal(found, in_memory.part(start, num))
+        np.testing.assert_array_equal(on_disk.part(start, start + 1), in_memory.part(start, start + 1))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux's")
+def test_a_full_disk_is_told(monkeypatch):
+    full = Path("/dev/full")
+    monkeypatch.setattr(streaming, "TemporaryFile", lambda **_: full.open("r+b", buffering=0))
+    with pytest.raises(DataError, match=r"takes no more \(No space left on device\): this model weights"):
+        RowsOnDisk().add(np.ones((2, 3)))
 
 
 def test_the_default_does_not_depend_on_the_bias_of_attcell(model, video):

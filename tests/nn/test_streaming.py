@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from unittest import mock
 
 import pytest
 import torch
@@ -11,10 +12,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from attcell.errors import CallError
-from attcell.nn import LinearSVM, Stream, SVMNetwork, san
+from attcell.nn import LinearSVM, Stream, SVMNetwork, san, whole_video
 from attcell.nn.streaming import Part, Streamer, streamer
-from attcell.nn.temporal import TemporalAttention
-from tests.nn.networks import passing_backbone, random_maps, small_late, small_stan
+from attcell.nn.temporal import EncoderDecoder, SelfAttention, TemporalAttention
+from tests.nn.networks import passing_backbone, random_maps, randomised, small_late, small_stan
 
 TWO = {"frame": 2, "flow": 3}
 SIZES = st.lists(st.integers(1, 5), min_size=1, max_size=5)
@@ -34,12 +35,13 @@ def test_stan_in_parts_is_stan_at_once(sizes: list[int]) -> None:
     whole = network.attend(maps)
     watching = streamer(network)
     parts = seen(watching, maps, sizes)
-    torch.testing.assert_close(torch.cat([part.temporal_scores for part in parts]), whole.temporal_scores[0])
+    torch.testing.assert_close(watching.whole().temporal_scores, whole.temporal_scores[0])
+    torch.testing.assert_close(torch.cat([part.strength for part in parts]), whole.temporal_scores[0])
     torch.testing.assert_close(torch.cat([part.segments for part in parts]), whole.segments[0])
     for name in TWO:
         together = torch.cat([part.spatial_attention[name] for part in parts])
         torch.testing.assert_close(together, whole.spatial_attention[name][0])
-    torch.testing.assert_close(watching.logits(), whole.logits[0], atol=1e-10, rtol=1e-10)
+    torch.testing.assert_close(watching.whole().logits, whole.logits[0], atol=1e-10, rtol=1e-10)
     own = torch.cat([part.logits for part in parts])
     torch.testing.assert_close(own, network.classifier(whole.segments[0]))
 
@@ -53,8 +55,8 @@ def test_late_fusion_in_parts_is_late_fusion_at_once(sizes: list[int]) -> None:
     whole = network.attend(maps)
     watching = streamer(network)
     parts = seen(watching, maps, sizes)
-    torch.testing.assert_close(torch.cat([part.temporal_scores for part in parts]), whole.temporal_scores[0])
-    torch.testing.assert_close(watching.logits(), whole.logits[0], atol=1e-10, rtol=1e-10)
+    torch.testing.assert_close(watching.whole().temporal_scores, whole.temporal_scores[0])
+    torch.testing.assert_close(watching.whole().logits, whole.logits[0], atol=1e-10, rtol=1e-10)
     every = torch.cat([part.logits for part in parts]).exp()
     expected = sum(
         weight * network.network(name).classifier(whole.streams[name].segments[0]).softmax(-1)
@@ -69,8 +71,9 @@ def test_san_averages_what_it_saw() -> None:
     maps = random_maps(TWO, videos=1, segments=7)
     watching = streamer(network)
     parts = seen(watching, maps, [3, 4])
-    assert all(part.temporal_scores.eq(0).all() for part in parts)
-    torch.testing.assert_close(watching.logits(), network.attend(maps).logits[0])
+    assert all(part.strength.eq(0).all() for part in parts)
+    assert watching.whole().temporal_scores.eq(0).all()
+    torch.testing.assert_close(watching.whole().logits, network.attend(maps).logits[0])
 
 
 @pytest.mark.parametrize("shift", [-300.0, 300.0])
@@ -81,14 +84,55 @@ def test_large_scores_do_not_overflow(shift: float) -> None:
     network.temporal.attention.score.bias.data += shift
     watching = streamer(network)
     seen(watching, maps, [1, 2, 3])
-    torch.testing.assert_close(watching.logits(), expected)
+    torch.testing.assert_close(watching.whole().logits, expected)
 
 
-def test_an_lstm_that_runs_backwards_is_refused() -> None:
+WHOLE = {
+    "lstm of two directions": lambda: TemporalAttention(10, 6, layers=2, bidirectional=True),
+    "encoder-decoder": lambda: EncoderDecoder(10, 6),
+    "of two directions and layers": lambda: EncoderDecoder(10, 6, layers=2, bidirectional=True, score="dot"),
+    "of classes": lambda: EncoderDecoder(10, 6, num_classes=3, bidirectional=True),
+    "self-attention": lambda: SelfAttention(10, 8),
+}
+
+
+@pytest.mark.parametrize("form", WHOLE)
+@settings(max_examples=6, deadline=None)
+@given(sizes=SIZES, most=st.integers(1, 7))
+def test_what_looks_at_the_whole_video_is_the_same_in_parts(form: str, sizes: list[int], most: int) -> None:
     network = small_stan(TWO)
-    network.temporal = TemporalAttention(10, 6, bidirectional=True).double()
-    with pytest.raises(CallError, match=r"also runs from the end .*; train one with model.lstm_bidir"):
-        streamer(network)
+    network.temporal = randomised(WHOLE[form]().double())
+    network.eval()
+    maps = random_maps(TWO, videos=1, segments=sum(sizes))
+    out = network.attend(maps)
+    watching = streamer(network)
+    with mock.patch.object(whole_video, "PART", most):  # so many at once
+        parts, found = seen(watching, maps, sizes), watching.whole()
+    torch.testing.assert_close(found.temporal_scores, out.temporal_scores[0], atol=1e-10, rtol=1e-10)
+    torch.testing.assert_close(found.logits, out.logits[0], atol=1e-10, rtol=1e-10)
+    if out.temporal_scores_by_class is None:
+        assert found.temporal_scores_by_class is None
+    else:
+        torch.testing.assert_close(found.temporal_scores_by_class, out.temporal_scores_by_class[0].T)
+    own = network.classifier(out.segments[0])
+    torch.testing.assert_close(torch.cat([part.logits for part in parts]), own)
+    best = own.log_softmax(-1).amax(-1)  # by which something is shown before k is known
+    torch.testing.assert_close(torch.cat([part.strength for part in parts]), best)
+
+
+def test_late_fusion_of_decoders_is_the_same_in_parts() -> None:
+    network = small_late(TWO)
+    for name in TWO:
+        network.network(name).temporal = randomised(EncoderDecoder(5, 6, num_classes=3).double())
+    network.set_weights(torch.tensor([0.3, 0.7], dtype=torch.float64))
+    maps = random_maps(TWO, videos=1, segments=7)
+    out, watching = network.attend(maps), streamer(network)
+    seen(watching, maps, [3, 4])
+    found = watching.whole()
+    torch.testing.assert_close(found.temporal_scores, out.temporal_scores[0])
+    torch.testing.assert_close(found.logits, out.logits[0])
+    own = [out.streams[name].temporal_scores_by_class[0].T for name in TWO]
+    torch.testing.assert_close(found.temporal_scores_by_class, 0.3 * own[0] + 0.7 * own[1])
 
 
 def test_a_network_without_segments_of_its_own_is_refused() -> None:

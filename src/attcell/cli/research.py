@@ -150,8 +150,9 @@ def reproduce(
 ) -> None:
     """Measure which of the papers' claims this implementation shows. Run again to go on after a stop.
 
-    generated makes its own videos. weizmann and ut_interaction leave out each actor or sequence of real
-    clips. joined joins Weizmann's clips to untrimmed videos, and looks for the actions in them.
+    generated makes its own videos, and temporal compares on such what weights the segments. weizmann and
+    ut_interaction leave out each actor or sequence of real clips. joined joins Weizmann's clips to untrimmed
+    videos, and looks for the actions in them.
 
     OUT/claims.md, claims.csv and claims.png say of each claim whether it held. Exit status 1 if one that is
     expected to hold did not.

@@ -147,10 +147,10 @@ class Recipe(Section):
     def _can_be_asked(self) -> Recipe:
         model, data = self.model, self.data
         if self.detection is not None:
-            if model.has_branches or model.classifier == "svm" or model.lstm_bidirectional:
+            if model.has_branches or model.classifier == "svm":
                 raise ValueError(
                     "detection needs a network that scores each segment by itself: model.kind stan, san or "
-                    "average, model.classifier linear, and an LSTM of one direction"
+                    "average, and model.classifier linear"
                 )
             if data.dataset is None and self.detection.truth is None:
                 raise ValueError("detection.truth must say when the actions are, where there is no dataset")

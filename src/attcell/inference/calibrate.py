@@ -28,11 +28,13 @@ from attcell.inference.stored_flow import refuse_unfit_flow, with_stored_flow
 from attcell.inference.streaming import StreamingPass, usual_every
 from attcell.models.listings import part_listing
 from attcell.models.weights import state_digest
+from attcell.nn.streaming import Whole
+from attcell.nn.whole_video import as_rows
 from attcell.types import VideoRecord
 from attcell.video.features import features_beside, is_features
 
 _NEVER = -1e4  # the bias of a class that no training video shows
-_KEPT_VERSION = 1  # raise it when the same network would say something else of the same video
+_KEPT_VERSION = 2  # raise it when the same network would say something else of the same video
 _KEPT = ("segments", "attention", "scores")  # of a streamed video
 MOST_SAMPLES = 100  # of one video, so that long videos do not outweigh others
 MOST_IN_ALL = 200_000  # so that many videos do not fill the memory
@@ -45,13 +47,13 @@ class StreamedVideo:
     Attributes:
         labels: the video's classes.
         segments: f_att^t.
-        attention: relative, from 0 to 1 in the video.
+        attention: relative, from 0 to 1 in the video; a column, or one of each class.
         scores: of the network's own classifier.
     """
 
     labels: tuple[int, ...]
     segments: Float[np.ndarray, "n MD"]
-    attention: Float[np.ndarray, " n"]
+    attention: Float[np.ndarray, "n _"]
     scores: Float[np.ndarray, "n A"]
 
 
@@ -73,11 +75,19 @@ def stream_samples(
     for streamed in passed:
         part = streamed.part
         scores = as_scores(part.logits, model.recipe.score_rule)
-        rows.append([of.float().cpu().numpy() for of in (part.segments, part.temporal_scores, scores)])
+        rows.append([as_rows(of) for of in (part.segments, scores)])
     assert passed.info.num_frames > 0, "else it says what is wrong with the file"
-    segments, k, own = (np.concatenate(column) for column in zip(*rows, strict=True))
-    some = np.unique(np.linspace(0, len(k) - 1, most).round().astype(int))
-    return StreamedVideo(record.labels, segments[some], attention_of(k, "relative")[some], own[some])
+    segments, own = (np.concatenate(column) for column in zip(*rows, strict=True))
+    some = np.unique(np.linspace(0, len(own) - 1, most).round().astype(int))
+    attention = _attention(passed.whole)
+    return StreamedVideo(record.labels, segments[some], attention[some], own[some])
+
+
+def _attention(whole: Whole) -> Float[np.ndarray, "n _"]:
+    """The relative attention of all samples: one, or one of each class."""
+    by_class = whole.temporal_scores_by_class
+    k = whole.temporal_scores[:, None] if by_class is None else by_class
+    return np.stack([attention_of(of, "relative") for of in as_rows(k).T], axis=1)
 
 
 def fit_classifier(videos: Sequence[StreamedVideo], num_classes: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -107,7 +117,7 @@ def best_threshold(videos: Sequence[StreamedVideo], *, attended: bool) -> float:
     """
     own, others = [], []
     for of in videos:
-        worth = of.scores * (of.attention[:, None] if attended else 1)
+        worth = of.scores * (of.attention if attended else 1)
         is_own = np.isin(np.arange(worth.shape[1]), of.labels)
         own.append(worth[:, is_own].ravel())
         others.append(worth[:, ~is_own].ravel())

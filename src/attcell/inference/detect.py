@@ -20,7 +20,6 @@ from attcell.inference.sound_track import sound_track
 from attcell.inference.stored_flow import with_stored_flow
 from attcell.inference.streaming import (
     EVERY,
-    Growing,
     Keyframes,
     StreamedPart,
     StreamingPass,
@@ -28,6 +27,8 @@ from attcell.inference.streaming import (
     usual_every,
 )
 from attcell.models.build import input_spec
+from attcell.nn.streaming import Whole
+from attcell.nn.whole_video import Growing, as_rows
 from attcell.types import AttentionTrack, Prediction
 from attcell.video._passes import promised_frames
 from attcell.video.features import is_features
@@ -57,7 +58,8 @@ def follow_video(
         strongest.
 
     Raises:
-        CallError, VideoError, ModelError: as of :class:`~attcell.inference.streaming.StreamingPass`.
+        CallError, VideoError, DataError, ModelError: as of
+            :class:`~attcell.inference.streaming.StreamingPass`.
     """
     passed = StreamingPass(model, path, every, stored_flow=stored_flow)
     pictures = pictures and not is_features(path)
@@ -66,15 +68,16 @@ def follow_video(
         rows.add(streamed)
         _keep(streamed, keyframes, every, pictures=pictures)
         progress(int(streamed.sampled_frames.frame_indices[-1]) + 1)
-    info = passed.info
-    track = replace(rows.track(passed.seconds(), passed.attended_area), hearing=passed.hearing)
+    info, whole = passed.info, passed.whole
+    track = rows.track(whole, passed.seconds(), passed.attended_area)
+    track = replace(track, hearing=passed.hearing)
     images = [keyframe.picture for keyframe in keyframes.all if keyframe.picture is not None]
     flows = [keyframe.flow for keyframe in keyframes.all if keyframe.flow is not None]
     shown = stretches(track, keyframes)
     return Prediction(
         video=str(path),
         labels=model.labels,
-        scores=as_scores(passed.logits, model.recipe.score_rule).float().cpu().numpy(),
+        scores=as_rows(as_scores(whole.logits, model.recipe.score_rule)),
         duration_seconds=info.duration_seconds,
         segments=shown,
         frames=np.stack(images) if images else NO_PICTURES,
@@ -113,7 +116,8 @@ def detect_video(
         A prediction with ``track`` and ``detections``.
 
     Raises:
-        CallError, VideoError, ModelError: as of :func:`follow_video`; or a rule that the model cannot follow.
+        CallError, VideoError, DataError, ModelError: as of :func:`follow_video`; or a rule that the model
+            cannot follow.
     """
     calibration = model.calibration
     if model.calibration_fault:
@@ -148,27 +152,31 @@ class _Rows:
 
     def add(self, streamed: StreamedPart) -> None:
         part, model = streamed.part, self._model
-        kept = {"k": part.temporal_scores, "own": as_scores(part.logits, model.recipe.score_rule)}
+        kept = {"own": as_scores(part.logits, model.recipe.score_rule)}
         if model.calibration is not None:
             kept["separate"] = model.calibration.class_scores(part.segments)
         for name, of in kept.items():
-            self._rows[name].add(of.float().cpu().numpy())
+            self._rows[name].add(as_rows(of))
         for name, of in part.spatial_attention.items():
             self._maps[name].add(of.half().cpu().numpy())
 
-    def track(self, seconds: np.ndarray, attended_area: tuple[float, float, float, float]) -> AttentionTrack:
+    def track(
+        self, whole: Whole, seconds: np.ndarray, attended_area: tuple[float, float, float, float]
+    ) -> AttentionTrack:
         rows = {name: of.rows for name, of in self._rows.items()}
-        k = rows["k"].astype(np.float64)
+        temporal_scores, by_class = as_rows(whole.temporal_scores), whole.temporal_scores_by_class
+        k = temporal_scores.astype(np.float64)
         beta = np.exp(k - k.max()) / np.exp(k - k.max()).sum()
         return AttentionTrack(
             seconds=seconds,
             frame_seconds=seconds[:, 0],
-            temporal_scores=rows["k"],
+            temporal_scores=temporal_scores,
             temporal_attention=beta,
             spatial_attention={name: of.rows for name, of in self._maps.items()},
             attended_area=attended_area,
             class_scores=rows["own"],
             separate_scores=rows.get("separate"),
+            temporal_scores_by_class=None if by_class is None else as_rows(by_class),
         )
 
 
@@ -179,4 +187,4 @@ def _keep(streamed: StreamedPart, keyframes: Keyframes, every: int, *, pictures:
     for row, index in enumerate(sampled_frames.frame_indices.tolist()):
         picture = small_picture(sampled_frames.images[index]) if pictures else None
         flow = None if flows is None else flows[row]
-        keyframes.add(index // every, float(streamed.part.temporal_scores[row]), picture, flow)
+        keyframes.add(index // every, float(streamed.part.strength[row]), picture, flow)

@@ -79,14 +79,14 @@ def find_by_groups(track: AttentionTrack, labels: tuple[str, ...], rule: GroupRu
     An action is from its first sample's start to its last one's end, and scores the sum of class score ×
     attention over its samples.
     """
-    attention = attention_of(track.temporal_scores, rule.attention)
     scores = track.separate_scores
     assert scores is not None, "the rule was chosen for this model"
-    kept = (attention > rule.attention_threshold)[:, None] & (scores > rule.class_threshold)
     found = []
-    for label in np.flatnonzero(kept.any(axis=0)).tolist():
+    for label in np.flatnonzero((scores > rule.class_threshold).any(axis=0)).tolist():
+        attention = attention_of(track.scores_of(label), rule.attention)
+        kept = (attention > rule.attention_threshold) & (scores[:, label] > rule.class_threshold)
         worth = attention * scores[:, label]
-        for first, end in runs(kept[:, label]):
+        for first, end in runs(kept):
             score = float(worth[first:end].mean() if rule.length_normalised else worth[first:end].sum())
             start, stop = float(track.seconds[first, 0]), float(track.seconds[end - 1, 1])
             found.append(Detection(labels[label], start, stop, score))
@@ -105,13 +105,13 @@ def find_by_activation(
     the parts of a class never overlap, so that STPN's suppression (NMS at 0.5) has nothing to take away.
     """
     assert track.class_scores is not None, "a dense track has them"
-    attention = attention_of(track.temporal_scores, rule.attention)
-    samples = np.arange(len(attention))
-    points = np.arange((len(attention) - 1) * STEPS + 1) / STEPS  # in samples
+    samples = np.arange(len(track))
+    points = np.arange((len(track) - 1) * STEPS + 1) / STEPS  # in samples
     starts = np.interp(points, samples, track.seconds[:, 0])
     ends = np.append(starts[1:], track.seconds[-1, 1])
     found = []
     for label in np.flatnonzero(video_scores > rule.video_threshold).tolist():
+        attention = attention_of(track.scores_of(label), rule.attention)
         worth = np.interp(points, samples, attention * track.class_scores[:, label])
         for first, end in runs(worth > rule.threshold):
             total = float(worth[first:end].sum())

@@ -24,10 +24,11 @@ from attcell.inference.detection_rules import ActivationRule, find_by_activation
 from attcell.inference.predict import NO_PICTURES, small_picture
 from attcell.inference.run import device_named
 from attcell.inference.sound_track import sound_track
-from attcell.inference.streaming import Growing, Keyframes, stretches
+from attcell.inference.streaming import Keyframes, stretches
 from attcell.models.ready.network import ReadyNetwork
 from attcell.models.ready.registry import ready_network
 from attcell.nn.evidence import Maps
+from attcell.nn.whole_video import Growing
 from attcell.types import AttentionTrack, ClipCrops, Detection, Explanation, Prediction
 from attcell.video._passes import promised_frames
 from attcell.video.clips import ClipPlan, Clips, mean_rate

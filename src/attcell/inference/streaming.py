@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryFile, gettempdir
+from weakref import finalize
 
 import numpy as np
 import torch
 
+from attcell.errors import DataError
 from attcell.inference.model import Model
 from attcell.inference.run import device_of, encode_part, refuse_not_finite
 from attcell.models.build import input_spec
-from attcell.nn.streaming import Part, streamer
+from attcell.nn.streaming import Part, Whole, streamer
 from attcell.types import AttentionTrack, Hearing
 from attcell.video.features import is_features
 from attcell.video.info import VideoInfo
@@ -58,6 +62,7 @@ class StreamingPass:
     Raises:
         CallError: a model that does not score single segments.
         VideoError: on iteration, the file cannot be read, or the store lacks its flow.
+        DataError: on iteration, no room for what is kept of a video until its end.
         ModelError: on iteration, the network's scores are not finite numbers.
     """
 
@@ -71,7 +76,7 @@ class StreamingPass:
         stored_flow: bool = False,
     ) -> None:
         self._network = model.network
-        self._streamer = streamer(model.network)
+        self._streamer = streamer(model.network, RowsOnDisk)
         self._every = every
         spec = input_spec(model.recipe)
         self._spec = spec if stored_flow else spec.computing_flow()
@@ -89,7 +94,7 @@ class StreamingPass:
             view = resized_frames.view(centre_crop(size, spec.frame))
             ((encoded,),) = encode_part(self._network, {name: of[None] for name, of in view.items()})
             part = self._streamer.step_encoded(encoded)
-            refuse_not_finite(torch.cat([part.logits.flatten(), part.temporal_scores]))
+            refuse_not_finite(torch.cat([part.logits.flatten(), part.strength]))
             yield StreamedPart(
                 sampled_frames,
                 resized_frames,
@@ -112,10 +117,16 @@ class StreamingPass:
         """What the maps of the streams of sound cover."""
         return self._spec.hearing
 
-    @property
-    def logits(self) -> torch.Tensor:
-        """(A,) class scores of the whole video (Eq. 8), once all of it has come."""
-        return self._streamer.logits()
+    @cached_property
+    def whole(self) -> Whole:
+        """The temporal scores of all samples, and the class scores of the video, once all of it has come.
+
+        Raises:
+            ModelError: they are not finite numbers.
+        """
+        found = self._streamer.whole()
+        refuse_not_finite(torch.cat([found.logits, found.temporal_scores]))
+        return found
 
     def seconds(self) -> np.ndarray:
         """(T, 2) the part of the video that each sample stands for: from its frame to the next sample's.
@@ -138,8 +149,8 @@ class Keyframe:
     Attributes:
         first: its first sample.
         end: the sample after its last.
-        shown: the sample with the largest temporal score.
-        score: this score.
+        shown: its strongest sample, by the ``strength`` of :class:`~attcell.nn.streaming.Part`.
+        strength: of this sample.
         picture: (H, W, 3) uint8, its frame; None where no pictures are asked for.
         flow: (2, h, w) float32, the mean of the fields around it; None too without a flow stream.
     """
@@ -147,7 +158,7 @@ class Keyframe:
     first: int
     end: int
     shown: int
-    score: float
+    strength: float
     picture: np.ndarray | None
     flow: np.ndarray | None
 
@@ -159,9 +170,9 @@ class Keyframes:
         self.all: list[Keyframe] = []
         self._length = 1
 
-    def add(self, sample: int, score: float, picture: np.ndarray | None, flow: np.ndarray | None) -> None:
+    def add(self, sample: int, strength: float, picture: np.ndarray | None, flow: np.ndarray | None) -> None:
         """Add the next sample."""
-        latest = Keyframe(sample, sample + 1, sample, score, picture, flow)
+        latest = Keyframe(sample, sample + 1, sample, strength, picture, flow)
         if self.all and self.all[-1].end - self.all[-1].first < self._length:
             latest = _joined(self.all.pop(), latest)
         self.all.append(latest)
@@ -172,41 +183,57 @@ class Keyframes:
 
 
 def _joined(one: Keyframe, other: Keyframe) -> Keyframe:
-    stronger = other if other.score > one.score else one
+    stronger = other if other.strength > one.strength else one
     return replace(stronger, first=one.first, end=other.end)
 
 
-# Rows that come a few at a time, without knowing how many there will be.
+# What is kept of a video until its end, where the network weights segments by the whole of it
 
 
-class Growing:
-    """An array that rows are added to.
+class RowsOnDisk:
+    """Rows in a file without a name, in the folder for temporary files ($TMPDIR); it goes with this object.
 
-    The rows lie in one block that doubles when it is full. Kept one small array a call, among the large ones
-    that come and go with every part of a long video, they would leave holes that no large one fits into, and
-    the process would grow although it holds next to nothing.
+    They are read and not mapped, because mapped parts of a file would count as this process's memory.
     """
 
     def __init__(self) -> None:
-        self._block = np.empty(0)
+        self._file = TemporaryFile(buffering=0)  # noqa: SIM115 it is open as long as this object is there
+        finalize(self, self._file.close)
+        self._row = np.empty(0)  # an empty one of their shape and type
         self._num_rows = 0
 
     def add(self, rows: np.ndarray) -> None:
-        """Add (N, ...) rows; those of the first call decide shape and type."""
-        if not len(self._block):
-            self._block = np.empty((max(len(rows), 1024), *rows.shape[1:]), rows.dtype)
-        total = self._num_rows + len(rows)
-        if total > len(self._block):
-            larger = np.empty((max(total, 2 * len(self._block)), *rows.shape[1:]), rows.dtype)
-            larger[: self._num_rows] = self.rows
-            self._block = larger
-        self._block[self._num_rows : total] = rows
-        self._num_rows = total
+        """Add (N, ...) rows; those of the first call decide shape and type.
 
-    @property
-    def rows(self) -> np.ndarray:
-        """All rows so far."""
-        return self._block[: self._num_rows]
+        Raises:
+            DataError: there is no room.
+        """
+        if not self._num_rows:
+            self._row = np.empty(rows.shape[1:], rows.dtype)
+        left = np.ascontiguousarray(rows).data.cast("B")
+        try:
+            self._file.seek(self._num_rows * self._row.nbytes)
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            raise DataError(
+                f"{gettempdir()} takes no more ({error.strerror}): this model weights segments by the whole "
+                f"video, and keeps {self._row.nbytes} bytes and more of each sample there until its end; "
+                "make room, set TMPDIR to a folder with room, or look at fewer samples (--every)"
+            ) from error
+        self._num_rows += len(rows)
+
+    def __len__(self) -> int:
+        return self._num_rows
+
+    def part(self, start: int, end: int) -> np.ndarray:
+        """Some of them."""
+        rows = np.empty((end - start, *self._row.shape), self._row.dtype)
+        left = rows.data.cast("B")
+        self._file.seek(start * self._row.nbytes)
+        while left:
+            left = left[self._file.readinto(left) :]
+        return rows
 
 
 def stretches(track: AttentionTrack, keyframes: Keyframes) -> AttentionTrack:

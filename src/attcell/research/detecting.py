@@ -187,13 +187,13 @@ def _said(
 def _arrays(said: Prediction) -> dict[str, np.ndarray]:
     known = said.track
     assert known is not None and known.class_scores is not None, "the video was gone through"
-    separate = {} if known.separate_scores is None else {"separate_scores": known.separate_scores}
+    more = {"separate_scores": known.separate_scores, "by_class": known.temporal_scores_by_class}
     return {
         "seconds": known.seconds,
         "temporal_scores": known.temporal_scores,
         "temporal_attention": known.temporal_attention,
         "class_scores": known.class_scores,
-        **separate,
+        **{name: of for name, of in more.items() if of is not None},
         "scores": said.scores,
         "duration": np.array(said.duration_seconds),
     }
@@ -209,6 +209,7 @@ def _prediction(video: str, labels: tuple[str, ...], arrays: Mapping[str, np.nda
         attended_area=(0.0, 0.0, 1.0, 1.0),
         class_scores=arrays["class_scores"],
         separate_scores=arrays.get("separate_scores"),
+        temporal_scores_by_class=arrays.get("by_class"),
     )
     return Prediction(
         video, labels, arrays["scores"], float(arrays["duration"]), found, NO_PICTURES, track=found

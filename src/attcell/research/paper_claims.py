@@ -230,3 +230,39 @@ JOINED = (
         is_expected=False,  # its thresholds suit the paper's networks
     ),
 )
+
+_FUTURE = "STAN, Section VI"
+_RECURRENCE = (("LSTM", "AttCell"), ("LSTM", "self-attention"))
+_MEASURES = {  # what is measured → how its figure is called, after the network's name
+    "accuracy on untrimmed videos": "",
+    "temporal ROC area": ": temporal ROC area",
+    "detection": ": detection",
+    "accuracy on trimmed videos": ", trimmed",
+}
+
+
+def _temporal(source: str, better: str, worse: str) -> tuple[Claim, ...]:
+    """One way to weight segments against another, by every measure that both have."""
+    return tuple(
+        Claim(
+            f"{better} is above {worse}, {measure}",
+            source,
+            f"{better}{called}",
+            (f"{worse}{called}",),
+            is_expected=(better, worse, called) == ("LSTM", "none", ""),  # nothing is known of the others
+        )
+        for measure, called in _MEASURES.items()
+        if worse != "none" or "ROC" not in called
+    )
+
+
+TEMPORAL = (
+    *_temporal("STAN, Table I", "LSTM", "none"),
+    *_temporal(_FUTURE, "encoder-decoder", "none"),
+    *_temporal(_FUTURE, "encoder-decoder", "LSTM"),
+    *_temporal(_FUTURE, "encoder-decoder of two directions", "LSTM of two directions"),
+    *_temporal(_FUTURE, "encoder-decoder of classes", "encoder-decoder"),
+    *_temporal("ours", "encoder-decoder, dot product", "encoder-decoder"),
+    *(claim for better, worse in _RECURRENCE for claim in _temporal("ours", better, worse)),
+    *_temporal("ours", "encoder-decoder", "self-attention"),
+)

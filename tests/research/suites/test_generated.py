@@ -72,14 +72,14 @@ def test_every_claim_is_judged_and_every_figure_shown(finished: Path) -> None:
 
 
 def test_a_finished_suite_trains_nothing_again(finished: Path) -> None:
-    before = {path: path.stat().st_mtime_ns for path in finished.rglob("*") if _is_lasting(path)}
+    before = {path: path.stat().st_mtime_ns for path in finished.rglob("*") if is_lasting(path)}
     text = (finished / "claims.md").read_text(encoding="utf-8")
     reproduce_generated(finished, TINY, 1)
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert (finished / "claims.md").read_text(encoding="utf-8") == text
 
 
-def _is_lasting(path: Path) -> bool:
+def is_lasting(path: Path) -> bool:
     """All but what is written again at every end, and the folders that it lies in."""
     return path.is_file() and "claims" not in path.name and "test-part" not in path.name
 

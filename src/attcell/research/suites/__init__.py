@@ -1,8 +1,8 @@
 """Suites: the papers' claims measured on data of one kind, from nothing to a table. ``attcell reproduce``.
 
-``generated`` makes its own videos, whose truth is known. ``weizmann`` and ``ut_interaction`` leave out each
-actor or sequence of real clips in turn. ``joined`` joins Weizmann's clips to untrimmed videos, and looks for
-the actions in them.
+``generated`` makes its own videos, whose truth is known, and ``temporal`` compares on such what weights the
+segments. ``weizmann`` and ``ut_interaction`` leave out each actor or sequence of real clips in turn.
+``joined`` joins Weizmann's clips to untrimmed videos, and looks for the actions in them.
 """
 
 from __future__ import annotations
@@ -60,8 +60,10 @@ def reproduce(call: SuiteCall) -> list[Verdict]:
     if call.folder is None:
         from attcell.research.suites.generated import reproduce_generated
         from attcell.research.suites.setting import FULL, QUICK
+        from attcell.research.suites.temporal import reproduce_temporal
 
-        return reproduce_generated(call.place, QUICK if call.quick else FULL, call.jobs)
+        run = reproduce_generated if call.suite == "generated" else reproduce_temporal
+        return run(call.place, QUICK if call.quick else FULL, call.jobs)
     weights = "pretrained" if call.weights is None else str(call.weights)
     if call.suite == "joined":
         from attcell.research.suites import joined
@@ -77,11 +79,11 @@ def reproduce(call: SuiteCall) -> list[Verdict]:
 def _refuse_foreign(call: SuiteCall) -> None:
     """Raise a CallError for a folder or weights that are missing, or that the suite takes none of."""
     suite, folder, weights = call.suite, call.folder, call.weights
-    if suite == "generated":
+    if suite in ("generated", "temporal"):
         given = [f"DIR {folder}"] * (folder is not None) + [f"--weights {weights}"] * (weights is not None)
         if given:
             raise CallError(
-                f"{given[0]} is for real clips, and the suite generated makes its own videos; leave it out"
+                f"{given[0]} is for real clips, and the suite {suite} makes its own videos; leave it out"
             )
     elif folder is None:
         raise CallError(f"the suite {suite} needs the folder of its videos: attcell reproduce {suite} DIR")

@@ -82,8 +82,22 @@ def _expected(claim: Claim, size: Size) -> Claim:
 
 def _figures(out: Path, size: Size, jobs: int) -> dict[str, list[float]]:
     """Name → the figure of every seed."""
-    steps = size.seeds + 2
-    logger.info(f"1/{steps} videos, and the flow of their frames")
+    begun = begin(out, size, jobs)
+    figures: dict[str, list[float]] = {}
+    for number in range(size.seeds):
+        seed = begun.seed(number, size)
+        logger.info(
+            f"{number + 3}/{size.seeds + 2} seed {seed.number}: networks, their attention, and what they find"
+        )
+        of_seed = seed_figures(seed, size, jobs)
+        for name, value in (of_seed | derived(of_seed)).items():
+            figures.setdefault(name, []).append(value)
+    return figures
+
+
+def begin(out: Path, size: Size, jobs: int) -> Begun:
+    """Make the videos, and train the CNNs of frames and flow that all seeds share."""
+    logger.info(f"1/{size.seeds + 2} videos, and the flow of their frames")
     tested = {**size.untrimmed, "test": size.seeds * size.untrimmed["test"]}  # each seed has its own
     sets = {
         "trimmed": Planned("trimmed", TRIMMED_SEED, size.trimmed),
@@ -92,18 +106,32 @@ def _figures(out: Path, size: Size, jobs: int) -> dict[str, list[float]]:
     }
     made = make_videos(out, sets)
     trimmed, small = replace(made["trimmed"], test=made["trimmed"].folder / "val"), made["small"]
-    logger.info(f"2/{steps} CNNs of {' and '.join(STREAMS)}, on trimmed videos")
+    logger.info(f"2/{size.seeds + 2} CNNs of {' and '.join(STREAMS)}, on trimmed videos")
     recipes = [cnn_recipe(f"cnn-{of}", trimmed, of, size.cnn_epochs[of]) for of in STREAMS]
     run_all(plan_runs(recipes, out / "cnns", None, [CNN_SEED]), jobs)
-    figures: dict[str, list[float]] = {}
-    for number in range(size.seeds):
-        seed = UNTRIMMED_SEED + number
-        logger.info(f"{number + 3}/{steps} seed {seed}: networks, their attention, and what they find")
-        part = with_part_of_test(made["untrimmed"], number, size.untrimmed["test"])
-        of_seed = seed_figures(Seed(seed, out, trimmed, small, part), size, jobs)
-        for name, value in (of_seed | derived(of_seed)).items():
-            figures.setdefault(name, []).append(value)
-    return figures
+    return Begun(out, trimmed, small, made["untrimmed"])
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What all seeds share.
+
+    Attributes:
+        out: the suite's folder.
+        trimmed: the large set of trimmed videos, with those of validation for a test.
+        small: the small one, of more classes.
+        untrimmed: with the test videos of all seeds.
+    """
+
+    out: Path
+    trimmed: Videos
+    small: Videos
+    untrimmed: Videos
+
+    def seed(self, number: int, size: Size) -> Seed:
+        """The videos of a seed, from 0, and where everything goes."""
+        part = with_part_of_test(self.untrimmed, number, size.untrimmed["test"])
+        return Seed(UNTRIMMED_SEED + number, self.out, self.trimmed, self.small, part)
 
 
 # Everything that is trained and measured with one seed
@@ -136,6 +164,11 @@ class Seed:
     def features(self) -> Path:
         """Of all seeds, so that each video goes through a CNN once."""
         return self.out / "features"
+
+    @property
+    def cnns(self) -> dict[str, Path]:
+        """Stream → the model folder of its CNN."""
+        return {stream: model_of(self.out / "cnns", f"cnn-{stream}", CNN_SEED) for stream in ALL_STREAMS}
 
 
 def seed_figures(seed: Seed, size: Size, jobs: int) -> dict[str, float]:
@@ -175,13 +208,13 @@ def _clip_cnn(seed: Seed, size: Size) -> list[Recipe]:
     """It begins as the CNN of frames, and is trained beside the first seed's networks."""
     if not size.has_clips:
         return []
-    epochs, frame = size.cnn_epochs["clip"], str(_cnns(seed)["frame"])
+    epochs, frame = size.cnn_epochs["clip"], str(seed.cnns["frame"])
     return [cnn_recipe("cnn-clip", seed.trimmed, "clip", epochs, frame)]
 
 
 def _first_recipes(seed: Seed, size: Size) -> dict[str, Recipe]:
     """The longest come first, so that none is left alone at the end."""
-    cnns, epochs = _cnns(seed), (size.small_epochs, size.epochs // 2)  # trimmed videos are learnt sooner
+    cnns, epochs = seed.cnns, (size.small_epochs, size.epochs // 2)  # trimmed videos are learnt sooner
     small = stages.first_recipes(seed.small, seed.trimmed, cnns, seed.features, epochs)
     untrimmed = {
         network.name: network_recipe(
@@ -197,7 +230,7 @@ def _first_recipes(seed: Seed, size: Size) -> dict[str, Recipe]:
 
 
 def _second_recipes(seed: Seed, size: Size) -> dict[str, Recipe]:
-    cnns = _cnns(seed)
+    cnns = seed.cnns
     small_cnns = {
         stream: model_of(seed.folder / "runs", stages.small_cnn(stream), seed.number) for stream in STREAMS
     }
@@ -209,21 +242,12 @@ def _second_recipes(seed: Seed, size: Size) -> dict[str, Recipe]:
     return {THREE_STREAMS.name: three, **small}
 
 
-def _cnns(seed: Seed) -> dict[str, Path]:
-    return {stream: model_of(seed.out / "cnns", f"cnn-{stream}", CNN_SEED) for stream in ALL_STREAMS}
-
-
 def _measurements(runs: Mapping[str, PlannedRun], seed: Seed, size: Size) -> dict[str, Measurement]:
     """Name → what is measured on trained networks. The longest come first."""
     models = {name: run.model for name, run in runs.items()}
     found = {}
     for network in (STAN, SAN):
-        streaming = Streaming(
-            network.name, models[network.name], seed.untrimmed.folder, size.calibrated, stored_flow=True
-        )
-        found[f"streaming-{network.folder}"] = Measurement(
-            partial(streaming_metrics, streaming), streaming.model, {"calibrated": size.calibrated}
-        )
+        found[f"streaming-{network.folder}"] = streamed(network.name, models[network.name], seed, size)
     stan = models[STAN.name]
     found["deletion-insertion"] = Measurement(
         partial(deletion_insertion_areas, stan, size.deleted), stan, {"deleted": size.deleted}
@@ -235,6 +259,12 @@ def _measurements(runs: Mapping[str, PlannedRun], seed: Seed, size: Size) -> dic
         model = models[network.name]
         found[network.folder] = Measurement(partial(shares_of_branches, network.name, model), model, {})
     return found
+
+
+def streamed(name: str, model: Path, seed: Seed, size: Size) -> Measurement:
+    """What a network says of the untrimmed test videos sample by sample: what it finds, where and when."""
+    streaming = Streaming(name, model, seed.untrimmed.folder, size.calibrated, stored_flow=True)
+    return Measurement(partial(streaming_metrics, streaming), model, {"calibrated": size.calibrated})
 
 
 def _accuracy_by_segments(run: PlannedRun) -> Figures:

@@ -40,6 +40,7 @@ class Network:
         streams: which it has.
         tap: the feature map of the CNNs of frame and flow that it stands on; the last one if None.
         training: what its recipe's section ``train`` says otherwise.
+        model: the same of its section ``model``.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Network:
     streams: tuple[str, ...] = STREAMS
     tap: str | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
+    model: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def folder(self) -> str:
@@ -125,7 +127,7 @@ def network_recipe(
         | {"test": str(videos.test)},
         "segments": {"train": 12, "test": 24 if has_branches else 48},
         "cache": {"folder": str(features), "positions": 2, "mirrored": True},
-        "model": {**_model(streams), "kind": network.kind, "fusion": network.fusion},
+        "model": {**_model(streams), "kind": network.kind, "fusion": network.fusion, **network.model},
         "train": {**TRAINING, "epochs": epochs, "batch_size": 8, "checkpoint_every": 90, **network.training},
     }
     return _checked(values, videos)
@@ -189,7 +191,7 @@ def first_recipes(
         features: where feature maps are kept.
         epochs: of the CNN stage, and of a network after it.
     """
-    on_cnns = {network.name: _on(small, network, cnns, features, epochs[1]) for network in SMALL_SET}
+    on_cnns = {network.name: small_recipe(network, small, cnns, features, epochs[1]) for network in SMALL_SET}
     large_tan = on_trimmed(network_recipe(LARGE, large, cnns, features, epochs[1]))
     return {NO_STAGE.name: _without_stage(small, sum(epochs)), LARGE.name: large_tan, **on_cnns}
 
@@ -212,25 +214,28 @@ def later_recipes(
         features: where feature maps are kept.
         epochs: over the small set.
     """
-    begun = _on(small, LARGE_TAN, large_cnns, features, epochs).model_dump(mode="json")
+    begun = small_recipe(LARGE_TAN, small, large_cnns, features, epochs).model_dump(mode="json")
     begun["model"]["init_from"] = str(large_tan)
     for stream in begun["model"]["streams"].values():
         del stream["weights"]  # its CNNs are the large set's too
     return {
-        OWN_CNNS.name: _on(small, OWN_CNNS, small_cnns, features, epochs),
-        LARGE_CNNS.name: _on(small, LARGE_CNNS, large_cnns, features, epochs),
+        OWN_CNNS.name: small_recipe(OWN_CNNS, small, small_cnns, features, epochs),
+        LARGE_CNNS.name: small_recipe(LARGE_CNNS, small, large_cnns, features, epochs),
         LARGE_TAN.name: check_recipe(begun, source="the suite's recipe"),
     }
 
 
-def _on(small: Videos, network: Network, cnns: Mapping[str, Path], features: Path, epochs: int) -> Recipe:
+def small_recipe(
+    network: Network, small: Videos, cnns: Mapping[str, Path], features: Path, epochs: int
+) -> Recipe:
+    """A network on frozen CNNs, on the small set; arguments as of :func:`network_recipe`."""
     return on_trimmed(network_recipe(network, small, cnns, features, epochs), BATCH)
 
 
 def _without_stage(small: Videos, epochs: int) -> Recipe:
     """TAN all at once and from nothing: nothing is frozen, and nothing is kept."""
     nothing = dict.fromkeys(STREAMS, Path("none"))
-    values = _on(small, NO_STAGE, nothing, Path("none"), epochs).model_dump(mode="json")
+    values = small_recipe(NO_STAGE, small, nothing, Path("none"), epochs).model_dump(mode="json")
     values["cache"] = {}
     for stream in values["model"]["streams"].values():
         stream.update(weights="none", train_from="all", standardise=False)

@@ -78,7 +78,8 @@ QUICK = Size(
 
 def setting(size: Size) -> str:
     """Paragraphs on the videos, the networks, the small set and the figures."""
-    return "\n\n".join([_videos(size), _networks(size), _small_set(size), _figure_words(size)])
+    figures = f"{_figure_words(size)} {_deletion_words(size)}"
+    return "\n\n".join([_videos(size), _networks(size), _small_set(size), figures])
 
 
 def _videos(size: Size) -> str:
@@ -133,7 +134,32 @@ def _figure_words(size: Size) -> str:
         "*Figures*: percent. Test videos are read once, a sample every 5 frames, for peaks, ROC area and "
         "detection: mAP at an overlap of 0.5 by THUMOS14's protocol, with thresholds chosen on "
         f"{6 * size.calibrated} training videos by their labels; of intervals at random, as many and as "
-        "long as the default rule finds. Deletion: 100 minus the area under the class's probability as what "
-        "an order calls important is taken away first; insertion: the area as it is given first; "
+        "long as the default rule finds."
+    )
+
+
+def _deletion_words(size: Size) -> str:
+    return (
+        "Deletion: 100 minus the area under the class's probability as what an order calls important is "
+        "taken away first; insertion: the area as it is given first; "
         f"of {6 * size.deleted} test videos. High is good in both."
+    )
+
+
+def temporal_setting(size: Size, descriptors: int) -> str:
+    """The same of the suite of temporal attention, whose streams have so many descriptors each."""
+    return "\n\n".join([_videos(size), _temporal_networks(size, descriptors), _figure_words(size)])
+
+
+def _temporal_networks(size: Size, descriptors: int) -> str:
+    small = {part: stages.NUM_CLASSES * size.small[part] for part in ("train", "test")}
+    return (
+        f"*Networks*: CNNs from nothing, trained once on {6 * size.trimmed['train']} trimmed videos and "
+        "frozen; on them STANs of frames and flow with early fusion, which differ in nothing but what "
+        f"weights the segments: {descriptors} descriptors a stream, 128 hidden numbers in whatever weights "
+        f"them. {size.epochs} epochs on untrimmed videos, on the CNNs' map before the last, 12 segments in "
+        f"training and 48 at test. *Trimmed*: {small['train']} videos of {stages.NUM_CLASSES} classes, and "
+        f"{small['test']} for the test, the same for all seeds, four segments, the CNNs' last map, half as "
+        "many epochs. The best checkpoint by validation accuracy. *None*: SAN. Settings are those of the "
+        "suite generated, which were tried with the LSTM alone."
     )

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attcell.inference.streaming import Growing
+from attcell.nn.whole_video import Growing
 
 
 @given(st.lists(st.integers(1, 700), min_size=1, max_size=12))
