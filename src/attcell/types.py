@@ -210,8 +210,7 @@ class AttentionTrack:
         class_scores: (T, A) the network's own classifier on each segment's f_att^t of Eq. 6, as
             probabilities; None where nobody asked for them.
         separate_scores: (T, A) those of the separate segment classifier; None where the model has none.
-        hearing: stream name -> what its maps cover, for the streams that hear sound in place of seeing
-            pictures.
+        hearing: stream name -> what its maps cover, for the streams that hear sound and see no pictures.
         temporal_scores_by_class: (T, A) k of each class, of a network that has one a class; else None.
     """
 
