@@ -10,8 +10,9 @@ from tests.end_to_end.conftest import Run
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["kinetics"], "'generated', 'weizmann', 'ut_interaction', 'joined'"),
+        (["kinetics"], "'generated', 'temporal', 'weizmann', 'ut_interaction', 'joined'"),
         (["generated", "."], "DIR . is for real clips, and the suite generated makes its own videos"),
+        (["temporal", "."], "DIR . is for real clips, and the suite temporal makes its own videos"),
         (["generated", "--weights", "a.safetensors"], "--weights a.safetensors is for real clips"),
         (["weizmann"], "needs the folder of its videos: attcell reproduce weizmann DIR"),
         (["joined"], "needs the folder of its videos: attcell reproduce joined DIR"),

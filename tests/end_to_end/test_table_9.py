@@ -120,7 +120,7 @@ def judged_alike(attcell: Run, miniature, tmp_path: Path, row: dict[str, str]) -
             "detection.rules: unknown key; did you mean 'rule'? allowed: rule, every",
         ),
         ("detection.thresholds=[0.0]", 2, "detection.thresholds.0: Input should be greater than 0"),
-        ("model.kind=two_stream", 2, "detection needs a network that scores each segment by itself"),
+        ("model.classifier=svm", 2, "detection needs a network that scores each segment by itself"),
     ],
 )
 def test_what_cannot_be_asked_is_told_before_any_work(attcell: Run, words, tmp_path, given, status, message):
