@@ -20,7 +20,7 @@ NUM_ROWS = {
     "stan-table-1": 54, "stan-table-2": 12, "stan-table-3": 12, "stan-table-4": 4, "stan-table-5": 4,
     "stan-table-6": 1, "stan-table-7": 4, "stan-table-8": 4, "stan-table-9": 1, "tan-figure-3": 5,
     "tan-table-1": 8, "tan-table-2": 2, "tan-table-3": 2, "tan-table-4": 5, "weizmann": 18,
-    "your-videos": 14,
+    "your-videos": 14, "ccv-sound": 18,
 }  # fmt: skip
 FIGURES = {
     "top1", "mAP", "top1_frame", "top1_flow", "top1_fused", "top1_of_Lunges", "top1_of_Nunchucks",
@@ -47,7 +47,7 @@ def completed(table: str, row: str | None) -> Recipe:
 
 def test_each_table_has_its_rows():
     assert {file.name: len(file.row_names) for file in FILES if file.row_names} == NUM_ROWS
-    modern = ["modern/dinov2", "modern/mvit", "modern/videomae"]
+    modern = ["modern/dinov2", "modern/mvit", "modern/sound", "modern/videomae"]
     assert [*modern, "san-vgg16", "stan-small", "stan-vgg16", "tan", "tan-stage-cnn"] == SINGLES
     assert all(file.about and "\n" not in file.about for file in FILES)
 
@@ -57,7 +57,8 @@ pytestmark = pytest.mark.usefixtures("cached_video_mae")
 
 @pytest.mark.parametrize("name", SINGLES)
 def test_a_recipe_wants_nothing_but_paths(name):
-    recipe = load_recipe(name, PATHS)
+    weights = ["model.streams.audio.weights=pretrained"] if name == "modern/sound" else []
+    recipe = load_recipe(name, PATHS + weights)
     assert recipe.data.train == Path("data.train")
     assert f"attcell train {name} data.train=" in find_recipe(name).read_text(encoding="utf-8")
 
@@ -89,7 +90,7 @@ def test_a_row_of_a_table_is_a_recipe_for_a_data_set(table, row):
         assert not recipe.published
         return
     assert recipe.data.dataset in KNOWN_SETS
-    stage = row.endswith("-stage") or table == "weizmann"
+    stage = row.endswith("-stage") or table in ("weizmann", "ccv-sound")
     assert bool(recipe.published) != stage
     for published in recipe.published:
         assert published.figure in FIGURES
@@ -179,3 +180,41 @@ def test_every_part_is_used():
     used = "".join(path.read_text(encoding="utf-8") for path in PACKAGED.glob("[!_]*.yaml"))
     parts = read_recipe_file(PACKAGED / "_parts.yaml").row_names
     assert [part for part in parts if f"_parts.yaml#{part}" not in used] == []
+
+
+# Sound
+
+
+@pytest.mark.parametrize("of", ["frame", "flow", "clip", "two", "three", "three-late"])
+def test_with_sound_and_without_differ_in_the_audio_stream_alone(of):
+    heard = "three-audio-late" if of == "three-late" else f"{of}-audio"
+    without, with_sound = completed("ccv-sound", f"ccv-{of}"), completed("ccv-sound", f"ccv-{heard}")
+    assert [*with_sound.model.streams] == [*without.model.streams, "audio"]
+    differing = differing_keys([without, with_sound])
+    assert all(key == "name" or key.startswith(("audio.", "model.streams.audio.")) for key in differing)
+
+
+@pytest.mark.parametrize("of", ["frame", "flow", "two", "three"])
+def test_without_sound_they_are_the_papers_rows(of):
+    differing = differing_keys([completed("ccv-sound", f"ccv-{of}"), completed("stan-table-5", f"ccv-{of}")])
+    assert set(differing) == {"name", "published"}
+
+
+@pytest.mark.parametrize(
+    ("row", "form", "backbone"),
+    [
+        ("ccv-audio", "panns", "cnn14"),
+        ("ccv-audio-cnn14-svm", "panns", "cnn14"),
+        ("ccv-audio-vggish-svm", "vggish", "vggish"),
+        ("ccv-audio-mfcc-svm", "vggish", "mfcc"),
+        ("ccv-audio-mel-svm", "vggish", "mel_statistics"),
+    ],
+)
+def test_sound_is_heard_as_the_weights_were_trained(row, form, backbone):
+    recipe = completed("ccv-sound", row)
+    assert (recipe.model.streams["audio"].backbone, recipe.audio.form, recipe.audio.bands) == (
+        backbone,
+        form,
+        64,
+    )
+    assert recipe.segments.crops == 1

@@ -96,10 +96,13 @@ def test_the_recipes_of_the_examples_are_there(attcell: Run, name):
 class TestRecipes:
     def test_the_packaged_recipes_are_listed_with_a_line_each(self, attcell: Run):
         lines = attcell("recipes").stdout.splitlines()
-        assert len(lines) == 24
-        assert lines[0].startswith("modern/dinov2           STAN on frames of a frozen DINOv2,")
-        assert lines[4].startswith("stan-small              STAN on frames for small data sets: a fr")
-        assert lines[5].startswith("stan-table-1   54 rows  STAN's Table I: pooled features with an SVM, S")
+        assert len(lines) == 26
+        assert lines[0].startswith(
+            "ccv-sound      18 rows  CCV with sound: frames, flow and clips with an audio"
+        )
+        assert lines[1].startswith("modern/dinov2           STAN on frames of a frozen DINOv2,")
+        assert lines[6].startswith("stan-small              STAN on frames for small data sets: a fr")
+        assert lines[7].startswith("stan-table-1   54 rows  STAN's Table I: pooled features with an SVM, S")
 
     def test_rows_are_shown_with_the_keys_in_which_they_differ(self, attcell: Run):
         shown = attcell("recipes", "stan-table-3", "--rows", "ccv-stan-*").stdout

@@ -1,4 +1,4 @@
-"""What a recipe's backbones decide where it leaves something out: sizes, and lengths of clips."""
+"""What a recipe's backbones decide where it leaves something out: sizes, lengths, pictures of sound."""
 
 from __future__ import annotations
 
@@ -43,18 +43,21 @@ def with_own_figures(values: Any, source: str) -> Any:
     """Plain values of a recipe with what they leave out and its backbones decide.
 
     ``input.size`` is that of the streams' backbones, and ``input.short_side`` is to it as 256 to 224;
-    ``clip.frames`` is that of the clip stream's backbone; and what the files of a model of transformers say
-    is put beside its name, so that a trained model needs them no more.
+    ``clip.frames`` is that of the clip stream's backbone; ``audio.form`` is whose pictures the audio stream's
+    backbone was trained on, with its own number of bands and length; and what the files of a model of
+    transformers say is put beside its name, so that a trained model needs them no more.
 
     Values that are no recipe come back as they are, and are told by the schema.
 
     Raises:
-        CallError: the streams' backbones have different sizes, or one is no model that can be used.
+        CallError: the streams' backbones have different sizes, one was trained on other pictures of sound
+            than the recipe's, or is no model that can be used.
         ModelError: the files of one cannot be downloaded, or are damaged.
     """
     if not isinstance(values, dict):
         return values
     values = _with_files(values, source)
+    values = _with_sound(values, source)
     given = {name: values.get(name) for name in ("input", "clip")}
     if not all(isinstance(section, dict | None) for section in given.values()):
         return values
@@ -66,7 +69,7 @@ def with_own_figures(values: Any, source: str) -> Any:
     }
     if "size" in pictures and "frames" in clip:
         return {**values, "input": pictures, "clip": clip}
-    own = _own_entries(values)
+    own = _own_entries(values, "frames")
     if "size" not in pictures:
         usual, sizes = InputSection(), {name: entry.size for name, entry in own.items()}
         if len(set(sizes.values())) > 1:
@@ -81,6 +84,28 @@ def with_own_figures(values: Any, source: str) -> Any:
         if entry.takes == "clip":
             clip.setdefault("frames", entry.frames)
     return {**values, "input": pictures, "clip": clip}
+
+
+def _with_sound(values: dict[str, Any], source: str) -> dict[str, Any]:
+    """The same, where the audio section says which pictures the backbone that hears was trained on."""
+    given = values.get("audio")
+    if not isinstance(given, dict | None):
+        return values
+    audio = {key: value for key, value in (given or {}).items() if value is not None}
+    for name, entry in _own_entries(values, "sound").items():
+        own = entry.sound
+        if own is None:
+            continue
+        wanted: dict[str, Any] = {"form": own.form, "bands": own.bands}
+        for key, value in wanted.items():
+            if value is not None and audio.setdefault(key, value) != value:
+                raise CallError(
+                    f"{source}: audio.{key} is {audio[key]}, and {entry.name}, the backbone of the {name} "
+                    f"stream, was made for {value}; leave audio.{key} out, or take another backbone"
+                )
+        if own.rows is not None:
+            audio.setdefault("seconds", own.rows / 100)
+    return {**values, "audio": audio} if audio else values
 
 
 def _streams_of(values: dict[str, Any]) -> dict[str, Any]:
@@ -115,15 +140,15 @@ def _with_files(values: dict[str, Any], source: str) -> dict[str, Any]:
     return {**values, "model": {**values["model"], "streams": streams}}
 
 
-def _own_entries(values: dict[str, Any]) -> dict[str, BackboneEntry]:
-    """Stream → the entry of its backbone, of those that look at frames."""
+def _own_entries(values: dict[str, Any], looks_at: str) -> dict[str, BackboneEntry]:
+    """Stream → the entry of its backbone, of those that look at frames, or at sound."""
     from attcell.video.modalities import modality  # here, because it needs PyTorch
 
     entries = {}
     for name, stream in (_streams_of(values) or {"frame": {}}).items():
         try:
             entry = modality(name)
-            if stream is not None and entry.looks_at == "frames":
+            if stream is not None and entry.looks_at == looks_at:
                 section = stream if isinstance(stream, dict) else {}
                 named = section.get("backbone") or entry.backbone
                 entries[name] = stream_entry(named, section.get("files"))

@@ -185,7 +185,7 @@ class FeaturesSection(Section):
 class AudioSection(Section):
     """How the audio stream's input is made; what is null is as the form's network has it."""
 
-    form: SoundForm = "vggish"  # reading: whose log-mel pictures
+    form: SoundForm | None = None  # whose log-mel pictures; by default the backbone's, or vggish's (reading)
     bands: Count | None = None  # of frequency
     window_ms: Positive | None = None  # of the short-time Fourier transform
     hop_ms: Positive | None = None  # from one row of the picture to the next

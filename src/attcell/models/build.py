@@ -134,7 +134,7 @@ def input_spec(recipe: Recipe) -> InputSpec:
 
 def audio_input(audio: AudioSection) -> AudioInput:
     """What the audio stream gets of a segment."""
-    log_mel = LogMel(audio.form, audio.bands, audio.window_ms, audio.hop_ms, audio.seconds)
+    log_mel = LogMel(audio.form or "vggish", audio.bands, audio.window_ms, audio.hop_ms, audio.seconds)
     return AudioInput(log_mel, audio.missing)
 
 
@@ -271,6 +271,8 @@ def _build_backbone(name: str, section: StreamSection, recipe: Recipe) -> Backbo
         entry = stream_entry(section.backbone, section.files)
         _check_input(name, entry, recipe)
         size = recipe.input.size if modality(name).looks_at == "frames" else None
+        if entry.at_rows is not None:
+            entry = entry.at_rows(modality(name).shape(input_spec(recipe))[0])
         backbone = build_backbone(entry, section.tap, channels, size, keeps_time=keeps_time)
     except CallError as error:
         raise CallError(f"model.streams.{name}: {error}") from error
@@ -314,6 +316,11 @@ def _check_input(name: str, entry: BackboneEntry, recipe: Recipe) -> None:
             f"the {name} stream's backbone is {entry.name}, which takes {words[entry.takes]}, not "
             f"{words[wanted]}; for clips choose one such as c3d or r3d_18, for features given, for the "
             "others one such as vgg16"
+        )
+    if entry.sound is not None and modality(name).looks_at != "sound":
+        raise CallError(
+            f"the {name} stream's backbone is {entry.name}, which hears; it is for an audio stream, and for "
+            "this one choose one such as vgg16"
         )
     if entry.fixed_frames and recipe.clip.frames != entry.frames:
         raise CallError(

@@ -74,6 +74,6 @@ STAN_TRAINING: Settings = {
 
 # Packaged tables of which no row is a paper's, and packaged recipes that are of no table.
 OF_NO_PAPER = (
-    "modern/dinov2", "modern/mvit", "modern/videomae", "weizmann", "san-vgg16", "stan-small", "stan-vgg16",
-    "tan", "tan-stage-cnn", "your-videos",
+    "modern/dinov2", "modern/mvit", "modern/sound", "modern/videomae", "ccv-sound", "weizmann", "san-vgg16",
+    "stan-small", "stan-vgg16", "tan", "tan-stage-cnn", "your-videos",
 )  # fmt: skip

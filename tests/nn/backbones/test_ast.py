@@ -106,6 +106,22 @@ def test_pictures_of_other_figures_are_brought_to_its_own(model: Path) -> None:
         torch.testing.assert_close(loaded(model)(as_audioset), usual(raw), atol=1e-4, rtol=1e-4)
 
 
+def test_a_stream_gives_it_what_transformers_own_extractor_gives(model: Path) -> None:
+    """Of noise that is not quiet: where a band has nothing, the two floors differ."""
+    pytest.importorskip("torchaudio")
+    import transformers
+
+    from attcell.video.sound.log_mel import LogMel, log_mel
+
+    spec = LogMel("ast", bands=32, seconds=0.48)
+    sound = torch.randn(1, spec.num_samples, generator=torch.Generator().manual_seed(2)) * 0.1
+    mean, deviation = spec.figures
+    found = (log_mel(sound, spec)[0, 0] - mean) / deviation
+    extractor = transformers.ASTFeatureExtractor.from_pretrained(model)
+    expected = extractor(sound[0].numpy(), sampling_rate=16_000, return_tensors="pt").input_values[0]
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+
+
 @pytest.mark.parametrize("rows", [26, 36, 48, 96])
 def test_pictures_of_other_lengths(published: tuple[Path, Any], rows: int) -> None:
     backbone, own = loaded(published[0], rows), loaded(published[0])

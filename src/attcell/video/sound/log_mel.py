@@ -177,7 +177,7 @@ def mel_filters(spec: LogMel) -> Float[Tensor, "bins M"]:
             banks, _ = kaldi.get_mel_banks(bands, size, RATE, low, high, 100.0, -500.0, 1.0)  # nothing warped
             filters = nn.functional.pad(banks, (0, 1)).T.contiguous()
     empty = int((filters.amax(dim=0) == 0).sum())
-    if empty and spec.bands is not None:
+    if empty and bands != _FORMS[spec.form].bands:
         raise CallError(
             f"audio.bands is {bands}, and {empty} of them have no frequency of their own in windows of "
             f"{1000 * spec.window / RATE:g} ms; take fewer bands, or a larger audio.window_ms"
