@@ -143,6 +143,10 @@ def test_a_tone_is_pointed_at_where_it_is_in_time_and_frequency():
     ]
     assert np.argwhere(hit).tolist() == [[1, 2], [2, 2]]
     assert tone_regions(4, (0.0, 1.0), EDGES, notes).tolist() == hit
+    near = tone_regions(4, (0.0, 1.0), EDGES, notes, reach=1)
+    assert near.tolist() == [[False, True, True, True]] * 4
+    assert peak_on_tone(at(0, 1), (0.0, 1.0), EDGES, notes, reach=1)
+    assert not peak_on_tone(at(1, 0), (0.0, 1.0), EDGES, notes, reach=1)
     assert not tone_regions(4, (0.7, 1.7), EDGES, notes).any()
     assert not tone_regions(4, (0.0, 1.0), EDGES, np.zeros((0, 4))).any()
 

@@ -39,6 +39,7 @@ def peak_on_tone(
     seconds: tuple[float, float],
     edges_hz: Float[np.ndarray, " E"],
     notes: Float[np.ndarray, "n 4"],
+    reach: int = 0,
 ) -> bool:
     """The pointing game in time and frequency: does a tone go through the strongest region?
 
@@ -48,9 +49,11 @@ def peak_on_tone(
         edges_hz: the K + 1 frequencies between which the columns lie, in rising order.
         notes: start and end of each in seconds, and the frequencies from which and to which it goes, evenly
             in octaves.
+        reach: or through one that is at most so many regions away in time and in frequency. conv6 looks at
+            a region and its neighbours, so that with 1 the tone is in what the strongest descriptor saw.
     """
     peak = np.unravel_index(attention.argmax(), attention.shape)
-    return bool(tone_regions(attention.shape[0], seconds, edges_hz, notes)[peak])
+    return bool(tone_regions(attention.shape[0], seconds, edges_hz, notes, reach)[peak])
 
 
 def tone_regions(
@@ -58,6 +61,7 @@ def tone_regions(
     seconds: tuple[float, float],
     edges_hz: Float[np.ndarray, " E"],
     notes: Float[np.ndarray, "n 4"],
+    reach: int = 0,
 ) -> Bool[np.ndarray, "R K"]:
     """The regions that a tone goes through; their share is what a random peak would hit. Arguments as of
     :func:`peak_on_tone`.
@@ -67,7 +71,10 @@ def tone_regions(
     begins, ends = np.maximum(edges[:-1, None], start), np.minimum(edges[1:, None], end)  # (n, R, 1)
     octaves = np.log2(last / first) / (end - start)
     between = np.sort(first * 2.0 ** (octaves * (np.stack([begins, ends]) - start)), axis=0)
-    return ((begins < ends) & (between[0] <= edges_hz[1:]) & (edges_hz[:-1] <= between[1])).any(axis=0)
+    hit = ((begins < ends) & (between[0] <= edges_hz[1:]) & (edges_hz[:-1] <= between[1])).any(axis=0)
+    padded = np.pad(hit, reach)
+    around = np.lib.stride_tricks.sliding_window_view(padded, (2 * reach + 1, 2 * reach + 1))
+    return np.asarray(around.any(axis=(2, 3)))
 
 
 def mass_in_box(
