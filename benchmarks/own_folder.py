@@ -22,6 +22,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -90,13 +91,12 @@ def _cases(given: argparse.Namespace, out: Path) -> Iterator[Case]:
     if weights is None and data is not None:
         weights = str(data / "squeezenet1_0_imagenet.safetensors")
     if given.what == "generated":
-        for seed in given.seeds:
+        for (kind, groups), seed in product((("groups", OF_GENERATED), ("random", None)), given.seeds):
             videos = out / "videos" / f"generated-{given.clips}-seed{seed}"
             write_grouped(videos, seed=seed, groups=given.groups, clips=given.clips)
-            for kind, groups in (("groups", OF_GENERATED), ("random", None)):
-                name = f"generated-{kind}-seed{seed}"
-                overrides = [*given.overrides, f"train.seed={seed}"]
-                yield Case(name, _call(videos, out, name, groups, weights, overrides))
+            name = f"generated-{kind}-seed{seed}"
+            overrides = [*given.overrides, f"train.seed={seed}"]
+            yield Case(name, _call(videos, out, name, groups, weights, overrides))
         return
     assert data is not None, "the real clips are not there; set $ATTCELL_DATA"
     folder, expression = REAL[given.what]
