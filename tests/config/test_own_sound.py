@@ -10,6 +10,7 @@ import torch
 
 from attcell.config.recipe import Recipe, check_recipe
 from attcell.errors import CallError
+from attcell.inference.run import device_of, encode_part
 from attcell.models.build import build_network, input_spec
 from attcell.nn import Network
 from attcell.nn.backbones import backbone_entry
@@ -120,3 +121,6 @@ def test_plain_rivals_are_pooled_and_classified_by_an_svm() -> None:
     network = build_network(check_recipe(values, "r.yaml"), 3, load_weights=True)
     assert network({"audio": torch.zeros(2, 3, 1, 96, 64)}).logits.shape == (2, 3)
     assert backbone_entry("mfcc").sound is not None
+    (parts,) = encode_part(network.body, {"audio": torch.zeros(1, 3, 1, 96, 64)})  # nothing in it is trained
+    assert parts[0]["audio"].values.shape == (1, 80)
+    assert device_of(network) == torch.device("cpu")

@@ -87,7 +87,9 @@ class Model:
     @property
     def device(self) -> torch.device:
         """Where the network is."""
-        return next(self.network.parameters()).device
+        from attcell.inference.run import device_of
+
+        return device_of(self.network)
 
     def predict(self, video: str | Path, *, segments: int | None = None, pictures: bool = True) -> Prediction:
         """Predict the class of a video, with the attention over its regions and segments.

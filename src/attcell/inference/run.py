@@ -11,6 +11,7 @@ import ctypes
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
+from itertools import chain
 from typing import Any, Generic, TypeVar, cast
 
 import torch
@@ -53,7 +54,14 @@ def device_named(device: str | torch.device) -> torch.device:
 
 def device_of(network: Network) -> torch.device:
     """Where a network is."""
-    return next(network.parameters()).device
+    return _first_numbers(network).device
+
+
+def _first_numbers(network: Network) -> Tensor:
+    """Some of its numbers, for their device and precision: statistics have none that are trained, but the
+    figures of their input, or of an SVM."""
+    numbers = chain(network.parameters(), network.buffers())
+    return next((of for of in numbers if of.is_floating_point()), torch.zeros(()))
 
 
 @torch.inference_mode()
@@ -73,7 +81,7 @@ def encode_part(network: Network, inputs: Inputs, *, kept_features: bool = False
         kept_features: whether it is the latter.
     """
     maps = inputs if kept_features else part_maps(network, inputs)
-    device, precision = device_of(network), next(network.parameters()).dtype
+    device, precision = device_of(network), _first_numbers(network).dtype
     num_views, num_segments = next(iter(maps.values())).shape[:2]
     encoded: Encoded = [[] for _ in range(num_views)]
     for view in range(num_views):
