@@ -253,6 +253,7 @@ def test_a_folder_is_predicted_as_its_lossless_video(tmp_path):
             "temporal_attention_by_stream",
             "spatial_attention",
             "explanation",
+            "hearing",
         ):
             assert value == expected[name]
         else:
