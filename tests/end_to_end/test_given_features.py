@@ -151,7 +151,10 @@ def test_a_listed_file_that_is_missing_is_named_before_long_work(attcell: Run, t
 def test_features_and_pictures_are_told_apart(attcell: Run, videos, recipe, model, given, tmp_path):
     rows = next((given / "test").glob("*/*.npy"))
     done = attcell("predict", rows, "--model", model, status=1)
-    assert f"{rows} holds features, and the streams are frame, some of which look at pictures" in done.stderr
+    assert (
+        f"{rows} holds features, and the streams are frame, some of which look at the video itself"
+        in done.stderr
+    )
     features = (f"data.train={given}/train", "data.val=null", "data.test=null")
     done = attcell("train", "recipe.yaml", *features, "--out", "a", status=1)
     assert "the features of 36 videos cannot be taken:" in done.stderr

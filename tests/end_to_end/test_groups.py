@@ -116,7 +116,7 @@ def test_generated_clips_in_groups(attcell: Run, tmp_path: Path) -> None:
     assert done.stdout == "clips: 27 clips of 2 classes in 4 groups, as their names tell (g01, g02, …)\n"
     assert len(list((tmp_path / "clips").glob("*/*/g0*_c*.mp4"))) == 27
     done = attcell("synth", "more", "--groups", 4, "--train", 30, status=2)
-    assert "--train is not for clips in groups; leave it out, or --groups" in done.stderr
+    assert "--train is not for clips in groups: leave it out, or --groups" in done.stderr
 
 
 def test_the_check_proposes_groups_and_tells_what_given_ones_make(attcell: Run, grouped: Path) -> None:

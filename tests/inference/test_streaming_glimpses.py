@@ -21,7 +21,7 @@ def test_stretches_cover_all_samples_and_show_their_strongest(scores):
     assert [of.first for of in found] == [0, *(of.end for of in found[:-1])]
     assert found[-1].end == len(scores)
     for of in found:
-        assert of.score == max(scores[of.first : of.end]) == scores[of.shown]
+        assert of.strength == max(scores[of.first : of.end]) == scores[of.shown]
         assert of.picture[0, 0, 0] == of.shown % 256
     lengths = [of.end - of.first for of in found[:-1]]
     assert len(set(lengths)) <= 1
