@@ -223,8 +223,12 @@ def watched_figures(folder: Path, videos: Path, each: int) -> Figures:
                 name = record.path.relative_to(videos).as_posix()
                 said[name] = follow_video(model, record.path, EVERY, pictures=False)
     tracks = {name: of.track for name, of in said.items() if of.track is not None}
+    ranked = [
+        temporal_auc(of.temporal_scores, _in_action(of, truth, name).astype(int))
+        for name, of in tracks.items()
+    ]
     figures = {
-        "temporal ROC area": 100 * float(np.mean([_ranked(of, truth, name) for name, of in tracks.items()])),
+        "temporal ROC area": 100 * float(np.mean(ranked)),
         "mAP": _mean_ap(truth, said),
     }
     streams = next(iter(tracks.values())).spatial_attention
@@ -249,10 +253,6 @@ def _in_action(track: AttentionTrack, truth: Truth, name: str) -> np.ndarray:
     return action[np.clip(frames, 0, len(action) - 1)]
 
 
-def _ranked(track: AttentionTrack, truth: Truth, name: str) -> float:
-    return temporal_auc(track.temporal_scores, _in_action(track, truth, name).astype(int))
-
-
 def _mean_ap(truth: Truth, said: Mapping[str, Prediction]) -> float:
     found = [
         replace(one, video_id=name)
@@ -274,7 +274,7 @@ def _pointed(track: AttentionTrack, truth: Truth, name: str, spec: LogMel) -> np
     for sample in np.flatnonzero(_in_action(track, truth, name)):
         attention = track.spatial_attention["audio"][sample].astype(np.float32)
         middle = track.frame_seconds[sample]
-        where = ((middle + first, middle + last), edges_hz(spec, attention.shape[1]), heard.notes)
+        where = ((middle + first, middle + last), spec.edges_hz(attention.shape[1]), heard.notes)
         of_sample: list[float] = []
         for reach in (0, 1):
             of_sample += [
@@ -283,14 +283,6 @@ def _pointed(track: AttentionTrack, truth: Truth, name: str, spec: LogMel) -> np
             ]
         pointed.append(of_sample)
     return np.array(pointed, dtype=float)
-
-
-def edges_hz(spec: LogMel, num_columns: int) -> np.ndarray:
-    """The (K + 1,) frequencies between which the K columns of a map lie, each of as many bands."""
-    bands = spec.band_hz
-    between = np.concatenate([[bands[0] ** 2 / bands[1]], bands, [bands[-1] ** 2 / bands[-2]]])
-    edges = np.sqrt(between[:-1] * between[1:])  # (M + 1,)
-    return np.interp(np.linspace(0, len(bands), num_columns + 1), np.arange(len(bands) + 1), edges)
 
 
 # The table

@@ -128,3 +128,17 @@ def test_a_file_becomes_pictures(tmp_path):
     spec = LogMel()
     picture = log_mel(torch.from_numpy(sound.around(np.array([1.0]), spec.num_samples)), spec)[0, 0]
     assert abs(spec.band_hz[int(picture.mean(dim=0).argmax())] - 1_000) < 60
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("hz", [300, 1_000, 4_000])
+def test_a_tone_is_in_the_column_between_whose_edges_it_lies(form, hz):
+    spec = LogMel(form)
+    tone = np.sin(2 * np.pi * hz * np.arange(spec.num_samples) / RATE).astype(np.float32)
+    picture = log_mel(torch.from_numpy(tone)[None], spec)[0, 0].mean(dim=0)
+    for num_columns in (len(picture), len(picture) // 8):
+        edges = spec.edges_hz(num_columns)
+        assert len(edges) == num_columns + 1
+        column = int(picture.unflatten(0, (num_columns, -1)).amax(dim=1).argmax())
+        between = RATE / spec.window  # Hz that a row tells apart
+        assert edges[column] - between <= hz <= edges[column + 1] + between

@@ -18,8 +18,8 @@ from attcell._checks import path_of, whole_number
 from attcell.synth.figures import Look
 from attcell.synth.render import RenderedVideo, Setting, render_in, walk, wall_and_floor
 from attcell.synth.scene import FPS, SIZE, FigurePlan, Manner, ThingPlan, VideoPlan
-from attcell.synth.truth import FILE_NAME, FORMAT, Truth, VideoTruth, write_truth
-from attcell.synth.write import check_finished, claim, clear_left_overs, truth_of, write_mp4, written_truths
+from attcell.synth.truth import FORMAT, Truth, VideoTruth
+from attcell.synth.write import claim, finished_set, truth_of, write_mp4
 from attcell.types import Size
 
 CLASSES = ("hop", "slide")
@@ -182,11 +182,6 @@ def write_grouped(
     claim(out, {"format": FORMAT, "kind": "grouped", "seed": seed, "groups": groups, "clips": clips})
     planned = plan_groups(seed, groups, clips)
     names = [name for group in planned for name in group.names()]
-    if (out / FILE_NAME).exists():
-        check_finished(out, names)
-        return out
-    clear_left_overs(out)
     work = _Work(out, seed, [(group, clip) for group in planned for clip in range(len(group.labels))])
-    truths = written_truths(work, names, progress)
-    write_truth(Truth("grouped", seed, Size(SIZE, SIZE), FPS, CLASSES, truths), out / FILE_NAME)
-    return out
+    truth = Truth("grouped", seed, Size(SIZE, SIZE), FPS, CLASSES, {})
+    return finished_set(out, truth, work, names, progress)

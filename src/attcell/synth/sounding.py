@@ -49,18 +49,16 @@ from attcell.synth.scene import (
     ring_of,
 )
 from attcell.synth.tones import HIGHEST, LOWEST, RATE, SOUNDS, Note, add_note, background, notes_of
-from attcell.synth.truth import FILE_NAME, FORMAT, SoundTruth, Truth, VideoTruth, write_truth
+from attcell.synth.truth import FORMAT, SoundTruth, Truth, VideoTruth
 from attcell.synth.write import (
     DEFAULT_VIDEOS,
     LOOKS,
-    check_finished,
     checked_videos,
     claim,
-    clear_left_overs,
+    finished_set,
     look_named,
     truth_of,
     write_mp4,
-    written_truths,
 )
 from attcell.types import Size, SoundCodec, VideoLook
 
@@ -322,11 +320,5 @@ def write_sounding(
         for number in range(counts[split])
     ]
     work = _Work(out, kind, seed, look, codec, labels, tuple(jobs))
-    names = [work.name(place) for place in range(len(work))]
-    if (out / FILE_NAME).exists():
-        check_finished(out, names)
-        return out
-    clear_left_overs(out)
-    truths = written_truths(work, names, progress)
-    write_truth(Truth(kind, seed, Size(side, side), FPS, tuple(sorted(labels)), truths), out / FILE_NAME)
-    return out
+    truth = Truth(kind, seed, Size(side, side), FPS, tuple(sorted(labels)), {})
+    return finished_set(out, truth, work, [work.name(place) for place in range(len(work))], progress)

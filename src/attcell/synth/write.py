@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -152,17 +152,40 @@ def write_dataset(
         for label, name in enumerate(labels)
         for number in range(videos.get(split, 0))
     ]
+    work = _Work(out, kind, seed, motions, look, in_turn, tuple(labels), tuple(jobs))
+    truth = Truth(kind, seed, Size(side, side), FPS, tuple(sorted(labels)), {})
+    return finished_set(out, truth, work, [job.name for job in jobs], progress)
+
+
+def finished_set(
+    out: Path,
+    truth: Truth,
+    work: Dataset[VideoTruth | OSError],
+    names: Sequence[str],
+    progress: Callable[[int, int], None] | None,
+) -> Path:
+    """Write the videos of a data set that are missing, and last of all ``truth.json``; return ``out``.
+
+    Args:
+        out: the folder, which was claimed.
+        truth: of the set, without its videos.
+        work: to take one is to write a video.
+        names: of the videos, in the order of ``work``.
+        progress: called with (videos done, videos in all) after each one.
+
+    Raises:
+        DataError: a finished set from which videos are missing.
+        OSError: a video cannot be written.
+    """
     if (out / FILE_NAME).exists():
-        check_finished(out, [job.name for job in jobs])
+        check_finished(out, names)
         return out
     clear_left_overs(out)
-    work = _Work(out, kind, seed, motions, look, in_turn, tuple(labels), tuple(jobs))
-    truths = written_truths(work, [job.name for job in jobs], progress)
-    write_truth(Truth(kind, seed, Size(side, side), FPS, tuple(sorted(labels)), truths), out / FILE_NAME)
+    write_truth(replace(truth, videos=_written_truths(work, names, progress)), out / FILE_NAME)
     return out
 
 
-def written_truths(
+def _written_truths(
     work: Dataset[VideoTruth | OSError],
     names: Sequence[str],
     progress: Callable[[int, int], None] | None,
@@ -305,7 +328,7 @@ def _said(parameters: Any) -> str:
     return ", ".join(f"{key} {value}" for key, value in parameters.items())
 
 
-def check_finished(out: Path, names: list[str]) -> None:
+def check_finished(out: Path, names: Sequence[str]) -> None:
     """Raise a DataError if videos are missing from a finished set."""
     known = read_truth(out).videos
     missing = [name for name in names if name not in known or not (out / name).exists()]

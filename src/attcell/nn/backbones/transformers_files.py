@@ -7,7 +7,8 @@ transformers itself: VideoMAE, TimeSformer, ViViT and V-JEPA 2. Those for sound 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -99,11 +100,18 @@ def video_model(name: str, config: Mapping[str, Any], preprocessing: Mapping[str
         CallError: transformers is not installed; no video model; one that needs code of its own.
         ModelError: the files lack something, or contradict each other.
     """
-    try:
+    with wrong_values_told(name):
         return _video_model(name, config, preprocessing)
+
+
+@contextmanager
+def wrong_values_told(name: str) -> Iterator[None]:
+    """Raise a ModelError for whatever is raised by a value of a wrong kind, anywhere in a model's files."""
+    try:
+        yield
     except AttcellError:
         raise
-    except Exception as error:  # a value of a wrong kind, anywhere in the two files
+    except Exception as error:
         raise ModelError(
             f"{name}: a value in its config.json or in the file of its preprocessing is not right "
             f"({type(error).__name__}: {error}); copy the model anew"

@@ -16,9 +16,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from attcell.errors import AttcellError, CallError, ModelError
+from attcell.errors import CallError, ModelError
 from attcell.nn.backbones.registry import BackboneEntry, Built, SoundFigures
-from attcell.nn.backbones.transformers_files import settings_of
+from attcell.nn.backbones.transformers_files import settings_of, wrong_values_told
 from attcell.nn.backbones.transformers_video import present_names, published_state, random_network
 
 KIND = "audio-spectrogram-transformer"
@@ -95,15 +95,8 @@ def sound_model(name: str, config: Mapping[str, Any], preprocessing: Mapping[str
             f"{config.get('model_type')!r}; allowed: AST ({KIND})"
         )
     settings = settings_of(name, KIND, config)
-    try:
+    with wrong_values_told(name):
         return _sound_model(name, config, preprocessing, settings)
-    except AttcellError:
-        raise
-    except Exception as error:  # a value of a wrong kind, anywhere in the two files
-        raise ModelError(
-            f"{name}: a value in its config.json or in the file of its preprocessing is not right "
-            f"({type(error).__name__}: {error}); copy the model anew"
-        ) from error
 
 
 def _sound_model(

@@ -125,6 +125,13 @@ class LogMel:
         low, high = (_to_mel(hz, self._form.scale) for hz in self._form.hz)
         return _to_hz(np.linspace(low, high, self.shape[1] + 2)[1:-1], self._form.scale)
 
+    def edges_hz(self, num_columns: int) -> np.ndarray:
+        """(K + 1,) the frequencies between which the K columns of a map lie, each of as many bands."""
+        bands = self.band_hz
+        between = np.concatenate([[bands[0] ** 2 / bands[1]], bands, [bands[-1] ** 2 / bands[-2]]])
+        edges = np.sqrt(between[:-1] * between[1:])  # (M + 1,)
+        return np.interp(np.linspace(0, len(bands), num_columns + 1), np.arange(len(bands) + 1), edges)
+
     @property
     def _is_centred(self) -> bool:
         return self.form == "panns"
