@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from attcell.data.check_sound import CheckedSound
 from attcell.data.feature_store import content_digest
 from attcell.data.groups import file_or_expression, with_groups
 from attcell.data.hints import few_videos, first_frame_hash, look_alikes, propose_groups
@@ -19,7 +20,9 @@ from attcell.data.sources import files_under, read_source
 from attcell.errors import VideoError, first_lines
 from attcell.types import GROUP_COLUMN, VideoRecord
 from attcell.video.decode import count_frames
+from attcell.video.features import is_features
 from attcell.video.frame_folder import holds_frames, open_frames
+from attcell.video.sound.check import SoundLevels, sound_levels
 
 FEW_FRAMES = 25  # the number of segments at test: shorter videos repeat frames there
 _NUM_SHOWN = 20
@@ -39,6 +42,8 @@ class CheckedVideo:
     is_missing: bool = False
     error: str = ""
     first_frame: int | None = None  # its hash, see ``first_frame_hash``
+    sound: SoundLevels | None = None  # none of a folder of frames
+    is_features: bool = False  # neither pictures nor sound
 
     @property
     def rate(self) -> float:
@@ -97,6 +102,10 @@ class CheckReport:
         return tuple(video for video in self.videos if 0 < video.num_frames < FEW_FRAMES)
 
     @property
+    def sound(self) -> CheckedSound:
+        return sound_of(self.videos)
+
+    @property
     def ok(self) -> bool:
         """Every video is there, whole and only once."""
         return not (self.missing or self.unreadable or self.damaged or self.duplicates)
@@ -108,6 +117,7 @@ class CheckReport:
             "ok": self.ok,
             "classes": [self._of_class(label) for label in range(len(self.labels))],
             "sizes": dict(Counter(video.size for video in self.videos if video.is_read).most_common()),
+            "sound": self.sound.to_dict(),
             "missing": [video.id for video in self.missing],
             "unreadable": {video.id: video.error for video in self.unreadable},
             "damaged": {video.id: list(video.notes) for video in self.damaged},
@@ -131,6 +141,7 @@ class CheckReport:
             *section(
                 f"fewer than {FEW_FRAMES} frames", [f"{video.id}: {video.num_frames}" for video in self.short]
             ),
+            *sound_sections(self.sound),
             *section("videos there that the source does not name", list(self.surplus)),
             *section("ignored", list(self.ignored)),
             *section("to be looked at", list(self.hints)),
@@ -155,6 +166,7 @@ class CheckReport:
             more = f" and {len(sizes) - 5} other sizes" if len(sizes) > 5 else ""
             lines.append(f"  frames a video: {min(frames)} to {max(frames)}, median {np.median(frames):g}")
             lines.append(f"  sizes: {shown}{more}")
+            lines += [self.sound.line()] if self.sound.levels else []
         return lines
 
     def _grouped_notes(self) -> list[str]:
@@ -296,6 +308,8 @@ def _checked(record: VideoRecord) -> CheckedVideo:
         info.notes,
         info.is_damaged,
         first_frame=first_frame_hash(record),
+        sound=sound_levels(record.path),
+        is_features=is_features(record.path),
     )
 
 
@@ -333,6 +347,18 @@ def _num_bytes(record: VideoRecord) -> int:
     except VideoError:
         return 0
     return sum((record.path / name).stat().st_size for name in folder.names)
+
+
+def sound_of(videos: Iterable[CheckedVideo]) -> CheckedSound:
+    """The sound of those that can be read, and are videos."""
+    return CheckedSound(
+        {video.id: video.sound for video in videos if video.is_read and not video.is_features}
+    )
+
+
+def sound_sections(sound: CheckedSound) -> list[str]:
+    """All lists of it that are not empty."""
+    return [line for title, entries in sound.sections() for line in section(title, entries)]
 
 
 def section(title: str, entries: list[str]) -> list[str]:

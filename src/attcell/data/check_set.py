@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from attcell.data.annotations.reading import AnnotatedVideo, Annotation
-from attcell.data.check import CheckedVideo, check_records, section
+from attcell.data.check import CheckedVideo, check_records, section, sound_of, sound_sections
 from attcell.data.known_sets import KNOWN_SETS, find_videos, read_known_set
 from attcell.errors import CallError
 from attcell.types import VideoRecord
@@ -82,6 +82,7 @@ class SetReport:
             "missing": list(self.missing),
             "unreadable": {video.id: video.error for video in self.videos if not video.is_read},
             "damaged": {video.id: list(video.notes) for video in self.videos if video.is_damaged},
+            "sound": sound_of(self.videos).to_dict() if self.videos else None,
             "ambiguous": {id: list(places) for id, places in self.ambiguous.items()},
             "spelt_otherwise": list(self.renamed),
             "misplaced": self.misplaced,
@@ -106,9 +107,11 @@ class SetReport:
                 f"  {label:<{width}}  {named:6d} videos, {there:6d} there"
                 for label, named, there in per_class
             ),
+            *([sound_of(self.videos).line()] if self.videos else []),
             *section("missing", list(self.missing)),
             *section("unreadable", unreadable),
             *section("damaged", damaged),
+            *sound_sections(sound_of(self.videos)),
             *section("could be several", [f"{id}: {', '.join(of)}" for id, of in self.ambiguous.items()]),
             *section("in the folder of another class", [f"{id}: {of}" for id, of in self.misplaced.items()]),
             *section("spelt in other capitals on disk, and found", list(self.renamed)),

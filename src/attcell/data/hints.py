@@ -17,6 +17,7 @@ from attcell.data.listing import shortened
 from attcell.errors import VideoError
 from attcell.types import Size, VideoRecord
 from attcell.video.decode import read_frames
+from attcell.video.features import is_features
 
 MOST_COMPARED = 20_000  # videos: each is compared with each
 MOST_DIFFERING = 5  # of 64 bits, of first frames that look alike
@@ -128,6 +129,8 @@ def first_frame_hash(record: VideoRecord) -> int | None:
     """A 64-bit difference hash of a video's first frame: of 9 × 8 grey means, whether each is lighter than
     its right neighbour. None for a video that cannot be read, is features, or begins without contrast.
     """
+    if is_features(record.path):
+        return None
     try:
         read = read_frames(
             record.path,
@@ -137,10 +140,7 @@ def first_frame_hash(record: VideoRecord) -> int | None:
         )
     except VideoError:
         return None
-    image = read.images[0]
-    if image.ndim != 3:
-        return None
-    means = image.mean(axis=2).reshape(8, 8, 9, 8).mean(axis=(1, 3))
+    means = read.images[0].mean(axis=2).reshape(8, 8, 9, 8).mean(axis=(1, 3))
     if means.std() < LEAST_CONTRAST:
         return None
     bits = (means[:, :-1] > means[:, 1:]).ravel()

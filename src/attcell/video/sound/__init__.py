@@ -1,5 +1,6 @@
-"""The sound of videos: read beside the frames (``reading``), as log-mel pictures (``log_mel``), and what a
-stream gets of it (``source``)."""
+"""The sound of videos: read beside the frames (``reading``, of a file's ``stream``), as log-mel pictures
+(``log_mel``), what a stream of a network gets of it (``source``), and how loud and whole it is (``check``).
+"""
 
 from attcell.video.sound.reading import RATE, Sound, SoundReader, read_sound
 

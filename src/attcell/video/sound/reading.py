@@ -14,12 +14,10 @@ beside the frames and holds only what is asked for.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
@@ -28,6 +26,7 @@ from av.container import InputContainer
 
 from attcell.video._container import open_container
 from attcell.video.features import is_features
+from attcell.video.sound.stream import Tally, frames_of, sound_stream
 
 RATE = 16_000  # samples a second
 JITTER_SECONDS = 0.008  # Matroska rounds stamps to a millisecond
@@ -213,12 +212,12 @@ class SoundBlocks:
     ``notes`` and ``has_stream`` tell of it. Samples are numbered at ``rate`` a second."""
 
     def __init__(
-        self, path: Path, rate: int = RATE, start: int | None = None, tally: _Tally | None = None
+        self, path: Path, rate: int = RATE, start: int | None = None, tally: Tally | None = None
     ) -> None:
         self._path = path
         self._rate = rate
         self._start = start
-        self._tally = _Tally() if tally is None else tally
+        self._tally = Tally() if tally is None else tally
         self.has_stream = False
 
     def from_sample(self, start: int) -> SoundBlocks:
@@ -234,7 +233,7 @@ class SoundBlocks:
         if self._path.is_dir() or is_features(self._path):
             return
         with open_container(self._path) as container:
-            stream = _sound_stream(container, self._tally)
+            stream = sound_stream(container, self._tally)
             if stream is None:
                 return
             self.has_stream = True
@@ -245,43 +244,10 @@ class SoundBlocks:
             yield from _without_overlap(_runs(container, stream, self._tally, self._rate))
 
 
-@dataclass
-class _Tally:
-    """What a reader of the sound should know."""
-
-    streams: str = ""
-    num_refused: int = 0
-    cut_off: str = ""
-
-    def notes(self) -> Iterator[str]:
-        if self.streams:
-            yield self.streams
-        if self.num_refused:
-            yield f"damaged packets of sound: {self.num_refused}; they are silence"
-        if self.cut_off:
-            yield f"the sound is cut off: {self.cut_off}"
-
-
-def _sound_stream(container: InputContainer, tally: _Tally) -> AudioStream | None:
-    """The default stream of sound, else the one that FFmpeg takes; None where there is none that it can
-    decode."""
-    streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
-    if not streams:
-        return None
-    best = container.streams.best("audio")
-    named = [of for of in streams if of.disposition & av.stream.Disposition.default]
-    chosen = named[0] if named else next((of for of in streams if of is best), streams[0])
-    if len(streams) > 1:
-        which = "the default one" if named else "the one that FFmpeg takes"
-        language = f", {chosen.language}" if chosen.language else ""
-        tally.streams = f"{len(streams)} streams of sound: {which} is heard, stream {chosen.index}{language}"
-    return chosen
-
-
-def _runs(container: InputContainer, stream: AudioStream, tally: _Tally, rate: int) -> Iterator[Block]:
+def _runs(container: InputContainer, stream: AudioStream, tally: Tally, rate: int) -> Iterator[Block]:
     """Blocks of at least half a second, where so much follows each other, mono at ``rate``."""
     run: _Run | None = None
-    for frame in _frames(container, stream, tally):
+    for frame in frames_of(container, stream, tally):
         if run is None or not run.goes_on(frame):
             if run is not None:
                 yield run.rest()
@@ -342,33 +308,6 @@ class _Run:
         """The last one."""
         self.take(None)
         return self.block()
-
-
-def _frames(container: InputContainer, stream: AudioStream, tally: _Tally) -> Iterator[AudioFrame]:
-    """The decoded frames; what does not decode is counted."""
-    packets: Iterator[av.Packet | None] = itertools.chain(_packets(container, stream, tally), [None])
-    for packet in packets:
-        try:
-            frames = stream.decode(packet)
-        except av.FFmpegError:
-            tally.num_refused += 1
-            continue
-        yield from (frame for frame in frames if frame.samples)
-
-
-def _packets(container: InputContainer, stream: AudioStream, tally: _Tally) -> Iterator[av.Packet]:
-    """The packets of a stream, up to where the file is cut off."""
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-        except av.FFmpegError as error:
-            tally.cut_off = error.strerror or str(error)
-            return
-        if packet is None:
-            return
-        if packet.size:  # else PyAV's flush
-            yield packet
 
 
 def _without_overlap(blocks: Iterator[Block]) -> Iterator[Block]:
