@@ -178,3 +178,70 @@ def test_videos_of_unknown_classes_are_fused_without_figures(
         "attcell: mifs-test.csv does not say the class of t00.mp4; add it, or give another file of these "
         "videos that does\n"
     )
+
+
+# The example of mmaction2's tests (tests/data/test_eval_localization and test_eval_detection, Apache-2.0).
+SURFED = [(11.553655226209049, 57.06805460218409), (68.62170982839314, 126.03987519500778),
+          (135.4928658346334, 201.31368954758187)]  # fmt: skip
+FOUND_SURFED = [
+    (0.6533445119857788, 0.0, 206.3465619982159),
+    (0.5620265007019043, 33.64346119536128, 206.3465619982159),
+    (0.4421495497226715, 148.03122925958965, 204.1036645851918),
+    (0.31284379959106445, 0.0, 123.35935771632472),
+    (0.2897574603557587, 67.28692239072257, 206.3465619982159),
+    (0.284942090511322, 33.64346119536128, 125.60225512934882),
+    (0.12905514240264893, 0.0, 53.829537912578054),
+    (0.12616874277591705, 67.28692239072257, 123.35935771632472),
+    (0.12591737508773804, 100.93038358608386, 204.1036645851918),
+    (0.10444077104330064, 38.12925602140946, 53.829537912578054),
+]  # fmt: skip
+CLEANED = [(21.392480499219968, 76.161)]
+FOUND_CLEANED = [
+    (0.5667440891265869, 21.222965776805253, 75.03834328227572),
+    (0.414698988199234, 21.222965776805253, 43.96185768052516), (0.21768000721931455, 0.0, 75.03834328227572),
+    (0.10800375044345856, 29.560559474835888, 70.49056490153174),
+]  # fmt: skip
+
+
+def test_the_average_over_activitynets_ten_thresholds(attcell: Run, tmp_path: Path) -> None:
+    videos = {
+        "bYUmtLBL7W4": ("Wakeboarding", SURFED, FOUND_SURFED),
+        "hDPLy21Yyuk": ("Cleaning shoes", CLEANED, FOUND_CLEANED),
+    }
+    database = {
+        name: {
+            "subset": "validation",
+            "duration": 224.49,
+            "annotations": [{"segment": of, "label": label} for of in true],
+        }
+        for name, (label, true, _) in videos.items()
+    }
+    results = {
+        name: [{"score": score, "segment": [start, end], "label": label} for score, start, end in found]
+        for name, (label, _, found) in videos.items()
+    }
+    (tmp_path / "truth.json").write_text(json.dumps({"database": database}))
+    (tmp_path / "found.json").write_text(
+        json.dumps({"results": results, "version": "1", "external_data": {}})
+    )
+    bars = ",".join(f"{number / 100:g}" for number in range(50, 100, 5))
+    words = ["score", "detection", "found.json", "--truth", "truth.json", "--protocol", "activitynet"]
+    done = attcell(*words, "--thresholds", bars, "--json", "out.json")
+    assert "mean mAP: 61.8 at 0.5-0.95" in done.stdout
+    (figures,) = json.loads((tmp_path / "out.json").read_text())["files"][0]["protocols"]
+    assert figures["means"] == {"0.5-0.95": pytest.approx(0.617758, abs=5e-7)}
+    assert "mean mAP" not in attcell(*words, "--thresholds", bars[:-5]).stdout, "one threshold is missing"
+
+
+def test_notes_are_of_the_part_that_is_scored(attcell: Run, tmp_path: Path) -> None:
+    odd = {"annotations": [{"segment": [1, 1], "label": "Run"}, {"segment": [2, 3], "label": "Run"}]}
+    database = {"v": {"subset": "validation", **odd}, "t": {"subset": "training", **odd}}
+    (tmp_path / "truth.json").write_text(json.dumps({"database": database}))
+    found = {"results": {"v": [{"score": 0.5, "segment": [2, 3], "label": "Run"}]}}
+    (tmp_path / "found.json").write_text(json.dumps(found))
+    for subset, video in (("validation", "v"), ("training", "t")):
+        words = ["score", "detection", "found.json", "--truth", "truth.json", "--subset", subset]
+        said = attcell(*words, status=int(subset == "training")).stderr
+        assert [line for line in said.splitlines() if "no length" in line] == [
+            f"attcell: {video} has an interval of no length at 1 s (Run)"
+        ]

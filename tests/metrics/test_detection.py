@@ -71,6 +71,30 @@ class TestByHand:
         assert detection_map(true, found, [0.5], "thumos").mean_ap.tolist() == [0]
         assert detection_map(true, found, [0.5], "activitynet").mean_ap.tolist() == [1]
 
+    def test_thumos_ranks_equal_scores_by_video_and_then_as_they_are_given(self):
+        true = _true((50, 60), video="video_test_0000001")
+        found = [
+            *_found((50, 60, 0.5), video="video_test_0000002"),
+            *_found((50, 60, 0.5), video="video_test_0000001"),
+        ]
+        assert detection_map(true, found, [0.5], "thumos").mean_ap.tolist() == [1]
+        found = _found((80, 90, 0.5), (50, 60, 0.5), video="video_test_0000001")
+        assert detection_map(true, found, [0.5], "thumos").mean_ap.tolist() == [0.5]
+        assert detection_map(true, found[::-1], [0.5], "thumos").mean_ap.tolist() == [1]
+
+    def test_thumos_divides_by_the_stretch_that_holds_both(self):
+        true, found = _true((0.0, 0.6)), _found((0.0, 0.3, 0.9))
+        assert detection_map(true, found, [0.5], "thumos").mean_ap.tolist() == [0]
+        assert 0.3 / (0.3 + 0.6 - 0.3) > 0.5, "by the lengths it would be above, in floating point"
+
+    def test_activitynet_takes_the_later_of_equal_scores_and_of_equal_overlaps(self):
+        true, found = _true((0, 10)), _found((0, 10, 0.5), (50, 60, 0.5))
+        assert detection_map(true, found, [0.5], "activitynet").mean_ap.tolist() == [0.5]
+        assert detection_map(true, found[::-1], [0.5], "activitynet").mean_ap.tolist() == [1]
+        true, found = _true((0, 10), (10, 20)), _found((5, 15, 0.9), (10, 20, 0.8))
+        assert detection_map(true, found, [0.3], "activitynet").mean_ap.tolist() == [0.5]
+        assert detection_map(true[::-1], found, [0.3], "activitynet").mean_ap.tolist() == [1]
+
     def test_thumos_truths_choose_and_activitynet_detections_choose(self):
         true, found = _true((0, 10)), _found((0, 6, 0.9), (0, 10, 0.1))
         assert detection_map(true, found, [0.5], "thumos").mean_ap.tolist() == [0.5]

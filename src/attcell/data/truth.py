@@ -243,7 +243,7 @@ def _annotated(source: Path, annotation: Annotation, subset: str) -> DetectionTr
         actions,
         tuple(of for of in annotation.ambiguous if of.video_id in ids),
         {video.id: video.duration_seconds for video in videos},
-        notes=annotation.notes,
+        notes=annotation.notes_of(subset),
     )
 
 

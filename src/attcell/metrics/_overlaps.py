@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -10,6 +10,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 _PAIRS_AT_ONCE = 4_000_000  # pairs that are looked at together, to bound the memory
+
+Intervals = Float[np.ndarray, "P 2"]
+IoU = Callable[[Intervals, Intervals], Float[np.ndarray, " P"]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +57,11 @@ class Pairs:
         yield from self._turns(order, self.true_turn)
 
     def by_detection(self, bar: float) -> Iterator[Turn]:
-        """Pairs whose IoU is a bar or more, the detections' turns one after another; the best truth first."""
+        """Pairs whose IoU is a bar or more, the detections' turns one after another; the best truth first, of
+        equal ones the later.
+        """
         kept = np.flatnonzero(self.iou >= bar)
-        order = kept[np.lexsort((self.true[kept], -self.iou[kept], self.found[kept], self.found_turn[kept]))]
+        order = kept[np.lexsort((-self.true[kept], -self.iou[kept], self.found[kept], self.found_turn[kept]))]
         yield from self._turns(order, self.found_turn)
 
     def _turns(self, order: Int[np.ndarray, " Q"], turn: Int[np.ndarray, " P"]) -> Iterator[Turn]:
@@ -65,14 +70,14 @@ class Pairs:
             yield Turn(self.true[order[start:end]], self.found[order[start:end]])
 
 
-def overlapping_pairs(true: Times, found: Times) -> Pairs:
+def overlapping_pairs(true: Times, found: Times, iou_of: IoU) -> Pairs:
     """All pairs of one class and video that overlap, with their IoU."""
     num_labels = int(max(true.labels.max(initial=0), found.labels.max(initial=0))) + 1
     groups = [of.videos * num_labels + of.labels for of in (true, found)]
     turns = [_places_in_group(of) for of in groups]
     kept: list[tuple[np.ndarray, ...]] = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))]
     for rows, columns in _candidates(groups[0], true.intervals, groups[1], found.intervals):
-        iou = interval_iou(true.intervals[rows], found.intervals[columns])
+        iou = iou_of(true.intervals[rows], found.intervals[columns])
         overlap = iou > 0
         kept.append((rows[overlap], columns[overlap], iou[overlap]))
     rows, columns, iou = (np.concatenate(parts) for parts in zip(*kept, strict=True))
@@ -83,7 +88,7 @@ def touching(found: Times, ambiguous: Times) -> Bool[np.ndarray, " N"]:
     """Which detections overlap any ambiguous interval of their video."""
     touches = np.zeros(len(found.videos), dtype=bool)
     for rows, columns in _candidates(ambiguous.videos, ambiguous.intervals, found.videos, found.intervals):
-        touches[columns[interval_iou(ambiguous.intervals[rows], found.intervals[columns]) > 0]] = True
+        touches[columns[_shared(ambiguous.intervals[rows], found.intervals[columns]) > 0]] = True
     return touches
 
 
@@ -132,11 +137,23 @@ def _candidates(
         yield np.repeat(rows[some], own_counts), order[np.repeat(begin[some], own_counts) + offsets]
 
 
-def interval_iou(
-    one: Float[np.ndarray, "*#shape 2"], other: Float[np.ndarray, "*#shape 2"]
-) -> Float[np.ndarray, "*shape"]:
-    """Intersection over union of intervals, row by row; 0 where both are empty."""
-    shared = np.minimum(one[..., 1], other[..., 1]) - np.maximum(one[..., 0], other[..., 0])
-    shared = np.maximum(shared, 0)
-    union = (one[..., 1] - one[..., 0]) + (other[..., 1] - other[..., 0]) - shared
+def iou_of_lengths(one: Intervals, other: Intervals) -> Float[np.ndarray, " P"]:
+    """Intersection over union of intervals, row by row; the union is the lengths less the intersection."""
+    shared = _shared(one, other)
+    return _ratio(shared, (one[:, 1] - one[:, 0]) + (other[:, 1] - other[:, 0]) - shared)
+
+
+def iou_of_hull(one: Intervals, other: Intervals) -> Float[np.ndarray, " P"]:
+    """The same; the union is the stretch that holds both. Where they overlap, rounding alone differs."""
+    return _ratio(
+        _shared(one, other), np.maximum(one[:, 1], other[:, 1]) - np.minimum(one[:, 0], other[:, 0])
+    )
+
+
+def _shared(one: Intervals, other: Intervals) -> Float[np.ndarray, " P"]:
+    return np.maximum(np.minimum(one[:, 1], other[:, 1]) - np.maximum(one[:, 0], other[:, 0]), 0)
+
+
+def _ratio(shared: Float[np.ndarray, " P"], union: Float[np.ndarray, " P"]) -> Float[np.ndarray, " P"]:
+    """Shared over union; 0 where both intervals are empty."""
     return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)

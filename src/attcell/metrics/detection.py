@@ -1,15 +1,21 @@
 """Mean average precision of detections in time, by two protocols that do not agree.
 
-*THUMOS* (its TH14evalDet): of each class and video, every truth in its order takes, of the detections still
+*THUMOS* (its TH14evalDet.m): of each class and video, every truth in its order takes, of the detections still
 free, the one that overlaps it most, if their IoU is above the threshold, strictly. Detections that no truth
-took and that touch an ambiguous interval are left out; the others are wrong. AP is not interpolated.
+took and that touch an ambiguous interval are left out; the others are wrong. AP is not interpolated. Of equal
+scores the video whose name comes first is first, and within a video the detection that is given first; so of
+equal overlaps, too. The union of two intervals is the stretch from the first start to the last end.
 
 *ActivityNet* (its eval_detection.py): of each class, the detections in the order of their scores; each takes
 the truth of its video that it overlaps most among those not yet taken, if their IoU is the threshold or more.
-AP is interpolated. Ambiguous intervals mean nothing.
+AP is interpolated. Ambiguous intervals mean nothing. Of equal scores the detection that is given later is
+first, and of equal overlaps the truth that is given later is taken. The union is the two lengths less the
+intersection.
 
-*Readings*, where neither says: detections of equal score keep the order in which they are given; of equal
-overlaps the detection with the higher score, or the earlier truth, is taken.
+So ties and rounding are theirs. ActivityNet's program leaves ties to NumPy's default sort, which depends
+on the processor and the number of items: what a stable one gives is taken. *Reading*: an empty interval
+overlaps nothing (ActivityNet's program takes any two of one video for a match, since 0 / 0 is not below a
+threshold).
 """
 
 from __future__ import annotations
@@ -22,7 +28,14 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from attcell.errors import CallError
-from attcell.metrics._overlaps import Pairs, Times, overlapping_pairs, touching
+from attcell.metrics._overlaps import (
+    Pairs,
+    Times,
+    iou_of_hull,
+    iou_of_lengths,
+    overlapping_pairs,
+    touching,
+)
 from attcell.types import ActionInstance, Detection, DetectionProtocol
 
 PROTOCOLS: tuple[DetectionProtocol, ...] = get_args(DetectionProtocol)
@@ -92,9 +105,9 @@ def detection_map(
     scores = np.fromiter((of.score for of in found), np.float64, len(found))
     if not np.isfinite(scores).all():
         raise CallError(f"a detection scores {scores[~np.isfinite(scores)][0]}; scores must be numbers")
-    order = np.argsort(-scores, kind="stable")
+    order = _ranking(scores, [of.video_id for of in found], protocol)
     ranked = _times([found[place] for place in order.tolist()], numbers, videos)
-    pairs = overlapping_pairs(true, ranked)
+    pairs = overlapping_pairs(true, ranked, iou_of_hull if protocol == "thumos" else iou_of_lengths)
     match = _truths_take if protocol == "thumos" else _detections_take
     is_ambiguous = np.zeros(len(found), dtype=bool)
     if protocol == "thumos":
@@ -125,6 +138,15 @@ def _check(thresholds: tuple[float, ...], protocol: str, truths: Sequence[Action
         raise CallError(f"thresholds are {list(thresholds)}; give one or more above 0 and up to 1")
     if not truths:
         raise CallError("there is no true action; the mean average precision has no meaning without one")
+
+
+def _ranking(scores: Float[np.ndarray, " N"], videos: Sequence[str], protocol: str) -> Int[np.ndarray, " N"]:
+    """The order of the detections: by their scores, and of equal ones as the protocol has it."""
+    given = np.arange(len(scores))
+    if protocol == "activitynet":
+        return np.lexsort((-given, -scores))
+    ranks = {video: rank for rank, video in enumerate(sorted(set(videos)))}
+    return np.lexsort((given, np.array([ranks[video] for video in videos], dtype=np.int64), -scores))
 
 
 def _times(

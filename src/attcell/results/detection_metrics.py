@@ -19,7 +19,7 @@ RULES = {
     "thumos": "IoU above the threshold, each truth takes its best free detection, AP not interpolated",
     "activitynet": "IoU at least the threshold, in the order of scores, AP interpolated, no ambiguity",
 }
-RANGES = ((0.1, 0.5), (0.3, 0.7), (0.1, 0.7))  # the means that papers print
+RANGES = ((0.1, 0.5, 0.1), (0.3, 0.7, 0.1), (0.1, 0.7, 0.1), (0.5, 0.95, 0.05))  # the means that papers print
 
 
 @dataclass(frozen=True)
@@ -110,13 +110,13 @@ def detection_result(
 
 
 def means(figures: DetectionMetrics) -> dict[str, float]:
-    """The usual means over thresholds, as far as all of their tenths are there."""
+    """The usual means over thresholds, as far as all of their thresholds are there."""
     values = {round(bar, 6): of for bar, of in zip(figures.thresholds, figures.mean_ap, strict=True)}
     found = {}
-    for low, high in RANGES:
-        tenths = [round(n / 10, 6) for n in range(round(10 * low), round(10 * high) + 1)]
-        if all(bar in values for bar in tenths):
-            found[f"{low:g}-{high:g}"] = float(np.mean([values[bar] for bar in tenths]))
+    for low, high, step in RANGES:
+        bars = [round(low + n * step, 6) for n in range(round((high - low) / step) + 1)]
+        if all(bar in values for bar in bars):
+            found[f"{low:g}-{high:g}"] = float(np.mean([values[bar] for bar in bars]))
     return found
 
 

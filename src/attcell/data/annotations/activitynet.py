@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +50,13 @@ def read(file: Path | str) -> Annotation:
             video, classes, instances=instances[video], duration_seconds=of.get("duration")
         )
         parts.setdefault(of["subset"], []).append(entry)
-    notes = tuple(note for videos in parts.values() for note in interval_notes(videos))
+    notes = {part: tuple(interval_notes(videos)) for part, videos in parts.items()}
     return Annotation(
-        labels, {part: tuple(videos) for part, videos in parts.items()}, multi_label=True, notes=notes
+        labels,
+        {part: tuple(videos) for part, videos in parts.items()},
+        multi_label=True,
+        notes=tuple(chain.from_iterable(notes.values())),
+        part_notes=notes,
     )
 
 

@@ -47,6 +47,7 @@ class Annotation:
         multi_label: whether a video may be of several classes.
         ambiguous: intervals that are neither action nor background, with the label ``Ambiguous``.
         notes: what is odd in the files and yet no error. Two annotations may be equal with other notes.
+        part_notes: those of them that are of one part alone, by part.
     """
 
     labels: tuple[str, ...]
@@ -54,6 +55,12 @@ class Annotation:
     multi_label: bool = False
     ambiguous: tuple[ActionInstance, ...] = ()
     notes: tuple[str, ...] = field(default=(), compare=False)
+    part_notes: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
+
+    def notes_of(self, part: str) -> tuple[str, ...]:
+        """The notes on a part: all but those that are of another part alone."""
+        foreign = {note for other, notes in self.part_notes.items() if other != part for note in notes}
+        return tuple(note for note in self.notes if note not in foreign)
 
 
 def folder_of(value: Path | str, holds: Sequence[str]) -> Path:

@@ -25,6 +25,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -81,9 +82,15 @@ def read(folder: Path | str) -> Annotation:
         part: tuple(_videos(videos[part], instances[part], labels, _durations(folder, part)))
         for part in files
     }
-    notes = [note for part in parts.values() for note in (*interval_notes(part), *_notes(part))]
-    together = tuple(interval for found in ambiguous.values() for interval in found)
-    return Annotation(labels, parts, multi_label=True, ambiguous=together, notes=tuple(notes))
+    notes = {part: (*interval_notes(of), *_notes(of)) for part, of in parts.items()}
+    return Annotation(
+        labels,
+        parts,
+        multi_label=True,
+        ambiguous=tuple(chain.from_iterable(ambiguous.values())),
+        notes=tuple(chain.from_iterable(notes.values())),
+        part_notes=notes,
+    )
 
 
 def read_detection(folder: Path | str) -> Annotation:
@@ -96,18 +103,24 @@ def read_detection(folder: Path | str) -> Annotation:
         CallError, DataError: as of :func:`read`, or a bad list.
     """
     found, folder = read(folder), folder_of(folder, ())
-    parts, notes = {}, list(found.notes)
+    parts, alone = {}, {}
     for part, videos in found.parts.items():
         named, lengths = {video.id for video in videos}, _durations(folder, part)
         listed = _listed(folder, part, lengths)
         if not listed:
-            notes.append(
+            alone[part] = (
                 f"no list of all {part} videos ({part}_durations.txt or {RECOGNITION_FILES[part][1]}) in "
                 f"{folder}: the {len(videos)} with times are known alone"
             )
         others = (AnnotatedVideo(id, (), duration_seconds=lengths.get(id)) for id in listed - named)
         parts[part] = tuple(sorted((*videos, *others), key=lambda video: video.id))
-    return replace(found, parts=parts, notes=tuple(notes))
+    part_notes = {part: (*notes, alone[part]) for part, notes in found.part_notes.items() if part in alone}
+    return replace(
+        found,
+        parts=parts,
+        notes=(*found.notes, *alone.values()),
+        part_notes=found.part_notes | part_notes,
+    )
 
 
 def _listed(folder: Path, part: str, lengths: Mapping[str, float]) -> set[str]:
