@@ -17,7 +17,7 @@ from tests.miniatures import MINIATURES
 settings.register_profile("attcell", deadline=None)  # how fast an example is depends on what else is running
 settings.load_profile("attcell")
 
-pytest_plugins = ["tests.small_models", "tests.transformers_models"]
+pytest_plugins = ["tests.small_models", "tests.small_sounds", "tests.transformers_models"]
 
 # Before anything of attcell is imported: every call in these packages has its shapes checked.
 install_import_hook(["attcell.nn", "attcell.flow.codes", "attcell.metrics"], "beartype.beartype")

@@ -160,8 +160,10 @@ class _Detect:
 
     def _found(self, model: Model | ReadyModel, results: DetectionResults) -> Iterator[Prediction]:
         """What is found in the videos that can be read; each one's results go out as they come."""
+        from attcell.inference.heard import Notes
         from attcell.report.lines import detection_lines
 
+        notes = Notes(len(self.videos))
         detected = self._detector(model)
         for number, video in enumerate(self.videos, 1):
             title = f"{number}/{len(self.videos)} {video.name}"
@@ -171,14 +173,16 @@ class _Detect:
                 results.fail(str(video), str(error))
                 logger.info(f"attcell: {error}")
                 continue
-            for note in found.notes:
-                logger.info(f"{video}: {note}")
+            for line in notes.of(found):
+                logger.info(line)
             if found.explanation is not None:
                 logger.info(f"{video}: {found.explanation.protocol}")
             results.add(found)
             if self.json_path != "-":
                 print("\n".join(detection_lines(found)), flush=True)
             yield found
+        for line in notes.at_the_end():
+            logger.info(line)
 
     def _detector(self, model: Model | ReadyModel) -> Callable[[Path, str], Prediction]:
         """A video and the title of its bar to what is found in it."""

@@ -180,22 +180,26 @@ class _Predict:
 
     def _predictions(self, model: Model | ReadyModel, results: JsonResults) -> Iterator[Prediction]:
         """The predictions of the videos that can be read; each one's results go out as they come."""
+        from attcell.inference.heard import Notes
         from attcell.inference.model import Model
         from attcell.report.lines import prediction_line
 
+        notes = Notes(len(self.videos))
         for video, found in self._by_segments(model) if isinstance(model, Model) else self._by_clips(model):
             if isinstance(found, VideoError):
                 results.fail(str(video), str(found))
                 logger.info(f"attcell: {found}")
                 continue
-            for note in found.notes:
-                logger.info(f"{video}: {note}")
+            for line in notes.of(found):
+                logger.info(line)
             if found.explanation is not None:
                 logger.info(f"{video}: {found.explanation.protocol}")
             results.add(found.to_dict())
             if not results.to_stdout:
                 print(prediction_line(found), flush=True)
             yield found
+        for line in notes.at_the_end():
+            logger.info(line)
 
     def _by_segments(self, model: Model) -> Iterator[tuple[Path, Prediction | VideoError]]:
         """Each video with what a trained model says, or why it cannot be read."""

@@ -26,6 +26,7 @@ from attcell.video.inputs import read_sampled_frames, resize_frames
 from attcell.video.parts import ViewParts
 from attcell.video.readers import Origin
 from attcell.video.sampling import ViewPlan, random_frames
+from attcell.video.sound.source import uncounted
 from attcell.video.transforms import crop_source_size, random_crop
 
 SEGMENT_DRAW = 1  # keeps the draws of this module apart from others that start from the same seed
@@ -137,7 +138,7 @@ class TrainingVideos(Dataset[Sample | VideoError]):
             resized_frames.view(crop, self.augmentation.of_colours(self.seed, position)),
             labels=mirroring.labels(record.labels, mirrored=crop.mirrored),
             position=position,
-            notes=_named(record, _worth_saying(info.notes)),
+            notes=_named(record, uncounted((*_worth_saying(info.notes), *resized_frames.notes))),
         )
 
 
@@ -235,7 +236,7 @@ class TrainingFeatures(Dataset[Sample]):
         record = self.records[index]
         rng = np.random.default_rng([self.seed, SEGMENT_DRAW, position])
         kept = {name: store.read(record) for name, store in self.stores.items()}
-        maps, notes = next(iter(kept.values()))  # (V, T, F, K, K), memory-mapped
+        maps, _ = next(iter(kept.values()))  # (V, T, F, K, K), memory-mapped
         num_views, num_segments = maps.shape[:2]
         mirror = int(rng.integers(num_views // self.num_positions))
         views = torch.from_numpy(
@@ -243,7 +244,7 @@ class TrainingFeatures(Dataset[Sample]):
         )
         drawn = {name: maps[views, torch.arange(num_segments)] for name, (maps, _) in kept.items()}
         labels = self.mirroring.labels(record.labels, mirrored=mirror > 0)
-        return Sample(drawn, labels, position, _named(record, notes))
+        return Sample(drawn, labels, position, _named(record, _notes_of(kept)))
 
 
 class KeptViews(Dataset[Views]):
@@ -258,13 +259,17 @@ class KeptViews(Dataset[Views]):
 
     def __getitem__(self, index: int) -> Views:
         kept = {name: store.read(self.records[index]) for name, store in self.stores.items()}
-        notes = next(iter(kept.values()))[1]
-        return Views({name: maps for name, (maps, _) in kept.items()}, notes, index)
+        return Views({name: maps for name, (maps, _) in kept.items()}, _notes_of(kept), index)
 
 
 def _worth_saying(notes: tuple[str, ...]) -> tuple[str, ...]:
     """Without the note that every folder of frames has: no time is used here."""
     return tuple(note for note in notes if note != NO_TIMES)
+
+
+def _notes_of(kept: Mapping[str, tuple[Tensor, tuple[str, ...]]]) -> tuple[str, ...]:
+    """What was noted when the streams' maps were made, which may have been at different times."""
+    return tuple(dict.fromkeys(note for _, notes in kept.values() for note in notes))
 
 
 def _named(record: VideoRecord, notes: tuple[str, ...]) -> tuple[str, ...]:

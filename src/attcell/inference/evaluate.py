@@ -20,6 +20,7 @@ from attcell.data.listing import Listing
 from attcell.data.sources import read_source
 from attcell.errors import AttcellError, CallError, VideoError
 from attcell.inference.extract import filled_stores, unfit_features
+from attcell.inference.heard import but_silence, silence_sentences
 from attcell.inference.model import Model
 from attcell.inference.protocol import protocol_of, ready_protocol, run_of
 from attcell.inference.ready import ReadyModel
@@ -36,6 +37,7 @@ from attcell.models.listings import part_listing, read_listings
 from attcell.results.scores import Scores, write_scores
 from attcell.types import ClipCrops, DataPart, NumCrops, Prediction, VideoRecord
 from attcell.video.sampling import ViewPlan
+from attcell.video.sound.source import NO_SOUND
 
 OF_CLASS = "top1_of_"  # and a class: a published figure of this class alone
 
@@ -267,15 +269,18 @@ def _score_videos(
     loader = DataLoader(views, batch_size=None, num_workers=workers)
     mirrored = MirroredViews(plan.first_mirrored, mirroring_of(model.recipe, model.labels).exchanged)
     readable = [record for record in records if record.id not in unread]
+    silent: list[str] = []
     runs = run_videos(model.network, loader, kept_features=cache_folder is not None)
     for video in track(runs, len(readable), "testing"):
         record = readable[video.video]
         if video.error is not None:
             found.unread[record.id] = str(video.error)
             continue
-        found.notes.extend(f"{record.id}: {note}" for note in video.notes)
+        found.notes.extend(f"{record.id}: {note}" for note in but_silence(video.notes))
+        silent += [record.id] if NO_SOUND in video.notes else []
         outputs = decide_views(model.network, video.parts)
         found.scores[record.id] = mean_scores(outputs, model.recipe.score_rule, mirrored)
+    found.notes.extend(silence_sentences(silent, len(found.scores)))
     return found
 
 

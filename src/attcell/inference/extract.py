@@ -35,6 +35,7 @@ from attcell.video.features import features_beside, features_of, is_features, re
 from attcell.video.input_spec import InputSpec
 from attcell.video.modalities import Modality, modality
 from attcell.video.sampling import ViewPlan
+from attcell.video.sound.source import refuse_missing
 
 FEATURES_FORMAT = 2  # raise it when what a store is described by, or what it holds, changes
 DECODING_VERSION = 2  # raise it when the same video would give other frames
@@ -211,7 +212,25 @@ def filled_stores(
         name: feature_store(folder, name, network.stream(name), spec, plan, cache) for name in spec.streams
     }
     failed = extract_features(stores, network.to(device), records, spec, plan, workers=recipe.data.workers)
+    if spec.audio.missing == "refuse":
+        failed |= _kept_of_silence([stores[name] for name in spec.hearing], records, failed)
     return stores, failed
+
+
+def _kept_of_silence(
+    stores: Sequence[FeatureStore], records: Sequence[VideoRecord], failed: Mapping[str, str]
+) -> dict[str, str]:
+    """Video id → why its kept features are refused: they were made when silence could stand for sound."""
+    refused = {}
+    for record in records:
+        if record.id in failed:
+            continue
+        try:
+            for store in stores:
+                refuse_missing(str(record.path), store.read(record)[1])
+        except VideoError as error:
+            refused[record.id] = str(error)
+    return refused
 
 
 @cache

@@ -11,15 +11,16 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from attcell._log import logger, track
+from attcell._log import is_within, logger, track
 from attcell._parallel import is_first_process
 from attcell.data.groups import groups_of
+from attcell.inference.heard import silence_sentences, silent_ids
 from attcell.inference.model import Model
 from attcell.inference.run import decide_views, mean_scores, run_videos
 from attcell.metrics.recognition import fusion_weights, hit_rate, truth_matrix
 from attcell.metrics.statistics import accuracy_interval
 from attcell.nn import LateFusion, Network, SVMNetwork
-from attcell.training.prepare import TrainingData
+from attcell.training.prepare import PreparedTraining, TrainingData
 from attcell.training.run_folder import MODEL_FOLDER, REPRESENTATIONS, write_recipe
 from attcell.training.schedule import ValidationResult
 
@@ -92,6 +93,7 @@ def finish(fitted: FittedTraining) -> TrainingOutcome:
         save(network, best)
         shutil.rmtree(kept, ignore_errors=True)
         best = ValidationResult(best.iterations)  # of the network that the SVM has been put on
+    _tell_of_silence(prepared)
     a_batch = prepared.recipe.train.batch_size / len(prepared.listings.train)
     return TrainingOutcome(
         model_folder,
@@ -102,6 +104,15 @@ def finish(fitted: FittedTraining) -> TrainingOutcome:
         inside,
         prepared.recipe.data.test is not None or prepared.recipe.data.dataset is not None,
     )
+
+
+def _tell_of_silence(prepared: PreparedTraining) -> None:
+    """Say how many videos had no sound, where any was to be heard; of one training of many nothing."""
+    if is_within() or not is_first_process():
+        return
+    records = (*prepared.listings.train, *prepared.listings.val)
+    for sentence in silence_sentences(silent_ids(prepared.recipe, records), len(records)):
+        logger.info(sentence)
 
 
 def tune_fusion(

@@ -20,6 +20,7 @@ from attcell.data.datasets import Batch, PlannedParts, Views, collate
 from attcell.data.groups import groups_of
 from attcell.data.order import BalancedVideos, Draw, ShuffledVideos, TrainingOrder
 from attcell.errors import DataError, ModelError, TrainingError, VideoError
+from attcell.inference.heard import but_silence
 from attcell.inference.run import Encoded, Gatherer, decide_views, encode_part, mean_scores
 from attcell.metrics.recognition import truth_matrix
 from attcell.metrics.statistics import accuracy_interval
@@ -94,7 +95,7 @@ class Learner(L.LightningModule):
 
     def loss_of(self, batch: Batch) -> Tensor:
         """The loss of some videos at their positions; draws follow from these."""
-        self._tell(batch.notes)
+        self._tell(but_silence(batch.notes))
         # Dropout's draws depend on the place in training, so that a resumed run repeats them.
         # PyTorch takes 64 bits: seeds that differ by a multiple of 2^24 share the draws, but not the order.
         torch.manual_seed(((self.section.seed << 40) + int(batch.positions[0])) % 2**64)
@@ -124,7 +125,7 @@ class Learner(L.LightningModule):
         if video.error is not None:
             raise video.error
         record = self.training_data.val_records[video.video]
-        self._tell(f"{record.id}: {note}" for note in video.notes)
+        self._tell(f"{record.id}: {note}" for note in but_silence(video.notes))
         try:
             found = mean_scores(decide_views(self.network, video.parts), self.section.loss)
         except ModelError as error:

@@ -24,6 +24,7 @@ from attcell.inference.extract import (
     refuse_unopened,
     refuse_unread,
 )
+from attcell.inference.heard import refuse_unheard
 from attcell.inference.run import best_device
 from attcell.inference.stored_flow import refuse_unfit_flow, tell_of_test_flow
 from attcell.models.build import (
@@ -123,6 +124,7 @@ def prepare(recipe: Recipe, run_folder: Path, *, resume: bool = False) -> Prepar
     listings = read_listings(recipe)
     if is_first_process():
         tell_of_videos(recipe, listings)
+    refuse_unheard(recipe, (*listings.train, *listings.val))
     recipe = with_features_dim(recipe, listings.train)
     refuse_other_shapes(recipe)
     refuse_other_split(recipe)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from attcell.errors import VideoError
 from attcell.types import MissingSound
 from attcell.video.sound.log_mel import LogMel, log_mel
 from attcell.video.sound.reading import SoundReader
+from attcell.video.sound.stream import DAMAGED
 
 NO_SOUND = "the video has no sound: silence stands for it"
+NOT_RECORDED = "segments lie where no sound was recorded: silence stands for it"
 
 
 @dataclass(frozen=True)
@@ -71,11 +74,8 @@ class SoundSource:
             windows = np.zeros((len(seconds), spec.num_samples), dtype=np.float32)
         else:
             windows = reader.around(seconds, spec.num_samples)
-        if self._audio.missing == "refuse" and self.notes_on_missing:
-            raise VideoError(
-                f"{self._path}: {self.notes_on_missing[0].partition(':')[0]}, and audio.missing is refuse; "
-                "leave the video out, or set audio.missing to silence"
-            )
+        if self._audio.missing == "refuse":
+            refuse_missing(str(self._path), self.notes_on_missing)
         return log_mel(torch.from_numpy(windows), spec)
 
     @property
@@ -85,13 +85,30 @@ class SoundSource:
         if reader is None or not reader.has_sound:
             return (NO_SOUND,)
         if reader.num_silent:
-            return (
-                f"{reader.num_silent} of {reader.num_windows} segments lie where no sound was recorded: "
-                "silence stands for it",
-            )
+            return (f"{reader.num_silent} of {reader.num_windows} {NOT_RECORDED}",)
         return ()
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the reader should know of the sound so far."""
         return (*(() if self._reader is None else self._reader.notes), *self.notes_on_missing)
+
+
+def is_on_missing(note: str) -> bool:
+    """Whether a note says that silence stood for sound, of all of the video or a part of it."""
+    return note.endswith((NO_SOUND, NOT_RECORDED))
+
+
+def refuse_missing(video: str, notes: Iterable[str]) -> None:
+    """Raise a VideoError for a video on which there is a note that sound is missing."""
+    for note in filter(is_on_missing, notes):
+        raise VideoError(
+            f"{video}: {note.partition(':')[0]}, and audio.missing is refuse; leave the video out, or set "
+            "audio.missing to silence"
+        )
+
+
+def uncounted(notes: Iterable[str]) -> tuple[str, ...]:
+    """Notes without counts of what was missing in some segments: a training draws others each time."""
+    found = (f"some {NOT_RECORDED}" if note.endswith(NOT_RECORDED) else note for note in notes)
+    return tuple(f"{DAMAGED}: they are silence" if note.startswith(DAMAGED) else note for note in found)

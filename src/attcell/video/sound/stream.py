@@ -11,6 +11,8 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
+DAMAGED = "damaged packets of sound"
+
 
 @dataclass
 class Tally:
@@ -24,7 +26,7 @@ class Tally:
         if self.streams:
             yield self.streams
         if self.num_refused:
-            yield f"damaged packets of sound: {self.num_refused}; they are silence"
+            yield f"{DAMAGED}: {self.num_refused}; they are silence"
         if self.cut_off:
             yield f"the sound is cut off: {self.cut_off}"
 
