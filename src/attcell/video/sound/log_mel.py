@@ -28,6 +28,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from attcell.errors import CallError
 from attcell.types import SoundForm
@@ -162,6 +163,16 @@ def log_mel(windows: Float[Tensor, "n W"], spec: LogMel) -> Float[Tensor, "n 1 F
     return pictures[:, None].float()
 
 
+class _InDouble(TorchFunctionMode):
+    """What a library spaces evenly here is in double precision: in single, filters miss 1e-4 dB."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = dict(kwargs or {})
+        if func is torch.linspace:
+            kwargs.setdefault("dtype", torch.float64)
+        return func(*args, **kwargs)
+
+
 @cache
 def mel_filters(spec: LogMel) -> Float[Tensor, "bins M"]:
     """The weight of each bin of a spectrum in each band.
@@ -176,9 +187,10 @@ def mel_filters(spec: LogMel) -> Float[Tensor, "bins M"]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of bands without a bin, which are refused below
         if _FORMS[spec.form].scale == "slaney":
-            filters = torchaudio.functional.melscale_fbanks(
-                size // 2 + 1, low, high, bands, RATE, norm="slaney", mel_scale="slaney"
-            )
+            with _InDouble():
+                filters = torchaudio.functional.melscale_fbanks(
+                    size // 2 + 1, low, high, bands, RATE, norm="slaney", mel_scale="slaney"
+                )
         else:
             kaldi = torchaudio.compliance.kaldi
             banks, _ = kaldi.get_mel_banks(bands, size, RATE, low, high, 100.0, -500.0, 1.0)  # nothing warped
