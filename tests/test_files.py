@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from attcell._files import check_output, write_json, write_text, written_whole
+from attcell._files import (
+    check_output,
+    parsed_json,
+    read_json,
+    write_json,
+    write_text,
+    written_whole,
+)
 from attcell.errors import CallError
 
 
@@ -134,3 +141,14 @@ def test_an_error_that_lets_nothing_be_set_is_named_all_the_same(tmp_path):
     assert raised.value.filename == str(tmp_path / "a.mp4")
     assert raised.value.errno == 28
     assert not list(tmp_path.iterdir())
+
+
+def test_json_is_read_with_a_byte_order_mark(tmp_path):
+    (tmp_path / "a.json").write_bytes(b'\xef\xbb\xbf{"a": 1}')
+    assert read_json(tmp_path / "a.json") == {"a": 1}
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a": ' * 100_000, b"\xff", "1" * 5000, "{"])
+def test_what_is_no_json_is_a_value_error(text):
+    with pytest.raises(ValueError, match=r"ested too deeply|decode|limit|Expecting"):
+        parsed_json(text)

@@ -6,9 +6,10 @@ import json
 import os
 import sys
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from attcell.errors import CallError
 
@@ -34,6 +35,30 @@ def written_whole(path: Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def read_json(path: Path, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
+    """What stands in a file of JSON in UTF-8, with or without a byte order mark.
+
+    Args:
+        path: the file.
+        pairs: makes each object, in place of a dict, of its names and values.
+
+    Raises:
+        OSError: it is not there, or cannot be read.
+        ValueError: it is no JSON, no UTF-8, or nested too deeply.
+    """
+    return parsed_json(path.read_bytes(), pairs)
+
+
+def parsed_json(text: str | bytes, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
+    """The same of a text; its errors are ValueErrors, too deep a nesting included."""
+    try:
+        if isinstance(text, bytes):
+            text = text.decode("utf-8-sig")
+        return json.loads(text, object_pairs_hook=pairs)
+    except RecursionError as error:
+        raise json.JSONDecodeError("Nested too deeply", "", 0) from error
 
 
 def write_text(path: Path, text: str) -> None:

@@ -215,3 +215,15 @@ class TestKeptArrays:
         (file,) = (tmp_path / "kept").rglob("*.npz")
         file.write_bytes(damage)
         assert kept.read(video) is None
+
+
+@pytest.mark.parametrize("place", [-1, -50, -100])
+def test_a_changed_byte_of_the_maps_is_told(tmp_path, record, maps, place):
+    store = FeatureStore(tmp_path / "cache", MADE_BY)
+    store.write(record, maps)
+    file = next(store.folder.glob("*.safetensors"))
+    data = bytearray(file.read_bytes())
+    data[place] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(DataError, match=r"its checksum does not fit\); delete that file and run again"):
+        FeatureStore(tmp_path / "cache", MADE_BY).read(record)

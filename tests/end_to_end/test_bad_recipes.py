@@ -70,7 +70,9 @@ class TestRecipes:
         again = ["train", recipe, "train.iterations=1", "data.val=null", "--out", "run", "--resume"]
         checkpoint = tmp_path / "run" / "checkpoints" / "last.ckpt"
         whole = checkpoint.read_bytes()
-        for content in (b"", b"junk", whole[: len(whole) // 2]):
+        middle = len(whole) // 2
+        changed = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
+        for content in (b"", b"junk", whole[:middle], changed):
             checkpoint.write_bytes(content)
             done = attcell(*again, status=1)
             path = "run/checkpoints/last.ckpt"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 import time
@@ -11,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from attcell._files import write_json
+from attcell._files import read_json, write_json
 from attcell._log import logger, within
 from attcell._parallel import as_they_end, one_thread, process_pool
 from attcell.flow import num_cores
@@ -72,7 +71,7 @@ def _is_done(run: PlannedRun) -> bool:
 
 
 def _seconds(run: PlannedRun) -> float:
-    return float(json.loads((run.folder / SECONDS).read_text(encoding="utf-8"))["seconds"])
+    return float(read_json(run.folder / SECONDS)["seconds"])
 
 
 def _trained(run: PlannedRun) -> float:

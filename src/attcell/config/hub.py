@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from attcell._files import read_json
 from attcell.errors import CallError, ModelError
 from attcell.nn.backbones.transformers_files import VideoModel, video_model
 from attcell.nn.backbones.transformers_sound import KIND, SoundModel, sound_model
@@ -27,7 +27,7 @@ def is_hub_folder(folder: Path) -> bool:
     try:
         if not (folder / CONFIG).is_file():
             return False
-        return "model_type" in json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        return "model_type" in read_json(folder / CONFIG)
     except (OSError, ValueError, TypeError):
         return False  # damaged: whoever reads it as a model of attcell tells
 
@@ -90,8 +90,8 @@ def _read(name: str, file: str) -> dict[str, Any] | None:
     if path is None or not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        content = read_json(path)
+    except ValueError as error:
         raise ModelError(f"{path} is not JSON ({error}); copy or download it anew") from error
     if not isinstance(content, dict):
         raise ModelError(f"{path} holds no keys and values; copy or download it anew")

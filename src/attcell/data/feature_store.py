@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from attcell._files import write_text, written_whole
+from attcell._files import parsed_json, write_text, written_whole
 from attcell.data.remembered import AnswerCache, Check, cached_answers, files_inside
 from attcell.errors import AttcellError, DataError, VideoError
 from attcell.types import VideoRecord
@@ -49,6 +50,7 @@ class FeatureStore:
         self.fingerprint = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:16]
         self.folder = folder / self.fingerprint
         self._names: dict[tuple[Path, range | None], str] = {}
+        self._checked: set[Path] = set()
 
     def holds(self, record: VideoRecord) -> bool:
         """True if the video is there, and its maps too."""
@@ -75,15 +77,19 @@ class FeatureStore:
         if not described.is_file():
             write_text(described, json.dumps(self.made_by, indent=2) + "\n")
         with written_whole(self._path(record)) as temporary:
+            kept = kept.contiguous()
             metadata = {
                 "fingerprint": self.fingerprint,
                 "video": record.id,
                 "notes": json.dumps(notes),
+                "crc32": str(_checksum(kept)),
             }
-            temporary.write_bytes(save({"maps": kept.contiguous()}, metadata))
+            temporary.write_bytes(save({"maps": kept}, metadata))
 
     def read(self, record: VideoRecord) -> tuple[Tensor, tuple[str, ...]]:
         """A video's maps (V, T, F, K, K), memory-mapped, and the notes on its file.
+
+        The first time that this store reads a file, its checksum is compared.
 
         Raises:
             DataError: they are not there, damaged, or made by another recipe.
@@ -93,24 +99,33 @@ class FeatureStore:
             with safe_open(path, framework="pt") as file:
                 described = file.metadata() or {}
                 maps: Tensor = file.get_tensor("maps")
-        except (SafetensorError, OSError) as error:
+            self._refuse_another(path, described.get("fingerprint"))
+            if path not in self._checked and described["crc32"] != str(_checksum(maps)):
+                raise ValueError("its checksum does not fit")
+            self._checked.add(path)
+            return maps, tuple(parsed_json(described["notes"]))
+        except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(
                 f"the features of {record.id} at {path} cannot be read ({error}); "
                 "delete that file and run again"
             ) from error
-        if described.get("fingerprint") != self.fingerprint:
+
+    def _refuse_another(self, path: Path, fingerprint: str | None) -> None:
+        if fingerprint != self.fingerprint:
             raise DataError(
-                f"the features at {path} were made by another recipe (fingerprint "
-                f"{described.get('fingerprint')}, not {self.fingerprint}); "
-                "delete the file or choose another cache folder"
+                f"the features at {path} were made by another recipe (fingerprint {fingerprint}, not "
+                f"{self.fingerprint}); delete the file or choose another cache folder"
             )
-        return maps, tuple(json.loads(described["notes"]))
 
     def _path(self, record: VideoRecord) -> Path:
         video = (record.path, record.frames)
         if video not in self._names:
             self._names[video] = self.name_of(*video)
         return self.folder / f"{self._names[video]}.safetensors"
+
+
+def _checksum(maps: Tensor) -> int:
+    return zlib.crc32(maps.numpy().data.cast("B"))
 
 
 class KeptArrays:

@@ -10,7 +10,6 @@ tube has a box for each frame from its first on, counted from 0, and null where 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from attcell._files import read_json
 from attcell.data.annotations import activitynet, thumos14, ucf101
 from attcell.data.annotations.reading import Annotation
 from attcell.data.known_sets import KNOWN_SETS, read_known_set
@@ -96,7 +96,7 @@ def _of_tubes(
 
 def _of_json(source: Path, fps: float | None) -> dict[str, BoxedVideo]:
     try:
-        content = json.loads(source.read_text(encoding="utf-8"))
+        content = read_json(source)
         if content["format"] != FORMAT:
             raise DataError(f"{source} has format {content['format']!r}; this version reads {FORMAT}")
         rate = fps or content.get("fps")
@@ -110,7 +110,7 @@ def _of_json(source: Path, fps: float | None) -> dict[str, BoxedVideo]:
             str(name): _of_tubes(map(_tube, of["tubes"]), int(of["num_frames"]), size, float(rate))
             for name, of in content["videos"].items()
         }
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise DataError(
             f"{source} is no file of boxes ({error!r}); docs/data-sets.md says what is in one"
         ) from error
@@ -223,8 +223,8 @@ def set_truth(name: str, folder: Path, split: int) -> DetectionTruth:
 def _is_of_a_set(file: Path) -> bool:
     """Whether a truth.json is that of a generated set; people call ActivityNet's so too."""
     try:
-        return "database" not in json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError, RecursionError):
+        return "database" not in read_json(file)
+    except (OSError, ValueError, TypeError):
         return True  # its reader says what is wrong
 
 

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from attcell._files import written_whole
+from attcell._files import parsed_json, written_whole
 from attcell.errors import ModelError
 
 CALIBRATION_FILE = "detection.safetensors"
@@ -79,7 +79,7 @@ def read_calibration(folder: Path, weights: str, shape: tuple[int, int]) -> Cali
         with safe_open(path, framework="pt") as file:
             told = file.metadata() or {}
             weight, bias = file.get_tensor("weight"), file.get_tensor("bias")
-        figures = json.loads(told["detection"])
+        figures = parsed_json(told["detection"])
         found = Calibration(
             weight,
             bias,

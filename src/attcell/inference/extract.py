@@ -6,7 +6,6 @@ Each stream has a store of its own, so that a network of other streams finds wha
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from attcell._files import read_json
 from attcell._log import logger, track
 from attcell.config.recipe import Recipe
 from attcell.data.datasets import PlannedParts
@@ -37,7 +37,7 @@ from attcell.video.modalities import Modality, modality
 from attcell.video.sampling import ViewPlan
 from attcell.video.sound.source import refuse_missing
 
-FEATURES_FORMAT = 2  # raise it when what a store is described by, or what it holds, changes
+FEATURES_FORMAT = 3  # raise it when what a store is described by, or what it holds, changes
 DECODING_VERSION = 2  # raise it when the same video would give other frames
 OPENING_VERSION = f"2 {av.__version__}"  # raise it when other videos can be opened
 
@@ -246,7 +246,7 @@ def _tell_of_older_stores(folder: Path) -> None:
 
 def _is_older(description: Path) -> bool:
     try:
-        return bool(json.loads(description.read_text(encoding="utf-8")).get("format") != FEATURES_FORMAT)
+        return bool(read_json(description).get("format") != FEATURES_FORMAT)
     except (OSError, ValueError, AttributeError):  # no description: nothing is known of it
         return False
 

@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
 import attcell
-from attcell._files import written_whole
+from attcell._files import read_json, written_whole
 from attcell.config.recipe import Recipe, check_recipe
 from attcell.errors import CallError, ModelError
 from attcell.models.build import build_network
@@ -146,8 +146,8 @@ def _why_not_built(path: Path) -> str:
 
 def _checked_config(path: Path) -> dict[str, Any]:
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        config = read_json(path)
+    except ValueError as error:
         raise ModelError(f"{path} is not JSON ({error}); copy the model anew") from error
     found = config.get("format") if isinstance(config, dict) else None
     if found != FORMAT:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from attcell._files import write_text
+from attcell._files import read_json, write_text
 from attcell.config.beside import FuseSection
 from attcell.config.recipe import Recipe
 from attcell.data.feature_store import content_digest
@@ -48,7 +48,7 @@ def check_asked(recipe: Recipe) -> None:
 
 def is_answered(recipe: Recipe, scores: Path) -> bool:
     """Whether the scores of a test hold all that the recipe asks, and no answer to what it asks no more."""
-    content = json.loads(scores.read_text(encoding="utf-8"))
+    content = read_json(scores)
     return bool(content.get(_KEY, {}).get("asked", {}) == _asked(recipe))
 
 
@@ -64,7 +64,7 @@ def answer(recipe: Recipe, run_folder: Path, scores: Path) -> None:
         answers.append(find_actions(recipe, recipe.detection, run_folder / "model", scores.parent))
     if recipe.fuse is not None:
         answers.append(fuse_scores(recipe, recipe.fuse, run_folder / "model", scores))
-    content = json.loads(scores.read_text(encoding="utf-8"))
+    content = read_json(scores)
     before = content.pop(_KEY, {})
     for part in ("figures", "protocol"):
         for name in before.get(part, ()):

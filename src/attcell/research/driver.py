@@ -8,7 +8,6 @@ is there already is kept, so that an experiment that was broken off goes on.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections import deque
@@ -20,7 +19,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from attcell._files import write_json
+from attcell._files import read_json, write_json
 from attcell._log import logger, track
 from attcell._parallel import process_pool
 from attcell.config.recipe import Recipe
@@ -85,7 +84,7 @@ class PlannedRun:
 
     def unread_videos(self) -> dict[str, str]:
         """Video id → why it could not be read in the test."""
-        content = json.loads(self.scores.read_text(encoding="utf-8"))
+        content = read_json(self.scores)
         return unread_beside(content) | dict(content["unread"])
 
     def accuracies(self, name: str) -> Figures:
@@ -341,7 +340,7 @@ def _kept(file: Path, measurement: Measurement) -> Figures | None:
     if not file.is_file():
         return None
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = read_json(file)
         if content["made_by"] != measurement.made_by:
             return None
         return {str(name): float(value) for name, value in content["figures"].items()}

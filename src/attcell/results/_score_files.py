@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from attcell._files import parsed_json
 from attcell.errors import DataError
 from attcell.results.tables import csv_table
 
@@ -40,8 +41,8 @@ def load_json(path: Path) -> Any:
         DataError: it is no JSON, names something twice, or has another format.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_without_doubles)
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        content = parsed_json(path.read_bytes(), _without_doubles)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not JSON ({error}); copy it anew") from error
     except ValueError as error:
         raise DataError(_no_scores(path, error)) from error

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from attcell._files import write_json
+from attcell._files import parsed_json, write_json
 from attcell.errors import CallError, DataError
 from attcell.types import AttentionTrack, Hearing
 
@@ -95,14 +95,14 @@ def read_predictions(path: Path) -> tuple[list[tuple[str, AttentionTrack]], dict
     if not path.is_file():
         raise CallError(f"{path}: no such file; give what attcell predict --json wrote")
     try:
-        content = json_values(path, path.read_text(encoding="utf-8"))
+        content = json_values(path, path.read_text(encoding="utf-8-sig"))
         if len(content) == 1 and "predictions" in content[0]:
             rows, failed = content[0]["predictions"], dict(content[0]["failed"])
         else:
             rows = [row for row in content if "error" not in row]
             failed = {str(row["video"]): str(row["error"]) for row in content if "error" in row}
         return [(str(row["video"]), _read_track(row)) for row in rows], failed
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"{path} is not what attcell predict --json writes ({error!r}); write it anew"
         ) from error
@@ -143,15 +143,15 @@ def json_values(path: Path, text: str) -> list[Any]:
         DataError: neither.
     """
     try:
-        return [json.loads(text)]
-    except (ValueError, RecursionError) as whole:
+        return [parsed_json(text)]
+    except ValueError as whole:
         lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
         if len(lines) < 2:
             raise DataError(f"{path} is not JSON ({whole}); write it anew") from whole
         values = []
         for number, line in lines:
             try:
-                values.append(json.loads(line))
-            except (ValueError, RecursionError) as error:
+                values.append(parsed_json(line))
+            except ValueError as error:
                 raise DataError(f"{path}:{number} is not JSON ({error}); write it anew") from error
         return values

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from attcell._checks import path_of
-from attcell._files import write_text
+from attcell._files import read_json, write_text
 from attcell.errors import DataError
 from attcell.types import ActionInstance, Size
 
@@ -119,7 +119,7 @@ def read_truth(path: str | Path) -> Truth:
     path = path_of(path, "path", "videos")
     file = path / FILE_NAME if path.is_dir() else path
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = read_json(file)
     except FileNotFoundError:
         raise DataError(
             f"{file} does not exist; write a set of generated videos with `attcell synth`"

@@ -17,7 +17,7 @@ import numpy as np
 from torch.utils.data import DataLoader, Dataset
 
 from attcell._checks import path_of, shown, whole_number
-from attcell._files import write_text, written_whole
+from attcell._files import read_json, write_text, written_whole
 from attcell.errors import CallError, DataError
 from attcell.synth.render import RenderedVideo, render
 from attcell.synth.scene import FPS, KINDS, SIZE, SPLITS, VideoPlan, plan_video, ring
@@ -306,7 +306,7 @@ def claim(out: Path, parameters: dict[str, Any]) -> None:
         write_text(out / _PARAMETERS, json.dumps(parameters) + "\n")
         return
     try:
-        found = json.loads((out / _PARAMETERS).read_text(encoding="utf-8"))
+        found = read_json(out / _PARAMETERS)
     except FileNotFoundError:
         raise CallError(
             f"{out} is not empty and holds no generated set; name a new or empty folder"

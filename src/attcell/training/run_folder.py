@@ -9,6 +9,8 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
+import torch
+
 from attcell._files import check_output, write_text
 from attcell.config import Recipe, differing_keys, load_recipe
 from attcell.errors import CallError, TrainingError
@@ -34,13 +36,26 @@ def check_run_folder(run_folder: Path, recipe: Recipe, *, resume: bool) -> None:
             raise CallError(f"{run_folder} holds a run already; go on with --resume, or choose another --out")
         refuse_another_recipe(run_folder, recipe)
         checkpoint = run_folder / CHECKPOINT
-        if checkpoint.is_file() and not zipfile.is_zipfile(checkpoint):  # as PyTorch writes them
+        if checkpoint.is_file() and not _is_whole(checkpoint):
             raise TrainingError(f"{checkpoint} is damaged; bring it back, or delete it to begin again")
         return
     if run_folder.exists() and any(run_folder.iterdir()):
         raise CallError(f"{run_folder} is not empty and is no run; choose another --out")
     if resume:
         raise CallError(f"{run_folder} holds no run to go on with; leave --resume out, or mend --out")
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    """Whether every part of a checkpoint is what PyTorch wrote: a ZIP with checksums, which it does not look
+    at when it reads."""
+    try:
+        with zipfile.ZipFile(checkpoint) as archive:
+            if archive.testzip() is not None:
+                return False
+        torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except Exception:  # what torch.load raises for a broken file has no common kind
+        return False
+    return True
 
 
 def refuse_another_recipe(run_folder: Path, recipe: Recipe) -> None:

@@ -26,7 +26,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from attcell._files import written_whole
+from attcell._files import parsed_json, written_whole
 from attcell.errors import DataError
 
 DESCRIPTION = "flow.json"
@@ -218,7 +218,7 @@ def read_description(path: Path) -> dict[str, Any] | None:
     """
     try:
         with _opened(path) as content_of:
-            content = json.loads(content_of(DESCRIPTION))
+            content = parsed_json(content_of(DESCRIPTION))
     except (FileNotFoundError, KeyError):
         return None
     except (OSError, ValueError, zipfile.BadZipFile) as error:

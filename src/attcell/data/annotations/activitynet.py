@@ -6,7 +6,6 @@ labels that occur, sorted. A video's labels are the classes of its annotations; 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from itertools import chain
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from attcell._checks import path_of
+from attcell._files import parsed_json
 from attcell.data.annotations.reading import (
     AnnotatedVideo,
     Annotation,
@@ -70,8 +70,8 @@ def _database(file: Path) -> dict[str, Any]:
         return found
 
     try:
-        content = json.loads(text_of(file), object_pairs_hook=without_doubles)
-    except (ValueError, RecursionError) as error:  # a number may have too many digits, too
+        content = parsed_json(text_of(file), without_doubles)
+    except ValueError as error:  # a number may have too many digits, too
         raise DataError(f"{file} is not JSON ({error}); get it anew") from error
     database = content.get("database") if isinstance(content, dict) else None
     if not isinstance(database, dict) or not database:

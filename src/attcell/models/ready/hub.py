@@ -7,7 +7,6 @@ Classes, number of frames, size, mean and deviation are what the model's own fil
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
+from attcell._files import read_json
 from attcell._log import logger
 from attcell.config.hub import CONFIG, read_video_model
 from attcell.errors import CallError
@@ -243,7 +243,7 @@ def _cached_weights(repository: str) -> list[Path]:
 def _cached_json(repository: str, file: str) -> dict[str, Any]:
     path = _cached(repository, file)
     try:
-        content = json.loads(path.read_text(encoding="utf-8")) if path is not None else None
+        content = read_json(path) if path is not None else None
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
