@@ -1,0 +1,1 @@
+"""Damaged inputs in thousands: what the program says of them, judged. See ``__main__``."""
