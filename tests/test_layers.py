@@ -13,9 +13,9 @@ import attcell
 
 ROOT = Path(attcell.__file__).parent
 ROWS = [
-    "errors", "_checks", "types", "_files", "_log", "_parallel", "nn", "flow", "metrics", "video", "synth",
-    "data", "config", "models", "results", "inference", "training", "report", "research",
-    "choosing", "cli",
+    "errors", "_checks", "types", "_files", "_log", "_parallel", "_walls", "_workers",
+    "nn", "flow", "metrics", "video", "synth", "data", "config", "models", "results",
+    "inference", "training", "report", "research", "choosing", "cli",
 ]  # fmt: skip
 PURE = ("nn", "flow", "metrics")  # tensors and arrays only
 KEEPS_CODE = "_machine_code.py"  # compiled kernels lie on disk

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -64,9 +65,11 @@ def messages_on_stderr() -> Iterator[None]:
 
 
 def show_on_stderr() -> None:
-    """Show every message of attcell on stderr from now on."""
+    """Show every message of attcell on stderr from now on; with ``$ATTCELL_DEBUG`` also what says more of a
+    fault.
+    """
     logger.addHandler(_TO_STDERR)
-    logger.setLevel(logging.INFO)
+    logger.setLevel(logging.DEBUG if os.environ.get("ATTCELL_DEBUG") else logging.INFO)
     logger.propagate = False
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import multiprocessing
 import os
+import pickle
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -18,11 +20,14 @@ from concurrent.futures import (
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
+from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from multiprocessing.queues import SimpleQueue
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from attcell._log import are_on_stderr, show_on_stderr
 from attcell.errors import AttcellError
@@ -77,7 +82,7 @@ def process_pool(processes: int, threads: int) -> Iterator[ProcessPoolExecutor]:
     Raises:
         AttcellError: a process was ended from outside.
     """
-    context = _context()
+    context = server_context()
     gpus = gpu_names()
     own = context.SimpleQueue()  # each process takes one
     for number in range(processes):
@@ -120,7 +125,7 @@ def gpu_names() -> list[str]:
     return [name.strip() for name in named.split(",")][:count]
 
 
-def _context() -> BaseContext:
+def server_context() -> BaseContext:
     """A fork of a process with threads may hang. So a server without threads is forked, which has imported
     everything once; where there is none, each process is spawned, and imports everything itself.
     """
@@ -143,16 +148,60 @@ def _start(threads: int, shows_messages: bool, own_gpu: SimpleQueue[str | None])
     torch.set_num_threads(threads)
     if shows_messages:
         show_on_stderr()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     multiprocessing.set_start_method(None, force=True)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """A killed run must not leave processes behind that go on writing beside the run that takes over."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()
     os._exit(1)
+
+
+class Line:
+    """One end of what two processes talk through.
+
+    Arrays and tensors go through it as they are, not through shared memory, of which some machines have
+    little. :meth:`send` waits until the other end has read most of it.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._lock = threading.Lock()
+
+    def send(self, message: object) -> None:
+        """Send what can be pickled, from any thread."""
+        apart: list[pickle.PickleBuffer] = []
+        whole = io.BytesIO()
+        _Pickler(whole, protocol=5, buffer_callback=apart.append).dump(message)
+        parts = [whole.getbuffer(), *(buffer.raw() for buffer in apart)]
+        with self._lock:
+            self.connection.send_bytes(pickle.dumps([part.nbytes for part in parts]))
+            for part in parts:
+                self.connection.send_bytes(part)
+
+    def receive(self) -> Any:
+        """The next message, when all of it has come.
+
+        Raises:
+            EOFError, OSError: the other process has ended.
+        """
+        lengths = pickle.loads(self.connection.recv_bytes())  # noqa: S301 of a process that we started
+        parts = [np.empty(length, np.uint8) for length in lengths]
+        for part in parts:
+            self.connection.recv_bytes_into(part)
+        return pickle.loads(parts[0].data, buffers=parts[1:])  # noqa: S301
+
+
+class _Pickler(pickle.Pickler):
+    """Tensors of the CPU go as arrays."""
+
+    def reducer_override(self, value: object) -> Any:
+        if type(value) is Tensor and value.device.type == "cpu" and not value.requires_grad:
+            return torch.from_numpy, (value.numpy(),)
+        return NotImplemented
 
 
 def is_first_process() -> bool:

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from attcell._walls import the_videos_own
+from attcell._workers import results_in_turn
 from attcell.data.check_sound import CheckedSound
 from attcell.data.feature_store import content_digest
 from attcell.data.groups import file_or_expression, with_groups
@@ -18,6 +20,7 @@ from attcell.data.listing import Listing, is_video_name
 from attcell.data.mirroring import directional
 from attcell.data.sources import files_under, read_source
 from attcell.errors import VideoError, first_lines
+from attcell.flow import num_cores
 from attcell.types import GROUP_COLUMN, VideoRecord
 from attcell.video.decode import count_frames
 from attcell.video.features import is_features
@@ -26,6 +29,7 @@ from attcell.video.sound.check import SoundLevels, sound_levels
 
 FEW_FRAMES = 25  # the number of segments at test: shorter videos repeat frames there
 _NUM_SHOWN = 20
+_MOST_WORKERS = 16
 
 
 @dataclass(frozen=True)
@@ -288,16 +292,22 @@ def check_records(
     progress: Callable[[Sequence[VideoRecord]], Iterable[VideoRecord]] = lambda records: records,
 ) -> tuple[tuple[CheckedVideo, ...], tuple[tuple[str, ...], ...]]:
     """Decode every video: what that gave, and groups of ids whose files are the same, byte for byte."""
-    return tuple(_checked(record) for record in progress(records)), _duplicates(records)
+    found = results_in_turn(_checked, records, lambda record: record.path, min(num_cores(), _MOST_WORKERS))
+    videos = [
+        CheckedVideo(record.id, record.labels, error=str(checked))
+        if isinstance(checked, VideoError)
+        else checked
+        for record, checked in zip(progress(records), found, strict=True)
+    ]
+    return tuple(videos), _duplicates(records)
 
 
 def _checked(record: VideoRecord) -> CheckedVideo:
-    if not record.path.exists():
-        return CheckedVideo(record.id, record.labels, is_missing=True, error=f"{record.path}: missing")
-    try:
+    with the_videos_own(record.path):
+        if not record.path.exists():
+            return CheckedVideo(record.id, record.labels, is_missing=True, error=f"{record.path}: missing")
         info = count_frames(record.path, frames=record.frames)
-    except VideoError as error:
-        return CheckedVideo(record.id, record.labels, error=str(error))
+        first_frame, sound = first_frame_hash(record), sound_levels(record.path)
     size = f"{info.size.width}x{info.size.height}"
     return CheckedVideo(
         record.id,
@@ -307,8 +317,8 @@ def _checked(record: VideoRecord) -> CheckedVideo:
         size,
         info.notes,
         info.is_damaged,
-        first_frame=first_frame_hash(record),
-        sound=sound_levels(record.path),
+        first_frame=first_frame,
+        sound=sound,
         is_features=is_features(record.path),
     )
 

@@ -17,6 +17,7 @@ import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from attcell._walls import alive
 from attcell.video._keyframes import PacketReader, Stretch, UnknownParts, random_access_points, stretches
 
 CODECS = frozenset({"h264", "hevc"})  # every packet is one frame, and says whether another is built on it
@@ -126,6 +127,7 @@ def packets(container: InputContainer, video: VideoStream) -> Iterator[av.Packet
     """The packets that hold something; a file that breaks off just ends, and its index promises more."""
     found = container.demux(video)
     while True:
+        alive()
         try:
             packet = next(found, None)
         except av.FFmpegError:

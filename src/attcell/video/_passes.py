@@ -17,6 +17,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
+from attcell._walls import alive
 from attcell.errors import CallError, VideoError
 from attcell.types import Size
 from attcell.video._container import opened, shown_size, to_rgb
@@ -305,6 +306,7 @@ def _packets(
     """The stream's packets, then None to flush the decoder."""
     packets = container.demux(video)
     while True:
+        alive()
         try:
             packet = next(packets, None)
         except av.FFmpegError as error:

@@ -20,6 +20,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from PIL import Image
 
+from attcell._walls import alive
 from attcell.errors import VideoError
 from attcell.types import Size
 from attcell.video._container import to_rgb
@@ -148,6 +149,7 @@ class FrameFolder:
     ) -> Iterator[tuple[int, np.ndarray]]:
         """Of the pictures at these places those that decode, (H, W, 3) of their own sizes."""
         for place in places:
+            alive()
             try:
                 with _opened(self.path / self.names[place]) as picture:
                     image = np.array(picture.convert("RGB"))

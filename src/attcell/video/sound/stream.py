@@ -11,6 +11,8 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
+from attcell._walls import alive
+
 DAMAGED = "damaged packets of sound"
 
 
@@ -63,6 +65,7 @@ def _packets(container: InputContainer, stream: AudioStream, tally: Tally) -> It
     """The packets of a stream, up to where the file is cut off."""
     packets = container.demux(stream)
     while True:
+        alive()
         try:
             packet = next(packets, None)
         except av.FFmpegError as error:
