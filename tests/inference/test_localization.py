@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from attcell.data.truth import BoxedVideo
-from attcell.inference.localization import action_boxes, attention_metrics, streams_of
+from attcell.inference.localization import action_boxes, attention_metrics, streams_of, temporal_metrics
 from attcell.types import AttentionTrack, Hearing
 
 
@@ -51,6 +51,9 @@ def test_maps_of_sound_are_not_compared_with_boxes():
     video = truth([False, True, True, False])
     assert streams_of([(heard, video)]) == ["frame"]
     assert attention_metrics([(heard, video)], "mean") == attention_metrics([(found, video)], "mean")
+    alone = replace(heard, spatial_attention={"audio": maps["audio"]})
+    assert streams_of([(alone, video)]) == []
+    assert temporal_metrics([(alone, video)]) == (0.75, 1)
 
 
 def test_a_video_that_is_all_action_ranks_nothing_and_still_points():

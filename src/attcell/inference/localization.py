@@ -50,19 +50,26 @@ def attention_metrics(
 ) -> AttentionMetrics:
     """Compare the attention of one stream, or of their ``mean``, with the truth of the videos."""
     rows: list[tuple[float, float, float, float]] = []
-    areas: list[float] = []
     for track, video in found:
         shown = _shown(track, video)
         action = video.action[shown]
-        areas.append(temporal_auc(track.temporal_scores, action.astype(int)))
         maps = {name: _at_least_single(of) for name, of in track.over_frames.items()}
         chosen = mean_maps(list(maps.values())) if stream == MEAN else maps[stream]
         for boxes, attention in zip(video.boxes[shown][action], chosen[action], strict=True):
             rows.append(_figures(attention, boxes, track.attended_area))
     pointing, chance, mass, even = np.mean(rows, axis=0).tolist() if rows else [float("nan")] * 4
+    return AttentionMetrics(pointing, chance, mass, even, len(rows), *temporal_metrics(found))
+
+
+def temporal_metrics(found: Iterable[tuple[AttentionTrack, BoxedVideo]]) -> tuple[float, int]:
+    """How well temporal scores rank the action segments of videos over their others, whatever the streams
+    look at: ``auc`` and ``num_videos`` of :class:`AttentionMetrics`."""
+    areas = [
+        temporal_auc(track.temporal_scores, video.action[_shown(track, video)].astype(int))
+        for track, video in found
+    ]
     ranked = [area for area in areas if not np.isnan(area)]
-    auc = float(np.mean(ranked)) if ranked else float("nan")
-    return AttentionMetrics(pointing, chance, mass, even, len(rows), auc, len(ranked))
+    return float(np.mean(ranked)) if ranked else float("nan"), len(ranked)
 
 
 def action_boxes(track: AttentionTrack, video: BoxedVideo) -> np.ndarray:

@@ -22,7 +22,7 @@ from attcell.inference.detect import follow_video
 from attcell.inference.detection_rules import RuleChoice, find
 from attcell.inference.evaluate import listing_of
 from attcell.inference.extract import filled_stores
-from attcell.inference.localization import attention_metrics
+from attcell.inference.localization import attention_metrics, temporal_metrics
 from attcell.inference.model import Model
 from attcell.inference.run import run_views
 from attcell.inference.streaming import EVERY
@@ -133,14 +133,14 @@ def _mean_ap(truth: Truth, videos: Iterable[str], found: Sequence[Detection]) ->
 def _attention(name: str, predictions: Mapping[str, Prediction], truth: Truth) -> Figures:
     boxes = generated_boxes(truth)
     found = [(of.track, boxes[video]) for video, of in predictions.items() if of.track is not None]
-    streams = list(found[0][0].over_frames)
-    by_stream = {stream: attention_metrics(found, stream) for stream in streams}
-    of_one = by_stream[streams[0]]  # temporal attention is the same for all streams, and so is chance
-    when = {f"{name}: temporal ROC area": 100 * of_one.auc}
-    if all(np.isnan(video.boxes).all() for _, video in found):  # nobody knows where the actor is
+    when = {f"{name}: temporal ROC area": 100 * temporal_metrics(found)[0]}
+    by_stream = {stream: attention_metrics(found, stream) for stream in found[0][0].over_frames}
+    nobody_knows = all(np.isnan(video.boxes).all() for _, video in found)
+    if not by_stream or nobody_knows:  # where the actor is, or where the network looked: it may hear alone
         return when
     where = {f"{name}: peak on the actor, {stream}": 100 * of.pointing for stream, of in by_stream.items()}
-    return where | {"peak on the actor by chance": 100 * of_one.pointing_chance} | when
+    (chance, *_) = (of.pointing_chance for of in by_stream.values())  # the same for all
+    return where | {"peak on the actor by chance": 100 * chance} | when
 
 
 def _calibrated(streaming: Streaming) -> Model:
