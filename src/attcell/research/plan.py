@@ -15,6 +15,7 @@ from attcell.config.recipe import Recipe, check_recipe
 from attcell.config.stages import stages_of
 from attcell.data.known_sets import KNOWN_SETS, read_known_set
 from attcell.errors import CallError
+from attcell.models.hearing import refuse_unfit_sound
 from attcell.models.warm_start import refuse_missing_weights, refuse_other_shapes, refuse_other_split
 from attcell.research.asked import check_asked
 from attcell.research.driver import PlannedRun, run_folder
@@ -138,4 +139,5 @@ def _check(recipe: Recipe, planned: Mapping[Path, Recipe]) -> None:
         read_known_set(data.dataset, data.annotations or data.root, data.split)
     refuse_missing_weights(recipe, planned)
     refuse_other_shapes(recipe, planned)
+    refuse_unfit_sound(recipe)
     check_asked(recipe)

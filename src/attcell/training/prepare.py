@@ -34,6 +34,7 @@ from attcell.models.build import (
     mirroring_of,
     training_plan,
 )
+from attcell.models.hearing import refuse_unfit_sound
 from attcell.models.listings import Listings, read_listings, with_features_dim
 from attcell.models.warm_start import other_inputs, refuse_other_shapes, refuse_other_split
 from attcell.nn import Network, Pooled, SVMNetwork
@@ -131,6 +132,7 @@ def prepare(recipe: Recipe, run_folder: Path, *, resume: bool = False) -> Prepar
     mirroring = mirroring_of(recipe, listings.labels)
     if mirroring.told and is_first_process():
         logger.warning(mirroring.told)
+    refuse_unfit_sound(recipe)
     network = build_network(recipe, len(listings.labels), load_weights=True)
     for sentence in other_inputs(recipe) if is_first_process() else ():
         logger.warning(sentence)

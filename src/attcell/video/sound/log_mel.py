@@ -53,6 +53,7 @@ _FORMS: dict[SoundForm, _Form] = {
     "panns": _Form(64, 101, 32, 10, (50, 8000), "slaney"),
     "ast": _Form(128, 96, 25, 10, (20, 8000), "htk", -4.2677393, 2 * 4.5689974),
 }
+LEAST_BANDS = 3  # with fewer nothing is between the lowest and the highest
 _VGGISH_OFFSET, _PANNS_FLOOR = 0.01, 1e-10
 
 
@@ -180,9 +181,12 @@ def mel_filters(spec: LogMel) -> Float[Tensor, "bins M"]:
     VGGish's triangles are even on the mel scale, as Kaldi's are, those of PANNs on the scale of Hz.
 
     Raises:
-        CallError: torchaudio is not there, or some band has no bin.
+        CallError: torchaudio is not there, there are less than ``LEAST_BANDS`` bands, or some band has no bin
+            where the form's own bands and spectra are not asked for.
     """
     torchaudio = _torchaudio()
+    if spec.shape[1] < LEAST_BANDS:
+        raise CallError(f"audio.bands is {spec.shape[1]}; at least {LEAST_BANDS} are needed")
     (low, high), size, bands = _FORMS[spec.form].hz, _spectrum_size(spec), spec.shape[1]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of bands without a bin, which are refused below
@@ -196,7 +200,8 @@ def mel_filters(spec: LogMel) -> Float[Tensor, "bins M"]:
             banks, _ = kaldi.get_mel_banks(bands, size, RATE, low, high, 100.0, -500.0, 1.0)  # nothing warped
             filters = nn.functional.pad(banks, (0, 1)).T.contiguous()
     empty = int((filters.amax(dim=0) == 0).sum())
-    if empty and bands != _FORMS[spec.form].bands:
+    own = LogMel(spec.form)
+    if empty and (bands, size) != (own.shape[1], _spectrum_size(own)):
         raise CallError(
             f"audio.bands is {bands}, and {empty} of them have no frequency of their own in windows of "
             f"{1000 * spec.window / RATE:g} ms; take fewer bands, or a larger audio.window_ms"
