@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import struct
 import zipfile
+import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from attcell.errors import DataError
+from attcell.video import flow_files
 from attcell.video.flow_files import (
     DESCRIPTION,
     jpeg,
@@ -207,3 +211,82 @@ def test_a_zip_file_is_opened_once_for_many_fields(tmp_path, monkeypatch):
     )
     found.read([0, 1, 2])
     assert len(openings) == 1
+
+
+# Files of strangers
+
+
+def packed(path: Path, contents: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in contents.items():
+            archive.writestr(name, content)
+    return path
+
+
+def test_what_unpacks_to_very_much_is_not_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(flow_files, "_MOST_BYTES", 1 << 20)
+    bomb = bytes(5 << 20)
+    path = packed(tmp_path / "a.zip", {"flow_x_00001.jpg": bomb, "flow_y_00001.jpg": bomb})
+    with pytest.raises(
+        DataError, match=r"flow_x_00001.jpg cannot be read \(it unpacks to 5 MiB, and at most 1 are"
+    ):
+        open_flow(path).read([0])
+    path = packed(tmp_path / "b.zip", {DESCRIPTION: bomb})
+    with pytest.raises(DataError, match=r"flow.json cannot be read .it unpacks to 5 MiB"):
+        read_description(path)
+
+
+def test_names_that_lead_out_of_a_zip_are_passed_over(tmp_path):
+    picture = jpeg(np.full((8, 10), 90, np.uint8))
+    good = {"flow_x_00001.jpg": picture, "flow_y_00001.jpg": picture}
+    out = {f"{place}flow_x_00002.jpg": b"evil" for place in ("../", "/tmp/", "..\\", "C:\\", "a/../../")}
+    (tmp_path / "in").mkdir()
+    path = packed(tmp_path / "in" / "a.zip", {**good, **out})
+    assert open_flow(path).read([0]).shape == (1, 2, 8, 10)
+    assert sorted(of.name for of in tmp_path.rglob("*")) == ["a.zip", "in"]
+
+
+def test_only_jpeg_and_png_are_pictures(tmp_path):
+    script = (
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 10\n(/tmp/evil) (w) file closefile showpage\n%%EOF\n"
+    )
+    for axis in "xy":
+        (tmp_path / f"flow_{axis}_00001.jpg").write_bytes(script)
+    with pytest.raises(DataError, match=r"flow_x_00001.jpg cannot be read \(it is no picture\)"):
+        open_flow(tmp_path).read([0])
+
+
+def test_a_picture_of_a_bombs_size_is_refused(tmp_path):
+    head = b"IHDR" + struct.pack(">IIBBBBB", 50_000, 50_000, 8, 0, 0, 0, 0)
+    chunks = [head, b"IDAT" + zlib.compress(bytes(1000)), b"IEND"]
+    parts = [struct.pack(">I", len(of) - 4) + of + struct.pack(">I", zlib.crc32(of)) for of in chunks]
+    for axis in "xy":
+        (tmp_path / f"flow_{axis}_00001.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+    with pytest.raises(DataError, match=r"flow_x_00001.png cannot be read .*decompression bomb"):
+        open_flow(tmp_path).read([0])
+
+
+def test_an_encrypted_zip_is_refused(tmp_path):
+    path = packed(tmp_path / "a.zip", {"flow_x_00001.jpg": b"1", "flow_y_00001.jpg": b"2"})
+    content = bytearray(path.read_bytes())
+    for head, place in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        start = content.index(head)
+        content[start + place] |= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(DataError, match=r"flow_x_00001.jpg cannot be read .*encrypted"):
+        open_flow(path).read([0])
+
+
+def test_a_link_in_the_place_of_flow_is_replaced_and_its_target_stays(make, tmp_path):
+    path, opened = make()
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "a.txt").write_text("mine")
+    path.symlink_to(precious)
+    (tmp_path / ".a.01234567.tmp").symlink_to(precious)
+    with opened as target:
+        write_fields(target)
+    assert not path.is_symlink()
+    assert open_flow(path).num_fields == 3
+    assert [of.name for of in precious.iterdir()] == ["a.txt"]
+    assert sorted(of.name for of in tmp_path.iterdir()) == sorted([path.name, "precious"])

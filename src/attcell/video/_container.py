@@ -22,6 +22,14 @@ from attcell.types import Size
 
 _TEXT_CODECS = frozenset({"ansi", "bintext", "xbin", "idf"})  # FFmpeg would draw a text file as a picture
 
+# What FFmpeg reads as a list of other files or addresses. Who sends a video could have it open any of them.
+_LISTS = frozenset({"concat", "dash", "hls", "image2", "imf", "rtsp", "sap", "sdp", "vobsub"})
+_LIST_HEADS = (b"#EXTM3U", b"ffconcat", b"v=0", b"# VobSub", b"<MPD")
+_THIS_FILE_ALONE = {
+    "protocol_whitelist": "file",
+    "format_whitelist": ",".join(sorted(av.formats_available - _LISTS)),
+}
+
 # Workers are forks. A decoder that an error's traceback kept alive has threads in the parent alone; a
 # garbage
 # collector that freed it in the fork would wait for them for ever. So a fork leaves alone what it inherits.
@@ -40,7 +48,8 @@ def open_container(path: Path) -> InputContainer:
     """The open container, whatever is in it, or one clear VideoError."""
     _check_file(path)
     try:
-        return av.open(f"file:{path}")  # else a colon in a name would read as a protocol
+        # Without its protocol a colon in a name would read as one.
+        return av.open(f"file:{path}", options=_THIS_FILE_ALONE)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(_why_not_a_video(path, getattr(error, "strerror", None) or str(error))) from None
 
@@ -55,9 +64,14 @@ def _check_file(path: Path) -> None:
 def _why_not_a_video(path: Path, reason: str) -> str:
     try:
         with path.open("rb") as file:
-            head = file.read(12)
+            head = file.read(80)
     except OSError:
         return f"{path}: cannot be read ({reason}); check its permissions"
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(_LIST_HEADS):
+        return (
+            f"{path}: a list of other files or addresses, such as a playlist, and these are not opened; give "
+            "the videos themselves"
+        )
     if head[4:8] == b"ftyp":
         return (
             f"{path}: an MP4 file without a readable index ({reason}): it was probably cut off while it was "

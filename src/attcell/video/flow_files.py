@@ -4,6 +4,9 @@ A video is a folder, or a ZIP file, of grey pictures ``flow_x_00001.jpg`` and ``
 255 for flow of -bound to bound pixels) and, if wanted, ``img_00001.jpg``. Flow number n goes from frame n to
 frame n + 1, so there is one flow fewer than there are frames. ``flow.json`` beside them says what they were
 made by; files of other tools lack it, and are read as they are.
+
+Files may come from strangers. Nothing of a ZIP file is unpacked to the disk, and no more of one file than
+``_MOST_BYTES``; only JPEG and PNG are read as pictures, for Pillow starts other programs for some others.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import re
 import shutil
 import uuid
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +37,9 @@ DESCRIPTION = "flow.json"
 FLOW_FORMAT = 1  # raise it when flow.json, or what the files hold, changes
 _NAME = re.compile(r"(flow_x|flow_y|img)_(?:p(\d+)_)?(\d+)\.(?:jpg|jpeg|png)")
 _QUALITY = 95
+_MOST_BYTES = 1 << 28  # of one file of a ZIP file; a grey picture of 16384 × 16384 without compression
+_UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, KeyError, EOFError)  # of a ZIP file
+_UNDECODABLE = (SyntaxError, ValueError, Image.DecompressionBombError)  # what Pillow raises besides OSError
 
 
 class Target(Protocol):
@@ -50,8 +57,8 @@ def new_flow_folder(folder: Path) -> Iterator[Target]:
     temporary.mkdir()
     try:
         yield _Folder(temporary)
-        if folder.is_dir():
-            shutil.rmtree(folder)
+        if folder.is_dir() or folder.is_symlink():
+            _remove(folder)
         temporary.rename(folder)
     except OSError as error:
         if error.filename is None:  # as of a full disk
@@ -73,7 +80,15 @@ def _remove_left_overs(folder: Path) -> None:
     """What a killed run left behind. Only one process works on a video; others may on its neighbours."""
     left_over = re.compile(rf"\.{re.escape(folder.name)}\.[0-9a-f]{{8}}\.tmp(\.zip)?")
     for path in [path for path in folder.parent.glob("*") if left_over.fullmatch(path.name)]:
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Whatever is there; of a link the link alone, wherever it points."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -137,7 +152,7 @@ class FlowFiles:
                 pictures = [
                     self._picture(content_of, f"flow_{axis}", index) for index in indices for axis in "xy"
                 ]
-        except (OSError, zipfile.BadZipFile) as error:
+        except _UNREADABLE as error:
             raise DataError(f"{self.path} cannot be opened ({error}); compute the flow again") from error
         sizes = sorted({picture.shape for picture in pictures})
         if len(sizes) > 1:
@@ -151,9 +166,9 @@ class FlowFiles:
     def _picture(self, content_of: Callable[[str], bytes], kind: str, index: int) -> np.ndarray:
         name = self._names[kind, index + self.first_number]
         try:
-            with Image.open(io.BytesIO(content_of(name))) as picture:
+            with Image.open(io.BytesIO(content_of(name)), formats=("JPEG", "PNG")) as picture:
                 return np.asarray(picture.convert("L"))
-        except (OSError, zipfile.BadZipFile, KeyError) as error:
+        except (*_UNREADABLE, *_UNDECODABLE) as error:
             reason = "it is no picture" if isinstance(error, UnidentifiedImageError) else error
             raise DataError(
                 f"{self.path}: {name} cannot be read ({reason}); compute the flow again"
@@ -221,7 +236,7 @@ def read_description(path: Path) -> dict[str, Any] | None:
             content = parsed_json(content_of(DESCRIPTION))
     except (FileNotFoundError, KeyError):
         return None
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (*_UNREADABLE, ValueError) as error:
         raise DataError(f"{path}: {DESCRIPTION} cannot be read ({error}); compute the flow again") from error
     if not isinstance(content, dict):
         raise DataError(f"{path}: {DESCRIPTION} holds no description of flow; compute the flow again")
@@ -234,7 +249,7 @@ def _listed(path: Path) -> list[str]:
             return os.listdir(path)  # noqa: PTH208 (a Path of each of many files takes long)
         with zipfile.ZipFile(path) as archive:
             return archive.namelist()
-    except (OSError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         raise DataError(f"{path}: not a folder or a ZIP file of flow ({error})") from error
 
 
@@ -245,4 +260,11 @@ def _opened(path: Path) -> Iterator[Callable[[str], bytes]]:
         yield lambda name: (path / name).read_bytes()
         return
     with zipfile.ZipFile(path) as archive:
-        yield archive.read
+
+        def content_of(name: str) -> bytes:
+            size = archive.getinfo(name).file_size
+            if size > _MOST_BYTES:
+                raise OSError(f"it unpacks to {size >> 20} MiB, and at most {_MOST_BYTES >> 20} are read")
+            return archive.read(name)
+
+        yield content_of

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 
 from attcell._log import logger, track
@@ -26,6 +25,7 @@ from attcell.research.paper_claims import CLIPS
 from attcell.research.plan import plan_runs
 from attcell.research.suites.networks import Network
 from attcell.types import VideoRecord
+from attcell.video._container import opened
 
 BACKBONE = "squeezenet"
 FLOW_METHOD = "fast"
@@ -234,8 +234,7 @@ def header_features(records: Sequence[VideoRecord]) -> np.ndarray:
     """(N, 3) logarithms of width, height and number of frames, as the files' headers claim them."""
     rows = []
     for record in records:
-        with av.open(str(record.path)) as container:
-            stream = container.streams.video[0]
+        with opened(record.path, None) as (_, stream):
             rows.append([stream.width, stream.height, max(1, stream.frames)])
     return np.log(np.array(rows, dtype=float))
 

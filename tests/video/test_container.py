@@ -1,0 +1,111 @@
+"""A video file is that file alone: nothing that it names is opened."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from pathlib import Path
+
+import av
+import pytest
+from PIL import Image
+
+from attcell.errors import VideoError
+from attcell.video._container import open_container
+from attcell.video.decode import count_frames
+from tests.video.conftest import write_video
+
+SDP = (
+    "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 45454 RTP/AVP 96\n"
+    "a=rtpmap:96 H264/90000\n"
+)
+MPD = (
+    '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011"><Period>'
+    '<AdaptationSet mimeType="video/mp4"><Representation><BaseURL>good.mp4</BaseURL></Representation>'
+    "</AdaptationSet></Period></MPD>"
+)
+
+
+def playlist(address: str) -> str:
+    return f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{address}\n#EXT-X-ENDLIST\n"
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    return write_video(tmp_path / "good.mp4", 5)
+
+
+@pytest.mark.parametrize("name", ["a.m3u8", "a.mp4", "a.ts"])
+def test_a_playlist_of_files_is_refused(good: Path, name: str) -> None:
+    path = good.with_name(name)
+    path.write_text(playlist(good.as_uri()))
+    with pytest.raises(VideoError, match="a list of other files or addresses, such as a playlist"):
+        open_container(path)
+
+
+def test_no_address_is_asked(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.05)
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/a.ts"
+        for suffix in (".m3u8", ".mp4"):
+            path = tmp_path / f"a{suffix}"
+            path.write_text(playlist(address))
+            with pytest.raises(VideoError, match="and these are not opened; give the videos themselves"):
+                open_container(path)
+        (tmp_path / "a.svg").write_text(
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><image href="{address}"/></svg>'
+        )
+        with pytest.raises((VideoError, av.FFmpegError, AttributeError)):  # there is no decoder for it
+            count_frames(tmp_path / "a.svg")
+        with pytest.raises(TimeoutError):
+            server.accept()
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.ffconcat", "a.txt"])
+def test_a_concat_file_is_refused(good: Path, name: str) -> None:
+    path = good.with_name(name)
+    path.write_text(f"ffconcat version 1.0\nfile {good.name}\n")
+    with pytest.raises(VideoError, match="a list of other files or addresses"):
+        open_container(path)
+
+
+@pytest.mark.parametrize(("name", "text"), [("a.sdp", SDP), ("a.mp4", SDP), ("a.mpd", MPD)])
+def test_descriptions_of_streams_are_refused(good: Path, name: str, text: str) -> None:
+    path = good.with_name(name)
+    path.write_text(text)
+    with pytest.raises(VideoError, match=r"other files or addresses|not a video that FFmpeg can read"):
+        open_container(path)
+
+
+def test_a_name_that_is_a_pattern_opens_no_others(tmp_path: Path) -> None:
+    for name in ("n1.png", "n2.png", "n%d.png", "n*.png"):
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    for name in ("n%d.png", "n*.png"):
+        with pytest.raises(VideoError, match="not a video that FFmpeg can read"):
+            open_container(tmp_path / name)
+    video = write_video(tmp_path / "v%d*.mp4", 5)
+    assert count_frames(video).num_frames == 5
+
+
+@pytest.mark.parametrize(
+    "name", ["http:a.mp4", "concat:good.mp4|good.mp4", "data:,x.mp4", "subfile,,start,0,end,9,,:a.mp4"]
+)
+def test_a_name_that_is_an_address_is_a_name(good: Path, name: str) -> None:
+    shutil.copy(good, good.with_name(name))
+    assert count_frames(good.with_name(name)).num_frames == 5
+
+
+def test_subtitles_and_attachments_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        container.add_attachment("../../evil.sh", "application/x-sh", b"#!/bin/sh\ntouch /tmp/evil\n")
+        container.add_attachment("font.ttf", "font/ttf", bytes(2000))
+        for number in range(4):
+            frame = av.VideoFrame(32, 32, "yuv420p")
+            frame.pts = number
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    assert count_frames(path).num_frames == 4
+    assert list(tmp_path.iterdir()) == [path]
