@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
+import pickle
+import struct
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from attcell.errors import CallError, DataError
+from attcell.results import _score_files
 from attcell.results.scores import SUFFIXES, Scores, read_scores, write_scores
 from tests.results.some_scores import assert_same, names, some
 
@@ -161,3 +167,68 @@ def test_other_endings_and_no_file(tmp_path: Path) -> None:
 def test_json_says_more(tmp_path: Path) -> None:
     write_scores(tmp_path / "s.json", some(), {"protocol": {"crops": 10}})
     assert json.loads((tmp_path / "s.json").read_text())["protocol"] == {"crops": 10}
+
+
+# Files of strangers
+
+
+def array_of(shape: tuple[int, ...], descr: str = "<f8", data: bytes = b"") -> bytes:
+    """A file of NumPy whose header may lie."""
+    head = repr({"descr": descr, "fortran_order": False, "shape": shape}).encode() + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head + data
+
+
+def zipped(path: Path, scores: bytes, names: bytes | None = None) -> Path:
+    known = io.BytesIO()
+    np.save(known, np.array(["a", "b"]))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in (("scores", scores), ("videos", known.getvalue()), ("labels", names)):
+            archive.writestr(f"{name}.npy", known.getvalue() if content is None else content)
+    return path
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [
+        array_of((10**13, 2)),
+        array_of((5 * 10**8, 2)),
+        array_of((-1, 2)),
+        array_of((2**62, 8)),
+        array_of((1, 1), "<f8", b"1"),
+        array_of((2, 2), "|V99999999"),
+        b"\x93NUMPY\x01\x00\xff\xff" + b"-" * 65_535,
+        b"\x93NUMPY\x01\x00\x28\x23" + b"-" * 9000,
+        b"\x93NUMPY\x01\x00\x28\x23" + b"(" * 9000,
+    ],
+    ids=["10 TB", "8 GB", "negative", "overflow", "short", "void", "long header", "minuses", "brackets"],
+)
+def test_a_header_that_lies_is_refused(tmp_path: Path, scores: bytes) -> None:
+    with pytest.raises(DataError, match=r"a\.npz is no \.npz of scores"):
+        read_scores(zipped(tmp_path / "a.npz", scores))
+
+
+def test_what_unpacks_to_very_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_score_files, "_MOST_BYTES", 1 << 20)
+    path = zipped(tmp_path / "a.npz", array_of((2, 1 << 18), data=bytes(8 << 19)))
+    with pytest.raises(DataError, match=r"scores\.npy unpacks to 4 MiB, far more than it holds"):
+        read_scores(path)
+
+
+class Evil:
+    """What a pickle of it does when it is read."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (Path("evil"),)
+
+
+def test_nothing_is_unpickled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    labels = io.BytesIO()
+    np.save(labels, np.array([Evil(), "b"], dtype=object), allow_pickle=True)
+    path = zipped(tmp_path / "a.npz", array_of((2, 2), data=bytes(32)), labels.getvalue())
+    plain = tmp_path / "b.npz"
+    plain.write_bytes(pickle.dumps(Evil()))
+    for of in (path, plain):
+        with pytest.raises(DataError, match=r"\.npz is no \.npz of scores"):
+            read_scores(of)
+    assert sorted(tmp_path.iterdir()) == [path, plain]

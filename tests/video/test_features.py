@@ -90,6 +90,24 @@ def test_files_that_are_none(tmp_path):
     assert "no array in NumPy's format" in refusal(tmp_path / "c.npy")
 
 
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        (b"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000, 5)}\n", "the file is cut off"),
+        (b"{'descr': '<f4', 'fortran_order': False, 'shape': (2**61, 8)}\n", "no array in NumPy's format"),
+        (f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({2**61}, 8)}}\n".encode(), "is cut off"),
+        (b"-" * 9000, "no array in NumPy's format"),
+        (b"(" * 9000, "no array in NumPy's format"),
+        (b"-" * 60_000, "no array in NumPy's format"),
+        (b" 1\n  2\n 3", "no array in NumPy's format"),
+    ],
+    ids=["long", "no number", "overflow", "minuses", "brackets", "long header", "indents"],
+)
+def test_a_header_that_lies(tmp_path, head, said):
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head)
+    assert said in refusal(tmp_path / "a.npy")
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e300])
 def test_numbers_that_are_not_finite_in_32_bits(tmp_path, bad):
     rows = ROWS.astype(np.float64)

@@ -12,13 +12,13 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from attcell._checks import path_of, shown
 from attcell.config.overrides import Override, read_overrides
 from attcell.config.recipe import Recipe, check_recipe, refuse_older_names
+from attcell.config.safe_yaml import parsed_yaml
 from attcell.errors import CallError
 
 PACKAGED = Path(__file__).parents[1] / "recipes"
@@ -155,7 +155,7 @@ def read_recipe_file(path: Path) -> RecipeFile:
     from yaml import YAMLError
 
     try:
-        values = _parsed(path.read_text(encoding="utf-8"))
+        values = parsed_yaml(path.read_text(encoding="utf-8"))
     except (YAMLError, OSError, ValueError) as error:
         raise CallError(f"{path} is not a recipe in YAML: {error}") from error
     if not isinstance(values, dict | None):
@@ -174,14 +174,6 @@ def read_recipe_file(path: Path) -> RecipeFile:
                 f"{path}: no row's name fits {key}; {close_names(key, named)}rows: {', '.join(named)}"
             )
     return RecipeFile(path, shared, {key: own or {} for key, own in rows.items()}, tuple(named), about)
-
-
-@lru_cache(maxsize=64)
-def _parsed(text: str) -> Any:
-    """The values of a YAML text, to be read only: the rows of a table have files in common."""
-    from yaml import safe_load
-
-    return safe_load(text)
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,6 @@ def _override(text: str) -> Override:
             OmegaConf.update(change, key, None if value in ("", "null") else path)
         else:
             change = OmegaConf.from_dotlist([f"{key}={value}"])
-    except (YAMLError, OmegaConfBaseException, ValueError) as error:
+    except (YAMLError, OmegaConfBaseException, ValueError, RecursionError) as error:
         raise CallError(f"override {text!r} has a value that is not YAML: {error}") from error
     return Override(text, pattern if is_scoped else None, key, change)

@@ -8,7 +8,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,13 @@ from attcell.results.tables import csv_table
 
 SCORES_FORMAT = 1
 BETWEEN = "|"  # parts the classes of a video in a CSV; alone it says that the video has none
+# A NumPy file that unpacks to more than this, and to so many times what it holds, is none of scores.
+_MOST_BYTES, _MOST_TIMES = 1 << 30, 100
+# What reading one may raise besides; a header is parsed as Python.
+_OF_STRANGERS = (
+    *(zipfile.BadZipFile, zlib.error, RuntimeError, MemoryError, EOFError),
+    *(SyntaxError, tokenize.TokenError),
+)
 Truth = tuple[str, ...] | None
 
 
@@ -197,6 +206,7 @@ def read_npz(path: Path) -> Table:
         DataError: it is no such file, or its arrays do not fit together.
     """
     try:
+        _refuse_bomb(path)
         with np.load(path, allow_pickle=False) as content:
             labels, videos = tuple(_texts(content["labels"])), _texts(content["videos"])
             truth: list[Truth] = [None] * len(videos)
@@ -206,7 +216,7 @@ def read_npz(path: Path) -> Table:
             if scores.dtype.kind not in "fiu":
                 raise TypeError(f"scores are {scores.dtype}, not real numbers")
             scores = scores.astype(float)
-    except (ValueError, KeyError, OSError, TypeError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, OSError, TypeError, *_OF_STRANGERS) as error:
         raise DataError(
             f"{path} is no .npz of scores ({error}): it needs scores (N, A), videos (N,) and labels (A,), "
             "without pickled objects"
@@ -220,6 +230,14 @@ def read_npz(path: Path) -> Table:
         twice = next(video for video in videos if videos.count(video) > 1)
         raise DataError(f"{path}: {twice} is there twice; leave one of them out")
     return Table(labels, dict(zip(videos, scores, strict=True)), dict(zip(videos, truth, strict=True)))
+
+
+def _refuse_bomb(path: Path) -> None:
+    """Raise a ValueError for a file that would unpack to very much more than it holds."""
+    with zipfile.ZipFile(path) as archive:
+        for of in archive.infolist():
+            if of.file_size > max(_MOST_BYTES, _MOST_TIMES * of.compress_size):
+                raise ValueError(f"{of.filename} unpacks to {of.file_size >> 20} MiB, far more than it holds")
 
 
 def write_npz(path: Path, table: Table) -> None:

@@ -13,7 +13,9 @@ in a folder of such files.
 
 from __future__ import annotations
 
+import math
 import threading
+import tokenize
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -32,6 +34,8 @@ ROW_SECONDS = 16 / 25  # where no recipe tells: I3D's 16 frames at 25 a second
 _LENIENT_ROWS, _LENIENT_SHARE = 5, 0.05
 _BYTES_AT_ONCE = 2**26
 _PARSING = threading.Lock()
+# NumPy parses a header as Python, which raises these besides what NumPy does.
+_OF_PARSING = (SyntaxError, tokenize.TokenError, RecursionError, MemoryError)
 _SAVE_PLAIN = "save a plain array of T rows: numpy.save(file, rows.astype('float32'))"
 
 
@@ -75,7 +79,7 @@ def open_features(path: Path) -> np.ndarray:
         header = _header(path)
     except FileNotFoundError as error:
         raise VideoError(f"{path}: no such features file; check the path, or leave the video out") from error
-    except (ValueError, EOFError, OSError) as error:
+    except (ValueError, EOFError, OSError, *_OF_PARSING) as error:
         raise VideoError(f"{path}: no array in NumPy's format ({error}); {_SAVE_PLAIN}") from error
     shape, dtype = header.shape, header.dtype
     if dtype.hasobject:
@@ -84,6 +88,8 @@ def open_features(path: Path) -> np.ndarray:
         raise VideoError(f"{path}: numbers of type {dtype}; allowed are float16, float32 and float64")
     if not 0 < len(shape) < 4 or 0 in shape:
         raise VideoError(f"{path}: an array of shape {shape}, in which there is no row; leave the video out")
+    if header.offset + math.prod(shape) * dtype.itemsize > path.stat().st_size:
+        raise VideoError(f"{path}: the file is cut off, too short for an array of {shape}; get it again")
     try:
         array: np.ndarray = np.memmap(path, dtype, "r", header.offset, shape, header.order)
     except (ValueError, OSError) as error:

@@ -1,0 +1,65 @@
+"""YAML of whoever sent it: plain values, and no more of them than a recipe can have.
+
+A few lines of aliases stand for more values than any memory holds, once something goes through them. So they
+are counted as if each alias were written out, before anything is made of them.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from yaml import Node
+
+_MOST_VALUES, _MOST_LEVELS = 100_000, 50
+
+
+@lru_cache(maxsize=64)
+def parsed_yaml(text: str) -> Any:
+    """The values of a YAML text, to be read only: the rows of a table have files in common.
+
+    Raises:
+        ValueError: too many values or levels, or a value that is part of itself.
+        yaml.YAMLError: it is no YAML, or asks for more than plain values.
+    """
+    from yaml import SafeLoader
+
+    loader = SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _measured(node, {})
+        return loader.construct_document(node)
+    except RecursionError as error:
+        raise _too_deep() from error
+    finally:
+        loader.dispose()
+
+
+def _measured(node: Node, known: dict[Node, tuple[int, int] | None]) -> tuple[int, int]:
+    """How many values and levels a part of a text stands for; ``known`` has those of what came before it."""
+    from yaml import CollectionNode
+
+    if node in known:
+        measured = known[node]
+        if measured is None:
+            raise ValueError("a value is part of itself, by an alias; write it out")
+        return measured
+    known[node] = None
+    values, levels = 1, 1
+    for entry in node.value if isinstance(node, CollectionNode) else ():
+        for part in entry if isinstance(entry, tuple) else (entry,):
+            more, deep = _measured(part, known)
+            values, levels = values + more, max(levels, deep + 1)
+    if values > _MOST_VALUES:
+        raise ValueError(f"it stands for more than {_MOST_VALUES} values, by its aliases too; write less")
+    if levels > _MOST_LEVELS:
+        raise _too_deep()
+    known[node] = values, levels
+    return values, levels
+
+
+def _too_deep() -> ValueError:
+    return ValueError(f"it is nested more than {_MOST_LEVELS} levels deep; a recipe has a few")
