@@ -8,7 +8,7 @@ import sys
 import time
 import warnings
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -55,7 +55,7 @@ def walled(
     threads: int = 1,
     ahead: int | None = None,
     on_gpu: bool = False,
-) -> Iterator[Event[Part]]:
+) -> Generator[Event[Part], None, None]:
     """What comes of the items, several at a time, the parts of each in their order. One item alone is done in
     this process.
 
@@ -121,7 +121,7 @@ def _only(function: Callable[[Item], Result], item: Item) -> Iterator[Result]:
     yield function(item)
 
 
-def _here(produce: Callable[[Item], Iterable[Part]], item: Item) -> Iterator[Event[Part]]:
+def _here(produce: Callable[[Item], Iterable[Part]], item: Item) -> Generator[Event[Part], None, None]:
     yield Event(0, "begins")
     try:
         for part in produce(item):
@@ -182,7 +182,7 @@ class _Crew(Generic[Item, Part]):
         self._suspects: deque[int] = deque()  # ended a worker once
         self._alone: int | None = None  # the one of them that is tried again
 
-    def events(self) -> Iterator[Event[Part]]:
+    def events(self) -> Generator[Event[Part], None, None]:
         try:
             while self._undone:
                 self._hand_out()

@@ -3,49 +3,99 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
+from attcell.data.datasets import PlannedParts
+from attcell.inference.model import Model
+from attcell.inference.run import decide_views, mean_scores, run_videos
+from attcell.models.build import evaluation_plan, input_spec
 from tests.bad_decoders import DOES, bad_open
 from tests.end_to_end.conftest import Run
-from tests.video.conftest import write_video
 
 SAYS = {
     "raises": "a library fails on it (RuntimeError: no such side data, in tests/bad_decoders.py, line",
     "crashes": "decoding it crashed its process (SIGSEGV), and again alone; leave it out",
     "leaves": "decoding it ended its process, with status 3, and again alone; leave it out",
-    "hangs": "decoding it gave no sign of life for 1 s ($ATTCELL_VIDEO_SECONDS), and again alone",
     "eats": "it wants more memory than the 4 GiB that one may take ($ATTCELL_VIDEO_GIB); leave it out",
 }
 
 
 @pytest.fixture
-def bad(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Two classes of two good videos, and beside them those that do what their names say."""
-    monkeypatch.setenv("ATTCELL_VIDEO_SECONDS", "1")
+def bad(videos: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The generated set's 8 test videos, and beside them those that do what their names say."""
+    monkeypatch.setenv("ATTCELL_VIDEO_SECONDS", "60")
     monkeypatch.setenv("ATTCELL_VIDEO_GIB", "4")
     monkeypatch.setattr(av, "open", bad_open)
-    for name in ("run", "wave"):
-        (tmp_path / "videos" / name).mkdir(parents=True)
-        for number in range(2):
-            write_video(tmp_path / "videos" / name / f"good-{number}.mp4", 12 + number, size=(80, 64))
-    for number, name in enumerate(DOES):
-        path = tmp_path / "videos" / ("run", "wave")[number % 2] / f"{name}-{number}.mp4"
-        path.write_bytes((tmp_path / "videos" / "run" / "good-0.mp4").read_bytes() + bytes(number + 1))
-    return tmp_path / "videos"
+    folder = shutil.copytree(videos / "test", tmp_path / "videos")
+    good = sorted(folder.glob("*/*"))
+    for number, name in enumerate(SAYS):
+        path = good[number].with_name(f"{name}-{number}.mp4")
+        path.write_bytes(good[0].read_bytes() + bytes(number + 1))
+    return folder
 
 
 def named(text: str) -> bool:
     """Whether all of them are named, with what they do."""
-    return all(f"{name}-{number}.mp4: {SAYS[name]}" in text for number, name in enumerate(DOES))
+    return all(f"{name}-{number}.mp4: {SAYS[name]}" in text for number, name in enumerate(SAYS))
+
+
+def good_videos(folder: Path) -> list[Path]:
+    return [path for path in folder.glob("*/*") if path.stem.partition("-")[0] not in DOES]
 
 
 def test_data_check(bad: Path, attcell: Run) -> None:
     done = attcell("data", "check", "videos", "--json", "found.json", status=1)
     assert named(done.stdout)
     found = json.loads((bad.parent / "found.json").read_text())
-    assert len(found["unreadable"]) == len(DOES)
-    assert sum(of["frames"] for of in found["classes"]) == 2 * (12 + 13)
+    assert sum(of["videos"] for of in found["classes"]) == 8 + len(SAYS)
+    assert sum(found["sizes"].values()) == 8
     assert named("\n".join(found["unreadable"].values()))
+
+
+def test_one_that_never_ends(bad: Path, monkeypatch: pytest.MonkeyPatch, attcell: Run) -> None:
+    monkeypatch.setenv("ATTCELL_VIDEO_SECONDS", "4")
+    two = bad.parent / "two" / "class"
+    two.mkdir(parents=True)
+    shutil.copy(good_videos(bad)[0], two)
+    shutil.copy(good_videos(bad)[0], two / "hangs-0.mp4")
+    done = attcell("data", "check", "two", status=1)
+    said = "hangs-0.mp4: decoding it gave no sign of life for 4 s ($ATTCELL_VIDEO_SECONDS), and again alone"
+    assert said in done.stdout
+    assert "2 videos, 1 classes, 1 can be read" in done.stdout
+
+
+def test_extract_flow(bad: Path, attcell: Run) -> None:
+    arguments = ("extract", "flow", "videos", "flow", "--method", "fast", "--short-side", "32", "--no-frames")
+    done = attcell(*arguments, status=1)
+    assert named(done.stderr)
+    assert done.stdout == f"flow: 8 videos computed, 0 there already, {len(SAYS)} failed\n"
+    places = {path.relative_to(bad.parent / "flow") for path in (bad.parent / "flow").glob("*/*")}
+    assert places == {path.relative_to(bad).with_suffix("") for path in good_videos(bad)}
+
+
+def test_test(bad: Path, model: Path, attcell: Run) -> None:
+    loaded = Model.from_folder(model)
+    found = loaded.evaluate(bad)
+    assert named("\n".join(found.unread.values()))
+    assert list(found.unread) == [record.id for record in found.records if record.id in found.unread]
+    assert len(found.unread) == len(SAYS)
+    for row, record in zip(found.scores, found.records, strict=True):
+        if record.id not in found.unread:
+            views = PlannedParts([record], input_spec(loaded.recipe), evaluation_plan(loaded.recipe))
+            (video,) = run_videos(loaded.network, views, kept_features=False)
+            alone = mean_scores(decide_views(loaded.network, video.parts), "softmax").all
+            assert np.array_equal(row, alone.double().numpy())  # bit by bit those of one process
+
+
+def test_kept_features_are_of_all_or_none(bad: Path, recipe: Path, attcell: Run) -> None:
+    frozen = ["model.streams.frame.train_from=none", "cache.folder=cache"]
+    done = attcell("train", recipe, "data.train=videos", "data.val=null", *frozen, "--out", "run", status=1)
+    assert f"{len(SAYS)} videos cannot be read" in done.stderr
+    assert named(done.stderr)
+    kept = {path.stem for path in (bad.parent / "cache").rglob("*") if path.is_file()}
+    assert len(kept) >= 8, "the others are there for the next time"

@@ -276,7 +276,7 @@ def test_a_full_disk_leaves_nothing_half_written(videos, tmp_path, monkeypatch):
 
     monkeypatch.setattr(flow_files._Folder, "write", full)
     with pytest.raises(OSError, match="No space left on device"):
-        extract_flow(read_source(videos), tmp_path / "flow", FAST)
+        extract_flow(read_source(videos), tmp_path / "flow", FAST, workers=1)
     assert places(tmp_path / "flow") == ["run/0"]
     assert not list((tmp_path / "flow").rglob("*.tmp*"))
 

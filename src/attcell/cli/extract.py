@@ -45,7 +45,7 @@ def flow(
     workers: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Processes, which share the cores; by default one for each eight, or one on a GPU."
+            min=1, help="Processes, which share the cores; by default one for each eight, at least two."
         ),
     ] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Replace flow made otherwise.")] = False,

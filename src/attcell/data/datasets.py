@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
+from attcell._walls import own_parts, the_videos_own
+from attcell._workers import walled
 from attcell.data.augmentation import AS_THEY_ARE, Augmentation
 from attcell.data.feature_store import FeatureStore
 from attcell.data.mirroring import EACH_ITS_OWN, Mirroring
@@ -121,15 +123,16 @@ class TrainingVideos(Dataset[Sample | VideoError]):
         rng = np.random.default_rng([self.seed, SEGMENT_DRAW, position])
         spec = self.spec
         try:
-            readers = spec.readers(Origin(record.path, record.frames))
-            sampled_frames, info = read_sampled_frames(
-                record.path,
-                spec,
-                lambda num: random_frames(num, self.num_segments, rng, self.short),
-                record.frames,
-            )
-            size = crop_source_size(sampled_frames.size, spec.frame)
-            resized_frames = resize_frames(sampled_frames, spec, size, readers)
+            with the_videos_own(record.path):
+                readers = spec.readers(Origin(record.path, record.frames))
+                sampled_frames, info = read_sampled_frames(
+                    record.path,
+                    spec,
+                    lambda num: random_frames(num, self.num_segments, rng, self.short),
+                    record.frames,
+                )
+                size = crop_source_size(sampled_frames.size, spec.frame)
+                resized_frames = resize_frames(sampled_frames, spec, size, readers)
         except VideoError as error:
             return error
         mirroring, crop = self.augmentation.mirroring, random_crop(size, spec.frame, rng)
@@ -158,7 +161,7 @@ class PlannedViews(Dataset[Views | VideoError]):
         parts = ViewParts(record.path, self.spec, self.plan, record.frames)
         kept: list[dict[str, Tensor]] = []
         try:
-            for part in parts:
+            for part in own_parts(record.path, parts):
                 kept = [part.views] if part.start == 0 else [*kept, part.views]
         except VideoError as error:
             return error
@@ -170,7 +173,8 @@ class PlannedParts(IterableDataset[Views]):
     """Videos as a plan sees them, part by part, so that a video of any length takes bounded memory.
 
     With w workers the parts of w videos come in turn, those of one video in their order; so gather them by
-    ``Views.video``. ``DataLoader(PlannedParts(...), batch_size=None, num_workers=w)``.
+    ``Views.video``. ``DataLoader(PlannedParts(...), batch_size=None, num_workers=w)`` ends where a video ends
+    its worker, :meth:`walled` does not.
     """
 
     def __init__(
@@ -195,11 +199,21 @@ class PlannedParts(IterableDataset[Views]):
         for video in self.chosen[first::step]:
             yield from self._parts_of(video)
 
+    def walled(self, workers: int) -> Iterator[Views]:
+        """The same in worker processes: a video that ends its own has an error."""
+        videos = list(self.chosen)
+        events = walled(self._parts_of, videos, lambda video: self.records[video].path, workers=workers)
+        for place, _, part, error in events:
+            if part is not None:
+                yield part
+            elif error is not None:
+                yield Views({}, video=videos[place], error=error)
+
     def _parts_of(self, video: int) -> Iterator[Views]:
         record = self.records[video]
         parts = ViewParts(record.path, self.spec, self.plan, record.frames)
         try:
-            for part in parts:
+            for part in own_parts(record.path, parts):
                 notes = _worth_saying(parts.info.notes) if part.is_last else ()
                 yield Views(part.views, notes, video, part.start, part.is_last)
                 del part  # before the next one is made

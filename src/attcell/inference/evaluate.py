@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
 
 from attcell._checks import shown
 from attcell._log import logger, track
@@ -265,21 +264,25 @@ def _score_videos(
     """Run the network on all videos that can be read."""
     views, unread = _views_of(model, records, plan, cache_folder)
     found = _Scored(unread=unread)
-    workers = model.recipe.data.workers if cache_folder is None else 0
-    loader = DataLoader(views, batch_size=None, num_workers=workers)
     mirrored = MirroredViews(plan.first_mirrored, mirroring_of(model.recipe, model.labels).exchanged)
     readable = [record for record in records if record.id not in unread]
-    silent: list[str] = []
-    runs = run_videos(model.network, loader, kept_features=cache_folder is not None)
+    failed: dict[int, str] = {}
+    notes: dict[int, tuple[str, ...]] = {}
+    parts = views.walled(model.recipe.data.workers) if isinstance(views, PlannedParts) else iter(views)
+    runs = run_videos(model.network, parts, kept_features=cache_folder is not None)
     for video in track(runs, len(readable), "testing"):
-        record = readable[video.video]
         if video.error is not None:
-            found.unread[record.id] = str(video.error)
+            failed[video.video] = str(video.error)
             continue
-        found.notes.extend(f"{record.id}: {note}" for note in but_silence(video.notes))
-        silent += [record.id] if NO_SOUND in video.notes else []
+        notes[video.video] = video.notes
         outputs = decide_views(model.network, video.parts)
-        found.scores[record.id] = mean_scores(outputs, model.recipe.score_rule, mirrored)
+        scores = mean_scores(outputs, model.recipe.score_rule, mirrored)
+        found.scores[readable[video.video].id] = scores
+    found.unread.update((readable[place].id, message) for place, message in sorted(failed.items()))
+    silent = []
+    for place, of in sorted(notes.items()):  # they came as they were done
+        found.notes.extend(f"{readable[place].id}: {note}" for note in but_silence(of))
+        silent += [readable[place].id] if NO_SOUND in of else []
     found.notes.extend(silence_sentences(silent, len(found.scores)))
     return found
 
@@ -295,7 +298,7 @@ def _views_of(
     records: tuple[VideoRecord, ...],
     plan: ViewPlan,
     cache_folder: Path | None,
-) -> tuple[Dataset[Any], dict[str, str]]:
+) -> tuple[PlannedParts | KeptViews, dict[str, str]]:
     """The views of all records but those that are known to be unreadable, and video id → message of these."""
     unfit = unfit_flow(model.recipe, records)
     if unfit:  # before long work

@@ -16,7 +16,6 @@ from pathlib import Path
 import av
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from attcell._files import read_json
 from attcell._log import logger, track
@@ -97,10 +96,10 @@ def extract_features(
     missing = [record for record in records if any(record.id in ids for ids in lacking.values())]
     if not missing:  # processes that decode nothing would still have to be started
         return {}
-    loader = DataLoader(PlannedParts(missing, wanted, plan), batch_size=None, num_workers=workers)
     failed = {}
     network.eval()
-    videos = gather(loader, lambda inputs: _small(part_maps(network, inputs)))
+    parts = PlannedParts(missing, wanted, plan).walled(workers)
+    videos = gather(parts, lambda inputs: _small(part_maps(network, inputs)))
     with Background() as writing:
         for video in track(videos, len(missing), "features"):
             record = missing[video.video]
@@ -111,7 +110,7 @@ def extract_features(
                 if record.id in lacking[name]:
                     maps = torch.cat([part[name] for part in video.parts], dim=1)
                     writing.do(partial(store.write, record, maps, video.notes))
-    return failed
+    return {record.id: failed[record.id] for record in missing if record.id in failed}
 
 
 def _small(maps: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,15 +1,13 @@
 """Computing the optical flow of a data set: resumable, on all cores, a video whole or not at all.
 
-A process decodes in one thread, and in the others computes flow and writes JPEGs, pieces of some frames each;
-the next video is decoded while this one's flow is computed. On many cores there are several such processes.
+A process decodes in one thread, and in the others computes flow and makes JPEGs, pieces of some frames each.
+There are at least two such processes, so that one decodes while the other has come to the end of a video.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, as_completed
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,7 +17,9 @@ import numpy as np
 import torch
 
 from attcell._log import progress_bar
-from attcell._parallel import in_order, one_thread, process_pool
+from attcell._parallel import in_order, one_thread
+from attcell._walls import own_parts, the_videos_own
+from attcell._workers import walled
 from attcell.data.listing import Listing
 from attcell.errors import VideoError
 from attcell.flow import PRESETS, num_cores, quantize, tvl1
@@ -34,7 +34,7 @@ from attcell.inference.flow_jobs import (
 )
 from attcell.types import VideoRecord
 from attcell.video._passes import EveryFrame, promised_frames
-from attcell.video.flow_files import DESCRIPTION, jpeg, new_flow_folder, new_flow_zip
+from attcell.video.flow_files import DESCRIPTION, jpeg, new_flow_folder, new_flow_zip, remove_left_overs
 from attcell.video.info import VideoInfo
 from attcell.video.optical_flow import PAIRS_AT_ONCE, FlowSpec, Method, check_method, flow_method, pieces
 
@@ -82,7 +82,7 @@ def extract_flow(
         spec: how.
         layout: a folder or a ZIP file a video, with or without the frames; by default a folder, with them.
         shard: (i, n): only every n-th video, beginning with the i-th, for n runs on as many machines.
-        workers: processes, which share the cores; by default one for each eight cores, or one on a GPU.
+        workers: processes, which share the cores; by default one for each eight cores, at least two.
         rebuild: replace what was made by another recipe, or from another file, instead of refusing.
 
     Raises:
@@ -104,61 +104,77 @@ def extract_flow(
             missing.append(job)
     with progress_bar() as bar:
         advance = partial(bar.advance, bar.add_task("flow", total=len(missing), note=""))
-        for job, result in _computed(missing, workers, advance):
-            if isinstance(result, VideoError):
-                outcome.failed[job.record.id] = str(result)
-                continue
-            outcome.num_written += 1
-            outcome.notes += [f"{job.record.id}: {note}" for note in result]
+        results = dict(_computed(missing, workers, advance))
+    for place, job in enumerate(missing):
+        result = results[place]
+        if isinstance(result, VideoError):
+            outcome.failed[job.record.id] = str(result)
+            continue
+        outcome.num_written += 1
+        outcome.notes += [f"{job.record.id}: {note}" for note in result]
     return outcome
 
 
 def _computed(
     jobs: Sequence[Job], workers: int | None, advance: Advance
-) -> Iterator[tuple[Job, Notes | VideoError]]:
-    """The jobs done, in some order."""
-    cores = num_cores()
-    workers = min(workers or (1 if torch.cuda.is_available() else -(-cores // _CORES)), len(jobs))
-    threads = max(1, cores // max(1, workers))
-    if workers <= 1:
-        yield from _one_after_another(jobs, threads, advance)
-        return
-    if jobs[0].spec.method in PRESETS:
-        still = np.zeros((1, 1, 1), np.uint8)
-        tvl1(still, still)  # compiles the kernels where need be, once and not in each process
-    with process_pool(workers, threads=1) as pool:
-        futures: dict[Future[Notes | VideoError], Job] = {
-            pool.submit(_alone, job, threads): job for job in jobs
-        }
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-            advance(1)
-
-
-def _alone(job: Job, threads: int) -> Notes | VideoError:
-    ((_, result),) = _one_after_another([job], threads, lambda _: None)
-    return result
-
-
-def _one_after_another(
-    jobs: Sequence[Job], threads: int, advance: Advance
-) -> Iterator[tuple[Job, Notes | VideoError]]:
-    """Each job to disk, on so many threads beside this one, which decodes and writes."""
+) -> Iterator[tuple[int, Notes | VideoError]]:
+    """The jobs' numbers and what became of them, in the order in which they end."""
     if not jobs:
         return
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    spec = jobs[0].spec
-    compute = partial(_files_of, method=flow_method(spec.method, device, spec.camera))
-    with one_thread():
-        done = in_order(compute, _steps(jobs, PAIRS_AT_ONCE[device]), threads)
-        for job, steps in itertools.groupby(done, lambda step: step[0]):
-            result: Notes | VideoError
-            try:
-                with closing(_counted((part for _, part in steps), advance)) as parts:
-                    result = _write(job, parts)
-            except VideoError as error:
-                result = error
-            yield job, result
+    cores, on_gpu = num_cores(), torch.cuda.is_available()
+    workers = min(workers or max(2, 0 if on_gpu else -(-cores // _CORES)), len(jobs))
+    if workers > 1 and not on_gpu and jobs[0].spec.method in PRESETS:
+        still = np.zeros((1, 1, 1), np.uint8)
+        tvl1(still, still)  # compiles the kernels where need be, once and not in each process
+    produce = partial(_done, threads=max(1, cores // workers))
+    left, notes = dict.fromkeys(range(len(jobs)), 1.0), dict[int, Notes]()
+    begun = set()
+    try:
+        with closing(walled(produce, jobs, _path_of, workers=workers, on_gpu=on_gpu)) as events:
+            for place, kind, part, error in events:
+                if isinstance(part, float):
+                    advance(share := min(left[place], part))
+                    left[place] -= share
+                elif part is not None:
+                    notes[place] = part
+                elif kind == "begins":
+                    begun.add(place)
+                    advance(left[place] - 1.0)  # what a process did that has ended is void
+                    left[place] = 1.0
+                else:
+                    advance(left.pop(place))
+                    if error is None:
+                        begun.remove(place)
+                    yield place, notes[place] if error is None else error
+    finally:
+        for place in begun:  # its process was ended
+            remove_left_overs(jobs[place].place)
+
+
+def _path_of(job: Job) -> Path:
+    return job.record.path
+
+
+def _done(job: Job, threads: int) -> Iterator[float | Notes]:
+    """A job to disk, on so many threads beside this one, which decodes and writes.
+
+    Returns:
+        About which part of the video is done, again and again; at its end the notes on it. The place appears
+        only when it is complete.
+    """
+    device, path = "cuda" if torch.cuda.is_available() else "cpu", job.record.path
+    compute = partial(_files_of, job=job, method=flow_method(job.spec.method, device, job.spec.camera))
+    opened: Callable = new_flow_folder if job.layout.form == "folder" else new_flow_zip
+    with one_thread(), opened(job.place) as target:
+        for part in in_order(compute, own_parts(path, _steps(job, PAIRS_AT_ONCE[device])), threads):
+            if isinstance(part, VideoInfo):
+                info = part
+                target.write(DESCRIPTION, _description(job, info))
+                continue
+            for name, content in part.contents:
+                target.write(name, content)
+            yield part.share
+    yield info.notes
 
 
 @dataclass(frozen=True)
@@ -178,70 +194,33 @@ class _Files:
     share: float
 
 
-Step = _Piece | VideoInfo | VideoError  # a piece of a video, what it held at its end, or why it ends
-Part = _Files | VideoInfo | VideoError  # the same, computed
+def _steps(job: Job, most_pairs: int) -> Iterator[_Piece | VideoInfo]:
+    """The video, decoded piece by piece, and what it held."""
+    frames, first = EveryFrame(job.record.path, job.spec.size), 1
+    promised = max(1, promised_frames(job.record.path) - 1)
+    for piece in pieces(frames, most_pairs):
+        yield _Piece(first, piece, (len(piece) - 1) / promised)
+        first += len(piece) - 1
+    yield frames.info
 
 
-def _steps(jobs: Sequence[Job], most_pairs: int) -> Iterator[tuple[Job, Step]]:
-    """The videos, decoded piece by piece."""
-    for job in jobs:
-        frames, first = EveryFrame(job.record.path, job.spec.size), 1
-        try:
-            promised = max(1, promised_frames(job.record.path) - 1)
-            for piece in pieces(frames, most_pairs):
-                yield job, _Piece(first, piece, (len(piece) - 1) / promised)
-                first += len(piece) - 1
-            yield job, frames.info
-        except VideoError as error:
-            yield job, error
-
-
-def _files_of(step: tuple[Job, Step], method: Method) -> tuple[Job, Part]:
+def _files_of(given: _Piece | VideoInfo, job: Job, method: Method) -> _Files | VideoInfo:
     """The pictures of a piece as JPEGs. The last frame of a piece is the next one's first."""
-    job, given = step
     if not isinstance(given, _Piece):
-        return job, given
-    seen = method.prepare(torch.from_numpy(np.stack(given.frames)).permute(0, 3, 1, 2))
-    files = []
-    if job.layout.frames:
-        shown = given.frames if given.first == 1 else given.frames[1:]
-        begin = given.first + len(given.frames) - len(shown)
-        files += [(f"img_{number:05d}.jpg", jpeg(frame)) for number, frame in enumerate(shown, begin)]
-    if len(seen) > 1:
-        codes = quantize(method.between(seen[:-1], seen[1:]), job.spec.bound).numpy()
-        for number, field_codes in enumerate(codes, given.first):
-            for axis, picture in zip("xy", field_codes, strict=True):
-                files.append((f"flow_{axis}_{number:05d}.jpg", jpeg(picture)))
-    return job, _Files(files, given.share)
-
-
-def _counted(parts: Iterable[Part], advance: Advance) -> Generator[Part, None, None]:
-    """The parts of a video, which together, or when it ends early, advance by 1."""
-    left = 1.0
-    try:
-        for part in parts:
-            yield part
-            share = min(left, part.share) if isinstance(part, _Files) else 0.0
-            advance(share)
-            left -= share
-    finally:
-        advance(left)
-
-
-def _write(job: Job, parts: Iterable[Part]) -> Notes:
-    """A video's files to its place, which appears only when it is complete; the notes on the video."""
-    opened: Callable = new_flow_folder if job.layout.form == "folder" else new_flow_zip
-    with opened(job.place) as target:
-        for part in parts:
-            if isinstance(part, VideoError):
-                raise part
-            if isinstance(part, VideoInfo):
-                info = part
-                target.write(DESCRIPTION, _description(job, info))
-            else:
-                for name, content in part.contents:
-                    target.write(name, content)
-    return info.notes
+        return given
+    with the_videos_own(job.record.path):
+        seen = method.prepare(torch.from_numpy(np.stack(given.frames)).permute(0, 3, 1, 2))
+        files = []
+        if job.layout.frames:
+            shown = given.frames if given.first == 1 else given.frames[1:]
+            begin = given.first + len(given.frames) - len(shown)
+            files += [(f"img_{number:05d}.jpg", jpeg(frame)) for number, frame in enumerate(shown, begin)]
+        if len(seen) > 1:
+            codes = quantize(method.between(seen[:-1], seen[1:]), job.spec.bound).numpy()
+            for number, field_codes in enumerate(codes, given.first):
+                for axis, picture in zip("xy", field_codes, strict=True):
+                    files.append((f"flow_{axis}_{number:05d}.jpg", jpeg(picture)))
+    return _Files(files, given.share)
 
 
 def _description(job: Job, info: VideoInfo) -> bytes:

@@ -52,7 +52,7 @@ class Target(Protocol):
 def new_flow_folder(folder: Path) -> Iterator[Target]:
     """A folder that appears only when it is complete; one that is there already is replaced."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    _remove_left_overs(folder)
+    remove_left_overs(folder)
     temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
     temporary.mkdir()
     try:
@@ -71,13 +71,16 @@ def new_flow_folder(folder: Path) -> Iterator[Target]:
 @contextmanager
 def new_flow_zip(path: Path) -> Iterator[Target]:
     """A ZIP file that appears only when it is complete; one that is there already is replaced."""
-    _remove_left_overs(path.with_suffix(""))
+    remove_left_overs(path)
     with written_whole(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         yield _Zip(archive)
 
 
-def _remove_left_overs(folder: Path) -> None:
-    """What a killed run left behind. Only one process works on a video; others may on its neighbours."""
+def remove_left_overs(place: Path) -> None:
+    """What a killed process left of a folder or ZIP file. Only one works on a video; others may on its
+    neighbours.
+    """
+    folder = place.with_suffix("") if place.suffix == ".zip" else place
     left_over = re.compile(rf"\.{re.escape(folder.name)}\.[0-9a-f]{{8}}\.tmp(\.zip)?")
     for path in [path for path in folder.parent.glob("*") if left_over.fullmatch(path.name)]:
         _remove(path)
