@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.damage.alone import attcell, half_written, run_alone
+from benchmarks.alone import attcell, half_written, run_alone
 from benchmarks.damage.kinds import KINDS, Kind, value_of
 from benchmarks.damage.mutations import BYTES, HARMLESS, TEXT
 from benchmarks.damage.video_cases import Outcome

@@ -49,7 +49,6 @@ _CONTAINERS = {  # suffix: codecs, codec of sound
     "wmv": ("wmv2", ""),
     "asf": ("wmv2 mpeg4", ""),
     "gif": ("gif", ""),
-    "nut": ("mpeg4 ffv1", ""),
     "mxf": ("mpeg2video", ""),
 }  # fmt: skip
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.damage.alone import Ended, attcell, half_written, run_alone
+from benchmarks.alone import Ended, attcell, half_written, run_alone
 from benchmarks.damage.mutations import BYTES, packets
 from benchmarks.damage.originals import write_originals
 

@@ -10,7 +10,7 @@ from typing import Any
 import av
 import numpy as np
 
-from benchmarks.damage.alone import attcell, run_alone
+from benchmarks.alone import attcell, run_alone
 from benchmarks.damage.kinds import KINDS, LABELS, TEST, Kind
 
 

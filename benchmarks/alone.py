@@ -6,6 +6,7 @@ A fork of a process that has imported everything begins at once; nothing of it i
 from __future__ import annotations
 
 import faulthandler
+import math
 import os
 import resource
 import signal
@@ -52,26 +53,40 @@ class Ended:
         return next((name for name, is_so in faults.items() if is_so), "")
 
 
-def run_alone(call: Callable[[], None], folder: Path) -> Ended:
-    """A forked process that calls this in ``folder``; what it prints goes to files beside it."""
+def run_alone(
+    call: Callable[[], None],
+    folder: Path,
+    *,
+    kill_after: float = math.inf,
+    cpu_seconds: int = CPU_SECONDS,
+    wall_seconds: float = WALL_SECONDS,
+) -> Ended:
+    """A forked process that calls this in ``folder``; what it prints goes to files beside it.
+
+    Args:
+        call: what it does.
+        folder: where it works.
+        kill_after: SIGKILL to it and all its processes after so many seconds.
+        cpu_seconds, wall_seconds: after which it counts as hung.
+    """
     out, err = folder.with_suffix(".out"), folder.with_suffix(".err")
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
     if child == 0:
-        _as_child(call, folder, out, err)
-    status, used, is_hung = _watched(child)
+        _as_child(call, folder, out, err, cpu_seconds)
+    status, used, is_hung = _watched(child, min(kill_after, wall_seconds))
     began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return Ended(
         os.waitstatus_to_exitcode(status),
-        is_hung,
+        is_hung and wall_seconds < kill_after,
         max(0, used.ru_maxrss - began) / 1024,
         out.read_text(encoding="utf-8", errors="replace"),
         err.read_text(encoding="utf-8", errors="replace"),
     )
 
 
-def _as_child(call: Callable[[], None], folder: Path, out: Path, err: Path) -> None:
+def _as_child(call: Callable[[], None], folder: Path, out: Path, err: Path, cpu_seconds: int) -> None:
     """Never comes back."""
     status = 70
     try:
@@ -82,7 +97,7 @@ def _as_child(call: Callable[[], None], folder: Path, out: Path, err: Path) -> N
             os.close(file)
         os.chdir(folder)
         faulthandler.enable()
-        resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 2))
+        resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 2))
         addresses = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (addresses + _ROOM, addresses + _ROOM))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -100,15 +115,15 @@ def _as_child(call: Callable[[], None], folder: Path, out: Path, err: Path) -> N
         os._exit(status)
 
 
-def _watched(child: int) -> tuple[int, resource.struct_rusage, bool]:
-    """Its status, what it used, and whether it went over a limit of time."""
+def _watched(child: int, seconds: float) -> tuple[int, resource.struct_rusage, bool]:
+    """Its status, what it used, and whether it was ended by the clock or by its limit of processor time."""
     begun, ended, pause = time.monotonic(), (0, 0), 0.002
     while True:
         pid, status, used = os.wait4(child, os.WNOHANG)
         ended = (pid, status)
         if pid:
             break
-        if time.monotonic() - begun > WALL_SECONDS:
+        if time.monotonic() - begun > seconds:
             with suppress(ProcessLookupError):
                 os.killpg(child, signal.SIGKILL)
             _, status, used = os.wait4(child, 0)
