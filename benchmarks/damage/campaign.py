@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from importlib import import_module
 from multiprocessing import get_context
@@ -14,7 +16,8 @@ from typing import Any
 
 import attcell
 from attcell._log import track
-from benchmarks.damage.file_cases import file_case
+from benchmarks.damage.file_cases import file_case, good_value
+from benchmarks.damage.kinds import KINDS
 from benchmarks.damage.originals import write_originals
 from benchmarks.damage.video_cases import Outcome, video_case
 from benchmarks.damage.worlds import make_worlds
@@ -39,6 +42,8 @@ def get_ready(out: Path) -> None:
     import_module("torch").set_num_threads(1)
     write_originals(out / "originals")
     make_worlds(out / "worlds")
+    for kind in KINDS:
+        good_value(kind, out / "worlds", out / "good")
 
 
 def one_case(what: str, seed: int, number: int, out: Path, work: str) -> Outcome:
@@ -52,40 +57,32 @@ def run_all(wanted: list[tuple[str, int]], seed: int, jobs: int, out: Path, know
     """The cases that are not known yet, so many side by side; each is a line of ``known`` at once."""
     done = {(row["what"], row["number"]) for row in known_rows(known)}
     left = [case for case in wanted if case not in done]
-    if not left:
-        return
-    os.environ["OMP_NUM_THREADS"] = "1"
-    context = get_context("spawn")
-    asked, told = context.Queue(), context.Queue()
-    workers = [
-        context.Process(target=_worker, args=(asked, told, seed, out, f"work{number}"), daemon=True)
-        for number in range(jobs)
-    ]
-    get_first = context.Process(target=get_ready, args=(out,))
-    get_first.start()
-    get_first.join()
-    if get_first.exitcode:
-        raise SystemExit("the good files could not be made")
-    for worker in workers:
-        worker.start()
-    for case in left:
-        asked.put(case)
+    known.parent.mkdir(parents=True, exist_ok=True)
     with known.open("a", encoding="utf-8") as file:
-        for _ in track(range(len(left)), len(left), "damaged inputs"):
-            row = told.get(timeout=900)
+        for row in track(_outcomes(left, seed, jobs, out), len(left), "damaged inputs"):
             file.write(json.dumps(row) + "\n")
             file.flush()
-    for _ in workers:
-        asked.put(None)
 
 
-def _worker(asked: Any, told: Any, seed: int, out: Path, work: str) -> None:
-    get_ready(out)
-    while (case := asked.get()) is not None:
-        start = time.monotonic()
-        outcome = one_case(case[0], seed, case[1], out, work)
-        seconds = round(time.monotonic() - start, 3)
-        told.put({"what": case[0], "number": case[1], **asdict(outcome), "seconds": seconds})
+def _outcomes(cases: list[tuple[str, int]], seed: int, jobs: int, out: Path) -> Iterator[dict[str, Any]]:
+    os.environ["OMP_NUM_THREADS"] = "1"
+    if jobs == 1:
+        get_ready(out)
+        yield from (_outcome(seed, out, case) for case in cases)
+        return
+    context = get_context("spawn")
+    with ProcessPoolExecutor(1, context) as first:  # two would write the good files at once
+        first.submit(get_ready, out).result()
+    with ProcessPoolExecutor(jobs, context, get_ready, (out,)) as pool:
+        for coming in as_completed([pool.submit(_outcome, seed, out, case) for case in cases]):
+            yield coming.result()
+
+
+def _outcome(seed: int, out: Path, case: tuple[str, int]) -> dict[str, Any]:
+    start = time.monotonic()
+    outcome = one_case(case[0], seed, case[1], out, f"work{os.getpid()}")
+    seconds = round(time.monotonic() - start, 3)
+    return {"what": case[0], "number": case[1], **asdict(outcome), "seconds": seconds}
 
 
 def known_rows(known: Path) -> list[dict[str, Any]]:

@@ -182,6 +182,8 @@ def _kinetics(folder: Path, videos: Path, _: Path) -> None:
     for part, split in (("train", "train"), ("validate", "val"), ("test", "test")):
         rows = [f"{label},{label}_{part:_<7},{n},{n + 10},{split}" for label in LABELS for n in (1, 20)]
         _write(folder, {f"{part}.csv": ["label,youtube_id,time_start,time_end,split", *rows]})
+        names = [f"{label}_{part:_<7}_{n:06d}_{n + 10:06d}.mp4" for label in LABELS for n in (1, 20)]
+        _stubs(folder, names)
 
 
 def _sports(folder: Path, videos: Path, _: Path) -> None:

@@ -11,7 +11,19 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_damaged_videos_and_files_are_named_and_never_crash(tmp_path: Path):
-    command = [sys.executable, "-m", "benchmarks.damage", "--videos", "50", "--files", "50", "--seed", "7"]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.damage",
+        "--videos",
+        "50",
+        "--files",
+        "50",
+        "--seed",
+        "7",
+        "--jobs",
+        "1",
+    ]
     done = subprocess.run(
         [*command, "--out", str(tmp_path / "out"), "--to", str(tmp_path / "damage.md")],
         cwd=ROOT,

@@ -198,3 +198,12 @@ def test_weights_that_are_no_safetensors(saved):
     for content in contents:
         path.write_bytes(content)
         assert "model.safetensors is not a safetensors file (" in refusal(saved)
+
+
+@pytest.mark.parametrize("place", [-1, -200])
+def test_a_changed_byte_of_the_weights_is_told(saved, place):
+    file = saved / "model.safetensors"
+    data = bytearray(file.read_bytes())
+    data[place] ^= 4
+    file.write_bytes(data)
+    assert "is damaged: these weights were not written so" in refusal(saved)

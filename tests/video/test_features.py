@@ -86,6 +86,8 @@ def test_files_that_are_none(tmp_path):
     whole = saved(tmp_path, ROWS).read_bytes()
     path.write_bytes(whole[:-4])
     assert "the file is cut off" in refusal(path)
+    path.write_bytes(whole.replace(b"), }", b"(((("))
+    assert "no array in NumPy's format" in refusal(path)
     (tmp_path / "c.npy").mkdir()
     assert "no array in NumPy's format" in refusal(tmp_path / "c.npy")
 

@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -148,7 +147,7 @@ class KeptArrays:
         try:
             with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 return {str(name): file[name] for name in file.files}
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile):  # damaged: it is computed again
+        except Exception:  # damaged, of which NumPy raises many kinds: it is computed again
             return None
 
     def write(self, record: VideoRecord, arrays: Mapping[str, np.ndarray]) -> None:

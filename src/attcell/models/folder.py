@@ -73,7 +73,8 @@ def read_network(folder: Path, config: dict[str, Any]) -> Network:
     """The network of a model folder in test mode; ``config`` is what :func:`read_config` found there.
 
     Raises:
-        ModelError: a recipe that no network is built by, or weights that are not of it.
+        ModelError: a recipe that no network is built by, weights that are not of it, or other weights than
+            were written.
     """
     path = folder / "model.safetensors"
     try:
@@ -88,13 +89,18 @@ def read_network(folder: Path, config: dict[str, Any]) -> Network:
         raise ModelError(f"{path} is not a safetensors file ({error}); copy the model anew") from error
     wanted = network.state_dict()
     reasons = misfit(wanted, state, wanted)
-    if not reasons and None not in (found, expected := config.get("weights")) and found != expected:
+    expected = config.get("weights")
+    if not reasons and None not in (found, expected) and found != expected:
         reasons = f"the weights are {found}, and config.json belongs to {expected}"
     if reasons:
         raise ModelError(
             f"{path} and config.json beside it are not of one training: {reasons}. Copy the model anew"
         )
     network.load_state_dict(state)
+    if expected is not None and state_digest(network) != expected:
+        raise ModelError(
+            f"{path} is damaged: its weights are not those that were written. Copy the model anew"
+        )
     return network.eval()
 
 

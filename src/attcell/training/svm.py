@@ -178,7 +178,7 @@ def _read_row(file: Path, row: np.ndarray) -> bool:
     """Fill a row with what a file holds; False if it is not there, or is no such row."""
     try:
         row[:] = np.load(file)
-    except (OSError, ValueError, EOFError):
+    except Exception:  # of a damaged file NumPy raises many kinds
         return False
     return True
 
