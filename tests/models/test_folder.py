@@ -206,4 +206,4 @@ def test_a_changed_byte_of_the_weights_is_told(saved, place):
     data = bytearray(file.read_bytes())
     data[place] ^= 4
     file.write_bytes(data)
-    assert "is damaged: these weights were not written so" in refusal(saved)
+    assert "is damaged: its weights are not those that were written" in refusal(saved)
