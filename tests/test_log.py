@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import pty
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -24,6 +27,7 @@ from attcell._log import (
     track,
     within,
 )
+from attcell._terminal import escaped_stdout
 from attcell.errors import CallError
 
 
@@ -164,3 +168,65 @@ def test_an_error_is_the_last_line_of_json(as_in_a_program, tmp_path):
 @pytest.mark.parametrize(("seconds", "said"), [(0.4, "0:00"), (69.6, "1:10"), (3723, "1:02:03")])
 def test_times_are_minutes_and_seconds(seconds, said):
     assert minutes(seconds) == said
+
+
+@pytest.mark.parametrize("name", ["[/]", "[bold]", "a[red", "\x1b[2J\u202eabc"])
+def test_a_bar_shows_a_name_as_it_is(as_in_a_program, capsys, monkeypatch, name):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with messages_on_stderr(), progress_bar() as bar:
+        task = bar.add_task(f"encoding {name}", total=2, note=name)
+        bar.update(task, completed=1)
+    shown = name.encode("unicode_escape").decode()
+    assert f"encoding {shown}" in capsys.readouterr().err
+
+
+def test_what_is_printed_beside_a_bar_goes_to_stdout(tmp_path):
+    """A terminal for messages and a file for results: the file gets all of them."""
+    code = "from attcell._log import *\nwith messages_on_stderr():\n for i in track('ab', 2, 'x'): print(i)"
+    terminal, theirs = pty.openpty()
+    with (tmp_path / "out").open("w") as out:
+        subprocess.run([sys.executable, "-c", code], stdout=out, stderr=theirs, check=True)
+    os.close(theirs)
+    assert b"2/2" in os.read(terminal, 100_000)
+    os.close(terminal)
+    assert (tmp_path / "out").read_text() == "a\nb\n"
+
+
+def test_a_dumb_terminal_gets_lines(as_in_a_program, capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr(_log, "LINE_EVERY_SECONDS", 0.0)
+    with messages_on_stderr():
+        list(track("ab", 2, "letters"))
+    assert capsys.readouterr().err.splitlines()[0] == "letters: 1 of 2, 0:00 gone, 0:00 left"
+
+
+def test_a_line_also_comes_while_one_thing_takes_long(as_in_a_program, capsys, monkeypatch):
+    monkeypatch.setattr(_log, "LINE_EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(_log, "_LEAST_SECONDS", 0.05)
+    with messages_on_stderr():
+        for _ in track("a", 1, "features"):
+            time.sleep(0.3)
+        before = capsys.readouterr().err.splitlines()
+        time.sleep(0.2)
+    assert before[0] == "features: 0 of 1, 0:00 gone"
+    assert capsys.readouterr().err == "", "nothing more is said at the end"
+
+
+def test_messages_show_what_moves_the_cursor_or_turns_reading(as_in_a_program, capsys, tmp_path):
+    with json_lines(str(tmp_path / "a.jsonl")), messages_on_stderr():
+        logger.info("a\tb \x1b[2J\u202egpj.exe\r\nü\x07\x85")
+    assert capsys.readouterr().err == "a\tb \\x1b[2J\\u202egpj.exe\\r\nü\\x07\\x85\n"
+    (line,) = (tmp_path / "a.jsonl").read_text().splitlines()
+    assert json.loads(line)["text"] == "a\tb \x1b[2J\u202egpj.exe\r\nü\x07\x85"
+    assert line.isascii()
+
+
+def test_stdout_that_escapes_is_else_the_stdout_from_before(capsys):
+    before = sys.stdout
+    with escaped_stdout(), escaped_stdout():
+        print("a\x1b[31m \u2066b", end="\n")
+        print(json.dumps("\x1b\u202e"))
+        assert sys.stdout.encoding == before.encoding
+    assert sys.stdout is before
+    assert capsys.readouterr().out == 'a\\x1b[31m \\u2066b\n"\\u001b\\u202e"\n'

@@ -14,12 +14,14 @@ import json
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
+from attcell._terminal import escaped, escaped_stdout, is_escaped
 from attcell.errors import AttcellError
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 LINE_EVERY_SECONDS = 30.0
+_LEAST_SECONDS = 1.0  # from one look whether a line is due to the next
 _NARROW = 80  # columns; with fewer there is no room for a bar
 _REST = 20  # columns for counts and time
 
@@ -42,7 +45,7 @@ class _ToStderr(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         level = "warning: " if record.levelno >= logging.WARNING else ""
-        print(f"{level}{self.format(record)}", file=sys.stderr, flush=True)
+        print(escaped(f"{level}{self.format(record)}"), file=sys.stderr, flush=True)
 
 
 _TO_STDERR = _ToStderr()
@@ -173,7 +176,8 @@ def is_within() -> bool:
 
 
 class Bar:
-    """How far work is: a bar on a terminal, else a line every 30 seconds. One task at a time.
+    """How far work is: a bar on a terminal, else a line every 30 seconds, also while one of few items takes
+    longer. One task at a time.
 
     Args:
         drawn: on a terminal.
@@ -187,6 +191,7 @@ class Bar:
         self._total: float | None = None
         self._done = self._begun_with = 0.0
         self._started = self._told = time.monotonic()
+        self._ended = threading.Event()
 
     def add_task(self, description: str, total: float | None, note: str = "", completed: float = 0.0) -> int:
         """Begin; ``completed`` was done before."""
@@ -194,8 +199,8 @@ class Bar:
         self._total, self._note, self._done, self._begun_with = total, note, completed, completed
         self._started = self._told = time.monotonic()
         if self._drawn is not None:
-            cut = len(self._description) > self._room
-            shown = f"{self._description[: self._room - 1]}…" if cut else self._description
+            shown = escaped(self._description)
+            shown = f"{shown[: self._room - 1]}…" if len(shown) > self._room else shown
             self._task = self._drawn.add_task(shown, total=total, note=note, completed=int(completed))
         return 0
 
@@ -215,6 +220,20 @@ class Bar:
         if time.monotonic() - self._told >= LINE_EVERY_SECONDS:
             self._told = time.monotonic()
             self._tell()
+
+    def keep_telling(self) -> None:
+        """Say how far it is every 30 seconds from now on, in a thread, until :meth:`end`."""
+        threading.Thread(target=self._keep_telling, daemon=True).start()
+
+    def end(self) -> None:
+        """Nothing more is said."""
+        self._ended.set()
+
+    def _keep_telling(self) -> None:
+        while not self._ended.wait(max(_LEAST_SECONDS, LINE_EVERY_SECONDS)):
+            if self._description and time.monotonic() - self._told >= LINE_EVERY_SECONDS:
+                self._told = time.monotonic()
+                self._tell()
 
     def _tell(self) -> None:
         """A line; where a bar is drawn, of JSON alone."""
@@ -250,10 +269,24 @@ def progress_bar() -> Iterator[Bar]:
     from rich.progress import Progress
 
     console = Console(stderr=True)
-    if not (console.is_terminal and logger.isEnabledFor(logging.INFO)):
-        yield Bar(None)
+    is_shown = logger.isEnabledFor(logging.INFO)
+    if not (console.is_terminal and is_shown) or console.is_dumb_terminal:
+        bar = Bar(None)
+        if is_shown:
+            bar.keep_telling()
+        try:
+            yield bar
+        finally:
+            bar.end()
         return
-    with Progress(*_columns(console), console=console, transient=True) as progress:
+    # What is printed meanwhile goes above the bar, but only on a terminal: into a file it goes as ever.
+    is_above = sys.stdout is not None and sys.stdout.isatty()
+    escaping = escaped_stdout if is_escaped() else nullcontext
+    columns = _columns(console)
+    with (
+        Progress(*columns, console=console, transient=True, redirect_stdout=is_above) as progress,
+        escaping(),  # for what is above the bar does not go through the stdout from before
+    ):
         yield Bar(progress, console.width - (_REST if console.width < _NARROW else 0))
 
 
@@ -268,7 +301,7 @@ def _columns(console: Console) -> list[ProgressColumn]:
     from rich.table import Column
 
     cut = Column(no_wrap=True, overflow="ellipsis")
-    doing = TextColumn("{task.description}", table_column=Column(no_wrap=True))
+    doing = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True))
     if console.width < _NARROW:
         return [doing, MofNCompleteColumn(), TimeRemainingColumn(compact=True)]
     return [
@@ -278,7 +311,7 @@ def _columns(console: Console) -> list[ProgressColumn]:
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}", table_column=cut),
+        TextColumn("{task.fields[note]}", markup=False, table_column=cut),
     ]
 
 

@@ -6,11 +6,14 @@ Exit status: 0 done, 1 something in the data or the outcome was bad (and was sai
 from __future__ import annotations
 
 import io
+import os
 import sys
+from pathlib import Path
 
 import typer
 
 from attcell._log import messages_on_stderr
+from attcell._terminal import escaped, escaped_stdout
 from attcell.cli import data, detect, extract, learning_rate, models, predict, research, score, train
 from attcell.errors import AttcellError
 
@@ -36,23 +39,51 @@ app.add_typer(score.score_app, name="score")
 
 def main() -> None:
     """Run the command line; a user's mistake ends in one message and an exit status, not in a traceback."""
+    # The number of a closed stream goes to the next file that is opened, and what libraries print into it.
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
+    if sys.stdout is None:
+        _say("stdout is closed, and results go there; send it to a file, or to /dev/null")
+        sys.exit(2)
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may hold what the terminal cannot show
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        with messages_on_stderr():
-            app()
+        with messages_on_stderr(), escaped_stdout():
+            try:
+                app()
+            finally:
+                _flush()  # here, where a full disk can still be told
     except AttcellError as error:
-        print(f"attcell: {error}", file=sys.stderr)
+        _say(str(error))
         sys.exit(error.exit_status)
     except SystemExit as ended:
         if ended.code == 130:  # what typer makes of Ctrl-C
-            print("attcell: interrupted", file=sys.stderr)
+            _say("interrupted")
         raise
-    except BrokenPipeError:
-        sys.exit(1)
     except OSError as error:  # a full disk, a folder that may not be written
-        print(f"attcell: {error.strerror or error}: {error.filename or ''}", file=sys.stderr)
+        if not isinstance(error, BrokenPipeError):  # who reads stdout may have enough
+            _say(f"{error.strerror or error}: {error.filename or ''}")
+        _leave_stdout()
         sys.exit(1)
+
+
+def _say(message: str) -> None:
+    print(escaped(f"attcell: {message}"), file=sys.stderr)
+
+
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, "stdout") from error
+
+
+def _leave_stdout() -> None:
+    """Else Python would try once more at its end to write what could not be written, and say that too."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,62 @@
+"""What people see on a terminal: names from anywhere, and no more than names.
+
+A file's name or a class may hold what moves the cursor, changes colours, clears the screen, or turns the
+direction of reading, so that one thing looks like another. Messages and tables show such characters as Python
+writes them; JSON, which escapes them itself, is as it was.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO, cast
+
+# Controls but the line's end and the tabulator; marks that turn the direction of reading; what ends a line or
+# a paragraph elsewhere; what is not seen.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff]"
+)
+
+
+def escaped(text: str) -> str:
+    """The text with each such character as ``\\x1b`` or ``\\u202e``."""
+    return _UNSEEN.sub(_as_python_writes_it, text)
+
+
+def _as_python_writes_it(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")
+
+
+class _Escaping:
+    """A stream that escapes what is written to another one, and is in all else that one."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        self._file.write(escaped(text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+def is_escaped() -> bool:
+    """Whether stdout is one that escapes."""
+    return isinstance(sys.stdout, _Escaping)
+
+
+@contextmanager
+def escaped_stdout() -> Iterator[None]:
+    """What is printed meanwhile goes to stdout escaped, as on the command line."""
+    before = sys.stdout
+    if isinstance(before, _Escaping):
+        yield
+        return
+    sys.stdout = cast(TextIO, _Escaping(before))
+    try:
+        yield
+    finally:
+        sys.stdout = before
