@@ -27,7 +27,7 @@ import numpy as np
 
 from attcell._files import write_text, written_whole
 from attcell._log import track
-from attcell.video import _keyframes, _passes
+from attcell.video import _packet_index, _passes
 from attcell.video._container import opened
 from attcell.video._packet_index import read_packet_index
 from attcell.video.decode import DecodedFrames, read_frames
@@ -97,7 +97,7 @@ def wanted(num_frames: int) -> np.ndarray:
 @contextmanager
 def one_pass() -> Iterator[None]:
     """No jumps."""
-    with mock.patch.object(_keyframes, "LEAST_SPARED", NUM_FRAMES + 1):
+    with mock.patch.object(_packet_index, "LEAST_SPARED", NUM_FRAMES + 1):
         yield
 
 
@@ -161,7 +161,7 @@ def rule(folder: Path) -> str:
     spent = []
     for count in counts:
         places = np.arange(count) * 24 + 7
-        with mock.patch.object(_keyframes, "JUMP_COST", 0):
+        with mock.patch.object(_packet_index, "JUMP_COST", 0):
             spent.append(min(timed(partial(read_frames, path, lambda _: places))[0] for _ in range(5)))  # noqa: B023
     jump = (spent[1] - spent[0]) / (counts[1] - counts[0])
     with everything():
@@ -169,8 +169,8 @@ def rule(folder: Path) -> str:
     frames = jump * NUM_FRAMES / seconds
     return (
         f"A jump, the 8 packets behind it and one picture take {1000 * jump:.2f} ms, in which {frames:.0f} "
-        f"frames are decoded where all are. The rule counts {_keyframes.JUMP_COST} frames for a jump alone, "
-        f"and jumps where {_keyframes.LEAST_SPARED} frames are spared."
+        f"frames are decoded where all are. The rule counts {_packet_index.JUMP_COST} frames for a jump "
+        f"alone, and jumps where {_packet_index.LEAST_SPARED} frames are spared."
     )
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import wave
+from io import BytesIO
 from pathlib import Path
 
 import av
+import numpy as np
+from PIL import Image
 
 
 def damage(path: Path) -> Path:
@@ -27,3 +30,18 @@ def write_sound(path: Path) -> Path:
         file.setframerate(8000)
         file.writeframes(bytes(1600))
     return path
+
+
+def jpegs_with_exif(count: int, orientation: int | None) -> list[bytes]:
+    """So many different JPEG pictures of 80 x 60 as a camera makes them, turned as EXIF says."""
+    made = []
+    for number in range(count):
+        pixels = np.zeros((60, 80, 3), np.uint8)
+        pixels[:30, : 5 + 5 * number], pixels[40:] = (200, 30, 30), (30, 30, 200)
+        exif, file = Image.Exif(), BytesIO()
+        exif[0x010F] = "a camera"
+        if orientation is not None:
+            exif[0x0112] = orientation
+        Image.fromarray(pixels).save(file, "JPEG", exif=exif)
+        made.append(file.getvalue())
+    return made

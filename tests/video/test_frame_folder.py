@@ -6,13 +6,14 @@ import re
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from attcell.errors import CallError, VideoError
 from attcell.types import Size
 from attcell.video._passes import EveryFrame, promised_frames
 from attcell.video.decode import count_frames, read_frames
 from attcell.video.frame_folder import NO_TIMES, is_frame_name
+from tests.damage import jpegs_with_exif
 from tests.moving import noisy_frames, write_frames, write_pictures
 from tests.video.conftest import FRAMES, break_picture
 
@@ -174,3 +175,20 @@ def test_what_choose_refuses_passes_through(folder):
 
     with pytest.raises(VideoError, match="clip: 12 frames will not do"):
         read_frames(folder, choose)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_pictures_are_turned_as_their_exif_has_it(tmp_path, orientation):
+    for number, picture in enumerate(jpegs_with_exif(3, orientation), start=1):
+        (tmp_path / f"img_{number:05d}.jpg").write_bytes(picture)
+    expected = [np.array(ImageOps.exif_transpose(Image.open(path))) for path in sorted(tmp_path.iterdir())]
+    decoded = read_frames(tmp_path, np.arange)
+    assert count_frames(tmp_path).size == decoded.info.size == ((60, 80) if orientation > 4 else (80, 60))
+    np.testing.assert_array_equal(np.stack(decoded.images), np.stack(expected))
+
+
+def test_damaged_exif_turns_nothing(tmp_path):
+    picture = jpegs_with_exif(1, 6)[0]
+    place = picture.index(b"Exif\0\0") + 6
+    (tmp_path / "1.jpg").write_bytes(picture[:place] + b"\xff" * 20 + picture[place + 20 :])
+    assert (count_frames(tmp_path).num_frames, count_frames(tmp_path).size) == (1, (80, 60))

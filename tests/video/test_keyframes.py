@@ -12,18 +12,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from attcell.types import Size
-from attcell.video import _keyframes as keyframes
+from attcell.video import _packet_index as keyframes
 from attcell.video import _passes as passes
 from attcell.video._container import opened
-from attcell.video._keyframes import (
+from attcell.video._packet_index import (
     JUMP_COST,
     LEAST_SPARED,
     PacketReader,
     UnknownParts,
     random_access_points,
+    read_packet_index,
     stretches,
 )
-from attcell.video._packet_index import read_packet_index
 from attcell.video.decode import count_frames, read_frames
 from attcell.video.input_spec import InputSpec
 from attcell.video.inputs import frames_around

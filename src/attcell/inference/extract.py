@@ -37,7 +37,7 @@ from attcell.video.sampling import ViewPlan
 from attcell.video.sound.source import refuse_missing
 
 FEATURES_FORMAT = 3  # raise it when what a store is described by, or what it holds, changes
-DECODING_VERSION = 2  # raise it when the same video would give other frames
+DECODING_VERSION = 3  # raise it when the same video would give other frames
 OPENING_VERSION = f"2 {av.__version__}"  # raise it when other videos can be opened
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 import numpy as np
+from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
@@ -19,6 +21,7 @@ from av.video.stream import VideoStream
 
 from attcell.errors import VideoError
 from attcell.types import Size
+from attcell.video._ending import cut_off
 
 _TEXT_CODECS = frozenset({"ansi", "bintext", "xbin", "idf"})  # FFmpeg would draw a text file as a picture
 
@@ -87,14 +90,46 @@ def _video_stream(path: Path, container: InputContainer, index: int | None) -> V
         if not named:
             allowed = ", ".join(str(s.index) for s in videos) or "none"
             raise VideoError(f"{path}: stream {index} is not a video stream; video streams: {allowed}")
-        return named[0]
-    videos = [s for s in videos if s.codec_context.name not in _TEXT_CODECS]
+        videos = named
+    # PyAV's type stub does not know of streams without a decoder.
+    unknown = [s for s in videos if cast("CodecContext | None", s.codec_context) is None]
+    if unknown and len(unknown) == len(videos):
+        raise VideoError(_no_decoder(path, container, unknown[0].index))
+    if index is not None:
+        return videos[0]
+    videos = [s for s in videos if s not in unknown and s.codec_context.name not in _TEXT_CODECS]
     if not videos:
         kinds = ", ".join(sorted({s.type for s in container.streams if s.type != "video"}))
         found = f"only {kinds}" if kinds else "only text or a cover picture"
         raise VideoError(f"{path}: there is no video in this file, FFmpeg finds {found}. Leave it out.")
     best = container.streams.best("video")
     return next((s for s in videos if s is best), videos[0])
+
+
+def _no_decoder(path: Path, container: InputContainer, index: int) -> str:
+    """What is said of a video that nothing here decodes, with its codec's name as the file tells it."""
+    if broken := cut_off(path, container.format.name):
+        return f"{path}: nothing of it decodes, for it was cut off: {broken}. Get it again, or leave it out."
+    told = re.search(rf"#0:{index}(?!\d)[^\n]*?: Video: ([^,\n]*)", _described(container))
+    name = told[1].removeprefix("none").strip(" ()").split(" / ")[0] if told else ""
+    if not name:  # Matroska has names of its own
+        with path.open("rb") as file:
+            named = re.search(rb"\x86[\x80-\xff](V_[\w/]+)", file.read(1 << 16))
+        name = named[1].decode() if named else "which has no name"
+    return (
+        f"{path}: FFmpeg has no decoder for the codec of its video, {name}; bring it to another codec, such "
+        "as H.264, or leave it out"
+    )
+
+
+def _described(container: InputContainer) -> str:
+    """The container in FFmpeg's words; PyAV gets them from the log."""
+    before = av.logging.get_level()
+    av.logging.set_level(av.logging.INFO)
+    try:
+        return container.dumps_format()  # type: ignore[attr-defined]
+    finally:
+        av.logging.set_level(before)
 
 
 # A decoded frame as the picture that is to be shown: RGB, rotated and mirrored as the file asks.
@@ -117,6 +152,17 @@ def shown_size(frame: VideoFrame) -> Size:
     """The size of the frame as it is to be shown."""
     size = Size(frame.width, frame.height)
     return size.turned if _is_transposed(_orientation(frame)) else size
+
+
+def _unnamed(kind: type[SideDataType], value: object) -> SideDataType:
+    """A member without a name, for side data of frames that FFmpeg knows and PyAV does not, such as EXIF."""
+    member: Any = object.__new__(kind)
+    member._name_, member._value_ = f"UNNAMED_{value}", value
+    return member
+
+
+# Else PyAV refuses to show any of a frame's side data where it has no name for one.
+SideDataType._missing_ = classmethod(_unnamed)  # type: ignore[assignment, method-assign]
 
 
 def _orientation(frame: VideoFrame) -> tuple[int, int, int, int]:

@@ -17,12 +17,19 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from attcell._walls import alive
 from attcell.errors import CallError, VideoError
 from attcell.types import Size
 from attcell.video._container import opened, shown_size, to_rgb
-from attcell.video._keyframes import Stretch
-from attcell.video._packet_index import CODECS, PacketIndex, may_skip, packets, read_packet_index
+from attcell.video._ending import cut_off
+from attcell.video._packet_index import (
+    CODECS,
+    PacketIndex,
+    Stretch,
+    may_skip,
+    noted_packets,
+    packets,
+    read_packet_index,
+)
 from attcell.video.features import NO_PICTURE, ROW_SECONDS, Rows, is_features, open_features
 from attcell.video.frame_folder import open_frames
 from attcell.video.info import DecodedPass, VideoInfo, Wanted
@@ -100,7 +107,7 @@ def _all(
 ) -> Generator[Wanted, None, DecodedPass]:
     decoded = _prepared(container, video, threads)
     reformatter = VideoReformatter()  # one for all: setting up a conversion costs as much as doing it
-    found = _packets(container, video, decoded)
+    found = noted_packets(container, video, decoded)
     for index, frame in enumerate(_shown_frames(found, video, decoded, size)):
         if index in wanted:
             yield Wanted(index, to_rgb(frame, decoded.kept_size, reformatter), decoded.seconds_of)
@@ -237,7 +244,7 @@ class EveryFrame:
         with opened(self.path, None) as (container, video):
             self._decoded = decoded = _prepared(container, video, "NONE")
             reformatter = VideoReformatter()
-            for frame in _shown_frames(_packets(container, video, decoded), video, decoded, self._size):
+            for frame in _shown_frames(noted_packets(container, video, decoded), video, decoded, self._size):
                 yield partial(to_rgb, frame, decoded.kept_size, reformatter)
 
     def times(self, frame_indices: np.ndarray) -> np.ndarray:
@@ -260,6 +267,7 @@ def _prepared(container: InputContainer, video: VideoStream, threads: str) -> De
     rate = video.average_rate or video.guessed_rate or SOME_RATE
     assert ticks is not None  # FFmpeg gives every stream one
     decoded = DecodedPass((ticks.numerator, ticks.denominator), float(rate), video.frames)
+    decoded.cut_off = cut_off(Path(container.name.removeprefix("file:")), container.format.name)
     if container.format.name.startswith("matroska") and container.duration:
         decoded.header_end = ((container.start_time or 0) + container.duration) / av.time_base
     return decoded
@@ -300,31 +308,6 @@ def _whole_frames(
                 yield frame
 
 
-def _packets(
-    container: InputContainer, video: VideoStream, decoded: DecodedPass
-) -> Iterator[av.Packet | None]:
-    """The stream's packets, then None to flush the decoder."""
-    packets = container.demux(video)
-    while True:
-        alive()
-        try:
-            packet = next(packets, None)
-        except av.FFmpegError as error:
-            decoded.cut_off = error.strerror or str(error)
-            packet = None
-        if packet is None:
-            break
-        if (
-            not packet.size
-        ):  # an AVI's repeated frame, or PyAV's flush: the decoder would take both for the end
-            continue
-        decoded.num_packets += not packet.is_discard
-        if packet.is_corrupt:
-            decoded.cut_off = decoded.cut_off or "a packet is incomplete"
-        yield packet
-    yield None
-
-
 def promised_frames(path: Path, *, stream: int | None = None, frames: range | None = None) -> int:
     """How many frames a video's packets promise, without decoding.
 
@@ -342,7 +325,7 @@ def promised_frames(path: Path, *, stream: int | None = None, frames: range | No
         return len(open_features(path))
     with opened(path, stream) as (container, video):
         counted = DecodedPass((1, 1), SOME_RATE, 0)
-        for _ in _packets(container, video, counted):
+        for _ in noted_packets(container, video, counted):
             pass
         return counted.num_packets
 
@@ -362,7 +345,7 @@ def check_opens(path: Path, frames: range | None = None) -> None:
         open_features(path)
         return
     with opened(path, None) as (container, video):
-        if next(_packets(container, video, DecodedPass((1, 1), SOME_RATE, 0))) is None:
+        if next(noted_packets(container, video, DecodedPass((1, 1), SOME_RATE, 0))) is None:
             raise VideoError(
                 f"{path}: it has a header and no pictures behind it: it was probably cut off while it was "
                 "copied or recorded. Get it again, or leave it out."

@@ -7,16 +7,17 @@ How a frame is counted, timed and shown:
 - *Frames that are not decoded*: in H.264 and HEVC, where the packets leave no doubt which frame they hold
   (``_packet_index.py``). In an MP4 whose packets agree with its index, frames that nobody wants and no other
   frame is built on are counted by their packets. Where that spares ``LEAST_SPARED`` frames, as of a long
-  video of which few are wanted, decoding goes from key frame to key frame (``_keyframes.py``). The frames and
-  the times are those of decoding everything. Damage inside a frame that is not decoded does not show:
+  video of which few are wanted, decoding goes from key frame to key frame. The frames and the times are
+  those of decoding everything. Damage inside a frame that is not decoded does not show:
   ``count_frames`` and ``attcell data check`` decode all.
 - *Times*: presentation time stamps in seconds, as the file gives them; the first need not be 0. Frames
   without a usable stamp (none, or not later than the frame before) are put evenly between their neighbours,
   or go on at the file's frame rate. Where more decoding stamps than presentation stamps are usable, as in an
   AVI with B-frames, they are taken instead. ``notes`` says so.
 - *Damage*: what decodes is kept and ``notes`` says so. After a packet that the decoder refuses, frames are
-  dropped up to the next key frame: they are built on what is missing. A file of which nothing decodes is
-  a VideoError.
+  dropped up to the next key frame: they are built on what is missing. A file whose container shows that it
+  was cut off (``_ending.py``) is damaged, even if all that is left decodes. MPEG-TS files that were joined
+  are whole. A file of which nothing decodes is a VideoError.
 - *Colours*: the file's own matrix and range; FFmpeg's default, BT.601 of limited range, where it names none.
   BT.2020 is not tone-mapped, transparency is ignored, pixels are taken as square.
 - *Rotation and mirroring* that the file asks for are applied, in quarter turns.

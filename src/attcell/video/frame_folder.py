@@ -3,6 +3,8 @@
 - *Names*: ``img_00001.jpg``, ``image_00001.jpg``, ``frame_000001.jpg`` or just ``00001.jpg``, with ``.jpg``,
   ``.jpeg`` or ``.png``, numbered from 0 or 1 without a gap. Other files, such as flow, are passed over.
 - *Times*, a *reading*: the folder tells none, so 25 frames a second are taken, and ``notes`` says so.
+- *Orientation*: as EXIF has it, in JPEG and PNG, as FFmpeg and OpenCV turn pictures; EXIF that cannot be read
+  turns nothing.
 - *Damage*: as in a video file, frames are what decodes. Where only some are wanted, damage in the others
   does not show; once some shows, all pictures are decoded, so that the count is the true one.
 - *Sizes*: all pictures are brought to the first one's size. Only those that are looked at are compared.
@@ -109,7 +111,8 @@ class FrameFolder:
         decoded, reformatter = self.new_pass(), VideoReformatter()
         try:
             with _opened(self.path / self.names[0]) as picture:  # reads its header alone
-                decoded.note_size(Size(*picture.size), size)
+                shown = Size(*picture.size)
+                decoded.note_size(shown.turned if _turned(picture) in _SIDEWAYS else shown, size)
         except _UNDECODABLE:
             decoded.lose(self.names[0])
         else:
@@ -152,7 +155,7 @@ class FrameFolder:
             alive()
             try:
                 with _opened(self.path / self.names[place]) as picture:
-                    image = np.array(picture.convert("RGB"))
+                    image = _upright(picture)
             except _UNDECODABLE:
                 decoded.lose(self.names[place])
                 continue
@@ -222,6 +225,34 @@ def _refuse_gaps(path: Path, found: dict[int, str]) -> None:
 
 def _opened(path: Path) -> Image.Image:
     return Image.open(path, formats=("JPEG", "PNG"))
+
+
+# EXIF's orientation: how the stored picture is turned or mirrored to be shown.
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SIDEWAYS = (5, 6, 7, 8)
+
+
+def _turned(picture: Image.Image) -> int:
+    """The picture's orientation by its EXIF; 1, upright, where there is none or it is damaged."""
+    try:
+        return int(picture.getexif().get(_ORIENTATION, 1))
+    except Exception:  # whatever Pillow's reader raises: the picture may be whole all the same
+        return 1
+
+
+def _upright(picture: Image.Image) -> np.ndarray:
+    """The picture as it is to be shown, (H, W, 3) RGB."""
+    image, turn = picture.convert("RGB"), _TURNS.get(_turned(picture))
+    return np.array(image if turn is None else image.transpose(turn))
 
 
 def _brought_to(size: Size, image: np.ndarray, reformatter: VideoReformatter) -> np.ndarray:
