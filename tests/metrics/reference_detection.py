@@ -52,7 +52,8 @@ def thumos_ap(
     """Video by video in the order of their names; what counts of each is joined, and sorted by the scores."""
     scores: list[float] = []
     flags: list[bool] = []
-    for video in sorted({of.video_id for of in (*truths, *found, *ambiguous)}):
+    named: list[ActionInstance | Detection] = [*truths, *found, *ambiguous]
+    for video in sorted({of.video_id for of in named}):
         own = [of for of in truths if of.video_id == video]
         unclear = [of for of in ambiguous if of.video_id == video]
         ranked = sorted((of for of in found if of.video_id == video), key=lambda of: -of.score)
