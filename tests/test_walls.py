@@ -17,7 +17,7 @@ from attcell import _walls
 from attcell._log import logger
 from attcell._parallel import Line
 from attcell._walls import alive, limits, own_parts, the_videos_own
-from attcell._workers import Event, in_turn, results_in_turn, walled
+from attcell._workers import Event, in_turn, one_by_one, results_in_turn, walled
 from attcell.errors import CallError, DataError, VideoError
 from tests.bad_decoders import DOES
 
@@ -112,6 +112,22 @@ class TestWorkers:
         of_it = [event[1:3] for event in events if event.place == 1]
         whole = [("begins", None), ("part", 1), ("part", 10), ("ends", None)]
         assert of_it == [("begins", None), ("part", 1), *whole]
+
+    def test_one_after_another_begins_again(self, tmp_path: Path) -> None:
+        def parts(item: int) -> Iterator[int]:
+            yield from range(item)
+            if item == 3 and not (tmp_path / "tried").exists():
+                (tmp_path / "tried").touch()
+                time.sleep(0.1)
+                os._exit(1)
+            with the_videos_own(Path("five")):
+                assert item != 5
+            yield item
+
+        found = one_by_one(parts, range(1, 7), lambda item: Path(str(item)), lambda _, of: list(of))
+        assert [str(of).partition(" (")[0] if item == 5 else of for item, of in found] == [
+            *(list(range(item + 1)) for item in range(1, 5)), "five: a library fails on it", list(range(7))
+        ]  # fmt: skip
 
     def test_whoever_is_slow_but_alive_is_left_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(_walls, "_SIGN_EVERY", 0.1)

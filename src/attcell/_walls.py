@@ -147,7 +147,7 @@ class Task(Generic[Item, Part]):
 
     produce: Callable[[Item], Iterable[Part]]
     items: Sequence[Item]
-    threads: int
+    prepare: Callable[[], None]
     gib: float | None
     level: int  # of messages
 
@@ -159,7 +159,8 @@ def work(connection: Connection, task: Task[Item, Part]) -> None:
     line = _THIS.line = Line(connection)
     _THIS.ran_out = False
     _hold_memory(task.gib)
-    torch.set_num_threads(task.threads)
+    torch.set_num_threads(1)  # a fork has none of the others, and would wait for them
+    task.prepare()
     logger.handlers, logger.propagate = [_ToParent(line)], False
     logger.setLevel(task.level)
     while not _THIS.ran_out:

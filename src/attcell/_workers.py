@@ -9,7 +9,7 @@ import time
 import warnings
 from collections import OrderedDict, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import wait
@@ -52,7 +52,7 @@ def walled(
     path_of: Callable[[Item], Path],
     *,
     workers: int,
-    threads: int = 1,
+    prepare: Callable[[], None] = lambda: None,
     ahead: int | None = None,
     on_gpu: bool = False,
 ) -> Generator[Event[Part], None, None]:
@@ -64,16 +64,17 @@ def walled(
         items: videos.
         path_of: an item's file.
         workers: processes. Each is at most one part ahead of what was taken here.
-        threads: of PyTorch in each.
+        prepare: is called in each worker at its start; there PyTorch has one thread.
         ahead: so many items may be begun from the first on that has not ended; by default any number.
-        on_gpu: ``produce`` computes on a GPU. Then it and the items must be such as can be pickled.
+        on_gpu: ``produce`` computes on a GPU. Then it, ``prepare`` and the items must be such as can be
+            pickled.
 
     Raises:
         Exception: whatever ``produce`` raises else.
     """
     if len(items) == 1:
         return _here(produce, items[0])
-    task = Task(produce, items, threads, limits().gib, logger.getEffectiveLevel())
+    task = Task(produce, items, prepare, limits().gib, logger.getEffectiveLevel())
     return _Crew(task, path_of, min(workers, len(items)), ahead, on_gpu).events()
 
 
@@ -115,6 +116,54 @@ def results_in_turn(
         events, lambda place: given.setdefault(place, []).append, lambda place: given.pop(place)[-1]
     )
     return (result for _, result in found)
+
+
+class _BeginsAgain(Exception):
+    """What came of an item so far is void."""
+
+
+def one_by_one(
+    produce: Callable[[Item], Iterable[Part]],
+    items: Sequence[Item],
+    path_of: Callable[[Item], Path],
+    consume: Callable[[Item, Iterator[Part]], Result],
+    *,
+    prepare: Callable[[], None] = lambda: None,
+    on_gpu: bool = False,
+) -> Iterator[tuple[Item, Result | VideoError]]:
+    """Each item with what is made here of its parts, or why it is not done, in their order. A worker goes
+    ahead by a part, or to the next item; arguments as of :func:`walled`.
+
+    Args:
+        consume: may be called again for an item whose worker ended.
+    """
+    with closing(walled(produce, items, path_of, workers=1, prepare=prepare, on_gpu=on_gpu)) as events:
+        for item in items:
+            found: Result | VideoError | None = None
+            begun = False
+            while found is None:
+                try:
+                    found = consume(item, _parts_of_one(events, begun=begun))
+                except _BeginsAgain:
+                    begun = True
+                except VideoError as error:
+                    found = error
+            yield item, found
+
+
+def _parts_of_one(events: Iterator[Event[Part]], *, begun: bool) -> Iterator[Part]:
+    """The parts of the item that begins next, or has begun."""
+    for _, kind, part, error in events:
+        if kind == "part":
+            yield part  # type: ignore[misc]
+        elif kind == "begins":
+            if begun:
+                raise _BeginsAgain
+            begun = True
+        elif error is not None:
+            raise error
+        else:
+            return
 
 
 def _only(function: Callable[[Item], Result], item: Item) -> Iterator[Result]:

@@ -45,7 +45,7 @@ def named(text: str) -> bool:
 
 
 def good_videos(folder: Path) -> list[Path]:
-    return [path for path in folder.glob("*/*") if path.stem.partition("-")[0] not in DOES]
+    return [path for path in sorted(folder.glob("*/*")) if path.stem.partition("-")[0] not in DOES]
 
 
 def test_data_check(bad: Path, attcell: Run) -> None:
@@ -99,3 +99,17 @@ def test_kept_features_are_of_all_or_none(bad: Path, recipe: Path, attcell: Run)
     assert named(done.stderr)
     kept = {path.stem for path in (bad.parent / "cache").rglob("*") if path.is_file()}
     assert len(kept) >= 8, "the others are there for the next time"
+
+
+@pytest.mark.parametrize("command", ["predict", "detect"])
+def test_predict_and_detect(bad: Path, model: Path, attcell: Run, command: str) -> None:
+    paths = sorted(bad.glob("*/*"))
+    done = attcell(command, *paths, "--model", model, "--json", "all.jsonl", "--report", "all.html", status=1)
+    assert named(done.stderr)
+    lines = [json.loads(line) for line in (bad.parent / "all.jsonl").read_text().splitlines()]
+    assert [line["video"] for line in lines] == list(map(str, paths)), "in their order"
+    good = [line for line in lines if "error" not in line]
+    assert len(good) == 8
+    for path, line in list(zip(good_videos(bad), good, strict=True))[:2]:
+        attcell(command, path, "--model", model, "--json", "one.jsonl", "--report", "one.html")
+        assert json.loads((bad.parent / "one.jsonl").read_text()) == line  # bit by bit those of one process

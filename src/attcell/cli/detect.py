@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -164,14 +164,10 @@ class _Detect:
         from attcell.report.lines import detection_lines
 
         notes = Notes(len(self.videos))
-        detected = self._detector(model)
-        for number, video in enumerate(self.videos, 1):
-            title = f"{number}/{len(self.videos)} {video.name}"
-            try:
-                found = detected(video, title)
-            except VideoError as error:
-                results.fail(str(video), str(error))
-                logger.info(f"attcell: {error}")
+        for video, found in self._by_video(model):
+            if isinstance(found, VideoError):
+                results.fail(str(video), str(found))
+                logger.info(f"attcell: {found}")
                 continue
             for line in notes.of(found):
                 logger.info(line)
@@ -184,22 +180,32 @@ class _Detect:
         for line in notes.at_the_end():
             logger.info(line)
 
-    def _detector(self, model: Model | ReadyModel) -> Callable[[Path, str], Prediction]:
-        """A video and the title of its bar to what is found in it."""
-        from attcell.inference.detect import detect_video
+    def _by_video(self, model: Model | ReadyModel) -> Iterator[tuple[Path, Prediction | VideoError]]:
+        """Each video with what is found in it, or why it cannot be read."""
+        from attcell.inference.detect import detect_videos
         from attcell.inference.model import Model
-        from attcell.inference.stored_flow import with_stored_flow
 
         pictures = self.report is not None
-        if not isinstance(model, Model):
-            logger.info(f"rule {self._rule_words(model)}")
-            return lambda video, title: model.follow(
-                video, self.every, self.choice.threshold, title, pictures=pictures
-            )
-        stored = with_stored_flow(model.recipe, self.videos)
-        return lambda video, title: detect_video(
-            model, video, self.choice, self.every, title, pictures=pictures, stored_flow=video in stored
-        )
+        titles = {
+            video: f"{number}/{len(self.videos)} {video.name}" for number, video in enumerate(self.videos, 1)
+        }
+        if isinstance(model, Model):
+            return detect_videos(model, self.videos, self.choice, self.every, titles, pictures=pictures)
+        logger.info(f"rule {self._rule_words(model)}")
+        return self._by_clips(model, titles, pictures=pictures)
+
+    def _by_clips(
+        self, model: ReadyModel, titles: dict[Path, str], *, pictures: bool
+    ) -> Iterator[tuple[Path, Prediction | VideoError]]:
+        for video in self.videos:
+            try:
+                found = model.follow(
+                    video, self.every, self.choice.threshold, titles[video], pictures=pictures
+                )
+            except VideoError as error:
+                yield video, error
+            else:
+                yield video, found
 
 
 def calibrate(

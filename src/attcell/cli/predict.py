@@ -203,24 +203,10 @@ class _Predict:
 
     def _by_segments(self, model: Model) -> Iterator[tuple[Path, Prediction | VideoError]]:
         """Each video with what a trained model says, or why it cannot be read."""
-        from attcell.inference.predict import predict_video
-        from attcell.inference.stored_flow import with_stored_flow
+        from attcell.inference.predict import predict_videos
 
-        stored = with_stored_flow(model.recipe, self.videos)
-        for video in track(self.videos, len(self.videos), "predicting"):
-            try:
-                yield (
-                    video,
-                    predict_video(
-                        model,
-                        video,
-                        self.given.segments,
-                        pictures=self._are_drawn,
-                        stored_flow=video in stored,
-                    ),
-                )
-            except VideoError as error:
-                yield video, error
+        found = predict_videos(model, self.videos, self.given.segments, pictures=self._are_drawn)
+        return track(found, len(self.videos), "predicting")
 
     def _by_clips(self, model: ReadyModel) -> Iterator[tuple[Path, Prediction | VideoError]]:
         """Each video with what a ready model says, or why it cannot be read."""

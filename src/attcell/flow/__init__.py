@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from attcell.flow._machine_code import cache_folder, num_cores
     from attcell.flow._settings import PRESETS, TVL1
-    from attcell.flow._tvl1 import tvl1
+    from attcell.flow._tvl1 import tvl1, use_threads
     from attcell.flow.codes import dequantize, flow_picture, flow_stack, mirrored_codes, quantize
     from attcell.flow.colours import flow_colours, flow_scale, wheel_picture
     from attcell.flow.pair import brightness_error, flow_between, grey, warped
@@ -32,6 +32,7 @@ _HOMES = {
     "num_cores": "attcell.flow._machine_code",
     "quantize": "attcell.flow.codes",
     "tvl1": "attcell.flow._tvl1",
+    "use_threads": "attcell.flow._tvl1",
     "warped": "attcell.flow.pair",
     "wheel_picture": "attcell.flow.colours",
 }
@@ -52,6 +53,7 @@ __all__ = [
     "num_cores",
     "quantize",
     "tvl1",
+    "use_threads",
     "warped",
     "wheel_picture",
 ]

@@ -91,9 +91,19 @@ def _of_arrays(previous: np.ndarray, following: np.ndarray, settings: TVL1) -> n
     return tvl1_on_cpu(previous, following, settings, _threads())
 
 
+_IN_WORKER: list[int] = []
+
+
+def use_threads(count: int) -> None:
+    """From now on so many threads compute flow on the CPU in this process, whatever PyTorch's are."""
+    _IN_WORKER[:] = [count]
+
+
 def _threads() -> int:
     from attcell.flow._machine_code import num_cores
 
+    if _IN_WORKER:
+        return _IN_WORKER[0]
     return sys.modules["torch"].get_num_threads() if "torch" in sys.modules else num_cores()
 
 

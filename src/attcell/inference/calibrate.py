@@ -23,9 +23,11 @@ from attcell.inference.calibration import Calibration, write_calibration
 from attcell.inference.detection_rules import attention_of
 from attcell.inference.extract import refuse_unread, unfit_features
 from attcell.inference.model import Model
+from attcell.inference.predict import SeenVideo
 from attcell.inference.run import as_scores
 from attcell.inference.stored_flow import refuse_unfit_flow, with_stored_flow
 from attcell.inference.streaming import StreamingPass, usual_every
+from attcell.models.build import input_spec
 from attcell.models.listings import part_listing
 from attcell.models.weights import state_digest
 from attcell.nn.streaming import Whole
@@ -70,7 +72,10 @@ def stream_samples(
     Raises:
         VideoError: it cannot be read.
     """
-    passed = StreamingPass(model, record.path, every, record.frames, stored_flow=stored_flow)
+    spec = input_spec(model.recipe)
+    spec = spec if stored_flow else spec.computing_flow()
+    video = SeenVideo(record.path, spec, pictures=False, device=model.device.type, frames=record.frames)
+    passed = StreamingPass(model, video, every)
     rows = []
     for streamed in passed:
         part = streamed.part

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from attcell._checks import whole_number
 from attcell._log import progress_bar
-from attcell.errors import ModelError
+from attcell.errors import ModelError, VideoError
 from attcell.inference.detection_rules import RuleChoice, find, refuse_choice
 from attcell.inference.model import Model
-from attcell.inference.predict import NO_PICTURES, small_flow, small_picture
+from attcell.inference.predict import NO_PICTURES, SeenVideo, seen_one_by_one
 from attcell.inference.run import as_scores
 from attcell.inference.sound_track import sound_track
 from attcell.inference.stored_flow import with_stored_flow
 from attcell.inference.streaming import (
     EVERY,
+    Decoded,
     Keyframes,
     StreamedPart,
     StreamingPass,
+    decoded_samples,
     stretches,
     usual_every,
 )
@@ -30,7 +33,6 @@ from attcell.models.build import input_spec
 from attcell.nn.streaming import Whole
 from attcell.nn.whole_video import Growing, as_rows
 from attcell.types import AttentionTrack, Prediction
-from attcell.video._passes import promised_frames
 from attcell.video.features import is_features
 
 
@@ -61,13 +63,27 @@ def follow_video(
         CallError, VideoError, DataError, ModelError: as of
             :class:`~attcell.inference.streaming.StreamingPass`.
     """
-    passed = StreamingPass(model, path, every, stored_flow=stored_flow)
-    pictures = pictures and not is_features(path)
-    keyframes, rows = Keyframes(), _Rows(model)
+    spec = input_spec(model.recipe)
+    video = SeenVideo(
+        path,
+        spec if stored_flow else spec.computing_flow(),
+        pictures=pictures and not is_features(path),
+        device=model.device.type,
+    )
+    return _followed(model, StreamingPass(model, video, every), video, lambda done, _: progress(done))
+
+
+def _followed(
+    model: Model, passed: StreamingPass, video: SeenVideo, progress: Callable[[int, int], None]
+) -> Prediction:
+    """What the model says of a video, from a pass over it; of how many frames that have come of how many that
+    are promised, ``progress`` is told.
+    """
+    path, keyframes, rows = video.path, Keyframes(), _Rows(model)
     for streamed in passed:
         rows.add(streamed)
-        _keep(streamed, keyframes, every, pictures=pictures)
-        progress(int(streamed.sampled_frames.frame_indices[-1]) + 1)
+        _keep(streamed, keyframes)
+        progress(int(streamed.samples.frame_indices[-1]) + 1, passed.promised)
     info, whole = passed.info, passed.whole
     track = rows.track(whole, passed.seconds(), passed.attended_area)
     track = replace(track, hearing=passed.hearing)
@@ -85,7 +101,7 @@ def follow_video(
         notes=info.notes,
         track=track,
         of_features=is_features(path),
-        sound=sound_track(path, info, shown.frame_seconds, input_spec(model.recipe)) if pictures else None,
+        sound=sound_track(path, info, shown.frame_seconds, video.spec) if video.pictures else None,
     )
 
 
@@ -119,27 +135,63 @@ def detect_video(
         CallError, VideoError, DataError, ModelError: as of :func:`follow_video`; or a rule that the model
             cannot follow.
     """
+    stored = None if stored_flow is None else [path] if stored_flow else []
+    titles = {path: title or path.name}
+    ((_, found),) = detect_videos(model, [path], choice, every, titles, pictures=pictures, stored_flow=stored)
+    if isinstance(found, VideoError):
+        raise found
+    return found
+
+
+def detect_videos(
+    model: Model,
+    paths: Sequence[Path],
+    choice: RuleChoice,
+    every: int | None,
+    titles: Mapping[Path, str],
+    *,
+    pictures: bool = True,
+    stored_flow: Collection[Path] | None = None,
+) -> Iterator[tuple[Path, Prediction | VideoError]]:
+    """Each video with what :func:`detect_video` finds in it, or why it cannot be read; several are decoded in
+    a worker. Arguments and other errors are the same; ``stored_flow`` are the videos of which it is taken.
+    """
     calibration = model.calibration
     if model.calibration_fault:
         raise ModelError(model.calibration_fault)
     refuse_choice(choice, calibration)
-    if every is None:
-        every = usual_every(path) if calibration is None else calibration.every
-    every = whole_number(every, "every", least=1)
-    if stored_flow is None:
-        stored_flow = path in with_stored_flow(model.recipe, [path])
-    num_frames = promised_frames(path)
-    with progress_bar() as bar:
-        task = bar.add_task(title or path.name, total=num_frames, note="")
-        followed = follow_video(
-            model,
+    if every is None and calibration is not None:
+        every = calibration.every
+    if every is not None:
+        every = whole_number(every, "every", least=1)
+    distances = {path: usual_every(path) if every is None else every for path in paths}
+    spec = input_spec(model.recipe)
+    stored = with_stored_flow(model.recipe, paths) if stored_flow is None else stored_flow
+    videos = [
+        SeenVideo(
             path,
-            every,
-            lambda done: bar.update(task, completed=done),
-            stored_flow=stored_flow,
-            pictures=pictures,
+            spec if path in stored else spec.computing_flow(),
+            pictures=pictures and not is_features(path),
+            device=model.device.type,
         )
-    return replace(followed, detections=tuple(find(followed, choice, calibration)))
+        for path in paths
+    ]
+
+    def found(video: SeenVideo, decoded: Iterator[Decoded]) -> Prediction:
+        passed = StreamingPass(model, video, distances[video.path], decoded)
+        with progress_bar() as bar:
+            task = bar.add_task(titles[video.path], total=None, note="")
+            followed = _followed(
+                model, passed, video, lambda done, all: bar.update(task, completed=done, total=all)
+            )
+        return replace(followed, detections=tuple(find(followed, choice, calibration)))
+
+    decode = partial(_decoded, distances=distances)
+    yield from ((video.path, of) for video, of in seen_one_by_one(decode, videos, found))
+
+
+def _decoded(video: SeenVideo, distances: Mapping[Path, int]) -> Iterator[Decoded]:
+    return decoded_samples(video, distances[video.path])
 
 
 class _Rows:
@@ -180,11 +232,10 @@ class _Rows:
         )
 
 
-def _keep(streamed: StreamedPart, keyframes: Keyframes, every: int, *, pictures: bool) -> None:
+def _keep(streamed: StreamedPart, keyframes: Keyframes) -> None:
     """Add samples to the keyframes, with what a page shows of them."""
-    sampled_frames = streamed.sampled_frames
-    flows = small_flow(streamed.resized_frames) if pictures else None
-    for row, index in enumerate(sampled_frames.frame_indices.tolist()):
-        picture = small_picture(sampled_frames.images[index]) if pictures else None
-        flow = None if flows is None else flows[row]
-        keyframes.add(index // every, float(streamed.part.strength[row]), picture, flow)
+    samples = streamed.samples
+    for row in range(len(samples.frame_indices)):
+        picture = samples.pictures[row] if samples.pictures else None
+        flow = None if samples.flow is None else samples.flow[row]
+        keyframes.add(samples.first + row, float(streamed.part.strength[row]), picture, flow)

@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from attcell.errors import CallError
+from attcell._walls import the_videos_own
+from attcell._workers import one_by_one
+from attcell.errors import CallError, VideoError
+from attcell.flow import num_cores, use_threads
 from attcell.inference.model import Model
 from attcell.inference.run import Encoded, as_scores, decide_views, encode_part, refuse_not_finite
 from attcell.inference.sound_track import sound_track
 from attcell.inference.stored_flow import with_stored_flow
 from attcell.models.build import evaluation_plan, input_spec
-from attcell.types import AttentionTrack, Prediction, Size
+from attcell.types import AttentionTrack, Prediction, Size, SoundTrack
 from attcell.video.features import is_features
+from attcell.video.info import VideoInfo
+from attcell.video.input_spec import InputSpec
 from attcell.video.inputs import ResizedFrames
 from attcell.video.parts import ViewPart, ViewParts
-from attcell.video.sampling import segment_seconds
+from attcell.video.sampling import ViewPlan, segment_seconds
 from attcell.video.transforms import resized_pictures
 
 PICTURE_SIDE = 320  # pixels of the long side of the frames that a report shows
 NO_PICTURES = np.empty((0, 0, 0, 3), dtype=np.uint8)
+
+Part = TypeVar("Part")
+Result = TypeVar("Result")
 
 
 def predict_video(
@@ -50,36 +61,137 @@ def predict_video(
         VideoError: the file cannot be read, or has fewer frames than T and the recipe refuses that.
         ModelError: the network's scores are not finite numbers.
     """
+    stored = None if stored_flow is None else [path] if stored_flow else []
+    ((_, found),) = predict_videos(model, [path], num_segments, pictures=pictures, stored_flow=stored)
+    if isinstance(found, VideoError):
+        raise found
+    return found
+
+
+def predict_videos(
+    model: Model,
+    paths: Sequence[Path],
+    num_segments: int | None = None,
+    *,
+    pictures: bool = True,
+    stored_flow: Collection[Path] | None = None,
+) -> Iterator[tuple[Path, Prediction | VideoError]]:
+    """Each video with what :func:`predict_video` gives of it, or why it cannot be read; several are decoded
+    in a worker. Arguments and other errors are the same; ``stored_flow`` are the videos of which it is taken.
+    """
     _refuse_bare_margins(model)
-    plan = evaluation_plan(model.recipe, num_segments)
-    spec = input_spec(model.recipe)
-    if stored_flow is None:
-        stored_flow = path in with_stored_flow(model.recipe, [path])
-    spec = spec if stored_flow else spec.computing_flow()
-    parts = ViewParts(path, spec, plan, device=model.device.type)
-    pictures = pictures and not is_features(path)
+    plan, spec = evaluation_plan(model.recipe, num_segments), input_spec(model.recipe)
+    stored = with_stored_flow(model.recipe, paths) if stored_flow is None else stored_flow
+    videos = [
+        SeenVideo(
+            path,
+            spec if path in stored else spec.computing_flow(),
+            pictures=pictures and not is_features(path),
+            device=model.device.type,
+        )
+        for path in paths
+    ]
+    found = seen_one_by_one(partial(_decoded, plan=plan), videos, partial(_predicted, model, plan))
+    yield from ((video.path, of) for video, of in found)
+
+
+@dataclass(frozen=True)
+class SeenVideo:
+    """One video, and how it is looked at.
+
+    Attributes:
+        path: a video file, or a folder of frames.
+        spec: what each stream gets.
+        pictures: keep what a page shows.
+        device: where flow is computed.
+        frames: which frames of a folder, counted from 0, are the video; all if None.
+    """
+
+    path: Path
+    spec: InputSpec
+    pictures: bool
+    device: str = "cpu"
+    frames: range | None = None
+
+    @property
+    def computes_on_gpu(self) -> bool:
+        return self.device != "cpu" and "flow" in self.spec.streams and self.spec.flow.store is None
+
+
+def seen_one_by_one(
+    decode: Callable[[SeenVideo], Iterator[Part]],
+    videos: Sequence[SeenVideo],
+    consume: Callable[[SeenVideo, Iterator[Part]], Result],
+) -> Iterator[tuple[SeenVideo, Result | VideoError]]:
+    """Each video with what a network makes of it, while a worker decodes ahead, and computes flow."""
+    on_gpu = any(video.computes_on_gpu for video in videos)
+    if len(videos) > 1 and not on_gpu:
+        videos = [replace(video, device="cpu") for video in videos]
+    prepare = partial(use_threads, num_cores())
+    return one_by_one(decode, videos, lambda video: video.path, consume, prepare=prepare, on_gpu=on_gpu)
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A part of a video as the network gets it; with start 0 the video begins, perhaps again."""
+
+    start: int
+    views: dict[str, Tensor]
+    frame_indices: np.ndarray
+    shown: _Shown | None
+
+
+@dataclass(frozen=True, eq=False)
+class _End:
+    """What the video held."""
+
+    info: VideoInfo
+    sound: SoundTrack | None
+
+
+def _decoded(video: SeenVideo, plan: ViewPlan) -> Iterator[_Part | _End]:
+    """The video's parts, and at last what it held."""
+    with the_videos_own(video.path):
+        parts = ViewParts(video.path, video.spec, plan, video.frames, device=video.device)
+        frame_indices: list[np.ndarray] = []
+        for part in parts:
+            frame_indices = [*(frame_indices if part.start else []), part.frame_indices]
+            yield _Part(
+                part.start, part.views, part.frame_indices, _Shown.of(part) if video.pictures else None
+            )
+        info, sound = parts.info, None
+        if video.pictures:
+            seconds = info.frame_seconds[np.concatenate(frame_indices)]
+            sound = sound_track(video.path, info, seconds, video.spec)
+        yield _End(info, sound)
+
+
+def _predicted(model: Model, plan: ViewPlan, video: SeenVideo, parts: Iterator[_Part | _End]) -> Prediction:
+    """What the network makes of a video's parts."""
     encoded: list[Encoded] = []
     frame_indices: list[np.ndarray] = []
     shown: list[_Shown] = []
     for part in parts:
+        if isinstance(part, _End):
+            info, sound = part.info, part.sound
+            continue
         if part.start == 0:  # what came before is void
             encoded, frame_indices, shown = [], [], []
         encoded.append(encode_part(model.network, part.views))
         frame_indices.append(part.frame_indices)
-        if pictures:
-            shown.append(_Shown.of(part))
+        if part.shown is not None:
+            shown.append(part.shown)
     (out,) = decide_views(model.network, encoded)
     refuse_not_finite(out.logits)
-    info = parts.info
-    shown_seconds = info.frame_seconds[np.concatenate(frame_indices)]
+    spec = video.spec
     return Prediction(
-        video=str(path),
+        video=str(video.path),
         labels=model.labels,
         scores=_numpy(_probabilities(model, out.logits[0])),
         duration_seconds=info.duration_seconds,
         segments=AttentionTrack(
             seconds=segment_seconds(info, plan.segments_of(info.num_frames)),
-            frame_seconds=shown_seconds,
+            frame_seconds=info.frame_seconds[np.concatenate(frame_indices)],
             temporal_scores=_numpy(out.temporal_scores[0]),
             temporal_attention=_numpy(out.temporal_attention[0]),
             spatial_attention={
@@ -96,8 +208,8 @@ def predict_video(
         frames=np.concatenate([of.pictures for of in shown]) if shown else NO_PICTURES,
         flow=_joined([of.flow for of in shown]),
         notes=info.notes,
-        of_features=is_features(path),
-        sound=sound_track(path, info, shown_seconds, spec) if pictures else None,
+        of_features=is_features(video.path),
+        sound=sound,
     )
 
 

@@ -11,16 +11,19 @@ from weakref import finalize
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from attcell._walls import the_videos_own
 from attcell.errors import DataError
 from attcell.inference.model import Model
-from attcell.inference.run import device_of, encode_part, refuse_not_finite
-from attcell.models.build import input_spec
+from attcell.inference.predict import SeenVideo, small_flow, small_picture
+from attcell.inference.run import encode_part, refuse_not_finite
 from attcell.nn.streaming import Part, Whole, streamer
 from attcell.types import AttentionTrack, Hearing
+from attcell.video._passes import promised_frames
 from attcell.video.features import is_features
 from attcell.video.info import VideoInfo
-from attcell.video.inputs import ResizedFrames, SampledFrames, resize_frames
+from attcell.video.inputs import resize_frames
 from attcell.video.parts import DenseSampling
 from attcell.video.readers import Origin
 from attcell.video.transforms import centre_crop, centre_size
@@ -35,17 +38,60 @@ def usual_every(path: Path) -> int:
 
 
 @dataclass(frozen=True, eq=False)
+class Samples:
+    """Some samples of a video that follow each other, as a network gets them.
+
+    Attributes:
+        first: the number of the first of them.
+        frame_indices: (t,) int64.
+        views: stream → (t, ...).
+        pictures: of each sample, to be shown; none where nobody asked for them.
+        flow: (t, 2, h, w) the mean of the fields around each, to be shown; None too without a flow stream.
+    """
+
+    first: int
+    frame_indices: np.ndarray
+    views: dict[str, Tensor]
+    pictures: list[np.ndarray]
+    flow: np.ndarray | None
+
+
+Decoded = int | Samples | VideoInfo
+
+
+def decoded_samples(video: SeenVideo, every: int) -> Iterator[Decoded]:
+    """How many frames a video promises, then a sample every so many frames, and at last what it held."""
+    spec = video.spec
+    with the_videos_own(video.path):
+        yield promised_frames(video.path, frames=video.frames)
+        readers = spec.readers(Origin(video.path, video.frames, video.device))
+        sampling = DenseSampling(video.path, spec, every, SAMPLES_AT_ONCE, video.frames)
+        notes: tuple[str, ...] = ()
+        for sampled_frames in sampling:
+            size = centre_size(sampled_frames.size, spec.frame)
+            resized_frames = resize_frames(sampled_frames, spec, size, readers)
+            notes = resized_frames.notes
+            indices, pictures = sampled_frames.frame_indices, list[np.ndarray]()
+            if video.pictures:
+                pictures = [small_picture(sampled_frames.images[index]) for index in indices.tolist()]
+            view = resized_frames.view(centre_crop(size, spec.frame))
+            flow = small_flow(resized_frames) if video.pictures else None
+            first = int(indices[0]) // every
+            yield Samples(first, indices, {name: view[name] for name in spec.streams}, pictures, flow)
+        info = sampling.info
+        yield replace(info, notes=(*info.notes, *notes))
+
+
+@dataclass(frozen=True, eq=False)
 class StreamedPart:
     """Some samples that follow each other, and what the network says of them.
 
     Attributes:
-        sampled_frames: the decoded frames around them.
-        resized_frames: the same as the view was cut from them.
+        samples: as it got them.
         part: with the spatial attention of the streams that look at pictures.
     """
 
-    sampled_frames: SampledFrames
-    resized_frames: ResizedFrames
+    samples: Samples
     part: Part
 
 
@@ -54,10 +100,9 @@ class StreamingPass:
 
     Args:
         model: its network decides the device.
-        path: a video file, or a folder of frames.
+        video: and how it is looked at.
         every: frames from one sample to the next, or rows of features.
-        frames: which frames of a folder, counted from 0, are the video; all if None.
-        stored_flow: take flow from the store that the recipe names, in place of computing it.
+        decoded: what :func:`decoded_samples` gives of it, where it is decoded elsewhere.
 
     Raises:
         CallError: a model that does not score single segments.
@@ -69,43 +114,37 @@ class StreamingPass:
     def __init__(
         self,
         model: Model,
-        path: Path,
+        video: SeenVideo,
         every: int,
-        frames: range | None = None,
-        *,
-        stored_flow: bool = False,
+        decoded: Iterator[Decoded] | None = None,
     ) -> None:
         self._network = model.network
         self._streamer = streamer(model.network, RowsOnDisk)
         self._every = every
-        spec = input_spec(model.recipe)
-        self._spec = spec if stored_flow else spec.computing_flow()
-        self._video = path, frames
-        self._notes: tuple[str, ...] = ()
-        self._sampled_frames = DenseSampling(path, self._spec, every, SAMPLES_AT_ONCE, frames)
+        self._spec = video.spec
+        self._decoded = decoded_samples(video, every) if decoded is None else decoded
+        self._info: VideoInfo | None = None
+        self.promised = 0  # frames, from the beginning of the iteration on
 
     def __iter__(self) -> Iterator[StreamedPart]:
-        spec, device = self._spec, device_of(self._network)
-        readers = spec.readers(Origin(*self._video, device.type))
-        for sampled_frames in self._sampled_frames:
-            size = centre_size(sampled_frames.size, spec.frame)
-            resized_frames = resize_frames(sampled_frames, spec, size, readers)
-            self._notes = resized_frames.notes
-            view = resized_frames.view(centre_crop(size, spec.frame))
-            ((encoded,),) = encode_part(self._network, {name: of[None] for name, of in view.items()})
-            part = self._streamer.step_encoded(encoded)
-            refuse_not_finite(torch.cat([part.logits.flatten(), part.strength]))
-            yield StreamedPart(
-                sampled_frames,
-                resized_frames,
-                replace(part, spatial_attention=spec.with_pictures(part.spatial_attention)),
-            )
+        for came in self._decoded:
+            if isinstance(came, int):
+                self.promised = came
+            elif isinstance(came, VideoInfo):
+                self._info = came
+            else:
+                views = {name: of[None] for name, of in came.views.items()}
+                ((encoded,),) = encode_part(self._network, views)
+                part = self._streamer.step_encoded(encoded)
+                refuse_not_finite(torch.cat([part.logits.flatten(), part.strength]))
+                attention = self._spec.with_pictures(part.spatial_attention)
+                yield StreamedPart(came, replace(part, spatial_attention=attention))
 
     @property
     def info(self) -> VideoInfo:
         """What the video held, once all of it has come."""
-        info = self._sampled_frames.info
-        return replace(info, notes=(*info.notes, *self._notes))
+        assert self._info is not None, "iterate first"
+        return self._info
 
     @property
     def attended_area(self) -> tuple[float, float, float, float]:
