@@ -175,6 +175,7 @@ def work(connection: Connection, task: Task[Item, Part]) -> None:
         except Exception as error:
             error.add_note(f"in a process that decodes:\n{traceback.format_exc()}")
             line.send(("raises", place, error))
+            break
         else:
             line.send(("ends", place, None))
     os._exit(0)

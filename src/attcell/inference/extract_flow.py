@@ -128,7 +128,7 @@ def _computed(
         tvl1(still, still)  # compiles the kernels where need be, once and not in each process
     produce = partial(_done, threads=max(1, cores // workers))
     left, notes = dict.fromkeys(range(len(jobs)), 1.0), dict[int, Notes]()
-    begun = set()
+    begun, latest = set(), -1
     try:
         with closing(walled(produce, jobs, _path_of, workers=workers, on_gpu=on_gpu)) as events:
             for place, kind, part, error in events:
@@ -139,6 +139,7 @@ def _computed(
                     notes[place] = part
                 elif kind == "begins":
                     begun.add(place)
+                    latest = max(latest, place)
                     advance(left[place] - 1.0)  # what a process did that has ended is void
                     left[place] = 1.0
                 else:
@@ -147,8 +148,8 @@ def _computed(
                         begun.remove(place)
                     yield place, notes[place] if error is None else error
     finally:
-        for place in begun:  # its process was ended
-            remove_left_overs(jobs[place].place)
+        for place in begun.union(range(latest + 1, min(latest + 1 + 2 * workers, len(jobs)))):
+            remove_left_overs(jobs[place].place)  # its process was ended
 
 
 def _path_of(job: Job) -> Path:
