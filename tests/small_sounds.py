@@ -22,7 +22,7 @@ SILENT, SHORT = "run/1.mp4", "wave/0.mkv"  # one has no sound, the other 0.3 sec
 def hearing_recipe(folder: Path, *, missing: str = "silence", **sections: dict[str, Any]) -> Recipe:
     """A recipe whose audio stream hears a fifth of a second in 20 rows of 16 bands; frames are not looked at
     unless it says so."""
-    audio = {"seconds": 0.2, "bands": 16, "missing": missing}
+    audio = {"seconds": 0.2, "bands": 16, "missing": missing, **sections.pop("audio", {})}
     model = {"streams": {"audio": HEARING}, **sections.pop("model", {})}
     return recipe_of(folder, model=model, audio=audio, **sections)
 

@@ -43,7 +43,7 @@ class TestVideos:
             ("missing.mp4", "there is no such file"),
             ("empty.mp4", "the file is empty (0 bytes); get it again, or leave it out"),
             ("truncated.mp4", "an MP4 file without a readable index"),
-            ("sound.wav", "there is no video in this file, FFmpeg finds only audio. Leave it out."),
+            ("sound.wav", "a file with sound alone, and a video is wanted, whose frames say where"),
             ("text.mp4", "not a video that FFmpeg can read"),
             ("noise.avi", "not a video that FFmpeg can read"),
             ("folder.mp4", "this is a folder without frames"),

@@ -105,7 +105,7 @@ def _sound(path: Path) -> None:
             lambda path: path.write_bytes(bytes(range(256)) * 40),
             "not a video that FFmpeg can read",
         ),
-        ("sound.wav", _sound, "there is no video in this file, FFmpeg finds only audio"),
+        ("sound.wav", _sound, "a file with sound alone, and a video is wanted"),
     ],
 )
 def test_what_is_no_video_gives_one_clear_error(tmp_path, capfd, name, write, message):

@@ -208,7 +208,7 @@ def test_what_has_no_sound_gives_none(tmp_path):
 def test_sound_alone_is_heard_and_is_no_video(tmp_path):
     path = write_sounding(tmp_path / "a.m4a", Track(tone=500.0), codec="")
     assert tone_at(read_sound(path), 1.0) == pytest.approx(500, abs=5)
-    with pytest.raises(VideoError, match="there is no video in this file, FFmpeg finds only audio"):
+    with pytest.raises(VideoError, match="a file with sound alone, and a video is wanted"):
         read_frames(path, np.arange)
 
 

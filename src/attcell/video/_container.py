@@ -100,6 +100,11 @@ def _video_stream(path: Path, container: InputContainer, index: int | None) -> V
     videos = [s for s in videos if s not in unknown and s.codec_context.name not in _TEXT_CODECS]
     if not videos:
         kinds = ", ".join(sorted({s.type for s in container.streams if s.type != "video"}))
+        if kinds == "audio":
+            raise VideoError(
+                f"{path}: a file with sound alone, and a video is wanted, whose frames say where its "
+                "segments are. Leave it out, or give the video that the sound is of."
+            )
         found = f"only {kinds}" if kinds else "only text or a cover picture"
         raise VideoError(f"{path}: there is no video in this file, FFmpeg finds {found}. Leave it out.")
     best = container.streams.best("video")

@@ -1,0 +1,88 @@
+"""Networks of every kind with an audio stream: early and late fusion, SAN, SVM, kept features, detection."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from attcell.data.sources import read_source
+from attcell.inference.detect import follow_video
+from attcell.inference.evaluate import evaluate_model
+from attcell.inference.model import load
+from attcell.inference.predict import predict_video
+from attcell.nn import LateFusion, Pooled, SVMNetwork
+from attcell.training.run import train
+from attcell.types import Hearing
+from attcell.video.sound.log_mel import LogMel
+from tests.small_models import LABELS, random_model
+from tests.small_sounds import HEARING, SEEING, SHORT, hearing_recipe
+
+BOTH = {"frame": SEEING, "audio": HEARING}
+FROZEN = {name: {**stream, "train_from": "none"} for name, stream in BOTH.items()}
+WINDOW = LogMel(bands=16, seconds=0.2).window_seconds
+HEARD = Hearing(WINDOW, (125.0, 7500.0))
+VIDEO = "sit/1.mkv"
+
+
+@pytest.mark.parametrize(
+    "model",
+    [{}, {"fusion": "late"}, {"kind": "san"}, {"kind": "san", "fusion": "late"}],
+    ids=["early", "late", "san", "late san"],
+)
+def test_attention_is_over_frames_and_over_sound(sounding, model):
+    built = random_model(hearing_recipe(sounding, model={"streams": BOTH, **model}))
+    assert isinstance(built.network, LateFusion) == (model.get("fusion") == "late")
+    found = predict_video(built, sounding / VIDEO)
+    assert found.segments.spatial_attention["frame"].shape == (3, 2, 2)
+    assert found.segments.spatial_attention["audio"].shape == (3, 2, 2)  # of 20 rows and 16 bands
+    assert found.segments.hearing == {"audio": HEARD}
+    assert list(found.segments.over_frames) == ["frame"]
+    for maps in found.segments.spatial_attention.values():
+        assert maps.sum(axis=(1, 2)) == pytest.approx(np.ones(3), abs=1e-5)
+    assert found.sound is not None
+    assert found.sound.windows["audio"].shape == (3, 20, 16)
+
+
+@pytest.mark.parametrize("streams", [{"audio": HEARING}, BOTH], ids=["alone", "with frames"])
+def test_detection_goes_through_the_sound(sounding, streams):
+    """Sample after sample it hears what a prediction of as many segments hears."""
+    model = random_model(hearing_recipe(sounding, model={"kind": "san", "streams": streams}))
+    followed = follow_video(model, sounding / SHORT, every=8)
+    track = followed.track
+    assert track is not None
+    assert track.hearing == followed.segments.hearing == {"audio": HEARD}
+    assert track.spatial_attention["audio"].shape == (5, 2, 2)
+    assert followed.notes == ("3 of 5 segments lie where no sound was recorded: silence stands for it",)
+    whole = evaluate_model(model, read_source(sounding, labels=LABELS), num_segments=40)
+    (row,) = (of for of, one in zip(whole.scores, whole.records, strict=True) if one.id == SHORT)
+    every = follow_video(model, sounding / SHORT, every=1)
+    np.testing.assert_allclose(every.scores, row, atol=1e-5)
+
+
+@pytest.mark.parametrize("model", [{}, {"fusion": "late"}, {"kind": "san"}], ids=["early", "late", "san"])
+def test_kept_features_give_the_same_scores(sounding, tmp_path, model):
+    built = random_model(hearing_recipe(sounding, model={"streams": FROZEN, **model}))
+    listing = read_source(sounding, labels=LABELS)
+    decoded, kept = (evaluate_model(built, listing, cache_folder=cache) for cache in (None, tmp_path))
+    np.testing.assert_allclose(kept.scores, decoded.scores, atol=2e-3)
+    assert {path.stem for path in tmp_path.glob("*")} >= {"digests"}
+    assert kept.notes == decoded.notes
+
+
+@pytest.mark.parametrize("backbone", ["small_sound", "mfcc", "mel_statistics"])
+def test_a_pooled_rival_tells_tones_apart(sounding, tmp_path, backbone):
+    stream = {"backbone": backbone, "weights": "none", "train_from": "none"}
+    recipe = hearing_recipe(
+        sounding,
+        model={"kind": "pooled", "classifier": "svm", "pooling": "average", "streams": {"audio": stream}},
+        train={"iterations": None, "batch_size": 2, "accelerator": "cpu"},
+        cache={"folder": tmp_path / "cache", "positions": 1},
+        audio={"bands": 64},
+    )
+    torch.manual_seed(0)
+    model = load(train(recipe, tmp_path / "run").model_folder)
+    assert isinstance(model.network, SVMNetwork)
+    assert isinstance(model.network.body, Pooled)
+    found = evaluate_model(model, read_source(sounding, labels=LABELS))
+    assert found.figures()["top1"] >= 5 / 6 * 100 - 1e-6  # one has no sound to tell it by
