@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -17,12 +19,14 @@ from attcell.types import Hearing
 from attcell.video.sound.log_mel import LogMel
 from tests.small_models import LABELS, random_model
 from tests.small_sounds import HEARING, SEEING, SHORT, hearing_recipe
+from tests.video.sounding import Track, damaged_copy, write_sounding
 
 BOTH = {"frame": SEEING, "audio": HEARING}
 FROZEN = {name: {**stream, "train_from": "none"} for name, stream in BOTH.items()}
 WINDOW = LogMel(bands=16, seconds=0.2).window_seconds
 HEARD = Hearing(WINDOW, (125.0, 7500.0))
 VIDEO = "sit/1.mkv"
+PLAIN = Track("pcm_s16le", 16_000, "mono", tone=500.0)
 
 
 @pytest.mark.parametrize(
@@ -86,3 +90,38 @@ def test_a_pooled_rival_tells_tones_apart(sounding, tmp_path, backbone):
     assert isinstance(model.network.body, Pooled)
     found = evaluate_model(model, read_source(sounding, labels=LABELS))
     assert found.figures()["top1"] >= 5 / 6 * 100 - 1e-6  # one has no sound to tell it by
+
+
+@pytest.mark.parametrize(
+    ("name", "track"),
+    [
+        ("8-khz.mkv", Track("pcm_s16le", 8_000, "mono", tone=500.0)),
+        ("192-khz-float.mkv", Track("pcm_f32le", 192_000, tone=500.0)),
+        ("24-bit-7.1.mkv", Track("pcm_s24le", 48_000, "7.1", tone=500.0)),
+        ("aac-5.1.mp4", Track("aac", 48_000, "5.1", tone=500.0)),
+        ("short.mkv", Track("pcm_s16le", 16_000, "mono", tone=500.0, seconds=0.1)),
+    ],
+)
+def test_any_sound_is_predicted_alike(sounding, tmp_path, name, track):
+    """A tone of 500 Hz, in any rate, layout and format, gives the same scores; 0.1 s are too short for any of
+    the segments, which is said."""
+    model = random_model(hearing_recipe(sounding))
+    plain = write_sounding(tmp_path / "plain.mkv", replace(PLAIN, seconds=track.seconds))
+    found, wanted = (predict_video(model, path) for path in (write_sounding(tmp_path / name, track), plain))
+    np.testing.assert_allclose(found.scores, wanted.scores, atol=1e-3)  # 700 Hz differ by 7e-3
+    np.testing.assert_allclose(found.sound.windows["audio"], wanted.sound.windows["audio"], atol=0.3)
+    missing = ["3 of 3 segments lie where no sound was recorded: silence stands for it"]
+    assert list(found.notes) == (missing if track.seconds < 0.2 else [])
+
+
+def test_damaged_sound_beside_good_pictures_is_silence(sounding, tmp_path):
+    whole = write_sounding(tmp_path / "a.mp4", Track(tone=440.0))
+    path = damaged_copy(whole, tmp_path / "a.mkv", between=(0.6, 1.4))
+    model = random_model(hearing_recipe(sounding, model={"streams": BOTH}))
+    found = predict_video(model, path)
+    damage, missing = found.notes
+    assert damage.startswith("damaged packets of sound: ")
+    assert missing == "1 of 3 segments lie where no sound was recorded: silence stands for it"
+    heard, lost, heard_again = found.sound.windows["audio"]
+    assert np.ptp(lost) < 1e-3
+    assert min(np.ptp(heard), np.ptp(heard_again)) > 1

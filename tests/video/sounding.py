@@ -96,6 +96,20 @@ def _encode_sound(container, stream, track: Track, events) -> None:
     container.mux(stream.encode(None))
 
 
+def with_default(path: Path, into: Path, *, number: int) -> Path:
+    """A copy that names one of its streams of sound, counted from 0, as its default."""
+    with av.open(str(path)) as source, av.open(str(into), "w") as target:
+        streams = {of.index: target.add_stream_from_template(of) for of in source.streams}
+        for place, stream in enumerate(of for of in streams.values() if of.type == "audio"):
+            flags = av.stream.Disposition
+            stream.disposition = flags.default if place == number else flags(0)
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = streams[packet.stream.index]
+                target.mux(packet)
+    return into
+
+
 def damaged_copy(path: Path, into: Path, *, between: tuple[float, float]) -> Path:
     """A copy whose packets of sound in these seconds hold nonsense."""
     rng = np.random.default_rng(0)

@@ -10,7 +10,7 @@ from attcell.errors import VideoError
 from attcell.video.decode import read_frames
 from attcell.video.sound import RATE, Sound, SoundReader, read_sound
 from tests.video.conftest import write_video
-from tests.video.sounding import Track, damaged_copy, write_sounding
+from tests.video.sounding import Track, damaged_copy, with_default, write_sounding
 
 EVENTS = (0.4, 1.0, 1.52)
 
@@ -195,6 +195,16 @@ def test_of_several_streams_one_is_heard_and_said(tmp_path):
     sound = read_sound(write_sounding(tmp_path / "a.mkv", *tracks))
     assert tone_at(sound, 1.0) == pytest.approx(500, abs=5)
     assert sound.notes == ("2 streams of sound: the one that FFmpeg takes is heard, stream 1, eng",)
+
+
+@pytest.mark.parametrize("name", ["b.mkv", "b.mp4", "b.mov"])
+@pytest.mark.parametrize(("number", "tone"), [(0, 500), (1, 1_500), (2, 2_500)])
+def test_of_several_streams_the_default_one_is_heard_wherever_it_is(tmp_path, name, number, tone):
+    tracks = [Track(tone=hz, seconds=0.5) for hz in (500.0, 1_500.0, 2_500.0)]
+    several = write_sounding(tmp_path / "a.mkv", *tracks, seconds=0.5)
+    sound = read_sound(with_default(several, tmp_path / name, number=number))
+    assert tone_at(sound, 0.25) == pytest.approx(tone, abs=5)
+    assert sound.notes == (f"3 streams of sound: the default one is heard, stream {number + 1}",)
 
 
 def test_what_has_no_sound_gives_none(tmp_path):

@@ -44,7 +44,7 @@ def sound_stream(container: InputContainer, tally: Tally) -> AudioStream | None:
     chosen = named[0] if named else next((of for of in streams if of is best), streams[0])
     if len(streams) > 1:
         which = "the default one" if named else "the one that FFmpeg takes"
-        language = f", {chosen.language}" if chosen.language else ""
+        language = f", {chosen.language}" if chosen.language not in (None, "", "und") else ""
         tally.streams = f"{len(streams)} streams of sound: {which} is heard, stream {chosen.index}{language}"
     return chosen
 
