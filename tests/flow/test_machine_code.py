@@ -103,6 +103,14 @@ def test_a_folder_that_cannot_be_written_costs_a_warning(tmp_path, cache, monkey
     assert "set ATTCELL_CACHE to a folder that can be written" in message
 
 
+def test_a_user_without_a_home_has_the_kernels_too(cache, monkeypatch, capsys):
+    for name in ("ATTCELL_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "expanduser", lambda self: (_ for _ in ()).throw(RuntimeError("no home")))
+    assert _machine_code._machine_code() == b"code"
+    assert "cannot be kept where a user has no home, so each process compiles" in capsys.readouterr().err
+
+
 def test_many_at_once_leave_one_whole_file(cache):
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: _machine_code._machine_code(), range(40)))

@@ -134,9 +134,9 @@ def finder() -> Find:
 
 def _machine_code() -> bytes:
     """From the cache, else compiled, and then kept."""
-    path = cache_folder() / "flow" / f"{_digest()}.bin"
+    path = _place()
     try:
-        content = path.read_bytes()
+        content = b"" if path is None else path.read_bytes()
         digest, code = content[:64], content[64:]
         if hashlib.sha256(code).hexdigest().encode() == digest:
             return code
@@ -146,14 +146,31 @@ def _machine_code() -> bytes:
     start = time.perf_counter()
     code = _compiled()
     _tell(f"attcell: compiled the flow kernels in {time.perf_counter() - start:.0f} s")
+    if path is None:
+        _tell_of_no_cache("where a user has no home")
+        return code
     try:
         _keep(path, hashlib.sha256(code).hexdigest().encode() + code)
     except OSError as error:
-        logger.warning(
-            f"attcell: the compiled flow kernels cannot be kept in {path.parent} ({error.strerror}), so each "
-            "process compiles them again; set ATTCELL_CACHE to a folder that can be written"
-        )
+        _tell_of_no_cache(f"in {path.parent} ({error.strerror})")
     return code
+
+
+def _place() -> Path | None:
+    """Where it is kept; None for a user without a home. A folder that everybody may write would be none for
+    code.
+    """
+    try:
+        return cache_folder() / "flow" / f"{_digest()}.bin"
+    except RuntimeError:
+        return None
+
+
+def _tell_of_no_cache(where: str) -> None:
+    logger.warning(
+        f"attcell: the compiled flow kernels cannot be kept {where}, so each process compiles them again; "
+        "set ATTCELL_CACHE to a folder that can be written"
+    )
 
 
 def _tell(message: str) -> None:
