@@ -11,8 +11,13 @@ import pytest
 
 from attcell._files import (
     check_output,
+    in_other_form,
+    is_file,
+    is_folder,
+    is_there,
     parsed_json,
     read_json,
+    real_path,
     write_json,
     write_text,
     written_whole,
@@ -152,3 +157,24 @@ def test_json_is_read_with_a_byte_order_mark(tmp_path):
 def test_what_is_no_json_is_a_value_error(text):
     with pytest.raises(ValueError, match=r"ested too deeply|decode|limit|Expecting"):
         parsed_json(text)
+
+
+def test_a_path_where_nobody_can_look_is_not_there_and_raises_nothing(tmp_path, monkeypatch):
+    (tmp_path / "loop").symlink_to("loop")
+    for name in ("a" * 300, "loop", "zero\0byte"):
+        for question in (is_there, is_file, is_folder):
+            assert not question(tmp_path / name)
+    assert real_path(tmp_path / "loop") == tmp_path / "loop"
+
+    def fails(path, **_):
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    monkeypatch.setattr(os, "stat", fails)
+    assert not is_there(tmp_path)
+
+
+def test_a_name_in_the_other_unicode_form(tmp_path):
+    (tmp_path / "cafe\u0301").touch()
+    assert in_other_form(tmp_path / "caf\u00e9") == tmp_path / "cafe\u0301"
+    assert in_other_form(tmp_path / "cafe\u0301") is None
+    assert in_other_form(tmp_path / "tea") is None

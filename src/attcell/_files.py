@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import unicodedata
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,42 @@ from pathlib import Path
 from typing import Any
 
 from attcell.errors import CallError
+
+# Questions about a path that Path itself answers with an error where it cannot look: a name that is too long,
+# a folder without permission, a disk that fails, links that lead in a circle.
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is anything; False also where that cannot be told."""
+    return _answer(path.exists)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder; False also where that cannot be told."""
+    return _answer(path.is_dir)
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file; False also where that cannot be told."""
+    return _answer(path.is_file)
+
+
+def _answer(question: Callable[[], bool]) -> bool:
+    try:
+        return question()
+    except (OSError, ValueError):  # a name may hold what no name may
+        return False
+
+
+def real_path(path: Path) -> Path:
+    """The absolute path without links, as far as it can be followed."""
+    return Path(os.path.realpath(path))
+
+
+def in_other_form(path: Path) -> Path | None:
+    """A path that is there and differs from this one in its Unicode form alone, composed or decomposed."""
+    forms = (Path(unicodedata.normalize(form, str(path))) for form in ("NFC", "NFD"))
+    return next((other for other in forms if str(other) != str(path) and is_there(other)), None)
 
 
 @contextmanager

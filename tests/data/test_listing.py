@@ -234,6 +234,19 @@ def test_whatever_the_path_a_video_s_line_is_read_as_it_was_written(tmp_path_fac
     assert found == (path, path, tuple(sorted(labels)), None)
 
 
+def test_a_label_that_leaves_very_many_unused_is_no_label(tmp_path):
+    (tmp_path / "l.txt").write_text("a.mp4 0\nb.mp4 1000000000\n")
+    with pytest.raises(
+        DataError, match=r"l.txt: the label 1000000000 of b.mp4 is too high for a list of 2 diff"
+    ):
+        read_list(tmp_path / "l.txt", tmp_path, None)
+    (tmp_path / "l.txt").write_text("a.mp4 0\nb.mp4 1019\n")
+    assert len(read_list(tmp_path / "l.txt", tmp_path, None).labels) == 1020
+    (tmp_path / "l.txt").write_text("a.mp4 0\nb.mp4 " + "9" * 5000 + "\n")
+    with pytest.raises(DataError, match="is not a whole number from 0"):
+        read_list(tmp_path / "l.txt", tmp_path, None)
+
+
 def test_a_source_gives_the_same(tmp_path):
     frames(tmp_path / "root" / "a", 3)
     listing = read_source(listed(tmp_path, "a 3 1 0"), tmp_path / "root")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,52 @@ def test_class_folders_that_are_links_are_followed_and_loops_end(folder, tmp_pat
     listing = read_source(folder)
     assert listing.labels == ("jump", "run", "wave")
     assert [record.id for record in listing.records if record.label == 0] == ["jump/z.mp4"]
+
+
+def test_a_folder_that_may_not_be_looked_into_stands_among_the_videos(folder, tmp_path, monkeypatch):
+    real, closed = os.scandir, {str(folder / "wave"), str(folder / "run" / "deep")}
+    (folder / "run" / "deep").mkdir()
+
+    def scandir(path):
+        if str(path) in closed:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    listing = read_source(folder)
+    assert listing.labels == ("run", "wave"), "the class is not gone"
+    assert [record.id for record in listing.records] == ["run/deep", "run/x y.mkv", "wave"]
+    closed.add(str(folder))
+    with pytest.raises(DataError, match=r"data: cannot be read \(Permission denied\); check its permissions"):
+        read_source(folder)
+
+
+def test_a_class_folder_without_a_video_by_its_name_is_refused_and_other_files_are_told(folder, caplog):
+    caplog.set_level("INFO", "attcell")
+    read_source(folder)
+    assert (
+        "data: 1 files in class folders are no videos by their names and left out, such as wave/notes.txt"
+        in (caplog.text)
+    )
+    (folder / "sit").mkdir()
+    (folder / "sit" / "a.mp5").touch()
+    said = r"class folders without a video by its name: sit \(1 files, such as a.mp5\). Bring"
+    with pytest.raises(DataError, match=said):
+        read_source(folder)
+
+
+def test_a_class_is_the_same_in_both_unicode_forms(tmp_path):
+    for name in ("cafe\u0301/a.mp4", "bar/a.mp4"):
+        (tmp_path / "data" / name).parent.mkdir(parents=True)
+        (tmp_path / "data" / name).touch()
+    assert read_source(tmp_path / "data").labels == ("bar", "caf\u00e9")
+    for known in ("caf\u00e9", "cafe\u0301"):
+        listing = read_source(tmp_path / "data", labels=("bar", known))
+        assert [(record.id, record.labels) for record in listing.records] == [
+            ("bar/a.mp4", (0,)),
+            ("cafe\u0301/a.mp4", (1,)),
+        ]
+        assert listing.labels == ("bar", known)
 
 
 def test_known_labels_are_matched_by_name(folder):
@@ -230,6 +278,9 @@ def test_where_there_is_no_video_features_stand_in_their_place(tmp_path):
     ]
     assert [path.name for path in listing.ignored] == ["stray.npy", "notes.txt"]
     (tmp_path / "given" / "wave" / "a.mp4").touch()
+    with pytest.raises(DataError, match=r"without a video by its name: run \(1 files, such as b.NPY\)"):
+        read_source(tmp_path / "given")
+    (tmp_path / "given" / "run").rename(tmp_path / "given" / ".run")
     listing = read_source(tmp_path / "given")
     assert [record.id for record in listing.records] == ["wave/a.mp4"]
     assert tmp_path / "given" / "wave" / "a.npy" in listing.ignored

@@ -142,3 +142,16 @@ def test_a_stream_that_is_not_there(make_video):
 
 
 # Number of frames, width and height of the real files.
+
+
+def test_a_path_that_cannot_be_looked_at_is_one_message(tmp_path, make_video):
+    (tmp_path / "loop.mp4").symlink_to("loop.mp4")
+    for name, said in (
+        ("a" * 300 + ".mp4", "File name too long"),
+        ("loop.mp4", "Too many levels of symbolic"),
+    ):
+        with pytest.raises(VideoError, match=rf"{name}: cannot be read \({said}"):
+            count_frames(tmp_path / name)
+    make_video("cafe\u0301.mp4", 2)
+    with pytest.raises(VideoError, match="no such file, but one whose name differs in its Unicode form"):
+        count_frames(tmp_path / "caf\u00e9.mp4")

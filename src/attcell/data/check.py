@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from attcell._files import is_folder, is_there, real_path
 from attcell._walls import the_videos_own
 from attcell._workers import results_in_turn
 from attcell.data.check_sound import CheckedSound
@@ -304,7 +305,7 @@ def check_records(
 
 def _checked(record: VideoRecord) -> CheckedVideo:
     with the_videos_own(record.path):
-        if not record.path.exists():
+        if not is_there(record.path):
             return CheckedVideo(record.id, record.labels, is_missing=True, error=f"{record.path}: missing")
         info = count_frames(record.path, frames=record.frames)
         first_frame, sound = first_frame_hash(record), sound_levels(record.path)
@@ -326,13 +327,13 @@ def _checked(record: VideoRecord) -> CheckedVideo:
 def _surplus(source: Path, root: Path | str | None, listing: Listing) -> list[Path]:
     if source.is_dir():
         return [path for path in listing.ignored if _is_video(path)]
-    named = {record.path.resolve() for record in listing.records}
+    named = {real_path(record.path) for record in listing.records}
     folder = source.parent if root is None else Path(root)
-    return [path for path in files_under(folder) if _is_video(path) and path.resolve() not in named]
+    return [path for path in files_under(folder) if _is_video(path) and real_path(path) not in named]
 
 
 def _is_video(path: Path) -> bool:
-    return holds_frames(path) if path.is_dir() else is_video_name(path)
+    return holds_frames(path) if is_folder(path) else is_video_name(path)
 
 
 def _duplicates(records: Iterable[VideoRecord]) -> tuple[tuple[str, ...], ...]:
@@ -350,8 +351,8 @@ def _duplicates(records: Iterable[VideoRecord]) -> tuple[tuple[str, ...], ...]:
 
 def _num_bytes(record: VideoRecord) -> int:
     """Of a file, or of a folder's frames together; 0 where there is nothing to read."""
-    if not record.path.is_dir():
-        return record.path.stat().st_size if record.path.exists() else 0
+    if not is_folder(record.path):
+        return record.path.stat().st_size if is_there(record.path) else 0
     try:
         folder = open_frames(record.path, record.frames)
     except VideoError:

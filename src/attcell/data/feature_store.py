@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from attcell._files import parsed_json, write_text, written_whole
+from attcell._files import is_folder, is_there, parsed_json, write_text, written_whole
 from attcell.data.remembered import AnswerCache, Check, cached_answers, files_inside
 from attcell.errors import AttcellError, DataError, VideoError
 from attcell.types import VideoRecord
@@ -54,7 +54,7 @@ class FeatureStore:
     def holds(self, record: VideoRecord) -> bool:
         """True if the video is there, and its maps too."""
         try:
-            return record.path.exists() and self._path(record).is_file()
+            return is_there(record.path) and self._path(record).is_file()
         except VideoError:  # a folder of frames that cannot be read: it is named when it is decoded
             return False
 
@@ -162,7 +162,7 @@ class KeptArrays:
         folder of frames by those of its files. None for one that is not there.
         """
         try:
-            files = files_inside(record.path) if record.path.is_dir() else {"": record.path.stat()}
+            files = files_inside(record.path) if is_folder(record.path) else {"": record.path.stat()}
         except OSError:
             return None
         state = "".join(f"\n{file} {stat.st_size} {stat.st_mtime_ns}" for file, stat in files.items())
@@ -182,7 +182,7 @@ def content_digest(path: Path, frames: range | None = None) -> str:
         DataError: the file cannot be read.
         VideoError: the folder is none of frames, or has a gap.
     """
-    if path.is_dir():
+    if is_folder(path):
         folder = open_frames(path, frames)
         lines = [f"{content_digest(path / name)} {name}\n" for name in folder.names]
         return hashlib.sha256("".join(lines).encode()).hexdigest()[:24]
@@ -211,7 +211,7 @@ class DigestCache:
         """As :func:`content_digest`. Folders of frames are read anew each time."""
         if path in self._known:
             return self._known[path]
-        if path.is_dir():
+        if is_folder(path):
             return content_digest(path, frames)
         (found,) = self._look([path])
         if isinstance(found, AttcellError):

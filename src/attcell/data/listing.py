@@ -27,6 +27,7 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
+from attcell._files import is_file, is_folder
 from attcell.errors import DataError, VideoError
 from attcell.types import GROUP_COLUMN, VideoRecord
 from attcell.video.features import is_features
@@ -39,6 +40,7 @@ VIDEO_SUFFIXES = frozenset({
     ".y4m",
 })
 # fmt: on
+_MOST_UNUSED = 1000  # labels that a list may leave out, beside nine of ten
 _NUM_SHOWN = 10  # bad lines or names in one message
 _EXPECTED = "'path label', or 'folder frames label' for a folder of frames, with labels from 0"
 _WITH_GROUP = ", and the group as the last word"
@@ -116,8 +118,25 @@ def read_list(
     if not records:
         raise DataError(f"{source}: the list is empty; expected a line for each video: {expected}")
     if names is None:
-        names = tuple(str(label) for label in range(max(max(record.labels) for record in records) + 1))
+        names = tuple(map(str, range(_num_classes(source, records))))
     return Listing(tuple(records), names, multi_label=any(len(record.labels) > 1 for record in records))
+
+
+def _num_classes(source: Path, records: Sequence[VideoRecord]) -> int:
+    """The classes of a list that nobody names: up to its highest label.
+
+    Raises:
+        DataError: so many labels below that one are not used that it is no label.
+    """
+    highest = max(records, key=lambda record: max(record.labels))
+    label, used = max(highest.labels), len({label for record in records for label in record.labels})
+    if label >= _MOST_UNUSED + 10 * used:
+        raise DataError(
+            f"{source}: the label {label} of {highest.id} is too high for a list of {used} different labels "
+            "that no labels.txt beside it names: labels count the classes from 0. Is it another number, such "
+            "as one of frames?"
+        )
+    return label + 1
 
 
 class _BadLine(Exception):
@@ -143,7 +162,7 @@ def _record(line: str, root: Path, names: Sequence[str] | None) -> tuple[VideoRe
     name, numbers = _fitting(_readings(line), root)
     path = root / name
     form, frames = None, None
-    if len(numbers) > 1 and path.is_dir():
+    if len(numbers) > 1 and is_folder(path):
         form, frames, numbers = _frames_and_labels(path, numbers)
     twice = [label for label in numbers if numbers.count(label) > 1]
     if twice:
@@ -178,7 +197,7 @@ def _readings(line: str) -> list[_Reading]:
     """All ways to part a line into a path and at least one number, the longest path first."""
     rest, found = line.strip(), list[_Reading]()
     numbers: tuple[int, ...] = ()
-    while len(parts := rest.rsplit(maxsplit=1)) == 2 and parts[1].isascii() and parts[1].isdigit():
+    while len(parts := rest.rsplit(maxsplit=1)) == 2 and _is_number(parts[1]):
         rest, numbers = parts[0], (int(parts[1]), *numbers)
         found.append(_Reading(Path(rest.replace("\\", "/")).as_posix(), numbers))
     if len(line.split()) < 2:
@@ -191,6 +210,11 @@ def _readings(line: str) -> list[_Reading]:
     return found
 
 
+def _is_number(word: str) -> bool:
+    """Whether a word is a whole number, and no longer than one can be that counts."""
+    return word.isascii() and word.isdigit() and len(word) < 19
+
+
 def _fitting(readings: list[_Reading], root: Path) -> _Reading:
     """The reading that fits what is on disk, or else a video's suffix."""
     videos = [reading for reading in readings if is_listed_name(Path(reading.name))]
@@ -198,12 +222,12 @@ def _fitting(readings: list[_Reading], root: Path) -> _Reading:
         return videos[0]  # the disk is not asked: it may be slow, and a list long
     for name, numbers in readings:
         path = root / name
-        if path.is_file() or (len(numbers) > 1 and path.is_dir()):
+        if is_file(path) or (len(numbers) > 1 and is_folder(path)):
             return _Reading(name, numbers)
     if videos:
         return videos[0]
     longest = root / readings[0].name
-    if longest.is_dir():
+    if is_folder(longest):
         raise _BadLine(f"{longest} is a folder: how many frames it has is needed before the label")
     tried = " nor ".join(str(root / reading.name) for reading in readings)
     raise _BadLine(f"there is no {tried}, and no path that ends as a video does")

@@ -1,7 +1,9 @@
 """What people point at, a folder per class or a list file, as records.
 
 - A *folder per class*: ``FOLDER/CLASS/*.mp4``; folders inside a class are searched too. Classes are sorted by
-  name. Files that are not videos by their suffix are reported in ``Listing.ignored``.
+  name, and compared in Unicode's composed form. Files that are not videos by their suffix are reported in
+  ``Listing.ignored`` and told; a class folder that holds such files alone is refused: a class would be gone.
+  A folder that may not be looked into stands among the videos, as one that cannot be read.
   Where there is no video at all, files of features (``.npy``) stand in the videos' place.
 - A *list file*: one ``some/video.mp4 1`` a line, as :mod:`attcell.data.listing` tells.
 
@@ -12,10 +14,14 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from attcell._checks import path_of
+from attcell._files import is_folder, real_path
+from attcell._log import logger
 from attcell.data.listing import VIDEO_SUFFIXES, Listing, is_video_name, read_list, shortened
 from attcell.errors import CallError, DataError
 from attcell.types import GROUP_COLUMN, VideoRecord
@@ -77,7 +83,7 @@ def videos_below(folder: Path) -> Listing:
     Raises:
         DataError: no video.
     """
-    found = [path for path in files_under(folder) if is_video_name(path) or path.is_dir()]
+    found = [path for path in files_under(folder) if is_video_name(path) or is_folder(path)]
     if not found:
         raise DataError(
             f"{folder}: no videos found below it (known suffixes: {' '.join(sorted(VIDEO_SUFFIXES))})"
@@ -86,14 +92,31 @@ def videos_below(folder: Path) -> Listing:
 
 
 def files_under(folder: Path) -> list[Path]:
-    """Every file below a folder, sorted; a folder of frames stands for its files.
+    """Every file below a folder, sorted; a folder of frames stands for its files, and one that may not be
+    looked into for itself.
 
     Links are followed; what begins with a dot is left out.
+
+    Raises:
+        DataError: the folder itself may not be looked into.
     """
+    files, closed = _walk(folder)
+    return sorted([*files, *closed])
+
+
+def _walk(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The files and folders of frames below a folder, and the folders that may not be looked into."""
     found: list[Path] = []
+    closed: list[Path] = []
     seen: set[Path] = set()
-    for here, folders, names in os.walk(folder, followlinks=True):
-        place = Path(here).resolve()
+
+    def note(error: OSError) -> None:
+        closed.append(Path(error.filename))
+        if closed[-1] == folder:
+            raise DataError(f"{folder}: cannot be read ({error.strerror}); check its permissions") from error
+
+    for here, folders, names in os.walk(folder, onerror=note, followlinks=True):
+        place = real_path(Path(here))
         # A link to a folder above would never end.
         folders[:] = [] if place in seen else [name for name in folders if not name.startswith(".")]
         if place not in seen and Path(here) != folder and not folders and _are_frames(names):
@@ -101,12 +124,12 @@ def files_under(folder: Path) -> list[Path]:
         elif place not in seen:
             found += [Path(here) / name for name in names if not name.startswith(".")]
         seen.add(place)
-    return sorted(found)
+    return found, closed
 
 
 def videos_or_features(paths: Sequence[Path]) -> list[Path]:
     """Those of these files and folders of frames that are videos; where none is, those that hold features."""
-    videos = [path for path in paths if is_video_name(path) or path.is_dir()]
+    videos = [path for path in paths if is_video_name(path) or is_folder(path)]
     return videos or [path for path in paths if is_features(path)]
 
 
@@ -118,19 +141,26 @@ def _are_frames(names: Iterable[str]) -> bool:
 def _read_folder(folder: Path, labels: Sequence[str] | None) -> Listing:
     per_class: dict[str, list[Path]] = {}
     ignored: list[Path] = []
-    paths = files_under(folder)
-    taken = set(videos_or_features([path for path in paths if path.parent != folder or path.is_dir()]))
+    files, closed = _walk(folder)
+    paths = sorted([*files, *closed])
+    taken = set(videos_or_features([path for path in paths if path.parent != folder or is_folder(path)]))
     for path in paths:
         parts = path.relative_to(folder).parts
-        if len(parts) > 1 and path in taken:
-            per_class.setdefault(parts[0], []).append(path)
+        if path in taken and (len(parts) > 1 or path in closed):
+            per_class.setdefault(_composed(parts[0]), []).append(path)
         else:
             ignored.append(path)
     known = set(ignored)  # class folders that hold frames themselves are there already
+    if per_class:
+        _refuse_lost_classes(folder, ignored, per_class)
+        _say_ignored(folder, tuple(path for path in ignored if path.parent != folder or is_folder(path)))
     ignored += sorted(
         place
         for place in folder.iterdir()
-        if place.is_dir() and place.name[0] != "." and place.name not in per_class and place not in known
+        if is_folder(place)
+        and place.name[0] != "."
+        and _composed(place.name) not in per_class
+        and place not in known
     )
     if not per_class:
         raise DataError(
@@ -139,13 +169,45 @@ def _read_folder(folder: Path, labels: Sequence[str] | None) -> Listing:
             "features .npy)"
         )
     names = tuple(sorted(per_class)) if labels is None else tuple(labels)
-    _refuse_unknown(folder, sorted(per_class), names)
+    composed = [_composed(name) for name in names]  # a model of another system may have them decomposed
+    _refuse_unknown(folder, sorted(per_class), composed)
     records = [
-        VideoRecord(path.relative_to(folder).as_posix(), path, (names.index(name),))
+        VideoRecord(path.relative_to(folder).as_posix(), path, (composed.index(name),))
         for name in sorted(per_class)
         for path in per_class[name]
     ]
     return Listing(tuple(records), names, tuple(ignored))
+
+
+def _composed(name: str) -> str:
+    """The name in Unicode's composed form: some systems write é as two letters."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _refuse_lost_classes(folder: Path, ignored: Sequence[Path], per_class: Mapping[str, object]) -> None:
+    """Raise a DataError for class folders that hold files of which none is a video by its name."""
+    lost: dict[str, list[Path]] = {}
+    for path in ignored:
+        parts = path.relative_to(folder).parts
+        if len(parts) > 1 and _composed(parts[0]) not in per_class:
+            lost.setdefault(parts[0], []).append(path)
+    if lost:
+        told = [f"{name} ({len(files)} files, such as {files[0].name})" for name, files in lost.items()]
+        raise DataError(
+            f"{folder}: class folders without a video by its name: {shortened(told, ', ')}. Bring the videos "
+            f"to a known suffix ({' '.join(sorted(VIDEO_SUFFIXES))}), name pictures img_00001.jpg and so on, "
+            "or take the folders away; a folder whose name begins with a dot is passed over"
+        )
+
+
+@cache
+def _say_ignored(folder: Path, ignored: tuple[Path, ...]) -> None:
+    """Say once how many files inside class folders are no videos by their names."""
+    if ignored:
+        logger.info(
+            f"{folder}: {len(ignored)} files in class folders are no videos by their names and left out, "
+            f"such as {ignored[0].relative_to(folder)}"
+        )
 
 
 def _refuse_unknown(folder: Path, found: Iterable[str], allowed: Sequence[str]) -> None:

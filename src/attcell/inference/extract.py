@@ -17,7 +17,7 @@ import av
 import torch
 from torch import Tensor
 
-from attcell._files import read_json
+from attcell._files import is_there, read_json
 from attcell._log import logger, track
 from attcell.config.recipe import Recipe
 from attcell.data.datasets import PlannedParts
@@ -155,7 +155,7 @@ def unfit_features(recipe: Recipe, records: Sequence[VideoRecord]) -> dict[Path,
     """
     spec = input_spec(recipe)
     given = "features" in spec.streams
-    there = [record for record in records if is_features(record.path) or (given and record.path.exists())]
+    there = [record for record in records if is_features(record.path) or (given and is_there(record.path))]
     if not there:
         return {}
     found = cached_answers([_look_at_features(spec, record) for record in there], "checking features")

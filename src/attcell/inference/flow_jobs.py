@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from attcell import _files
+from attcell._files import is_folder, real_path
 from attcell.data.feature_store import content_digest
 from attcell.errors import CallError, DataError, VideoError
 from attcell.inference.extract import DECODING_VERSION
@@ -40,7 +42,7 @@ class Job:
 
 def place_of(out: Path, record: VideoRecord, form: str) -> Path:
     """Where in a store a video's flow goes: a folder, or a ZIP file."""
-    name = Path(record.id) if record.path.is_dir() else Path(record.id).with_suffix("")
+    name = Path(record.id) if is_folder(record.path) else Path(record.id).with_suffix("")
     inside = [part for part in name.parts if part not in ("/", "..")]
     place = out.joinpath(*inside)  # a list may name videos by paths from the root or from a folder above
     return place if form == "folder" else place.with_name(f"{place.name}.zip")
@@ -59,7 +61,7 @@ def refuse_overwriting(jobs: Sequence[Job]) -> None:
     """Raise a CallError if a folder of flow, which replaces what is there, would replace a video."""
     taken: set[Path] = set()
     for job in jobs:
-        path = job.record.path.resolve()
+        path = real_path(job.record.path)
         taken.update((path, *path.parents))
     for job in jobs:
         if job.place.resolve() in taken:
@@ -121,7 +123,7 @@ def _is_whole(job: Job, rebuild: bool) -> bool:
 def made_by(job: Job) -> dict[str, Any]:
     """The recipe, and a name for the video's content."""
     try:
-        source = content_digest(job.record.path) if job.record.path.exists() else None
+        source = content_digest(job.record.path) if _files.is_there(job.record.path) else None
     except VideoError:  # a folder of frames that cannot be read: it is named when it is decoded
         source = None
     return {

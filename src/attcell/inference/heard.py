@@ -7,6 +7,7 @@ from functools import partial
 
 import av
 
+from attcell._files import is_there
 from attcell.config.recipe import Recipe
 from attcell.data.remembered import Check, cached_answers
 from attcell.errors import DataError, VideoError, first_lines
@@ -74,7 +75,7 @@ def silent_ids(recipe: Recipe, records: Sequence[VideoRecord]) -> list[str]:
 
 
 def _header(record: VideoRecord) -> str:
-    if not record.path.exists():
+    if not is_there(record.path):
         raise VideoError(f"{record.path}: there is no such file")
     return _SOUND if has_sound(record.path) else _NONE
 

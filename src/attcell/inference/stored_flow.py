@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import get_args
 
-from attcell._files import short_names
+from attcell._files import is_there, real_path, short_names
 from attcell._log import logger
 from attcell.config.recipe import Recipe
 from attcell.data.feature_store import content_digest
@@ -113,7 +113,7 @@ def unfit_flow(recipe: Recipe, records: Sequence[VideoRecord]) -> UnfitFlow:
     if flow.store is None or not _reads_store(recipe):
         return unfit
     paths = dict.fromkeys(record.path for record in records)
-    there = [path for path in paths if path.exists()]  # others are named for that
+    there = [path for path in paths if is_there(path)]  # others are named for that
     of_others: dict[Path, Path] = {}  # flow that does not say what it was made from → the video that has it
     for path, (place, found) in zip(there, _fitting(flow, flow.store, there), strict=True):
         if isinstance(found, AttcellError):
@@ -162,7 +162,7 @@ def with_stored_flow(recipe: Recipe, videos: Sequence[Path]) -> frozenset[Path]:
     flow = input_spec(recipe).flow
     if flow.store is None or not _reads_store(recipe):
         return frozenset()
-    there = list(dict.fromkeys(path for path in videos if path.exists()))
+    there = list(dict.fromkeys(path for path in videos if is_there(path)))
     computed: dict[Path, str] = {}
     for path, (place, found) in zip(there, _fitting(flow, flow.store, there), strict=True):
         if isinstance(found, AttcellError):
@@ -195,7 +195,7 @@ def _is_of(recipe: Recipe, video: Path) -> bool:
     """Whether a video lies where the recipe's videos do."""
     data = recipe.data
     folders = [data.root, data.train, data.val, data.test]
-    return any(folder is not None and video.resolve().is_relative_to(_folder(folder)) for folder in folders)
+    return any(folder is not None and real_path(video).is_relative_to(_folder(folder)) for folder in folders)
 
 
 def _folder(source: Path) -> Path:

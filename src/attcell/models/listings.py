@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from attcell._files import real_path
 from attcell._log import logger
 from attcell.config.recipe import Recipe
 from attcell.config.schema import DataSection
@@ -81,9 +82,9 @@ def read_listings(recipe: Recipe, labels: Sequence[str] | None = None) -> Listin
     given = part_listing(data, "val", listing.labels)
     if given is not None:
         val = given.records
-        trained = {(record.path.resolve(), record.frames) for record in listing.records}
+        trained = {(real_path(record.path), record.frames) for record in listing.records}
         shared = [
-            record.path.resolve() for record in val if (record.path.resolve(), record.frames) in trained
+            real_path(record.path) for record in val if (real_path(record.path), record.frames) in trained
         ]
         if shared:
             logger.warning(

@@ -19,6 +19,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
+from attcell._files import in_other_form
 from attcell.errors import VideoError
 from attcell.types import Size
 from attcell.video._ending import cut_off
@@ -58,9 +59,15 @@ def open_container(path: Path) -> InputContainer:
 
 
 def _check_file(path: Path) -> None:
-    if not path.exists():
-        raise VideoError(f"{path}: there is no such file")
-    if path.stat().st_size == 0:
+    try:
+        size = path.stat().st_size
+    except (FileNotFoundError, NotADirectoryError):
+        other = in_other_form(path)
+        hint = "" if other is None else ", but one whose name differs in its Unicode form (é, or e and ´)"
+        raise VideoError(f"{path}: there is no such file{hint}") from None
+    except (OSError, ValueError) as error:  # too long, no permission, a disk that fails, links in a circle
+        raise VideoError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+    if size == 0:
         raise VideoError(f"{path}: the file is empty (0 bytes); get it again, or leave it out")
 
 

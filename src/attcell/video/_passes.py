@@ -17,6 +17,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
+from attcell._files import is_folder
 from attcell.errors import CallError, VideoError
 from attcell.types import Size
 from attcell.video._container import opened, shown_size, to_rgb
@@ -217,7 +218,7 @@ class EveryFrame:
         frames: range | None = None,
         row_seconds: float = ROW_SECONDS,
     ) -> None:
-        if not path.is_dir():
+        if not is_folder(path):
             refuse_window(path, frames)
         self.path = path
         self._row_seconds = row_seconds
@@ -231,7 +232,7 @@ class EveryFrame:
 
     def pictures(self) -> Iterator[Picture]:
         """The same, each frame converted only when it is called: most of the cost is in that."""
-        if self.path.is_dir():
+        if is_folder(self.path):
             folder = open_frames(self.path, self._frames)
             self._decoded = pictures = folder.new_pass()
             for image in folder.frames(pictures, self._size):
@@ -318,7 +319,7 @@ def promised_frames(path: Path, *, stream: int | None = None, frames: range | No
         VideoError: the file is missing, empty or not a video; the folder is none of frames, or has a gap.
         CallError: ``frames`` of a file.
     """
-    if path.is_dir():
+    if is_folder(path):
         return len(open_frames(path, frames).names)
     refuse_window(path, frames)
     if is_features(path):
@@ -337,7 +338,7 @@ def check_opens(path: Path, frames: range | None = None) -> None:
     Raises:
         VideoError, CallError: as of :func:`promised_frames`; and a file without any packet of video.
     """
-    if path.is_dir():
+    if is_folder(path):
         open_frames(path, frames)
         return
     refuse_window(path, frames)

@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from jaxtyping import Int
 
+from attcell._files import is_folder
 from attcell.errors import CallError
 from attcell.video._container import opened
 from attcell.video._passes import SOME_RATE
@@ -175,7 +176,7 @@ def mean_rate(path: Path) -> float:
     Raises:
         VideoError: the file cannot be opened.
     """
-    if path.is_dir():
+    if is_folder(path):
         return float(FRAMES_A_SECOND)
     with opened(path, None) as (_, video):
         rate = float(video.average_rate or video.guessed_rate or SOME_RATE)

@@ -34,6 +34,7 @@ from pathlib import Path
 
 import numpy as np
 
+from attcell._files import is_folder
 from attcell.errors import VideoError
 from attcell.video._passes import (
     Sizing,
@@ -87,7 +88,7 @@ def count_frames(path: Path | str, *, stream: int | None = None, frames: range |
         CallError: ``frames`` of a file.
     """
     path = Path(path)
-    if path.is_dir():
+    if is_folder(path):
         return at_its_end(open_frames(path, frames).every_frame(())).info(path)
     refuse_window(path, frames)
     if is_features(path):
@@ -162,7 +163,7 @@ class WantedFrames:
         frames: range | None = None,
         row_seconds: float = ROW_SECONDS,
     ) -> None:
-        if not path.is_dir():
+        if not is_folder(path):
             refuse_window(path, frames)
         self._path = path
         self._row_seconds = row_seconds
@@ -174,7 +175,7 @@ class WantedFrames:
 
     def __iter__(self) -> Iterator[Wanted | None]:
         of_rows = self._of_rows if is_features(self._path) else self._of_file
-        self._decoded = yield from (self._of_folder() if self._path.is_dir() else of_rows())
+        self._decoded = yield from (self._of_folder() if is_folder(self._path) else of_rows())
         refusal = self._choice.refusal
         if refusal is not None:
             raise VideoError(f"{self._path}: {refusal}") from refusal

@@ -22,6 +22,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from attcell._files import is_folder
 from attcell.errors import VideoError
 from attcell.types import Size
 from attcell.video._container import opened
@@ -177,7 +178,7 @@ def features_beside(folder: Path, video: Path) -> Path:
         VideoError: there is none.
     """
     whole = video.absolute()
-    parts = (whole if video.is_dir() else whole.with_suffix("")).parts[1:]
+    parts = (whole if is_folder(video) else whole.with_suffix("")).parts[1:]
     for first in range(len(parts)):
         place = folder.joinpath(*parts[first:])
         found = place.with_name(place.name + SUFFIX)
@@ -263,7 +264,7 @@ def _beside(features: FeaturesInput, video: Path | None, frames: range | None) -
             "frames alone"
         )
     path = features_beside(features.folder, video)
-    if video.is_dir():
+    if is_folder(video):
         num_frames, rate = len(open_frames(video).names), float(FRAMES_A_SECOND)
     else:
         with opened(video, None) as (_, stream):

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from attcell._files import is_folder
 from attcell.errors import DataError, VideoError
 from attcell.flow import dequantize, quantize
 from attcell.types import QuadraticMean, Size
@@ -134,15 +135,15 @@ def flow_place_of(store: Path, video: Path, names: Collection[str] | None = None
         NoFlow: it is not there.
         DataError: it is there twice.
     """
-    is_folder = video.is_dir()
-    parts = (video.absolute() if is_folder else video.absolute().with_suffix("")).parts[1:]
+    whole = video.absolute()
+    parts = (whole if is_folder(video) else whole.with_suffix("")).parts[1:]
     for first in range(len(parts)):
         is_there = (store / parts[first]).exists() if names is None else parts[first] in names
         if first < len(parts) - 1 and not is_there:
             continue
         folder = store.joinpath(*parts[first:])
         places = [place for place in (folder, folder.with_name(f"{folder.name}.zip")) if place.exists()]
-        if is_folder and folder in places and folder.samefile(video) and not holds_flow(folder):
+        if is_folder(video) and folder in places and folder.samefile(video) and not holds_flow(folder):
             places.remove(folder)  # the frames alone
         if len(places) == 2:
             raise DataError(f"{places[0]} and {places[1]} are both flow of {video}; remove one of them")
@@ -162,7 +163,7 @@ def flow_files_of(store: Path, video: Path) -> FlowFiles:
         VideoError: a folder of frames that cannot be read.
     """
     files = open_flow(flow_place_of(store, video))
-    if video.is_dir():
+    if is_folder(video):
         _refuse_other_count(files, video)
     return files
 
@@ -184,7 +185,7 @@ def check_store(flow: FlowInput, video: Path, digest: Callable[[], str]) -> Flow
     """
     assert flow.store is not None, "there is a store"
     files = flow_files_of(flow.store, video)
-    is_beside = video.is_dir() and files.path.samefile(video)
+    is_beside = is_folder(video) and files.path.samefile(video)
     if not is_beside and files.description is not None and files.description.get("source") != digest():
         raise DataError(f"{files.path} is the flow of another file than {video}; compute it again")
     _refuse_other_recipe(files, flow.spec)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from attcell._files import is_folder
 from attcell.errors import VideoError
 from attcell.types import Size
 from attcell.video.decode import read_frames
@@ -79,7 +80,7 @@ def refuse_damage(path: Path, info: VideoInfo, spec: InputSpec) -> None:
     """Raise a VideoError for a folder of frames that do not all decode, where a stream's input lies on disk:
     the frames that do have other numbers than that.
     """
-    if info.is_damaged and spec.needs_store and path.is_dir():
+    if info.is_damaged and spec.needs_store and is_folder(path):
         raise VideoError(
             f"{path}: {info.notes[0]}, so that frames have other numbers than their flow on disk; "
             "get the folder again, or leave it out"

@@ -12,6 +12,7 @@ import av
 import numpy as np
 from av.container import InputContainer
 
+from attcell._files import is_folder
 from attcell.video._container import open_container
 from attcell.video.features import is_features
 from attcell.video.sound.stream import Tally, frames_of, sound_stream
@@ -57,7 +58,7 @@ def sound_levels(path: Path) -> SoundLevels | None:
     Raises:
         VideoError: the file is missing or empty, or FFmpeg cannot read it.
     """
-    if path.is_dir() or is_features(path):
+    if is_folder(path) or is_features(path):
         return None
     tally, peak, num_full, num_samples = Tally(), 0.0, 0, 0
     with open_container(path) as container:
@@ -87,7 +88,7 @@ def has_sound(path: Path) -> bool:
     Raises:
         VideoError: the file is missing or empty, or FFmpeg cannot read it.
     """
-    if path.is_dir() or is_features(path):
+    if is_folder(path) or is_features(path):
         return False
     with open_container(path) as container:
         return sound_stream(container, Tally()) is not None

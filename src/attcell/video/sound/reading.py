@@ -24,6 +24,7 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
+from attcell._files import is_folder
 from attcell.video._container import open_container
 from attcell.video.features import is_features
 from attcell.video.sound.stream import Tally, frames_of, sound_stream
@@ -230,7 +231,7 @@ class SoundBlocks:
         return tuple(self._tally.notes())
 
     def __iter__(self) -> Iterator[Block]:
-        if self._path.is_dir() or is_features(self._path):
+        if is_folder(self._path) or is_features(self._path):
             return
         with open_container(self._path) as container:
             stream = sound_stream(container, self._tally)
