@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
 
 from attcell.errors import CallError, ModelError
-from attcell.inference.ready import rule_words
+from attcell.inference.ready_clips import rule_words
+from tests.bad_decoders import bad_open
 from tests.moving import write_frames
 from tests.small_ready import LABELS, Brightness, frame, model
 
@@ -125,3 +128,25 @@ def test_broken_weights_are_told(video: Path):
 def test_the_rule_is_named():
     assert rule_words(None).startswith("classes: the clips’ class score above 0.30")
     assert repr(model()) == "ReadyModel(kinetics/bright, 3 classes)"
+
+
+@pytest.mark.parametrize("follows", [False, True])
+def test_of_several_videos_one_may_crash_its_decoder(
+    video: Path, monkeypatch: pytest.MonkeyPatch, follows: bool
+) -> None:
+    monkeypatch.setattr(av, "open", bad_open)
+    bad = video.with_name("crashes-1.avi")
+    shutil.copy(video, bad)
+    other = shutil.copy(video, video.with_name("other.avi"))
+    one, titles = model(), dict.fromkeys((video, bad, other), "")
+    found = (
+        one.follow_all([video, bad, other], None, None, titles)
+        if follows
+        else one.predict_all([video, bad, other], titles=titles)
+    )
+    first, crashed, last = (of for _, of in found)
+    assert str(crashed).startswith(f"{bad}: decoding it crashed its process (SIGSEGV), and again alone")
+    alone = [one.follow(path) if follows else one.predict(path) for path in (video, other)]
+    for of, expected in zip((first, last), alone, strict=True):
+        assert of.to_dict() == expected.to_dict()
+        assert np.array_equal(of.frames, expected.frames)

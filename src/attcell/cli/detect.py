@@ -152,7 +152,7 @@ class _Detect:
     def _rule_words(self, model: Model | ReadyModel) -> str:
         from attcell.inference.detection_rules import words
         from attcell.inference.model import Model
-        from attcell.inference.ready import rule_words
+        from attcell.inference.ready_clips import rule_words
 
         if isinstance(model, Model):
             return words(self.choice, model.calibration, len(model.labels))
@@ -192,20 +192,7 @@ class _Detect:
         if isinstance(model, Model):
             return detect_videos(model, self.videos, self.choice, self.every, titles, pictures=pictures)
         logger.info(f"rule {self._rule_words(model)}")
-        return self._by_clips(model, titles, pictures=pictures)
-
-    def _by_clips(
-        self, model: ReadyModel, titles: dict[Path, str], *, pictures: bool
-    ) -> Iterator[tuple[Path, Prediction | VideoError]]:
-        for video in self.videos:
-            try:
-                found = model.follow(
-                    video, self.every, self.choice.threshold, titles[video], pictures=pictures
-                )
-            except VideoError as error:
-                yield video, error
-            else:
-                yield video, found
+        return model.follow_all(self.videos, self.every, self.choice.threshold, titles, pictures=pictures)
 
 
 def calibrate(

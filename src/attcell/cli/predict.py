@@ -210,18 +210,13 @@ class _Predict:
 
     def _by_clips(self, model: ReadyModel) -> Iterator[tuple[Path, Prediction | VideoError]]:
         """Each video with what a ready model says, or why it cannot be read."""
-        for number, video in enumerate(self.videos, 1):
-            title = f"{number}/{len(self.videos)} {video.name}"
-            clips, crops = self.given.clips, self.given.crops
-            try:
-                yield (
-                    video,
-                    model.predict(
-                        video, clips=clips, crops=crops or 1, pictures=self._are_drawn, title=title
-                    ),
-                )
-            except VideoError as error:
-                yield video, error
+        titles = {
+            video: f"{number}/{len(self.videos)} {video.name}" for number, video in enumerate(self.videos, 1)
+        }
+        clips, crops = self.given.clips, self.given.crops or 1
+        return model.predict_all(
+            self.videos, clips=clips, crops=crops, pictures=self._are_drawn, titles=titles
+        )
 
     def _draw(self, predictions: Sequence[Prediction], boxes: dict[str, BoxedVideo] | None) -> None:
         """Write the page and the pictures that were asked for, where there is a prediction."""

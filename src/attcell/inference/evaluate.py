@@ -228,12 +228,12 @@ def evaluate_ready(
     """
     looked_at = model.protocol(clips, crops)
     found = _Scored()
-    for record in track(listing.records, len(listing.records), "testing"):
-        try:
-            scores, notes = model.class_scores(record.path, record.frames, clips=clips, crops=crops)
-        except VideoError as error:
-            found.unread[record.id] = str(error)
+    answers = model.class_scores(listing.records, clips=clips, crops=crops)
+    for record, of in zip(listing.records, track(answers, len(listing.records), "testing"), strict=True):
+        if isinstance(of, VideoError):
+            found.unread[record.id] = str(of)
             continue
+        scores, notes = of
         found.notes.extend(f"{record.id}: {note}" for note in notes)
         found.scores[record.id] = VideoScores(torch.from_numpy(scores), {})
     ids = [record.id for record in listing.records]

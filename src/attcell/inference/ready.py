@@ -6,32 +6,39 @@ score of the video's class is shared out among its clips; a prediction's ``expla
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self, overload
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from attcell._checks import path_of, shown, whole_number
 from attcell._log import progress_bar
 from attcell.data.sources import read_source
-from attcell.errors import CallError, ModelError
+from attcell.errors import CallError, ModelError, VideoError
 from attcell.inference.detection_rules import ActivationRule, find_by_activation
-from attcell.inference.predict import NO_PICTURES, small_picture
+from attcell.inference.ready_clips import (
+    THRESHOLD,
+    ClipReading,
+    ClipsEnd,
+    ClipVideo,
+    SeenClip,
+    clips_one_by_one,
+    detection_rule,
+    joined_pictures,
+    summed,
+)
 from attcell.inference.run import device_named
-from attcell.inference.sound_track import sound_track
 from attcell.inference.streaming import Keyframes, stretches
 from attcell.models.ready.network import ReadyNetwork
 from attcell.models.ready.registry import ready_network
-from attcell.nn.evidence import Maps
 from attcell.nn.whole_video import Growing
-from attcell.types import AttentionTrack, ClipCrops, Detection, Explanation, Prediction
-from attcell.video._passes import promised_frames
-from attcell.video.clips import ClipPlan, Clips, mean_rate
+from attcell.types import AttentionTrack, ClipCrops, Detection, Explanation, Prediction, VideoRecord
+from attcell.video.clips import ClipPlan
 from attcell.video.info import VideoInfo
 
 if TYPE_CHECKING:
@@ -39,7 +46,6 @@ if TYPE_CHECKING:
 
 STREAM = "clip"  # the name of its one stream
 MOST_CLIPS = 100  # of a prediction, whose gradients are held until all clips have been seen
-THRESHOLD = 0.3  # *Reading*: of a clip's class score, where actions are looked for
 
 
 class ReadyModel:
@@ -103,32 +109,57 @@ class ReadyModel:
             VideoError: the file cannot be read.
             ModelError: scores that are no finite numbers.
         """
-        path = path_of(video, "video", "clip.mp4")
+        paths = [path_of(video, "video", "clip.mp4")]
+        titles = {paths[0]: title or paths[0].name}
+        ((_, found),) = self.predict_all(paths, clips=clips, crops=crops, pictures=pictures, titles=titles)
+        if isinstance(found, VideoError):
+            raise found
+        return found
+
+    def predict_all(
+        self,
+        videos: Sequence[Path],
+        *,
+        clips: int | None = None,
+        crops: ClipCrops = 1,
+        pictures: bool = True,
+        titles: Mapping[Path, str],
+    ) -> Iterator[tuple[Path, Prediction | VideoError]]:
+        """Each video with what :meth:`predict` gives of it, or why it cannot be read; several are decoded in
+        a worker. Arguments and other errors are the same; ``titles`` are those of the bars.
+        """
         plan = self._plan(clips, crops)
-        reading = Clips(path, plan, self.ready.preprocessing.prepare, small_picture if pictures else None)
-        seen: list[_Seen] = []
+        seen = [ClipVideo(path, plan, pictures=pictures) for path in videos]
+        consume = partial(self._predicted, crops=crops, titles=titles)
+        found = clips_one_by_one(seen, self.ready.preprocessing.prepare, consume)
+        yield from ((video.path, of) for video, of in found)
+
+    def _predicted(
+        self, video: ClipVideo, reading: ClipReading, crops: ClipCrops, titles: Mapping[Path, str]
+    ) -> Prediction:
+        plan, seen = video.plan, list[SeenClip]()
         with progress_bar() as bar:
-            task = bar.add_task(title or path.name, total=plan.num_clips, note="")
+            task = bar.add_task(titles[video.path], total=plan.num_clips, note="")
             for number, one in self._seen(reading, crops):
                 seen[number:] = [one]
                 bar.update(task, completed=len(seen))
-        info = reading.info
+        info = reading.end.info
         scores = np.stack([one.scores for one in seen])
         mean = scores.mean(axis=0)
         label = int(mean.argmax())
         middles = np.array([one.middle for one in seen])
         return Prediction(
-            video=str(path),
+            video=str(video.path),
             labels=self.labels,
             scores=mean,
             duration_seconds=info.duration_seconds,
             segments=self._track(
-                info, middles, scores[:, label], np.stack([_summed(one.maps(label)) for one in seen])
+                info, middles, scores[:, label], np.stack([summed(one.maps(label)) for one in seen])
             ),
-            frames=_pictures([one.picture for one in seen]),
-            notes=(*info.notes, *self._short(reading)),
+            frames=joined_pictures([one.picture for one in seen]),
+            notes=self._notes_on(reading.end),
             explanation=self._explanation(label, self._protocol(plan, len(seen), crops)),
-            sound=sound_track(path, info) if pictures else None,
+            sound=reading.end.sound,
         )
 
     @overload
@@ -187,40 +218,65 @@ class ReadyModel:
         pictures: bool = True,
     ) -> Prediction:
         """The actions in a video, with everything that a page shows of it; arguments as of :meth:`detect`."""
-        rule = detection_rule(threshold)
-        clip, video_rate = self.ready.clip, mean_rate(path)
+        titles = {path: title or path.name}
+        ((_, found),) = self.follow_all([path], every, threshold, titles, pictures=pictures)
+        if isinstance(found, VideoError):
+            raise found
+        return found
+
+    def follow_all(
+        self,
+        videos: Sequence[Path],
+        every: int | None,
+        threshold: float | None,
+        titles: Mapping[Path, str],
+        *,
+        pictures: bool = True,
+    ) -> Iterator[tuple[Path, Prediction | VideoError]]:
+        """Each video with what :meth:`follow` gives of it, or why it cannot be read; several are decoded in a
+        worker. Arguments and other errors are the same; ``titles`` are those of the bars.
+        """
+        rule, clip = detection_rule(threshold), self.ready.clip
         plan = ClipPlan(clip.num_frames, clip.rate)
-        every = max(1, round(plan.seconds * video_rate / 2)) if every is None else every
-        plan = replace(plan, every=whole_number(every, "every", least=1))
-        reading = Clips(path, plan, self.ready.preprocessing.prepare, small_picture if pictures else None)
+        if every is not None:
+            plan = replace(plan, every=whole_number(every, "every", least=1))
+        seen = [ClipVideo(path, plan, is_followed=True, pictures=pictures) for path in videos]
+        consume = partial(self._followed, rule=rule, titles=titles)
+        found = clips_one_by_one(seen, self.ready.preprocessing.prepare, consume)
+        yield from ((video.path, of) for video, of in found)
+
+    def _followed(
+        self, video: ClipVideo, reading: ClipReading, rule: ActivationRule, titles: Mapping[Path, str]
+    ) -> Prediction:
+        pictures = video.pictures
         rows, maps, middles, keyframes = Growing(), Growing(), Growing(), Keyframes()
         with progress_bar() as bar:
-            task = bar.add_task(title or path.name, total=promised_frames(path), note="")
+            task = bar.add_task(titles[video.path], total=None, note="")
             for number, one in self._seen(reading, 1):
                 if number == 0:
                     rows, maps, middles, keyframes = Growing(), Growing(), Growing(), Keyframes()
                 rows.add(one.scores[None])
                 middles.add(np.array([one.middle]))
                 if pictures:
-                    maps.add(_summed(one.maps(int(one.scores.argmax())))[None].astype(np.float16))
+                    maps.add(summed(one.maps(int(one.scores.argmax())))[None].astype(np.float16))
                     keyframes.add(number, float(one.scores.max()), one.picture, None)
-                bar.update(task, completed=one.middle)
-        mean = rows.rows.mean(axis=0)
+                bar.update(task, completed=one.middle, total=reading.promised)
+        mean, end = rows.rows.mean(axis=0), reading.end
         label = int(mean.argmax())
         track = self._track(
-            reading.info, middles.rows, rows.rows[:, label], maps.rows if pictures else None, rows.rows
+            end.info, middles.rows, rows.rows[:, label], maps.rows if pictures else None, rows.rows
         )
         found = Prediction(
-            video=str(path),
+            video=str(video.path),
             labels=self.labels,
             scores=mean,
-            duration_seconds=reading.info.duration_seconds,
+            duration_seconds=end.info.duration_seconds,
             segments=stretches(track, keyframes) if pictures else track,
-            frames=_pictures([of.picture for of in keyframes.all]),
-            notes=(*reading.info.notes, *self._short(reading)),
-            explanation=self._explanation(label, self._protocol(plan, len(track), 1)),
+            frames=joined_pictures([of.picture for of in keyframes.all]),
+            notes=self._notes_on(end),
+            explanation=self._explanation(label, self._protocol(end.plan, len(track), 1)),
             track=track,
-            sound=sound_track(path, reading.info) if pictures else None,
+            sound=end.sound,
         )
         return replace(found, detections=tuple(find_by_activation(track, self.labels, found.scores, rule)))
 
@@ -249,16 +305,21 @@ class ReadyModel:
         return evaluate_ready(self, listing, clips=clips, crops=crops, tested=str(data))
 
     def class_scores(
-        self, path: Path, frames: range | None = None, *, clips: int | None = None, crops: ClipCrops = 1
-    ) -> tuple[Float[np.ndarray, " A"], tuple[str, ...]]:
-        """The class scores of :meth:`predict` alone, and notes on the file; ``frames`` are a window of a
-        folder's. Errors are the same.
+        self, records: Sequence[VideoRecord], *, clips: int | None = None, crops: ClipCrops = 1
+    ) -> Iterator[tuple[Float[np.ndarray, " A"], tuple[str, ...]] | VideoError]:
+        """Of each video the class scores of :meth:`predict` alone, and notes on the file, or why it cannot be
+        read. Other errors are the same.
         """
-        reading = Clips(path, self._plan(clips, crops), self.ready.preprocessing.prepare, frames=frames)
-        rows: list[np.ndarray] = []
-        for number, one in self._seen(reading, crops):
-            rows[number:] = [one.scores]
-        return np.mean(rows, axis=0), (*reading.info.notes, *self._short(reading))
+        plan = self._plan(clips, crops)
+        seen = [ClipVideo(record.path, plan, frames=record.frames) for record in records]
+
+        def scored(_: ClipVideo, reading: ClipReading) -> tuple[np.ndarray, tuple[str, ...]]:
+            rows: list[np.ndarray] = []
+            for number, one in self._seen(reading, crops):
+                rows[number:] = [one.scores]
+            return np.mean(rows, axis=0), self._notes_on(reading.end)
+
+        yield from (of for _, of in clips_one_by_one(seen, self.ready.preprocessing.prepare, scored))
 
     def protocol(self, clips: int | None = None, crops: ClipCrops = 1) -> str:
         """What is looked at of a video, in words; arguments and errors as of :meth:`predict`."""
@@ -267,7 +328,7 @@ class ReadyModel:
 
     # One clip after another
 
-    def _seen(self, reading: Clips[Tensor], crops: ClipCrops) -> Iterator[tuple[int, _Seen]]:
+    def _seen(self, reading: ClipReading, crops: ClipCrops) -> Iterator[tuple[int, SeenClip]]:
         """The clips by their numbers; with 0 a video begins again."""
         ready = self.ready
         for clip in reading:
@@ -280,7 +341,7 @@ class ReadyModel:
                     "them again"
                 )
             middle = int(clip.frame_indices[len(clip.frame_indices) // 2])
-            yield clip.number, _Seen(scores, middle, maps, clip.picture)
+            yield clip.number, SeenClip(scores, middle, maps, clip.picture)
 
     def _plan(self, clips: int | None, crops: ClipCrops) -> ClipPlan:
         clip = self.ready.clip
@@ -334,62 +395,5 @@ class ReadyModel:
             f"{clip.origin}"
         )
 
-    def _short(self, reading: Clips[Tensor]) -> tuple[str, ...]:
-        """A note on a video that is shorter than a clip."""
-        if not reading.are_short:
-            return ()
-        clip, info = self.ready.clip, reading.info
-        return (
-            f"the video has {info.duration_seconds:.1f} s, and {self.name} looks at clips of "
-            f"{clip.num_frames / clip.rate:.1f} s: the {clip.num_frames} frames of its one clip are "
-            "spread over all of it",
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class _Seen:
-    """What is kept of a clip.
-
-    Attributes:
-        scores: (A,) averaged over its crops.
-        middle: the frame in the middle.
-        maps: where the evidence for a class is, in each of its crops, the middle first.
-        picture: the frame in the middle, to be shown.
-    """
-
-    scores: Float[np.ndarray, " A"]
-    middle: int
-    maps: Maps
-    picture: np.ndarray | None
-
-
-def _summed(maps: Float[Tensor, "V L K K"]) -> Float[np.ndarray, "K K"]:
-    """The map of the middle crop over a clip's time, summing to 1; even where there is none."""
-    whole = maps[0].double().sum(dim=0).cpu().numpy()
-    total = whole.sum()
-    if not total > 0:
-        return np.full(whole.shape, 1 / whole.size, dtype=np.float32)
-    return (whole / total).astype(np.float32)
-
-
-def _pictures(pictures: list[np.ndarray | None]) -> np.ndarray:
-    there = [one for one in pictures if one is not None]
-    return np.stack(there) if there else NO_PICTURES
-
-
-def detection_rule(threshold: float | None) -> ActivationRule:
-    """Where a clip's score of a class is above the threshold; an action scores the mean over its length.
-
-    Raises:
-        CallError: the threshold is no number from 0 to 1.
-    """
-    threshold = THRESHOLD if threshold is None else threshold
-    if isinstance(threshold, bool) or not (isinstance(threshold, int | float) and 0 <= threshold < 1):
-        raise CallError(f"threshold is {shown(threshold)}; give a number from 0 up to but not including 1")
-    return ActivationRule("none", threshold, length_normalised=True, with_video_score=False)
-
-
-def rule_words(threshold: float | None) -> str:
-    """The rule of a ready model's detections, for people."""
-    rule = detection_rule(threshold)
-    return f"classes: the clips’ class score above {rule.threshold:.2f}, group by group; the mean of it"
+    def _notes_on(self, end: ClipsEnd) -> tuple[str, ...]:
+        return end.notes(self.name, self.ready.clip)

@@ -1,0 +1,180 @@
+"""What a ready model sees of a video: its clips, decoded here or in a worker, and what is kept of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from attcell._checks import shown
+from attcell._walls import the_videos_own
+from attcell._workers import one_by_one
+from attcell.errors import CallError, VideoError
+from attcell.inference.detection_rules import ActivationRule
+from attcell.inference.predict import NO_PICTURES, small_picture
+from attcell.inference.sound_track import sound_track
+from attcell.models.ready.network import ClipProtocol
+from attcell.nn.evidence import Maps
+from attcell.types import SoundTrack
+from attcell.video._passes import promised_frames
+from attcell.video.clips import Clip, ClipPlan, Clips, mean_rate
+from attcell.video.info import VideoInfo
+
+THRESHOLD = 0.3  # *Reading*: of a clip's class score, where actions are looked for
+
+Prepare = Callable[[np.ndarray], Tensor]
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class ClipVideo:
+    """One video, and which of its clips are looked at.
+
+    Attributes:
+        path: a video file, or a folder of frames.
+        plan: which clips.
+        is_followed: all along the video, a clip every half clip where the plan does not say otherwise.
+        pictures: keep what a page shows.
+        frames: which frames of a folder, counted from 0, are the video; all if None.
+    """
+
+    path: Path
+    plan: ClipPlan
+    is_followed: bool = False
+    pictures: bool = False
+    frames: range | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ClipsEnd:
+    """What a video held, once all clips have come.
+
+    Attributes:
+        info: of it.
+        plan: which clips were looked at.
+        are_short: the video is shorter than a clip.
+        sound: to be shown.
+    """
+
+    info: VideoInfo
+    plan: ClipPlan
+    are_short: bool
+    sound: SoundTrack | None
+
+    def notes(self, name: str, clip: ClipProtocol) -> tuple[str, ...]:
+        """On the file; and where the video is shorter than a clip of the network of this name."""
+        if not self.are_short:
+            return self.info.notes
+        said = (
+            f"the video has {self.info.duration_seconds:.1f} s, and {name} looks at clips of "
+            f"{clip.num_frames / clip.rate:.1f} s: the {clip.num_frames} frames of its one clip are "
+            "spread over all of it"
+        )
+        return (*self.info.notes, said)
+
+
+Decoded = int | Clip[Tensor] | ClipsEnd
+
+
+def decoded_clips(video: ClipVideo, prepare: Prepare) -> Iterator[Decoded]:
+    """How many frames a video that is followed promises, its clips, and at last what it held."""
+    path, plan = video.path, video.plan
+    with the_videos_own(path):
+        if video.is_followed:
+            yield promised_frames(path, frames=video.frames)
+            half = max(1, round(plan.seconds * mean_rate(path) / 2))
+            plan = replace(plan, every=half if plan.every is None else plan.every)
+        reading = Clips(path, plan, prepare, small_picture if video.pictures else None, video.frames)
+        yield from reading
+        sound = sound_track(path, reading.info) if video.pictures else None
+        yield ClipsEnd(reading.info, plan, reading.are_short, sound)
+
+
+class ClipReading:
+    """The clips of a video that was or is being decoded. Iterate it once; then ``end`` tells what it held."""
+
+    def __init__(self, decoded: Iterator[Decoded]) -> None:
+        self._decoded = decoded
+        self._end: ClipsEnd | None = None
+        self.promised: int | None = None  # frames, from the beginning of the iteration on
+
+    def __iter__(self) -> Iterator[Clip[Tensor]]:
+        for came in self._decoded:
+            if isinstance(came, int):
+                self.promised = came
+            elif isinstance(came, ClipsEnd):
+                self._end = came
+            else:
+                yield came
+
+    @property
+    def end(self) -> ClipsEnd:
+        assert self._end is not None, "iterate first"
+        return self._end
+
+
+def clips_one_by_one(
+    videos: Sequence[ClipVideo], prepare: Prepare, consume: Callable[[ClipVideo, ClipReading], Result]
+) -> Iterator[tuple[ClipVideo, Result | VideoError]]:
+    """Each video with what a network makes of its clips, or why it cannot be read; of several, a worker
+    decodes ahead.
+    """
+    decode = partial(decoded_clips, prepare=prepare)
+    return one_by_one(
+        decode, videos, lambda video: video.path, lambda video, parts: consume(video, ClipReading(parts))
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class SeenClip:
+    """What is kept of a clip.
+
+    Attributes:
+        scores: (A,) averaged over its crops.
+        middle: the frame in the middle.
+        maps: where the evidence for a class is, in each of its crops, the middle first.
+        picture: the frame in the middle, to be shown.
+    """
+
+    scores: Float[np.ndarray, " A"]
+    middle: int
+    maps: Maps
+    picture: np.ndarray | None
+
+
+def summed(maps: Float[Tensor, "V L K K"]) -> Float[np.ndarray, "K K"]:
+    """The map of the middle crop over a clip's time, summing to 1; even where there is none."""
+    whole = maps[0].double().sum(dim=0).cpu().numpy()
+    total = whole.sum()
+    if not total > 0:
+        return np.full(whole.shape, 1 / whole.size, dtype=np.float32)
+    return (whole / total).astype(np.float32)
+
+
+def joined_pictures(pictures: list[np.ndarray | None]) -> np.ndarray:
+    there = [one for one in pictures if one is not None]
+    return np.stack(there) if there else NO_PICTURES
+
+
+def detection_rule(threshold: float | None) -> ActivationRule:
+    """Where a clip's score of a class is above the threshold; an action scores the mean over its length.
+
+    Raises:
+        CallError: the threshold is no number from 0 to 1.
+    """
+    threshold = THRESHOLD if threshold is None else threshold
+    if isinstance(threshold, bool) or not (isinstance(threshold, int | float) and 0 <= threshold < 1):
+        raise CallError(f"threshold is {shown(threshold)}; give a number from 0 up to but not including 1")
+    return ActivationRule("none", threshold, length_normalised=True, with_video_score=False)
+
+
+def rule_words(threshold: float | None) -> str:
+    """The rule of a ready model's detections, for people."""
+    rule = detection_rule(threshold)
+    return f"classes: the clips’ class score above {rule.threshold:.2f}, group by group; the mean of it"
