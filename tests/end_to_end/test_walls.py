@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from torch.utils.data import get_worker_info
 
+from attcell.data import datasets
 from attcell.data.datasets import PlannedParts
 from attcell.inference.model import Model
 from attcell.inference.run import decide_views, mean_scores, run_videos
@@ -113,3 +117,19 @@ def test_predict_and_detect(bad: Path, model: Path, attcell: Run, command: str) 
     for path, line in list(zip(good_videos(bad), good, strict=True))[:2]:
         attcell(command, path, "--model", model, "--json", "one.jsonl", "--report", "one.html")
         assert json.loads((bad.parent / "one.jsonl").read_text()) == line  # bit by bit those of one process
+
+
+def test_a_training_says_what_ended_it(
+    videos: Path, recipe: Path, attcell: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A decoder that crashes after the first packet, which the look before the training sees."""
+
+    def crash(*_: object, **__: object) -> None:
+        if get_worker_info() is not None:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(datasets, "read_sampled_frames", crash)
+    done = attcell("train", recipe, "data.val=null", "--out", "run", status=1)
+    said = "attcell: a process that decodes videos has ended (DataLoader worker (pid"
+    assert said in done.stderr
+    assert "`attcell data check` names a video that does that. Take it out" in done.stderr

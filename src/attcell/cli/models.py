@@ -91,13 +91,15 @@ def loaded_model(name: str | None, videos: Sequence[Path]) -> Model | ReadyModel
 
 
 def _refuse_unless_one_opens(videos: Sequence[Path]) -> None:
+    from attcell._walls import the_videos_own
     from attcell.errors import VideoError
     from attcell.video._passes import check_opens
 
     faults = []
     for video in videos:
         try:
-            check_opens(video)
+            with the_videos_own(video):
+                check_opens(video)
         except VideoError as fault:
             faults.append(fault)
         else:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,10 @@ from attcell.inference.calibration import Calibration, write_calibration
 from attcell.inference.detection_rules import attention_of
 from attcell.inference.extract import refuse_unread, unfit_features
 from attcell.inference.model import Model
-from attcell.inference.predict import SeenVideo
+from attcell.inference.predict import SeenVideo, seen_one_by_one
 from attcell.inference.run import as_scores
 from attcell.inference.stored_flow import refuse_unfit_flow, with_stored_flow
-from attcell.inference.streaming import StreamingPass, usual_every
-from attcell.models.build import input_spec
+from attcell.inference.streaming import Decoded, StreamingPass, decoded_samples, usual_every
 from attcell.models.listings import part_listing
 from attcell.models.weights import state_digest
 from attcell.nn.streaming import Whole
@@ -66,16 +66,15 @@ def stream_samples(
     most: int = MOST_SAMPLES,
     *,
     stored_flow: bool = False,
+    decoded: Iterator[Decoded] | None = None,
 ) -> StreamedVideo:
     """At most so many samples of a training video, evenly.
 
     Raises:
         VideoError: it cannot be read.
     """
-    spec = input_spec(model.recipe)
-    spec = spec if stored_flow else spec.computing_flow()
-    video = SeenVideo(record.path, spec, pictures=False, device=model.device.type, frames=record.frames)
-    passed = StreamingPass(model, video, every)
+    video = SeenVideo.of(model, record.path, stored_flow, frames=record.frames)
+    passed = StreamingPass(model, video, every, decoded)
     rows = []
     for streamed in passed:
         part = streamed.part
@@ -161,20 +160,19 @@ def calibrate(
     videos, unread = [], []
     most = max(5, min(MOST_SAMPLES, MOST_IN_ALL // max(len(records), 1)))
     kept = None if keep_in is None else KeptOfVideos(keep_in, model, records, {"every": every, "most": most})
-    for record in track(records, len(records), "streaming training videos"):
-        try:
-            is_stored = record.path in stored_flow
-            arrays = None if kept is None else kept.read(record, stored_flow=is_stored)
-            if arrays is not None:
-                videos.append(StreamedVideo(record.labels, **arrays))
-                continue
-            videos.append(stream_samples(model, record, every, most, stored_flow=is_stored))
-        except VideoError as error:
-            unread.append(str(error))
-            continue
-        if kept is not None:
-            arrays = {name: getattr(videos[-1], name) for name in _KEPT}
-            kept.write(record, arrays, stored_flow=is_stored)
+
+    def streamed(record: VideoRecord, is_stored: bool, decoded: Iterator[Decoded]) -> dict[str, np.ndarray]:
+        found = stream_samples(model, record, every, most, stored_flow=is_stored, decoded=decoded)
+        return {name: getattr(found, name) for name in _KEPT}
+
+    every_video = kept_or_streamed(model, records, every, stored_flow, kept, streamed)
+    for record, arrays in zip(
+        records, track(every_video, len(records), "streaming training videos"), strict=True
+    ):
+        if isinstance(arrays, VideoError):
+            unread.append(str(arrays))
+        else:
+            videos.append(StreamedVideo(record.labels, **arrays))
     refuse_unread(unread)
     shown = {label for of in videos for label in of.labels}
     if len(shown) < 2:
@@ -188,6 +186,51 @@ def calibrate(
         num_videos=len(videos),
         every=every,
     )
+
+
+def kept_or_streamed(
+    model: Model,
+    records: Sequence[VideoRecord],
+    every: int,
+    stored_flow: Collection[Path],
+    kept: KeptOfVideos | None,
+    streamed: Callable[[VideoRecord, bool, Iterator[Decoded]], dict[str, np.ndarray]],
+) -> Iterator[dict[str, np.ndarray] | VideoError]:
+    """What a network says of each video, from what is kept or by going through it, or why it cannot be read.
+
+    Args:
+        model: its network decides the device.
+        records: the videos.
+        every: frames from one sample to the next.
+        stored_flow: the videos whose flow is taken from the store that the recipe names.
+        kept: where it is kept; None for nowhere.
+        streamed: a video, whether its flow is taken, and its samples, to what is kept.
+    """
+    stored = [record.path in stored_flow for record in records]
+    known = [
+        None if kept is None else kept.read(record, stored_flow=is_stored)
+        for record, is_stored in zip(records, stored, strict=True)
+    ]
+    lacking = [place for place, arrays in enumerate(known) if arrays is None]
+    videos = [
+        SeenVideo.of(model, records[place].path, stored[place], frames=records[place].frames)
+        for place in lacking
+    ]
+    places = {(video.path, video.frames): place for video, place in zip(videos, lacking, strict=True)}
+
+    def consume(video: SeenVideo, decoded: Iterator[Decoded]) -> dict[str, np.ndarray]:
+        place = places[video.path, video.frames]
+        return streamed(records[place], stored[place], decoded)
+
+    fresh = seen_one_by_one(partial(decoded_samples, every=every), videos, consume)
+    for record, is_stored, arrays in zip(records, stored, known, strict=True):
+        if arrays is not None:
+            yield arrays
+            continue
+        _, found = next(fresh)
+        if kept is not None and not isinstance(found, VideoError):
+            kept.write(record, found, stored_flow=is_stored)
+        yield found
 
 
 class KeptOfVideos:

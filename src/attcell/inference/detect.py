@@ -12,6 +12,7 @@ import numpy as np
 
 from attcell._checks import whole_number
 from attcell._log import progress_bar
+from attcell._walls import the_videos_own
 from attcell.errors import ModelError, VideoError
 from attcell.inference.detection_rules import RuleChoice, find, refuse_choice
 from attcell.inference.model import Model
@@ -29,7 +30,6 @@ from attcell.inference.streaming import (
     stretches,
     usual_every,
 )
-from attcell.models.build import input_spec
 from attcell.nn.streaming import Whole
 from attcell.nn.whole_video import Growing, as_rows
 from attcell.types import AttentionTrack, Prediction
@@ -44,6 +44,7 @@ def follow_video(
     *,
     stored_flow: bool = False,
     pictures: bool = True,
+    decoded: Iterator[Decoded] | None = None,
 ) -> Prediction:
     """What the model says of a video sample by sample; nothing is looked for yet.
 
@@ -54,6 +55,8 @@ def follow_video(
         progress: called with how many frames have come so far.
         stored_flow: take flow from the store that the recipe names, in place of computing it.
         pictures: keep frames, their mean flow and a picture of the sound, which a page shows.
+        decoded: what :func:`~attcell.inference.streaming.decoded_samples` gives of it, where it is decoded
+            elsewhere.
 
     Returns:
         A prediction with its ``track``. Its segments are at most 24 stretches of samples, each shown by its
@@ -63,14 +66,9 @@ def follow_video(
         CallError, VideoError, DataError, ModelError: as of
             :class:`~attcell.inference.streaming.StreamingPass`.
     """
-    spec = input_spec(model.recipe)
-    video = SeenVideo(
-        path,
-        spec if stored_flow else spec.computing_flow(),
-        pictures=pictures and not is_features(path),
-        device=model.device.type,
-    )
-    return _followed(model, StreamingPass(model, video, every), video, lambda done, _: progress(done))
+    video = SeenVideo.of(model, path, stored_flow, pictures=pictures)
+    passed = StreamingPass(model, video, every, decoded)
+    return _followed(model, passed, video, lambda done, _: progress(done))
 
 
 def _followed(
@@ -90,6 +88,8 @@ def _followed(
     images = [keyframe.picture for keyframe in keyframes.all if keyframe.picture is not None]
     flows = [keyframe.flow for keyframe in keyframes.all if keyframe.flow is not None]
     shown = stretches(track, keyframes)
+    with the_videos_own(path):
+        sound = sound_track(path, info, shown.frame_seconds, video.spec) if video.pictures else None
     return Prediction(
         video=str(path),
         labels=model.labels,
@@ -101,7 +101,7 @@ def _followed(
         notes=info.notes,
         track=track,
         of_features=is_features(path),
-        sound=sound_track(path, info, shown.frame_seconds, video.spec) if video.pictures else None,
+        sound=sound,
     )
 
 
@@ -165,17 +165,8 @@ def detect_videos(
     if every is not None:
         every = whole_number(every, "every", least=1)
     distances = {path: usual_every(path) if every is None else every for path in paths}
-    spec = input_spec(model.recipe)
     stored = with_stored_flow(model.recipe, paths) if stored_flow is None else stored_flow
-    videos = [
-        SeenVideo(
-            path,
-            spec if path in stored else spec.computing_flow(),
-            pictures=pictures and not is_features(path),
-            device=model.device.type,
-        )
-        for path in paths
-    ]
+    videos = [SeenVideo.of(model, path, path in stored, pictures=pictures) for path in paths]
 
     def found(video: SeenVideo, decoded: Iterator[Decoded]) -> Prediction:
         passed = StreamingPass(model, video, distances[video.path], decoded)

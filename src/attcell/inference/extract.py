@@ -19,6 +19,7 @@ from torch import Tensor
 
 from attcell._files import is_there, read_json
 from attcell._log import logger, track
+from attcell._walls import the_videos_own
 from attcell.config.recipe import Recipe
 from attcell.data.datasets import PlannedParts
 from attcell.data.feature_store import DigestCache, FeatureStore
@@ -177,11 +178,12 @@ def _look_at_features(spec: InputSpec, record: VideoRecord) -> Check:
     features, path = spec.features, record.path
 
     def find() -> str:
-        spec.refuse_features(path)
-        found = features_of(features, path, record.frames)
-        refuse_not_finite(found.path, found.rows)
-        if not is_features(path):
-            found.refuse_other_length(promised_frames(path))
+        with the_videos_own(path):
+            spec.refuse_features(path)
+            found = features_of(features, path, record.frames)
+            refuse_not_finite(found.path, found.rows)
+            if not is_features(path):
+                found.refuse_other_length(promised_frames(path))
         return "fits"
 
     files = [path]
@@ -263,7 +265,8 @@ def _opening(record: VideoRecord) -> Check:
     """The look whether a video can be opened, by its header and first packet; its name counts too."""
 
     def find() -> str:
-        check_opens(record.path, frames=record.frames)
+        with the_videos_own(record.path):
+            check_opens(record.path, frames=record.frames)
         return "yes"
 
     return Check(f"opens {OPENING_VERSION} {record.path.absolute()} {record.frames}", (record.path,), find)

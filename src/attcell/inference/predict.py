@@ -80,17 +80,9 @@ def predict_videos(
     in a worker. Arguments and other errors are the same; ``stored_flow`` are the videos of which it is taken.
     """
     _refuse_bare_margins(model)
-    plan, spec = evaluation_plan(model.recipe, num_segments), input_spec(model.recipe)
+    plan = evaluation_plan(model.recipe, num_segments)
     stored = with_stored_flow(model.recipe, paths) if stored_flow is None else stored_flow
-    videos = [
-        SeenVideo(
-            path,
-            spec if path in stored else spec.computing_flow(),
-            pictures=pictures and not is_features(path),
-            device=model.device.type,
-        )
-        for path in paths
-    ]
+    videos = [SeenVideo.of(model, path, path in stored, pictures=pictures) for path in paths]
     found = seen_one_by_one(partial(_decoded, plan=plan), videos, partial(_predicted, model, plan))
     yield from ((video.path, of) for video, of in found)
 
@@ -112,6 +104,21 @@ class SeenVideo:
     pictures: bool
     device: str = "cpu"
     frames: range | None = None
+
+    @classmethod
+    def of(
+        cls,
+        model: Model,
+        path: Path,
+        stored_flow: bool,
+        *,
+        pictures: bool = False,
+        frames: range | None = None,
+    ) -> SeenVideo:
+        """A video as a model looks at it, with flow from the store that the recipe names or computed."""
+        spec = input_spec(model.recipe)
+        spec = spec if stored_flow else spec.computing_flow()
+        return cls(path, spec, pictures and not is_features(path), model.device.type, frames)
 
     @property
     def computes_on_gpu(self) -> bool:

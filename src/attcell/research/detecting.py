@@ -7,7 +7,7 @@ another rule costs no other pass.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from attcell.data.feature_store import content_digest
 from attcell.data.listing import Listing
 from attcell.data.truth import DetectionTruth, read_detection_truth, set_truth, video_named
 from attcell.errors import CallError, DataError, VideoError
-from attcell.inference.calibrate import KeptOfVideos, calibrated
+from attcell.inference.calibrate import KeptOfVideos, calibrated, kept_or_streamed
 from attcell.inference.calibration import CALIBRATION_FILE
 from attcell.inference.detect import follow_video
 from attcell.inference.detection_rules import RuleChoice, find, words
@@ -30,6 +30,7 @@ from attcell.inference.model import Model
 from attcell.inference.predict import NO_PICTURES
 from attcell.inference.run import best_device
 from attcell.inference.stored_flow import with_stored_flow
+from attcell.inference.streaming import Decoded
 from attcell.models.folder import read_config
 from attcell.models.listings import part_listing, read_listings
 from attcell.results.detection_metrics import detection_result
@@ -90,13 +91,17 @@ def find_actions(recipe: Recipe, section: DetectionSection, model_folder: Path, 
         out / "kept", model, records, {"of": "tracks", "every": section.every, "calibration": learnt}
     )
     stored = with_stored_flow(model.recipe, [record.path for record in records])
-    for record in track(records, len(records), "looking for actions"):
-        try:
-            said = _said(model, record, section.every, kept, stored_flow=record.path in stored)
-        except VideoError as error:
-            unread[record.id] = str(error)
+
+    def said(record: VideoRecord, is_stored: bool, decoded: Iterator[Decoded]) -> dict[str, np.ndarray]:
+        return _said(model, record, section.every, stored_flow=is_stored, decoded=decoded)
+
+    every_video = kept_or_streamed(model, records, section.every, stored, kept, said)
+    for record, arrays in zip(records, track(every_video, len(records), "looking for actions"), strict=True):
+        if isinstance(arrays, VideoError):
+            unread[record.id] = str(arrays)
             continue
-        found.append(replace(said, detections=tuple(find(said, choice, model.calibration))))
+        known = _prediction(str(record.path), model.labels, arrays)
+        found.append(replace(known, detections=tuple(find(known, choice, model.calibration))))
     content = {
         "model": str(model_folder), "videos": [detections_of(said) for said in found], "failed": unread,
     }  # fmt: skip
@@ -172,17 +177,15 @@ def _ready(recipe: Recipe, section: DetectionSection, folder: Path, kept: Path) 
 
 
 def _said(
-    model: Model, record: VideoRecord, every: int, kept: KeptOfVideos, *, stored_flow: bool
-) -> Prediction:
-    """What the network says of a video sample by sample, now or before."""
-    arrays = kept.read(record, stored_flow=stored_flow)
-    if arrays is None:
-        followed = follow_video(model, record.path, every, stored_flow=stored_flow, pictures=False)
-        for note in but_silence(followed.notes):  # of the same videos the test has told
-            logger.info(f"{record.id}: {note}")
-        arrays = _arrays(followed)
-        kept.write(record, arrays, stored_flow=stored_flow)
-    return _prediction(str(record.path), model.labels, arrays)
+    model: Model, record: VideoRecord, every: int, *, stored_flow: bool, decoded: Iterator[Decoded]
+) -> dict[str, np.ndarray]:
+    """What the network says of a video sample by sample."""
+    followed = follow_video(
+        model, record.path, every, stored_flow=stored_flow, pictures=False, decoded=decoded
+    )
+    for note in but_silence(followed.notes):  # of the same videos the test has told
+        logger.info(f"{record.id}: {note}")
+    return _arrays(followed)
 
 
 def _arrays(said: Prediction) -> dict[str, np.ndarray]:

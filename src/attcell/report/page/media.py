@@ -20,6 +20,7 @@ from av.container import OutputContainer
 from PIL import Image
 
 from attcell._log import track
+from attcell._walls import the_videos_own
 from attcell.errors import VideoError
 from attcell.report.colours import RAMP, SHADE
 from attcell.report.overlay import Layer, heat_levels
@@ -70,10 +71,11 @@ def playable(path: Path, most: int = LARGEST) -> Playable | None:
     Nothing but the finished bytes is held in memory.
     """
     try:
-        info = count_frames(path)
-        found = None if path.is_dir() or info.is_damaged else _as_it_is(path, most)
-        return _encoded(path, info, most) if found is None else found
-    except (VideoError, OSError):
+        with the_videos_own(path):
+            info = count_frames(path)
+            found = None if path.is_dir() or info.is_damaged else _as_it_is(path, most)
+            return _encoded(path, info, most) if found is None else found
+    except VideoError:
         return None
 
 
