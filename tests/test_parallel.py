@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from attcell._parallel import gpu_names, in_order, process_pool
-from attcell.errors import AttcellError
+from attcell import _parallel
+from attcell._parallel import gpu_names, in_order, process_pool, workers_for
+from attcell.errors import AttcellError, CallError
 
 
 def _seen() -> tuple[str, int]:
@@ -28,6 +29,35 @@ def test_a_process_that_is_ended_from_outside_is_told() -> None:
     said = "ended from outside, perhaps for lack of memory; run again"
     with pytest.raises(AttcellError, match=said), process_pool(1, threads=1) as pool:
         pool.submit(os._exit, 1).result()
+
+
+@pytest.mark.parametrize("missing", ["locks", "memory"])
+def test_without_shared_memory_one_process_does_the_work(
+    missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    if missing == "locks":
+        monkeypatch.setattr(multiprocessing, "Lock", refuse)
+    else:
+        monkeypatch.setattr(torch.Tensor, "share_memory_", refuse)
+    _parallel._why_nothing_is_shared.cache_clear()
+    try:
+        assert workers_for(0) == 0
+        assert capsys.readouterr().err == ""
+        assert workers_for(3) == 0
+        said = "warning: processes cannot share memory here (Read-only file system), so one process does all"
+        assert said in capsys.readouterr().err
+        with (
+            pytest.raises(CallError, match="mount /dev/shm, or leave --jobs out"),
+            process_pool(2, threads=1),
+        ):
+            pass
+    finally:
+        monkeypatch.undo()
+        _parallel._why_nothing_is_shared.cache_clear()
+    assert workers_for(3) == 3
 
 
 def _visible(rest: float = 0.0) -> str | None:

@@ -19,6 +19,7 @@ from concurrent.futures import (
 )
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import cache
 from itertools import islice
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
@@ -29,8 +30,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attcell._log import are_on_stderr, show_on_stderr
-from attcell.errors import AttcellError
+from attcell._log import are_on_stderr, logger, show_on_stderr
+from attcell.errors import AttcellError, CallError
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 _AHEAD = 2  # items that wait for a thread
@@ -68,6 +69,30 @@ def in_order(function: Callable[[Item], Result], items: Iterable[Item], threads:
                 future.cancel()
 
 
+def workers_for(wanted: int) -> int:
+    """How many processes may hand tensors over: as many as are wanted, or none, with a warning, where there
+    is no shared memory; then this process does their work.
+    """
+    if wanted > 0 and (reason := _why_nothing_is_shared()):
+        logger.warning(
+            f"processes cannot share memory here ({reason}), so one process does all the work, slower; mount "
+            "/dev/shm, in Docker by --shm-size=8g"
+        )
+        return 0
+    return wanted
+
+
+@cache
+def _why_nothing_is_shared() -> str:
+    """ "" where it works."""
+    try:
+        multiprocessing.Lock()
+        torch.zeros(1).share_memory_()
+    except (OSError, ImportError, RuntimeError) as error:
+        return getattr(error, "strerror", None) or str(error).split("\n")[0]
+    return ""
+
+
 @contextmanager
 def process_pool(processes: int, threads: int) -> Iterator[ProcessPoolExecutor]:
     """So many processes, each on so many threads, and each on a GPU of its own as far as there are enough;
@@ -80,8 +105,14 @@ def process_pool(processes: int, threads: int) -> Iterator[ProcessPoolExecutor]:
         threads: of each.
 
     Raises:
+        CallError: processes can share nothing here.
         AttcellError: a process was ended from outside.
     """
+    if reason := _why_nothing_is_shared():
+        raise CallError(
+            f"processes cannot share memory here ({reason}), so none go side by side; mount /dev/shm, or "
+            "leave --jobs out"
+        )
     context = server_context()
     gpus = gpu_names()
     own = context.SimpleQueue()  # each process takes one

@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from attcell._checks import path_of, shown, whole_number
 from attcell._files import read_json, write_text, written_whole
+from attcell._parallel import workers_for
 from attcell.errors import CallError, DataError
 from attcell.synth.render import RenderedVideo, render
 from attcell.synth.scene import FPS, KINDS, SIZE, SPLITS, VideoPlan, plan_video, ring
@@ -195,7 +196,7 @@ def _written_truths(
     Raises OSError for one that cannot be written.
     """
     truths: dict[str, VideoTruth] = {}
-    done = DataLoader(work, batch_size=None, collate_fn=_as_it_is, num_workers=_PROCESSES)
+    done = DataLoader(work, batch_size=None, collate_fn=_as_it_is, num_workers=workers_for(_PROCESSES))
     for name, truth in zip(names, done, strict=True):
         if isinstance(truth, OSError):
             raise truth

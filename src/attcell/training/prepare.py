@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import Dataset
 
 from attcell._log import logger
-from attcell._parallel import is_first_process
+from attcell._parallel import is_first_process, workers_for
 from attcell.config.recipe import Recipe
 from attcell.config.train_section import TrainSection
 from attcell.data.augmentation import Augmentation
@@ -185,7 +185,7 @@ def gather_training_data(
         val_records=listings.val,
         kept_features=folder is not None,
         identity=_identity(listings),
-        workers=recipe.data.workers if folder is None else 0,
+        workers=workers_for(recipe.data.workers) if folder is None else 0,
     )
 
 

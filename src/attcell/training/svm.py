@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from attcell._files import written_whole
 from attcell._log import logger, track
+from attcell._parallel import workers_for
 from attcell.config.recipe import Recipe
 from attcell.data.datasets import PlannedParts
 from attcell.data.groups import groups_of
@@ -115,7 +116,7 @@ class _TrainingVideos:
         self, compute: Callable[[Inputs], Kept], doing: str, chosen: Sequence[int]
     ) -> Iterator[tuple[int, list[Kept]]]:
         """Each chosen video's place, and what was computed of its parts; several workers change the order."""
-        workers = 0 if self.are_kept else self.recipe.data.workers
+        workers = 0 if self.are_kept else workers_for(self.recipe.data.workers)
         if isinstance(self.videos, PlannedParts):
             loader = DataLoader(self.videos.only(chosen), batch_size=None, num_workers=workers)
         else:
