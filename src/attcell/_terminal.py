@@ -30,17 +30,32 @@ def _as_python_writes_it(found: re.Match[str]) -> str:
 
 
 class _Escaping:
-    """A stream that escapes what is written to another one, and is in all else that one."""
+    """A stream that escapes what is written to stdout, and is in all else that one. An OSError, as of a full
+    disk, names it.
+    """
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
 
     def write(self, text: str) -> int:
-        self._file.write(escaped(text))
+        with _named():
+            self._file.write(escaped(text))
         return len(text)
+
+    def flush(self) -> None:
+        with _named():
+            self._file.flush()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
+
+
+@contextmanager
+def _named() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, "stdout") from error
 
 
 def is_escaped() -> bool:

@@ -52,7 +52,7 @@ def main() -> None:
             try:
                 app()
             finally:
-                _flush()  # here, where a full disk can still be told
+                sys.stdout.flush()  # here, where a full disk can still be told
     except AttcellError as error:
         _say(str(error))
         sys.exit(error.exit_status)
@@ -69,13 +69,6 @@ def main() -> None:
 
 def _say(message: str) -> None:
     print(escaped(f"attcell: {message}"), file=sys.stderr)
-
-
-def _flush() -> None:
-    try:
-        sys.stdout.flush()
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, "stdout") from error
 
 
 def _leave_stdout() -> None:

@@ -177,6 +177,7 @@ def csv_text(table: Table, source: str) -> str:
             + ["" if np.isnan(value) else repr(float(value)) for value in row]
             for video, row in table.rows.items()
         ),
+        is_exact=True,
     )
 
 

@@ -8,6 +8,9 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from attcell._terminal import escaped
+
+_FORMULA = re.compile(r"[=+\-@\t\r]")  # what a spreadsheet computes, or hands to another program
 _LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_",
     "%": r"\%", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
@@ -19,13 +22,13 @@ _LATEX = {
 
 def in_markdown(text: str) -> str:
     """Plain text as Markdown that shows it as it is, on one line; underscores inside words stay."""
-    escaped = re.sub(r"([\\`*<\[\]|&~])", r"\\\1", " ".join(text.split()))
-    return re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", escaped)
+    plain = re.sub(r"([\\`*<\[\]|&~])", r"\\\1", escaped(" ".join(text.split())))
+    return re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", plain)
 
 
 def in_latex(text: str) -> str:
     """Plain text as LaTeX that shows it as it is, on one line."""
-    return "".join(_LATEX.get(letter, letter) for letter in " ".join(text.split()))
+    return "".join(_LATEX.get(letter, letter) for letter in escaped(" ".join(text.split())))
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]], numeric: Sequence[bool]) -> str:
@@ -58,10 +61,26 @@ def latex_table(head: Sequence[str], rows: Iterable[Sequence[str]], numeric: Seq
     return "\n".join(lines) + "\n"
 
 
-def csv_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A table as CSV, a line each ended by a line feed; None becomes an empty cell."""
+def csv_table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, is_exact: bool = False) -> str:
+    """A table as CSV, a line each ended by a line feed; None becomes an empty cell.
+
+    Args:
+        head: the columns' names.
+        rows: cells.
+        is_exact: for a program that reads names as they are. Else a text that a spreadsheet would take for a
+            formula, such as a class ``=1+1``, has an apostrophe before it, and is shown there as the text.
+    """
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows(rows)
+    writer.writerows([cell if is_exact else _no_formula(cell) for cell in row] for row in (head, *rows))
     return text.getvalue()
+
+
+def _no_formula(cell: Any) -> Any:
+    if not isinstance(cell, str) or not _FORMULA.match(cell):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell

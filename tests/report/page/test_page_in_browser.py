@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from attcell.report.page.page import write_report
-from attcell.types import Prediction
+from attcell.types import Detection, Prediction
 from tests.report.page.conftest import OpenedPage
 
 pytestmark = pytest.mark.browser
@@ -72,6 +73,36 @@ def test_the_script_runs_under_the_pages_policy(
         r'(?:src|href)="([^"]*)"', re.sub(r"<(script|style).*?</\1>", "", dom, flags=re.DOTALL)
     )
     assert [place[:50] for place in places if not place.startswith(("data:", "#"))] == []
+
+
+def test_names_notes_and_the_model_run_nothing_and_ask_nobody(
+    opened: Callable[..., OpenedPage], make_prediction: Callable[..., Prediction], tmp_path: Path
+) -> None:
+    address = "http://127.0.0.1:9/x"
+    broken = "document.documentElement.dataset.broken = 1"
+    evil = (
+        f"</script><script>{broken}</script><!--<script>]]>\"'><img src={address} onerror='{broken}'>"
+        f"<svg/onload='{broken}'><style>@import url({address});</style><link rel=stylesheet href={address}>"
+        f"<iframe src='javascript:{broken}'></iframe><meta http-equiv=refresh content='0;url={address}'>"
+        f"<base href={address}>{{{{ 7 * 7 }}}}{{% raise %}}${{alert(1)}}\u2028\u202e\x1b[2J"
+    )
+    segments = replace(make_prediction().segments, hearing={})
+    maps = {evil: segments.spatial_attention["frame"], "flow": segments.spatial_attention["frame"]}
+    found = Detection(evil, 3.0, 6.0, 0.9)
+    prediction = replace(
+        make_prediction(video=f"{evil}.mp4", labels=(evil, "b"), notes=(evil,), detections=(found,)),
+        segments=replace(segments, spatial_attention=maps),
+    )
+    page = tmp_path / "r.html"
+    write_report([prediction, make_prediction(video=f"javascript:{broken}//.mp4")], page, {evil: evil})
+    seen = opened(page)
+    seen.run("() => document.querySelectorAll('button, a, summary, input').forEach((each) => each.click())")
+    seen.tab.wait_for_timeout(200)
+    assert seen.run("document.documentElement.dataset.broken") is None
+    assert seen.asked_for <= {page.as_uri(), "data", "blob"}
+    assert seen.complaints == []
+    assert seen.run("document.querySelectorAll('iframe, link[rel=stylesheet], base').length") == 0
+    assert seen.tab.url.split("#", maxsplit=1)[0] == page.as_uri()
 
 
 def test_keys_clicks_and_switches(
