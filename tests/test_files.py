@@ -178,3 +178,14 @@ def test_a_name_in_the_other_unicode_form(tmp_path):
     assert in_other_form(tmp_path / "caf\u00e9") == tmp_path / "cafe\u0301"
     assert in_other_form(tmp_path / "cafe\u0301") is None
     assert in_other_form(tmp_path / "tea") is None
+
+
+@pytest.mark.parametrize("name", ["n" * 246 + ".mp4", "\u00e9" * 125 + ".json"])
+def test_a_name_as_long_as_names_may_be(tmp_path, name):
+    write_text(tmp_path / name, "text")
+    assert entries(tmp_path) == [name]
+
+
+def test_a_name_that_is_no_utf_8_goes_as_its_bytes(tmp_path):
+    write_text(tmp_path / "a.csv", os.fsdecode(b"caf\xe9,1\n"))
+    assert (tmp_path / "a.csv").read_bytes() == b"caf\xe9,1\n"

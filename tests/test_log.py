@@ -31,6 +31,11 @@ from attcell._terminal import escaped_stdout
 from attcell.errors import CallError
 
 
+def on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let stderr be one, as far as programs ask."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+
+
 @pytest.fixture
 def as_in_a_program(monkeypatch) -> Iterator[None]:
     """Without the command line's handler, which tests have by default."""
@@ -71,7 +76,7 @@ def test_the_command_line_shows_all_on_stderr_and_says_what_warns(as_in_a_progra
 
 @pytest.mark.parametrize("shown", [True, False])
 def test_bars_are_drawn_where_messages_are_seen(as_in_a_program, capsys, monkeypatch, shown):
-    monkeypatch.setenv("FORCE_COLOR", "1")  # for rich a terminal
+    on_a_terminal(monkeypatch)
     if shown:
         logger.setLevel(logging.INFO)
     assert list(track("abc", 3, "letters")) == ["a", "b", "c"]
@@ -79,7 +84,7 @@ def test_bars_are_drawn_where_messages_are_seen(as_in_a_program, capsys, monkeyp
 
 
 def test_a_message_goes_above_the_bar(as_in_a_program, capsys, monkeypatch):
-    monkeypatch.setenv("FORCE_COLOR", "1")
+    on_a_terminal(monkeypatch)
     with messages_on_stderr():
         for letter in track("ab", 2, "letters"):
             logger.info(f"message {letter}")
@@ -108,7 +113,7 @@ def test_the_time_that_is_left_is_of_what_was_done_now(as_in_a_program, capsys, 
 
 
 def test_a_narrow_terminal_has_room_for_what_counts(as_in_a_program, capsys, monkeypatch):
-    monkeypatch.setenv("FORCE_COLOR", "1")
+    on_a_terminal(monkeypatch)
     monkeypatch.setenv("COLUMNS", "40")
     with messages_on_stderr():
         list(track("abc", 1234, "both-average 5/5: features of all videos"))
@@ -172,7 +177,7 @@ def test_times_are_minutes_and_seconds(seconds, said):
 
 @pytest.mark.parametrize("name", ["[/]", "[bold]", "a[red", "\x1b[2J\u202eabc"])
 def test_a_bar_shows_a_name_as_it_is(as_in_a_program, capsys, monkeypatch, name):
-    monkeypatch.setenv("FORCE_COLOR", "1")
+    on_a_terminal(monkeypatch)
     with messages_on_stderr(), progress_bar() as bar:
         task = bar.add_task(f"encoding {name}", total=2, note=name)
         bar.update(task, completed=1)
@@ -193,7 +198,7 @@ def test_what_is_printed_beside_a_bar_goes_to_stdout(tmp_path):
 
 
 def test_a_dumb_terminal_gets_lines(as_in_a_program, capsys, monkeypatch):
-    monkeypatch.setenv("FORCE_COLOR", "1")
+    on_a_terminal(monkeypatch)
     monkeypatch.setenv("TERM", "dumb")
     monkeypatch.setattr(_log, "LINE_EVERY_SECONDS", 0.0)
     with messages_on_stderr():
@@ -230,3 +235,10 @@ def test_stdout_that_escapes_is_else_the_stdout_from_before(capsys):
         assert sys.stdout.encoding == before.encoding
     assert sys.stdout is before
     assert capsys.readouterr().out == 'a\\x1b[31m \\u2066b\n"\\u001b\\u202e"\n'
+
+
+def test_colours_that_are_forced_draw_no_bar_into_a_pipe(as_in_a_program, capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with messages_on_stderr():
+        list(track("abc", 3, "letters"))
+    assert capsys.readouterr() == ("", "")

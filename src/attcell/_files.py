@@ -51,6 +51,11 @@ def in_other_form(path: Path) -> Path | None:
     return next((other for other in forms if str(other) != str(path) and is_there(other)), None)
 
 
+def short_stem(path: Path) -> str:
+    """A name without its suffix, cut so that a temporary name made of it is no longer than names may be."""
+    return path.stem.encode("utf-8", "surrogateescape")[:200].decode("utf-8", "ignore")
+
+
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path`` to write to; it becomes ``path`` only if nothing went wrong.
@@ -60,7 +65,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     of a full disk, names ``path``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.tmp{path.suffix}")
+    temporary = path.with_name(f".{short_stem(path)}.{uuid.uuid4().hex[:8]}.tmp{path.suffix}")
     try:
         yield temporary
         with temporary.open("rb+") as file:
@@ -99,9 +104,9 @@ def parsed_json(text: str | bytes, pairs: Callable[[list[tuple[str, Any]]], Any]
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text to ``path``, whole or not at all."""
+    """Write UTF-8 text to ``path``, whole or not at all; a file's name that is no UTF-8 goes as its bytes."""
     with written_whole(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
 def write_json(path: str, content: object) -> None:

@@ -268,9 +268,10 @@ def progress_bar() -> Iterator[Bar]:
     from rich.console import Console
     from rich.progress import Progress
 
-    console = Console(stderr=True)
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()  # rich would believe FORCE_COLOR
+    console = Console(stderr=True, force_terminal=is_terminal)
     is_shown = logger.isEnabledFor(logging.INFO)
-    if not (console.is_terminal and is_shown) or console.is_dumb_terminal:
+    if not (is_terminal and is_shown) or console.is_dumb_terminal:
         bar = Bar(None)
         if is_shown:
             bar.keep_telling()

@@ -69,3 +69,17 @@ def test_a_recipe_says_so_in_one_message(tmp_path: Path, text: str) -> None:
 def test_an_override_that_is_nested_too_deeply_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CallError, match="has a value that is not YAML"):
         load_recipe(write_small(tmp_path), [f"train.seed={'[' * 600}"])
+
+
+def test_numbers_with_an_exponent_are_numbers_as_on_the_command_line(tmp_path: Path) -> None:
+    values = parsed_yaml("{a: 1e-3, b: -2E+5, c: 1.5e3, d: 1e-3x, e: '1e-3', f: e5}")
+    assert values == {"a": 0.001, "b": -2e5, "c": 1500.0, "d": "1e-3x", "e": "1e-3", "f": "e5"}
+    recipe = write_small(tmp_path)
+
+    (tmp_path / "mine.yaml").write_text(f"extends: {recipe}\ntrain: {{learning_rate: 1e-3}}\n")
+    assert load_recipe(tmp_path / "mine.yaml").train.learning_rate == 0.001
+
+
+@pytest.mark.parametrize("name", ["${HOME}x", "a${b.c}", "\\${x}", "\\\\${x}", "$HOME", "a\\b"])
+def test_a_path_on_the_command_line_is_taken_letter_by_letter(tmp_path: Path, name: str) -> None:
+    assert str(load_recipe(write_small(tmp_path), [f"data.train={name}"]).data.train) == name

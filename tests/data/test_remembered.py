@@ -252,3 +252,9 @@ def test_an_error_of_attcell_is_an_answer(files, cache):
 
     (found,) = cached_answers([Check("content", (files[0],), find)], "reading", cache, 0)
     assert str(found) == "no"
+
+
+def test_a_name_that_is_no_text_is_remembered(tmp_path, cache):
+    question = os.fsdecode(b"caf\xe9.mp4 opens")
+    cache.remember({question: "yes", "other": "no"})
+    assert cache.known([question, "other", "third"]) == {question: "yes", "other": "no"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -225,3 +226,15 @@ class TestOutput:
         done = attcell("train", recipe, *quick, "--out", "run", status=1)
         assert done.stderr == "attcell: No space left on device: run/model/model.safetensors\n"
         assert [name for name in left(tmp_path / "run") if name.startswith(("model/", "."))] == []
+
+
+def test_a_name_that_is_no_utf_8_is_learnt_tested_and_scored(attcell: Run, videos, recipe, tmp_path):
+    for part in ("train", "test"):
+        shutil.copytree(videos / part, tmp_path / part)
+        first = tmp_path / part / "kick_red" / "000.mp4"
+        first.rename(first.with_name(os.fsdecode(b"caf\xe9.mp4")))
+    places = [f"data.{part}={tmp_path / part}" for part in ("train", "test")]
+    attcell("train", recipe, *places, "train.iterations=1", "--out", "run")
+    attcell("test", "run/model")
+    (scores,) = (tmp_path / "run").glob("**/scores.json")
+    assert "top1" in attcell("score", "recognition", scores).stdout

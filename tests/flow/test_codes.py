@@ -83,3 +83,25 @@ def test_a_bound_must_be_above_zero(bound):
 def test_flow_that_is_not_finite_is_refused():
     with pytest.raises(CallError, match="not finite"):
         quantize(torch.tensor([float("nan")]))
+
+
+def test_arrays_of_numpy_give_arrays():
+    fields = torch.linspace(-30, 30, 2 * 3 * 4 * 5).view(3, 2, 4, 5)
+    codes = quantize(fields)
+    for function, values in (
+        *((quantize, fields), (dequantize, codes), (mirrored_codes, codes)),
+        *((flow_stack, codes), (flow_picture, codes)),
+    ):
+        found = function(values.numpy())
+        assert isinstance(found, np.ndarray)
+        np.testing.assert_array_equal(found, function(values).numpy())
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"), [([1.0], "list"), (np.array(["a"]), "an array of <U1"), (None, "NoneType")]
+)
+def test_what_is_neither_says_what_is_wanted(values, kind):
+    with pytest.raises(
+        CallError, match=f"quantize takes a tensor or a NumPy array of numbers; this is {kind}"
+    ):
+        quantize(values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import pickle
 import struct
 import zipfile
@@ -232,3 +233,10 @@ def test_nothing_is_unpickled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         with pytest.raises(DataError, match=r"\.npz is no \.npz of scores"):
             read_scores(of)
     assert sorted(tmp_path.iterdir()) == [path, plain]
+
+
+def test_a_video_whose_name_is_no_utf_8_is_read_as_it_was_written(tmp_path):
+    name = os.fsdecode(b"run/caf\xe9.mp4")
+    written = Scores("", ("run", "sit"), (name,), np.array([[0.75, 0.25]]), (("run",),))
+    write_scores(tmp_path / "s.json", written, {})
+    assert read_scores(tmp_path / "s.json").videos == (name,)

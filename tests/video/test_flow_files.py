@@ -21,6 +21,7 @@ from attcell.video.flow_files import (
     new_flow_zip,
     open_flow,
     read_description,
+    remove_left_overs,
 )
 
 
@@ -290,3 +291,15 @@ def test_a_link_in_the_place_of_flow_is_replaced_and_its_target_stays(make, tmp_
     assert open_flow(path).num_fields == 3
     assert [of.name for of in precious.iterdir()] == ["a.txt"]
     assert sorted(of.name for of in tmp_path.iterdir()) == sorted([path.name, "precious"])
+
+
+def test_flow_of_a_name_as_long_as_names_may_be(tmp_path):
+    for name in ("n" * 250, "\u00e9" * 125):
+        with new_flow_folder(tmp_path / name) as target:
+            target.write("a.txt", b"a")
+        with new_flow_zip(tmp_path / f"{name}.zip") as target:
+            target.write("a.txt", b"a")
+        left = tmp_path / f".{name.encode()[:200].decode()}.0123abcd.tmp"
+        left.mkdir()
+        remove_left_overs(tmp_path / name)
+        assert sorted(path.name for path in tmp_path.iterdir() if path.name[0] == ".") == []

@@ -23,6 +23,7 @@ from attcell.video.optical_flow import (
     video_flow,
 )
 from tests.flow.conftest import known_pair
+from tests.moving import noisy_frames
 from tests.video.conftest import write_video
 
 
@@ -141,7 +142,9 @@ def test_dis_without_opencv_says_what_to_install(monkeypatch):
         flow_method("dis")
 
 
-@pytest.mark.parametrize("size", [(1, 1), (64, 1), (3, 40), (13, 5), (12, 900), (15, 40)])
+@pytest.mark.parametrize(
+    "size", [(1, 1), (64, 1), (3, 40), (13, 5), (12, 96), (12, 320), (12, 900), (15, 40)]
+)
 def test_dis_takes_the_smallest_pictures(size):
     pictures = torch.randint(0, 256, (2, 3, *size), dtype=torch.uint8)
     method = flow_method("dis")
@@ -149,6 +152,21 @@ def test_dis_takes_the_smallest_pictures(size):
     found = method.between(prepared[:1], prepared[1:])
     assert found.shape == (1, 2, *size)
     assert found.isfinite().all()
+
+
+def test_dis_depends_on_nothing_that_came_before():
+    large = torch.from_numpy(np.stack(noisy_frames(4, (64, 48)))).permute(0, 3, 1, 2)
+    small = torch.from_numpy(np.stack(noisy_frames(3, (32, 24)))).permute(0, 3, 1, 2)
+
+    def codes(pictures, pairs_at_once=16):
+        pairs = np.stack([np.arange(len(pictures) - 1), np.arange(1, len(pictures))], axis=1)
+        return flow_codes(pictures, pairs, flow_method("dis"), 20.0, pairs_at_once)
+
+    alone = codes(large)
+    codes(small)
+    assert torch.equal(codes(large), alone)
+    assert torch.equal(codes(large, 1), alone)
+    assert torch.equal(codes(large[1:3]), alone[1:2]), "a pair's flow is its own"
 
 
 class TestWholeVideo:

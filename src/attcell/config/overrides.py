@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,9 +98,14 @@ def _override(text: str) -> Override:
             change = OmegaConf.create()
             is_expression = key == "data.groups" and not value.lower().endswith(".csv")
             path = value if is_expression else str(Path(value).expanduser())
-            OmegaConf.update(change, key, None if value in ("", "null") else path)
+            OmegaConf.update(change, key, None if value in ("", "null") else _literal(path))
         else:
             change = OmegaConf.from_dotlist([f"{key}={value}"])
     except (YAMLError, OmegaConfBaseException, ValueError, RecursionError) as error:
         raise CallError(f"override {text!r} has a value that is not YAML: {error}") from error
     return Override(text, pattern if is_scoped else None, key, change)
+
+
+def _literal(path: str) -> str:
+    """A text that stands for this one where ``${`` would stand for another value of the recipe."""
+    return re.sub(r"(\\*)\$\{", lambda found: 2 * found[1] + r"\${", path)

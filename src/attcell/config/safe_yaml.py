@@ -6,11 +6,12 @@ are counted as if each alias were written out, before anything is made of them.
 
 from __future__ import annotations
 
-from functools import lru_cache
+import re
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from yaml import Node
+    from yaml import Node, SafeLoader
 
 _MOST_VALUES, _MOST_LEVELS = 100_000, 50
 
@@ -23,9 +24,7 @@ def parsed_yaml(text: str) -> Any:
         ValueError: too many values or levels, or a value that is part of itself.
         yaml.YAMLError: it is no YAML, or asks for more than plain values.
     """
-    from yaml import SafeLoader
-
-    loader = SafeLoader(text)
+    loader = _loader()(text)
     try:
         node = loader.get_single_node()
         if node is None:
@@ -36,6 +35,21 @@ def parsed_yaml(text: str) -> Any:
         raise _too_deep() from error
     finally:
         loader.dispose()
+
+
+@cache
+def _loader() -> type[SafeLoader]:
+    """PyYAML's loader of plain values, to which 1e-3 is a number as 1.0e-3 is: so it is on the command line,
+    and in YAML 1.2.
+    """
+    from yaml import SafeLoader
+
+    class Loader(SafeLoader):
+        """With more numbers."""
+
+    number = re.compile(r"[-+]?(?:[0-9][0-9_]*)(?:\.[0-9_]*)?[eE][-+]?[0-9]+$")
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+0123456789"))
+    return Loader
 
 
 def _measured(node: Node, known: dict[Node, tuple[int, int] | None]) -> tuple[int, int]:

@@ -185,7 +185,7 @@ def content_digest(path: Path, frames: range | None = None) -> str:
     if is_folder(path):
         folder = open_frames(path, frames)
         lines = [f"{content_digest(path / name)} {name}\n" for name in folder.names]
-        return hashlib.sha256("".join(lines).encode()).hexdigest()[:24]
+        return hashlib.sha256(os.fsencode("".join(lines))).hexdigest()[:24]
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()[:24]

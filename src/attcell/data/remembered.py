@@ -97,9 +97,10 @@ class AnswerCache:
         try:
             with closing(sqlite3.connect(self.file, timeout=30)) as cache:
                 for start in range(0, len(questions), _MOST_ASKED):
-                    some = questions[start : start + _MOST_ASKED]
+                    some = {_as_text(asked): asked for asked in questions[start : start + _MOST_ASKED]}
                     marks = ",".join("?" * len(some))
-                    found.update(cache.execute(f"SELECT * FROM answers WHERE question IN ({marks})", some))
+                    rows = cache.execute(f"SELECT * FROM answers WHERE question IN ({marks})", tuple(some))
+                    found.update((some[question], answer) for question, answer in rows)
         except sqlite3.Error:
             return {}
         return found
@@ -113,9 +114,15 @@ class AnswerCache:
             with closing(sqlite3.connect(self.file, timeout=30)) as cache, cache:
                 cache.execute("PRAGMA synchronous = OFF")  # what a power cut takes is found out again
                 cache.execute("CREATE TABLE IF NOT EXISTS answers (question TEXT PRIMARY KEY, answer TEXT)")
-                cache.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?)", answers.items())
+                rows = [tuple(map(_as_text, of)) for of in answers.items()]
+                cache.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?)", rows)
         except (sqlite3.Error, OSError) as error:
             _tell_of_no_cache(self.file, str(error))
+
+
+def _as_text(text: str) -> str:
+    """Text as SQLite takes it: a file's name may hold bytes that are none."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 @cache

@@ -1,7 +1,15 @@
-"""Flow as pictures: 8-bit codes, stacks of fields, and the three-channel picture of TAN."""
+"""Flow as pictures: 8-bit codes, stacks of fields, and the three-channel picture of TAN.
+
+All of them take NumPy arrays in the tensors' place, and give arrays then.
+"""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numpy as np
 import torch
 from jaxtyping import Float, Real, UInt8
 from torch import Tensor
@@ -9,7 +17,28 @@ from torch import Tensor
 from attcell.errors import CallError
 from attcell.types import QuadraticMean
 
+Function = TypeVar("Function", bound=Callable[..., Any])
 
+
+def takes_arrays(function: Function) -> Function:
+    """The same function, which takes a NumPy array as its first argument too and gives one then.
+
+    It raises a CallError for anything else.
+    """
+
+    @functools.wraps(function)
+    def taking(values: Any, *more: Any, **named: Any) -> Any:
+        if isinstance(values, np.ndarray) and values.dtype.kind in "fiub":
+            return function(torch.from_numpy(np.ascontiguousarray(values)), *more, **named).numpy()
+        if not isinstance(values, Tensor):
+            kind = f"an array of {values.dtype}" if isinstance(values, np.ndarray) else type(values).__name__
+            raise CallError(f"{function.__name__} takes a tensor or a NumPy array of numbers; this is {kind}")
+        return function(values, *more, **named)
+
+    return cast("Function", taking)
+
+
+@takes_arrays
 def quantize(flow: Float[Tensor, "*shape"], bound: float | int = 20.0) -> UInt8[Tensor, "*shape"]:
     """Flow in pixels to codes 0..255: round(255 (clip(v, -bound, bound) + bound) / (2 bound)).
 
@@ -25,6 +54,7 @@ def quantize(flow: Float[Tensor, "*shape"], bound: float | int = 20.0) -> UInt8[
     return scaled.to(torch.uint8)  # drops what is behind the point, as rounding down does: nothing is below 0
 
 
+@takes_arrays
 def dequantize(codes: UInt8[Tensor, "*shape"], bound: float | int = 20.0) -> Float[Tensor, "*shape"]:
     """Codes 0..255 to flow in pixels, float32; 128 is no motion, exactly.
 
@@ -35,6 +65,7 @@ def dequantize(codes: UInt8[Tensor, "*shape"], bound: float | int = 20.0) -> Flo
     return (codes.float() - 128) * (2 * bound / 255)
 
 
+@takes_arrays
 def mirrored_codes(codes: Tensor) -> Tensor:
     """Codes (..., 2, H, W) as seen in a mirror: flipped left to right, and x runs the other way.
 
@@ -45,11 +76,13 @@ def mirrored_codes(codes: Tensor) -> Tensor:
     return torch.cat([x, flipped[..., 1:, :, :]], dim=-3)
 
 
+@takes_arrays
 def flow_stack(fields: Real[Tensor, "*T L 2 H W"]) -> Real[Tensor, "*T 2*L H W"]:
     """L consecutive fields as 2·L channels: x of the first, y of the first, x of the second, and so on."""
     return fields.flatten(-4, -3)
 
 
+@takes_arrays
 def flow_picture(
     codes: UInt8[Tensor, "*T 2 H W"], quadratic_mean: QuadraticMean = "motion"
 ) -> UInt8[Tensor, "*T 3 H W"]:

@@ -6,6 +6,7 @@ Each function takes model folders and numbers, so that a process can be handed i
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -186,7 +187,7 @@ def _curves(model: Model, record: VideoRecord) -> Iterable[Curve]:
     if isinstance(views, VideoError):
         raise views
     assert isinstance(model.network, STAN), "the suite takes from STAN of early fusion"
-    rng = np.random.default_rng(zlib.crc32(record.id.encode()))  # of each video its own
+    rng = np.random.default_rng(zlib.crc32(os.fsencode(record.id)))  # of each video its own
     return deletion_insertion(
         model.network, {stream: inputs[0] for stream, inputs in views.inputs.items()}, rng
     )

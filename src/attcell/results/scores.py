@@ -180,7 +180,8 @@ def _check(found: Scores) -> None:
     if len(set(found.labels)) < len(found.labels):
         raise DataError(f"{found.source}: two labels are alike; classes need different names")
     for name in (*found.labels, *found.videos):
-        if any("\ud800" <= letter <= "\udfff" for letter in name):
+        # A file's name may hold bytes that are no UTF-8; Python keeps them as \udc80 to \udcff.
+        if any("\ud800" <= letter <= "\udc7f" or "\udd00" <= letter <= "\udfff" for letter in name):
             raise DataError(f"{found.source}: {name!a} is no text that can be written; rename it")
     infinite = np.isinf(found.scores).any(axis=1)
     if infinite.any():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -266,5 +267,5 @@ def _identity(listings: Listings) -> dict[str, str]:
         name: "\n".join(f"{r.id} {','.join(map(str, r.labels))}" for r in records)
         for name, records in parts.items()
     }
-    digests = {name: hashlib.sha256(text.encode()).hexdigest()[:16] for name, text in lists.items()}
+    digests = {name: hashlib.sha256(os.fsencode(text)).hexdigest()[:16] for name, text in lists.items()}
     return {"classes": ", ".join(listings.labels), **digests}

@@ -7,6 +7,7 @@ The SVM's settings are chosen on training videos alone (:func:`attcell.training.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -172,7 +173,7 @@ class _TrainingVideos:
 def _row_files(folder: Path, network: SVMNetwork, ids: Sequence[str]) -> list[Path]:
     """A file for what this very body makes of each video."""
     of_body = folder / state_digest(network.body)
-    return [of_body / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}.npy" for name in ids]
+    return [of_body / f"{hashlib.sha256(os.fsencode(name)).hexdigest()[:24]}.npy" for name in ids]
 
 
 def _read_row(file: Path, row: np.ndarray) -> bool:

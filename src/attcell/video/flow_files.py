@@ -30,7 +30,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from attcell._files import parsed_json, written_whole
+from attcell._files import parsed_json, short_stem, written_whole
 from attcell.errors import DataError
 
 DESCRIPTION = "flow.json"
@@ -53,7 +53,7 @@ def new_flow_folder(folder: Path) -> Iterator[Target]:
     """A folder that appears only when it is complete; one that is there already is replaced."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     remove_left_overs(folder)
-    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
+    temporary = folder.with_name(f".{_begins(folder)}.{uuid.uuid4().hex[:8]}.tmp")
     temporary.mkdir()
     try:
         yield _Folder(temporary)
@@ -81,9 +81,14 @@ def remove_left_overs(place: Path) -> None:
     neighbours.
     """
     folder = place.with_suffix("") if place.suffix == ".zip" else place
-    left_over = re.compile(rf"\.{re.escape(folder.name)}\.[0-9a-f]{{8}}\.tmp(\.zip)?")
+    left_over = re.compile(rf"\.{re.escape(_begins(folder))}\.[0-9a-f]{{8}}\.tmp(\.zip)?")
     for path in [path for path in folder.parent.glob("*") if left_over.fullmatch(path.name)]:
         _remove(path)
+
+
+def _begins(folder: Path) -> str:
+    """What a temporary name for a folder, or for the ZIP file of its name, begins with."""
+    return short_stem(folder.with_name(f"{folder.name}.zip"))
 
 
 def _remove(path: Path) -> None:
