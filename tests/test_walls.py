@@ -141,6 +141,14 @@ class TestWorkers:
 
         assert list(results_in_turn(slow, [1, 2], lambda item: Path(str(item)), 2)) == [1, 2]
 
+    @pytest.mark.usefixtures("tight")
+    def test_whoever_waits_for_its_parent_is_not_silent(self) -> None:
+        num_begun = 0
+        for event in walled(_parts, range(4), lambda item: Path(str(item)), workers=2):
+            num_begun += event.kind == "begins"
+            time.sleep(1.2 if event.part == 0 else 0.0)
+        assert num_begun == 4
+
     def test_messages_of_workers_are_the_parents(self, caplog: pytest.LogCaptureFixture) -> None:
         def tells(item: int) -> int:
             logger.info("number %d", item)

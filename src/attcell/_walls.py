@@ -4,8 +4,8 @@ Whatever a library raises for a video becomes its :class:`VideoError` (:func:`th
 videos, each is decoded in a worker process (``_workers.py``), for a decoder may also crash, never end, or
 want more memory than there is. Two limits end that; 0 is no limit:
 
-- ``$ATTCELL_VIDEO_SECONDS`` (120): how long a worker may go without a sign of life: a packet that was read,
-  or a part of the video that is done.
+- ``$ATTCELL_VIDEO_SECONDS`` (300): how long a worker may go without a sign of life: a packet that was read,
+  flow of some pairs, or a part of the video that is done.
 - ``$ATTCELL_VIDEO_GIB`` (8, and at most half of the machine's memory): what a worker may take beside what it
   begins with. Linux alone holds it.
 
@@ -55,7 +55,7 @@ def limits() -> Limits:
         CallError: one is no number.
     """
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
-    return Limits(_limit(SECONDS, 120.0), _limit(GIB, min(8.0, memory / 2)))
+    return Limits(_limit(SECONDS, 300.0), _limit(GIB, min(8.0, memory / 2)))
 
 
 def _limit(name: str, usual: float) -> float | None:

@@ -30,6 +30,10 @@ Part = TypeVar("Part")
 Result = TypeVar("Result")
 
 
+def _nothing() -> None:
+    """What a worker begins with where nobody asks for more."""
+
+
 class Event(NamedTuple, Generic[Part]):
     """What came of one of the items.
 
@@ -52,7 +56,7 @@ def walled(
     path_of: Callable[[Item], Path],
     *,
     workers: int,
-    prepare: Callable[[], None] = lambda: None,
+    prepare: Callable[[], None] = _nothing,
     ahead: int | None = None,
     on_gpu: bool = False,
 ) -> Generator[Event[Part], None, None]:
@@ -128,7 +132,7 @@ def one_by_one(
     path_of: Callable[[Item], Path],
     consume: Callable[[Item, Iterator[Part]], Result],
     *,
-    prepare: Callable[[], None] = lambda: None,
+    prepare: Callable[[], None] = _nothing,
     on_gpu: bool = False,
 ) -> Iterator[tuple[Item, Result | VideoError]]:
     """Each item with what is made here of its parts, or why it is not done, in their order. A worker goes
@@ -306,8 +310,8 @@ class _Crew(Generic[Item, Part]):
         return Event(place, "ends", error=error)
 
     def _end_if_silent(self, worker: _Worker) -> None:
-        if self._seconds is None or not worker.given:
-            return
+        if self._seconds is None or not worker.given or worker.line.connection.poll():
+            return  # or it spoke while its parent was busy
         if time.monotonic() - worker.heard > self._seconds:
             worker.is_silent = True
             worker.process.kill()  # which is heard

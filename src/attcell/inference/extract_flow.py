@@ -18,7 +18,7 @@ import torch
 
 from attcell._log import progress_bar
 from attcell._parallel import in_order, one_thread
-from attcell._walls import own_parts, the_videos_own
+from attcell._walls import alive, own_parts, the_videos_own
 from attcell._workers import walled
 from attcell.data.listing import Listing
 from attcell.errors import VideoError
@@ -209,6 +209,7 @@ def _files_of(given: _Piece | VideoInfo, job: Job, method: Method) -> _Files | V
     """The pictures of a piece as JPEGs. The last frame of a piece is the next one's first."""
     if not isinstance(given, _Piece):
         return given
+    alive()
     with the_videos_own(job.record.path):
         seen = method.prepare(torch.from_numpy(np.stack(given.frames)).permute(0, 3, 1, 2))
         files = []

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from attcell._parallel import in_order
+from attcell._walls import alive
 from attcell.errors import CallError, ModelError, VideoError
 from attcell.flow import PRESETS, grey, quantize, tvl1
 from attcell.types import CameraMotion, FlowMethod, Size
@@ -236,6 +237,7 @@ def flow_codes(
     prepared = method.prepare(pictures)
     codes = [torch.empty(0, 2, *pictures.shape[-2:], dtype=torch.uint8)]
     for part in torch.from_numpy(pairs).split(pairs_at_once):
+        alive()
         if len(part):  # splitting nothing gives one empty part
             codes.append(quantize(method.between(prepared[part[:, 0]], prepared[part[:, 1]]), bound))
     return torch.cat(codes)
