@@ -207,9 +207,9 @@ class Line:
         apart: list[pickle.PickleBuffer] = []
         whole = io.BytesIO()
         _Pickler(whole, protocol=5, buffer_callback=apart.append).dump(message)
-        parts = [whole.getbuffer(), *(buffer.raw() for buffer in apart)]
+        parts = [buffer.raw() for buffer in apart]
         with self._lock:
-            self.connection.send_bytes(pickle.dumps([part.nbytes for part in parts]))
+            self.connection.send_bytes(pickle.dumps((whole.getvalue(), [part.nbytes for part in parts])))
             for part in parts:
                 self.connection.send_bytes(part)
 
@@ -219,11 +219,11 @@ class Line:
         Raises:
             EOFError, OSError: the other process has ended.
         """
-        lengths = pickle.loads(self.connection.recv_bytes())  # noqa: S301 of a process that we started
+        whole, lengths = pickle.loads(self.connection.recv_bytes())  # noqa: S301 of a process that we started
         parts = [np.empty(length, np.uint8) for length in lengths]
         for part in parts:
             self.connection.recv_bytes_into(part)
-        return pickle.loads(parts[0].data, buffers=parts[1:])  # noqa: S301
+        return pickle.loads(whole, buffers=parts)  # noqa: S301
 
 
 class _Pickler(pickle.Pickler):
