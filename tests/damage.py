@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import wave
+from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 
@@ -45,3 +46,16 @@ def jpegs_with_exif(count: int, orientation: int | None) -> list[bytes]:
         Image.fromarray(pixels).save(file, "JPEG", exif=exif)
         made.append(file.getvalue())
     return made
+
+
+def write_mjpeg(path: Path, pictures: list[bytes]) -> Path:
+    """JPEG pictures of 80 x 60 as the packets of a video."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 80, 60, "yuvj420p"
+        for index, picture in enumerate(pictures):
+            packet = av.Packet(picture)
+            packet.pts = packet.dts = index
+            packet.time_base, packet.stream = Fraction(1, 25), stream
+            container.mux(packet)
+    return path

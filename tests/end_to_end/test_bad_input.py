@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.damage import write_sound
+from tests.damage import jpegs_with_exif, write_mjpeg, write_sound
 from tests.end_to_end.conftest import Run, left
 
 
@@ -238,3 +238,46 @@ def test_a_name_that_is_no_utf_8_is_learnt_tested_and_scored(attcell: Run, video
     attcell("test", "run/model")
     (scores,) = (tmp_path / "run").glob("**/scores.json")
     assert "top1" in attcell("score", "recognition", scores).stdout
+
+
+class TestWholeSets:
+    """What one odd file or folder of a set does to the others: nothing."""
+
+    def test_frames_with_exif_and_a_codec_that_nobody_knows(self, attcell: Run, model, video, tmp_path):
+        for name in ("a/good.mp4", "b/exif.avi", "b/unknown.mp4"):
+            (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(video, tmp_path / "set" / "a" / "good.mp4")
+        write_mjpeg(tmp_path / "set" / "b" / "exif.avi", jpegs_with_exif(12, 6))
+        unknown = tmp_path / "set" / "b" / "unknown.mp4"
+        unknown.write_bytes(video.read_bytes().replace(b"avc1", b"xy12"))
+        told = "unknown.mp4: FFmpeg has no decoder for the codec of its video, xy12;"
+        done = attcell("data", "check", "set", "--json", "c.json", status=1)
+        found = json.loads((tmp_path / "c.json").read_text())
+        assert list(found["unreadable"]) == ["b/unknown.mp4"]
+        assert found["sizes"]["60x80"] == 1, "the one with EXIF is read, and turned"
+        assert told in done.stdout
+        done = attcell("predict", *sorted((tmp_path / "set").glob("*/*")), "--model", model, status=1)
+        assert [line.split(":")[0][-8:] for line in done.stdout.splitlines()] == ["good.mp4", "exif.avi"]
+        assert told in done.stderr
+        unknown.unlink()
+        assert attcell("data", "check", "set").stdout.endswith("all videos are there and whole\n")
+
+    def test_a_class_folder_that_may_not_be_looked_into(
+        self, attcell: Run, mine, videos, tmp_path, monkeypatch
+    ):
+        shutil.copytree(videos / "test", tmp_path / "set")
+        closed, scandir, listdir = str(tmp_path / "set" / "kick_red"), os.scandir, os.listdir
+
+        def refused(path, real):
+            if os.fspath(path) == closed:
+                raise PermissionError(errno.EACCES, "Permission denied", closed)
+            return real(path)
+
+        monkeypatch.setattr(os, "scandir", lambda path=".": refused(path, scandir))
+        monkeypatch.setattr(os, "listdir", lambda path=".": refused(path, listdir))
+        config = json.loads((mine / "config.json").read_text())
+        config["recipe"]["data"]["test"] = str(tmp_path / "set")
+        (mine / "config.json").write_text(json.dumps(config))
+        done = attcell("test", mine, status=1)
+        assert "kick_red: cannot be read (Permission denied); check its permissions" in done.stderr
+        assert "videos 7, unread 1" in done.stdout, "the folder stands among the videos"

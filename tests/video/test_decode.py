@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 from attcell.types import Size
 from attcell.video import _passes as passes
 from attcell.video.decode import count_frames, read_frames
-from tests.damage import jpegs_with_exif
+from tests.damage import jpegs_with_exif, write_mjpeg
 
 FORMATS = [
     ("h264.mp4", {"options": {"bf": "2"}}),
@@ -177,15 +177,7 @@ def test_rotation_and_mirroring_are_applied(tmp_path, matrix, expected):
 @pytest.mark.parametrize("orientation", [None, 3, 5, 6, 8])
 def test_frames_that_carry_exif(tmp_path, suffix, orientation):
     pictures = jpegs_with_exif(12, orientation)
-    path = tmp_path / f"exif.{suffix}"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mjpeg", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 80, 60, "yuvj420p"
-        for index, picture in enumerate(pictures):
-            packet = av.Packet(picture)
-            packet.pts = packet.dts = index
-            packet.time_base, packet.stream = Fraction(1, 25), stream
-            container.mux(packet)
+    path = write_mjpeg(tmp_path / f"exif.{suffix}", pictures)
     decoded = read_frames(path, np.arange)
     upright = [np.array(ImageOps.exif_transpose(Image.open(BytesIO(picture)))) for picture in pictures]
     assert decoded.info.num_frames == count_frames(path).num_frames == 12

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from attcell._files import is_file
 from attcell._log import logger
 from attcell.data.annotations import (
     activitynet,
@@ -244,4 +245,4 @@ def _places(root: Path) -> list[Path]:
 
 def _files_first(alike: list[Path]) -> tuple[Path, ...]:
     """A file comes before folders, which may hold its frames or its flow."""
-    return tuple([place for place in alike if place.is_file()] or alike)
+    return tuple([place for place in alike if is_file(place)] or alike)
