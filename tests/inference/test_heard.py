@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 
 from attcell.data.sources import read_source
-from attcell.errors import VideoError
+from attcell.errors import CallError, VideoError
 from attcell.inference.evaluate import evaluate_model
 from attcell.inference.extract import filled_stores
 from attcell.inference.heard import refuse_unheard, silence_sentences, silent_ids
@@ -73,6 +76,19 @@ def test_a_test_and_a_prediction_refuse_them_by_name(sounding, tmp_path):
     with pytest.raises(VideoError) as caught:
         predict_video(strict, sounding / SILENT)
     assert str(caught.value) == refused[SILENT]
+
+
+def test_sound_alone_has_no_crops(sounding):
+    listing = read_source(sounding, labels=LABELS)
+    said = r"this model's streams \(audio\) look at no frames, of which alone there are crops: .* with 1 crop"
+    with pytest.raises(CallError, match=said):
+        evaluate_model(random_model(hearing_recipe(sounding)), listing, num_crops=10)
+    both = random_model(hearing_recipe(sounding, model={"streams": {"frame": SEEING, "audio": HEARING}}))
+    (first, *_) = listing.records
+    found = evaluate_model(
+        both, replace(listing, records=(first,)), num_crops=10
+    )  # it hears one thing ten times
+    assert np.isfinite(found.scores).all()
 
 
 def test_notes_of_each_streams_features_are_read(sounding, tmp_path):

@@ -166,7 +166,8 @@ def evaluate_model(
         )
     if num_crops == 10 and not input_spec(model.recipe).sees_pictures:
         raise CallError(
-            "features have no crops: ten would be the same ten times; test this model with 1 crop"
+            f"this model's streams ({', '.join(model.recipe.model.streams)}) look at no frames, of which "
+            "alone there are crops: ten would be the same ten times; test it with 1 crop"
         )
     if plan.num_crops == 5:
         logger.info(
