@@ -11,6 +11,7 @@ import pytest
 
 from attcell._files import (
     check_output,
+    check_outputs,
     in_other_form,
     is_file,
     is_folder,
@@ -189,3 +190,13 @@ def test_a_name_as_long_as_names_may_be(tmp_path, name):
 def test_a_name_that_is_no_utf_8_goes_as_its_bytes(tmp_path):
     write_text(tmp_path / "a.csv", os.fsdecode(b"caf\xe9,1\n"))
     assert (tmp_path / "a.csv").read_bytes() == b"caf\xe9,1\n"
+
+
+def test_a_name_that_is_too_long_is_refused_before_the_work(tmp_path):
+    check_output(tmp_path / ("\u00e9" * 127))
+    with pytest.raises(
+        CallError, match="its name has 256 bytes, and a name may have 255; take a shorter one"
+    ):
+        check_output(tmp_path / ("\u00e9" * 128))
+    (tmp_path / "loop").symlink_to("loop")
+    check_outputs([tmp_path / "out"], [tmp_path / "loop", tmp_path / ("a" * 300)])

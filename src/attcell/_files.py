@@ -14,6 +14,8 @@ from typing import Any
 
 from attcell.errors import CallError
 
+_MOST_BYTES = 255  # of a name, on the usual file systems
+
 # Questions about a path that Path itself answers with an error where it cannot look: a name that is too long,
 # a folder without permission, a disk that fails, links that lead in a circle.
 
@@ -124,12 +126,12 @@ def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
     Raises:
         CallError: as :func:`check_output`, or the same file is named twice.
     """
-    taken = [path.resolve() for path in inputs]
+    taken = [real_path(path) for path in inputs]
     for path in outputs:
         check_output(path)
-        if path.resolve() in taken:
+        if real_path(path) in taken:
             raise CallError(f"{path} is named twice, and would be written over; name another file to write")
-        taken.append(path.resolve())
+        taken.append(real_path(path))
 
 
 def check_output(path: Path, *, is_folder: bool = False) -> None:
@@ -137,15 +139,21 @@ def check_output(path: Path, *, is_folder: bool = False) -> None:
 
     Raises:
         CallError: a folder is there where a file is to be written, or a file where a folder is; or the place
-            may not be written; or it is ``-``, which is stdout where stdout can be asked for.
+            may not be written, or the name is too long; or it is ``-``, which is stdout where stdout can be
+            asked for.
     """
     if str(path) == "-":
         raise CallError("- is no file, and this cannot go to stdout; name a file or folder to write to")
-    if path.exists() and path.is_dir() != is_folder:
+    length = len(os.fsencode(path.name))
+    if length > _MOST_BYTES:
+        raise CallError(
+            f"{path}: its name has {length} bytes, and a name may have {_MOST_BYTES}; take a shorter one"
+        )
+    if is_there(path) and path.is_dir() != is_folder:
         there, wanted = ("folder", "file") if path.is_dir() else ("file", "folder")
         raise CallError(f"{path} is a {there}; name a {wanted} to write to")
-    place = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
-    if place.is_file() and not path.exists():
+    place = next(folder for folder in (path.absolute(), *path.absolute().parents) if is_there(folder))
+    if is_file(place) and not is_there(path):
         raise CallError(f"{path} cannot be written, for {place} is a file; name another place")
     if not os.access(place, os.W_OK):
         raise CallError(f"{path} cannot be written: no permission in {place}; name another place")

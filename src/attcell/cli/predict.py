@@ -162,6 +162,7 @@ class _Predict:
         """Where the actions of the videos are, if that is known; a CallError if the truth lacks a video."""
         if self.truth is None:
             return None
+        from attcell._files import real_path
         from attcell.data.truth import read_boxes, video_named
         from attcell.synth.truth import FILE_NAME
 
@@ -169,8 +170,8 @@ class _Predict:
         of_set = self.truth if self.truth.is_dir() else self.truth.parent
         is_set = (of_set / FILE_NAME).exists()  # of a generated set, whose names other sets have too
         for video in self.videos:
-            name = video_named(str(video.resolve()), known)
-            if name is None or (is_set and (of_set / name).resolve() != video.resolve()):
+            name = video_named(str(real_path(video)), known)
+            if name is None or (is_set and real_path(of_set / name) != real_path(video)):
                 raise CallError(
                     f"{video} is no video of {self.truth}; give videos whose boxes it holds, or leave "
                     "--truth out"
