@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -200,3 +201,28 @@ def test_a_name_that_is_too_long_is_refused_before_the_work(tmp_path):
         check_output(tmp_path / ("\u00e9" * 128))
     (tmp_path / "loop").symlink_to("loop")
     check_outputs([tmp_path / "out"], [tmp_path / "loop", tmp_path / ("a" * 300)])
+
+
+def test_a_device_or_a_pipe_is_never_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    said = "is a device or a pipe, and files are written beside their place; name a file"
+    named = ["/dev/null", "/dev/stdout", "/proc/self/fd/1"]
+    for path in (tmp_path / "pipe", tmp_path / "link", *map(Path, named)):
+        with pytest.raises(CallError, match=said):
+            check_output(path)
+        with pytest.raises(CallError, match=said), written_whole(path):
+            pass
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+    check_output(Path("/dev/shm/a.json"))
+
+
+def test_a_link_is_replaced_and_its_target_stays(tmp_path):
+    (tmp_path / "precious.txt").write_text("mine")
+    for name, target in (("a.json", "precious.txt"), ("b.json", "/nowhere/at/all")):
+        (tmp_path / name).symlink_to(target)
+        write_text(tmp_path / name, "new")
+        assert not (tmp_path / name).is_symlink()
+        assert (tmp_path / name).read_text() == "new"
+    assert (tmp_path / "precious.txt").read_text() == "mine"

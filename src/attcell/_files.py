@@ -66,6 +66,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     On an error or an interruption the temporary file is removed and ``path`` stays as it was; an OSError, as
     of a full disk, names ``path``.
     """
+    refuse_device(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{short_stem(path)}.{uuid.uuid4().hex[:8]}.tmp{path.suffix}")
     try:
@@ -134,6 +135,18 @@ def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
         taken.append(real_path(path))
 
 
+def refuse_device(path: Path) -> None:
+    """Raise a CallError for what is no file on a disk: where one may write there, ``/dev/null`` would become
+    a file for everybody.
+    """
+    is_special = is_there(path) and not is_file(path) and not is_folder(path)
+    is_system = path.absolute().parts[1:2] in (("dev",), ("proc",), ("sys",)) and "shm" not in path.parts
+    if is_special or is_system:
+        raise CallError(
+            f"{path} is a device or a pipe, and files are written beside their place; name a file"
+        )
+
+
 def check_output(path: Path, *, is_folder: bool = False) -> None:
     """Look whether ``path`` can be written, before long work is done for it. Nothing is made.
 
@@ -144,6 +157,8 @@ def check_output(path: Path, *, is_folder: bool = False) -> None:
     """
     if str(path) == "-":
         raise CallError("- is no file, and this cannot go to stdout; name a file or folder to write to")
+    if path.suffix != ".jsonl":  # lines go to a pipe as they come
+        refuse_device(path)
     length = len(os.fsencode(path.name))
     if length > _MOST_BYTES:
         raise CallError(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import json
+import pickle
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -207,3 +209,68 @@ def test_a_changed_byte_of_the_weights_is_told(saved, place):
     data[place] ^= 4
     file.write_bytes(data)
     assert "is damaged: its weights are not those that were written" in refusal(saved)
+
+
+class Evil:
+    """What a pickle of it does when it is read."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (Path("evil"),)
+
+
+def lying(whole: bytes, kind: str) -> bytes:
+    """A safetensors file whose header says what is not so."""
+    size = int.from_bytes(whole[:8], "little")
+    head, body = json.loads(whole[8 : 8 + size]), whole[8 + size :]
+    first = head["classifier.bias"]
+    changes = {
+        "offsets": {"data_offsets": [0, 10**15]},
+        "turned": {"data_offsets": first["data_offsets"][::-1]},
+        "shape": {"shape": [2**40, 2**40]},
+        "negative": {"shape": [-3]},
+        "type": {"dtype": "F4"},
+        "no type": {"dtype": "OBJECT"},
+    }
+    if kind in changes:
+        first |= changes[kind]
+    elif kind == "metadata":
+        head["__metadata__"] = {"weights": {"a": 1}}
+    elif kind == "much of nothing":
+        head["more"] = {"dtype": "F32", "shape": [0, 2**60], "data_offsets": [len(body), len(body)]}
+    text = b'{"a":' * 100_000 if kind == "deep" else json.dumps(head).encode()
+    length = {"long": 2**63, "longer than the file": 10**8 - 1}.get(kind, len(text))
+    return length.to_bytes(8, "little") + text + body
+
+
+KINDS = [
+    *("offsets", "turned", "shape", "negative", "type", "no type", "metadata", "much of nothing", "deep"),
+    *("long", "longer than the file"),
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_header_that_lies_is_refused(saved: Path, kind: str) -> None:
+    file = saved / "model.safetensors"
+    file.write_bytes(lying(file.read_bytes(), kind))
+    assert any(said in refusal(saved) for said in ("is not a safetensors file (", "are not of one training"))
+
+
+def test_other_files_of_a_folder_are_not_read(
+    model: Model, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(saved)
+    code = "from pathlib import Path; Path('evil').touch()"
+    names = ["modeling.py", "sitecustomize.py", "__init__.py", "torch.py", "config.py", "setup.py"]
+    for name in names:
+        (saved / name).write_text(code)
+    for name in ("pytorch_model.bin", "model.pt", "detection.pkl"):
+        (saved / name).write_bytes(pickle.dumps(Evil()))
+    edit(saved, auto_map={"AutoModel": "modeling.Mine"}, more="!!python/object")
+    found = Model.from_folder(saved).network.state_dict()
+    assert all(torch.equal(value, found[key]) for key, value in model.network.state_dict().items())
+    assert not (saved / "evil").exists()
+
+
+def test_a_config_that_is_nested_deeply_is_refused(saved: Path) -> None:
+    (saved / "config.json").write_text('{"recipe":' * 100_000)
+    assert "config.json is not JSON (Nested too deeply" in refusal(saved)

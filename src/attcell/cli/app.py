@@ -41,7 +41,7 @@ def main() -> None:
     """Run the command line; a user's mistake ends in one message and an exit status, not in a traceback."""
     # The number of a closed stream goes to the next file that is opened, and what libraries print into it.
     if sys.stderr is None:
-        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
+        sys.stderr = Path(os.devnull).open("w", errors="backslashreplace")  # noqa: SIM115
     if sys.stdout is None:
         _say("stdout is closed, and results go there; send it to a file, or to /dev/null")
         sys.exit(2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,6 +70,24 @@ def test_code_of_ones_own_is_refused(tmp_path: Path):
     change_json(tmp_path / "config.json", model_type="mine", auto_map={"AutoModel": "code.Mine"})
     with pytest.raises(CallError, match=r"needs code of its own \(code.Mine\), and nothing"):
         attcell.load(tmp_path)
+
+
+class Evil:
+    """What a pickle of it does when it is read."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (Path("evil"),)
+
+
+def test_a_pickle_in_place_of_weights_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    save_video_model(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    monkeypatch.chdir(tmp_path)
+    torch.save({"a": Evil()}, tmp_path / "pytorch_model.bin")
+    (tmp_path / "modeling_videomae.py").write_text("from pathlib import Path; Path('evil').touch()")
+    with pytest.raises(ModelError, match=r"could not be read .*copy the folder anew"):
+        attcell.load(tmp_path)
+    assert not (tmp_path / "evil").exists()
 
 
 def test_a_video_without_a_network_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
