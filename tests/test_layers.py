@@ -75,3 +75,20 @@ def test_no_file_is_long() -> None:
 def test_no_folder_is_full() -> None:
     sizes = Counter(path.parent for path in FILES)
     assert {path: size for path, size in sizes.items() if size > MOST_FILES} == {}
+
+
+@pytest.mark.parametrize(
+    ("call", "places"),
+    [
+        (r"\bav\.open\((?!str\(\w+\), \"w\")", {"video/_container.py"}),
+        (r"\byaml\.(?:safe_)?load\(|\bsafe_load\(|OmegaConf\.load\(", set()),
+        (r"\bjson\.loads?\(", {"_files.py", "models/hearing.py"}),  # and of a text that was just made
+        (r"\bpickle\.loads?\(", {"_parallel.py"}),  # of processes that were started here
+        (r"weights_only=False|allow_pickle=True|trust_remote_code=True", set()),
+    ],
+    ids=["videos", "YAML", "JSON", "pickles", "code"],
+)
+def test_files_of_strangers_are_opened_in_one_place(call: str, places: set[str]) -> None:
+    texts = {path: re.sub(r"\n\s*", "", path.read_text(encoding="utf-8")) for path in FILES}
+    found = {path.relative_to(ROOT).as_posix() for path, text in texts.items() if re.search(call, text)}
+    assert found == places
