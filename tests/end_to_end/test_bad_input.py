@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -228,15 +229,15 @@ class TestOutput:
         assert [name for name in left(tmp_path / "run") if name.startswith(("model/", "."))] == []
 
 
-def test_a_name_that_is_no_utf_8_is_learnt_tested_and_scored(attcell: Run, videos, recipe, tmp_path):
-    for part in ("train", "test"):
-        shutil.copytree(videos / part, tmp_path / part)
-        first = tmp_path / part / "kick_red" / "000.mp4"
-        first.rename(first.with_name(os.fsdecode(b"caf\xe9.mp4")))
-    places = [f"data.{part}={tmp_path / part}" for part in ("train", "test")]
-    attcell("train", recipe, *places, "train.iterations=1", "--out", "run")
-    attcell("test", "run/model")
-    (scores,) = (tmp_path / "run").glob("**/scores.json")
+def test_a_name_that_is_no_utf_8_is_tested_and_scored(attcell: Run, mine, videos, tmp_path):
+    shutil.copytree(videos / "test", tmp_path / "set")
+    first = tmp_path / "set" / "kick_red" / "000.mp4"
+    first.rename(first.with_name(os.fsdecode(b"caf\xe9.mp4")))
+    config = json.loads((mine / "config.json").read_text())
+    config["recipe"]["data"]["test"] = str(tmp_path / "set")
+    (mine / "config.json").write_text(json.dumps(config))
+    assert "videos 8, unread 0" in attcell("test", mine).stdout
+    (scores,) = tmp_path.glob("**/scores.json")
     assert "top1" in attcell("score", "recognition", scores).stdout
 
 
@@ -281,3 +282,15 @@ class TestWholeSets:
         done = attcell("test", mine, status=1)
         assert "kick_red: cannot be read (Permission denied); check its permissions" in done.stderr
         assert "videos 7, unread 1" in done.stdout, "the folder stands among the videos"
+
+
+def test_json_stays_json_where_stderr_is_closed_and_colours_are_forced(
+    attcell: Run, model, video, tmp_path, monkeypatch
+):
+    (tmp_path / "empty.mp4").touch()
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr(sys, "stderr", None)
+    done = attcell("predict", "empty.mp4", video, "--model", model, "--json", "-", status=1)
+    sys.stderr.close()  # what the command line opened in its place
+    assert ["error" in json.loads(line) for line in done.stdout.splitlines()] == [True, False]
+    assert done.stderr == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from attcell.errors import CallError, DataError
 from attcell.models.build import build_network
 from attcell.models.listings import Listings, read_listings
 from attcell.nn.streams import Standardise
-from attcell.training.prepare import fit_standardise, gather_training_data
+from attcell.training.prepare import _identity, fit_standardise, gather_training_data
+from attcell.types import VideoRecord
 from tests.small_models import FROZEN, LABELS, recipe_of
 
 CPU = torch.device("cpu")
@@ -170,3 +172,11 @@ def test_all_videos_that_cannot_be_read_are_named_before_the_training(folder, tm
     assert len(lines) == 12
     assert lines[1].startswith(f"  {tmp_path}/data/run/empty0.mp4: the file is empty")
     assert lines[-1] == "  and 2 more"
+
+
+def test_a_video_whose_name_is_no_utf_8_is_told_from_others():
+    names = [os.fsdecode(name) for name in (b"run/caf\xe9.mp4", b"run/caf\xe8.mp4")]
+    found = [
+        _identity(Listings((VideoRecord(name, Path(name), (0,)),), (), ("run", "sit"))) for name in names
+    ]
+    assert found[0]["training videos"] != found[1]["training videos"]
