@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from math import inf, nan
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.io import savemat
 
+from attcell.data.annotations import reading
 from attcell.data.annotations.reading import (
     AnnotatedVideo,
     Annotation,
@@ -23,6 +26,7 @@ from attcell.data.annotations.reading import (
     numbered_lines,
     some_videos,
     split_of,
+    struct_array,
     text_of,
 )
 from attcell.errors import CallError, DataError
@@ -147,3 +151,13 @@ def test_notes_on_intervals():
 def test_notes_make_no_difference():
     assert Annotation(("a",), {}, notes=("odd",)) == Annotation(("a",), {})
     assert Annotation(("a",), {}) != Annotation(("b",), {})
+
+
+def test_a_matlab_file_that_unpacks_to_very_much_is_refused(tmp_path, monkeypatch):
+    savemat(tmp_path / "a.mat", {"x": np.zeros(1 << 20)}, do_compression=True)
+    assert (tmp_path / "a.mat").stat().st_size < 1 << 14
+    with pytest.raises(DataError, match="has no struct array x"):
+        struct_array(tmp_path / "a.mat", "x")
+    monkeypatch.setattr(reading, "_MOST_UNPACKED", 1 << 22)
+    with pytest.raises(DataError, match="unpacks to more than 4 MiB"):
+        struct_array(tmp_path / "a.mat", "x")

@@ -6,14 +6,19 @@ A *place* is ``file:line``, or what else tells the reader of a message where to 
 from __future__ import annotations
 
 import math
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from attcell._checks import path_of, whole_number
 from attcell.errors import CallError, DataError
 from attcell.types import ActionInstance
+
+_COMPRESSED = 15  # how a MATLAB file marks a packed part
+_MOST_UNPACKED, _AT_ONCE = 1 << 30, 1 << 20  # bytes; official files have a few MiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +241,7 @@ def struct_array(file: Path, name: str, instead: str = "") -> list[dict]:
     from scipy.io import loadmat
 
     try:
+        _refuse_bomb(file)
         content = loadmat(file, simplify_cells=True, variable_names=[name])
     except Exception as error:  # what SciPy raises for a damaged file is of many kinds
         raise DataError(
@@ -246,3 +252,22 @@ def struct_array(file: Path, name: str, instead: str = "") -> list[dict]:
     if not all(isinstance(entry, dict) for entry in entries):
         raise DataError(f"{file} has no struct array {name}; get the official file")
     return entries
+
+
+def _refuse_bomb(file: Path) -> None:
+    """Raise a ValueError for a MATLAB file of which a part unpacks to very much."""
+    data = memoryview(file.read_bytes())
+    order: Literal["little", "big"] = "little" if data[126:128] == b"IM" else "big"
+    place, left = 128, _MOST_UNPACKED
+    while place + 8 <= len(data):
+        kind, size = (int.from_bytes(data[at : at + 4], order) for at in (place, place + 4))
+        place += 8
+        if kind == _COMPRESSED:
+            unpacking = zlib.decompressobj()
+            part = bytes(data[place : place + size])
+            while part and left > 0:
+                left -= len(unpacking.decompress(part, _AT_ONCE))
+                part = unpacking.unconsumed_tail
+            if left <= 0:
+                raise ValueError(f"it unpacks to more than {_MOST_UNPACKED >> 20} MiB")
+        place += size
