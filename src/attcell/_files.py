@@ -55,7 +55,7 @@ def in_other_form(path: Path) -> Path | None:
 
 def short_stem(path: Path) -> str:
     """A name without its suffix, cut so that a temporary name made of it is no longer than names may be."""
-    return path.stem.encode("utf-8", "surrogateescape")[:200].decode("utf-8", "ignore")
+    return os.fsencode(path.stem)[:200].decode(sys.getfilesystemencoding(), "ignore")
 
 
 @contextmanager
