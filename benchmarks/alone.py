@@ -46,6 +46,7 @@ class Ended:
             "hung": self.is_hung,
             f"crashed by signal {-self.status}": self.status < 0,
             "traceback": "Traceback (most recent call last)" in self.err + self.out,
+            "attcell itself fails": "attcell itself fails on it" in self.err + self.out,
             f"exit status {self.status}": self.status not in {0, 1, 2},
             "memory": self.more_mib * MIB > MORE_MEMORY,
             "no message": bool(self.status) and not (self.err + self.out).strip(),
