@@ -175,7 +175,7 @@ class TestTables:
             ("rows: {a: {extends: 't.yaml#a'}}", "t.yaml extends itself; leave that out"),
             ("rows: {a: {extends: t.yaml}}", "t.yaml extends t.yaml: .*t.yaml is a table; choose one"),
             ("rows: {a: {extends: 't.yaml#b'}}", "t.yaml extends t.yaml#b: .*t.yaml has no row 'b'"),
-            ("rows: {a: {name: '${words.nowhere}'}}", "Interpolation key 'words.nowhere' not found"),
+            ("rows: {a: {name: '${words.nowhere}'}}", "the recipe does not say words.nowhere"),
         ],
     )
     def test_a_table_that_is_not_right(self, tmp_path, text, message):

@@ -151,7 +151,10 @@ def test_values_that_are_no_recipe(values):
         ("[]", "is no recipe: it must hold keys and values"),
         ("hello", "is no recipe: it must hold keys and values"),
         ("a: [1", "is not a recipe in YAML: while parsing a flow sequence"),
-        ("data: {train: '${nowhere}'}", "is not a recipe in YAML: Interpolation key 'nowhere' not found"),
+        (
+            "data: {train: '${nowhere}'}",
+            "data.train is '${nowhere}', and the recipe does not say nowhere; name a key that it has",
+        ),
         (b"\xff\xfe\x00", "is not a recipe in YAML: 'utf-8' codec can't decode byte 0xff"),
     ],
 )

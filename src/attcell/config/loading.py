@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from attcell._checks import path_of, shown
+from attcell.config.merging import merged, open_keys, resolved
 from attcell.config.overrides import Override, read_overrides
 from attcell.config.recipe import Recipe, check_recipe, refuse_older_names
 from attcell.config.safe_yaml import parsed_yaml
@@ -215,21 +216,17 @@ def merged_row(file: RecipeFile, row: str | None, changes: Sequence[Override]) -
     """One recipe of a file, with overrides over it.
 
     Raises:
-        CallError: it is not YAML, or of an older attcell.
+        CallError: a ``${…}`` that stands for no value, or a recipe of an older attcell.
     """
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
     stem = file.path.stem
     given = {"name": stem if row is None else f"{stem}-{row}", "words": {"row": row or stem}}
+    whole = merged([given, *_layers(file, row), *(change.values for change in changes)])
     try:
-        merged = OmegaConf.merge(given, *_layers(file, row), *(change.change for change in changes))
-        missing = sorted(OmegaConf.missing_keys(merged))
-        values = OmegaConf.to_container(merged, resolve=True)
-    except (OmegaConfBaseException, ValueError) as error:
-        raise CallError(f"{file.called(row)} is not a recipe in YAML: {error}") from error
+        values = resolved(whole)
+    except ValueError as error:
+        raise CallError(f"{file.called(row)} cannot be read: {error}") from error
+    missing = sorted(open_keys(whole))
     refuse_older_names(values, file.called(row).removesuffix(","))  # before anybody fills in an old key
-    assert isinstance(values, dict), "what merges into a dictionary is one"
     del values["words"]  # they are where they were to be put
     return MergedRow(file, row, {str(key): value for key, value in values.items()}, tuple(missing))
 
@@ -239,7 +236,9 @@ def own_values(file: RecipeFile, row: str | None) -> dict[str, Any]:
     return merged_row(file, row, ()).values
 
 
-def _layers(file: RecipeFile, row: str | None, below: tuple[tuple[Path, str | None], ...] = ()) -> list[Any]:
+def _layers(
+    file: RecipeFile, row: str | None, below: tuple[tuple[Path, str | None], ...] = ()
+) -> list[dict[str, Any]]:
     """The values of one recipe of a file, what goes over the others last."""
     place = (file.path.resolve(), row)
     if place in below:
@@ -254,10 +253,8 @@ def _layers(file: RecipeFile, row: str | None, below: tuple[tuple[Path, str | No
 
 def _with_extended(
     values: dict[str, Any], file: RecipeFile, below: tuple[tuple[Path, str | None], ...]
-) -> list[Any]:
+) -> list[dict[str, Any]]:
     """The values of the recipes that these extend, and then themselves, which go over them."""
-    from omegaconf import OmegaConf
-
     own = dict(values)
     extended = own.pop("extends", [])
     names = [extended] if isinstance(extended, str) else extended
@@ -275,7 +272,7 @@ def _with_extended(
         except CallError as error:
             raise CallError(f"{file.path} extends {name}: {error}") from error
         layers += _layers(other, row or None, below)
-    return [*layers, OmegaConf.create(own)]
+    return [*layers, own]
 
 
 def _alternatives(text: str) -> list[str]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
 from attcell._checks import shown
+from attcell.config.merging import literal
 from attcell.config.recipe import Recipe
+from attcell.config.safe_yaml import parsed_yaml
 from attcell.config.schema import Section
 from attcell.errors import CallError
 
@@ -43,13 +44,13 @@ class Override:
         text: as it was given.
         pattern: which rows get it; None for all.
         key: such as ``train.epochs``.
-        change: a nested configuration of this one value.
+        values: a recipe's, with this one alone.
     """
 
     text: str
     pattern: str | None
     key: str
-    change: Any
+    values: dict[str, Any]
 
     @property
     def is_of_a_data_set(self) -> bool:
@@ -82,8 +83,6 @@ def read_overrides(overrides: Sequence[str]) -> tuple[Override, ...]:
 
 
 def _override(text: str) -> Override:
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
     place, is_pair, value = text.partition("=")
@@ -94,18 +93,28 @@ def _override(text: str) -> Override:
             "ucf101-*:train.epochs=3"
         )
     try:
-        if key in PATH_KEYS or (key.startswith("model.") and key.endswith(STREAM_PATH_KEYS)):
-            change = OmegaConf.create()
-            is_expression = key == "data.groups" and not value.lower().endswith(".csv")
-            path = value if is_expression else str(Path(value).expanduser())
-            OmegaConf.update(change, key, None if value in ("", "null") else _literal(path))
-        else:
-            change = OmegaConf.from_dotlist([f"{key}={value}"])
-    except (YAMLError, OmegaConfBaseException, ValueError, RecursionError) as error:
+        given = _path(key, value) if _is_path(key) else parsed_yaml(value)
+    except (YAMLError, ValueError) as error:
         raise CallError(f"override {text!r} has a value that is not YAML: {error}") from error
-    return Override(text, pattern if is_scoped else None, key, change)
+    values = {key.split(".")[-1]: given}
+    for section in reversed(key.split(".")[:-1]):
+        values = {section: values}
+    return Override(text, pattern if is_scoped else None, key, values)
 
 
-def _literal(path: str) -> str:
-    """A text that stands for this one where ``${`` would stand for another value of the recipe."""
-    return re.sub(r"(\\*)\$\{", lambda found: 2 * found[1] + r"\${", path)
+def _is_path(key: str) -> bool:
+    return key in PATH_KEYS or (key.startswith("model.") and key.endswith(STREAM_PATH_KEYS))
+
+
+def _path(key: str, value: str) -> Any:
+    if value in ("", "null"):
+        return None
+    if key == "data.groups" and not value.lower().endswith(".csv"):
+        return literal(value)  # an expression
+    try:
+        return literal(str(Path(value).expanduser()))
+    except RuntimeError as error:
+        raise CallError(
+            f"{key} is {value!r}, the home of nobody on this machine; write ./{value} for a folder of this "
+            "name"
+        ) from error

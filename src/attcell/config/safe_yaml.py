@@ -39,8 +39,8 @@ def parsed_yaml(text: str) -> Any:
 
 @cache
 def _loader() -> type[SafeLoader]:
-    """PyYAML's loader of plain values, to which 1e-3 is a number as 1.0e-3 is: so it is on the command line,
-    and in YAML 1.2.
+    """PyYAML's loader of plain values, to which 1e-3 is a number as 1.0e-3 is, as in YAML 1.2; and a date a
+    text, as a recipe has no dates.
     """
     from yaml import SafeLoader
 
@@ -49,6 +49,10 @@ def _loader() -> type[SafeLoader]:
 
     number = re.compile(r"[-+]?(?:[0-9][0-9_]*)(?:\.[0-9_]*)?[eE][-+]?[0-9]+$")
     Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+0123456789"))
+    Loader.yaml_implicit_resolvers = {
+        letter: [(tag, fits) for tag, fits in of if tag != "tag:yaml.org,2002:timestamp"]
+        for letter, of in Loader.yaml_implicit_resolvers.items()
+    }
     return Loader
 
 

@@ -13,6 +13,7 @@ import torch
 
 from attcell._files import check_output, write_text
 from attcell.config import Recipe, differing_keys, load_recipe
+from attcell.config.merging import literal
 from attcell.errors import CallError, TrainingError
 
 RECIPE_FILE = "recipe.yaml"
@@ -81,7 +82,8 @@ def write_recipe(run_folder: Path, recipe: Recipe) -> None:
     """Write the resolved recipe, by which a folder is known as this recipe's run."""
     import yaml
 
-    write_text(run_folder / RECIPE_FILE, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
+    values = literal(recipe.model_dump(mode="json"))
+    write_text(run_folder / RECIPE_FILE, yaml.safe_dump(values, sort_keys=False))
 
 
 def with_absolute_paths(recipe: Recipe) -> Recipe:
