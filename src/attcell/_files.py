@@ -25,6 +25,17 @@ def is_there(path: Path) -> bool:
     return _answer(path.exists)
 
 
+def is_missing(path: Path) -> bool:
+    """Whether there is nothing for certain; False where that cannot be told: opening it tells why."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
+
+
 def is_folder(path: Path) -> bool:
     """Whether there is a folder; False also where that cannot be told."""
     return _answer(path.is_dir)
@@ -45,6 +56,11 @@ def _answer(question: Callable[[], bool]) -> bool:
 def real_path(path: Path) -> Path:
     """The absolute path without links, as far as it can be followed."""
     return Path(os.path.realpath(path))
+
+
+def composed(name: str) -> str:
+    """The name in Unicode's composed form, as names are compared: some systems write é as two letters."""
+    return unicodedata.normalize("NFC", name)
 
 
 def in_other_form(path: Path) -> Path | None:

@@ -79,6 +79,15 @@ def test_everything_that_can_be_wrong(folder):
     assert text.endswith("something is wrong: see above")
 
 
+def test_what_cannot_be_told_is_no_video_that_is_missing(folder):
+    name = f"{'x' * 300}.mp4"
+    (folder / "list.txt").write_text(f"{name} 0\ngone.mp4 1\n")
+    report = check_source(folder / "list.txt")
+    assert [video.id for video in report.missing] == ["gone.mp4"]
+    (unreadable,) = (video for video in report.videos if not video.is_read and not video.is_missing)
+    assert unreadable.error == f"{folder / name}: cannot be read (File name too long)"
+
+
 def test_a_list_names_what_is_missing_and_what_lies_beside(folder):
     listing = folder.parent / "list.txt"
     listing.write_text("run/a.mp4 0\nwave/gone.mp4 1\n")

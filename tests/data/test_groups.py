@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,18 @@ def test_a_csv_names_videos_below_their_source_or_below_itself(tmp_path):
     ]
     assert [record.group for record in with_groups(records, path)] == ["ann", "bob", "cid"]
     assert read_groups(path).unknown(records[:2]) == ["test/wave/b.mp4"]
+
+
+def test_a_csv_in_the_other_unicode_form_names_the_videos_all_the_same(tmp_path):
+    stored = [unicodedata.normalize("NFD", f"wave/é{number}.mp4") for number in (1, 2)]
+    names = [
+        unicodedata.normalize("NFC", stored[0]),
+        *map(unicodedata.normalize, ("NFC", "NFD"), stored[1:] * 2),
+    ]
+    path = csv(tmp_path, "video,group\n" + "".join(f"{name},{place}\n" for place, name in enumerate(names)))
+    records = records_of(*stored)
+    assert [record.group for record in with_groups(records, path)] == ["0", "2"], "letter by letter first"
+    assert read_groups(path).unknown(records) == []
 
 
 def test_parts_of_a_folder_of_frames_have_groups_too(tmp_path):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import unicodedata
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from attcell.data.check_set import check_set
 from attcell.data.known_sets import KNOWN_SETS, find_videos, read_known_set, set_listing, stem_of
 from attcell.errors import CallError, DataError
 from tests.miniatures import MINIATURES
@@ -183,3 +187,61 @@ def test_features_are_found_by_the_names_of_the_videos(miniature, tmp_path):
     (tmp_path / f"{ids[3]}.mp4").touch()
     found = find_videos(tmp_path, ids)
     assert found.paths == {ids[3]: tmp_path / f"{ids[3]}.mp4"}, "where there are videos, features are none"
+
+
+COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "Café/v_é_g01.avi") for form in ("NFC", "NFD"))
+
+
+@pytest.mark.parametrize(("listed", "stored"), [(COMPOSED, DECOMPOSED), (DECOMPOSED, COMPOSED)])
+def test_a_name_is_found_in_the_other_unicode_form(tmp_path, listed, stored):
+    touch(tmp_path, stored)
+    for name in (listed, listed.partition("/")[2], listed.partition("v_")[2]):
+        found = find_videos(tmp_path, [name])
+        assert found.paths == {name: tmp_path / stored}
+        assert (found.missing, found.renamed, found.surplus) == ((), (), ())
+    name = listed.replace("v_", "V_")
+    found = find_videos(tmp_path, [name])
+    assert (found.paths, found.renamed) == ({name: tmp_path / stored}, (name,))
+
+
+def test_of_both_unicode_forms_each_is_the_one_that_is_written_so(tmp_path):
+    touch(tmp_path, COMPOSED, DECOMPOSED)
+    found = find_videos(tmp_path, [COMPOSED, DECOMPOSED])
+    assert found.paths == {COMPOSED: tmp_path / COMPOSED, DECOMPOSED: tmp_path / DECOMPOSED}
+    names = [name.partition("/")[2] for name in (COMPOSED, DECOMPOSED)]
+    found = find_videos(tmp_path, names)
+    assert found.paths == dict(zip(names, (tmp_path / COMPOSED, tmp_path / DECOMPOSED), strict=True))
+    mixed = unicodedata.normalize("NFC", "Café/") + unicodedata.normalize("NFD", "v_é_g01.avi")
+    (alike,) = find_videos(tmp_path, [mixed]).ambiguous.values()
+    assert set(alike) == {tmp_path / COMPOSED, tmp_path / DECOMPOSED}
+
+
+def test_a_folder_that_cannot_be_opened_is_told_with_its_reason(miniature, monkeypatch, caplog):
+    folder = miniature("ucf101")
+    closed, scandir = folder / "videos" / "ApplyEyeMakeup", os.scandir
+    folders: list[str] = []
+
+    def refused(path="."):
+        if str(path) in folders:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    whole = set_listing("ucf101", folder / "videos", folder / "lists", 1, "test")
+    assert caplog.messages == []
+    folders.append(str(closed))
+    listing = set_listing("ucf101", folder / "videos", folder / "lists", 1, "test")
+    assert listing.records == whole.records, "each lies where the lists say, and is opened there"
+    said = f"{closed}: cannot be opened: Permission denied. Check the permissions"
+    assert caplog.messages == [
+        f"ucf101: 2 of 4 test videos are not found, and may lie where nobody can look: {said}"
+    ]
+    report = check_set("ucf101", folder / "videos", folder / "lists", decode=False)
+    assert not report.ok
+    assert len(report.missing) == 8
+    assert report.surplus == ()
+    assert report.to_dict()["cannot_be_opened"] == [f"{closed}: cannot be opened: Permission denied"]
+    assert (
+        "folders that cannot be opened, where they may lie: 1\n"
+        f"  {closed}: cannot be opened: Permission denied"
+    ) in "\n".join(report.lines())

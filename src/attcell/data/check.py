@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from attcell._files import is_folder, is_there, real_path
+from attcell._files import is_folder, is_missing, is_there, real_path
 from attcell._walls import the_videos_own
 from attcell._workers import results_in_turn
 from attcell.data.check_sound import CheckedSound
@@ -305,7 +305,7 @@ def check_records(
 
 def _checked(record: VideoRecord) -> CheckedVideo:
     with the_videos_own(record.path):
-        if not is_there(record.path):
+        if is_missing(record.path):
             return CheckedVideo(record.id, record.labels, is_missing=True, error=f"{record.path}: missing")
         info = count_frames(record.path, frames=record.frames)
         first_frame, sound = first_frame_hash(record), sound_levels(record.path)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from attcell._files import composed
 from attcell.data.annotations.reading import AnnotatedVideo, Annotation
 from attcell.data.check import CheckedVideo, check_records, section, sound_of, sound_sections
 from attcell.data.known_sets import KNOWN_SETS, find_videos, read_known_set
@@ -39,6 +40,7 @@ class SetReport:
         videos: every video that is there, decoded; without decoding, none.
         missing: ids of videos that are not there.
         ambiguous: id → the places that its name could stand for; it is missing too.
+        closed: the folders that cannot be opened, with the reason; what lies there is missing.
         renamed: ids that are spelt in other capitals on disk. They are found, and no fault.
         misplaced: id → where it lies, in the folder of another class. It is found, and no fault.
         surplus: videos on disk that no official file names. No fault either.
@@ -55,6 +57,7 @@ class SetReport:
     videos: tuple[CheckedVideo, ...]
     missing: tuple[str, ...]
     ambiguous: dict[str, tuple[str, ...]]
+    closed: tuple[str, ...]
     renamed: tuple[str, ...]
     misplaced: dict[str, str]
     surplus: tuple[str, ...]
@@ -84,6 +87,7 @@ class SetReport:
             "damaged": {video.id: list(video.notes) for video in self.videos if video.is_damaged},
             "sound": sound_of(self.videos).to_dict() if self.videos else None,
             "ambiguous": {id: list(places) for id, places in self.ambiguous.items()},
+            "cannot_be_opened": list(self.closed),
             "spelt_otherwise": list(self.renamed),
             "misplaced": self.misplaced,
             "surplus": list(self.surplus),
@@ -109,6 +113,7 @@ class SetReport:
             ),
             *([sound_of(self.videos).line()] if self.videos else []),
             *section("missing", list(self.missing)),
+            *section("folders that cannot be opened, where they may lie", list(self.closed)),
             *section("unreadable", unreadable),
             *section("damaged", damaged),
             *sound_sections(sound_of(self.videos)),
@@ -171,6 +176,7 @@ def check_set(
         videos,
         found.missing,
         {id: tuple(map(str, alike)) for id, alike in found.ambiguous.items()},
+        tuple(found.closed_lines()),
         found.renamed,
         _misplaced(found.paths, set(labels)),
         tuple(str(path) for path in found.surplus),
@@ -191,10 +197,12 @@ def _splits(name: str, folder: Path) -> dict[int, Annotation]:
 
 def _misplaced(paths: dict[str, Path], classes: set[str]) -> dict[str, str]:
     """Videos that the official files put into a class's folder, and that lie in another class's."""
+    folders = {id: composed(path.parent.name) for id, path in paths.items()}
+    known = set(map(composed, classes))
     return {
         id: str(path)
         for id, path in paths.items()
-        if path.parent.name in classes and "/" in id and id.split("/")[-2] != path.parent.name
+        if folders[id] in known and "/" in id and composed(id.split("/")[-2]) != folders[id]
     }
 
 

@@ -10,9 +10,11 @@ import csv
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from attcell._files import composed
 from attcell.data.listing import shortened
 from attcell.errors import CallError, DataError
 from attcell.types import GROUP_COLUMN, VideoRecord
@@ -52,7 +54,8 @@ class GroupFile:
     Attributes:
         path: where it lies.
         groups: a video's name → its group. A name is a video's path below its source, as ``wave/alice.mp4``,
-            or below the folder of the CSV, as ``train/wave/alice.mp4``.
+            or below the folder of the CSV, as ``train/wave/alice.mp4``; compared letter by letter, and then
+            in Unicode's composed form.
     """
 
     path: Path
@@ -67,12 +70,19 @@ class GroupFile:
 
     def group(self, record: VideoRecord) -> str:
         """A video's group; "" where it is not named."""
-        return next((self.groups[name] for name in self.names_of(record) if name in self.groups), "")
+        for name in self.names_of(record):
+            if found := self.groups.get(name) or self._composed.get(composed(name)):
+                return found
+        return ""
+
+    @cached_property
+    def _composed(self) -> dict[str, str]:
+        return {composed(name): group for name, group in self.groups.items()}
 
     def unknown(self, records: Iterable[VideoRecord]) -> list[str]:
         """The names that none of these videos has."""
-        known = {name for record in records for name in self.names_of(record)}
-        return [name for name in self.groups if name not in known]
+        known = {composed(name) for record in records for name in self.names_of(record)}
+        return [name for name in self.groups if composed(name) not in known]
 
 
 def groups_of(records: Sequence[VideoRecord]) -> list[str]:

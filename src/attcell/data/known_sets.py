@@ -2,19 +2,21 @@
 
 Copies of a data set lie in different folders, under different suffixes, and some spell a name otherwise than
 the official lists do. A video is looked for, in this order, by its place and name, by its name alone anywhere
-below the root, and by its name in other capitals; what was found in the last way is noted. Where there is no
-video at all, files of features (``video_test_0000004.npy``) are looked for in the same ways.
+below the root, and by its name in other capitals; what was found in the last way is noted. Place and name are
+compared letter by letter first, and then in Unicode's composed form. Where there is no video at all, files of
+features (``video_test_0000004.npy``) are looked for in the same ways.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from attcell._files import is_file
+from attcell._files import composed, is_file
 from attcell._log import logger
 from attcell.data.annotations import (
     activitynet,
@@ -27,8 +29,8 @@ from attcell.data.annotations import (
     weizmann_ut_interaction,
 )
 from attcell.data.annotations.reading import AnnotatedVideo, Annotation
-from attcell.data.listing import Listing, is_listed_name
-from attcell.data.sources import files_under, videos_or_features
+from attcell.data.listing import Listing, is_listed_name, shortened
+from attcell.data.sources import videos_or_features, walk
 from attcell.errors import CallError, DataError
 from attcell.types import VideoRecord
 
@@ -163,6 +165,11 @@ def set_listing(
             f"{video} could be {alike[0]} or {alike[1]} ({len(found.ambiguous)} such videos); take one of "
             f"them away, or choose a root above one. attcell data check {name} lists them all"
         )
+    if found.missing and found.closed:
+        logger.warning(
+            f"{name}: {len(found.missing)} of {len(videos)} {part} videos are not found, and may lie where "
+            f"nobody can look: {shortened([*found.closed_lines()], '; ')}. Check the permissions"
+        )
     num_left_out = len(found.missing) if leave_out_missing else 0
     if leave_out_missing and found.missing:
         logger.info(
@@ -194,6 +201,7 @@ class Found:
         renamed: those that are spelt in other capitals on disk.
         surplus: videos that lie there and that the list does not name.
         ambiguous: video id → the places that its name could stand for; it counts as missing.
+        closed: each folder that cannot be opened → the reason.
     """
 
     paths: dict[str, Path]
@@ -201,46 +209,82 @@ class Found:
     renamed: tuple[str, ...]
     surplus: tuple[Path, ...]
     ambiguous: dict[str, tuple[Path, ...]]
+    closed: dict[Path, str]
+
+    def closed_lines(self) -> Iterator[str]:
+        """``FOLDER: cannot be opened: Permission denied``, of each."""
+        return (f"{folder}: cannot be opened: {reason}" for folder, reason in self.closed.items())
 
 
 def find_videos(root: Path, ids: Iterable[str]) -> Found:
     """Look for videos below a folder by the names that an annotation gives them."""
-    places = _places(root)
-    by_stem: dict[str, list[Path]] = {}
-    by_capitals: dict[str, list[Path]] = {}
-    for place in places:
-        stem = stem_of(place.name)
-        by_stem.setdefault(stem, []).append(place)
-        by_capitals.setdefault(stem.casefold(), []).append(place)
-    there = set(places)
-    found = Found({}, (), (), (), {})
+    files, closed = walk(root)
+    places = videos_or_features(sorted([*files, *closed]))
+    names = _Names(root, places)
+    found = Found({}, (), (), (), {}, closed)
     missing, renamed = [], []
     for video in ids:
-        stem = stem_of(PurePosixPath(video).name)
-        if root / video in there:
-            found.paths[video] = root / video
-            continue
-        same = by_stem.get(stem) or by_stem.get(f"v_{stem}")
-        alike = _files_first(same or by_capitals.get(stem.casefold(), []))
+        alike, is_renamed = names.look_up(video)
         if len(alike) == 1:
             found.paths[video] = alike[0]
-            renamed += [] if same else [video]
+            renamed += [video] if is_renamed else []
         else:
             missing.append(video)
             found.ambiguous.update({video: alike} if alike else {})
-    taken = {*found.paths.values(), *(place for alike in found.ambiguous.values() for place in alike)}
+    taken = {
+        *found.paths.values(),
+        *(place for alike in found.ambiguous.values() for place in alike),
+        *closed,
+    }
     surplus = tuple(place for place in places if place not in taken)
     return replace(found, missing=tuple(missing), renamed=tuple(renamed), surplus=surplus)
+
+
+class _Index(defaultdict[str, list[Path]]):
+    """Key → the places that have it."""
+
+    def __init__(self) -> None:
+        super().__init__(list)
+
+
+class _Names:
+    """What lies below a folder, by place and by name, letter by letter and in Unicode's composed form."""
+
+    def __init__(self, root: Path, places: Sequence[Path]) -> None:
+        self._places, self._composed_places = _Index(), _Index()
+        self._names, self._composed_names, self._any_capitals = _Index(), _Index(), _Index()
+        for place in places:
+            below, name = place.relative_to(root).as_posix(), stem_of(place.name)
+            self._places[below].append(place)
+            self._composed_places[composed(below)].append(place)
+            self._names[name].append(place)
+            self._composed_names[composed(name)].append(place)
+            self._any_capitals[_small(name)].append(place)
+
+    def look_up(self, video: str) -> tuple[tuple[Path, ...], bool]:
+        """The places that an annotation's name could stand for, and whether other capitals are there."""
+        name = stem_of(PurePosixPath(video).name)
+        for index, key in (
+            (self._places, video),
+            (self._composed_places, composed(video)),
+            (self._names, name),
+            (self._names, f"v_{name}"),
+            (self._composed_names, composed(name)),
+            (self._composed_names, f"v_{composed(name)}"),
+            (self._any_capitals, _small(name)),
+        ):
+            if key in index:
+                return _files_first(index[key]), index is self._any_capitals
+        return (), False
+
+
+def _small(name: str) -> str:
+    return composed(composed(name).casefold())
 
 
 def stem_of(name: str) -> str:
     """A file's name without the suffix of a video, or of features; other dots belong to the name."""
     return name.rpartition(".")[0] if is_listed_name(Path(name)) else name
-
-
-def _places(root: Path) -> list[Path]:
-    """Every video below a folder: files by their suffix, and folders of frames; where none is, features."""
-    return videos_or_features(files_under(root))
 
 
 def _files_first(alike: list[Path]) -> tuple[Path, ...]:

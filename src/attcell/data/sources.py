@@ -14,13 +14,12 @@ from __future__ import annotations
 
 import difflib
 import os
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 from attcell._checks import path_of
-from attcell._files import is_folder, real_path
+from attcell._files import composed, is_folder, real_path
 from attcell._log import logger
 from attcell.data.listing import VIDEO_SUFFIXES, Listing, is_video_name, read_list, shortened
 from attcell.errors import CallError, DataError
@@ -100,19 +99,21 @@ def files_under(folder: Path) -> list[Path]:
     Raises:
         DataError: the folder itself may not be looked into.
     """
-    files, closed = _walk(folder)
+    files, closed = walk(folder)
     return sorted([*files, *closed])
 
 
-def _walk(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The files and folders of frames below a folder, and the folders that may not be looked into."""
+def walk(folder: Path) -> tuple[list[Path], dict[Path, str]]:
+    """The files and folders of frames below a folder; and each folder that cannot be opened, with the reason.
+    Errors as of :func:`files_under`.
+    """
     found: list[Path] = []
-    closed: list[Path] = []
+    closed: dict[Path, str] = {}
     seen: set[Path] = set()
 
     def note(error: OSError) -> None:
-        closed.append(Path(error.filename))
-        if closed[-1] == folder:
+        closed[Path(error.filename)] = error.strerror or str(error)
+        if folder in closed:
             raise DataError(f"{folder}: cannot be read ({error.strerror}); check its permissions") from error
 
     for here, folders, names in os.walk(folder, onerror=note, followlinks=True):
@@ -141,13 +142,13 @@ def _are_frames(names: Iterable[str]) -> bool:
 def _read_folder(folder: Path, labels: Sequence[str] | None) -> Listing:
     per_class: dict[str, list[Path]] = {}
     ignored: list[Path] = []
-    files, closed = _walk(folder)
+    files, closed = walk(folder)
     paths = sorted([*files, *closed])
     taken = set(videos_or_features([path for path in paths if path.parent != folder or is_folder(path)]))
     for path in paths:
         parts = path.relative_to(folder).parts
         if path in taken and (len(parts) > 1 or path in closed):
-            per_class.setdefault(_composed(parts[0]), []).append(path)
+            per_class.setdefault(composed(parts[0]), []).append(path)
         else:
             ignored.append(path)
     known = set(ignored)  # class folders that hold frames themselves are there already
@@ -159,7 +160,7 @@ def _read_folder(folder: Path, labels: Sequence[str] | None) -> Listing:
         for place in folder.iterdir()
         if is_folder(place)
         and place.name[0] != "."
-        and _composed(place.name) not in per_class
+        and composed(place.name) not in per_class
         and place not in known
     )
     if not per_class:
@@ -169,19 +170,14 @@ def _read_folder(folder: Path, labels: Sequence[str] | None) -> Listing:
             "features .npy)"
         )
     names = tuple(sorted(per_class)) if labels is None else tuple(labels)
-    composed = [_composed(name) for name in names]  # a model of another system may have them decomposed
-    _refuse_unknown(folder, sorted(per_class), composed)
+    allowed = [composed(name) for name in names]  # a model of another system may have them decomposed
+    _refuse_unknown(folder, sorted(per_class), allowed)
     records = [
-        VideoRecord(path.relative_to(folder).as_posix(), path, (composed.index(name),))
+        VideoRecord(path.relative_to(folder).as_posix(), path, (allowed.index(name),))
         for name in sorted(per_class)
         for path in per_class[name]
     ]
     return Listing(tuple(records), names, tuple(ignored))
-
-
-def _composed(name: str) -> str:
-    """The name in Unicode's composed form: some systems write é as two letters."""
-    return unicodedata.normalize("NFC", name)
 
 
 def _refuse_lost_classes(folder: Path, ignored: Sequence[Path], per_class: Mapping[str, object]) -> None:
@@ -189,7 +185,7 @@ def _refuse_lost_classes(folder: Path, ignored: Sequence[Path], per_class: Mappi
     lost: dict[str, list[Path]] = {}
     for path in ignored:
         parts = path.relative_to(folder).parts
-        if len(parts) > 1 and _composed(parts[0]) not in per_class:
+        if len(parts) > 1 and composed(parts[0]) not in per_class:
             lost.setdefault(parts[0], []).append(path)
     if lost:
         told = [f"{name} ({len(files)} files, such as {files[0].name})" for name, files in lost.items()]
