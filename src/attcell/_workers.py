@@ -155,6 +155,14 @@ def one_by_one(
             yield item, found
 
 
+def the_one(found: Iterable[tuple[Item, Result | VideoError]]) -> Result:
+    """What the only item of these comes to, as of :func:`one_by_one`; why it is not done is raised."""
+    ((_, result),) = found
+    if isinstance(result, VideoError):
+        raise result
+    return result
+
+
 def _parts_of_one(events: Iterator[Event[Part]], *, begun: bool) -> Iterator[Part]:
     """The parts of the item that begins next, or has begun."""
     for _, kind, part, error in events:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -43,6 +43,18 @@ Report = Annotated[Path | None, typer.Option(help="Write a page to look at.")]
 Jobs = Annotated[
     int, typer.Option(min=1, help="How many trainings go side by side; with several GPUs, each on its own.")
 ]
+
+
+def model_or_default(name: str | None) -> str:
+    """The model's name, also where none was given."""
+    from attcell.models.ready.registry import DEFAULT
+
+    return name or DEFAULT
+
+
+def titles_of(videos: Sequence[Path]) -> dict[Path, str]:
+    """What a bar calls each video: its number of how many, and its name."""
+    return {video: f"{number}/{len(videos)} {video.name}" for number, video in enumerate(videos, 1)}
 
 
 def files_of(*outputs: str | Path | None) -> list[Path]:

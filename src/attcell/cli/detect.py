@@ -10,8 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attcell._log import logger
-from attcell.cli._options import ListRoot, ModelName, Report, Videos, VideosJson, files_of
-from attcell.cli.predict import protocol_of, write_page
+from attcell.cli._options import (
+    ListRoot,
+    ModelName,
+    Report,
+    Videos,
+    VideosJson,
+    files_of,
+    model_or_default,
+    titles_of,
+)
+from attcell.cli.predict import protocol_of, told, write_page
 from attcell.errors import CallError, VideoError
 from attcell.types import DetectionFormat, DetectionRule
 
@@ -101,9 +110,7 @@ class _Detect:
     @property
     def model(self) -> str:
         """The model's name, also where none was given."""
-        from attcell.models.ready.registry import DEFAULT
-
-        return self.model_name or DEFAULT
+        return model_or_default(self.model_name)
 
     def run(self) -> int:
         """Look for actions in every video, and write what was asked for.
@@ -160,25 +167,13 @@ class _Detect:
 
     def _found(self, model: Model | ReadyModel, results: DetectionResults) -> Iterator[Prediction]:
         """What is found in the videos that can be read; each one's results go out as they come."""
-        from attcell.inference.heard import Notes
         from attcell.report.lines import detection_lines
 
-        notes = Notes(len(self.videos))
-        for video, found in self._by_video(model):
-            if isinstance(found, VideoError):
-                results.fail(str(video), str(found))
-                logger.info(f"attcell: {found}")
-                continue
-            for line in notes.of(found):
-                logger.info(line)
-            if found.explanation is not None:
-                logger.info(f"{video}: {found.explanation.protocol}")
+        for found in told(self._by_video(model), len(self.videos), results.fail):
             results.add(found)
             if self.json_path != "-":
                 print("\n".join(detection_lines(found)), flush=True)
             yield found
-        for line in notes.at_the_end():
-            logger.info(line)
 
     def _by_video(self, model: Model | ReadyModel) -> Iterator[tuple[Path, Prediction | VideoError]]:
         """Each video with what is found in it, or why it cannot be read."""
@@ -186,9 +181,7 @@ class _Detect:
         from attcell.inference.model import Model
 
         pictures = self.report is not None
-        titles = {
-            video: f"{number}/{len(self.videos)} {video.name}" for number, video in enumerate(self.videos, 1)
-        }
+        titles = titles_of(self.videos)
         if isinstance(model, Model):
             return detect_videos(model, self.videos, self.choice, self.every, titles, pictures=pictures)
         logger.info(f"rule {self._rule_words(model)}")

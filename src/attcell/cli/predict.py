@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,7 +19,9 @@ from attcell.cli._options import (
     Videos,
     VideosJson,
     files_of,
+    model_or_default,
     refuse_options,
+    titles_of,
 )
 from attcell.errors import CallError, VideoError
 from attcell.types import ClipCrops
@@ -93,9 +95,7 @@ class _Predict:
     @property
     def model(self) -> str:
         """The model's name, also where none was given."""
-        from attcell.models.ready.registry import DEFAULT
-
-        return self.model_name or DEFAULT
+        return model_or_default(self.model_name)
 
     @property
     def _is_ready(self) -> bool:
@@ -181,26 +181,15 @@ class _Predict:
 
     def _predictions(self, model: Model | ReadyModel, results: JsonResults) -> Iterator[Prediction]:
         """The predictions of the videos that can be read; each one's results go out as they come."""
-        from attcell.inference.heard import Notes
         from attcell.inference.model import Model
         from attcell.report.lines import prediction_line
 
-        notes = Notes(len(self.videos))
-        for video, found in self._by_segments(model) if isinstance(model, Model) else self._by_clips(model):
-            if isinstance(found, VideoError):
-                results.fail(str(video), str(found))
-                logger.info(f"attcell: {found}")
-                continue
-            for line in notes.of(found):
-                logger.info(line)
-            if found.explanation is not None:
-                logger.info(f"{video}: {found.explanation.protocol}")
+        by_video = self._by_segments(model) if isinstance(model, Model) else self._by_clips(model)
+        for found in told(by_video, len(self.videos), results.fail):
             results.add(found.to_dict())
             if not results.to_stdout:
                 print(prediction_line(found), flush=True)
             yield found
-        for line in notes.at_the_end():
-            logger.info(line)
 
     def _by_segments(self, model: Model) -> Iterator[tuple[Path, Prediction | VideoError]]:
         """Each video with what a trained model says, or why it cannot be read."""
@@ -211,9 +200,7 @@ class _Predict:
 
     def _by_clips(self, model: ReadyModel) -> Iterator[tuple[Path, Prediction | VideoError]]:
         """Each video with what a ready model says, or why it cannot be read."""
-        titles = {
-            video: f"{number}/{len(self.videos)} {video.name}" for number, video in enumerate(self.videos, 1)
-        }
+        titles = titles_of(self.videos)
         clips, crops = self.given.clips, self.given.crops or 1
         return model.predict_all(
             self.videos, clips=clips, crops=crops, pictures=self._are_drawn, titles=titles
@@ -230,6 +217,29 @@ class _Predict:
             logger.info(f"pictures: {self.pictures}")
         elif self.pictures is not None:
             logger.info(f"no pictures: no video could be read, and nothing is written to {self.pictures}")
+
+
+def told(
+    by_video: Iterable[tuple[Path, Prediction | VideoError]], num: int, fail: Callable[[str, str], None]
+) -> Iterator[Prediction]:
+    """What came of those of ``num`` videos that can be read, as it comes, and what is noted of them; a video
+    and why it cannot be read go to ``fail``.
+    """
+    from attcell.inference.heard import Notes
+
+    notes = Notes(num)
+    for video, found in by_video:
+        if isinstance(found, VideoError):
+            fail(str(video), str(found))
+            logger.info(f"attcell: {found}")
+            continue
+        for line in notes.of(found):
+            logger.info(line)
+        if found.explanation is not None:
+            logger.info(f"{video}: {found.explanation.protocol}")
+        yield found
+    for line in notes.at_the_end():
+        logger.info(line)
 
 
 def protocol_of(predictions: Sequence[Prediction]) -> dict[str, str]:

@@ -13,6 +13,7 @@ import numpy as np
 from attcell._checks import whole_number
 from attcell._log import progress_bar
 from attcell._walls import the_videos_own
+from attcell._workers import the_one
 from attcell.errors import ModelError, VideoError
 from attcell.inference.detection_rules import RuleChoice, find, refuse_choice
 from attcell.inference.model import Model
@@ -137,10 +138,7 @@ def detect_video(
     """
     stored = None if stored_flow is None else [path] if stored_flow else []
     titles = {path: title or path.name}
-    ((_, found),) = detect_videos(model, [path], choice, every, titles, pictures=pictures, stored_flow=stored)
-    if isinstance(found, VideoError):
-        raise found
-    return found
+    return the_one(detect_videos(model, [path], choice, every, titles, pictures=pictures, stored_flow=stored))
 
 
 def detect_videos(

@@ -6,14 +6,14 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from attcell._walls import the_videos_own
-from attcell._workers import one_by_one
+from attcell._workers import one_by_one, the_one
 from attcell.errors import CallError, VideoError
 from attcell.flow import num_cores, use_threads
 from attcell.inference.model import Model
@@ -34,6 +34,7 @@ PICTURE_SIDE = 320  # pixels of the long side of the frames that a report shows
 NO_PICTURES = np.empty((0, 0, 0, 3), dtype=np.uint8)
 
 Part = TypeVar("Part")
+End = TypeVar("End")
 Result = TypeVar("Result")
 
 
@@ -62,10 +63,7 @@ def predict_video(
         ModelError: the network's scores are not finite numbers.
     """
     stored = None if stored_flow is None else [path] if stored_flow else []
-    ((_, found),) = predict_videos(model, [path], num_segments, pictures=pictures, stored_flow=stored)
-    if isinstance(found, VideoError):
-        raise found
-    return found
+    return the_one(predict_videos(model, [path], num_segments, pictures=pictures, stored_flow=stored))
 
 
 def predict_videos(
@@ -123,6 +121,34 @@ class SeenVideo:
     @property
     def computes_on_gpu(self) -> bool:
         return self.device != "cpu" and "flow" in self.spec.streams and self.spec.flow.store is None
+
+
+class Reading(Generic[Part, End]):
+    """The parts of a video that was or is being decoded. Iterate it once; then ``end`` tells what it held.
+
+    Args:
+        decoded: how many frames it promises, its parts, and its end.
+        end: the end's type.
+    """
+
+    def __init__(self, decoded: Iterator[int | Part | End], end: type[End]) -> None:
+        self._decoded, self._type = decoded, end
+        self._end: End | None = None
+        self.promised = 0  # frames, from the beginning of the iteration on
+
+    def __iter__(self) -> Iterator[Part]:
+        for came in self._decoded:
+            if isinstance(came, int):
+                self.promised = came
+            elif isinstance(came, self._type):
+                self._end = came
+            else:
+                yield came  # type: ignore[misc]
+
+    @property
+    def end(self) -> End:
+        assert self._end is not None, "iterate first"
+        return self._end
 
 
 def seen_one_by_one(

@@ -18,6 +18,7 @@ from jaxtyping import Float
 
 from attcell._checks import path_of, shown, whole_number
 from attcell._log import progress_bar
+from attcell._workers import the_one
 from attcell.data.sources import read_source
 from attcell.errors import CallError, ModelError, VideoError
 from attcell.inference.detection_rules import ActivationRule, find_by_activation
@@ -111,10 +112,7 @@ class ReadyModel:
         """
         paths = [path_of(video, "video", "clip.mp4")]
         titles = {paths[0]: title or paths[0].name}
-        ((_, found),) = self.predict_all(paths, clips=clips, crops=crops, pictures=pictures, titles=titles)
-        if isinstance(found, VideoError):
-            raise found
-        return found
+        return the_one(self.predict_all(paths, clips=clips, crops=crops, pictures=pictures, titles=titles))
 
     def predict_all(
         self,
@@ -219,10 +217,7 @@ class ReadyModel:
     ) -> Prediction:
         """The actions in a video, with everything that a page shows of it; arguments as of :meth:`detect`."""
         titles = {path: title or path.name}
-        ((_, found),) = self.follow_all([path], every, threshold, titles, pictures=pictures)
-        if isinstance(found, VideoError):
-            raise found
-        return found
+        return the_one(self.follow_all([path], every, threshold, titles, pictures=pictures))
 
     def follow_all(
         self,

@@ -17,7 +17,7 @@ from attcell._walls import the_videos_own
 from attcell._workers import one_by_one
 from attcell.errors import CallError, VideoError
 from attcell.inference.detection_rules import ActivationRule
-from attcell.inference.predict import NO_PICTURES, small_picture
+from attcell.inference.predict import NO_PICTURES, Reading, small_picture
 from attcell.inference.sound_track import sound_track
 from attcell.models.ready.network import ClipProtocol
 from attcell.nn.evidence import Maps
@@ -96,27 +96,7 @@ def decoded_clips(video: ClipVideo, prepare: Prepare) -> Iterator[Decoded]:
         yield ClipsEnd(reading.info, plan, reading.are_short, sound)
 
 
-class ClipReading:
-    """The clips of a video that was or is being decoded. Iterate it once; then ``end`` tells what it held."""
-
-    def __init__(self, decoded: Iterator[Decoded]) -> None:
-        self._decoded = decoded
-        self._end: ClipsEnd | None = None
-        self.promised: int | None = None  # frames, from the beginning of the iteration on
-
-    def __iter__(self) -> Iterator[Clip[Tensor]]:
-        for came in self._decoded:
-            if isinstance(came, int):
-                self.promised = came
-            elif isinstance(came, ClipsEnd):
-                self._end = came
-            else:
-                yield came
-
-    @property
-    def end(self) -> ClipsEnd:
-        assert self._end is not None, "iterate first"
-        return self._end
+ClipReading = Reading[Clip[Tensor], ClipsEnd]
 
 
 def clips_one_by_one(
@@ -125,10 +105,12 @@ def clips_one_by_one(
     """Each video with what a network makes of its clips, or why it cannot be read; of several, a worker
     decodes ahead.
     """
+
+    def consume_parts(video: ClipVideo, parts: Iterator[Decoded]) -> Result:
+        return consume(video, Reading(parts, ClipsEnd))
+
     decode = partial(decoded_clips, prepare=prepare)
-    return one_by_one(
-        decode, videos, lambda video: video.path, lambda video, parts: consume(video, ClipReading(parts))
-    )
+    return one_by_one(decode, videos, lambda video: video.path, consume_parts)
 
 
 @dataclass(frozen=True, eq=False)

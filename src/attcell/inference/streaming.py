@@ -16,7 +16,7 @@ from torch import Tensor
 from attcell._walls import the_videos_own
 from attcell.errors import DataError
 from attcell.inference.model import Model
-from attcell.inference.predict import SeenVideo, small_flow, small_picture
+from attcell.inference.predict import Reading, SeenVideo, small_flow, small_picture
 from attcell.inference.run import encode_part, refuse_not_finite
 from attcell.nn.streaming import Part, Whole, streamer
 from attcell.types import AttentionTrack, Hearing
@@ -122,29 +122,27 @@ class StreamingPass:
         self._streamer = streamer(model.network, RowsOnDisk)
         self._every = every
         self._spec = video.spec
-        self._decoded = decoded_samples(video, every) if decoded is None else decoded
-        self._info: VideoInfo | None = None
-        self.promised = 0  # frames, from the beginning of the iteration on
+        decoded = decoded_samples(video, every) if decoded is None else decoded
+        self._reading: Reading[Samples, VideoInfo] = Reading(decoded, VideoInfo)
 
     def __iter__(self) -> Iterator[StreamedPart]:
-        for came in self._decoded:
-            if isinstance(came, int):
-                self.promised = came
-            elif isinstance(came, VideoInfo):
-                self._info = came
-            else:
-                views = {name: of[None] for name, of in came.views.items()}
-                ((encoded,),) = encode_part(self._network, views)
-                part = self._streamer.step_encoded(encoded)
-                refuse_not_finite(torch.cat([part.logits.flatten(), part.strength]))
-                attention = self._spec.with_pictures(part.spatial_attention)
-                yield StreamedPart(came, replace(part, spatial_attention=attention))
+        for samples in self._reading:
+            views = {name: of[None] for name, of in samples.views.items()}
+            ((encoded,),) = encode_part(self._network, views)
+            part = self._streamer.step_encoded(encoded)
+            refuse_not_finite(torch.cat([part.logits.flatten(), part.strength]))
+            attention = self._spec.with_pictures(part.spatial_attention)
+            yield StreamedPart(samples, replace(part, spatial_attention=attention))
+
+    @property
+    def promised(self) -> int:
+        """How many frames the video promises, from the beginning of the iteration on."""
+        return self._reading.promised
 
     @property
     def info(self) -> VideoInfo:
         """What the video held, once all of it has come."""
-        assert self._info is not None, "iterate first"
-        return self._info
+        return self._reading.end
 
     @property
     def attended_area(self) -> tuple[float, float, float, float]:

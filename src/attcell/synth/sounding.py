@@ -55,6 +55,7 @@ from attcell.synth.write import (
     LOOKS,
     checked_videos,
     claim,
+    every_video,
     finished_set,
     look_named,
     truth_of,
@@ -313,12 +314,7 @@ def write_sounding(
     counts = {split: videos.get(split, 0) for split in SPLITS}
     setting = {"kind": kind, "seed": seed, "num_classes": len(labels), "look": look, "sound": codec}
     claim(out, {"format": FORMAT, **setting, "videos": counts})
-    jobs = [
-        (split, label, number)
-        for split in SPLITS
-        for label in range(len(labels))
-        for number in range(counts[split])
-    ]
-    work = _Work(out, kind, seed, look, codec, labels, tuple(jobs))
+    jobs = tuple(every_video(counts, len(labels)))
+    work = _Work(out, kind, seed, look, codec, labels, jobs)
     truth = Truth(kind, seed, Size(side, side), FPS, tuple(sorted(labels)), {})
     return finished_set(out, truth, work, [work.name(place) for place in range(len(work))], progress)

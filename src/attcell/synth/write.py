@@ -6,7 +6,7 @@ A set goes to a new folder, or to one that the same call began.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -148,14 +148,19 @@ def write_dataset(
     }
     claim(out, {**parameters, "videos": {split: videos.get(split, 0) for split in SPLITS}})
     jobs = [
-        _Job(f"{split}/{name}/{number:03d}.mp4", split, label, number)
-        for split in SPLITS
-        for label, name in enumerate(labels)
-        for number in range(videos.get(split, 0))
+        _Job(f"{split}/{labels[label]}/{number:03d}.mp4", split, label, number)
+        for split, label, number in every_video(videos, num_classes)
     ]
     work = _Work(out, kind, seed, motions, look, in_turn, tuple(labels), tuple(jobs))
     truth = Truth(kind, seed, Size(side, side), FPS, tuple(sorted(labels)), {})
     return finished_set(out, truth, work, [job.name for job in jobs], progress)
+
+
+def every_video(videos: Mapping[str, int], num_classes: int) -> Iterator[tuple[str, int, int]]:
+    """(split, label, number) of every video of a set, in their order; ``videos`` are how many of a class."""
+    for split in SPLITS:
+        for label in range(num_classes):
+            yield from ((split, label, number) for number in range(videos.get(split, 0)))
 
 
 def finished_set(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
 from attcell.errors import AttcellError, CallError, ModelError
 from attcell.nn.backbones.registry import Colour
@@ -20,32 +20,42 @@ INSTALL = "install it: pip install 'attcell[transformers]', or uv sync --extra t
 _RESAMPLING = {2: "bilinear", 3: "bicubic"}  # Pillow's numbers
 
 
-@runtime_checkable
-class Published(Protocol):
-    """A model of transformers, by its own files: what its network and its weights are found by."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def config(self) -> Mapping[str, Any]: ...
-
-    @property
-    def kind(self) -> str: ...
-
-    @property
-    def source(self) -> str: ...
-
-
 @dataclass(frozen=True)
-class VideoModel:
-    """A video model of transformers, by its own files.
+class Published:
+    """A model of transformers, by its own files: what its network and its weights are found by.
 
     Attributes:
         name: as in a recipe: ``hf/OWNER/NAME``, or a folder.
         config: what its ``config.json`` holds.
         preprocessing: what its ``preprocessor_config.json`` holds, or the file that it has instead.
-        kind: one of :data:`KINDS`.
+        kind: of network, as ``config.json`` calls it.
+    """
+
+    name: str
+    config: Mapping[str, Any]
+    preprocessing: Mapping[str, Any]
+    kind: str
+
+    @property
+    def source(self) -> str:
+        """What transformers takes: the name at the Hub, or the folder."""
+        return self.name.removeprefix("hf/")
+
+    @property
+    def keys(self) -> dict[str, Any]:
+        """The keywords of :func:`video_model`, or of ``sound_model``, that make it again; plain types."""
+        return {
+            "name": self.name,
+            "config": dict(self.config),
+            "preprocessing": dict(self.preprocessing),
+        }
+
+
+@dataclass(frozen=True)
+class VideoModel(Published):
+    """A video model, of a kind in :data:`KINDS`.
+
+    Attributes:
         num_frames: of a clip.
         tubelet: how many frames one step of time is made of.
         size: the side of the pictures, in pixels.
@@ -58,10 +68,6 @@ class VideoModel:
         labels: the classes in the order of its logits; none where it is no classifier.
     """
 
-    name: str
-    config: Mapping[str, Any]
-    preprocessing: Mapping[str, Any]
-    kind: str
     num_frames: int
     tubelet: int
     size: int
@@ -72,20 +78,6 @@ class VideoModel:
     mean: Colour
     deviation: Colour
     labels: tuple[str, ...] = ()
-
-    @property
-    def source(self) -> str:
-        """What transformers takes: the name at the Hub, or the folder."""
-        return self.name.removeprefix("hf/")
-
-    @property
-    def keys(self) -> dict[str, Any]:
-        """The keywords of :func:`video_model` that make it again, in plain types."""
-        return {
-            "name": self.name,
-            "config": dict(self.config),
-            "preprocessing": dict(self.preprocessing),
-        }
 
 
 def video_model(name: str, config: Mapping[str, Any], preprocessing: Mapping[str, Any]) -> VideoModel:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from attcell.errors import CallError, ModelError
 from attcell.nn.backbones.registry import BackboneEntry, Built, SoundFigures
-from attcell.nn.backbones.transformers_files import settings_of, wrong_values_told
+from attcell.nn.backbones.transformers_files import Published, settings_of, wrong_values_told
 from attcell.nn.backbones.transformers_video import present_names, published_state, random_network
 
 KIND = "audio-spectrogram-transformer"
@@ -29,14 +29,10 @@ _NUM_TOKENS = 2  # of the class and of the distillation, before those of the pat
 
 
 @dataclass(frozen=True)
-class SoundModel:
-    """A model of transformers for sound, by its own files.
+class SoundModel(Published):
+    """A model of transformers for sound.
 
     Attributes:
-        name: as in a recipe: ``hf/OWNER/NAME``, or a folder.
-        config: what its ``config.json`` holds.
-        preprocessing: what its ``preprocessor_config.json`` holds, or the file that it has instead.
-        kind: of network.
         bands: of its pictures.
         rows: of the pictures that it is to look at, 10 ms each.
         own_rows: of those that its weights are of.
@@ -45,10 +41,6 @@ class SoundModel:
         strides: bands, and rows, from one patch to the next.
     """
 
-    name: str
-    config: Mapping[str, Any]
-    preprocessing: Mapping[str, Any]
-    kind: str
     bands: int
     rows: int
     own_rows: int
@@ -56,20 +48,6 @@ class SoundModel:
     deviation: float
     patch: int
     strides: tuple[int, int]
-
-    @property
-    def source(self) -> str:
-        """What transformers takes: the name at the Hub, or the folder."""
-        return self.name.removeprefix("hf/")
-
-    @property
-    def keys(self) -> dict[str, Any]:
-        """The keywords of :func:`sound_model` that make it again, in plain types."""
-        return {
-            "name": self.name,
-            "config": dict(self.config),
-            "preprocessing": dict(self.preprocessing),
-        }
 
     def regions(self, rows: int) -> tuple[int, int]:
         """How many patches lie over time, and over frequency, of pictures of so many rows."""
