@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -50,7 +51,7 @@ class Command:
         again: the call that goes on, where it is another one.
         results: files that must be as undisturbed, as patterns.
         setting: changes of the recipe, by section.
-        is_new: begun as a new program, since its processes begin others by the same call.
+        begin: what the process does; by default the command line, in a fork of this process.
     """
 
     name: str
@@ -58,7 +59,24 @@ class Command:
     results: tuple[str, ...]
     again: tuple[str, ...] = ()
     setting: tuple[tuple[str, dict[str, Any]], ...] = ()
-    is_new: bool = False
+    begin: Callable[..., Callable[[], None]] = attcell
+
+
+def _as_new(*words: str) -> Callable[[], None]:
+    """A program of its own, since its processes begin others by the same call."""
+    return partial(os.execv, sys.executable, [sys.executable, "-m", "attcell.cli.app", *words])
+
+
+def _of_few_videos(*words: str) -> Callable[[], None]:
+    """The demo, smaller."""
+
+    def call() -> None:
+        from attcell.research import demo
+
+        with patch.object(demo, "VIDEOS", {"train": 2, "val": 1, "test": 1}), patch.object(demo, "EPOCHS", 4):
+            attcell(*words)()
+
+    return call
 
 
 _TRAIN = ("train", "recipe.yaml", "--out", "run")
@@ -69,7 +87,7 @@ COMMANDS = (
     Command("train", _TRAIN, _MODEL, (*_TRAIN, "--resume")),
     Command("train with kept features", _TRAIN, _MODEL, (*_TRAIN, "--resume"), (_CACHE, _FROZEN)),
     Command(
-        "train on two processes", _TRAIN, _MODEL, (*_TRAIN, "--resume"), (("train", {"devices": 2}),), True
+        "train on two processes", _TRAIN, _MODEL, (*_TRAIN, "--resume"), (("train", {"devices": 2}),), _as_new
     ),
     Command(
         "extract flow",
@@ -92,6 +110,13 @@ COMMANDS = (
         ("predict", *(f"videos/{label}/{n}.mp4" for label in LABELS for n in range(2)), "--model", "model",
          "--json", "found.jsonl"),
         ("found.jsonl",),
+    ),
+    Command(
+        "demo, of 24 videos",
+        ("demo", "--out", "demo"),
+        ("demo/videos/**/*.mp4", "demo/run/model/model.safetensors", "demo/run/model/config.json",
+         "demo/test/*", "demo/*.png", "demo/report.html"),
+        begin=_of_few_videos,
     ),
 )  # fmt: skip
 
@@ -173,12 +198,8 @@ def _one_run(command: Command, folder: Path, wanted: dict[str, str], moments: li
 
 
 def _run(command: Command, words: tuple[str, ...], folder: Path, kill_after: float = float("inf")) -> Ended:
-    call = partial(_as_new, words) if command.is_new else attcell(*words)
+    call = command.begin(*words)
     return run_alone(call, folder, kill_after=kill_after, cpu_seconds=300, wall_seconds=600)
-
-
-def _as_new(words: tuple[str, ...]) -> None:
-    os.execv(sys.executable, [sys.executable, "-m", "attcell.cli.app", *words])
 
 
 def _prepare(command: Command, folder: Path, worlds: Path) -> None:
