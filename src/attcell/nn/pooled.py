@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from attcell.errors import CallError
-from attcell.nn.backbones.registry import Backbone, backbone_entry, backbone_names
+from attcell.nn.backbones.backbone import Backbone
+from attcell.nn.backbones.registry import backbone_entry, backbone_names
 from attcell.nn.network import Network
 from attcell.nn.outputs import PooledOutput
 from attcell.nn.streams import BackboneStream, Normalise

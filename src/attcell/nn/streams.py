@@ -10,7 +10,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from attcell.nn.attention import AttCell, attended_sum
-from attcell.nn.backbones.registry import Backbone
+from attcell.nn.backbones.backbone import Backbone
 
 
 @dataclass(frozen=True)

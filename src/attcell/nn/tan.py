@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from attcell.nn.attention import SharingGate
-from attcell.nn.backbones.registry import Backbone
+from attcell.nn.backbones.backbone import Backbone
 from attcell.nn.network import Network, along_time
 from attcell.nn.outputs import TANOutput, refuse_unequal_steps
 from attcell.nn.streams import BackboneStream, Normalise

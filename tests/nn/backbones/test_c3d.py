@@ -15,7 +15,7 @@ from attcell.errors import ModelError
 from attcell.models.weights import load_backbone_weights
 from attcell.nn import Backbone, Normalise, Stream, build_backbone
 from attcell.nn.backbones.c3d import LAYERS, STAGES, C3DInput, from_published
-from attcell.nn.backbones.registry import IMAGENET_DEVIATION, IMAGENET_MEAN
+from attcell.nn.backbones.entry import IMAGENET_DEVIATION, IMAGENET_MEAN
 
 Rename = Callable[[str], str]
 

@@ -13,7 +13,7 @@ from attcell.models.build import build_network
 from attcell.models.weights import load_backbone_weights
 from attcell.nn import build_backbone
 from attcell.nn.backbones import backbone_entry
-from attcell.nn.backbones.registry import IMAGENET_DEVIATION, IMAGENET_MEAN
+from attcell.nn.backbones.entry import IMAGENET_DEVIATION, IMAGENET_MEAN
 from tests.small_models import LABELS, recipe_of
 
 DINO = "timm/vit_small_patch14_dinov2"

@@ -10,13 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from attcell.nn.backbones.registry import (
-    IMAGENET_DEVIATION,
-    IMAGENET_MEAN,
-    BackboneEntry,
-    Built,
-    FC6Entry,
-)
+from attcell.nn.backbones.entry import IMAGENET_DEVIATION, IMAGENET_MEAN, BackboneEntry, Built, FC6Entry
 
 # The convolutions by their published names, with their filters; a pooling follows where a stage ends.
 STAGES = (

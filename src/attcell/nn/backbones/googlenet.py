@@ -20,8 +20,9 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from attcell.errors import ModelError
+from attcell.nn.backbones.backbone import FromImageNet
+from attcell.nn.backbones.entry import BackboneEntry, Built
 from attcell.nn.backbones.image import layers_until, with_channels
-from attcell.nn.backbones.registry import BackboneEntry, Built, FromImageNet
 
 _EPSILON = 1e-3  # of torchvision's batch norms
 _CAFFES_MEAN = (123 / 255, 117 / 255, 104 / 255)

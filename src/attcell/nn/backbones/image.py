@@ -12,13 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from attcell.errors import CallError
-from attcell.nn.backbones.registry import (
-    IMAGENET_DEVIATION,
-    IMAGENET_MEAN,
-    BackboneEntry,
-    Built,
-    FC6Entry,
-)
+from attcell.nn.backbones.entry import IMAGENET_DEVIATION, IMAGENET_MEAN, BackboneEntry, Built, FC6Entry
 
 # Layers of torchvision's VGG-16 ``features`` after which a map is taken; conv5_3 includes its ReLU.
 VGG16_TAPS = {"pool5": 30, "conv5_3": 29, "pool4": 23, "pool3": 16}

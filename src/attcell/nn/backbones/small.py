@@ -11,7 +11,7 @@ from collections import OrderedDict
 
 from torch import nn
 
-from attcell.nn.backbones.registry import BackboneEntry, Built
+from attcell.nn.backbones.entry import BackboneEntry, Built
 
 # Of each block: filters, kernel size, stride. 112² becomes 7×7.
 BLOCKS = ((24, 7, 4), (48, 3, 2), (96, 3, 2), (128, 3, 1))

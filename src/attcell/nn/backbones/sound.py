@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from attcell.errors import ModelError
-from attcell.nn.backbones.registry import BackboneEntry, Built, SoundFigures
+from attcell.nn.backbones.entry import BackboneEntry, Built, SoundFigures
 
 BANDS = 64  # of the pictures of all of these
 NUM_CEPSTRA = 20

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from attcell.errors import AttcellError, CallError, ModelError
-from attcell.nn.backbones.registry import Colour
+from attcell.nn.backbones.entry import Colour
 
 KINDS = {"videomae": "VideoMAE", "timesformer": "TimeSformer", "vivit": "ViViT", "vjepa2": "V-JEPA 2"}
 INSTALL = "install it: pip install 'attcell[transformers]', or uv sync --extra transformers in a clone"

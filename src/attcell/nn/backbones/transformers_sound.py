@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from attcell.errors import CallError, ModelError
-from attcell.nn.backbones.registry import BackboneEntry, Built, SoundFigures
+from attcell.nn.backbones.entry import BackboneEntry, Built, SoundFigures
 from attcell.nn.backbones.transformers_files import Published, settings_of, wrong_values_told
 from attcell.nn.backbones.transformers_video import present_names, published_state, random_network
 

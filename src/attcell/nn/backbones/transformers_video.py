@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from attcell.errors import CallError, ModelError
-from attcell.nn.backbones.registry import BackboneEntry, Built
+from attcell.nn.backbones.entry import BackboneEntry, Built
 from attcell.nn.backbones.transformers_files import Published, VideoModel, settings_of
 
 # Parts of a kind's plain network that videos' regions do not come from; its published files may lack them.

@@ -13,8 +13,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from attcell.errors import CallError
+from attcell.nn.backbones.entry import BackboneEntry, Built
 from attcell.nn.backbones.image import layers_until
-from attcell.nn.backbones.registry import BackboneEntry, Built
 
 # Kinetics' mean and deviation, which torchvision's video weights expect
 _MEAN = (0.43216, 0.394666, 0.37645)
