@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -45,6 +46,17 @@ def _messages() -> Iterator[None]:
 
     with messages_on_stderr():
         yield
+
+
+def left_over(folder: Path, stem: str, suffix: str = "", number: int | None = None) -> Path:
+    """A temporary name of a process that has ended, or of the one of this number, as a new run finds it."""
+    from attcell import _files
+
+    _files._SEEN.clear()
+    if number is None:
+        with subprocess.Popen(["true"]) as process:
+            number = process.pid
+    return folder / f".{stem[:200]}.{_files._machine()}-{number:x}-1-01234567.tmp{suffix}"
 
 
 @pytest.fixture

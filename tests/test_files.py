@@ -6,10 +6,13 @@ import errno
 import json
 import os
 import stat
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
+from attcell import _files
 from attcell._files import (
     check_output,
     check_outputs,
@@ -20,11 +23,13 @@ from attcell._files import (
     parsed_json,
     read_json,
     real_path,
+    temporary_in,
     write_json,
     write_text,
     written_whole,
 )
 from attcell.errors import CallError
+from tests.conftest import left_over
 
 
 def entries(folder: Path) -> list[str]:
@@ -226,3 +231,38 @@ def test_a_link_is_replaced_and_its_target_stays(tmp_path):
         assert not (tmp_path / name).is_symlink()
         assert (tmp_path / name).read_text() == "new"
     assert (tmp_path / "precious.txt").read_text() == "mine"
+
+
+def test_what_a_killed_process_left_goes_and_nothing_else(tmp_path):
+    theirs = temporary_in(tmp_path, "a", ".json")  # of this process, which lives
+    theirs.touch()
+    dead = left_over(tmp_path, "b.c", ".safetensors")
+    folder = left_over(tmp_path, "d")
+    folder.mkdir()
+    (folder / "flow_x_00001.jpg").touch()
+    recycled = left_over(tmp_path, "e", number=os.getpid())  # another began later under the number
+    elsewhere = tmp_path / dead.name.replace(_files._machine(), "01234567")
+    others = [elsewhere, tmp_path / ".a.01234567.tmp", tmp_path / ".hidden", tmp_path / "a.tmp"]
+    for path in (dead, recycled, *others):
+        path.touch()
+    write_text(tmp_path / "f.json", "new")
+    assert entries(tmp_path) == sorted(path.name for path in (theirs, *others, tmp_path / "f.json"))
+
+
+def test_a_process_that_has_ended_and_is_still_listed_leaves_what_goes(tmp_path):
+    with subprocess.Popen(["true"]) as process:
+        path = left_over(tmp_path, "a", number=process.pid)
+        path.touch()
+        while _files._began(process.pid) not in ("", "0"):
+            time.sleep(0.01)  # nobody has asked for its status yet
+        write_text(tmp_path / "b.json", "new")
+    assert entries(tmp_path) == ["b.json"]
+
+
+def test_temporary_names_are_no_longer_than_names_may_be(tmp_path):
+    for name in ("x" * 255, "x." + "y" * 253, "\u00e9" * 127, "a" * 100 + "." + "b" * 154):
+        path = tmp_path / name
+        temporary = temporary_in(tmp_path, path.stem, path.suffix)
+        assert len(os.fsencode(temporary.name)) <= 255
+        write_text(path, "text")
+        assert path.read_text() == "text"

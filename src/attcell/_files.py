@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
+import shutil
 import sys
 import unicodedata
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +73,95 @@ def in_other_form(path: Path) -> Path | None:
     return next((other for other in forms if str(other) != str(path) and is_there(other)), None)
 
 
-def short_stem(path: Path) -> str:
-    """A name without its suffix, cut so that a temporary name made of it is no longer than names may be."""
-    return os.fsencode(path.stem)[:200].decode(sys.getfilesystemencoding(), "ignore")
+# Writing whole. A temporary name says which process writes, so that what a killed one left can be told.
+
+_LEFT_OVER = re.compile(
+    r"\..*\.(?P<machine>[0-9a-f]{8})-(?P<number>[0-9a-f]{1,7})-(?P<began>[0-9a-f]+)-[0-9a-f]{8}\.tmp(\..*)?",
+    re.DOTALL,
+)
+_LONG = 32  # bytes; no library chooses a format by such a suffix
+_SEEN: set[tuple[int, Path]] = set()  # processes, of which forks may inherit this, and folders
+
+
+def temporary_in(folder: Path, stem: str, suffix: str = "") -> Path:
+    """A hidden name in ``folder``, no longer than names may be, that nothing has. The first time that a
+    process asks for one in a folder, what killed processes left there is removed.
+    """
+    seen = os.getpid(), folder.absolute()
+    if seen not in _SEEN:
+        _SEEN.add(seen)
+        remove_left_overs(folder)
+    ending = f".{_token()}.tmp{suffix if len(os.fsencode(suffix)) <= _LONG else ''}"
+    begins = os.fsencode(stem)[: _MOST_BYTES - 1 - len(os.fsencode(ending))]
+    return folder / f".{begins.decode(sys.getfilesystemencoding(), 'ignore')}{ending}"
+
+
+def remove_left_overs(folder: Path) -> None:
+    """Remove the temporary files and folders of processes that live no more.
+
+    Those of another machine or container, or from before this machine was started, cannot be told from those
+    of living processes, and stay.
+    """
+    try:
+        paths = list(folder.iterdir())
+    except OSError:
+        return
+    for path in paths:
+        found = _LEFT_OVER.fullmatch(path.name)
+        if found is None or found["machine"] != _machine():
+            continue
+        if not _lives(int(found["number"], 16), found["began"]):
+            with suppress(OSError):  # another process may be removing it too
+                remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove whatever is there; of a link the link alone, wherever it points."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _token() -> str:
+    """This process's own: where it runs, its number, when it began, and chance."""
+    number = os.getpid()
+    return f"{_machine()}-{number:x}-{_began(number)}-{uuid.uuid4().hex[:8]}"
+
+
+@cache
+def _machine() -> str:
+    """Where a process has its number: in one container, since one start of one machine. Chance where the
+    system does not say, so that nothing is taken for dead.
+    """
+    try:
+        boot, container = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+        told = f"{boot.read_text()} {container.readlink()}"
+        return hashlib.sha256(told.encode()).hexdigest()[:8]
+    except OSError:
+        return uuid.uuid4().hex[:8]
+
+
+def _began(number: int) -> str:
+    """When a process began, in ticks since the machine's start, in hexadecimal digits; 0 where that is not
+    told, and "" of one that has ended and is still listed.
+    """
+    try:
+        words = Path(f"/proc/{number}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return "0"
+    return "" if words[0] in "ZX" else f"{int(words[19]):x}"
+
+
+def _lives(number: int, began: str) -> bool:
+    """Whether this process, and no later one of its number, is still there."""
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        pass
+    return began == "0" or _began(number) in (began, "0")
 
 
 @contextmanager
@@ -84,7 +174,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     """
     refuse_device(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{short_stem(path)}.{uuid.uuid4().hex[:8]}.tmp{path.suffix}")
+    temporary = temporary_in(path.parent, path.stem, path.suffix)
     try:
         yield temporary
         with temporary.open("rb+") as file:

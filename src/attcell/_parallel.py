@@ -6,6 +6,7 @@ import io
 import multiprocessing
 import os
 import pickle
+import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -98,7 +99,8 @@ def process_pool(processes: int, threads: int) -> Iterator[ProcessPoolExecutor]:
     """So many processes, each on so many threads, and each on a GPU of its own as far as there are enough;
     where there are fewer GPUs, processes share them in turn.
 
-    At the end, also by an error, what has not begun is not begun any more.
+    At the end, also by an error, what has not begun is not begun any more; by an interruption what has begun
+    is ended.
 
     Args:
         processes: how many.
@@ -126,6 +128,10 @@ def process_pool(processes: int, threads: int) -> Iterator[ProcessPoolExecutor]:
             "a process was ended from outside, perhaps for lack of memory; run again to go on, with fewer "
             "--jobs or --workers"
         ) from error
+    except KeyboardInterrupt:
+        for process in pool._processes.values():
+            process.kill()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -145,6 +151,9 @@ def as_they_end(
                 return
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 yield running.pop(future), future.result()
+    except KeyboardInterrupt:
+        running.clear()  # nobody waits for them
+        raise
     finally:
         wait(running)
 
@@ -173,6 +182,7 @@ def _start(threads: int, shows_messages: bool, own_gpu: SimpleQueue[str | None])
     It would start what loads its data in the way that it was started itself, at some cost in each epoch; so
     it starts processes as its parent does.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the parent ends it
     gpu = own_gpu.get()
     if gpu is not None:
         os.environ[_VISIBLE] = gpu

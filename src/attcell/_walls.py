@@ -154,7 +154,9 @@ class Task(Generic[Item, Part]):
 
 def work(connection: Connection, task: Task[Item, Part]) -> None:
     """Do the items whose numbers come, one after another, and send what comes of them."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
+    for number in (signal.SIGINT, signal.SIGHUP):  # of a terminal: the parent ends it
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=end_with_parent, daemon=True).start()
     line = _THIS.line = Line(connection)
     _THIS.ran_out = False

@@ -219,4 +219,5 @@ def test_an_interruption_ends_quietly(attcell: Run, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("attcell.data.check.check_source", interrupted)
-    assert attcell("data", "check", ".", status=130).stderr == "attcell: interrupted\n"
+    said = attcell("data", "check", ".", status=130).stderr
+    assert said == "attcell: data check was ended by Ctrl-C; nothing more is written\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -113,17 +114,16 @@ def test_kept_features_train_and_test_as_decoded_frames_do(
 
 
 @pytest.mark.parametrize(
-    ("sent", "status", "message"),
-    [
-        (signal.SIGINT, 130, "attcell: interrupted\n"),
-        (signal.SIGTERM, 143, "attcell: terminated; go on from the last checkpoint with --resume\n"),
-    ],
+    ("sent", "status", "by"),
+    [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")],
 )
 def test_an_interrupted_training_says_so(
-    recipe: Path, tmp_path: Path, sent: signal.Signals, status: int, message: str
+    recipe: Path, tmp_path: Path, sent: signal.Signals, status: int, by: str
 ) -> None:
     run = tmp_path / "run"
-    words = command(["train", recipe, "train.iterations=50000", "--out", run])
+    words = command(given := ["train", recipe, "train.iterations=50000", "--out", run])
+    go_on = shlex.join(["attcell", *map(str, given), "--resume"])
+    message = f"attcell: train was ended by {by}; {run} holds the last checkpoint, and this goes on: {go_on}\n"
     process = subprocess.Popen(
         words,
         cwd=tmp_path,

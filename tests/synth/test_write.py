@@ -17,6 +17,7 @@ from attcell.synth.render import render
 from attcell.synth.scene import FPS, plan_video, ring
 from attcell.synth.truth import read_truth
 from attcell.synth.write import write_dataset
+from tests.conftest import left_over
 
 FEW = {"train": 2, "test": 1}
 
@@ -81,8 +82,7 @@ def test_a_broken_off_run_is_taken_up_again(written: Path, tmp_path: Path) -> No
     with pytest.raises(KeyboardInterrupt):
         write_dataset(out, seed=1, num_classes=4, videos=FEW, progress=breaks)
     assert not (out / "truth.json").exists()
-    left_over = out / "train" / "wave_red" / ".000.deadbeef.tmp.mp4"
-    left_over.write_bytes(b"half")
+    left_over(out / "train" / "wave_red", "000", ".mp4").write_bytes(b"half")
     seen: list[tuple[int, int]] = []
     write_dataset(
         out, seed=1, num_classes=4, videos=FEW, progress=lambda done, all_: seen.append((done, all_))

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from attcell._files import remove_left_overs, temporary_in
 from attcell.errors import DataError
 from attcell.video import flow_files
 from attcell.video.flow_files import (
@@ -21,8 +22,8 @@ from attcell.video.flow_files import (
     new_flow_zip,
     open_flow,
     read_description,
-    remove_left_overs,
 )
+from tests.conftest import left_over
 
 
 def field(number, axis, size=(8, 10)):
@@ -77,8 +78,8 @@ def test_nothing_is_there_after_an_error(make, tmp_path):
 
 def test_a_new_one_replaces_the_old_and_what_was_left_over(make, tmp_path):
     for last in (3, 2):
-        (tmp_path / ".a.01234567.tmp").mkdir()
-        (tmp_path / ".a.01234567.tmp.zip").touch()
+        left_over(tmp_path, "a").mkdir()
+        left_over(tmp_path, "a", ".zip").touch()
         path, opened = make()
         with opened as target:
             write_fields(target, range(1, last + 1))
@@ -87,7 +88,7 @@ def test_a_new_one_replaces_the_old_and_what_was_left_over(make, tmp_path):
 
 
 def test_what_others_are_writing_beside_it_stays(make, tmp_path):
-    others = [tmp_path / f".{name}.01234567.tmp" for name in ("a.b", "ab", "a]", "a.0123456")]
+    others = [temporary_in(tmp_path, name) for name in ("a.b", "ab", "a]", "a.0123456", "a")]
     for other in others:
         other.mkdir()
     path, opened = make()
@@ -98,11 +99,11 @@ def test_what_others_are_writing_beside_it_stays(make, tmp_path):
 
 @pytest.mark.parametrize("name", ["a[1]", "*", "a?"])
 def test_a_name_that_looks_like_a_pattern_is_a_name(tmp_path, name):
-    for left_over in (f".{name}.01234567.tmp", ".a1.01234567.tmp"):
-        (tmp_path / left_over).mkdir()
+    left_over(tmp_path, name).mkdir()
+    (other := temporary_in(tmp_path, "a1")).mkdir()
     with new_flow_folder(tmp_path / name) as target:
         write_fields(target)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, ".a1.01234567.tmp"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, other.name])
 
 
 def test_another_tool_reads_it(tmp_path):
@@ -284,7 +285,7 @@ def test_a_link_in_the_place_of_flow_is_replaced_and_its_target_stays(make, tmp_
     precious.mkdir()
     (precious / "a.txt").write_text("mine")
     path.symlink_to(precious)
-    (tmp_path / ".a.01234567.tmp").symlink_to(precious)
+    left_over(tmp_path, "a").symlink_to(precious)
     with opened as target:
         write_fields(target)
     assert not path.is_symlink()
@@ -299,7 +300,6 @@ def test_flow_of_a_name_as_long_as_names_may_be(tmp_path):
             target.write("a.txt", b"a")
         with new_flow_zip(tmp_path / f"{name}.zip") as target:
             target.write("a.txt", b"a")
-        left = tmp_path / f".{name.encode()[:200].decode()}.0123abcd.tmp"
-        left.mkdir()
-        remove_left_overs(tmp_path / name)
+        left_over(tmp_path, name[:100]).mkdir()
+        remove_left_overs(tmp_path)
         assert sorted(path.name for path in tmp_path.iterdir() if path.name[0] == ".") == []

@@ -1,6 +1,7 @@
 """The command line. Results go to stdout; progress, warnings and errors to stderr.
 
-Exit status: 0 done, 1 something in the data or the outcome was bad (and was said), 2 the call was wrong.
+Exit status: 0 done, 1 something in the data or the outcome was bad (and was said), 2 the call was wrong; 130,
+143 and 129 where Ctrl-C, SIGTERM or SIGHUP ended it.
 """
 
 from __future__ import annotations
@@ -8,13 +9,25 @@ from __future__ import annotations
 import io
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import typer
 
 from attcell._log import messages_on_stderr
 from attcell._terminal import escaped, escaped_stdout
-from attcell.cli import data, detect, extract, learning_rate, models, predict, research, score, train
+from attcell.cli import (
+    _interruption,
+    data,
+    detect,
+    extract,
+    learning_rate,
+    models,
+    predict,
+    research,
+    score,
+    train,
+)
 from attcell.errors import AttcellError
 
 app = typer.Typer(
@@ -47,28 +60,39 @@ def main() -> None:
         sys.exit(2)
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may hold what the terminal cannot show
         sys.stdout.reconfigure(errors="backslashreplace")
-    try:
-        with messages_on_stderr(), escaped_stdout():
-            try:
-                app()
-            finally:
-                sys.stdout.flush()  # here, where a full disk can still be told
-    except AttcellError as error:
+    with _interruption.listening():
+        try:
+            with messages_on_stderr(), escaped_stdout():
+                try:
+                    app()
+                finally:
+                    sys.stdout.flush()  # here, where a full disk can still be told
+        except BaseException as error:
+            sys.exit(_end(error))
+
+
+def _end(error: BaseException) -> int:
+    """Say why the command ends, and return its exit status; what is no user's mistake is raised again."""
+    if (ended := _interruption.interrupted(error)) is not None:
+        status, sentence = ended
+        if os.environ.get("LOCAL_RANK", "0") == "0":  # of a distributed training one process says it
+            _say(sentence)
+        _leave_stdout()
+        return status
+    if isinstance(error, AttcellError):
         _say(str(error))
-        sys.exit(error.exit_status)
-    except SystemExit as ended:
-        if ended.code == 130:  # what typer makes of Ctrl-C
-            _say("interrupted")
-        raise
-    except OSError as error:  # a full disk, a folder that may not be written
+        return error.exit_status
+    if isinstance(error, OSError):  # a full disk, a folder that may not be written
         if not isinstance(error, BrokenPipeError):  # who reads stdout may have enough
             _say(f"{error.strerror or error}: {error.filename or ''}")
         _leave_stdout()
-        sys.exit(1)
+        return 1
+    raise error
 
 
 def _say(message: str) -> None:
-    print(escaped(f"attcell: {message}"), file=sys.stderr)
+    with suppress(OSError):  # the terminal may be gone
+        print(escaped(f"attcell: {message}"), file=sys.stderr, flush=True)
 
 
 def _leave_stdout() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import typer
 
 from attcell._log import json_lines, logger, tell_programs
+from attcell.cli._interruption import leaves
 from attcell.cli._options import (
     ListRoot,
     NumClips,
@@ -168,8 +170,9 @@ def _is_folder(name: str) -> bool:
 def _train_folder(folder: Path, out: Path | None, overrides: list[str], **options: Any) -> FolderOutcome:
     from attcell.choosing.call import FolderCall, train_folder
 
-    name = folder.absolute().name or "videos"
-    return train_folder(FolderCall(folder, out or Path("runs") / name, overrides=overrides, **options))
+    place = out or Path("runs") / (folder.absolute().name or "videos")
+    leaves(lambda: (f"what is done stays in {place}", sys.argv[1:]))
+    return train_folder(FolderCall(folder, place, overrides=overrides, **options))
 
 
 def _train_recipe(
@@ -187,6 +190,10 @@ def _train_recipe(
     from attcell._parallel import is_first_process
     from attcell.training.flow_cost import tell_flow_cost
     from attcell.training.run import train as run_training
+    from attcell.training.run_folder import CHECKPOINT, RECIPE_FILE
+
+    folder = out or Path("runs") / resolved.name
+    leaves(lambda: _left(folder, folder / RECIPE_FILE, folder / CHECKPOINT))
 
     if is_first_process():
         refuse_stages(resolved)  # before anything is said of its cost
@@ -194,11 +201,20 @@ def _train_recipe(
     from attcell.report.lines import training_lines, training_values
 
     started = time.monotonic()
-    outcome = run_training(resolved, out or Path("runs") / resolved.name, resume=resume)
+    outcome = run_training(resolved, folder, resume=resume)
     seconds = time.monotonic() - started
     lines = training_lines(outcome, seconds) if is_first_process() else []
     tell_programs("done", "\n".join(lines), **training_values(outcome, seconds))
     return lines
+
+
+def _left(folder: Path, recipe: Path, checkpoint: Path) -> tuple[str, list[str]]:
+    """What a training that is interrupted leaves, and the call that goes on."""
+    words = [word for word in sys.argv[1:] if word != "--resume"]
+    if not recipe.is_file():
+        return f"{folder} holds nothing yet", words
+    kept = "the last checkpoint" if checkpoint.is_file() else "no checkpoint yet"
+    return f"{folder} holds {kept}", [*words, "--resume"]
 
 
 def test(

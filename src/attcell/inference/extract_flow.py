@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from attcell._files import remove_left_overs
 from attcell._log import progress_bar
 from attcell._parallel import in_order, one_thread
 from attcell._walls import alive, own_parts, the_videos_own
@@ -34,7 +35,7 @@ from attcell.inference.flow_jobs import (
 )
 from attcell.types import VideoRecord
 from attcell.video._passes import EveryFrame, promised_frames
-from attcell.video.flow_files import DESCRIPTION, jpeg, new_flow_folder, new_flow_zip, remove_left_overs
+from attcell.video.flow_files import DESCRIPTION, jpeg, new_flow_folder, new_flow_zip
 from attcell.video.info import VideoInfo
 from attcell.video.optical_flow import PAIRS_AT_ONCE, FlowSpec, Method, check_method, flow_method, pieces
 
@@ -148,8 +149,9 @@ def _computed(
                         begun.remove(place)
                     yield place, notes[place] if error is None else error
     finally:
-        for place in begun.union(range(latest + 1, min(latest + 1 + 2 * workers, len(jobs)))):
-            remove_left_overs(jobs[place].place)  # its process was ended
+        ended = begun.union(range(latest + 1, min(latest + 1 + 2 * workers, len(jobs))))
+        for folder in {jobs[place].place.parent for place in ended}:
+            remove_left_overs(folder)  # of processes that were ended
 
 
 def _path_of(job: Job) -> Path:

@@ -17,7 +17,7 @@ import numpy as np
 from torch.utils.data import DataLoader, Dataset
 
 from attcell._checks import path_of, shown, whole_number
-from attcell._files import read_json, write_text, written_whole
+from attcell._files import read_json, remove_left_overs, write_text, written_whole
 from attcell._parallel import workers_for
 from attcell.errors import CallError, DataError
 from attcell.synth.render import RenderedVideo, render
@@ -33,7 +33,6 @@ _ENCODING = {"crf": "24", "preset": "veryfast", "x264-params": "rc-lookahead=0:m
 BIT_RATE = 64_000  # of sound
 _QUICK_ENCODING = {**_ENCODING, "preset": "ultrafast"}  # half the time to write and to read, twice the size
 _PARAMETERS = "parameters.json"  # written first: a folder that holds it, and not other values, can be resumed
-_LEFT_OVER = "*/*/.*.tmp.mp4"  # what a killed run leaves behind
 _PROCESSES = 2  # drawing holds Python's lock, so that threads would wait for each other
 
 
@@ -295,9 +294,9 @@ def truth_of(label: str, drawn: RenderedVideo) -> VideoTruth:
 
 
 def clear_left_overs(out: Path) -> None:
-    """Remove what a killed run left behind."""
-    for left_over in out.glob(_LEFT_OVER):
-        left_over.unlink()
+    """Remove what killed runs left behind."""
+    for folder in out.glob("*/*"):
+        remove_left_overs(folder)
 
 
 def claim(out: Path, parameters: dict[str, Any]) -> None:

@@ -15,7 +15,6 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
-from lightning.pytorch.utilities.exceptions import SIGTERMException
 from safetensors.torch import load_file, save_file
 
 from attcell._files import written_whole
@@ -109,10 +108,6 @@ def _run(trainer: L.Trainer, learner: Learner, checkpoint: Path | None) -> None:
     """Train; an interruption, which Lightning turns into the end of the process, comes out as what it is."""
     try:
         trainer.fit(learner, ckpt_path=checkpoint, weights_only=True)
-    except SIGTERMException:
-        error = TrainingError("terminated; go on from the last checkpoint with --resume")
-        error.exit_status = 143
-        raise error from None
     except SystemExit:
         raise KeyboardInterrupt from None
     except RuntimeError as error:
@@ -176,26 +171,45 @@ def _quiet_lightning() -> Iterator[None]:
 
 
 class Interruption(L.Callback):
-    """Ctrl-C during a training: KeyboardInterrupt comes before the next batch, and not in the middle of one.
+    """A signal that ends the process, during a training: what it does else comes before the next batch, and
+    not in the middle of one.
 
-    Raised by the signal itself it could come in a destructor, where Python swallows it; and the processes
-    that decode, which a terminal signals too, would die of it.
+    Raised by the signal itself an exception could come in a destructor, where Python swallows it; and the
+    processes that decode, which a terminal signals too, would die of it.
     """
 
     def __init__(self) -> None:
-        self._asked = False
+        self._asked: int | None = None
+        self._before: dict[int, Any] = {}
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Within this, SIGINT asks for the end (only the main thread can listen)."""
+        """Within this, a signal asks for the end (only the main thread can listen). What it does else comes
+        at the latest here, whatever came of it meanwhile.
+
+        Raises:
+            KeyboardInterrupt: of SIGINT, and of others that somebody handles so.
+            TrainingError: of SIGTERM that nobody handles.
+        """
         if current_thread() is not main_thread():
             yield
             return
-        before = signal.signal(signal.SIGINT, self._ask)
+        handlers = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        self._before = {
+            one: handler for one, handler in handlers.items() if callable(handler) or one == signal.SIGTERM
+        }
+        self._listen()
         try:
             yield
+        except BaseException:
+            self._end()
+            raise
         finally:
-            signal.signal(signal.SIGINT, before)
+            for one, handler in self._before.items():
+                signal.signal(one, handler)
+
+    def on_train_start(self, *_: Any) -> None:
+        self._listen()  # Lightning listens too by now, and would end other processes in its way
 
     def on_train_batch_start(self, *_: Any) -> None:
         self._end()
@@ -203,12 +217,24 @@ class Interruption(L.Callback):
     def on_validation_batch_start(self, *_: Any) -> None:
         self._end()
 
-    def _ask(self, *_: Any) -> None:
-        self._asked = True
+    def _listen(self) -> None:
+        for one in self._before:
+            signal.signal(one, self._ask)
+
+    def _ask(self, number: int, _: Any) -> None:
+        self._asked = number
 
     def _end(self) -> None:
-        if self._asked:
+        if self._asked is None:
+            return
+        number, self._asked = self._asked, None
+        handler = self._before[number]
+        if callable(handler):
+            handler(number, None)
             raise KeyboardInterrupt
+        error = TrainingError("terminated; go on from the last checkpoint with --resume")
+        error.exit_status = 128 + number
+        raise error
 
 
 class TrainingProgress(L.Callback):

@@ -11,16 +11,16 @@ Files may come from strangers. Nothing of a ZIP file is unpacked to the disk, an
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
 import re
 import shutil
-import uuid
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,7 +30,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from attcell._files import parsed_json, short_stem, written_whole
+from attcell._files import parsed_json, remove, temporary_in, written_whole
 from attcell.errors import DataError
 
 DESCRIPTION = "flow.json"
@@ -38,6 +38,7 @@ FLOW_FORMAT = 1  # raise it when flow.json, or what the files hold, changes
 _NAME = re.compile(r"(flow_x|flow_y|img)_(?:p(\d+)_)?(\d+)\.(?:jpg|jpeg|png)")
 _QUALITY = 95
 _MOST_BYTES = 1 << 28  # of one file of a ZIP file; a grey picture of 16384 × 16384 without compression
+_IN_THE_WAY = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}
 _UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, KeyError, EOFError)  # of a ZIP file
 _UNDECODABLE = (SyntaxError, ValueError, Image.DecompressionBombError)  # what Pillow raises besides OSError
 
@@ -52,14 +53,11 @@ class Target(Protocol):
 def new_flow_folder(folder: Path) -> Iterator[Target]:
     """A folder that appears only when it is complete; one that is there already is replaced."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    remove_left_overs(folder)
-    temporary = folder.with_name(f".{_begins(folder)}.{uuid.uuid4().hex[:8]}.tmp")
+    temporary = temporary_in(folder.parent, folder.name)
     temporary.mkdir()
     try:
         yield _Folder(temporary)
-        if folder.is_dir() or folder.is_symlink():
-            _remove(folder)
-        temporary.rename(folder)
+        _put(temporary, folder)
     except OSError as error:
         if error.filename is None:  # as of a full disk
             raise OSError(error.errno, error.strerror or str(error), str(folder)) from error
@@ -68,35 +66,29 @@ def new_flow_folder(folder: Path) -> Iterator[Target]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def _put(temporary: Path, folder: Path) -> None:
+    """Give the folder its name. What has that name goes, all at once: another process may be looking at it,
+    or putting its own there.
+    """
+    while True:
+        try:
+            temporary.rename(folder)
+            return
+        except OSError as error:
+            is_in_the_way = error.errno in _IN_THE_WAY and (folder.is_dir() or folder.is_symlink())
+            if not is_in_the_way:
+                raise
+        old = temporary_in(folder.parent, folder.name)
+        with suppress(FileNotFoundError):
+            folder.rename(old)
+        remove(old)
+
+
 @contextmanager
 def new_flow_zip(path: Path) -> Iterator[Target]:
     """A ZIP file that appears only when it is complete; one that is there already is replaced."""
-    remove_left_overs(path)
     with written_whole(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         yield _Zip(archive)
-
-
-def remove_left_overs(place: Path) -> None:
-    """What a killed process left of a folder or ZIP file. Only one works on a video; others may on its
-    neighbours.
-    """
-    folder = place.with_suffix("") if place.suffix == ".zip" else place
-    left_over = re.compile(rf"\.{re.escape(_begins(folder))}\.[0-9a-f]{{8}}\.tmp(\.zip)?")
-    for path in [path for path in folder.parent.glob("*") if left_over.fullmatch(path.name)]:
-        _remove(path)
-
-
-def _begins(folder: Path) -> str:
-    """What a temporary name for a folder, or for the ZIP file of its name, begins with."""
-    return short_stem(folder.with_name(f"{folder.name}.zip"))
-
-
-def _remove(path: Path) -> None:
-    """Whatever is there; of a link the link alone, wherever it points."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

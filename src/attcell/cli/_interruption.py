@@ -1,0 +1,106 @@
+"""How a command ends that is told to: by Ctrl-C, by SIGTERM, or because its terminal goes away (SIGHUP).
+
+It ends as by an error, so that nothing half-written and no process stays behind. Then one sentence says what
+is on disk, and which command goes on. The exit status is 128 and the signal's number, as a shell has it.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import current_thread, main_thread
+from types import FrameType
+
+_BY = {"SIGINT": "Ctrl-C", "SIGTERM": "SIGTERM", "SIGHUP": "SIGHUP, for its terminal went away"}
+_AT_ONCE_SECONDS = 1.0  # who ends a group of processes may send a process the same signal twice
+
+# What stays of the commands that go on where they were, by the same call.
+_STAYS = {
+    "demo": "what is done stays in its folder",
+    "synth": "the videos that are done stay",
+    "extract flow": "the flow of the videos that are done stays",
+    "protocol": "the runs that are done stay, and checkpoints of others",
+    "ablate": "the runs that are done stay, and checkpoints of others",
+    "reproduce": "what is done stays in its folder",
+}
+
+_Left = tuple[str, Sequence[str]]  # what is on disk, and the words of a call that goes on, none for no call
+
+
+@dataclass
+class _This:
+    """What is known of the command that runs.
+
+    Attributes:
+        number: of the signal that ends it; None while there was none.
+        heard: when that was, of a clock that nobody sets.
+        left: says what it leaves, where the command knows better than ``_STAYS``.
+    """
+
+    number: int | None = None
+    heard: float = 0.0
+    left: Callable[[], _Left] | None = None
+
+
+_THIS = _This()
+
+
+@contextmanager
+def listening() -> Iterator[None]:
+    """Within this a signal raises KeyboardInterrupt; one that was ignored before, as by ``nohup``, still is
+    (only the main thread can listen).
+    """
+    _THIS.number, _THIS.left = None, None
+    signals = [signal.Signals[name] for name in _BY]
+    heard = [one for one in signals if signal.getsignal(one) is not signal.SIG_IGN]
+    before = {one: signal.signal(one, _hear) for one in heard if current_thread() is main_thread()}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def _hear(number: int, _: FrameType | None) -> None:
+    if _THIS.number is None:
+        _THIS.number, _THIS.heard = number, time.monotonic()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # PyTorch's handler would complain of what ends too
+        raise KeyboardInterrupt
+    if time.monotonic() - _THIS.heard > _AT_ONCE_SECONDS:  # somebody cannot wait
+        os._exit(128 + number)
+
+
+def leaves(left: Callable[[], _Left]) -> None:
+    """From now on ``left`` says what this command leaves when it is interrupted."""
+    _THIS.left = left
+
+
+def interrupted(error: BaseException) -> tuple[int, str] | None:
+    """The exit status and the sentence of a command that was interrupted and ends by this, whatever became of
+    the interruption on the way; None where it was not.
+    """
+    number = _THIS.number
+    if isinstance(error, SystemExit) and error.code == 130:  # what typer makes of KeyboardInterrupt
+        number = number or signal.SIGINT
+    if number is None:
+        return None
+    words = sys.argv[1:]
+    command = " ".join(words[:2] if words[:1] in (["data"], ["extract"], ["score"]) else words[:1])
+    what, again = _THIS.left() if _THIS.left is not None else _left(command, words)
+    go_on = f", and this goes on: {shlex.join(['attcell', *again])}" if again else ""
+    by = _BY[signal.Signals(number).name]
+    return 128 + number, f"{command} was ended by {by}; {what}{go_on}"
+
+
+def _left(command: str, words: Sequence[str]) -> _Left:
+    if command in _STAYS:
+        return _STAYS[command], words
+    if any(word.endswith(".jsonl") for word in words):
+        return "the lines of the videos that are done stay, and nothing else is written", ()
+    return "nothing more is written", ()
