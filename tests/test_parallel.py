@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import time
 from collections.abc import Iterator
 
@@ -11,7 +12,7 @@ import pytest
 import torch
 
 from attcell import _parallel
-from attcell._parallel import gpu_names, in_order, process_pool, workers_for
+from attcell._parallel import as_they_end, gpu_names, in_order, process_pool, workers_for
 from attcell.errors import AttcellError, CallError
 
 
@@ -29,6 +30,23 @@ def test_a_process_that_is_ended_from_outside_is_told() -> None:
     said = "ended from outside, perhaps for lack of memory; run again"
     with pytest.raises(AttcellError, match=said), process_pool(1, threads=1) as pool:
         pool.submit(os._exit, 1).result()
+
+
+def test_an_interruption_waits_for_no_process() -> None:
+    def interrupted() -> None:
+        with process_pool(1, threads=1) as pool:
+            assert pool.submit(int).result() == 0
+            signal.setitimer(signal.ITIMER_REAL, 0.5)
+            list(as_they_end(pool, time.sleep, (60.0, 60.0), at_once=2))
+
+    began = time.monotonic()
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert time.monotonic() - began < 50
 
 
 @pytest.mark.parametrize("missing", ["locks", "memory"])

@@ -123,7 +123,9 @@ def test_an_interrupted_training_says_so(
     run = tmp_path / "run"
     words = command(given := ["train", recipe, "train.iterations=50000", "--out", run])
     go_on = shlex.join(["attcell", *map(str, given), "--resume"])
-    message = f"attcell: train was ended by {by}; {run} holds the last checkpoint, and this goes on: {go_on}\n"
+    message = (
+        f"attcell: train was ended by {by}; {run} holds the last checkpoint, and this goes on: {go_on}\n"
+    )
     process = subprocess.Popen(
         words,
         cwd=tmp_path,

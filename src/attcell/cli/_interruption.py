@@ -19,6 +19,7 @@ from types import FrameType
 
 _BY = {"SIGINT": "Ctrl-C", "SIGTERM": "SIGTERM", "SIGHUP": "SIGHUP, for its terminal went away"}
 _AT_ONCE_SECONDS = 1.0  # who ends a group of processes may send a process the same signal twice
+_AGAIN_SECONDS = 0.05
 
 # What stays of the commands that go on where they were, by the same call.
 _STAYS = {
@@ -38,11 +39,13 @@ class _This:
     """What is known of the command that runs.
 
     Attributes:
+        process: its number; forks of it have the same handlers until they set others.
         number: of the signal that ends it; None while there was none.
         heard: when that was, of a clock that nobody sets.
         left: says what it leaves, where the command knows better than ``_STAYS``.
     """
 
+    process: int = 0
     number: int | None = None
     heard: float = 0.0
     left: Callable[[], _Left] | None = None
@@ -56,24 +59,41 @@ def listening() -> Iterator[None]:
     """Within this a signal raises KeyboardInterrupt; one that was ignored before, as by ``nohup``, still is
     (only the main thread can listen).
     """
-    _THIS.number, _THIS.left = None, None
+    _THIS.process, _THIS.number, _THIS.left = os.getpid(), None, None
     signals = [signal.Signals[name] for name in _BY]
     heard = [one for one in signals if signal.getsignal(one) is not signal.SIG_IGN]
     before = {one: signal.signal(one, _hear) for one in heard if current_thread() is main_thread()}
+    sys.unraisablehook, hook = _not_lost, sys.unraisablehook
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         for one, handler in before.items():
             signal.signal(one, handler)
 
 
 def _hear(number: int, _: FrameType | None) -> None:
+    if os.getpid() != _THIS.process:
+        os._exit(128 + number)
     if _THIS.number is None:
         _THIS.number, _THIS.heard = number, time.monotonic()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # PyTorch's handler would complain of what ends too
         raise KeyboardInterrupt
     if time.monotonic() - _THIS.heard > _AT_ONCE_SECONDS:  # somebody cannot wait
         os._exit(128 + number)
+
+
+def _not_lost(what: sys.UnraisableHookArgs) -> None:
+    """Where Python lets nothing be raised, as in destructors and around a fork, it comes a moment later."""
+    if _THIS.number is None or what.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(what)
+        return
+    signal.signal(signal.SIGALRM, _again)
+    signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
+
+
+def _again(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def leaves(left: Callable[[], _Left]) -> None:
