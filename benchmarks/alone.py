@@ -99,8 +99,7 @@ def _as_child(call: Callable[[], None], folder: Path, out: Path, err: Path, cpu_
         os.chdir(folder)
         faulthandler.enable()
         resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 2))
-        addresses = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (addresses + _ROOM, addresses + _ROOM))
+        hold_memory()
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         call()
         status = 0
@@ -114,6 +113,12 @@ def _as_child(call: Callable[[], None], folder: Path, out: Path, err: Path, cpu_
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(status)
+
+
+def hold_memory() -> None:
+    """Let this process have so much more than it has, and no more."""
+    addresses = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (addresses + _ROOM, addresses + _ROOM))
 
 
 def _watched(child: int, seconds: float) -> tuple[int, resource.struct_rusage, bool]:

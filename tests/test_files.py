@@ -266,3 +266,11 @@ def test_temporary_names_are_no_longer_than_names_may_be(tmp_path):
         assert len(os.fsencode(temporary.name)) <= 255
         write_text(path, "text")
         assert path.read_text() == "text"
+
+
+@pytest.mark.parametrize(("before", "after"), [("[", "]"), ('{"a":', "}")])
+def test_json_that_is_nested_deeply_is_a_value_error_before_anybody_goes_through_it(before, after):
+    assert json.dumps(parsed_json(before * 90 + "1" + after * 90)).count(before[0]) == 90
+    for levels in (150, 900, 100_000):
+        with pytest.raises(ValueError, match="Nested too deeply, more than 100 levels"):
+            parsed_json(before * levels + "1" + after * levels)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -252,10 +252,10 @@ def json_changed(rng: Rng, text: str) -> str:
         return word_changed(rng, text)
     if rng.random() < 0.05:
         return "[" * 100_000 + "]" * 100_000
-    places = list(_places(content))
-    if not places:
+    found = list(json_places(content))
+    if not found:
         return "null"
-    holder, key = places[int(rng.integers(len(places)))]
+    holder, key = found[int(rng.integers(len(found)))]
     which = int(rng.integers(3))
     if which == 0:
         del holder[key]
@@ -266,12 +266,14 @@ def json_changed(rng: Rng, text: str) -> str:
     return json.dumps(content)
 
 
-def _places(content: Any) -> Any:
-    inside = content.items() if isinstance(content, dict) else enumerate(content)
-    for key, value in list(inside):
+def json_places(content: Any) -> Iterator[tuple[Any, Any]]:
+    """Every list or object of JSON, with each of its places."""
+    if not isinstance(content, dict | list):
+        return
+    for key, value in list(content.items() if isinstance(content, dict) else enumerate(content)):
         yield content, key
         if isinstance(value, dict | list):
-            yield from _places(value)
+            yield from json_places(value)
 
 
 TEXT: Mapping[str, Callable[[Rng, str], str]] = {

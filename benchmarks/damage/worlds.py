@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import av
 import numpy as np
 
 from benchmarks.alone import attcell, run_alone
-from benchmarks.damage.kinds import KINDS, LABELS, TEST, Kind
+from benchmarks.damage.kinds import KINDS, LABELS, TEST
 
 
 def make_worlds(folder: Path) -> Path:
@@ -23,7 +24,7 @@ def make_worlds(folder: Path) -> Path:
         _write_models(models, videos)
         for kind in KINDS:
             (folder / kind.name).mkdir(parents=True, exist_ok=True)
-            _make(kind, folder / kind.name, videos, models)
+            make_one(kind.name, folder / kind.name, videos, models)
             if not list((folder / kind.name).glob(kind.file)):
                 raise RuntimeError(f"nothing was made for {kind.name}")
         done.touch()
@@ -48,7 +49,8 @@ def _write_videos(folder: Path) -> None:
                 container.mux(stream.encode(None))
 
 
-def _recipe(videos: Path, **sections: dict[str, Any]) -> dict[str, Any]:
+def small_recipe(videos: Path, **sections: dict[str, Any]) -> dict[str, Any]:
+    """A recipe of a tiny network, in plain values."""
     small = {"backbone": "small", "weights": "none", "conv6_channels": 8, "train_from": "none"}
     values: dict[str, Any] = {
         "data": {"train": str(videos), "workers": 0},
@@ -72,31 +74,30 @@ def _write_models(folder: Path, videos: Path) -> None:
     }
     for name, of in streams.items():
         more = {"features": {"dim": 5}} if name == "features" else {}
-        save_model(folder / name, _recipe(videos, model=of, **more))
+        save_model(folder / name, small_recipe(videos, model=of, **more))
 
 
-def save_model(folder: Path, values: dict[str, Any], store: str | None = None) -> None:
-    """A model folder of random weights, written by a process of its own: threads of PyTorch do not fork."""
-
-    def call() -> None:
-        import torch
-
-        from attcell.config.recipe import check_recipe
-        from attcell.inference.model import Model
-        from attcell.models.build import build_network
-
-        if store is not None:
-            values["flow"] = {"store": store}
-        recipe = check_recipe(values, source="the campaign")
-        torch.manual_seed(0)
-        network = build_network(recipe, len(LABELS), load_weights=False).eval()
-        generator = torch.Generator().manual_seed(0)
-        for parameter in network.parameters():
-            parameter.data = torch.randn(parameter.shape, generator=generator) * 0.2
-        Model(network, LABELS, recipe).save_pretrained(folder)
-
+def save_model(folder: Path, values: dict[str, Any]) -> None:
+    """:func:`write_model` in a process of its own: threads of PyTorch do not fork."""
     folder.mkdir(parents=True, exist_ok=True)
-    _done(run_alone(call, folder))
+    _done(run_alone(partial(write_model, folder, values), folder))
+
+
+def write_model(folder: Path, values: dict[str, Any]) -> None:
+    """A model folder of random weights."""
+    import torch
+
+    from attcell.config.recipe import check_recipe
+    from attcell.inference.model import Model
+    from attcell.models.build import build_network
+
+    recipe = check_recipe(values, source="the campaign")
+    torch.manual_seed(0)
+    network = build_network(recipe, len(LABELS), load_weights=False).eval()
+    generator = torch.Generator().manual_seed(0)
+    for parameter in network.parameters():
+        parameter.data = torch.randn(parameter.shape, generator=generator) * 0.2
+    Model(network, LABELS, recipe).save_pretrained(folder)
 
 
 def _program(folder: Path, *words: str) -> str:
@@ -113,12 +114,13 @@ def _done(ended: Any) -> None:
 # The files themselves
 
 
-def _make(kind: Kind, folder: Path, videos: Path, models: Path) -> None:
+def make_one(name: str, folder: Path, videos: Path, models: Path) -> None:
+    """The good files of a kind, in this folder."""
     for names, maker in _MAKERS.items():
-        if kind.name in names:
+        if name in names:
             maker(folder, videos, models)
             return
-    raise RuntimeError(f"no maker for {kind.name}")
+    raise RuntimeError(f"no maker for {name}")
 
 
 def _link(place: Path, source: Path) -> None:
@@ -137,7 +139,7 @@ def _listed(folder: Path, videos: Path, _: Path) -> None:
 def _recipes(folder: Path, videos: Path, _: Path) -> None:
     import yaml
 
-    text = yaml.safe_dump(_recipe(videos), sort_keys=False)
+    text = yaml.safe_dump(small_recipe(videos), sort_keys=False)
     (folder / "recipe.yaml").write_text(text, encoding="utf-8")
 
 
@@ -322,7 +324,9 @@ def _flow_store(form: str) -> Callable[[Path, Path, Path], None]:
         few = ("--short-side", "36", "--method", "fast", "--no-frames", "--workers", "1", "--form", form)
         _program(folder, "extract", "flow", "videos", "flow", *few)
         small = {"backbone": "small", "weights": "none", "conv6_channels": 8, "train_from": "none"}
-        values = _recipe(videos, model={"streams": {"frame": small, "flow": small}}, flow={"store": "flow"})
+        values = small_recipe(
+            videos, model={"streams": {"frame": small, "flow": small}}, flow={"store": "flow"}
+        )
         save_model(folder / "model", values)
 
     return make

@@ -19,6 +19,9 @@ from typing import Any
 from attcell.errors import CallError
 
 _MOST_BYTES = 255  # of a name, on the usual file systems
+_MOST_LEVELS = 100  # of JSON; what is read here has ten
+# What goes wrong where a value in a file is of another kind than it should be, or no number holds it.
+OTHER_VALUES = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError)
 
 # Questions about a path that Path itself answers with an error where it cannot look: a name that is too long,
 # a folder without permission, a disk that fails, links that lead in a circle.
@@ -204,12 +207,27 @@ def read_json(path: Path, pairs: Callable[[list[tuple[str, Any]]], Any] | None =
 
 def parsed_json(text: str | bytes, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
     """The same of a text; its errors are ValueErrors, too deep a nesting included."""
+    too_deep = json.JSONDecodeError(f"Nested too deeply, more than {_MOST_LEVELS} levels", "", 0)
     try:
         if isinstance(text, bytes):
             text = text.decode("utf-8-sig")
-        return json.loads(text, object_pairs_hook=pairs)
+        content = json.loads(text, object_pairs_hook=pairs)
     except RecursionError as error:
-        raise json.JSONDecodeError("Nested too deeply", "", 0) from error
+        raise too_deep from error
+    if _is_deep(content):
+        raise too_deep
+    return content
+
+
+def _is_deep(content: Any) -> bool:
+    """Whether a value is nested so deeply that whoever goes through it might not come to its end."""
+    level = [content]
+    for _ in range(_MOST_LEVELS):
+        inside = (of.values() if isinstance(of, dict) else of for of in level if isinstance(of, dict | list))
+        level = [value for values in inside for value in values if type(value) in (dict, list)]
+        if not level:
+            return False
+    return True
 
 
 def write_text(path: Path, text: str) -> None:

@@ -14,6 +14,9 @@ class AttcellError(Exception):
 
     exit_status = 1
 
+    def __init__(self, message: str = "") -> None:
+        super().__init__("\n".join(map(_without_middle, str(message).split("\n"))))
+
 
 class CallError(AttcellError):
     """The call itself was wrong: an unknown option, recipe key, backbone, label or model folder."""
@@ -35,6 +38,16 @@ class ModelError(AttcellError):
 
 class TrainingError(AttcellError):
     """Training cannot go on, for example because the loss is not a number."""
+
+
+_MOST_LETTERS = 2000  # of a line of a message; what was given may be as long as a file
+
+
+def _without_middle(line: str) -> str:
+    if len(line) <= _MOST_LETTERS:
+        return line
+    half = _MOST_LETTERS // 2 - 50
+    return f"{line[:half]} … ({len(line) - 2 * half} letters) … {line[-half:]}"
 
 
 def first_lines(messages: Sequence[str], most: int = 10) -> list[str]:

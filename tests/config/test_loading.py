@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from attcell.config import load_recipe, load_rows
-from attcell.config.loading import PACKAGED, choose_rows, find_recipe
+from attcell.config.loading import PACKAGED, choose_rows, find_recipe, read_recipe_file
 from attcell.errors import CallError
 from tests.small_recipes import write_small
 
@@ -222,3 +224,11 @@ def test_an_override_of_a_stream_that_a_row_lacks_is_refused_among_several():
         load_rows(["stan-table-4"], given)
     (recipe,) = load_rows(["stan-table-4"], given, ["*-three"]).recipes
     assert recipe.model.streams["clip"].weights == "c3d.safetensors"
+
+
+def test_names_without_end_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.yaml").write_text(f"rows: {{'{'{a,b}' * 40}': {{}}}}")
+    with pytest.raises(CallError, match=r"t\.yaml: .* stands for more than \d+ names; write fewer"):
+        read_recipe_file(tmp_path / "t.yaml")
+    (tmp_path / "t.yaml").write_text(f"rows: {{'{'{a}' * 300}': {{}}}}")
+    assert read_recipe_file(tmp_path / "t.yaml").row_names == ("a" * 300,)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
+import sqlite3
 import sys
 import time
 from pathlib import Path
@@ -258,3 +259,16 @@ def test_a_name_that_is_no_text_is_remembered(tmp_path, cache):
     question = os.fsdecode(b"caf\xe9.mp4 opens")
     cache.remember({question: "yes", "other": "no"})
     assert cache.known([question, "other", "third"]) == {question: "yes", "other": "no"}
+
+
+def test_answers_that_are_none_are_not_taken(tmp_path, cache):
+    cache.remember({"a": "1", "b": "2", "c": "3", "d": "4"})
+    with sqlite3.connect(cache.file) as book:
+        book.execute("UPDATE answers SET answer = x'00' WHERE question = 'a'")
+        book.execute("UPDATE answers SET answer = CAST(x'ff' AS TEXT) WHERE question = 'b'")
+    assert cache.known(["c", "d", "e"]) == {"c": "3", "d": "4"}
+    assert cache.known(["a", "c"]) == {"c": "3"}
+    assert cache.known(["b"]) == {}
+    with sqlite3.connect(cache.file) as book:
+        book.execute("ALTER TABLE answers ADD COLUMN more")
+    assert cache.known(["c"]) == {"c": "3"}

@@ -98,6 +98,44 @@ def test_a_json_that_is_none_is_told(tmp_path, change, said):
         read_boxes(tmp_path / "b.json")
 
 
+@pytest.mark.parametrize(
+    ("num_frames", "said"),
+    [
+        (
+            "10000000000",
+            r"b\.json tells of 20000000000 frames with a box, more than the 33554432 that are read",
+        ),
+        ("Infinity", r"is no file of boxes \(OverflowError"),
+        ("-1", "num_frames must be above 0"),
+    ],
+)
+def test_no_memory_is_taken_for_frames_without_end(tmp_path, num_frames, said):
+    (tmp_path / "b.json").write_text(
+        json.dumps(MINE).replace('"num_frames": 4', f'"num_frames": {num_frames}')
+    )
+    with pytest.raises(DataError, match=said):
+        read_boxes(tmp_path / "b.json")
+
+
+@pytest.mark.parametrize(
+    ("num_frames", "first", "said"),
+    [(-1.0, 2.0, "-1 frames"), (np.inf, 2.0, "OverflowError"), (1e12, 2.0, "tells of 1000000000000 frames")],
+)
+def test_ucf101_24_with_other_numbers(tmp_path, num_frames, first, said):
+    tube = {"sf": first, "ef": 3.0, "boxes": np.ones((20, 4))}
+    savemat(
+        tmp_path / "a.mat", {"annot": np.array([{"name": "a", "num_imgs": num_frames, "tubes": [tube]}] * 2)}
+    )
+    with pytest.raises(DataError, match=said):
+        read_boxes(tmp_path / "a.mat")
+
+
+def test_a_tube_behind_the_videos_end_is_nowhere(tmp_path):
+    tube = {"first_frame": 10, "boxes": [[0, 0, 100, 50]] * 20}
+    (tmp_path / "b.json").write_text(json.dumps(MINE | {"videos": {"a": {"num_frames": 4, "tubes": [tube]}}}))
+    assert np.isnan(read_boxes(tmp_path / "b.json")["a"].boxes).all()
+
+
 def test_what_is_missing_is_told(tmp_path):
     with pytest.raises(CallError, match=r"none\.json: no such file; give a generated set, finalAnnots\.mat"):
         read_boxes(tmp_path / "none.json")

@@ -110,6 +110,9 @@ def test_a_new_model_in_the_folder_takes_it_away_and_a_foreign_one_is_refused(ke
     damaged = Model.from_folder(kept)
     with pytest.raises(ModelError, match=r"is damaged \(.*\); run attcell calibrate .* again"):
         detect_video(damaged, path, RuleChoice())
+    (kept / CALIBRATION_FILE).write_bytes(content.replace(b'\\"every\\": 3', b'\\"every\\":1e999'))
+    with pytest.raises(ModelError, match=r"is damaged \(.*\); run attcell calibrate .* again"):
+        detect_video(Model.from_folder(kept), path, RuleChoice())
     calibrate_model(damaged, kept, None, None, 3)  # as the message says
     assert Model.from_folder(kept).calibration is not None
 

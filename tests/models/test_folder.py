@@ -274,3 +274,14 @@ def test_other_files_of_a_folder_are_not_read(
 def test_a_config_that_is_nested_deeply_is_refused(saved: Path) -> None:
     (saved / "config.json").write_text('{"recipe":' * 100_000)
     assert "config.json is not JSON (Nested too deeply" in refusal(saved)
+
+
+def test_no_memory_is_taken_for_a_network_that_the_weights_are_not_of(saved: Path) -> None:
+    config = json.loads((saved / "config.json").read_text())
+    stream = config["recipe"]["model"]["streams"]["frame"]
+    stream["conv6_channels"] = 10**9
+    edit(saved, recipe=config["recipe"])
+    assert "1000000000, " in refusal(saved)
+    stream["conv6_channels"] = 10**30
+    edit(saved, recipe=config["recipe"])
+    assert "conv6_channels: Input should be less than or equal to 1000000000" in refusal(saved)

@@ -263,3 +263,20 @@ def test_real_squeezenet_weights_load(real_data, tmp_path):
         load_backbone_weights(build_backbone("vgg16"), str(path))
     shutil.copy(path, tmp_path / "weights.pt")  # what counts is what a file holds
     load_backbone_weights(backbone, str(tmp_path / "weights.pt"))
+
+
+def test_damage_that_pytorch_does_not_see_is_refused(tmp_path, state):
+    path = tmp_path / "x.pt"
+    torch.save(state, path)
+    whole = path.read_bytes()
+    values = state["block1.0.weight"].numpy().tobytes()
+    assert whole.count(values) == 1
+    path.write_bytes(whole.replace(values, bytes(len(values))))
+    with pytest.raises(ModelError, match=r"x\.pt is a pickle that holds more than tensors, or is damaged"):
+        load_backbone_weights(small(2), str(path))
+    torch.save({1: torch.ones(2)}, path)
+    with pytest.raises(ModelError, match=r"x\.pt holds no state dict"):
+        load_backbone_weights(small(2), str(path))
+    path.write_bytes(b"\x80\x02" + b"Q" * 50)  # a pickle whose end comes too soon
+    with pytest.raises(ModelError, match=r"x\.pt is a pickle that holds more than tensors, or is damaged"):
+        load_backbone_weights(small(2), str(path))

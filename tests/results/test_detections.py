@@ -137,6 +137,8 @@ def test_every_fault_is_counted_and_the_first_ten_are_named(file):
         ({"some": 1}, r"is no file of detections \(.*\): it needs videos with detections"),
         ({"results": [1]}, r"'results' holds no videos; give a result file of ActivityNet"),
         ({"results": {"v": [{"segment": [1]}]}}, r"v, result 1: .*; expected a segment \[start, end\]"),
+        ({"videos": [own() | {"duration_seconds": 10**400}]}, r"is no file of detections \(OverflowError"),
+        (f"v 1 2 {'9' * 5000} 0.5\n{{", r"found\.json:2: '{'; expected 'VIDEO START END"),
         ("v 1 2 7\n", r"found\.json:1: 'v 1 2 7'; expected 'VIDEO START END NUMBER SCORE'"),
     ],
 )

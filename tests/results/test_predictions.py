@@ -58,6 +58,7 @@ def test_what_hears_sound_is_known_again(tmp_path: Path) -> None:
             {"spatial_attention": {"frame": [MAP, [[0.5, float("nan")]] * 2]}},
             "its maps do not fit 2 segments",
         ),
+        ({"temporal_scores": [0, 10**400]}, "int too large to convert to float"),
         ({"attended_area": [0, 1]}, "not enough values to unpack"),
         ({"hearing": {"audio": {"window_seconds": 1.0, "hertz": [50]}}}, "not enough values to unpack"),
     ],

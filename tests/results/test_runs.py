@@ -69,6 +69,7 @@ def test_what_a_file_need_not_say(tmp_path: Path) -> None:
         ({"figures": {"top1": "91"}}, "the figure top1 is '91'; a finite number is allowed"),
         ({"figures": {"top1": True}}, "the figure top1 is True; a finite number is allowed"),
         ({"figures": {"top1": float("nan")}}, "the figure top1 is nan; a finite number is allowed"),
+        ({"figures": {"top1": 10**400}}, "the figure top1 is 1000000"),
         ({"run": "stan"}, "\"run\" is 'stan'; names with values are allowed, as attcell test writes"),
         ({"run": {"name": ""}}, "\"name\" is ''; text is allowed"),
         ({"run": {"name": "x", "dataset": 3}}, '"dataset" is 3; text is allowed'),

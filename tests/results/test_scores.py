@@ -61,6 +61,9 @@ def test_a_csv_without_classes_of_the_videos(tmp_path: Path) -> None:
         found.true_classes()
 
 
+LARGE = f'{{"labels": ["a"], "videos": {{"v": {{"scores": [{10**400}]}}}}}}'
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
@@ -78,6 +81,7 @@ def test_a_csv_without_classes_of_the_videos(tmp_path: Path) -> None:
         ("s.json", '{"labels": ["a"], "videos": {"v": {"scores": [1]}, "v": {}}}', "v is there"),
         ("s.json", '{"labels": ["a"], "videos": {"v": {"scores": [1]}}, "unread": ["v"]}', "v is unread and"),
         ("s.json", '{"labels": ["a"], "videos": {"\\ud800": {"scores": [1]}}}', "is no text that can be"),
+        pytest.param("s.json", LARGE, r"OverflowError\(.int too large", id="large"),
         pytest.param("s.json", "[" * 10**5, r"s\.json is not JSON", id="deep"),
         ("s.json", '{"labels": ["a"], "videos": {"v": {"scores": [1], "labels": ["b"]}}}', "v is of class"),
         ("s.json", '{"labels": ["a"], "videos": {"v": {"scores": [1], "labels": ["a", "a"]}}}', "'a' twice"),
@@ -240,3 +244,16 @@ def test_a_video_whose_name_is_no_utf_8_is_read_as_it_was_written(tmp_path):
     written = Scores("", ("run", "sit"), (name,), np.array([[0.75, 0.25]]), (("run",),))
     write_scores(tmp_path / "s.json", written, {})
     assert read_scores(tmp_path / "s.json").videos == (name,)
+
+
+def test_what_numpy_does_not_know_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        for name in ("labels", "videos", "scores"):
+            archive.writestr(name, b"no array")
+    with zipfile.ZipFile(tmp_path / "b.npz", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("labels.npy", b"packed by LZMA")
+    damaged = (tmp_path / "b.npz").read_bytes().replace(b"]\0\0\x80\0", b"\xff\0\0\x80\0")
+    (tmp_path / "b.npz").write_bytes(damaged)
+    for name in ("a", "b"):
+        with pytest.raises(DataError, match=rf"{name}\.npz is no \.npz of scores"):
+            read_scores(tmp_path / f"{name}.npz")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -73,4 +74,13 @@ def test_counts_that_disagree(tmp_path: Path) -> None:
     content["videos"][NAME]["boxes"].pop()
     (tmp_path / "truth.json").write_text(json.dumps(content))
     with pytest.raises(DataError, match=f"{NAME} has 2 frames but 1 boxes and 2 action marks"):
+        read_truth(tmp_path)
+
+
+@pytest.mark.parametrize("key", ["num_frames", "seed"])
+def test_numbers_that_none_can_hold(tmp_path: Path, key: str) -> None:
+    write_truth(small(), tmp_path / "truth.json")
+    text = (tmp_path / "truth.json").read_text()
+    (tmp_path / "truth.json").write_text(re.sub(rf'"{key}": \d+', f'"{key}": Infinity', text))
+    with pytest.raises(DataError, match="is not the truth of a generated set: cannot convert float infinity"):
         read_truth(tmp_path)

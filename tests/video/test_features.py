@@ -98,12 +98,24 @@ def test_files_that_are_none(tmp_path):
         (b"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000, 5)}\n", "the file is cut off"),
         (b"{'descr': '<f4', 'fortran_order': False, 'shape': (2**61, 8)}\n", "no array in NumPy's format"),
         (f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({2**61}, 8)}}\n".encode(), "is cut off"),
+        (b"{'descr': '<f4', 'fortran_order': False, 'shape': (-3, 4)}\n", "in which there is no row"),
+        (b"{'descr': '<f4', 'fortran_order': False, 'shape': (-3, -4)}\n", "in which there is no row"),
         (b"-" * 9000, "no array in NumPy's format"),
         (b"(" * 9000, "no array in NumPy's format"),
         (b"-" * 60_000, "no array in NumPy's format"),
         (b" 1\n  2\n 3", "no array in NumPy's format"),
     ],
-    ids=["long", "no number", "overflow", "minuses", "brackets", "long header", "indents"],
+    ids=[
+        "long",
+        "no number",
+        "overflow",
+        "negative",
+        "both negative",
+        "minuses",
+        "brackets",
+        "long header",
+        "indents",
+    ],
 )
 def test_a_header_that_lies(tmp_path, head, said):
     (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head)
@@ -221,3 +233,11 @@ def test_pictures_are_not_seen_in_features(tmp_path):
     path = saved(tmp_path, ROWS)
     with pytest.raises(VideoError, match="holds features, and the streams are frame, some of which look at"):
         list(ViewParts(path, InputSpec(), ViewPlan(4)))
+
+
+def test_a_header_of_python_2_is_read_without_a_word(tmp_path, recwarn):
+    head = b"{'descr': '<f4', 'fortran_order': False, 'shape': (8L, 3L)}\n"
+    content = b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head + ROWS.tobytes()
+    (tmp_path / "a.npy").write_bytes(content)
+    np.testing.assert_array_equal(open_features(tmp_path / "a.npy"), ROWS)
+    assert [str(of.message) for of in recwarn] == []

@@ -303,3 +303,32 @@ def test_flow_of_a_name_as_long_as_names_may_be(tmp_path):
         left_over(tmp_path, name[:100]).mkdir()
         remove_left_overs(tmp_path)
         assert sorted(path.name for path in tmp_path.iterdir() if path.name[0] == ".") == []
+
+
+@pytest.mark.parametrize("number", ["99999999999", "9" * 5000])
+def test_a_number_without_end_is_told_at_once(tmp_path, number):
+    picture = jpeg(np.full((8, 10), 90, np.uint8))
+    names = {f"flow_{axis}_{of}.jpg": picture for axis in "xy" for of in ("00001", number)}
+    path = packed(tmp_path / "a.zip", names)
+    if len(number) > 12:  # no name of flow
+        assert open_flow(path).num_fields == 1
+        return
+    with pytest.raises(
+        DataError, match=r"flow is missing: flow_x_00002, .*flow_x_00004 and 199999999989 more"
+    ):
+        open_flow(path)
+
+
+def test_a_zip_that_zipfile_fails_on_in_its_own_way_is_refused(tmp_path):
+    path = packed(tmp_path / "a.zip", {"flow_x_00001.jpg": b"1", "flow_y_00001.jpg": b"2"})
+    path.write_bytes(
+        path.read_bytes().replace(b"flow_x", b"\xff\xff\xff\xff_x").replace(b"\x14\0\0\0", b"\x14\0\0\x08")
+    )
+    with pytest.raises(DataError, match=r"a\.zip: not a folder or a ZIP file of flow \('utf-8' codec"):
+        open_flow(path)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        for axis in "xy":
+            archive.writestr(f"flow_{axis}_00001.jpg", b"some bytes")
+    path.write_bytes(path.read_bytes().replace(b"]\0\0\x80\0", b"\xff\0\0\x80\0"))
+    with pytest.raises(DataError, match=r"flow_x_00001\.jpg cannot be read \(.*; compute the flow again"):
+        open_flow(path).read([0])

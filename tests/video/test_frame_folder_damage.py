@@ -127,3 +127,14 @@ def test_a_folder_that_may_not_be_read(folder, monkeypatch):
         VideoError, match=r"clip: cannot be read \(Permission denied\); check its permissions"
     ):
         frame_folder.open_frames(folder)
+
+
+def test_exif_that_is_damaged_turns_nothing_and_nothing_is_warned_of(tmp_path, recwarn):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "a camera"
+    Image.fromarray(FRAMES[0]).save(tmp_path / "img_00001.jpg", exif=exif)
+    whole = (tmp_path / "img_00001.jpg").read_bytes()
+    (tmp_path / "img_00001.jpg").write_bytes(whole.replace(b"\x01\x0f\0\x02", b"\x01\x0f\0\x0c"))
+    (image,) = read_frames(tmp_path, np.arange).images
+    assert image.shape in (FRAMES[0].shape, FRAMES[0].transpose(1, 0, 2).shape)
+    assert [str(of.message) for of in recwarn] == []

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from attcell.errors import CallError
 
 PACKAGED = Path(__file__).parents[1] / "recipes"
 FEW_ROWS = 8  # in a message
+_MOST_ALTERNATIVES = 1000  # that one name may stand for
 ABOUT_STORE = (
     ". flow.store is a folder that attcell extract flow has filled; or none, and flow is computed as it goes"
 )
@@ -168,9 +170,12 @@ def read_recipe_file(path: Path) -> RecipeFile:
     )
     if not is_right:
         raise CallError(f"{path}: rows is {shown(rows)}; give names with the values of each")
-    named = dict.fromkeys(name for key in rows for name in _alternatives(key) if "*" not in name)
+    try:
+        named = dict.fromkeys(name for key in rows for name in _alternatives(key) if "*" not in name)
+    except CallError as error:
+        raise CallError(f"{path}: {error}") from error
     for key in rows:
-        if not any(fits(name, key) for name in named):
+        if key not in named and not any(fits(name, key) for name in named):
             raise CallError(
                 f"{path}: no row's name fits {key}; {close_names(key, named)}rows: {', '.join(named)}"
             )
@@ -275,13 +280,25 @@ def _with_extended(
     return [*layers, own]
 
 
-def _alternatives(text: str) -> list[str]:
-    """``a-{b,c}`` as a-b and a-c."""
-    braces = re.search(r"\{([^{}]*)\}", text)
-    if braces is None:
-        return [text]
-    before, after = text[: braces.start()], text[braces.end() :]
-    return [whole for one in braces[1].split(",") for whole in _alternatives(before + one.strip() + after)]
+@lru_cache(maxsize=1024)
+def _alternatives(text: str) -> tuple[str, ...]:
+    """``a-{b,c}`` as a-b and a-c.
+
+    Raises:
+        CallError: so many that nobody means them.
+    """
+    found, left = list[str](), [text]
+    while left:
+        one = left.pop()
+        braces = re.search(r"\{([^{}]*)\}", one)
+        if braces is None:
+            found.append(one)
+        else:
+            before, after = one[: braces.start()], one[braces.end() :]
+            left += [before + word.strip() + after for word in reversed(braces[1].split(","))]
+        if len(found) + len(left) > _MOST_ALTERNATIVES:
+            raise CallError(f"{shown(text)} stands for more than {_MOST_ALTERNATIVES} names; write fewer")
+    return tuple(found)
 
 
 def fits(name: str, pattern: str) -> bool:

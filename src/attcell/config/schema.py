@@ -46,7 +46,7 @@ from attcell.types import (
     TemporalForm,
 )
 
-Count = Annotated[int, Field(ge=1, strict=True)]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)]
 Fraction = Annotated[float, Field(ge=0, lt=1, strict=True)]
 Positive = Annotated[float, Field(gt=0, strict=True)]
 Word = BeforeValidator(lambda value: str(value) if type(value) is int else value)  # YAML reads 32 as a number
@@ -176,7 +176,8 @@ class ClipSection(Section):
 class FeaturesSection(Section):
     """Features that were computed elsewhere, for a features stream: a NumPy file of T rows a video."""
 
-    dim: Count | None = None  # numbers of a row; by default what the first training video's file has
+    # Numbers of a row; by default what the first training video's file has
+    dim: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] | None = None
     fps: Positive = 25.0  # frames a second of what they were computed from
     stride: Count = 16  # such frames from one row to the next
     folder: Path | None = None  # where the videos' features lie; by default they are the videos

@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from attcell._files import is_folder, is_there, parsed_json, write_text, written_whole
+from attcell._files import OTHER_VALUES, is_folder, is_there, parsed_json, write_text, written_whole
 from attcell.data.remembered import AnswerCache, Check, cached_answers, files_inside
 from attcell.errors import AttcellError, DataError, VideoError
 from attcell.types import VideoRecord
@@ -103,7 +103,7 @@ class FeatureStore:
                 raise ValueError("its checksum does not fit")
             self._checked.add(path)
             return maps, tuple(parsed_json(described["notes"]))
-        except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        except (SafetensorError, OSError, *OTHER_VALUES) as error:
             raise DataError(
                 f"the features of {record.id} at {path} cannot be read ({error}); "
                 "delete that file and run again"

@@ -99,11 +99,12 @@ class AnswerCache:
                 for start in range(0, len(questions), _MOST_ASKED):
                     some = {_as_text(asked): asked for asked in questions[start : start + _MOST_ASKED]}
                     marks = ",".join("?" * len(some))
-                    rows = cache.execute(f"SELECT * FROM answers WHERE question IN ({marks})", tuple(some))
-                    found.update((some[question], answer) for question, answer in rows)
-        except sqlite3.Error:
+                    query = f"SELECT question, answer FROM answers WHERE question IN ({marks})"
+                    rows = dict(cache.execute(query, tuple(some)))
+                    found.update((asked, rows[text]) for text, asked in some.items() if text in rows)
+        except (sqlite3.Error, UnicodeDecodeError):
             return {}
-        return found
+        return {asked: answer for asked, answer in found.items() if isinstance(answer, str)}
 
     def remember(self, answers: Mapping[str, str]) -> None:
         """Write answers, if that can be done."""

@@ -11,14 +11,14 @@ tube has a box for each frame from its first on, counted from 0, and null where 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from attcell._files import read_json
+from attcell._files import OTHER_VALUES, read_json
 from attcell.data.annotations import activitynet, thumos14, ucf101
 from attcell.data.annotations.reading import Annotation
 from attcell.data.known_sets import KNOWN_SETS, read_known_set
@@ -27,6 +27,7 @@ from attcell.synth.truth import FILE_NAME, Truth, read_truth
 from attcell.types import ActionInstance
 
 FORMAT = 1
+_MOST_BOXES = 1 << 25  # they take 1 GiB; UCF101-24 has a million
 SLACK_SECONDS = 0.1  # containers' lengths and annotations' differ by a frame or two
 
 
@@ -66,10 +67,7 @@ def read_boxes(source: Path, fps: float | None = None) -> dict[str, BoxedVideo]:
     if not source.is_file():
         raise CallError(f"{source}: no such file; give a generated set, finalAnnots.mat, or a JSON of boxes")
     if source.suffix == ".mat":
-        return {
-            name: _of_tubes(tubes, num_frames, ucf101.SIZE, fps or ucf101.FPS)
-            for name, (num_frames, tubes) in ucf101.read_boxes(source).items()
-        }
+        return _of_tubes(source, ucf101.read_boxes(source), ucf101.SIZE, fps or ucf101.FPS)
     return _of_json(source, fps)
 
 
@@ -83,15 +81,21 @@ def generated_boxes(truth: Truth) -> dict[str, BoxedVideo]:
 
 
 def _of_tubes(
-    tubes: Iterable[tuple[int, np.ndarray]], num_frames: int, size: tuple[float, float], fps: float
-) -> BoxedVideo:
-    """Tubes of (first frame, (n, 4) boxes in pixels)."""
-    tubes = list(tubes)
-    boxes = np.full((num_frames, max(1, len(tubes)), 4), np.nan)
-    for place, (first, rows) in enumerate(tubes):
-        last = min(first + len(rows), num_frames)
-        boxes[first:last, place] = rows[: last - first] / (*size, *size)
-    return BoxedVideo(fps, boxes, ~np.isnan(boxes).any(axis=2).all(axis=1))
+    source: Path, found: Mapping[str, ucf101.Boxed], size: tuple[float, float], fps: float
+) -> dict[str, BoxedVideo]:
+    total = sum(num_frames * max(1, len(tubes)) for num_frames, tubes in found.values())
+    if total > _MOST_BOXES:
+        raise DataError(
+            f"{source} tells of {total} frames with a box, more than the {_MOST_BOXES} that are read; mend it"
+        )
+    videos = {}
+    for name, (num_frames, tubes) in found.items():
+        boxes: np.ndarray = np.full((num_frames, max(1, len(tubes)), 4), np.nan)
+        for place, (first, rows) in enumerate(tubes):
+            last = max(first, min(first + len(rows), num_frames))
+            boxes[first:last, place] = rows[: last - first] / (*size, *size)
+        videos[name] = BoxedVideo(fps, boxes, ~np.isnan(boxes).any(axis=2).all(axis=1))
+    return videos
 
 
 def _of_json(source: Path, fps: float | None) -> dict[str, BoxedVideo]:
@@ -106,11 +110,12 @@ def _of_json(source: Path, fps: float | None) -> dict[str, BoxedVideo]:
         counts = [int(of["num_frames"]) for of in content["videos"].values()]
         if not (min(size) > 0 and rate > 0 and min(counts, default=1) > 0):
             raise ValueError(f"size {size}, fps {rate} and num_frames must be above 0")
-        return {
-            str(name): _of_tubes(map(_tube, of["tubes"]), int(of["num_frames"]), size, float(rate))
-            for name, of in content["videos"].items()
+        found = {
+            str(name): (num_frames, [_tube(of) for of in told["tubes"]])
+            for (name, told), num_frames in zip(content["videos"].items(), counts, strict=True)
         }
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        return _of_tubes(source, found, size, float(rate))
+    except OTHER_VALUES as error:
         raise DataError(
             f"{source} is no file of boxes ({error!r}); docs/data-sets.md says what is in one"
         ) from error

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from attcell._files import parsed_json, written_whole
+from attcell._files import OTHER_VALUES, parsed_json, written_whole
 from attcell.errors import ModelError
 
 CALIBRATION_FILE = "detection.safetensors"
@@ -88,7 +88,7 @@ def read_calibration(folder: Path, weights: str, shape: tuple[int, int]) -> Cali
             int(figures["num_videos"]),
             int(figures["every"]),
         )
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, *OTHER_VALUES) as error:
         raise ModelError(f"{path} is damaged ({error}); run attcell calibrate {folder} again") from error
     if told.get("weights") != weights or found.weight.shape != shape or found.bias.shape != shape[:1]:
         raise ModelError(f"{path} belongs to another model; run attcell calibrate {folder} again")

@@ -9,13 +9,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
+from torch import Tensor
 
 import attcell
 from attcell._files import read_json, written_whole
 from attcell.config.recipe import Recipe, check_recipe
-from attcell.errors import CallError, ModelError
+from attcell.errors import AttcellError, CallError, ModelError
 from attcell.models.build import build_network
 from attcell.models.weights import misfit, state_digest
 from attcell.nn import Network
@@ -78,20 +80,23 @@ def read_network(folder: Path, config: dict[str, Any]) -> Network:
     """
     path = folder / "model.safetensors"
     try:
-        network = build_network(config["recipe"], len(config["labels"]), load_weights=False)
-    except CallError as error:
-        raise ModelError(f"{error}\n{_why_not_built(folder / 'config.json')}") from error
-    try:
         with safe_open(path, framework="pt") as file:
             found = (file.metadata() or {}).get("weights")
         state = load_file(path)
-    except SafetensorError as error:
+    except (SafetensorError, AttributeError, KeyError) as error:  # the others for numbers that PyTorch lacks
         raise ModelError(f"{path} is not a safetensors file ({error}); copy the model anew") from error
-    wanted = network.state_dict()
-    reasons = misfit(wanted, state, wanted)
     expected = config.get("weights")
-    if not reasons and None not in (found, expected) and found != expected:
-        reasons = f"the weights are {found}, and config.json belongs to {expected}"
+    try:
+        wanted = _shapes(config["recipe"], len(config["labels"]))
+        reasons = misfit(wanted, state, wanted) if wanted else ""
+        if not reasons and None not in (found, expected) and found != expected:
+            reasons = f"the weights are {found}, and config.json belongs to {expected}"
+        if not reasons:
+            network = build_network(config["recipe"], len(config["labels"]), load_weights=False)
+            wanted = network.state_dict()
+            reasons = misfit(wanted, state, wanted)
+    except (CallError, RuntimeError, MemoryError) as error:
+        raise ModelError(f"{error}\n{_why_not_built(folder / 'config.json')}") from error
     if reasons:
         raise ModelError(
             f"{path} and config.json beside it are not of one training: {reasons}. Copy the model anew"
@@ -102,6 +107,19 @@ def read_network(folder: Path, config: dict[str, Any]) -> Network:
             f"{path} is damaged: its weights are not those that were written. Copy the model anew"
         )
     return network.eval()
+
+
+def _shapes(recipe: Recipe, num_classes: int) -> dict[str, Tensor]:
+    """What a recipe's network would hold, without numbers: a recipe of a stranger may ask for a network that
+    is larger than any memory. Nothing where that cannot be told without making it.
+    """
+    try:
+        with torch.device("meta"):
+            return build_network(recipe, num_classes, load_weights=False).state_dict()
+    except (AttcellError, MemoryError):
+        raise
+    except Exception:  # a backbone of one's own may want to see numbers
+        return {}
 
 
 def refuse_code(folder: Path, name: str) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import pickle
-from collections.abc import Collection
+import warnings
+import zipfile
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -342,19 +343,39 @@ def _arrays() -> list[Any]:
     return [*makers, np.ndarray, np.dtype, *{type(np.dtype(code)) for code in np.typecodes["All"]}]
 
 
-def _read_pickle(path: Path) -> State:
-    """The tensors of a file that ``torch.save`` wrote; no code in it is run."""
+def read_saved(path: Path, allowed: Sequence[Any] = ()) -> Any:
+    """What ``torch.save`` wrote: tensors, plain values, and what else is allowed; no code in it is run.
+
+    Raises:
+        ValueError: it holds more, or is damaged, by its checksums too, at which PyTorch does not look.
+    """
     try:
+        if zipfile.is_zipfile(path):  # else it is an old one
+            with zipfile.ZipFile(path) as archive:
+                is_packed = any(of.compress_type for of in archive.infolist())  # as PyTorch never does
+                if is_packed or archive.testzip() is not None:
+                    raise ValueError("its checksums do not fit")
         # By its name PyTorch would take it for safetensors.
-        with path.open("rb") as file, torch.serialization.safe_globals(_arrays()):
-            content = torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError, KeyError) as error:
+        with path.open("rb") as file, torch.serialization.safe_globals([*allowed]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what is odd in it: it is read, or it is refused
+            return torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # what both raise for a damaged file has no common kind
+        raise ValueError(str(error)) from error
+
+
+def _read_pickle(path: Path) -> State:
+    """The tensors of a file that ``torch.save`` wrote."""
+    try:
+        content = read_saved(path, _arrays())
+    except ValueError as error:
         raise ModelError(
             f"{path} is a pickle that holds more than tensors, or is damaged. Unpickling it would run code, "
             "so it is not read; convert its state_dict with safetensors.torch.save_file"
         ) from error
     for key in ("state_dict", "model"):
         content = content.get(key, content) if isinstance(content, dict) else content
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
+    if not isinstance(content, dict) or not all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in content.items()
+    ):
         raise ModelError(f"{path} holds no state dict; save network.state_dict() with torch.save")
     return {key.removeprefix("module."): value for key, value in content.items()}

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from attcell._files import read_json, write_json
+from attcell._files import OTHER_VALUES, read_json, write_json
 from attcell._log import logger, track
 from attcell._parallel import process_pool
 from attcell.config.recipe import Recipe
@@ -344,5 +344,5 @@ def _kept(file: Path, measurement: Measurement) -> Figures | None:
         if content["made_by"] != measurement.made_by:
             return None
         return {str(name): float(value) for name, value in content["figures"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except OTHER_VALUES as error:
         raise DataError(f"{file} is damaged ({error}); delete it and run again") from error

@@ -8,9 +8,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-import tokenize
+import warnings
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from attcell._files import parsed_json
+from attcell._files import OTHER_VALUES, parsed_json
 from attcell.errors import DataError
 from attcell.results.tables import csv_table
 
@@ -26,11 +25,6 @@ SCORES_FORMAT = 1
 BETWEEN = "|"  # parts the classes of a video in a CSV; alone it says that the video has none
 # A NumPy file that unpacks to more than this, and to so many times what it holds, is none of scores.
 _MOST_BYTES, _MOST_TIMES = 1 << 30, 100
-# What reading one may raise besides; a header is parsed as Python.
-_OF_STRANGERS = (
-    *(zipfile.BadZipFile, zlib.error, RuntimeError, MemoryError, EOFError),
-    *(SyntaxError, tokenize.TokenError),
-)
 Truth = tuple[str, ...] | None
 
 
@@ -81,7 +75,7 @@ def read_json(path: Path) -> Table:
             if video in rows:
                 raise ValueError(f"{video} is unread and has scores")
             rows[video], truth[video] = np.full(len(labels), np.nan), _classes(video, known.get(video))
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except OTHER_VALUES as error:
         raise DataError(_no_scores(path, error)) from error
     return Table(labels, rows, truth)
 
@@ -208,7 +202,7 @@ def read_npz(path: Path) -> Table:
     """
     try:
         _refuse_bomb(path)
-        with np.load(path, allow_pickle=False) as content:
+        with warnings.catch_warnings(action="ignore"), np.load(path, allow_pickle=False) as content:
             labels, videos = tuple(_texts(content["labels"])), _texts(content["videos"])
             truth: list[Truth] = [None] * len(videos)
             if "truth" in content:
@@ -217,7 +211,9 @@ def read_npz(path: Path) -> Table:
             if scores.dtype.kind not in "fiu":
                 raise TypeError(f"scores are {scores.dtype}, not real numbers")
             scores = scores.astype(float)
-    except (ValueError, KeyError, OSError, TypeError, *_OF_STRANGERS) as error:
+    except (
+        Exception
+    ) as error:  # what NumPy and zipfile raise has no common kind; a header is parsed as Python
         raise DataError(
             f"{path} is no .npz of scores ({error}): it needs scores (N, A), videos (N,) and labels (A,), "
             "without pickled objects"

@@ -17,7 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from attcell._files import write_text
+from attcell._files import OTHER_VALUES, write_text
+from attcell.data.annotations.reading import number_in
 from attcell.data.annotations.thumos14 import read_class_numbers
 from attcell.errors import CallError, DataError, first_lines
 from attcell.results.predictions import JsonResults, json_values
@@ -102,7 +103,7 @@ def _own(path: Path, contents: list[Any]) -> DetectionFile:
                 start, end = (_from(first_frame, of[key]) for key in ("start_seconds", "end_seconds"))
                 where = f"{place} ({name}), detection {count}"
                 rows.append(_Row(where, name, of["label"], start, end, of["score"]))
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except OTHER_VALUES as error:
         raise DataError(
             f"{path} is no file of detections ({error!r}): it needs videos with detections, as attcell "
             "detect --json writes them, or ActivityNet's results"
@@ -135,7 +136,8 @@ def _thumos_rows(path: Path, text: str, class_numbers: Mapping[str, int] | None)
             raise CallError(
                 f"{path} names classes by numbers; say which they are by --class-numbers detclasslist.txt"
             )
-        label = names.get(int(words[3]), words[3]) if words[3].isdecimal() else words[3]
+        number_of_class = number_in(words[3], 0, 10**9)
+        label = words[3] if number_of_class is None else names.get(number_of_class, words[3])
         yield _Row(place, words[0], label, words[1], words[2], words[4])
 
 

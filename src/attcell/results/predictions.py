@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from attcell._files import parsed_json, write_json
+from attcell._files import OTHER_VALUES, parsed_json, write_json
 from attcell.errors import CallError, DataError
 from attcell.types import AttentionTrack, Hearing
 
@@ -102,7 +102,7 @@ def read_predictions(path: Path) -> tuple[list[tuple[str, AttentionTrack]], dict
             rows = [row for row in content if "error" not in row]
             failed = {str(row["video"]): str(row["error"]) for row in content if "error" in row}
         return [(str(row["video"]), _read_track(row)) for row in rows], failed
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except OTHER_VALUES as error:
         raise DataError(
             f"{path} is not what attcell predict --json writes ({error!r}); write it anew"
         ) from error

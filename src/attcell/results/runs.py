@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from attcell.errors import CallError, DataError
 from attcell.results._score_files import load_json
 
 FILE_NAME = "scores.json"
+_LARGEST = 1e300  # whole numbers of JSON may be larger than any other number
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,8 @@ def _part(path: Path, content: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def _percent(path: Path, name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not abs(value) < _LARGEST:
         raise DataError(f"{path}: the figure {name} is {value!r:.80}; a finite number is allowed")
     return float(value)
 

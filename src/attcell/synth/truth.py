@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from attcell._checks import path_of
-from attcell._files import read_json, write_text
+from attcell._files import OTHER_VALUES, read_json, write_text
 from attcell.errors import DataError
 from attcell.types import ActionInstance, Size
 
@@ -140,7 +140,7 @@ def read_truth(path: str | Path) -> Truth:
             labels=tuple(str(label) for label in content["labels"]),
             videos={str(name): _video(name, entry) for name, entry in content["videos"].items()},
         )
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except OTHER_VALUES as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise DataError(
             f"{file} is not the truth of a generated set: {reason}; write the set again"

@@ -6,15 +6,13 @@ go on from, and ``model/``.
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
-
-import torch
 
 from attcell._files import check_output, write_text
 from attcell.config import Recipe, differing_keys, load_recipe
 from attcell.config.merging import literal
 from attcell.errors import CallError, TrainingError
+from attcell.models.weights import read_saved
 
 RECIPE_FILE = "recipe.yaml"
 CHECKPOINT = Path("checkpoints") / "last.ckpt"
@@ -47,16 +45,10 @@ def check_run_folder(run_folder: Path, recipe: Recipe, *, resume: bool) -> None:
 
 
 def _is_whole(checkpoint: Path) -> bool:
-    """Whether every part of a checkpoint is what PyTorch wrote: a ZIP with checksums, which it does not look
-    at when it reads."""
     try:
-        with zipfile.ZipFile(checkpoint) as archive:
-            if archive.testzip() is not None:
-                return False
-        torch.load(checkpoint, map_location="cpu", weights_only=True)
-    except Exception:  # what torch.load raises for a broken file has no common kind
+        return isinstance(read_saved(checkpoint), dict)
+    except ValueError:
         return False
-    return True
 
 
 def refuse_another_recipe(run_folder: Path, recipe: Recipe) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 import threading
-import tokenize
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -35,8 +35,6 @@ ROW_SECONDS = 16 / 25  # where no recipe tells: I3D's 16 frames at 25 a second
 _LENIENT_ROWS, _LENIENT_SHARE = 5, 0.05
 _BYTES_AT_ONCE = 2**26
 _PARSING = threading.Lock()
-# NumPy parses a header as Python, which raises these besides what NumPy does.
-_OF_PARSING = (SyntaxError, tokenize.TokenError, RecursionError, MemoryError)
 _SAVE_PLAIN = "save a plain array of T rows: numpy.save(file, rows.astype('float32'))"
 
 
@@ -80,20 +78,20 @@ def open_features(path: Path) -> np.ndarray:
         header = _header(path)
     except FileNotFoundError as error:
         raise VideoError(f"{path}: no such features file; check the path, or leave the video out") from error
-    except (ValueError, EOFError, OSError, *_OF_PARSING) as error:
+    except Exception as error:  # NumPy parses a header as Python, which raises errors of many kinds
         raise VideoError(f"{path}: no array in NumPy's format ({error}); {_SAVE_PLAIN}") from error
     shape, dtype = header.shape, header.dtype
     if dtype.hasobject:
         raise VideoError(f"{path}: it holds pickled Python objects, which are not read; {_SAVE_PLAIN}")
     if dtype.kind != "f" or dtype.itemsize > 8:
         raise VideoError(f"{path}: numbers of type {dtype}; allowed are float16, float32 and float64")
-    if not 0 < len(shape) < 4 or 0 in shape:
+    if not 0 < len(shape) < 4 or min(shape) < 1:
         raise VideoError(f"{path}: an array of shape {shape}, in which there is no row; leave the video out")
     if header.offset + math.prod(shape) * dtype.itemsize > path.stat().st_size:
         raise VideoError(f"{path}: the file is cut off, too short for an array of {shape}; get it again")
     try:
         array: np.ndarray = np.memmap(path, dtype, "r", header.offset, shape, header.order)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, OverflowError) as error:
         raise VideoError(f"{path}: the file is cut off ({error}); get it again") from error
     if array.ndim == 3 and 1 in array.shape[:2]:
         array = array[0] if array.shape[0] == 1 else array[:, 0]
@@ -116,7 +114,7 @@ class _Header(NamedTuple):
 
 def _header(path: Path) -> _Header:
     # NumPy parses it as Python, and CPython 3.11 may fail where several threads do so at once.
-    with path.open("rb") as file, _PARSING:
+    with path.open("rb") as file, _PARSING, warnings.catch_warnings(action="ignore"):
         version = np.lib.format.read_magic(file)
         is_first = version == (1, 0)
         read = np.lib.format.read_array_header_1_0 if is_first else np.lib.format.read_array_header_2_0

@@ -17,11 +17,12 @@ import json
 import os
 import re
 import shutil
+import warnings
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -35,12 +36,11 @@ from attcell.errors import DataError
 
 DESCRIPTION = "flow.json"
 FLOW_FORMAT = 1  # raise it when flow.json, or what the files hold, changes
-_NAME = re.compile(r"(flow_x|flow_y|img)_(?:p(\d+)_)?(\d+)\.(?:jpg|jpeg|png)")
+_NAME = re.compile(r"(flow_x|flow_y|img)_(?:p(\d+)_)?(\d{1,12})\.(?:jpg|jpeg|png)")
+_FORMATS = ("JPEG", "PNG")
 _QUALITY = 95
 _MOST_BYTES = 1 << 28  # of one file of a ZIP file; a grey picture of 16384 × 16384 without compression
 _IN_THE_WAY = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}
-_UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, KeyError, EOFError)  # of a ZIP file
-_UNDECODABLE = (SyntaxError, ValueError, Image.DecompressionBombError)  # what Pillow raises besides OSError
 
 
 class Target(Protocol):
@@ -152,7 +152,9 @@ class FlowFiles:
                 pictures = [
                     self._picture(content_of, f"flow_{axis}", index) for index in indices for axis in "xy"
                 ]
-        except _UNREADABLE as error:
+        except DataError:
+            raise
+        except Exception as error:  # of zipfile, for a damaged file
             raise DataError(f"{self.path} cannot be opened ({error}); compute the flow again") from error
         sizes = sorted({picture.shape for picture in pictures})
         if len(sizes) > 1:
@@ -166,9 +168,10 @@ class FlowFiles:
     def _picture(self, content_of: Callable[[str], bytes], kind: str, index: int) -> np.ndarray:
         name = self._names[kind, index + self.first_number]
         try:
-            with Image.open(io.BytesIO(content_of(name)), formats=("JPEG", "PNG")) as picture:
+            content = io.BytesIO(content_of(name))
+            with warnings.catch_warnings(action="ignore"), Image.open(content, formats=_FORMATS) as picture:
                 return np.asarray(picture.convert("L"))
-        except (*_UNREADABLE, *_UNDECODABLE) as error:
+        except Exception as error:  # of zipfile and Pillow
             reason = "it is no picture" if isinstance(error, UnidentifiedImageError) else error
             raise DataError(
                 f"{self.path}: {name} cannot be read ({reason}); compute the flow again"
@@ -206,10 +209,11 @@ def open_flow(path: Path) -> FlowFiles:
     if numbers[0] not in (0, 1):
         raise DataError(f"{path}: the first flow is number {numbers[0]}; allowed: 0 or 1. Are files missing?")
     expected = range(numbers[0], max(number for kind, number in found if kind != "img") + 1)
-    gaps = [f"flow_{a}_{n:05d}" for n in expected for a in "xy" if (f"flow_{a}", n) not in found]
-    if gaps:
-        more = f" and {len(gaps) - 5} more" if len(gaps) > 5 else ""
-        raise DataError(f"{path}: flow is missing: {', '.join(gaps[:5])}{more}; compute it again")
+    gaps = (f"flow_{a}_{n:05d}" for n in expected for a in "xy" if (f"flow_{a}", n) not in found)
+    if first := list(islice(gaps, 5)):
+        num_gaps = 2 * (expected.stop - expected.start) - sum(kind != "img" for kind, _ in found)
+        more = f" and {num_gaps - 5} more" if num_gaps > 5 else ""
+        raise DataError(f"{path}: flow is missing: {', '.join(first)}{more}; compute it again")
     description = read_description(path)
     for kind, here in (("fields", len(numbers)), ("frames", sum(name == "img" for name, _ in found))):
         promised = (description or {}).get(f"num_{kind}", here)
@@ -236,7 +240,7 @@ def read_description(path: Path) -> dict[str, Any] | None:
             content = parsed_json(content_of(DESCRIPTION))
     except (FileNotFoundError, KeyError):
         return None
-    except (*_UNREADABLE, ValueError) as error:
+    except Exception as error:  # of zipfile, or it is no JSON
         raise DataError(f"{path}: {DESCRIPTION} cannot be read ({error}); compute the flow again") from error
     if not isinstance(content, dict):
         raise DataError(f"{path}: {DESCRIPTION} holds no description of flow; compute the flow again")
@@ -249,7 +253,7 @@ def _listed(path: Path) -> list[str]:
             return os.listdir(path)  # noqa: PTH208 (a Path of each of many files takes long)
         with zipfile.ZipFile(path) as archive:
             return archive.namelist()
-    except _UNREADABLE as error:
+    except Exception as error:  # of zipfile
         raise DataError(f"{path}: not a folder or a ZIP file of flow ({error})") from error
 
 

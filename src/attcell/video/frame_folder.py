@@ -13,9 +13,11 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -28,11 +30,11 @@ from attcell.types import Size
 from attcell.video._container import to_rgb
 from attcell.video.info import NO_SIZE, DecodedPass, VideoInfo, Wanted
 
+Made = TypeVar("Made")
 FRAMES_A_SECOND = 25
 NO_TIMES = f"a folder of frames tells no times: {FRAMES_A_SECOND} frames a second are taken"
 _NAME = re.compile(r"(img_|image_|frame_|)([0-9]+)\.(?i:jpg|jpeg|png)")
 _EXPECTED = "img_00001.jpg (or image_, frame_, or just the number; .jpg, .jpeg or .png)"
-_UNDECODABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # what Pillow raises
 
 
 def is_frame_name(name: str) -> bool:
@@ -109,13 +111,11 @@ class FrameFolder:
         ``size`` gets the size of the first picture, and says at which all are kept.
         """
         decoded, reformatter = self.new_pass(), VideoReformatter()
-        try:
-            with _opened(self.path / self.names[0]) as picture:  # reads its header alone
-                shown = Size(*picture.size)
-                decoded.note_size(shown.turned if _turned(picture) in _SIDEWAYS else shown, size)
-        except _UNDECODABLE:
+        shown = _made_of(self.path / self.names[0], _shown_size)
+        if shown is None:
             decoded.lose(self.names[0])
         else:
+            decoded.note_size(shown, size)
             for place, image in self._decodable(decoded, sorted(wanted), size):
                 if not decoded.lost:
                     yield Wanted(place, _brought_to(decoded.kept_size, image, reformatter), self.times)
@@ -153,10 +153,8 @@ class FrameFolder:
         """Of the pictures at these places those that decode, (H, W, 3) of their own sizes."""
         for place in places:
             alive()
-            try:
-                with _opened(self.path / self.names[place]) as picture:
-                    image = _upright(picture)
-            except _UNDECODABLE:
+            image = _made_of(self.path / self.names[place], _upright)
+            if image is None:
                 decoded.lose(self.names[place])
                 continue
             decoded.note_size(Size.of_image(image), size)
@@ -223,8 +221,23 @@ def _refuse_gaps(path: Path, found: dict[int, str]) -> None:
     )
 
 
-def _opened(path: Path) -> Image.Image:
-    return Image.open(path, formats=("JPEG", "PNG"))
+def _made_of(path: Path, make: Callable[[Image.Image], Made]) -> Made | None:
+    """What is made of a picture; None for one on which Pillow fails. What it warns of is not told: a picture
+    is taken, or it is lost.
+    """
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=("JPEG", "PNG")) as picture:
+            return make(picture)
+    except MemoryError:
+        raise
+    except Exception:  # for a damaged picture, of which there is no common kind
+        return None
+
+
+def _shown_size(picture: Image.Image) -> Size:
+    """Its size as it is to be shown; of the file its header is read alone."""
+    size = Size(*picture.size)
+    return size.turned if _turned(picture) in _SIDEWAYS else size
 
 
 # EXIF's orientation: how the stored picture is turned or mirrored to be shown.

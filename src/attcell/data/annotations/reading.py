@@ -6,6 +6,7 @@ A *place* is ``file:line``, or what else tells the reader of a message where to 
 from __future__ import annotations
 
 import math
+import warnings
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -242,7 +243,8 @@ def struct_array(file: Path, name: str, instead: str = "") -> list[dict]:
 
     try:
         _refuse_bomb(file)
-        content = loadmat(file, simplify_cells=True, variable_names=[name])
+        with warnings.catch_warnings(action="ignore"):  # of what else is odd in it
+            content = loadmat(file, simplify_cells=True, variable_names=[name])
     except Exception as error:  # what SciPy raises for a damaged file is of many kinds
         raise DataError(
             f"{file} is no MATLAB file of a version before 7.3 ({error}); save it in MATLAB with -v7{instead}"

@@ -314,5 +314,5 @@ def _numbers(place: str, value: object) -> list[float]:
     """A MATLAB number, or array of any length, as a list."""
     try:
         return np.asarray(value, dtype=float).ravel().tolist()
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f"{place}: {value!r} is no class number; get the official file") from error

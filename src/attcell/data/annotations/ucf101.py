@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from attcell._files import OTHER_VALUES
 from attcell.data.annotations.reading import (
     AnnotatedVideo,
     Annotation,
@@ -103,7 +104,10 @@ def _videos(file: Path, numbers: Mapping[str, int], seen: Seen) -> Iterator[Anno
         yield AnnotatedVideo(video, (numbers[name],), f"{name}_{group[1]}" if group else "")
 
 
-def read_boxes(file: Path) -> dict[str, tuple[int, list[tuple[int, np.ndarray]]]]:
+Boxed = tuple[int, list[tuple[int, np.ndarray]]]  # a number of frames, and tubes
+
+
+def read_boxes(file: Path) -> dict[str, Boxed]:
     """Video → its number of frames, and tubes of (first frame from 0, (n, 4) left, top, right, bottom).
 
     Raises:
@@ -116,8 +120,11 @@ def read_boxes(file: Path) -> dict[str, tuple[int, list[tuple[int, np.ndarray]]]
         try:
             tubes = entry["tubes"]
             rows = [_tube(of) for of in (tubes if isinstance(tubes, list | np.ndarray) else [tubes])]
-            found[str(entry["name"])] = int(entry["num_imgs"]), rows
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+            num_frames = int(entry["num_imgs"])
+            if num_frames < 1:
+                raise ValueError(f"{num_frames} frames")
+            found[str(entry["name"])] = num_frames, rows
+        except OTHER_VALUES as error:
             raise DataError(f"{place} is no entry of UCF101-24 ({error!r}); get the file anew") from error
     return found
 
