@@ -22,13 +22,14 @@ from attcell._files import (
     is_there,
     parsed_json,
     read_json,
+    read_own,
     real_path,
     temporary_in,
     write_json,
     write_text,
     written_whole,
 )
-from attcell.errors import CallError
+from attcell.errors import CallError, DataError
 from tests.conftest import left_over
 
 
@@ -274,3 +275,13 @@ def test_json_that_is_nested_deeply_is_a_value_error_before_anybody_goes_through
     for levels in (150, 900, 100_000):
         with pytest.raises(ValueError, match="Nested too deeply, more than 100 levels"):
             parsed_json(before * levels + "1" + after * levels)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"figures": [1]}', "\udcff"])
+def test_what_attcell_wrote_for_itself_and_is_damaged_is_named(tmp_path, text):
+    path = tmp_path / "scores.json"
+    path.write_text(text, errors="surrogateescape")
+    with pytest.raises(DataError, match=r"scores\.json is damaged \(.*\); delete it and run the same again"):
+        read_own(path, "figures", "protocol")
+    path.write_text('{"figures": {"top1": 1}, "more": 2}')
+    assert read_own(path, "figures", "protocol") == {"protocol": {}, "figures": {"top1": 1}, "more": 2}

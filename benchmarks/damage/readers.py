@@ -109,6 +109,14 @@ def _stubs(folder: Path, names: list[str]) -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
+def _class_folders(folder: Path) -> Any:
+    from attcell.data.sources import read_source
+
+    lines = (folder / "names.txt").read_bytes().decode("utf-8", "surrogateescape").split("\n")
+    with _stubs(folder / "videos", lines[:_MOST_NAMES]) as place:
+        return read_source(place)
+
+
 def _durations(folder: Path) -> Any:
     from attcell.data.annotations.thumos14 import read_durations
 
@@ -241,6 +249,40 @@ def _write_kept(folder: Path) -> None:
     _store(folder).write(VideoRecord("0", folder / "0.mp4", (0,)), maps, ("a note",))
 
 
+def _kept_arrays(folder: Path) -> Any:
+    from attcell.data.feature_store import KeptArrays
+    from attcell.types import VideoRecord
+
+    return KeptArrays(folder, {"by": "a test"}).read(VideoRecord("0", folder / "recipe.yaml", (0,)))
+
+
+def _write_arrays(folder: Path) -> None:
+    from attcell.data.feature_store import KeptArrays
+    from attcell.types import VideoRecord
+
+    samples.small_yaml(folder)  # stands for the video
+    record = VideoRecord("0", folder / "recipe.yaml", (0,))
+    KeptArrays(folder, {"by": "a test"}).write(record, {"a": np.ones((2, 3)), "b": np.array("x")})
+
+
+def _own(folder: Path) -> Any:
+    from attcell._files import read_own
+
+    return read_own(folder / "scores.json", "figures", "unread")
+
+
+def _parameters(folder: Path) -> Any:
+    from attcell.synth.write import claim
+
+    return claim(folder, {"seed": 0})
+
+
+def _claimed(folder: Path) -> None:
+    from attcell.synth.write import claim
+
+    claim(folder, {"seed": 0})
+
+
 def _remembered(folder: Path) -> Any:
     from attcell.data.remembered import AnswerCache
 
@@ -286,6 +328,8 @@ READERS = (
     _LIST("list file", "list.txt", read=_listed),
     _LIST("labels.txt", "labels.txt", read=_listed),
     _LIST("groups", "groups.csv", read=_groups),
+    Reader("class folders", "names.txt", of_text("names.txt", samples.WEIZMANN), _class_folders,
+           is_file=False),
     Reader("UCF101 list", "trainlist01.txt", of_world("UCF101 list"), _known_set("ucf101")),
     Reader("UCF101 classes", "classInd.txt", of_world("UCF101 list"), _known_set("ucf101")),
     Reader("UCF101-24", "finalAnnots.mat", samples.ucf24_boxes, _boxes("finalAnnots.mat"), is_text=False),
@@ -330,6 +374,9 @@ READERS = (
            _SOUND, _of_transformers),
     Reader("features .npy", "0.npy", samples.features, _features, False),
     Reader("kept features", "*/0.safetensors", _write_kept, _kept_features, False),
+    Reader("kept arrays", "*/*.npz", _write_arrays, _kept_arrays, False),
+    Reader("own scores.json", "scores.json", samples.scores("json"), _own),
+    Reader("a set's parameters", "*.json", _claimed, _parameters),
     Reader("remembered answers", "digests.sqlite", _remember, _remembered, False),
     Reader("flow picture", "0/flow_x_00002.jpg", samples.flow_files("folder"), _flow("0"), False),
     Reader("flow.json", "0/flow.json", samples.flow_files("folder"), _flow("0")),

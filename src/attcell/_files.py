@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from attcell.errors import CallError
+from attcell.errors import CallError, DataError
 
 _MOST_BYTES = 255  # of a name, on the usual file systems
 _MOST_LEVELS = 100  # of JSON; what is read here has ten
@@ -228,6 +228,25 @@ def _is_deep(content: Any) -> bool:
         if not level:
             return False
     return True
+
+
+def read_own(path: Path, *parts: str) -> dict[str, Any]:
+    """What stands in a JSON object that attcell wrote for itself, to go on from.
+
+    Args:
+        path: the file.
+        parts: keys whose values are objects; an empty one where there is no such key.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    try:
+        content = read_json(path)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is damaged ({error}); delete it and run the same again") from error
+    if not isinstance(content, dict) or any(not isinstance(content.get(key, {}), dict) for key in parts):
+        raise DataError(f"{path} is damaged (it holds something else); delete it and run the same again")
+    return {**{key: {} for key in parts}, **content}
 
 
 def write_text(path: Path, text: str) -> None:

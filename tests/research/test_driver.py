@@ -49,6 +49,20 @@ def test_a_test_with_unread_videos_is_done_again(tmp_path: Path, monkeypatch: py
     assert tested == [broken, broken]
 
 
+@pytest.mark.parametrize("text", ["{", "[1]", '{"unread": [], "beside": 1}'])
+def test_a_test_whose_file_is_damaged_is_named(tmp_path: Path, text: str) -> None:
+    recipe = check_recipe({"data": {"train": "videos"}, "train": {"iterations": 1}}, "a test")
+    run = PlannedRun(recipe, tmp_path / "run")
+    _write(run, {})
+    assert run.is_done
+    run.scores.write_text(text, encoding="utf-8")
+    for look in (lambda: run.is_done, run.unread_videos):
+        with pytest.raises(
+            DataError, match=r"scores\.json is damaged \(.*\); delete it and run the same again"
+        ):
+            look()
+
+
 def _one() -> dict[str, float]:
     return {"one": 1.0}
 

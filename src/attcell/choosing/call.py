@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from attcell._files import check_output, read_json, write_json
+from attcell._files import check_output, read_own, write_json
 from attcell._log import logger, minutes, tell, tell_programs
 from attcell._parallel import one_thread
 from attcell.choosing.candidates import (
@@ -190,7 +190,7 @@ class _Call:
                 raise CallError(f"{out} is not empty and no choice; name another --out")
             write_json(str(file), now)
             return
-        before = read_json(file)
+        before = read_own(file)
         differing = [key for key, value in now.items() if before.get(key) != value]
         if differing:
             raise CallError(

@@ -10,9 +10,10 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from attcell._files import read_json, write_json
+from attcell._files import OTHER_VALUES, read_own, write_json
 from attcell._log import logger, within
 from attcell._parallel import as_they_end, one_thread, process_pool
+from attcell.errors import DataError
 from attcell.flow import num_cores
 from attcell.research.driver import PlannedRun, log_to, train_and_test
 from attcell.training.run_folder import refuse_another_recipe
@@ -71,7 +72,11 @@ def _is_done(run: PlannedRun) -> bool:
 
 
 def _seconds(run: PlannedRun) -> float:
-    return float(read_json(run.folder / SECONDS)["seconds"])
+    file = run.folder / SECONDS
+    try:
+        return float(read_own(file)["seconds"])
+    except OTHER_VALUES as error:
+        raise DataError(f"{file} is damaged ({error!r}); delete it and run the same again") from error
 
 
 def _trained(run: PlannedRun) -> float:

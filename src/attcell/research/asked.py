@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from attcell._files import read_json, write_text
+from attcell._files import read_own, write_text
 from attcell.config.beside import FuseSection
 from attcell.config.recipe import Recipe
 from attcell.data.feature_store import content_digest
@@ -48,8 +48,7 @@ def check_asked(recipe: Recipe) -> None:
 
 def is_answered(recipe: Recipe, scores: Path) -> bool:
     """Whether the scores of a test hold all that the recipe asks, and no answer to what it asks no more."""
-    content = read_json(scores)
-    return bool(content.get(_KEY, {}).get("asked", {}) == _asked(recipe))
+    return bool(read_own(scores, _KEY)[_KEY].get("asked", {}) == _asked(recipe))
 
 
 def answer(recipe: Recipe, run_folder: Path, scores: Path) -> None:
@@ -64,8 +63,8 @@ def answer(recipe: Recipe, run_folder: Path, scores: Path) -> None:
         answers.append(find_actions(recipe, recipe.detection, run_folder / "model", scores.parent))
     if recipe.fuse is not None:
         answers.append(fuse_scores(recipe, recipe.fuse, run_folder / "model", scores))
-    content = read_json(scores)
-    before = content.pop(_KEY, {})
+    content = read_own(scores, "figures", "protocol", _KEY)
+    before = content.pop(_KEY)
     for part in ("figures", "protocol"):
         for name in before.get(part, ()):
             content[part].pop(name, None)

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from attcell._files import OTHER_VALUES, read_json, write_json
+from attcell._files import OTHER_VALUES, read_json, read_own, write_json
 from attcell._log import logger, track
 from attcell._parallel import process_pool
 from attcell.config.recipe import Recipe
@@ -84,8 +84,8 @@ class PlannedRun:
 
     def unread_videos(self) -> dict[str, str]:
         """Video id → why it could not be read in the test."""
-        content = read_json(self.scores)
-        return unread_beside(content) | dict(content["unread"])
+        content = read_own(self.scores, "unread")
+        return unread_beside(content) | content["unread"]
 
     def accuracies(self, name: str) -> Figures:
         """The top-1 accuracy of the whole network, called ``name``, and of each stream that says something
