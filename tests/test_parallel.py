@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 
+import numpy as np
 import pytest
 import torch
 
 from attcell import _parallel
-from attcell._parallel import as_they_end, gpu_names, in_order, process_pool, workers_for
+from attcell._parallel import as_they_end, gpu_names, in_order, in_own_process, process_pool, workers_for
 from attcell.errors import AttcellError, CallError
 
 
@@ -144,3 +148,24 @@ class TestInOrder:
             list(in_order(lambda number: number, items(), 2))
         with pytest.raises(ZeroDivisionError):
             list(in_order(lambda number: 1 // (number - 5), range(20), 2))
+
+
+def test_what_a_library_may_crash_is_done_in_a_process_of_its_own():
+    here = os.getpid()
+    found, number = in_own_process(lambda: (np.arange(3), os.getpid()))
+    np.testing.assert_array_equal(found, [0, 1, 2])
+    assert (number == here) == (sys.platform != "linux")
+    with pytest.raises(RuntimeError, match=r"^it is odd$"):
+        in_own_process(partial(_refuse, "it is odd"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no fork there")
+def test_a_crash_is_said():
+    with pytest.raises(RuntimeError, match=r"^reading it crashes the process \(SIGSEGV\)$"):
+        in_own_process(partial(ctypes.string_at, 0))
+    with pytest.raises(RuntimeError, match=r"^reading it crashes the process \(by its own exit\)$"):
+        in_own_process(partial(os._exit, 3))
+
+
+def _refuse(message: str) -> None:
+    raise ValueError(message)

@@ -7,7 +7,9 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import threading
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import (
@@ -191,6 +193,52 @@ def _start(threads: int, shows_messages: bool, own_gpu: SimpleQueue[str | None])
         show_on_stderr()
     threading.Thread(target=end_with_parent, daemon=True).start()
     multiprocessing.set_start_method(None, force=True)
+
+
+def in_own_process(function: Callable[[], Result]) -> Result:
+    """What a function gives, which a library may crash: in a fork of this process. Where there is no fork, or
+    none is allowed, in this one.
+
+    Raises:
+        RuntimeError: it raised something, which is said, or it has ended its process.
+    """
+    if sys.platform != "linux" or multiprocessing.current_process().daemon:
+        return function()
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_tell, args=(theirs, function), daemon=True)
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # of forks beside threads
+        process.start()
+    theirs.close()
+    try:
+        found, error = Line(ours).receive()
+    except (EOFError, OSError):
+        process.join()
+        status = process.exitcode or 0
+        how = signal.Signals(-status).name if status < 0 else "by its own exit"
+        raise RuntimeError(f"reading it crashes the process ({how})") from None
+    finally:
+        ours.close()
+    process.join()
+    if error:
+        raise RuntimeError(error)
+    result: Result = found
+    return result
+
+
+def _tell(connection: Connection, function: Callable[[], object]) -> None:
+    import resource  # not on every system
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
+    for end in (signal.SIGTERM, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGABRT, signal.SIGILL):
+        signal.signal(end, signal.SIG_DFL)  # the parent tells of it
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    torch.set_num_threads(1)  # a fork has none of the others, and would wait for them
+    line = Line(connection)
+    try:
+        line.send((function(), ""))
+    except Exception as error:
+        line.send((None, str(error) or type(error).__name__))
 
 
 def end_with_parent() -> None:

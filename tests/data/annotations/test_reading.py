@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from math import inf, nan
 
 import numpy as np
@@ -160,4 +162,12 @@ def test_a_matlab_file_that_unpacks_to_very_much_is_refused(tmp_path, monkeypatc
         struct_array(tmp_path / "a.mat", "x")
     monkeypatch.setattr(reading, "_MOST_UNPACKED", 1 << 22)
     with pytest.raises(DataError, match="unpacks to more than 4 MiB"):
+        struct_array(tmp_path / "a.mat", "x")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no fork there")
+def test_a_matlab_file_that_crashes_scipy_is_refused(tmp_path, monkeypatch):
+    savemat(tmp_path / "a.mat", {"x": np.zeros(2)})
+    monkeypatch.setattr(reading, "_loaded", lambda file, name: os.abort())
+    with pytest.raises(DataError, match=r"a\.mat is no MATLAB file .*it crashes the process \(SIGABRT\)"):
         struct_array(tmp_path / "a.mat", "x")

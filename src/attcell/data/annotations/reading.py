@@ -11,10 +11,12 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from attcell._checks import path_of, whole_number
+from attcell._parallel import in_own_process
 from attcell.errors import CallError, DataError
 from attcell.types import ActionInstance
 
@@ -239,21 +241,27 @@ def struct_array(file: Path, name: str, instead: str = "") -> list[dict]:
     """
     if not file.is_file():
         raise CallError(f"{file}: no such file; give an annotation file")
-    from scipy.io import loadmat
-
     try:
         _refuse_bomb(file)
-        with warnings.catch_warnings(action="ignore"):  # of what else is odd in it
-            content = loadmat(file, simplify_cells=True, variable_names=[name])
+        content = in_own_process(partial(_loaded, file, name))
     except Exception as error:  # what SciPy raises for a damaged file is of many kinds
         raise DataError(
             f"{file} is no MATLAB file of a version before 7.3 ({error}); save it in MATLAB with -v7{instead}"
         ) from error
-    found = content.get(name)
-    entries = found if isinstance(found, list) else [found]  # a single one comes alone
+    found: Any = content.get(name)
+    entries: list[Any] = found if isinstance(found, list) else [found]  # a single one comes alone
     if not all(isinstance(entry, dict) for entry in entries):
         raise DataError(f"{file} has no struct array {name}; get the official file")
     return entries
+
+
+def _loaded(file: Path, name: str) -> dict[str, Any]:
+    """The variable of this name; SciPy may crash on a damaged file."""
+    from scipy.io import loadmat
+
+    with warnings.catch_warnings(action="ignore"):  # of what else is odd in it
+        found: dict[str, Any] = loadmat(file, simplify_cells=True, variable_names=[name])
+    return found
 
 
 def _refuse_bomb(file: Path) -> None:

@@ -14,8 +14,7 @@ all of UCF101. Two kinds of files tell the classes, known by their ending; class
 - ``.mat``, the official ones: ``validation_set.mat`` with the struct array ``validation_videos``, and
   ``test_set_meta.mat`` with ``test_videos``. Of their fields ``video_name``, ``background_video`` (YES: of no
   class), ``primary_action_index`` and ``secondary_actions_indices`` are read. This reader is tested on
-  generated files of that layout only. SciPy reads them, and may crash on bytes changed in an uncompressed
-  file, which has no checksum; MATLAB compresses by default.
+  generated files of that layout only.
 - text: ``video_validation_0000001 12 57``; a video of no class has no number.
 """
 
