@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
+import resource
+import signal
 import stat
 import subprocess
 import time
@@ -14,8 +17,10 @@ import pytest
 
 from attcell import _files
 from attcell._files import (
+    Lines,
     check_output,
     check_outputs,
+    held,
     in_other_form,
     is_file,
     is_folder,
@@ -285,3 +290,58 @@ def test_what_attcell_wrote_for_itself_and_is_damaged_is_named(tmp_path, text):
         read_own(path, "figures", "protocol")
     path.write_text('{"figures": {"top1": 1}, "more": 2}')
     assert read_own(path, "figures", "protocol") == {"protocol": {}, "figures": {"top1": 1}, "more": 2}
+
+
+def test_a_line_is_there_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "lines.jsonl"
+    path.write_text("old\n")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    lines = Lines(path)
+    lines.add("first \u00fc")
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20, limits[1]))
+        with pytest.raises(OSError, match="File too large") as caught:
+            lines.add("x" * 30)
+        assert caught.value.filename == str(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert path.read_bytes() == "first \u00fc\n".encode()
+    lines.add("second")
+    lines.close()
+    assert path.read_text(encoding="utf-8") == "first \u00fc\nsecond\n"
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_folder_is_held_by_one_and_let_go_with_it(tmp_path):
+    folder = tmp_path / "run"
+    refused = f"another process is at work in {folder}; wait until it is done, or name another folder"
+    begun, begins = os.pipe()
+    with held(folder):
+        child = os.fork()
+        if child == 0:
+            os.write(begins, b"x")
+            time.sleep(60)  # as a worker that outlives its parent
+            os._exit(0)
+        assert os.read(begun, 1) == b"x"
+        with pytest.raises(CallError, match=refused), held(folder):
+            pass
+    try:
+        with held(folder), held(tmp_path / "other"):
+            assert entries(tmp_path) == ["other", "run"]
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(begun)
+        os.close(begins)
+    assert entries(folder) == []
+
+
+def test_a_disk_without_locks_refuses_nothing(tmp_path, monkeypatch):
+    def knows_none(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", knows_none)
+    with held(tmp_path), held(tmp_path):
+        pass

@@ -191,6 +191,83 @@ def written_whole(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+class Lines:
+    """A file of lines: each goes to the disk at once, whole or not at all. What was there is replaced.
+
+    An OSError, as of a full disk, names the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._length = 0  # in bytes
+        self._file = path.open("wb", buffering=0)
+
+    def add(self, line: str) -> None:
+        """One more, without its end."""
+        content = f"{line}\n".encode("utf-8", "surrogateescape")
+        done = 0
+        try:
+            while done < len(content):
+                done += self._file.write(content[done:]) or 0
+        except OSError as error:
+            with suppress(OSError):  # a pipe
+                self._file.truncate(self._length)
+                self._file.seek(self._length)
+            raise OSError(error.errno, error.strerror, str(self._path)) from error
+        self._length += len(content)
+
+    def close(self) -> None:
+        """Nothing more comes."""
+        self._file.close()
+
+
+# A folder for one process at a time.
+
+_HELD: set[int] = set()  # descriptors of this process
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Within this no other process has the folder, which is made. The system lets go of it when this process
+    ends, however it does. Where a disk knows no such locks, as some of the network, nothing is refused.
+
+    Raises:
+        CallError: another process has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    _HELD.add(descriptor)
+    try:
+        with suppress(OSError):
+            _lock(descriptor, folder)
+        yield
+    finally:
+        _HELD.discard(descriptor)
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise CallError(
+            f"another process is at work in {folder}; wait until it is done, or name another folder"
+        ) from None
+
+
+def _let_go() -> None:
+    """A fork has its parent's locks too, and would hold them longer than its parent lives."""
+    for descriptor in _HELD:
+        os.close(descriptor)
+    _HELD.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
+
+
 def read_json(path: Path, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
     """What stands in a file of JSON in UTF-8, with or without a byte order mark.
 

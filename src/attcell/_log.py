@@ -16,11 +16,13 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from attcell._files import Lines
 from attcell._terminal import escaped, escaped_stdout, is_escaped
 from attcell.errors import AttcellError
 
@@ -100,14 +102,14 @@ def tell_programs(event: str, text: str, **values: Any) -> None:
 class _JsonLines(logging.Handler):
     """A line of JSON for every message: ``event`` and ``text``, and the values of an event."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, write: Callable[[str], None]) -> None:
         super().__init__()
-        self._file = file
+        self._write = write
 
     def emit(self, record: logging.LogRecord) -> None:
         plain = {"event": "warning" if record.levelno >= logging.WARNING else "message"}
         line = {**getattr(record, "event", plain), "text": self.format(record)}
-        print(json.dumps(line), file=self._file, flush=True)
+        self._write(json.dumps(line))
 
 
 @contextmanager
@@ -118,8 +120,8 @@ def json_lines(path: str | None) -> Iterator[None]:
     if path is None:
         yield
         return
-    file = sys.stdout if path == "-" else Path(path).open("w", encoding="utf-8")  # noqa: SIM115
-    handler = _JsonLines(file)
+    file = None if path == "-" else Lines(Path(path))
+    handler = _JsonLines(partial(print, flush=True) if file is None else file.add)
     logger.addHandler(handler)
     try:
         yield
@@ -128,7 +130,7 @@ def json_lines(path: str | None) -> Iterator[None]:
         raise
     finally:
         logger.removeHandler(handler)
-        if file is not sys.stdout:
+        if file is not None:
             file.close()
 
 

@@ -90,7 +90,7 @@ def test_a_signal_that_nohup_ignores_stays_ignored(attcell: Run, monkeypatch: py
     monkeypatch.setattr("attcell.data.check.check_source", signalled(signal.SIGHUP))
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        assert attcell("data", "check", ".", status=1).stderr == "attcell: what came of it: \n"
+        assert attcell("data", "check", ".", status=1).stderr == "attcell: what came of it\n"
     finally:
         signal.signal(signal.SIGHUP, before)
 

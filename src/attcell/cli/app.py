@@ -84,7 +84,8 @@ def _end(error: BaseException) -> int:
         return error.exit_status
     if isinstance(error, OSError):  # a full disk, a folder that may not be written
         if not isinstance(error, BrokenPipeError):  # who reads stdout may have enough
-            _say(f"{error.strerror or error}: {error.filename or ''}")
+            where = f": {error.filename}" if error.filename else ""
+            _say(f"{error.strerror or error}{where}")
         _leave_stdout()
         return 1
     raise error

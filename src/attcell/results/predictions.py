@@ -6,15 +6,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
-from attcell._files import OTHER_VALUES, parsed_json, write_json
+from attcell._files import OTHER_VALUES, Lines, parsed_json, write_json
 from attcell.errors import CallError, DataError
 from attcell.types import AttentionTrack, Hearing
 
@@ -38,7 +37,7 @@ class JsonResults:
         self._key = key
         self._done: list[Mapping[str, Any]] = []
         self._failed: dict[str, str] = {}
-        self._lines: IO[str] | None = None
+        self._lines: Lines | None = None
 
     @property
     def to_stdout(self) -> bool:
@@ -76,13 +75,13 @@ class JsonResults:
         if self._is_of_lines and self._lines is None:
             file = Path(str(self._target))
             file.parent.mkdir(parents=True, exist_ok=True)
-            self._lines = file.open("w", encoding="utf-8")
-        stream = sys.stdout if self.to_stdout else self._lines
-        if stream is None:
-            return False
-        stream.write(json.dumps(content, allow_nan=False) + "\n")
-        stream.flush()
-        return True
+            self._lines = Lines(file)
+        line = json.dumps(content, allow_nan=False)
+        if self.to_stdout:
+            print(line, flush=True)
+        elif self._lines is not None:
+            self._lines.add(line)
+        return self.to_stdout or self._lines is not None
 
 
 def read_predictions(path: Path) -> tuple[list[tuple[str, AttentionTrack]], dict[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import signal
 import warnings
@@ -13,6 +14,8 @@ from threading import current_thread, main_thread
 from typing import Any
 
 import lightning as L
+import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from safetensors.torch import load_file, save_file
@@ -148,9 +151,22 @@ def _trainer(
             TrainingProgress(),
             interruption,
         ],
+        plugins=_WholeCheckpoints(),
         enable_progress_bar=False,
         enable_model_summary=False,
     )
+
+
+class _WholeCheckpoints(TorchCheckpointIO):
+    """Checkpoints that appear whole in their place. Lightning would move them there from the folder of
+    temporary files; from one disk to another that is a copy, which a kill or a full disk leaves half-written.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        with written_whole(Path(path)) as temporary:
+            temporary.write_bytes(content.getbuffer())
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attcell._checks import path_of, shown
+from attcell._files import held
 from attcell.config.recipe import Recipe
 from attcell.config.stages import refuse_stages
 from attcell.errors import CallError
@@ -27,7 +28,8 @@ def train(recipe: Recipe, run_folder: str | Path, *, resume: bool = False) -> Tr
 
     Raises:
         CallError: ``recipe`` is no recipe, or names a row to begin with in place of its model; the folder
-            holds another run, or there is nothing to resume with this recipe.
+            holds another run, or another process trains there, or there is nothing to resume with this
+            recipe.
         DataError, VideoError: videos or lists that cannot be read.
         ModelError: weights that do not fit.
         TrainingError: the loss is no longer a number, or the checkpoint to go on from is damaged.
@@ -38,10 +40,15 @@ def train(recipe: Recipe, run_folder: str | Path, *, resume: bool = False) -> Tr
     folder = path_of(run_folder, "run_folder", "runs/mine")
 
     # Lightning and what it brings are imported only where something is trained.
+    from attcell._parallel import is_first_process
     from attcell.training.finish import finish
     from attcell.training.fit import fit
     from attcell.training.prepare import prepare
+    from attcell.training.run_folder import refuse_run
 
     prepared = prepare(recipe, folder, resume=resume)
-    fitted = fit(prepared)
-    return finish(fitted)
+    if not is_first_process():
+        return finish(fit(prepared))
+    with held(folder):
+        refuse_run(folder, resume=resume)  # which another process may have begun meanwhile
+        return finish(fit(prepared))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from attcell._files import check_output, write_text
+from attcell._files import check_output, held, write_text
 from attcell.config import Recipe, differing_keys, load_recipe
 from attcell.config.merging import literal
 from attcell.errors import CallError, TrainingError
@@ -25,14 +25,15 @@ def check_run_folder(run_folder: Path, recipe: Recipe, *, resume: bool) -> None:
     """Refuse a folder that is not new or empty, or, to resume, one that this recipe did not begin.
 
     Raises:
-        CallError: something else is there, or nothing to resume.
+        CallError: something else is there, or nothing to resume, or another process trains there.
         TrainingError: the checkpoint to go on from is damaged.
     """
     check_output(run_folder, is_folder=True)
-    saved = run_folder / RECIPE_FILE
-    if saved.is_file():
-        if not resume:
-            raise CallError(f"{run_folder} holds a run already; go on with --resume, or choose another --out")
+    if run_folder.exists():
+        with held(run_folder):
+            pass
+    if (run_folder / RECIPE_FILE).is_file():
+        refuse_run(run_folder, resume=resume)
         refuse_another_recipe(run_folder, recipe)
         checkpoint = run_folder / CHECKPOINT
         if checkpoint.is_file() and not _is_whole(checkpoint):
@@ -42,6 +43,12 @@ def check_run_folder(run_folder: Path, recipe: Recipe, *, resume: bool) -> None:
         raise CallError(f"{run_folder} is not empty and is no run; choose another --out")
     if resume:
         raise CallError(f"{run_folder} holds no run to go on with; leave --resume out, or mend --out")
+
+
+def refuse_run(run_folder: Path, *, resume: bool) -> None:
+    """Raise a CallError if a run is in a folder that is not to be gone on with."""
+    if (run_folder / RECIPE_FILE).is_file() and not resume:
+        raise CallError(f"{run_folder} holds a run already; go on with --resume, or choose another --out")
 
 
 def _is_whole(checkpoint: Path) -> bool:
