@@ -50,13 +50,13 @@ def _messages() -> Iterator[None]:
 
 def left_over(folder: Path, stem: str, suffix: str = "", number: int | None = None) -> Path:
     """A temporary name of a process that has ended, or of the one of this number, as a new run finds it."""
-    from attcell import _files
+    from attcell import _owners
 
-    _files._SEEN.clear()
+    _owners._SEEN.clear()
     if number is None:
         with subprocess.Popen(["true"]) as process:
             number = process.pid
-    return folder / f".{stem[:200]}.{_files._machine()}-{number:x}-1-01234567.tmp{suffix}"
+    return folder / f".{stem[:200]}.{_owners._machine()}-{number:x}-1-01234567.tmp{suffix}"
 
 
 @pytest.fixture

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import resource
 import signal
 import stat
-import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
-from attcell import _files
 from attcell._files import (
     Lines,
     check_output,
     check_outputs,
-    held,
     in_other_form,
     is_file,
     is_folder,
@@ -29,13 +24,11 @@ from attcell._files import (
     read_json,
     read_own,
     real_path,
-    temporary_in,
     write_json,
     write_text,
     written_whole,
 )
 from attcell.errors import CallError, DataError
-from tests.conftest import left_over
 
 
 def entries(folder: Path) -> list[str]:
@@ -239,41 +232,6 @@ def test_a_link_is_replaced_and_its_target_stays(tmp_path):
     assert (tmp_path / "precious.txt").read_text() == "mine"
 
 
-def test_what_a_killed_process_left_goes_and_nothing_else(tmp_path):
-    theirs = temporary_in(tmp_path, "a", ".json")  # of this process, which lives
-    theirs.touch()
-    dead = left_over(tmp_path, "b.c", ".safetensors")
-    folder = left_over(tmp_path, "d")
-    folder.mkdir()
-    (folder / "flow_x_00001.jpg").touch()
-    recycled = left_over(tmp_path, "e", number=os.getpid())  # another began later under the number
-    elsewhere = tmp_path / dead.name.replace(_files._machine(), "01234567")
-    others = [elsewhere, tmp_path / ".a.01234567.tmp", tmp_path / ".hidden", tmp_path / "a.tmp"]
-    for path in (dead, recycled, *others):
-        path.touch()
-    write_text(tmp_path / "f.json", "new")
-    assert entries(tmp_path) == sorted(path.name for path in (theirs, *others, tmp_path / "f.json"))
-
-
-def test_a_process_that_has_ended_and_is_still_listed_leaves_what_goes(tmp_path):
-    with subprocess.Popen(["true"]) as process:
-        path = left_over(tmp_path, "a", number=process.pid)
-        path.touch()
-        while _files._began(process.pid) not in ("", "0"):
-            time.sleep(0.01)  # nobody has asked for its status yet
-        write_text(tmp_path / "b.json", "new")
-    assert entries(tmp_path) == ["b.json"]
-
-
-def test_temporary_names_are_no_longer_than_names_may_be(tmp_path):
-    for name in ("x" * 255, "x." + "y" * 253, "\u00e9" * 127, "a" * 100 + "." + "b" * 154):
-        path = tmp_path / name
-        temporary = temporary_in(tmp_path, path.stem, path.suffix)
-        assert len(os.fsencode(temporary.name)) <= 255
-        write_text(path, "text")
-        assert path.read_text() == "text"
-
-
 @pytest.mark.parametrize(("before", "after"), [("[", "]"), ('{"a":', "}")])
 def test_json_that_is_nested_deeply_is_a_value_error_before_anybody_goes_through_it(before, after):
     assert json.dumps(parsed_json(before * 90 + "1" + after * 90)).count(before[0]) == 90
@@ -311,37 +269,3 @@ def test_a_line_is_there_whole_or_not_at_all(tmp_path):
     lines.add("second")
     lines.close()
     assert path.read_text(encoding="utf-8") == "first \u00fc\nsecond\n"
-
-
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_a_folder_is_held_by_one_and_let_go_with_it(tmp_path):
-    folder = tmp_path / "run"
-    refused = f"another process is at work in {folder}; wait until it is done, or name another folder"
-    begun, begins = os.pipe()
-    with held(folder):
-        child = os.fork()
-        if child == 0:
-            os.write(begins, b"x")
-            time.sleep(60)  # as a worker that outlives its parent
-            os._exit(0)
-        assert os.read(begun, 1) == b"x"
-        with pytest.raises(CallError, match=refused), held(folder):
-            pass
-    try:
-        with held(folder), held(tmp_path / "other"):
-            assert entries(tmp_path) == ["other", "run"]
-    finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        os.close(begun)
-        os.close(begins)
-    assert entries(folder) == []
-
-
-def test_a_disk_without_locks_refuses_nothing(tmp_path, monkeypatch):
-    def knows_none(*_):
-        raise OSError(errno.ENOLCK, "No locks available")
-
-    monkeypatch.setattr(fcntl, "flock", knows_none)
-    with held(tmp_path), held(tmp_path):
-        pass

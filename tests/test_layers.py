@@ -13,7 +13,7 @@ import attcell
 
 ROOT = Path(attcell.__file__).parent
 ROWS = [
-    "errors", "_checks", "types", "_files", "_terminal", "_log", "_parallel", "_walls", "_workers",
+    "errors", "_checks", "types", "_owners", "_files", "_terminal", "_log", "_parallel", "_walls", "_workers",
     "nn", "flow", "metrics", "video", "synth", "data", "config", "models", "results",
     "inference", "training", "report", "research", "choosing", "cli",
 ]  # fmt: skip

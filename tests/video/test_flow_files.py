@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from attcell._files import remove_left_overs, temporary_in
+from attcell._owners import remove_left_overs, temporary_in
 from attcell.errors import DataError
 from attcell.video import flow_files
 from attcell.video.flow_files import (

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from attcell._files import remove_left_overs
 from attcell._log import progress_bar
+from attcell._owners import remove_left_overs
 from attcell._parallel import in_order, one_thread
 from attcell._walls import alive, own_parts, the_videos_own
 from attcell._workers import walled

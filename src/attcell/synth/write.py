@@ -17,7 +17,8 @@ import numpy as np
 from torch.utils.data import DataLoader, Dataset
 
 from attcell._checks import path_of, shown, whole_number
-from attcell._files import read_json, remove_left_overs, write_text, written_whole
+from attcell._files import read_json, write_text, written_whole
+from attcell._owners import remove_left_overs
 from attcell._parallel import workers_for
 from attcell.errors import CallError, DataError
 from attcell.synth.render import RenderedVideo, render

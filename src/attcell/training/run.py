@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attcell._checks import path_of, shown
-from attcell._files import held
+from attcell._owners import held
 from attcell.config.recipe import Recipe
 from attcell.config.stages import refuse_stages
 from attcell.errors import CallError

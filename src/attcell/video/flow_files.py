@@ -31,7 +31,8 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from attcell._files import parsed_json, remove, temporary_in, written_whole
+from attcell._files import parsed_json, written_whole
+from attcell._owners import remove, temporary_in
 from attcell.errors import DataError
 
 DESCRIPTION = "flow.json"

@@ -1,0 +1,154 @@
+"""What on a disk belongs to which process: temporary files, also of processes that were killed, and folders
+in which one is at work.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+
+from attcell.errors import CallError
+
+MOST_BYTES = 255  # of a name, on the usual file systems
+_LEFT_OVER = re.compile(
+    r"\..*\.(?P<machine>[0-9a-f]{8})-(?P<number>[0-9a-f]{1,7})-(?P<began>[0-9a-f]+)-[0-9a-f]{8}\.tmp(\..*)?",
+    re.DOTALL,
+)
+_LONG = 32  # bytes; no library chooses a format by such a suffix
+_SEEN: set[tuple[int, Path]] = set()  # processes, of which forks may inherit this, and folders
+
+
+def temporary_in(folder: Path, stem: str, suffix: str = "") -> Path:
+    """A hidden name in ``folder``, no longer than names may be, that nothing has. The first time that a
+    process asks for one in a folder, what killed processes left there is removed.
+    """
+    seen = os.getpid(), folder.absolute()
+    if seen not in _SEEN:
+        _SEEN.add(seen)
+        remove_left_overs(folder)
+    ending = f".{_token()}.tmp{suffix if len(os.fsencode(suffix)) <= _LONG else ''}"
+    begins = os.fsencode(stem)[: MOST_BYTES - 1 - len(os.fsencode(ending))]
+    return folder / f".{begins.decode(sys.getfilesystemencoding(), 'ignore')}{ending}"
+
+
+def remove_left_overs(folder: Path) -> None:
+    """Remove the temporary files and folders of processes that live no more.
+
+    Those of another machine or container, or from before this machine was started, cannot be told from those
+    of living processes, and stay.
+    """
+    try:
+        paths = list(folder.iterdir())
+    except OSError:
+        return
+    for path in paths:
+        found = _LEFT_OVER.fullmatch(path.name)
+        if found is None or found["machine"] != _machine():
+            continue
+        if not _lives(int(found["number"], 16), found["began"]):
+            with suppress(OSError):  # another process may be removing it too
+                remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove whatever is there; of a link the link alone, wherever it points."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _token() -> str:
+    """This process's own: where it runs, its number, when it began, and chance."""
+    number = os.getpid()
+    return f"{_machine()}-{number:x}-{_began(number)}-{uuid.uuid4().hex[:8]}"
+
+
+@cache
+def _machine() -> str:
+    """Where a process has its number: in one container, since one start of one machine. Chance where the
+    system does not say, so that nothing is taken for dead.
+    """
+    try:
+        boot, container = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+        told = f"{boot.read_text()} {container.readlink()}"
+        return hashlib.sha256(told.encode()).hexdigest()[:8]
+    except OSError:
+        return uuid.uuid4().hex[:8]
+
+
+def _began(number: int) -> str:
+    """When a process began, in ticks since the machine's start, in hexadecimal digits; 0 where that is not
+    told, and "" of one that has ended and is still listed.
+    """
+    try:
+        words = Path(f"/proc/{number}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return "0"
+    return "" if words[0] in "ZX" else f"{int(words[19]):x}"
+
+
+def _lives(number: int, began: str) -> bool:
+    """Whether this process, and no later one of its number, is still there."""
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        pass
+    return began == "0" or _began(number) in (began, "0")
+
+
+# A folder for one process at a time.
+
+_HELD: set[int] = set()  # descriptors of this process
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Within this no other process has the folder, which is made. The system lets go of it when this process
+    ends, however it does. Where a disk knows no such locks, as some of the network, nothing is refused.
+
+    Raises:
+        CallError: another process has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    _HELD.add(descriptor)
+    try:
+        with suppress(OSError):
+            _lock(descriptor, folder)
+        yield
+    finally:
+        _HELD.discard(descriptor)
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise CallError(
+            f"another process is at work in {folder}; wait until it is done, or name another folder"
+        ) from None
+
+
+def _let_go() -> None:
+    """A fork has its parent's locks too, and would hold them longer than its parent lives."""
+    for descriptor in _HELD:
+        os.close(descriptor)
+    _HELD.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
