@@ -27,7 +27,7 @@ from attcell._log import (
     track,
     within,
 )
-from attcell._terminal import escaped_stdout
+from attcell._terminal import escaped_stdout, put
 from attcell.errors import CallError
 
 
@@ -221,10 +221,29 @@ def test_a_line_also_comes_while_one_thing_takes_long(as_in_a_program, capsys, m
 def test_messages_show_what_moves_the_cursor_or_turns_reading(as_in_a_program, capsys, tmp_path):
     with json_lines(str(tmp_path / "a.jsonl")), messages_on_stderr():
         logger.info("a\tb \x1b[2J\u202egpj.exe\r\nü\x07\x85")
-    assert capsys.readouterr().err == "a\tb \\x1b[2J\\u202egpj.exe\\r\nü\\x07\\x85\n"
+    assert capsys.readouterr().err == "a\tb \\x1b[2J\\u202egpj.exe\\r\\nü\\x07\\x85\n"
     (line,) = (tmp_path / "a.jsonl").read_text().splitlines()
     assert json.loads(line)["text"] == "a\tb \x1b[2J\u202egpj.exe\r\nü\x07\x85"
     assert line.isascii()
+
+
+def test_a_name_ends_no_line_of_a_message(as_in_a_program, capsys):
+    name = "a\nattcell: all is well\n.mp4"
+    shown = name.replace("\n", "\\n")
+    with messages_on_stderr():
+        logger.warning(f"2 videos cannot be read:\n  {name}: no video\n  b: no video")
+    assert capsys.readouterr().err.splitlines() == [
+        "warning: 2 videos cannot be read:",
+        f"  {shown}: no video",
+        "  b: no video",
+    ]
+
+
+def test_what_goes_to_stdout_is_printed_line_by_line(capsys):
+    with escaped_stdout():
+        put("a\nb: 3.0 %", "c\r\n  d\x1b\u2028e")
+        put("f")
+    assert capsys.readouterr().out == "a\\nb: 3.0 %\nc\\r\\n  d\\x1b\\u2028e\nf\n"
 
 
 def test_stdout_that_escapes_is_else_the_stdout_from_before(capsys):

@@ -34,6 +34,11 @@ def whole_number(value: Any, name: str, *, least: int) -> int:
     return int(value)
 
 
+def flat(error: Exception) -> str:
+    """A foreign error's text, which may have several lines, in one."""
+    return " ".join(str(error).split())
+
+
 def shown(value: Any) -> str:
     """A value, cut where it is long, with its type where that is not plain from the value."""
     text = reprlib.repr(value)

@@ -183,10 +183,34 @@ def read_own(path: Path, *parts: str) -> dict[str, Any]:
     return {**{key: {} for key in parts}, **content}
 
 
+def is_text(name: str) -> bool:
+    """Whether a name is text; False where Python keeps bytes in it that are no UTF-8."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def read_names(path: Path, newline: str | None = None) -> str:
+    """The text of a file that names files, with or without a byte order mark: in UTF-8, and bytes that are
+    none, as a file's name may hold, as Python keeps them. It is what :func:`write_text` writes.
+
+    Args:
+        path: the file.
+        newline: as of ``open``; "" leaves the ends of lines as they are, for CSV.
+
+    Raises:
+        OSError: it cannot be read.
+        UnicodeDecodeError: it is no text: it holds zero bytes.
+    """
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline=newline) as file:
+        text = file.read()
+    if "\0" in text:
+        raise UnicodeDecodeError("utf-8", b"\0", 0, 1, "a zero byte")
+    return text
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text to ``path``, whole or not at all; a file's name that is no UTF-8 goes as its bytes."""
     with written_whole(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
+        temporary.write_text(text, encoding="utf-8", errors="surrogateescape", newline="\n")
 
 
 def write_json(path: str, content: object) -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from attcell._files import Lines
-from attcell._terminal import escaped, escaped_stdout, is_escaped
+from attcell._terminal import escaped_stdout, is_escaped, message, one_line
 from attcell.errors import AttcellError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class _ToStderr(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         level = "warning: " if record.levelno >= logging.WARNING else ""
-        print(escaped(f"{level}{self.format(record)}"), file=sys.stderr, flush=True)
+        print(message(f"{level}{self.format(record)}"), file=sys.stderr, flush=True)
 
 
 _TO_STDERR = _ToStderr()
@@ -201,7 +201,7 @@ class Bar:
         self._total, self._note, self._done, self._begun_with = total, note, completed, completed
         self._started = self._told = time.monotonic()
         if self._drawn is not None:
-            shown = escaped(self._description)
+            shown = one_line(self._description)
             shown = f"{shown[: self._room - 1]}…" if len(shown) > self._room else shown
             self._task = self._drawn.add_task(shown, total=total, note=note, completed=int(completed))
         return 0

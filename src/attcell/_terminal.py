@@ -1,8 +1,12 @@
 """What people see on a terminal: names from anywhere, and no more than names.
 
 A file's name or a class may hold what moves the cursor, changes colours, clears the screen, or turns the
-direction of reading, so that one thing looks like another. Messages and tables show such characters as Python
-writes them; JSON, which escapes them itself, is as it was.
+direction of reading, so that one thing looks like another; or the end of a line, so that its rest looks like
+a message of its own. Messages and tables show such characters as Python writes them; JSON, which escapes them
+itself, is as it was.
+
+What goes to stdout is printed line by line (:func:`put`), so that the end of a line within one is a name's.
+Of a message of several lines those after the first begin with two spaces: any other end is a name's.
 """
 
 from __future__ import annotations
@@ -23,6 +27,26 @@ _UNSEEN = re.compile(
 def escaped(text: str) -> str:
     """The text with each such character as ``\\x1b`` or ``\\u202e``."""
     return _UNSEEN.sub(_as_python_writes_it, text)
+
+
+_END_OF_NAME = re.compile("\n(?!  )")
+
+
+def one_line(text: str) -> str:
+    """The same, with the end of a line as ``\\n`` too."""
+    return escaped(text).replace("\n", "\\n")
+
+
+def message(text: str) -> str:
+    """A message for people, whose lines but for the first begin with two spaces; any other end of a line is
+    shown as ``\\n``.
+    """
+    return _END_OF_NAME.sub(r"\\n", escaped(text))
+
+
+def put(*lines: str) -> None:
+    """Print lines to stdout, each as one."""
+    print(*map(one_line, lines), sep="\n", flush=True)
 
 
 def _as_python_writes_it(found: re.Match[str]) -> str:

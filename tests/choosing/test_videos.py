@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 
 import pytest
 
 from attcell.choosing.call import _how_to_group
 from attcell.choosing.videos import own_videos, write_lists
+from attcell.data.groups import read_groups
+from attcell.data.listing import read_list
 from attcell.errors import CallError, DataError
 from attcell.models.listings import read_listings
 from tests.miniatures import clips
@@ -40,6 +44,40 @@ def test_train_val_and_test_are_used_where_they_are(tmp_path):
     assert len(found.train) == 8, "what lies in val is learnt from"
     assert [record.id for record in found.test] == [f"test/{name}" for name in inside]
     assert found.labels == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("a/x\ny.mp4", "which no line of a list can; rename it, or its folder"),
+        ("a/x\ry.mp4", "which no line of a list can"),
+        ("a/x\\y.mp4", "which no line of a list can"),
+        ("a /1.mp4", "a class whose name begins or ends with a space"),
+        (
+            os.fsdecode(b"caf\xe9/1.mp4"),
+            "or is no text in UTF-8, which no list of classes can hold; rename its",
+        ),
+    ],
+)
+def test_what_no_list_can_hold_is_refused_before_anything(tmp_path, name, message):
+    folder = grouped(tmp_path)
+    empty(folder, [name])
+    with pytest.raises(DataError, match=re.escape(message)):
+        own_videos(folder, None, None, 0)
+
+
+def test_names_of_bytes_are_read_as_they_were_listed(tmp_path):
+    folder = grouped(tmp_path / "videos")
+    empty(folder, [os.fsdecode(b"sit/caf\xe9_g09_1.mp4"), "sit/a\u2028b\x85_g09_2.mp4"])
+    found = own_videos(folder, None, r"_(g\d+)_", 0)
+    write_lists(found, found.folds(0), tmp_path)
+    listings = [read_list(tmp_path / f"{part}.txt", found.root, None) for part in ("train", "test")]
+    assert [of.records for of in listings] != []
+    assert [[(one.id, one.labels) for one in of.records] for of in listings] == [
+        [(one.id, one.labels) for one in of] for of in (found.train, found.test)
+    ]
+    groups = read_groups(tmp_path / "groups.csv")
+    assert [groups.group(one) for one in found.train] == [one.group for one in found.train]
 
 
 def test_else_a_fifth_is_held_out_and_no_group_is_parted(tmp_path):

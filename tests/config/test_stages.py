@@ -204,8 +204,8 @@ class TestOverrides:
             "2 of 3 rows leave something open (???):",
             "  table.yaml, row ucf-tan (what table.yaml, row hmdb-tan begins with): data.root",
             "  table.yaml, row ucf-cnn (what table.yaml, row ucf-tan begins with): data.root",
-            "give it on the command line: data.root=VALUE for all rows, 'ucf-cnn:data.root=VALUE' for those "
-            "of this name. Where videos lie does not go from a row to a stage of another data set",
+            "  give it on the command line: data.root=VALUE for all rows, 'ucf-cnn:data.root=VALUE' for "
+            "those of this name. Where videos lie does not go from a row to a stage of another data set",
         ]
 
     def test_a_pattern_that_fits_nothing_is_named(self):

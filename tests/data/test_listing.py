@@ -43,9 +43,9 @@ def problem(root: Path, line: str, labels: list[str] | None = None) -> str:
     assert first.startswith(
         f"{path}: 1 bad line; expected 'path label', or 'folder frames label' for a folder"
     )
-    assert second.startswith(f"{path}:1: ")
+    assert second.startswith(f"  {path}:1: ")
     assert second.endswith(f": {line.strip()!r}")
-    return second.removeprefix(f"{path}:1: ").removesuffix(f": {line.strip()!r}")
+    return second.removeprefix(f"  {path}:1: ").removesuffix(f": {line.strip()!r}")
 
 
 def test_several_labels_of_a_video_that_need_not_be_there(tmp_path):

@@ -186,11 +186,11 @@ def test_all_bad_lines_are_reported_with_their_numbers(tmp_path):
     assert str(caught.value).split("\n") == [
         f"{path}: 5 bad lines; expected 'path label', or 'folder frames label' for a folder of frames, "
         "with labels from 0:",
-        f"{path}:2: a path and a label are needed: 'b.mp4'",
-        f"{path}:4: the label 'one' is not a whole number from 0: 'c.mp4 one'",
-        f"{path}:5: the label '-1' is not a whole number from 0: 'd.mp4 -1'",
-        f"{path}:6: this video is on line 1 already: './a.mp4 1'",
-        f"{path}:7: label 2 is too high, 2 classes count from 0 to 1: 'e.mp4 2'",
+        f"  {path}:2: a path and a label are needed: 'b.mp4'",
+        f"  {path}:4: the label 'one' is not a whole number from 0: 'c.mp4 one'",
+        f"  {path}:5: the label '-1' is not a whole number from 0: 'd.mp4 -1'",
+        f"  {path}:6: this video is on line 1 already: './a.mp4 1'",
+        f"  {path}:7: label 2 is too high, 2 classes count from 0 to 1: 'e.mp4 2'",
     ]
 
 
@@ -201,7 +201,7 @@ def test_many_bad_lines_are_counted(tmp_path):
     lines = str(caught.value).split("\n")
     assert len(lines) == 12
     assert lines[0].startswith(f"{path}: 25 bad lines")
-    assert lines[-1] == "and 15 more"
+    assert lines[-1] == "  and 15 more"
 
 
 def test_sources_that_are_not_there(tmp_path, folder):

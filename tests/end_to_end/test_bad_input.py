@@ -172,10 +172,10 @@ class TestCalls:
         assert done.stderr.splitlines() == [
             "attcell: list.txt: 4 bad lines; expected 'path label', or 'folder frames label' for a folder of "
             "frames, with labels from 0:",
-            "list.txt:2: a path and a label are needed: 'b.mp4'",
-            "list.txt:4: the label 'one' is not a whole number from 0: 'c.mp4 one'",
-            "list.txt:5: label 4 is too high, 4 classes count from 0 to 3: 'd.mp4 4'",
-            "list.txt:6: this video is on line 1 already: 'a.mp4 1'",
+            "  list.txt:2: a path and a label are needed: 'b.mp4'",
+            "  list.txt:4: the label 'one' is not a whole number from 0: 'c.mp4 one'",
+            "  list.txt:5: label 4 is too high, 4 classes count from 0 to 3: 'd.mp4 4'",
+            "  list.txt:6: this video is on line 1 already: 'a.mp4 1'",
         ]
 
 
@@ -229,16 +229,29 @@ class TestOutput:
         assert [name for name in left(tmp_path / "run") if name.startswith(("model/", "."))] == []
 
 
-def test_a_name_that_is_no_utf_8_is_tested_and_scored(attcell: Run, mine, videos, tmp_path):
+def test_names_with_bytes_and_ends_of_lines_are_tested_and_scored(attcell: Run, mine, videos, tmp_path):
     shutil.copytree(videos / "test", tmp_path / "set")
-    first = tmp_path / "set" / "kick_red" / "000.mp4"
+    first, second, *_ = sorted((tmp_path / "set" / "kick_red").iterdir())
     first.rename(first.with_name(os.fsdecode(b"caf\xe9.mp4")))
+    second.rename(second.with_name("a\rb\nattcell: all is well\n.mp4"))
     config = json.loads((mine / "config.json").read_text())
     config["recipe"]["data"]["test"] = str(tmp_path / "set")
     (mine / "config.json").write_text(json.dumps(config))
     assert "videos 8, unread 0" in attcell("test", mine).stdout
     (scores,) = tmp_path.glob("**/scores.json")
-    assert "top1" in attcell("score", "recognition", scores).stdout
+    before, _ = attcell("score", "recognition", scores).stdout.split("\n", 1)
+    assert "top1" in before
+    attcell("score", "fuse", scores, scores, "--out", "fused.csv")
+    after = attcell("score", "recognition", "fused.csv").stdout
+    assert after.startswith(before.replace(str(scores), "fused.csv"))
+    odd = second.with_name("a\rb\nattcell: all is well\n.mp4")
+    odd.write_bytes(b"no video")
+    said = attcell("test", mine, status=1).stderr
+    assert "a\\rb\\nattcell: all is well\\n.mp4: not a video that FFmpeg can read" in said
+    assert not any(line.startswith("attcell: all") for line in said.splitlines())
+    told = attcell("data", "check", "set", status=1).stdout
+    assert "a\\rb\\nattcell: all is well\\n.mp4: not a video" in told
+    assert not any(line.startswith("attcell: all") for line in told.splitlines())
 
 
 class TestWholeSets:

@@ -176,7 +176,7 @@ def test_calibrate_names_what_the_store_lacks_before_it_begins(place, recipe, so
     lines = str(caught.value).splitlines()
     assert lines[0] == f"{place / 'flow'} does not fit 1 videos:"
     assert "holds no flow of" in lines[1]
-    assert lines[2] == f"1 of them are not in it; to complete it: {store_command(recipe)}"
+    assert lines[2] == f"  1 of them are not in it; to complete it: {store_command(recipe)}"
     assert list(sources) == []
 
 

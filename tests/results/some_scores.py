@@ -26,4 +26,4 @@ def assert_same(one: Scores, other: Scores) -> None:
     np.testing.assert_array_equal(one.scores, other.scores)
 
 
-names = st.text(st.characters(codec="utf-8", exclude_characters="\x00\r\n"), min_size=1, max_size=8)
+names = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=8)

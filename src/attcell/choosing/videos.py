@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,15 +10,17 @@ from pathlib import Path
 import numpy as np
 
 from attcell._checks import path_of
-from attcell._files import write_text
+from attcell._files import is_text, write_text
 from attcell._log import logger
 from attcell.config.schema import DataSection
 from attcell.data.folds import Folds, make_folds, part_to_test
-from attcell.data.groups import file_or_expression, groups_of, units_by_class
+from attcell.data.groups import COLUMNS, file_or_expression, groups_of, units_by_class
+from attcell.data.listing import is_listable
 from attcell.data.sources import files_under, is_video_name
 from attcell.errors import CallError, DataError
 from attcell.metrics.recognition import truth_matrix
 from attcell.models.listings import part_listing
+from attcell.results.tables import csv_table
 from attcell.types import VideoRecord
 from attcell.video.frame_folder import open_frames
 
@@ -145,6 +145,12 @@ def _read(source: Path, groups: str | None, root: Path) -> Named:
         raise CallError(
             f"{source} holds features, not videos: train a recipe with a features stream (docs/data-sets.md)"
         )
+    unfit = next((label for label in listing.labels if not (is_listable(label) and is_text(label))), None)
+    if unfit is not None:
+        raise DataError(
+            f"{source / unfit}: a class whose name begins or ends with a space, holds a backslash or the end "
+            "of a line, or is no text in UTF-8, which no list of classes can hold; rename its folder"
+        )
     return [
         (replace(record, id=_id(record.path, root)), listing.labels[record.label])
         for record in listing.records
@@ -153,8 +159,11 @@ def _read(source: Path, groups: str | None, root: Path) -> Named:
 
 def _id(path: Path, root: Path) -> str:
     name = path.absolute().relative_to(root).as_posix()
-    if "\n" in name or "\r" in name:
-        raise DataError(f"{path}: a line break in a name; rename it")
+    if not is_listable(name):
+        raise DataError(
+            f"{path}: its path begins or ends with a space, or holds a backslash or the end of a line, which "
+            "no line of a list can; rename it, or its folder"
+        )
     return name
 
 
@@ -227,11 +236,8 @@ def write_lists(videos: OwnVideos, folds: Folds, folder: Path) -> None:
     if videos.groups:
         everything = (*videos.train, *videos.test)
         for name, records in (("groups", everything), ("train-groups", videos.train)):
-            text = io.StringIO()
-            rows = csv.writer(text, lineterminator="\n")
-            rows.writerow(["video", "group"])
-            rows.writerows([record.id, record.group or record.id] for record in records)
-            write_text(folder / f"{name}.csv", text.getvalue())
+            rows = ([record.id, record.group or record.id] for record in records)
+            write_text(folder / f"{name}.csv", csv_table(COLUMNS, rows, is_exact=True))
 
 
 def _line(record: VideoRecord) -> str:

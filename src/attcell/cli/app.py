@@ -15,7 +15,7 @@ from pathlib import Path
 import typer
 
 from attcell._log import messages_on_stderr
-from attcell._terminal import escaped, escaped_stdout
+from attcell._terminal import escaped_stdout, message
 from attcell.cli import (
     _interruption,
     data,
@@ -91,9 +91,9 @@ def _end(error: BaseException) -> int:
     raise error
 
 
-def _say(message: str) -> None:
+def _say(text: str) -> None:
     with suppress(OSError):  # the terminal may be gone
-        print(escaped(f"attcell: {message}"), file=sys.stderr, flush=True)
+        print(message(f"attcell: {text}"), file=sys.stderr, flush=True)
 
 
 def _leave_stdout() -> None:

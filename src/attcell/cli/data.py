@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from attcell._terminal import put
 from attcell.cli._options import ListRoot, refuse_options
 from attcell.errors import CallError
 from attcell.types import MotionKind, SoundCodec, VideoKind, VideoLook
@@ -78,7 +79,7 @@ def check(
     else:
         report = check_source(source, root, progress, groups=groups)
     if json_path != "-":
-        print("\n".join(report.lines()))
+        put(*report.lines())
     if json_path is not None:
         write_json(json_path, report.to_dict())
     if not report.ok:
@@ -155,9 +156,7 @@ def synth(
             videos={"train": train, "val": val, "test": test},
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    print(
-        f"{out}: {(train + val + test) * classes} videos of {classes} classes, truth in {out / 'truth.json'}"
-    )
+    put(f"{out}: {(train + val + test) * classes} videos of {classes} classes, truth in {out / 'truth.json'}")
 
 
 def _synth_groups(context: typer.Context, out: Path, seed: int, groups: int) -> None:
@@ -181,7 +180,7 @@ def _synth_groups(context: typer.Context, out: Path, seed: int, groups: int) -> 
             clips=clips,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    print(f"{out}: {clips} clips of 2 classes in {groups} groups, as their names tell (g01, g02, …)")
+    put(f"{out}: {clips} clips of 2 classes in {groups} groups, as their names tell (g01, g02, …)")
 
 
 def _refuse_given(context: typer.Context, names: Sequence[str], what: str, option: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attcell._log import logger
+from attcell._terminal import put
 from attcell.cli._options import (
     ListRoot,
     ModelName,
@@ -172,7 +173,7 @@ class _Detect:
         for found in told(self._by_video(model), len(self.videos), results.fail):
             results.add(found)
             if self.json_path != "-":
-                print("\n".join(detection_lines(found)), flush=True)
+                put(*detection_lines(found))
             yield found
 
     def _by_video(self, model: Model | ReadyModel) -> Iterator[tuple[Path, Prediction | VideoError]]:
@@ -216,7 +217,7 @@ def calibrate(
         raise CallError(f"{model} is no model folder; give one, for what is learnt is written into it")
     loaded = Model.from_pretrained(model).to(best_device())
     found = calibrate_model(loaded, model, data, root, every)
-    print(
+    put(
         f"learnt from {found.num_videos} videos: an action is where relative attention × class score is "
         f"above {found.threshold:.2f}; without attention, where the class score is above "
         f"{found.threshold_alone:.2f}"

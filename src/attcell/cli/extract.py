@@ -56,6 +56,7 @@ def flow(
     """
     from attcell._files import check_output
     from attcell._log import logger
+    from attcell._terminal import put
     from attcell.data.sources import read_source, videos_below
     from attcell.inference.extract_flow import Layout, extract_flow
     from attcell.video.optical_flow import FlowSpec
@@ -72,7 +73,7 @@ def flow(
     )
     for message in (*outcome.failed.values(), *outcome.notes):
         logger.info(f"attcell: {message}")
-    print(
+    put(
         f"{out}: {outcome.num_written} videos computed, {outcome.num_kept} there already, "
         f"{len(outcome.failed)} failed"
     )

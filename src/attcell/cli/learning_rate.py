@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attcell._log import logger
+from attcell._terminal import put
 from attcell.cli._options import Overrides, RecipeName, Row
 
 if TYPE_CHECKING:
@@ -36,12 +37,12 @@ def learning_rate(
     from attcell.training.rate_finder import find_learning_rate
 
     found = find_learning_rate(resolved, iterations=iterations)
-    print("\n".join(_table(found)))
+    put(*_table(found))
     if found.suggestion is None:
         logger.warning("the loss falls at no rate; look at the videos and labels, or try more --iterations")
         raise typer.Exit(1)
     now = resolved.train.learning_rate
-    print(f"suggestion: train.learning_rate={found.suggestion:g} (the recipe has {now:g})")
+    put(f"suggestion: train.learning_rate={found.suggestion:g} (the recipe has {now:g})")
 
 
 def _table(found: RateSearch) -> list[str]:

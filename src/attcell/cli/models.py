@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attcell._log import logger
+from attcell._terminal import put
 from attcell.errors import CallError
 
 if TYPE_CHECKING:
@@ -41,23 +42,23 @@ def models(
     if json_path == "-":
         return
     width = max(len(info.name) for info in infos)
-    print(f"{'name':{width}}  download  top-1  top-5  tested with                      on this machine")
+    put(f"{'name':{width}}  download  top-1  top-5  tested with                      on this machine")
     for info in infos:
         tested = f"{info.num_clips} clips of {info.clip_frames} frames at {info.clip_rate:g}/s"
-        print(
+        put(
             f"{info.name:{width}}  {info.megabytes:5.0f} MB  {info.top1:4.1f} %  {info.top5:4.1f} %  "
             f"{tested:31}  {'yes' if info.is_here else 'no'}{', the default' if info.name == DEFAULT else ''}"
         )
-    print(
+    put(
         f"{'hf/OWNER/NAME':{width}}  any video classifier of the Hugging Face hub, with the extra "
         "transformers; or a folder that holds one"
     )
-    print("accuracy on Kinetics-400, as torchvision publishes it")
+    put("accuracy on Kinetics-400, as torchvision publishes it")
     if cached:
-        print("of the Hugging Face hub on this machine:")
+        put("of the Hugging Face hub on this machine:")
     for one in cached:
         weights = f"{one.megabytes:.0f} MB" if one.is_here else "its weights are not here"
-        print(f"{one.name}: {one.kind}, {one.num_classes} classes, {weights}")
+        put(f"{one.name}: {one.kind}, {one.num_classes} classes, {weights}")
 
 
 def loaded_model(name: str | None, videos: Sequence[Path]) -> Model | ReadyModel:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attcell._log import logger, track
+from attcell._terminal import put
 from attcell.cli._options import (
     Crops,
     ModelName,
@@ -188,7 +189,7 @@ class _Predict:
         for found in told(by_video, len(self.videos), results.fail):
             results.add(found.to_dict())
             if not results.to_stdout:
-                print(prediction_line(found), flush=True)
+                put(prediction_line(found))
             yield found
 
     def _by_segments(self, model: Model) -> Iterator[tuple[Path, Prediction | VideoError]]:

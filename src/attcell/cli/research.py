@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from attcell._terminal import put
 from attcell.cli._options import Jobs, Overrides, RecipeName, Row, end, numbers
 from attcell.types import AblationSubject, SuiteName, TableFormat
 
@@ -77,7 +78,7 @@ def protocol(
     names, overrides = ([word for word in words if ("=" in word) == given] for given in (False, True))
     call = ProtocolCall(names, overrides, rows or [], out, _numbers(splits, "--splits"), seeds, jobs)
     if is_list:
-        print("\n".join(call.listed()))
+        put(*call.listed())
     else:
         _publish(call.run())
 
@@ -125,7 +126,7 @@ def _numbers(text: str | None, option: str) -> list[int] | None:
 
 def _publish(found: Outcome) -> None:
     """Print what an experiment came to; end with status 1 if a video could not be read."""
-    print("\n".join(found.lines()))
+    put(*found.lines())
     end(found.unread.values())
 
 
@@ -166,7 +167,7 @@ def reproduce(
     call = suites.SuiteCall(suite, folder, weights, out, quick, jobs)
     verdicts = suites.reproduce(call)
     print((call.place / "claims.md").read_text(encoding="utf-8"))
-    print(f"written: {', '.join(str(call.place / f'claims.{suffix}') for suffix in ('md', 'csv', 'png'))}")
+    put(f"written: {', '.join(str(call.place / f'claims.{suffix}') for suffix in ('md', 'csv', 'png'))}")
     failed = [verdict.claim for verdict in verdicts if verdict.is_failure]
     end(f"not held: {claim.said} ({claim.rule})" for claim in failed)
 
@@ -204,4 +205,4 @@ def table(
         print(text, end="")
     else:
         write_text(out, text)
-        print(f"written: {out}")
+        put(f"written: {out}")

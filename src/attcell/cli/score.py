@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from attcell._log import logger
+from attcell._terminal import put
 from attcell.cli._options import MetricsJson, files_of
 from attcell.errors import CallError
 from attcell.types import DetectionProtocol
@@ -82,7 +83,7 @@ class _Fuse:
                 {"file": str(path), "weight": share} for path, share in zip(self.files, shares, strict=True)
             ]
             write_scores(self.out, whole, {"protocol": {"fused": parts, "weights": how}})
-            print(f"written: {self.out}")
+            put(f"written: {self.out}")
         return is_complete
 
     def _check(self) -> None:
@@ -126,13 +127,13 @@ class _Fuse:
         rules = ""
         if self.out is None or None not in whole.truth:
             for path, one, share in zip(self.files, tested, shares, strict=True):
-                print(f"{main_metrics_line(str(path), main_metrics(one))}, weight {share:.2f}")
-            print(main_metrics_line("fused", main_metrics(whole)))
+                put(f"{main_metrics_line(str(path), main_metrics(one))}, weight {share:.2f}")
+            put(main_metrics_line("fused", main_metrics(whole)))
             rules = "" if whole.has_one_class_each else f", {AP_RULES}"
         else:
-            print(f"no figures: the files do not say the class of {whole.truth.count(None)} videos")
+            put(f"no figures: the files do not say the class of {whole.truth.count(None)} videos")
         counted = f"{len(whole.videos)} videos, unread {whole.num_unread}"
-        print(f"protocol: {len(self.files)} files, weights {how}, {counted}{rules}")
+        put(f"protocol: {len(self.files)} files, weights {how}, {counted}{rules}")
 
 
 @score_app.command()
@@ -198,16 +199,16 @@ def classes(
     found = aligned([read_scores(path) for path in inputs])
     is_complete = _say_unread(found)
     accuracies = class_accuracies_of(*found)
-    print("\n".join(class_lines(accuracies)))
+    put(*class_lines(accuracies))
     unread = ", ".join(str(one.num_unread) for one in found)
-    print(f"protocol: {len(found[0].videos)} videos, unread {unread}; these count as wrong")
+    put(f"protocol: {len(found[0].videos)} videos, unread {unread}; these count as wrong")
     if csv is not None:
         write_text(csv, accuracies.to_csv())
     if picture is not None:
         names = short_names([str(path.resolve()) for path in inputs])
         per_class_picture(accuracies, picture, " against ".join(names), names)
     if outputs:
-        print(f"written: {', '.join(map(str, outputs))}")
+        put(f"written: {', '.join(map(str, outputs))}")
     if not is_complete:
         raise typer.Exit(1)
 
@@ -258,7 +259,7 @@ def attention(
         )
     figures = {name: attention_metrics(found, name) for name in streams_of(found)}
     if json_path != "-":
-        print("\n".join(attention_lines(figures, len(found), len(bad), str(truth))))
+        put(*attention_lines(figures, len(found), len(bad), str(truth)))
     if json_path is not None:
         rows = {
             name: {key: None if math.isnan(value) else value for key, value in asdict(of).items()}
@@ -330,14 +331,14 @@ def _publish(
     from attcell._files import write_json, write_text
 
     if json_path != "-":
-        print("\n\n".join("\n".join(each) for each in lines))
+        put(*[line for each in lines for line in ("", *each)][1:])
     if csv is not None:
         write_text(csv, csv_text)
     if json_path is not None:
         write_json(json_path, {"files": contents})
     written = [str(path) for path in (csv, json_path) if path is not None]
     if written and json_path != "-":
-        print(f"written: {', '.join(written)}")
+        put(f"written: {', '.join(written)}")
 
 
 def _say_unread(files: Sequence[Scores], meaning: str = "counts as wrong") -> bool:

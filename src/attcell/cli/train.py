@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import typer
 
 from attcell._log import json_lines, logger, tell_programs
+from attcell._terminal import put
 from attcell.cli._interruption import leaves
 from attcell.cli._options import (
     ListRoot,
@@ -56,7 +57,7 @@ def recipes(
         return
     for file in packaged_recipes():
         size = f"{len(file.row_names)} rows" if file.row_names else ""
-        print(f"{file.name:15}{size:9}{file.about}")
+        put(f"{file.name:15}{size:9}{file.about}")
 
 
 def _differences(name: str | None, patterns: list[str]) -> str:
@@ -147,7 +148,7 @@ def train(
             refuse_options({"row": row}, f"the folder of videos {recipe}", "it is a recipe's; leave it out")
             outcome = _train_folder(Path(recipe), out, overrides or [], quick=quick, **given)
             if json_path != "-":
-                print("\n".join(outcome.lines))
+                put(*outcome.lines)
             end(outcome.unread.values())
             return
         advice = (
@@ -157,7 +158,7 @@ def train(
         refuse_options({**given, "quick": quick}, f"the recipe {recipe}", advice)
         lines = _train_recipe(recipe, overrides or [], row, out, resume=resume)
         if json_path != "-":
-            print("\n".join(lines))
+            put(*lines)
 
 
 def _is_folder(name: str) -> bool:
@@ -285,8 +286,8 @@ class _Test:
             confusion_picture(confusion, evaluation.labels, written[-1], title)
         for message in (*evaluation.unread.values(), *evaluation.notes):
             logger.info(f"attcell: {message}")
-        print("\n".join(evaluation_lines(evaluation)))
-        print(f"written: {', '.join(map(str, written))}")
+        put(*evaluation_lines(evaluation))
+        put(f"written: {', '.join(map(str, written))}")
         return evaluation
 
     def _of_trained(self) -> Evaluation:

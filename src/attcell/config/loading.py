@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from attcell._checks import path_of, shown
+from attcell._checks import flat, path_of, shown
 from attcell.config.merging import merged, open_keys, resolved
 from attcell.config.overrides import Override, read_overrides
 from attcell.config.recipe import Recipe, check_recipe, refuse_older_names
@@ -160,7 +160,7 @@ def read_recipe_file(path: Path) -> RecipeFile:
     try:
         values = parsed_yaml(path.read_text(encoding="utf-8"))
     except (YAMLError, OSError, ValueError) as error:
-        raise CallError(f"{path} is not a recipe in YAML: {error}") from error
+        raise CallError(f"{path} is not a recipe in YAML: {flat(error)}") from error
     if not isinstance(values, dict | None):
         raise CallError(f"{path} is no recipe: it must hold keys and values, such as data: and train:")
     shared = dict(values or {})

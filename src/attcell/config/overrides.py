@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from attcell._checks import shown
+from attcell._checks import flat, shown
 from attcell.config.merging import literal
 from attcell.config.recipe import Recipe
 from attcell.config.safe_yaml import parsed_yaml
@@ -95,7 +95,7 @@ def _override(text: str) -> Override:
     try:
         given = _path(key, value) if _is_path(key) else parsed_yaml(value)
     except (YAMLError, ValueError) as error:
-        raise CallError(f"override {text!r} has a value that is not YAML: {error}") from error
+        raise CallError(f"override {text!r} has a value that is not YAML: {flat(error)}") from error
     values = {key.split(".")[-1]: given}
     for section in reversed(key.split(".")[:-1]):
         values = {section: values}

@@ -264,8 +264,9 @@ class _Found:
                 [
                     f"{len(lacking)} of {len(self.rows)} rows leave something open (???):",
                     *lines,
-                    f"give it on the command line: {key}=VALUE for all rows, '{name}:{key}=VALUE' for those "
-                    "of this name. Where videos lie does not go from a row to a stage of another data set"
+                    f"  give it on the command line: {key}=VALUE for all rows, '{name}:{key}=VALUE' for "
+                    "those of this name. Where videos lie does not go from a row to a stage of another data "
+                    "set"
                     f"{ABOUT_STORE if any('flow.store' in row.missing for row in lacking.values()) else ''}",
                 ]
             )

@@ -7,6 +7,7 @@ held out, for one of them tells of the others.
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -14,9 +15,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from attcell._files import composed
+from attcell._files import composed, read_names
 from attcell.data.listing import shortened
-from attcell.errors import CallError, DataError
+from attcell.errors import CallError, DataError, first_lines
 from attcell.types import GROUP_COLUMN, VideoRecord
 
 COLUMNS = ("video", "group")  # of a CSV file; others are passed over
@@ -150,10 +151,9 @@ def read_groups(path: Path) -> GroupFile:
             "regular expression, which does not end in .csv"
         )
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, skipinitialspace=True)
-            columns = tuple(reader.fieldnames or ())
-            lines = [(reader.line_num, row) for row in reader]
+        reader = csv.DictReader(io.StringIO(read_names(path, newline=""), newline=""), skipinitialspace=True)
+        columns = tuple(reader.fieldnames or ())
+        lines = [(reader.line_num, row) for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} is no CSV file in UTF-8: {error}") from error
     if not set(COLUMNS) <= set(columns):
@@ -171,7 +171,7 @@ def read_groups(path: Path) -> GroupFile:
         elif groups.setdefault(video, group) != group:
             problems.append(f"{path}:{number}: {video} is in group {groups[video]}, and here in {group}")
     if problems:
-        raise DataError(shortened(problems, "\n"))
+        raise DataError("\n".join([f"{path} has bad lines:", *first_lines(problems)]))
     return GroupFile(path, groups)
 
 

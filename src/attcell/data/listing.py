@@ -27,8 +27,8 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
-from attcell._files import is_file, is_folder
-from attcell.errors import DataError, VideoError
+from attcell._files import is_file, is_folder, is_text, read_names
+from attcell.errors import DataError, VideoError, first_lines
 from attcell.types import GROUP_COLUMN, VideoRecord
 from attcell.video.features import is_features
 from attcell.video.frame_folder import open_frames
@@ -41,6 +41,7 @@ VIDEO_SUFFIXES = frozenset({
 })
 # fmt: on
 _MOST_UNUSED = 1000  # labels that a list may leave out, beside nine of ten
+_MOST_SHOWN = 200  # letters of a bad line in a message
 _NUM_SHOWN = 10  # bad lines or names in one message
 _EXPECTED = "'path label', or 'folder frames label' for a folder of frames, with labels from 0"
 _WITH_GROUP = ", and the group as the last word"
@@ -69,6 +70,13 @@ class Listing:
 def is_video_name(path: Path) -> bool:
     """Whether the suffix is one that videos have."""
     return path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def is_listable(name: str) -> bool:
+    """Whether a line of a list can hold this path: it is read without spaces around it, up to the end of the
+    line, and with slashes for backslashes.
+    """
+    return name == name.strip() and not any(letter in name for letter in "\n\r\\")
 
 
 def is_listed_name(path: Path) -> bool:
@@ -108,13 +116,13 @@ def read_list(
                 forms.setdefault(form, number)
                 _refuse_other_form(form, forms)
         except _BadLine as problem:
-            problems.append(f"{source}:{number}: {problem}: {line.strip()!r}")
+            problems.append(f"{source}:{number}: {problem}: {line.strip()[:_MOST_SHOWN]!r}")
             continue
         first_line[record.id] = number
         records.append(replace(record, group=group))
     if problems:
         count = f"{len(problems)} bad line{'s' if len(problems) > 1 else ''}"
-        raise DataError(f"{source}: {count}; expected {expected}:\n" + shortened(problems, "\n"))
+        raise DataError("\n".join([f"{source}: {count}; expected {expected}:", *first_lines(problems)]))
     if not records:
         raise DataError(f"{source}: the list is empty; expected a line for each video: {expected}")
     if names is None:
@@ -206,7 +214,7 @@ def _readings(line: str) -> list[_Reading]:
         *before, last = line.split()
         is_third = before[-1].isdigit() and not last.isdigit()
         hint = f"; is it a group? (data.groups={GROUP_COLUMN})" if is_third else ""
-        raise _BadLine(f"the label {last!r} is not a whole number from 0{hint}")
+        raise _BadLine(f"the label {last[:_MOST_SHOWN]!r} is not a whole number from 0{hint}")
     return found
 
 
@@ -261,6 +269,8 @@ def _names_beside(source: Path) -> tuple[str, ...] | None:
     for file in (source.with_name("labels.txt"), source.with_name("classInd.txt")):
         if file.is_file() and file != source:
             lines = [line.strip() for line in _text_lines(file)]
+            if not all(map(is_text, lines)):
+                raise DataError(f"{file}: class names must be text in UTF-8; save it anew")
             names = [line for line in lines if line]
             if file.name == "classInd.txt":
                 names = _numbered_names(file, names)
@@ -283,7 +293,7 @@ def _numbered_names(file: Path, lines: list[str]) -> list[str]:
 
 def _text_lines(file: Path) -> list[str]:
     try:
-        return file.read_text(encoding="utf-8-sig").split("\n")
+        return read_names(file).split("\n")
     except UnicodeDecodeError:
         raise DataError(
             f"{file}: not a text file in UTF-8; a list file has a line 'path label' for each video. "

@@ -39,7 +39,7 @@ class UnfitFlow(dict[Path, str]):
 
     def lines(self, recipe: Recipe, of: str = "videos") -> list[str]:
         """What to say of them: how many, the first ones, and the command that makes what is missing."""
-        missing = f"{len(self.missing)} of them are not in it; to complete it: {store_command(recipe)}"
+        missing = f"  {len(self.missing)} of them are not in it; to complete it: {store_command(recipe)}"
         return [
             f"{recipe.flow.store} does not fit {len(self)} {of}:",
             *first_lines(list(self.values())),

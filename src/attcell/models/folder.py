@@ -96,7 +96,7 @@ def read_network(folder: Path, config: dict[str, Any]) -> Network:
             wanted = network.state_dict()
             reasons = misfit(wanted, state, wanted)
     except (CallError, RuntimeError, MemoryError) as error:
-        raise ModelError(f"{error}\n{_why_not_built(folder / 'config.json')}") from error
+        raise ModelError(f"{error}\n  {_why_not_built(folder / 'config.json')}") from error
     if reasons:
         raise ModelError(
             f"{path} and config.json beside it are not of one training: {reasons}. Copy the model anew"
@@ -158,7 +158,7 @@ def _checked_recipe(config: dict[str, Any], path: Path) -> Recipe:
     try:
         return check_recipe(config["recipe"], source=str(path))
     except CallError as error:
-        raise ModelError(f"{error}\n{_why_not_built(path)}") from error
+        raise ModelError(f"{error}\n  {_why_not_built(path)}") from error
 
 
 def _why_not_built(path: Path) -> str:

@@ -77,7 +77,7 @@ def answer(recipe: Recipe, run_folder: Path, scores: Path) -> None:
         "protocol": [name for one in answers for name in one.protocol],
         "unread": {video: why for one in answers for video, why in one.unread.items()},
     }
-    write_text(scores, json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(scores, json.dumps(content, allow_nan=False) + "\n")
     for section, file in ((recipe.detection, DETECTIONS_FILE), (recipe.fuse, FUSED_FILE)):
         if section is None:
             scores.with_name(file).unlink(missing_ok=True)

@@ -21,6 +21,7 @@ import torch
 from attcell._checks import path_of, whole_number
 from attcell._log import logger, progress_bar, track
 from attcell._parallel import in_order, one_thread
+from attcell._terminal import put
 from attcell.config.recipe import Recipe, check_recipe
 from attcell.data.truth import generated_boxes
 from attcell.inference.detect import detect_video
@@ -240,17 +241,17 @@ def _compare_attention(
 def _tell(outcome: DemoOutcome, trained: Path) -> None:
     peaks = ", ".join(f"{100 * of.pointing:.0f} % ({stream})" for stream, of in outcome.attention.items())
     one = outcome.attention["frame"]  # where chance lies, and the temporal attention, are the same for all
-    print(
+    put(
         f"spatial attention: its peak lies on the actor in {peaks} of the action's segments "
         f"of {one.num_videos} videos (chance {100 * one.pointing_chance:.0f} %)"
     )
-    print(
+    put(
         f"temporal attention: ranks the action's segments over the others with an ROC area of {one.auc:.2f} "
         "(chance 0.50)"
     )
-    print(
+    put(
         f"accuracy {outcome.accuracy:.1f} % on {outcome.num_videos} test videos "
         f"(chance {outcome.chance:.1f} %)"
     )
-    print(f"done in {outcome.seconds / 60:.1f} minutes. Open {outcome.report.absolute()} in a browser.")
-    print(f"Next: attcell detect YOUR.mp4 --model {trained} --report your.html")
+    put(f"done in {outcome.seconds / 60:.1f} minutes. Open {outcome.report.absolute()} in a browser.")
+    put(f"Next: attcell detect YOUR.mp4 --model {trained} --report your.html")

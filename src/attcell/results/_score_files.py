@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from attcell._files import OTHER_VALUES, parsed_json
+from attcell._files import OTHER_VALUES, is_text, parsed_json, read_names
 from attcell.errors import DataError
 from attcell.results.tables import csv_table
 
@@ -116,12 +116,15 @@ def read_csv(path: Path) -> Table:
         DataError: it is no CSV of scores, with the line.
     """
     try:
-        lines = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")))
+        lines = list(csv.reader(io.StringIO(read_names(path, newline=""), newline="")))
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} is not CSV in UTF-8 ({error}); save it anew") from error
     head = lines[0] if lines else []
     column = head[1] if head[1:2] in (["label"], ["labels"]) else None
     first = 1 if column is None else 2
+    foreign = next((name for name in head if not is_text(name)), None)
+    if foreign is not None:
+        raise DataError(f"{path} is not CSV in UTF-8 (the class {foreign!a}); save it anew")
     if head[:1] != ["video"] or len(head) <= first:
         raise DataError(
             f"{path}:1: the header must be video,label,CLASS,CLASS,… and is {','.join(head)[:80]}"
@@ -160,6 +163,9 @@ def csv_text(table: Table, source: str) -> str:
     Raises:
         DataError: a class that cannot stand in a cell of ``labels``; ``source`` is named.
     """
+    for label in table.labels:
+        if not is_text(label):
+            raise DataError(f"{source}: the class {label!a} is no text in UTF-8; rename it, or use .json")
     is_single = all(names is None or len(names) == 1 for names in table.truth.values())
     if not is_single:
         _check_partable(table.labels, source)

@@ -8,7 +8,8 @@
 - NumPy ``.npz``: ``scores`` (N, A), ``videos`` (N,), ``labels`` (A,), and ``truth``: (N,) class names, or
   (N, A) of 0 and 1.
 
-A class's place among the labels is its column. Nothing is unpickled.
+A class's place among the labels is its column. A video's name may hold bytes that are no UTF-8, and ends of
+lines. Nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -136,7 +137,8 @@ def write_scores(path: Path, found: Scores, more: Mapping[str, Any]) -> None:
 
     Raises:
         CallError: another ending than those that are read.
-        DataError: several classes a video for CSV, and a class whose name holds ``|`` or is empty.
+        DataError: several classes a video for CSV, and a class whose name holds ``|`` or is empty; or for CSV
+            a class that is no UTF-8.
     """
     if path.suffix not in SUFFIXES:
         raise CallError(f"{path}: scores are written to {', '.join(SUFFIXES)}; name such a file")

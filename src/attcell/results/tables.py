@@ -70,10 +70,16 @@ def csv_table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, is_exact: b
         is_exact: for a program that reads names as they are. Else a text that a spreadsheet would take for a
             formula, such as a class ``=1+1``, has an apostrophe before it, and is shown there as the text.
     """
+    return "".join(
+        _csv_line([cell if is_exact else _no_formula(cell) for cell in row]) for row in (head, *rows)
+    )
+
+
+def _csv_line(cells: Sequence[Any]) -> str:
+    """Cells with commas between; those that hold the end of a line, of any system, are quoted."""
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([cell if is_exact else _no_formula(cell) for cell in row] for row in (head, *rows))
-    return text.getvalue()
+    csv.writer(text, lineterminator="\r\n").writerow(cells)  # which is what it quotes
+    return text.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _no_formula(cell: Any) -> Any:
