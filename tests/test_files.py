@@ -89,6 +89,17 @@ def test_a_full_disk_names_the_file_and_leaves_nothing(tmp_path, monkeypatch):
     assert entries(tmp_path) == []
 
 
+def test_a_disk_that_becomes_read_only_names_the_file(tmp_path, monkeypatch):
+    def refuses(path, *_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    for name in ("write_text", "unlink"):
+        monkeypatch.setattr(Path, name, refuses)
+    with pytest.raises(OSError, match="Read-only file system") as caught:
+        write_text(tmp_path / "scores.json", "whole")
+    assert caught.value.filename == str(tmp_path / "scores.json")
+
+
 def test_a_folder_in_the_way_is_named_and_not_the_temporary_file(tmp_path):
     (tmp_path / "page.html").mkdir()
     with pytest.raises(IsADirectoryError) as caught:

@@ -92,7 +92,8 @@ def written_whole(path: Path) -> Iterator[Path]:
             raise OSError(error.errno, error.strerror or str(error), str(path)) from error
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # also where a disk became read-only; then a later process removes it
+            temporary.unlink()
 
 
 class Lines:

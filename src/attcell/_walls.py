@@ -14,6 +14,7 @@ A video that ends its worker is tried once more, with nothing beside it; if it d
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -100,6 +101,8 @@ def _reason(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return f"it wants more memory than {_THIS.memory}; leave it out"
     said = " ".join(str(error).split())[:300]
+    if isinstance(error, OSError) and error.errno == errno.EAGAIN:
+        return "no thread or no memory is left to decode it; end other programs, or raise limits (ulimit)"
     if isinstance(error, OSError):
         return f"cannot be read ({error.strerror or said or type(error).__name__})"
     place = traceback.extract_tb(error.__traceback__)[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import struct
 import zipfile
@@ -74,6 +75,19 @@ def test_nothing_is_there_after_an_error(make, tmp_path):
     assert caught.value.filename == str(path)
     assert list(tmp_path.iterdir()) == []
     assert not path.exists()
+
+
+def test_a_disk_that_is_read_only_is_told_by_the_name_of_the_flow(tmp_path, monkeypatch):
+    def refuses(path, *_, **__):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    with new_flow_folder(tmp_path / "b") as target:
+        write_fields(target)
+    monkeypatch.setattr(Path, "write_bytes", refuses)
+    with pytest.raises(OSError, match="Read-only") as caught, new_flow_folder(tmp_path / "a") as target:
+        write_fields(target)
+    assert caught.value.filename == str(tmp_path / "a")
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]
 
 
 def test_a_new_one_replaces_the_old_and_what_was_left_over(make, tmp_path):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -88,7 +89,27 @@ def _end(error: BaseException) -> int:
             _say(f"{error.strerror or error}{where}")
         _leave_stdout()
         return 1
+    if _is_of_memory(error):
+        what = " ".join(str(error).split())[:200]
+        _say(
+            f"there is not enough memory{f' ({what})' if what else ''}; end other programs, raise the limit "
+            "(ulimit -v shows it), or ask for less at once: fewer workers, smaller batches, smaller frames"
+        )
+        return 1
     raise error
+
+
+_OF_MEMORY = re.compile(
+    "can't allocate memory|cannot allocate memory|not enough memory|out of memory|failed to map segment"
+    "|can't start new thread",
+    re.IGNORECASE,
+)
+
+
+def _is_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out. Libraries say that by errors of many kinds, also when they are imported."""
+    is_of_a_kind = isinstance(error, RuntimeError | ImportError) and _OF_MEMORY.search(str(error)) is not None
+    return isinstance(error, MemoryError) or is_of_a_kind
 
 
 def _say(text: str) -> None:

@@ -55,12 +55,12 @@ def new_flow_folder(folder: Path) -> Iterator[Target]:
     """A folder that appears only when it is complete; one that is there already is replaced."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_in(folder.parent, folder.name)
-    temporary.mkdir()
     try:
+        temporary.mkdir()
         yield _Folder(temporary)
         _put(temporary, folder)
     except OSError as error:
-        if error.filename is None:  # as of a full disk
+        if error.filename is None or str(error.filename).startswith(str(temporary)):
             raise OSError(error.errno, error.strerror or str(error), str(folder)) from error
         raise
     finally:
