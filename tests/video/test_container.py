@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shutil
 import socket
+from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 from PIL import Image
 
 from attcell.errors import VideoError
 from attcell.video._container import open_container
-from attcell.video.decode import count_frames
+from attcell.video.decode import count_frames, promised_frames, read_frames
 from tests.video.conftest import write_video
 
 SDP = (
@@ -95,7 +97,7 @@ def test_a_name_that_is_an_address_is_a_name(good: Path, name: str) -> None:
     assert count_frames(good.with_name(name)).num_frames == 5
 
 
-def test_subtitles_and_attachments_are_passed_over(tmp_path: Path) -> None:
+def test_attachments_are_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "a.mkv"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("ffv1", rate=25)
@@ -109,3 +111,76 @@ def test_subtitles_and_attachments_are_passed_over(tmp_path: Path) -> None:
         container.mux(stream.encode(None))
     assert count_frames(path).num_frames == 4
     assert list(tmp_path.iterdir()) == [path]
+
+
+STYLES = (
+    b"[Script Info]\nScriptType: v4.00+\n\n[V4+ Styles]\nFormat: Name, Fontname\nStyle: Default,Arial\n\n"
+    b"[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
+)
+PAGE = bytes.fromhex("000600040000ffff")  # of a DVD's pictures: nothing is drawn
+SEGMENT = bytes.fromhex("20000f10000100020000ff")  # of DVB's
+
+
+def with_subtitles(path: Path, codec: str, subtitles: dict[str, bytes], *, are_first: bool, end: int) -> Path:
+    """A video of 10 grey frames in 0.4 s; each track's text or picture at 0, and 1 s before the end."""
+    with av.open(str(path), "w") as container:
+
+        def add_tracks() -> None:
+            tracks.update({container.add_stream(name): content for name, content in subtitles.items()})
+
+        tracks: dict[av.Stream, bytes] = {}
+        if are_first:
+            add_tracks()
+        video = container.add_stream(codec, rate=25)
+        video.width, video.height, video.pix_fmt = 32, 32, "yuv420p"
+        if not are_first:
+            add_tracks()
+        for track in tracks:
+            track.codec_context.subtitle_header = STYLES
+        for track, content in tracks.items():
+            for milliseconds in (0, end - 1000):
+                packet = av.Packet(content)
+                packet.stream, packet.time_base = track, Fraction(1, 1000)
+                packet.pts = packet.dts = milliseconds
+                packet.duration = 1000
+                container.mux(packet)
+        for number in range(10):
+            frame = av.VideoFrame.from_ndarray(np.full((32, 32), 20 * number, np.uint8), "gray")
+            frame.pts = number
+            container.mux(video.encode(frame.reformat(format="yuv420p")))
+        container.mux(video.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "subtitles"),
+    [
+        ("srt.mkv", "ffv1", {"srt": b"<b>hello</b> {\\an8}"}),
+        ("ass.mkv", "ffv1", {"ass": b"0,0,Default,,0,0,0,,hello"}),
+        ("webvtt.webm", "libvpx", {"webvtt": b"hello"}),
+        ("mov_text.mp4", "mpeg4", {"mov_text": b"\0\x05hello"}),
+        ("mov_text.mov", "mpeg4", {"mov_text": b"\0\x05hello"}),
+        ("pictures.mkv", "ffv1", {"dvdsub": PAGE, "dvbsub": SEGMENT}),
+        ("pictures.mp4", "mpeg4", {"dvdsub": PAGE}),
+        ("pictures.ts", "mpeg2video", {"dvbsub": SEGMENT}),
+        ("damaged.mkv", "ffv1", {"ass": b"\xff\0", "dvdsub": b"\xff" * 9, "dvbsub": bytes(40)}),
+    ],
+)
+@pytest.mark.parametrize("are_first", [True, False], ids=["first", "last"])
+@pytest.mark.parametrize("end", [1000, 100_000], ids=["short", "outlasting"])
+def test_subtitles_are_passed_over(
+    tmp_path: Path, name: str, codec: str, subtitles: dict[str, bytes], are_first: bool, end: int
+) -> None:
+    """Frames, times and notes are those of the same video without subtitles, wherever their track stands and
+    however long they go on.
+    """
+    plain = with_subtitles(tmp_path / f"plain-{name}", codec, {}, are_first=are_first, end=end)
+    path = with_subtitles(tmp_path / name, codec, subtitles, are_first=are_first, end=end)
+    with av.open(str(path)) as container:
+        assert {track.type for track in container.streams} == {"video", "subtitle"}
+    found, wanted = (read_frames(of, np.arange) for of in (path, plain))
+    np.testing.assert_array_equal(found.images, wanted.images)
+    np.testing.assert_allclose(found.info.frame_seconds, wanted.info.frame_seconds, atol=1e-9)
+    assert (len(found.images), found.info.notes, found.info.is_damaged) == (10, (), False)
+    assert found.info.end_seconds == pytest.approx(wanted.info.end_seconds) == pytest.approx(0.4, abs=0.05)
+    assert promised_frames(path) == 10

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -38,6 +39,7 @@ from attcell.video.info import DecodedPass, VideoInfo, Wanted
 Picture = Callable[[], np.ndarray]  # gives a frame as RGB (H, W, 3) uint8
 
 Outcome = TypeVar("Outcome")
+_DURATION = re.compile(r"(\d{1,6}):(\d\d):(\d\d(?:\.\d+)?)")  # in the tags of a Matroska file's streams
 _MAX_THREADS = 16  # FFmpeg's own bound; it would take one more than there are cores, which is slower
 SOME_RATE = 25.0  # frames a second, where a file gives neither times nor a rate
 
@@ -269,9 +271,21 @@ def _prepared(container: InputContainer, video: VideoStream, threads: str) -> De
     assert ticks is not None  # FFmpeg gives every stream one
     decoded = DecodedPass((ticks.numerator, ticks.denominator), float(rate), video.frames)
     decoded.cut_off = cut_off(Path(container.name.removeprefix("file:")), container.format.name)
-    if container.format.name.startswith("matroska") and container.duration:
-        decoded.header_end = ((container.start_time or 0) + container.duration) / av.time_base
+    if container.format.name.startswith("matroska"):
+        decoded.header_end = _promised_end(container, video)
     return decoded
+
+
+def _promised_end(container: InputContainer, video: VideoStream) -> float:
+    """When the video ends by its own tag, in seconds, or else the file; 0 where neither tells, as subtitles
+    may outlast the video.
+    """
+    own = _DURATION.fullmatch(video.metadata.get("DURATION", ""))
+    if own is not None:
+        return 3600 * int(own[1]) + 60 * int(own[2]) + float(own[3])
+    if container.duration is None or any(of.type == "subtitle" for of in container.streams):
+        return 0.0
+    return ((container.start_time or 0) + container.duration) / av.time_base
 
 
 def _shown_frames(
