@@ -159,7 +159,7 @@ def test_flow_that_does_not_fit_stops_a_training_and_is_named(moving, store, kin
     assert MISFITS[kind] in second
     assert "sit/0" in second
     command = f"attcell extract flow {moving} {store} --method fast --bound 20 --short-side 36"
-    to_complete = f"1 of them are not in it; to complete it: {command}"
+    to_complete = f"  1 of them are not in it; to complete it: {command}"
     assert more == ([to_complete] if kind == "missing" else [])
 
 

@@ -18,7 +18,8 @@ from attcell.training.run import train
 from attcell.types import Hearing
 from attcell.video.sound.log_mel import LogMel
 from tests.small_models import LABELS, random_model
-from tests.small_sounds import HEARING, SEEING, SHORT, hearing_recipe
+from tests.small_sounds import HEARING, SEEING, SHORT, SILENT, hearing_recipe
+from tests.video.conftest import write_video
 from tests.video.sounding import Track, damaged_copy, write_sounding
 
 BOTH = {"frame": SEEING, "audio": HEARING}
@@ -75,7 +76,9 @@ def test_kept_features_give_the_same_scores(sounding, tmp_path, model):
 
 
 @pytest.mark.parametrize("backbone", ["small_sound", "mfcc", "mel_statistics"])
-def test_a_pooled_rival_learns_and_statistics_tell_tones_apart(sounding, tmp_path, backbone):
+def test_a_pooled_rival_learns_from_sound_alone_and_statistics_tell_tones_apart(sounding, tmp_path, backbone):
+    """Its weights may be drawn at random, and then nothing is promised of classes; but what is not heard
+    changes nothing, and what is heard does."""
     stream = {"backbone": backbone, "weights": "none", "train_from": "none"}
     recipe = hearing_recipe(
         sounding,
@@ -89,10 +92,23 @@ def test_a_pooled_rival_learns_and_statistics_tell_tones_apart(sounding, tmp_pat
     assert isinstance(model.network, SVMNetwork)
     assert isinstance(model.network.body, Pooled)
     found = evaluate_model(model, read_source(sounding, labels=LABELS))
-    if backbone == "small_sound":
-        assert np.isfinite(found.scores).all()  # its weights are drawn at random: nothing is promised of it
-    else:
+    if backbone != "small_sound":
         assert found.figures()["top1"] >= 5 / 6 * 100 - 1e-6  # one has no sound to tell it by
+    folder = tmp_path / "more" / LABELS[0]
+    folder.mkdir(parents=True)
+    write_video(folder / "no sound.mp4", 50, size=(64, 48))
+    write_sounding(folder / "silence.mkv", replace(PLAIN, tone=0.0))
+    write_sounding(folder / "tone.mkv", PLAIN)
+    write_sounding(folder / "tone of other pictures.mkv", PLAIN, size=(64, 48), codec="mpeg4")
+    write_sounding(folder / "higher tone.mkv", replace(PLAIN, tone=2_000.0))
+    heard = evaluate_model(model, read_source(tmp_path / "more", labels=LABELS))
+    rows = {one.id: row for of in (found, heard) for one, row in zip(of.records, of.scores, strict=True)}
+    higher, unheard, silence, tone, other = (rows[one.id] for one in heard.records)
+    np.testing.assert_allclose(unheard, rows[SILENT], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(silence, rows[SILENT], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(other, tone, rtol=0, atol=1e-5)
+    for one, another in ((tone, silence), (higher, silence), (higher, tone)):
+        assert np.abs(one - another).max() > 5e-4
 
 
 @pytest.mark.parametrize(
