@@ -26,9 +26,10 @@ from benchmarks.damage.judging import Judged, judged
 from benchmarks.damage.mutations import HARMLESS
 from benchmarks.damage.readers import READERS, Reader
 
-MOST_BYTES = 1 << 16
+MOST_BYTES = 1 << 18
 _SECONDS_A_CASE, _MIB = 60, 6000  # for what Python cannot break off
 _OWN_SHARE = 0.6  # of the mutations that know the form of a file; the others are libFuzzer's
+_NEW_SHARE = 0.4  # of these, from the good file on
 _KEEP_EVERY = 2.0  # seconds
 
 
@@ -113,7 +114,8 @@ def main() -> None:
     def mutator(data: bytes, most: int, number: int) -> bytes:
         rng = np.random.default_rng(number)
         if rng.random() < _OWN_SHARE:
-            return mutated(rng, data, good, is_text=reader.is_text)[1][:most]
+            base = good if rng.random() < _NEW_SHARE else data
+            return mutated(rng, base, data, is_text=reader.is_text)[1][:most]
         changed: bytes = atheris.Mutate(data, min(most, len(data) + 64))
         return changed
 
