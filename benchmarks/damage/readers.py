@@ -200,12 +200,10 @@ def _calibration(folder: Path) -> Any:
 
 
 def _pickled(folder: Path) -> Any:
-    from attcell.models.weights import load_backbone_weights
+    from attcell.models.weights import published_state
     from attcell.nn import build_backbone
 
-    backbone = build_backbone("small")
-    load_backbone_weights(backbone, str(folder / "weights.pt"))
-    return backbone.state_dict()
+    return published_state(build_backbone("small"), str(folder / "weights.pt"))
 
 
 def _checkpoint(folder: Path) -> Any:
@@ -318,6 +316,10 @@ _MODEL = partial(Reader, make=samples.model)
 _LIST = partial(Reader, make=samples.list_file)
 _DETECTED = of_world("detections")
 _VIDEO = both(of_json("config.json", samples.VIDEOMAE), of_json("preprocessor_config.json", samples.FRAMES))
+_CLASSED = both(
+    both(of_world("THUMOS14 .mat"), of_text("validation_classes.txt", samples.CLASSED)),
+    of_text("test_classes.txt", samples.CLASSED.replace("validation", "test")),
+)
 _SOUND = both(of_json("config.json", samples.AST), of_json("preprocessor_config.json", samples.SOUND))
 READERS = (
     Reader("recipe", "recipe.yaml", samples.small_yaml, _recipe),
@@ -343,7 +345,7 @@ READERS = (
            _durations),
     Reader("THUMOS14 numbers", "detclasslist.txt", _DETECTED, _class_numbers),
     Reader("THUMOS14 classes", "validation_classes.txt",
-           both(of_world("THUMOS14 .mat"), of_text("validation_classes.txt", samples.CLASSED)),
+           _CLASSED,
            _known_set("thumos14")),
     Reader("THUMOS14 .mat", "validation_set.mat", of_world("THUMOS14 .mat"), _known_set("thumos14"), False),
     Reader("Weizmann", "names.txt", of_text("names.txt", samples.WEIZMANN), _of_names("weizmann"),

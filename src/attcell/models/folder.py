@@ -22,6 +22,8 @@ from attcell.models.build import build_network
 from attcell.models.weights import misfit, state_digest
 from attcell.nn import Network
 
+_NO_WIDTHS = frozenset({"train", "data", "cache", "detection", "fuse", "published", "rivals", "segments"})
+_USUAL_WIDTH = 8192  # of layers; two such make 64 million weights
 FORMAT = 2  # raise it when a folder or its recipe is no longer read as it was written
 
 
@@ -87,7 +89,8 @@ def read_network(folder: Path, config: dict[str, Any]) -> Network:
         raise ModelError(f"{path} is not a safetensors file ({error}); copy the model anew") from error
     expected = config.get("weights")
     try:
-        wanted = _shapes(config["recipe"], len(config["labels"]))
+        is_usual = _largest(config["recipe"].model_dump()) <= _USUAL_WIDTH
+        wanted = {} if is_usual else _shapes(config["recipe"], len(config["labels"]))
         reasons = misfit(wanted, state, wanted) if wanted else ""
         if not reasons and None not in (found, expected) and found != expected:
             reasons = f"the weights are {found}, and config.json belongs to {expected}"
@@ -109,9 +112,20 @@ def read_network(folder: Path, config: dict[str, Any]) -> Network:
     return network.eval()
 
 
+def _largest(value: Any) -> int:
+    """The largest whole number among what may become the width of a layer."""
+    if isinstance(value, dict):
+        kept = [of for key, of in value.items() if key not in _NO_WIDTHS]
+        return max(map(_largest, kept), default=0)
+    if isinstance(value, list | tuple):
+        return max(map(_largest, value), default=0)
+    return value if type(value) is int else 0
+
+
 def _shapes(recipe: Recipe, num_classes: int) -> dict[str, Tensor]:
-    """What a recipe's network would hold, without numbers: a recipe of a stranger may ask for a network that
-    is larger than any memory. Nothing where that cannot be told without making it.
+    """What a recipe's network would hold, told without making it (PyTorch takes a second to get ready for
+    that): a recipe of a stranger may ask for one that is larger than any memory. Nothing where that cannot be
+    told.
     """
     try:
         with torch.device("meta"):
