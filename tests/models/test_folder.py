@@ -153,6 +153,15 @@ def test_parts_that_are_missing_or_wrong(saved, key):
     assert f"config.json: {key} is missing or of a wrong type" in refusal(saved)
 
 
+def test_a_recipe_in_a_model_is_taken_letter_by_letter(model, saved, monkeypatch):
+    """A stranger's model reads nothing of the environment, nor refers to anything."""
+    monkeypatch.setenv("SECRET", "secret")
+    values = model.recipe.model_dump(mode="json")
+    edit(saved, recipe={**values, "name": "${oc.env:SECRET}", "data": {**values["data"], "test": "${name}"}})
+    found = Model.from_folder(saved).recipe
+    assert (found.name, str(found.data.test)) == ("${oc.env:SECRET}", "${name}")
+
+
 def test_a_recipe_that_is_wrong(model, saved):
     edit(saved, recipe={**model.recipe.model_dump(mode="json"), "modle": {}})
     message = refusal(saved)
