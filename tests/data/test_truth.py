@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -164,6 +165,15 @@ def test_what_is_missing_is_told(tmp_path):
 )
 def test_a_video_is_found_by_the_end_of_its_path(video, expected):
     assert video_named(video, ["test/a/000.mp4", "Basketball/v_B_g01"]) == expected
+
+
+def test_a_video_is_named_in_the_other_unicode_form_too():
+    one, other = (unicodedata.normalize(form, "café/é.mp4") for form in ("NFC", "NFD"))
+    for video, name in ((one, other), (other, one)):
+        assert video_named(f"set/{video}", [name]) == name
+        assert video_named(f"set/{video.replace('mp4', 'npy')}", [name]) == name
+        assert video_named(f"set/{video}", {name: None, video: None}) == video, "letter by letter first"
+        assert video_named(f"set/{video}", ["cafe/e.mp4"]) is None
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from attcell._files import OTHER_VALUES, read_json
+from attcell._files import OTHER_VALUES, composed, read_json
 from attcell.data.annotations import activitynet, thumos14, ucf101
 from attcell.data.annotations.reading import Annotation
 from attcell.data.known_sets import KNOWN_SETS, read_known_set
@@ -132,9 +132,18 @@ def _tube(of: dict[str, Any]) -> tuple[int, np.ndarray]:
 def video_named(video: str, names: Iterable[str]) -> str | None:
     """The name that a video's path ends with, with or without its suffix; None if there is none.
 
-    A file of features has the name of the video that they are of, whatever that one's suffix is.
+    A file of features has the name of the video that they are of, whatever that one's suffix is. Names are
+    compared letter by letter, and then in Unicode's composed form.
     """
     known = names if isinstance(names, dict) else set(names)
+    found = _ending(video, known)
+    if found is not None or video.isascii():
+        return found
+    forms = {composed(name): name for name in known}
+    return forms.get(_ending(composed(video), forms) or "")
+
+
+def _ending(video: str, known: Collection[str]) -> str | None:
     stems = {name.rsplit(".", 1)[0]: name for name in known} if video.lower().endswith(".npy") else {}
     parts = video.replace("\\", "/").split("/")
     for first in range(len(parts)):
