@@ -28,6 +28,7 @@ from attcell._files import (
     write_text,
     written_whole,
 )
+from attcell.data.feature_store import DigestCache
 from attcell.errors import CallError, DataError
 
 
@@ -280,3 +281,11 @@ def test_a_line_is_there_whole_or_not_at_all(tmp_path):
     lines.add("second")
     lines.close()
     assert path.read_text(encoding="utf-8") == "first \u00fc\nsecond\n"
+
+
+def test_a_path_that_no_path_can_be_is_nowhere(tmp_path):
+    path = tmp_path / "a\0b.mp4"
+    assert real_path(path) == path
+    assert (is_there(path), is_file(path), is_folder(path)) == (False, False, False)
+    with pytest.raises(DataError, match="cannot be read: embedded null byte; check the path"):
+        DigestCache(tmp_path).digest(path)

@@ -57,7 +57,10 @@ def _answer(question: Callable[[], bool]) -> bool:
 
 def real_path(path: Path) -> Path:
     """The absolute path without links, as far as it can be followed."""
-    return Path(os.path.realpath(path))
+    try:
+        return Path(os.path.realpath(path))
+    except ValueError:  # a name may hold what no name may
+        return path.absolute()
 
 
 def composed(name: str) -> str:

@@ -209,7 +209,7 @@ def _state(check: Check) -> State | None:
         return None
     try:
         state = state_of(*check.files, contents=check.contents)
-    except OSError:
+    except (OSError, ValueError):  # a name may hold what no name may
         return None
     return State(f"{check.question}: {state.text}", state.changed)
 

@@ -42,6 +42,9 @@ def test_lines_keep_their_numbers_without_marks_blanks_and_line_ends(tmp_path):
 
 
 def test_files_that_are_no_text(tmp_path):
+    (tmp_path / "x.txt").write_bytes(b"a\x00b")
+    with pytest.raises(DataError, match=r"x\.txt is no text in UTF-8 \(a zero byte\); get it anew"):
+        list(numbered_lines(tmp_path / "x.txt"))
     (tmp_path / "x.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match=r"x\.txt is no text in UTF-8 \(invalid start byte\); get it anew"):
         text_of(tmp_path / "x.txt")

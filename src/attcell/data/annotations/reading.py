@@ -110,9 +110,12 @@ def text_of(file: Path) -> str:
     if not file.is_file():
         raise CallError(f"{file}: no such file; give an annotation file")
     try:
-        return file.read_text(encoding="utf-8-sig")
+        text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{file} is no text in UTF-8 ({error.reason}); get it anew") from error
+    if "\0" in text:
+        raise DataError(f"{file} is no text in UTF-8 (a zero byte); get it anew")
+    return text
 
 
 def numbered_lines(file: Path) -> Iterator[tuple[int, str]]:
