@@ -113,14 +113,6 @@ def _run(trainer: L.Trainer, learner: Learner, checkpoint: Path | None) -> None:
         trainer.fit(learner, ckpt_path=checkpoint, weights_only=True)
     except SystemExit:
         raise KeyboardInterrupt from None
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
-            raise
-        raise TrainingError(
-            f"a process that decodes videos has ended ({' '.join(str(error).split())}): `attcell data check` "
-            "names a video that does that. Take it out of the source and train anew; or where the machine was"
-            " short of memory, go on with --resume"
-        ) from None
 
 
 def _trainer(

@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader
 
 from attcell._checks import whole_number
 from attcell._log import track
+from attcell._parallel import loading
 from attcell.config.recipe import Recipe
 from attcell.data.datasets import Batch, collate
 from attcell.data.order import TrainingOrder
@@ -74,12 +75,13 @@ def find_learning_rate(recipe: Recipe, *, iterations: int = 100) -> RateSearch:
     rates = np.geomspace(LOWEST, HIGHEST, iterations)
     smoothed: list[float] = []
     mean = 0.0
-    for number, loss in enumerate(track(_losses(prepared, rates), iterations, "learning rates"), 1):
-        mean = SMOOTHING * mean + (1 - SMOOTHING) * loss
-        value = mean / (1 - SMOOTHING**number)
-        if not math.isfinite(value) or (number > UNSETTLED and value > BROKEN * min(smoothed)):
-            break
-        smoothed.append(value)
+    with loading():
+        for number, loss in enumerate(track(_losses(prepared, rates), iterations, "learning rates"), 1):
+            mean = SMOOTHING * mean + (1 - SMOOTHING) * loss
+            value = mean / (1 - SMOOTHING**number)
+            if not math.isfinite(value) or (number > UNSETTLED and value > BROKEN * min(smoothed)):
+                break
+            smoothed.append(value)
     losses = np.array(smoothed)
     tried = rates[: len(losses)]
     return RateSearch(tried, losses, _steepest(tried, losses), len(losses) < iterations)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,15 +41,14 @@ def train(recipe: Recipe, run_folder: str | Path, *, resume: bool = False) -> Tr
     folder = path_of(run_folder, "run_folder", "runs/mine")
 
     # Lightning and what it brings are imported only where something is trained.
-    from attcell._parallel import is_first_process
+    from attcell._parallel import is_first_process, loading
     from attcell.training.finish import finish
     from attcell.training.fit import fit
     from attcell.training.prepare import prepare
     from attcell.training.run_folder import refuse_run
 
     prepared = prepare(recipe, folder, resume=resume)
-    if not is_first_process():
-        return finish(fit(prepared))
-    with held(folder):
-        refuse_run(folder, resume=resume)  # which another process may have begun meanwhile
+    with loading(), held(folder) if is_first_process() else nullcontext():
+        if is_first_process():
+            refuse_run(folder, resume=resume)  # which another process may have begun meanwhile
         return finish(fit(prepared))
