@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from attcell import _parallel
 from attcell._parallel import as_they_end, gpu_names, in_order, in_own_process, process_pool, workers_for
@@ -169,3 +170,20 @@ def test_a_crash_is_said():
 
 def _refuse(message: str) -> None:
     raise ValueError(message)
+
+
+def test_tensors_go_another_way_where_shared_memory_is_full(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    videos = [torch.arange(12.0).reshape(3, 4)[:, ::2], torch.empty(0), torch.ones(2, 3, dtype=torch.uint8)]
+    _parallel._tell_of_full_memory.cache_clear()
+    for left, is_told in ((-1.0, True), (1e9, False)):
+        monkeypatch.setattr(_parallel, "_shared_bytes_left", lambda left=left: left)
+        found = list(DataLoader(videos, batch_size=None, num_workers=1, collate_fn=lambda one: one))
+        assert all(torch.equal(*pair) for pair in zip(videos, found, strict=True))
+        assert ("memory that processes share is full" in capsys.readouterr().err) == is_told
+    _parallel._why_nothing_is_shared.cache_clear()
+    monkeypatch.setattr(_parallel, "_shared_bytes_left", lambda: -1.0)
+    assert workers_for(2) == 0
+    assert "(less than 1 MiB is free)" in capsys.readouterr().err
+    _parallel._why_nothing_is_shared.cache_clear()

@@ -126,7 +126,7 @@ def _handed_over(storage: torch.UntypedStorage) -> Any:
 
     PyTorch alone would lose them, and the other process would wait for ever.
     """
-    if not storage.is_cuda and storage.nbytes() > _shared_bytes_left():
+    if not storage.is_cuda and storage.nbytes() > max(0, _shared_bytes_left()):
         values = torch.empty(0, dtype=torch.uint8).set_(storage)
         return _values_of, (values.numpy().tobytes(),)
     return reduce_storage(storage)
