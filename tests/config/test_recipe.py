@@ -320,3 +320,12 @@ def test_backbones_of_different_sizes_want_one():
 def test_what_is_no_recipe_is_told_by_the_schema(model):
     assert refusal({**SMALL, "model": model}).startswith("here is not a valid recipe:")
     assert refusal({**SMALL, "input": 3}).startswith("here is not a valid recipe:")
+
+
+def test_of_very_many_problems_some_are_named_and_all_are_counted():
+    values = {"data": {"train": "videos"}, "train": {"iterations": 1, **{f"key{n}": n for n in range(1000)}}}
+    with pytest.raises(CallError) as caught:
+        check_recipe(values, "mine")
+    lines = str(caught.value).split("\n")
+    assert (len(lines), lines[-1]) == (52, "  and 950 more")
+    assert lines[1].startswith("  train.key0: unknown key; ")

@@ -28,8 +28,10 @@ from attcell.config.schema import (
     StreamSection,
 )
 from attcell.config.train_section import TrainSection
-from attcell.errors import CallError
+from attcell.errors import CallError, first_lines
 from attcell.types import ScoreRule
+
+_MOST_PROBLEMS = 50  # in one message
 
 
 class Recipe(Section):
@@ -191,7 +193,7 @@ def check_recipe(values: Any, source: str) -> Recipe:
     try:
         return Recipe.model_validate(with_own_figures(values, source))
     except ValidationError as error:
-        problems = "\n".join(f"  {_explain(problem)}" for problem in error.errors())
+        problems = "\n".join(first_lines([_explain(problem) for problem in error.errors()], _MOST_PROBLEMS))
         raise CallError(f"{source} is not a valid recipe:\n{problems}") from error
 
 
