@@ -5,17 +5,19 @@ What a training does from end to end is seen in tests/end_to_end/test_training.p
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 
 import pytest
 import torch
 
-from attcell.errors import CallError, DataError
+from attcell.errors import CallError, DataError, TrainingError
 from attcell.inference.model import load
 from attcell.nn import STAN, SVMNetwork
 from attcell.training.finish import finish
-from attcell.training.fit import fit
+from attcell.training.fit import Interruption, fit
 from attcell.training.prepare import prepare
 from attcell.training.run import train
 from attcell.training.schedule import ValidationResult
@@ -115,3 +117,36 @@ def test_what_is_heavy_is_imported_only_where_it_is_used():
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.split() == ["False", "False"]
+
+
+class TestInterruption:
+    """A signal is heard at once, and acts before the next batch."""
+
+    @staticmethod
+    def interrupted(*sent: signal.Signals, then: Exception | None = None) -> None:
+        interruption = Interruption()
+        with interruption.listening():
+            interruption.on_validation_batch_start()
+            for number in sent:
+                os.kill(os.getpid(), number)
+            if then is not None:
+                raise then
+            interruption.on_train_batch_start()
+
+    def test_a_program_that_handles_no_sigterm_gets_an_error(self):
+        before = signal.getsignal(signal.SIGTERM)
+        with pytest.raises(TrainingError, match="terminated; go on from the last") as caught:
+            self.interrupted(signal.SIGTERM)
+        assert caught.value.exit_status == 143
+        assert signal.getsignal(signal.SIGTERM) is before
+
+    def test_what_came_of_it_meanwhile_does_not_count(self):
+        with pytest.raises(KeyboardInterrupt):
+            self.interrupted(
+                signal.SIGINT, then=RuntimeError("DataLoader worker (pid 7) is killed by signal")
+            )
+
+    def test_without_one_errors_are_what_they_are(self):
+        self.interrupted()
+        with pytest.raises(RuntimeError, match="mine"):
+            self.interrupted(then=RuntimeError("mine"))

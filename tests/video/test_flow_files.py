@@ -77,6 +77,15 @@ def test_nothing_is_there_after_an_error(make, tmp_path):
     assert not path.exists()
 
 
+def test_two_processes_at_once_leave_what_one_leaves(make):
+    (path, first), (_, second) = make(), make()
+    with first as one, second as other:
+        for target in (one, other):
+            write_fields(target)
+    assert open_flow(path).num_fields == 3
+    assert list(path.parent.iterdir()) == [path]
+
+
 def test_a_disk_that_is_read_only_is_told_by_the_name_of_the_flow(tmp_path, monkeypatch):
     def refuses(path, *_, **__):
         raise OSError(errno.EROFS, "Read-only file system", str(path))
