@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from attcell._checks import path_of, shown, whole_number
+from attcell._checks import first_double, path_of, shown, whole_number
 from attcell.errors import CallError
 
 
@@ -49,3 +49,10 @@ def test_anything_else_is_no_whole_number(value, said):
 def test_a_long_value_is_cut():
     assert len(shown(np.zeros((100, 100)))) < 60
     assert len(shown("x" * 1000)) < 60
+
+
+def test_the_first_name_that_comes_again():
+    assert first_double([]) is None
+    assert first_double(["a", "b"]) is None
+    assert first_double(["a", "b", "c", "b", "a"]) == "b"
+    assert first_double([*map(str, range(10**5)), "99999"]) == "99999"  # at once

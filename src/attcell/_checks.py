@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Iterable
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,16 @@ def whole_number(value: Any, name: str, *, least: int) -> int:
 def flat(error: Exception) -> str:
     """A foreign error's text, which may have several lines, in one."""
     return " ".join(str(error).split())
+
+
+def first_double(names: Iterable[str]) -> str | None:
+    """The first name that is there a second time; None where each is there once."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 def shown(value: Any) -> str:

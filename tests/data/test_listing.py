@@ -134,6 +134,11 @@ def test_a_single_video_s_line_does_not_ask_the_disk(tmp_path, monkeypatch):
 
 
 class TestBadLines:
+    def test_a_line_of_numbers_without_end_is_told_at_once(self, tmp_path):
+        path = listed(tmp_path, "a.mp4" + " 1" * 10**5)
+        with pytest.raises(DataError, match=r"list\.txt:1: more than 1000 numbers behind a path"):
+            read_list(path, tmp_path, None)
+
     def test_another_number_of_frames(self, tmp_path):
         frames(tmp_path / "dir", 163)
         assert problem(tmp_path, "dir 162 1") == "the line says 162 frames, and the folder has 163"

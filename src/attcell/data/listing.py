@@ -40,6 +40,7 @@ VIDEO_SUFFIXES = frozenset({
     ".y4m",
 })
 # fmt: on
+_MOST_NUMBERS = 1000  # in a line; more are no labels
 _MOST_UNUSED = 1000  # labels that a list may leave out, beside nine of ten
 _MOST_SHOWN = 200  # letters of a bad line in a message
 _NUM_SHOWN = 10  # bad lines or names in one message
@@ -206,6 +207,8 @@ def _readings(line: str) -> list[_Reading]:
     rest, found = line.strip(), list[_Reading]()
     numbers: tuple[int, ...] = ()
     while len(parts := rest.rsplit(maxsplit=1)) == 2 and _is_number(parts[1]):
+        if len(numbers) == _MOST_NUMBERS:
+            raise _BadLine(f"more than {_MOST_NUMBERS} numbers behind a path")
         rest, numbers = parts[0], (int(parts[1]), *numbers)
         found.append(_Reading(Path(rest.replace("\\", "/")).as_posix(), numbers))
     if len(line.split()) < 2:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from attcell._checks import first_double
 from attcell._files import OTHER_VALUES, is_text, parsed_json, read_names
 from attcell.errors import DataError
 from attcell.results.tables import csv_table
@@ -229,8 +230,7 @@ def read_npz(path: Path) -> Table:
             f"{path}: scores are {scores.shape} and truth {len(truth)}, for {len(videos)} videos and "
             f"{len(labels)} labels"
         )
-    if len(set(videos)) < len(videos):
-        twice = next(video for video in videos if videos.count(video) > 1)
+    if (twice := first_double(videos)) is not None:
         raise DataError(f"{path}: {twice} is there twice; leave one of them out")
     return Table(labels, dict(zip(videos, scores, strict=True)), dict(zip(videos, truth, strict=True)))
 
@@ -289,9 +289,7 @@ def _texts(found: np.ndarray) -> list[str]:
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"{twice} is there twice; leave one of them out")
+        raise ValueError(f"{first_double(key for key, _ in pairs)} is there twice; leave one of them out")
     return found
 
 

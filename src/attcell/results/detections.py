@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from attcell._checks import first_double
 from attcell._files import OTHER_VALUES, write_text
 from attcell.data.annotations.reading import number_in
 from attcell.data.annotations.thumos14 import read_class_numbers
@@ -284,7 +285,7 @@ class DetectionResults:
 def _refuse_names(videos: Sequence[Path], form: str) -> None:
     """Raise a CallError for videos that a challenge's file could not tell apart or name."""
     stems = [video.stem for video in videos]
-    double = next((stem for stem in stems if stems.count(stem) > 1), None)
+    double = first_double(stems)
     if double is not None:
         raise CallError(f"two videos are called {double}, which --format {form} cannot tell apart")
     spaced = next((stem for stem in stems if len(stem.split()) != 1), None)

@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from attcell._checks import path_of
+from attcell._checks import first_double, path_of
 from attcell._files import parsed_json
 from attcell.data.annotations.reading import (
     AnnotatedVideo,
@@ -64,8 +64,7 @@ def _database(file: Path) -> dict[str, Any]:
     def without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            keys = [key for key, _ in pairs]
-            twice = next(key for key in keys if keys.count(key) > 1)
+            twice = first_double(key for key, _ in pairs)
             raise DataError(f"{file}: {twice} is there twice; leave one of them out")
         return found
 

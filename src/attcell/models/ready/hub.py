@@ -7,6 +7,7 @@ Classes, number of frames, size, mean and deviation are what the model's own fil
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,8 +155,9 @@ def _space_then_time(sides: tuple[int, int, int]) -> Callable[[Any], Tensor]:
 
 def _different(labels: tuple[str, ...]) -> tuple[str, ...]:
     """Names of classes, each with its number where another has the same."""
+    counts = Counter(labels)
     return tuple(
-        label if labels.count(label) == 1 else f"{label} ({number})" for number, label in enumerate(labels)
+        label if counts[label] == 1 else f"{label} ({number})" for number, label in enumerate(labels)
     )
 
 
