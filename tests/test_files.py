@@ -269,6 +269,8 @@ def test_a_line_is_there_whole_or_not_at_all(tmp_path):
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     lines = Lines(path)
     lines.add("first \u00fc")
+    with pytest.raises(CallError, match=r"another process is at work in .*lines\.jsonl; wait until it is"):
+        Lines(path)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (20, limits[1]))
         with pytest.raises(OSError, match="File too large") as caught:

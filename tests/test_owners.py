@@ -57,7 +57,7 @@ def test_temporary_names_are_no_longer_than_names_may_be(tmp_path):
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_folder_is_held_by_one_and_let_go_with_it(tmp_path):
     folder = tmp_path / "run"
-    refused = f"another process is at work in {folder}; wait until it is done, or name another folder"
+    refused = f"another process is at work in {folder}; wait until it is done, or name another place"
     begun, begins = os.pipe()
     with held(folder):
         child = os.fork()

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from attcell._owners import MOST_BYTES, temporary_in
+from attcell._owners import MOST_BYTES, lock, temporary_in
 from attcell.errors import CallError, DataError
 
 _MOST_LEVELS = 100  # of JSON; what is read here has ten
@@ -103,12 +103,21 @@ class Lines:
     """A file of lines: each goes to the disk at once, whole or not at all. What was there is replaced.
 
     An OSError, as of a full disk, names the file.
+
+    Raises:
+        CallError: another process writes lines there.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._length = 0  # in bytes
-        self._file = path.open("wb", buffering=0)
+        self._file = path.open("ab", buffering=0)
+        try:
+            lock(self._file.fileno(), path)
+        except CallError:
+            self._file.close()
+            raise
+        self._cut()
 
     def add(self, line: str) -> None:
         """One more, without its end."""
@@ -118,11 +127,13 @@ class Lines:
             while done < len(content):
                 done += self._file.write(content[done:]) or 0
         except OSError as error:
-            with suppress(OSError):  # a pipe
-                self._file.truncate(self._length)
-                self._file.seek(self._length)
+            self._cut()
             raise OSError(error.errno, error.strerror, str(self._path)) from error
         self._length += len(content)
+
+    def _cut(self) -> None:
+        with suppress(OSError):  # a pipe
+            self._file.truncate(self._length)
 
     def close(self) -> None:
         """Nothing more comes."""

@@ -124,23 +124,29 @@ def held(folder: Path) -> Iterator[None]:
     descriptor = os.open(folder, os.O_RDONLY)
     _HELD.add(descriptor)
     try:
-        with suppress(OSError):
-            _lock(descriptor, folder)
+        lock(descriptor, folder)
         yield
     finally:
         _HELD.discard(descriptor)
         os.close(descriptor)
 
 
-def _lock(descriptor: int, folder: Path) -> None:
+def lock(descriptor: int, path: Path) -> None:
+    """Have what is open there, ``path``, for this process alone until it is closed, if the disk knows locks.
+
+    Raises:
+        CallError: another process has it.
+    """
     import fcntl
 
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise CallError(
-            f"another process is at work in {folder}; wait until it is done, or name another folder"
+            f"another process is at work in {path}; wait until it is done, or name another place"
         ) from None
+    except OSError:
+        return
 
 
 def _let_go() -> None:

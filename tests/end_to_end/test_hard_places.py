@@ -113,7 +113,7 @@ def test_a_run_folder_in_which_another_process_is_at_work_is_refused(
     with held(tmp_path / "run"):
         said = attcell("train", recipe, "--out", "run", status=2).stderr
     assert said == (
-        "attcell: another process is at work in run; wait until it is done, or name another folder\n"
+        "attcell: another process is at work in run; wait until it is done, or name another place\n"
     )
     assert left(tmp_path / "run") == []
     from attcell.training import prepare as preparing
