@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from threading import current_thread, main_thread
 from types import FrameType
 
@@ -63,7 +64,8 @@ def listening() -> Iterator[None]:
     signals = [signal.Signals[name] for name in _BY]
     heard = [one for one in signals if signal.getsignal(one) is not signal.SIG_IGN]
     before = {one: signal.signal(one, _hear) for one in heard if current_thread() is main_thread()}
-    sys.unraisablehook, hook = _not_lost, sys.unraisablehook
+    hook = sys.unraisablehook
+    sys.unraisablehook = partial(_not_lost, hook)
     try:
         yield
     finally:
@@ -83,10 +85,10 @@ def _hear(number: int, _: FrameType | None) -> None:
         os._exit(128 + number)
 
 
-def _not_lost(what: sys.UnraisableHookArgs) -> None:
+def _not_lost(hook: Callable[[sys.UnraisableHookArgs], object], what: sys.UnraisableHookArgs) -> None:
     """Where Python lets nothing be raised, as in destructors and around a fork, it comes a moment later."""
     if _THIS.number is None or what.exc_type is not KeyboardInterrupt:
-        sys.__unraisablehook__(what)
+        hook(what)
         return
     signal.signal(signal.SIGALRM, _again)
     signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
