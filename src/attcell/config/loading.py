@@ -76,7 +76,7 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = (), row: str | None
         row: which recipe of a table, such as ``ucf101-frame-stan`` of ``stan-table-1``.
 
     Raises:
-        CallError: no such file or row, not YAML, or any unknown or wrong value; all of them in one message.
+        CallError: no such file or row, not YAML, or any unknown or wrong value; ten at most in one message.
     """
     file = read_recipe_file(find_recipe(path))
     file.check_row(row)

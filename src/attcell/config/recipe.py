@@ -31,8 +31,6 @@ from attcell.config.train_section import TrainSection
 from attcell.errors import CallError, first_lines
 from attcell.types import ScoreRule
 
-_MOST_PROBLEMS = 50  # in one message
-
 
 class Recipe(Section):
     """A whole run."""
@@ -185,15 +183,15 @@ def check_recipe(values: Any, source: str) -> Recipe:
     """Check plain values against the schema.
 
     Raises:
-        CallError: with every unknown key and wrong value, and ``source`` as the place they came from; or a
-            recipe of an older attcell, with what its names are now.
+        CallError: with the unknown keys and wrong values, ten at most, and ``source`` as the place they came
+            from; or a recipe of an older attcell, with what its names are now.
         ModelError: a backbone of transformers whose files cannot be downloaded, or are damaged.
     """
     refuse_older_names(values, source)
     try:
         return Recipe.model_validate(with_own_figures(values, source))
     except ValidationError as error:
-        problems = "\n".join(first_lines([_explain(problem) for problem in error.errors()], _MOST_PROBLEMS))
+        problems = "\n".join(first_lines([_explain(problem) for problem in error.errors()]))
         raise CallError(f"{source} is not a valid recipe:\n{problems}") from error
 
 
