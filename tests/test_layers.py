@@ -13,7 +13,8 @@ import attcell
 
 ROOT = Path(attcell.__file__).parent
 ROWS = [
-    "errors", "_checks", "types", "_owners", "_files", "_terminal", "_log", "_parallel", "_walls", "_workers",
+    "errors", "_checks", "types", "_owners", "_files", "_terminal", "_log", "_shared_memory",
+    "_parallel", "_walls", "_workers",
     "nn", "flow", "metrics", "video", "synth", "data", "config", "models", "results",
     "inference", "training", "report", "research", "choosing", "cli",
 ]  # fmt: skip
@@ -83,6 +84,7 @@ def test_no_folder_is_full() -> None:
         (r"\bav\.open\((?!str\(\w+\), \"w\")", {"video/_container.py"}),
         (r"\byaml\.(?:safe_)?load\(|\bsafe_load\(", set()),
         (r"\bjson\.loads?\(", {"_files.py", "models/hearing.py"}),  # and of a text that was just made
+        (r"(?<!`)\bDataLoader\(", {"_shared_memory.py"}),
         (r"\bpickle\.loads?\(", {"_parallel.py"}),  # of processes that were started here
         (r"weights_only=False|allow_pickle=True|trust_remote_code=True", set()),
         (r"\bcsv\.(?:writer|DictWriter)\(", {"results/tables.py"}),  # names hold the ends of lines too
@@ -92,7 +94,7 @@ def test_no_folder_is_full() -> None:
             {"_terminal.py", "cli/research.py", "cli/train.py", "results/predictions.py"},
         ),
     ],
-    ids=["videos", "YAML", "JSON", "pickles", "code", "CSV", "lines"],
+    ids=["videos", "YAML", "JSON", "workers", "pickles", "code", "CSV", "lines"],
 )
 def test_what_comes_from_strangers_goes_through_one_place(call: str, places: set[str]) -> None:
     texts = {path: re.sub(r"\n\s*", "", path.read_text(encoding="utf-8")) for path in FILES}

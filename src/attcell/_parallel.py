@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import multiprocessing
 import os
 import pickle
@@ -23,25 +22,22 @@ from concurrent.futures import (
 )
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from functools import cache
 from itertools import islice
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from multiprocessing.queues import SimpleQueue
-from multiprocessing.reduction import ForkingPickler
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.multiprocessing.reductions import reduce_storage
 
-from attcell._log import are_on_stderr, logger, show_on_stderr
-from attcell.errors import AttcellError, CallError, TrainingError
+from attcell._log import are_on_stderr, show_on_stderr
+from attcell._shared_memory import why_nothing_is_shared
+from attcell.errors import AttcellError, CallError
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 _AHEAD = 2  # items that wait for a thread
-_FOR_LOCKS = 1 << 20  # bytes of shared memory
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -76,87 +72,6 @@ def in_order(function: Callable[[Item], Result], items: Iterable[Item], threads:
                 future.cancel()
 
 
-def workers_for(wanted: int) -> int:
-    """How many processes may hand tensors over: as many as are wanted, or none, with a warning, where there
-    is no shared memory; then this process does their work.
-    """
-    if wanted > 0 and (reason := _why_nothing_is_shared()):
-        logger.warning(
-            f"processes cannot share memory here ({reason}), so one process does all the work, slower; mount "
-            "/dev/shm, in Docker by --shm-size=8g"
-        )
-        return 0
-    return wanted
-
-
-@cache
-def _why_nothing_is_shared() -> str:
-    """ "" where it works."""
-    if _shared_bytes_left() < 0:
-        return "less than 1 MiB is free"
-    try:
-        multiprocessing.Lock()
-        torch.zeros(1).share_memory_()
-    except (OSError, ImportError, RuntimeError) as error:
-        return getattr(error, "strerror", None) or str(error).split("\n")[0]
-    return ""
-
-
-@contextmanager
-def loading() -> Iterator[None]:
-    """Within this a process that decodes for this one, and ends, is told.
-
-    Raises:
-        TrainingError: one has ended.
-    """
-    try:
-        yield
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
-            raise
-        raise TrainingError(
-            f"a process that decodes videos has ended ({' '.join(str(error).split())}): `attcell data check` "
-            "names a video that does that. Take it out of the source and train anew; or where the machine was"
-            " short of memory, go on with --resume"
-        ) from None
-
-
-def _handed_over(storage: torch.UntypedStorage) -> Any:
-    """What goes to another process for a tensor's values: shared memory, or where that is full, themselves.
-
-    PyTorch alone would lose them, and the other process would wait for ever.
-    """
-    if not storage.is_cuda and storage.nbytes() > max(0, _shared_bytes_left()):
-        values = torch.empty(0, dtype=torch.uint8).set_(storage)
-        return _values_of, (values.numpy().tobytes(),)
-    return reduce_storage(storage)
-
-
-def _shared_bytes_left() -> float:
-    """For tensors; locks want some too."""
-    try:
-        disk = os.statvfs("/dev/shm")
-    except OSError:  # another system, which keeps them elsewhere
-        return math.inf
-    return disk.f_bavail * disk.f_frsize - _FOR_LOCKS
-
-
-def _values_of(content: bytes) -> torch.UntypedStorage:
-    _tell_of_full_memory()
-    return torch.frombuffer(bytearray(content), dtype=torch.uint8).untyped_storage()
-
-
-@cache
-def _tell_of_full_memory() -> None:
-    logger.warning(
-        "the memory that processes share is full, so they hand pictures over in a slower way; enlarge "
-        "/dev/shm, in Docker by --shm-size=8g, or take fewer data.workers"
-    )
-
-
-ForkingPickler.register(torch.UntypedStorage, _handed_over)  # in place of PyTorch's
-
-
 @contextmanager
 def process_pool(processes: int, threads: int) -> Iterator[ProcessPoolExecutor]:
     """So many processes, each on so many threads, and each on a GPU of its own as far as there are enough;
@@ -173,7 +88,7 @@ def process_pool(processes: int, threads: int) -> Iterator[ProcessPoolExecutor]:
         CallError: processes can share nothing here.
         AttcellError: a process was ended from outside.
     """
-    if reason := _why_nothing_is_shared():
+    if reason := why_nothing_is_shared():
         raise CallError(
             f"processes cannot share memory here ({reason}), so none go side by side; mount /dev/shm, or "
             "leave --jobs out"

@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 
 import av
 import numpy as np
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from attcell._checks import path_of, shown, whole_number
 from attcell._files import read_json, write_text, written_whole
 from attcell._owners import remove_left_overs
-from attcell._parallel import workers_for
+from attcell._shared_memory import data_loader, workers_for
 from attcell.errors import CallError, DataError
 from attcell.synth.render import RenderedVideo, render
 from attcell.synth.scene import FPS, KINDS, SIZE, SPLITS, VideoPlan, plan_video, ring
@@ -201,7 +201,7 @@ def _written_truths(
     Raises OSError for one that cannot be written.
     """
     truths: dict[str, VideoTruth] = {}
-    done = DataLoader(work, batch_size=None, collate_fn=_as_it_is, num_workers=workers_for(_PROCESSES))
+    done = data_loader(work, batch_size=None, collate_fn=_as_it_is, num_workers=workers_for(_PROCESSES))
     for name, truth in zip(names, done, strict=True):
         if isinstance(truth, OSError):
             raise truth

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
 
 from attcell._log import is_within, logger, track
 from attcell._parallel import is_first_process
+from attcell._shared_memory import data_loader
 from attcell.data.groups import groups_of
 from attcell.inference.heard import silence_sentences, silent_ids
 from attcell.inference.model import Model
@@ -131,7 +131,7 @@ def tune_fusion(
         return None
     network.eval()
     rows: dict[int, np.ndarray] = {}
-    loader = DataLoader(training_data.val, batch_size=None, num_workers=training_data.workers)
+    loader = data_loader(training_data.val, batch_size=None, num_workers=training_data.workers)
     videos = run_videos(network, loader, kept_features=training_data.kept_features)
     for video in track(videos, len(training_data.val_records), "weighing streams"):
         if video.error is not None:

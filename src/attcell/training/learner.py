@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from attcell._log import logger
+from attcell._shared_memory import data_loader
 from attcell.config.train_section import TrainSection
 from attcell.data.datasets import Batch, PlannedParts, Views, collate
 from attcell.data.groups import groups_of
@@ -167,7 +168,7 @@ class Learner(L.LightningModule):
             device=self.trainer.global_rank,
             num_devices=self.trainer.world_size,
         )
-        return DataLoader(
+        return data_loader(
             self.training_data.train,
             batch_size=order.part_size,
             sampler=order,
@@ -181,8 +182,8 @@ class Learner(L.LightningModule):
         val, share = self.training_data.val, self._share()
         workers = self.training_data.workers
         if isinstance(val, PlannedParts):
-            return DataLoader(val.only(share), batch_size=None, num_workers=workers)
-        return DataLoader(val, batch_size=None, sampler=share, num_workers=workers)
+            return data_loader(val.only(share), batch_size=None, num_workers=workers)
+        return data_loader(val, batch_size=None, sampler=share, num_workers=workers)
 
     def configure_optimizers(self) -> Any:
         trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]

@@ -15,11 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
 
 from attcell._checks import whole_number
 from attcell._log import track
-from attcell._parallel import loading
+from attcell._shared_memory import data_loader, loading
 from attcell.config.recipe import Recipe
 from attcell.data.datasets import Batch, collate
 from attcell.data.order import TrainingOrder
@@ -110,7 +109,13 @@ def _losses(prepared: PreparedTraining, rates: np.ndarray) -> Iterator[float]:
         learner.videos, section.batch_size, range(len(rates)), accumulate=section.accumulate
     )
     loader = iter(
-        DataLoader(data.train, order.part_size, sampler=order, num_workers=data.workers, collate_fn=collate)
+        data_loader(
+            data.train,
+            batch_size=order.part_size,
+            sampler=order,
+            num_workers=data.workers,
+            collate_fn=collate,
+        )
     )
     for rate in rates:
         optimizer.zero_grad()

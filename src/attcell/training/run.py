@@ -41,7 +41,8 @@ def train(recipe: Recipe, run_folder: str | Path, *, resume: bool = False) -> Tr
     folder = path_of(run_folder, "run_folder", "runs/mine")
 
     # Lightning and what it brings are imported only where something is trained.
-    from attcell._parallel import is_first_process, loading
+    from attcell._parallel import is_first_process
+    from attcell._shared_memory import loading
     from attcell.training.finish import finish
     from attcell.training.fit import fit
     from attcell.training.prepare import prepare

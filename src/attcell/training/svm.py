@@ -17,11 +17,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from attcell._files import written_whole
 from attcell._log import logger, track
-from attcell._parallel import workers_for
+from attcell._shared_memory import data_loader, workers_for
 from attcell.config.recipe import Recipe
 from attcell.data.datasets import PlannedParts
 from attcell.data.groups import groups_of
@@ -119,9 +119,9 @@ class _TrainingVideos:
         """Each chosen video's place, and what was computed of its parts; several workers change the order."""
         workers = 0 if self.are_kept else workers_for(self.recipe.data.workers)
         if isinstance(self.videos, PlannedParts):
-            loader = DataLoader(self.videos.only(chosen), batch_size=None, num_workers=workers)
+            loader = data_loader(self.videos.only(chosen), batch_size=None, num_workers=workers)
         else:
-            loader = DataLoader(self.videos, batch_size=None, sampler=chosen, num_workers=workers)
+            loader = data_loader(self.videos, batch_size=None, sampler=chosen, num_workers=workers)
         for video in track(gather(loader, compute), len(chosen), doing):
             if video.error is not None:
                 raise video.error
