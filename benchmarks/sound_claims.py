@@ -29,6 +29,7 @@ import numpy as np
 from attcell._files import write_text
 from attcell._log import logger, messages_on_stderr, progress_bar
 from attcell._parallel import one_thread
+from attcell.choices import VideoLook
 from attcell.config.recipe import Recipe, check_recipe
 from attcell.data.truth import generated_boxes
 from attcell.inference.detect import follow_video
@@ -46,7 +47,7 @@ from attcell.research.plan import plan_runs
 from attcell.results.tables import markdown_table
 from attcell.synth.sounding import ceilings, write_sounding
 from attcell.synth.truth import Truth, read_truth
-from attcell.types import AttentionTrack, Prediction, VideoLook
+from attcell.types import AttentionTrack, Prediction
 from attcell.video.sound.log_mel import LogMel
 from attcell.video.sound.reading import RATE
 from benchmarks.machine import machine

@@ -7,6 +7,7 @@ from typing import get_args
 
 import pytest
 
+from attcell.choices import DataSetName, DetectionProtocol, MotionKind, SuiteName, TableFormat
 from attcell.config import check_recipe, load_recipe
 from attcell.data.known_sets import KNOWN_SETS
 from attcell.errors import CallError
@@ -14,7 +15,6 @@ from attcell.research.suites.clips import REAL_SETS
 from attcell.results.detection_metrics import RULES
 from attcell.results.run_table_text import FORMATS
 from attcell.synth.scene import MOTIONS
-from attcell.types import DataSetName, DetectionProtocol, MotionKind, SuiteName, TableFormat
 from tests.small_recipes import SMALL, refusal, write_small
 
 

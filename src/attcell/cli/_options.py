@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from attcell._log import logger
-from attcell.types import ClipCrops
+from attcell.choices import ClipCrops
 
 ModelName = Annotated[
     str | None,

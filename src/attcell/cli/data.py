@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attcell._terminal import put
+from attcell.choices import MotionKind, SoundCodec, VideoKind, VideoLook
 from attcell.cli._options import ListRoot, refuse_options
 from attcell.errors import CallError
-from attcell.types import MotionKind, SoundCodec, VideoKind, VideoLook
 
 if TYPE_CHECKING:
     from attcell.types import VideoRecord

@@ -11,6 +11,7 @@ import typer
 
 from attcell._log import logger
 from attcell._terminal import put
+from attcell.choices import DetectionFormat, DetectionRule
 from attcell.cli._options import (
     ListRoot,
     ModelName,
@@ -23,7 +24,6 @@ from attcell.cli._options import (
 )
 from attcell.cli.predict import protocol_of, told, write_page
 from attcell.errors import CallError, VideoError
-from attcell.types import DetectionFormat, DetectionRule
 
 if TYPE_CHECKING:
     from attcell.inference.detection_rules import RuleChoice

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from attcell.choices import CameraMotion, FlowMethod, FlowStorage
 from attcell.cli._options import ListRoot
 from attcell.errors import CallError
-from attcell.types import CameraMotion, FlowMethod, FlowStorage
 
 extract_app = typer.Typer(
     help="Compute once for a whole data set what is slow.", no_args_is_help=True, rich_markup_mode=None

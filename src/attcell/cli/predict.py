@@ -11,6 +11,7 @@ import typer
 
 from attcell._log import logger, track
 from attcell._terminal import put
+from attcell.choices import ClipCrops
 from attcell.cli._options import (
     Crops,
     ModelName,
@@ -25,7 +26,6 @@ from attcell.cli._options import (
     titles_of,
 )
 from attcell.errors import CallError, VideoError
-from attcell.types import ClipCrops
 
 if TYPE_CHECKING:
     from attcell.data.truth import BoxedVideo

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attcell._terminal import put
+from attcell.choices import AblationSubject, SuiteName, TableFormat
 from attcell.cli._options import Jobs, Overrides, RecipeName, Row, end, numbers
-from attcell.types import AblationSubject, SuiteName, TableFormat
 
 if TYPE_CHECKING:
     from attcell.research.protocol import Outcome

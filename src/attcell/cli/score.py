@@ -11,9 +11,9 @@ import typer
 
 from attcell._log import logger
 from attcell._terminal import put
+from attcell.choices import DetectionProtocol
 from attcell.cli._options import MetricsJson, files_of
 from attcell.errors import CallError
-from attcell.types import DetectionProtocol
 
 if TYPE_CHECKING:
     from attcell.results.scores import Scores

@@ -12,6 +12,7 @@ import typer
 
 from attcell._log import json_lines, logger, tell_programs
 from attcell._terminal import put
+from attcell.choices import ClipCrops, DataPart, NumCrops
 from attcell.cli._interruption import leaves
 from attcell.cli._options import (
     ListRoot,
@@ -24,7 +25,6 @@ from attcell.cli._options import (
     refuse_options,
 )
 from attcell.errors import CallError
-from attcell.types import ClipCrops, DataPart, NumCrops
 
 if TYPE_CHECKING:
     from attcell.choosing.call import FolderOutcome

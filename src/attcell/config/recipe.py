@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError, model_validator
 
+from attcell.choices import ScoreRule
 from attcell.config.backbones import with_own_figures
 from attcell.config.beside import DetectionSection, FuseSection, PublishedSection
 from attcell.config.schema import (
@@ -29,7 +30,6 @@ from attcell.config.schema import (
 )
 from attcell.config.train_section import TrainSection
 from attcell.errors import CallError, first_lines
-from attcell.types import ScoreRule
 
 
 class Recipe(Section):

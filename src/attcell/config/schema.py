@@ -18,9 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from attcell.data.groups import file_or_expression
-from attcell.errors import CallError
-from attcell.types import (
+from attcell.choices import (
     GROUP_COLUMN,
     SELF_ATTENTION_HEADS,
     AttentionForm,
@@ -45,6 +43,8 @@ from attcell.types import (
     StepsOfTime,
     TemporalForm,
 )
+from attcell.data.groups import file_or_expression
+from attcell.errors import CallError
 
 Count = Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)]
 Fraction = Annotated[float, Field(ge=0, lt=1, strict=True)]

@@ -6,16 +6,8 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from attcell.choices import Accelerator, ClassWeights, CountedSteps, Loss, Optimizer, Precision, Schedule
 from attcell.config.schema import Count, Fraction, Positive, Section, Word
-from attcell.types import (
-    Accelerator,
-    ClassWeights,
-    CountedSteps,
-    Loss,
-    Optimizer,
-    Precision,
-    Schedule,
-)
 
 Alpha = Annotated[float, Field(ge=0)]
 

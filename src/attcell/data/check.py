@@ -13,6 +13,7 @@ import numpy as np
 from attcell._files import is_folder, is_missing, is_there, real_path
 from attcell._walls import the_videos_own
 from attcell._workers import results_in_turn
+from attcell.choices import GROUP_COLUMN
 from attcell.data.check_sound import CheckedSound
 from attcell.data.feature_store import content_digest
 from attcell.data.groups import file_or_expression, with_groups
@@ -22,7 +23,7 @@ from attcell.data.mirroring import directional
 from attcell.data.sources import files_under, read_source
 from attcell.errors import VideoError, first_lines
 from attcell.flow import num_cores
-from attcell.types import GROUP_COLUMN, VideoRecord
+from attcell.types import VideoRecord
 from attcell.video.decode import count_frames
 from attcell.video.features import is_features
 from attcell.video.frame_folder import holds_frames, open_frames

@@ -17,11 +17,12 @@ from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
 from attcell._walls import own_parts, the_videos_own
 from attcell._workers import walled
+from attcell.choices import ShortVideos
 from attcell.data.augmentation import AS_THEY_ARE, Augmentation
 from attcell.data.feature_store import FeatureStore
 from attcell.data.mirroring import EACH_ITS_OWN, Mirroring
 from attcell.errors import VideoError
-from attcell.types import ShortVideos, VideoRecord
+from attcell.types import VideoRecord
 from attcell.video.frame_folder import NO_TIMES
 from attcell.video.input_spec import InputSpec
 from attcell.video.inputs import read_sampled_frames, resize_frames

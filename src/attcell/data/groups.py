@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from attcell._files import composed, read_names
+from attcell.choices import GROUP_COLUMN
 from attcell.data.listing import shortened
 from attcell.errors import CallError, DataError, first_lines
-from attcell.types import GROUP_COLUMN, VideoRecord
+from attcell.types import VideoRecord
 
 COLUMNS = ("video", "group")  # of a CSV file; others are passed over
 

@@ -28,8 +28,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from attcell._files import is_file, is_folder, is_text, read_names
+from attcell.choices import GROUP_COLUMN
 from attcell.errors import DataError, VideoError, first_lines
-from attcell.types import GROUP_COLUMN, VideoRecord
+from attcell.types import VideoRecord
 from attcell.video.features import is_features
 from attcell.video.frame_folder import open_frames
 

@@ -21,9 +21,10 @@ from pathlib import Path
 from attcell._checks import path_of
 from attcell._files import composed, is_folder, real_path
 from attcell._log import logger
+from attcell.choices import GROUP_COLUMN
 from attcell.data.listing import VIDEO_SUFFIXES, Listing, is_video_name, read_list, shortened
 from attcell.errors import CallError, DataError
-from attcell.types import GROUP_COLUMN, VideoRecord
+from attcell.types import VideoRecord
 from attcell.video.features import is_features
 from attcell.video.frame_folder import is_frame_name
 

@@ -14,8 +14,8 @@ import torch
 from jaxtyping import Float, Real, UInt8
 from torch import Tensor
 
+from attcell.choices import QuadraticMean
 from attcell.errors import CallError
-from attcell.types import QuadraticMean
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

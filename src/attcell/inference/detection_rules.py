@@ -13,9 +13,10 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from attcell._checks import shown
+from attcell.choices import DetectionRule
 from attcell.errors import CallError
 from attcell.inference.calibration import Calibration
-from attcell.types import AttentionTrack, Detection, DetectionRule, Prediction
+from attcell.types import AttentionTrack, Detection, Prediction
 
 Attention = Literal["relative", "raw", "sigmoid", "none"]
 STEPS = 5  # points that a sample becomes; with a sample every 5 frames, its frames

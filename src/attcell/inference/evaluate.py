@@ -12,6 +12,7 @@ import torch
 
 from attcell._checks import shown
 from attcell._log import logger, track
+from attcell.choices import ClipCrops, DataPart, NumCrops
 from attcell.config.beside import PublishedSection
 from attcell.data.datasets import KeptViews, PlannedParts
 from attcell.data.groups import shared_groups
@@ -34,7 +35,7 @@ from attcell.metrics.recognition import (
 from attcell.models.build import evaluation_plan, input_spec, mirroring_of
 from attcell.models.listings import part_listing, read_listings
 from attcell.results.scores import Scores, write_scores
-from attcell.types import ClipCrops, DataPart, NumCrops, Prediction, VideoRecord
+from attcell.types import Prediction, VideoRecord
 from attcell.video.sampling import ViewPlan
 from attcell.video.sound.source import NO_SOUND
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from attcell import _files
 from attcell._files import is_folder, real_path
+from attcell.choices import FlowStorage
 from attcell.data.feature_store import content_digest
 from attcell.errors import CallError, DataError, VideoError
 from attcell.inference.extract import DECODING_VERSION
-from attcell.types import FlowStorage, VideoRecord
+from attcell.types import VideoRecord
 from attcell.video.flow_files import DESCRIPTION, FLOW_FORMAT, open_flow, read_description
 from attcell.video.optical_flow import FlowSpec
 

@@ -11,13 +11,14 @@ import torch
 
 from attcell._checks import path_of
 from attcell._log import logger
+from attcell.choices import DataPart, NumCrops
 from attcell.config.recipe import Recipe
 from attcell.errors import CallError, ModelError
 from attcell.inference.calibration import CALIBRATION_FILE, Calibration, read_calibration, write_calibration
 from attcell.models.folder import read_config, read_network, refuse_code, write_folder
 from attcell.models.ready.registry import is_ready
 from attcell.nn import STAN, LateFusion, Network
-from attcell.types import AttentionTrack, DataPart, Detection, NumCrops, Prediction
+from attcell.types import AttentionTrack, Detection, Prediction
 
 if TYPE_CHECKING:
     from attcell.inference.evaluate import Evaluation

@@ -19,6 +19,7 @@ from jaxtyping import Float
 from attcell._checks import path_of, shown, whole_number
 from attcell._log import progress_bar
 from attcell._workers import the_one
+from attcell.choices import ClipCrops
 from attcell.data.sources import read_source
 from attcell.errors import CallError, ModelError, VideoError
 from attcell.inference.detection_rules import ActivationRule, find_by_activation
@@ -38,7 +39,7 @@ from attcell.inference.streaming import Keyframes, stretches
 from attcell.models.ready.network import ReadyNetwork
 from attcell.models.ready.registry import ready_network
 from attcell.nn.whole_video import Growing
-from attcell.types import AttentionTrack, ClipCrops, Detection, Explanation, Prediction, VideoRecord
+from attcell.types import AttentionTrack, Detection, Explanation, Prediction, VideoRecord
 from attcell.video.clips import ClipPlan
 from attcell.video.info import VideoInfo
 

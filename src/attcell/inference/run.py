@@ -19,11 +19,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from attcell._checks import shown
+from attcell.choices import ScoreRule
 from attcell.data.datasets import Views
 from attcell.errors import CallError, ModelError, VideoError
 from attcell.nn import Network, Output
 from attcell.nn.streams import feature_maps
-from attcell.types import ScoreRule
 
 KEPT_SEGMENTS = 64  # of kept feature maps, encoded at once
 

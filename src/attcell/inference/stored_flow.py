@@ -10,13 +10,14 @@ from typing import get_args
 
 from attcell._files import is_there, real_path, short_names
 from attcell._log import logger
+from attcell.choices import DataPart
 from attcell.config.recipe import Recipe
 from attcell.data.feature_store import content_digest
 from attcell.data.remembered import Check, cached_answers
 from attcell.errors import AttcellError, DataError, first_lines
 from attcell.models.build import input_spec
 from attcell.models.listings import part_listing
-from attcell.types import DataPart, VideoRecord
+from attcell.types import VideoRecord
 from attcell.video.flow_files import DESCRIPTION, FLOW_FORMAT
 from attcell.video.flow_source import FlowInput, NoFlow, check_store, flow_place_of
 from attcell.video.frame_folder import open_frames

@@ -27,6 +27,7 @@ from typing import get_args
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from attcell.choices import DetectionProtocol
 from attcell.errors import CallError
 from attcell.metrics._overlaps import (
     Pairs,
@@ -36,7 +37,7 @@ from attcell.metrics._overlaps import (
     overlapping_pairs,
     touching,
 )
-from attcell.types import ActionInstance, Detection, DetectionProtocol
+from attcell.types import ActionInstance, Detection
 
 PROTOCOLS: tuple[DetectionProtocol, ...] = get_args(DetectionProtocol)
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from torch import nn
 
 from attcell._checks import shown, whole_number
+from attcell.choices import NumCrops
 from attcell.config.backbones import stream_entry
 from attcell.config.recipe import Recipe
 from attcell.config.schema import AudioSection, InputSection, ModelSection, StreamSection
@@ -46,7 +47,6 @@ from attcell.nn import (
     two_stream,
 )
 from attcell.nn.temporal import EncoderDecoder, SelfAttention, TemporalAttention
-from attcell.types import NumCrops
 from attcell.video.features import FeaturesInput
 from attcell.video.flow_source import FlowInput
 from attcell.video.input_spec import InputSpec

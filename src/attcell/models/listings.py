@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from attcell._files import real_path
 from attcell._log import logger
+from attcell.choices import GROUP_COLUMN, DataPart
 from attcell.config.recipe import Recipe
 from attcell.config.schema import DataSection
 from attcell.data.datasets import hold_out
@@ -15,7 +16,7 @@ from attcell.data.known_sets import set_listing
 from attcell.data.listing import Listing
 from attcell.data.sources import read_source
 from attcell.errors import DataError, VideoError
-from attcell.types import GROUP_COLUMN, DataPart, VideoRecord
+from attcell.types import VideoRecord
 from attcell.video.features import FeaturesInput, features_of
 
 

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from attcell.types import AttentionForm
+from attcell.choices import AttentionForm
 
 MLP_HIDDEN = 256  # units of the hidden layer, where an AttCell scores by an MLP
 

@@ -14,13 +14,13 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from attcell.choices import PoolingKind
 from attcell.errors import CallError
 from attcell.nn.backbones.backbone import Backbone
 from attcell.nn.backbones.registry import backbone_entry, backbone_names
 from attcell.nn.network import Network
 from attcell.nn.outputs import PooledOutput
 from attcell.nn.streams import BackboneStream, Normalise
-from attcell.types import PoolingKind
 
 
 @dataclass(frozen=True)

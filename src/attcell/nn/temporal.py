@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from attcell.choices import SELF_ATTENTION_HEADS, AttentionForm, DecoderScore
 from attcell.nn.attention import AttCell
-from attcell.types import SELF_ATTENTION_HEADS, AttentionForm, DecoderScore
 
 Memory = tuple[Tensor, Tensor]  # an LSTM's output and cell
 

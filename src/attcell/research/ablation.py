@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from attcell._log import track
+from attcell.choices import AblationSubject
 from attcell.config.recipe import Recipe, check_recipe
 from attcell.errors import CallError
 from attcell.inference.evaluate import Evaluation, evaluate_model, listing_of
@@ -14,7 +15,6 @@ from attcell.inference.model import Model
 from attcell.inference.run import best_device
 from attcell.nn.backbones.registry import backbone_taps
 from attcell.research.driver import PlannedRun
-from attcell.types import AblationSubject
 
 SEGMENT_COUNTS = tuple(range(5, 71, 5))  # of Fig. 5
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from attcell._files import check_output, write_text
+from attcell.choices import AblationSubject, TableFormat
 from attcell.config.loading import choose_rows
 from attcell.config.stages import load_row, load_rows
 from attcell.errors import CallError
@@ -16,7 +17,6 @@ from attcell.research.plan import plan_runs
 from attcell.results.run_table import table_of
 from attcell.results.run_table_text import FORMATS
 from attcell.results.runs import read_run
-from attcell.types import AblationSubject, TableFormat
 
 _TABLES: dict[str, TableFormat] = {"md": "markdown", "csv": "csv", "tex": "latex"}  # by their endings
 

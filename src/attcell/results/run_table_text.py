@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from attcell.choices import TableFormat
 from attcell.results.run_table import Figure, Row, Table
 from attcell.results.tables import csv_table, in_latex, in_markdown, latex_table, markdown_table
-from attcell.types import TableFormat
 
 NOTHING = "–"
 LOST = "lost"

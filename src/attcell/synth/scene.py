@@ -30,9 +30,9 @@ from typing import get_args
 
 import numpy as np
 
+from attcell.choices import VideoKind
 from attcell.errors import CallError
 from attcell.synth.figures import Colour, Look
-from attcell.types import VideoKind
 
 KINDS: tuple[VideoKind, ...] = get_args(VideoKind)
 SPLITS = ("train", "val", "test")

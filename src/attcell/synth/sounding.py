@@ -26,6 +26,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from attcell._checks import path_of, whole_number
+from attcell.choices import SoundCodec, VideoLook
 from attcell.errors import CallError
 from attcell.synth.figures import Look
 from attcell.synth.render import WALK_SPEED, way_out
@@ -61,7 +62,7 @@ from attcell.synth.write import (
     truth_of,
     write_mp4,
 )
-from attcell.types import Size, SoundCodec, VideoLook
+from attcell.types import Size
 
 CODECS: tuple[SoundCodec, ...] = get_args(SoundCodec)
 GAP = 14  # frames at least from one thing that happens to the next: who has to leave is gone by then

@@ -20,13 +20,14 @@ from attcell._checks import path_of, shown, whole_number
 from attcell._files import read_json, write_text, written_whole
 from attcell._owners import remove_left_overs
 from attcell._shared_memory import data_loader, workers_for
+from attcell.choices import SoundCodec, VideoLook
 from attcell.errors import CallError, DataError
 from attcell.synth.render import RenderedVideo, render
 from attcell.synth.scene import FPS, KINDS, SIZE, SPLITS, VideoPlan, plan_video, ring
 from attcell.synth.smooth import SIDE, render_smooth
 from attcell.synth.tones import RATE
 from attcell.synth.truth import FILE_NAME, FORMAT, Truth, VideoTruth, read_truth, write_truth
-from attcell.types import Size, SoundCodec, VideoLook
+from attcell.types import Size
 
 DEFAULT_VIDEOS: Mapping[str, int] = {"train": 30, "val": 5, "test": 20}  # of each class
 # With its look-ahead, x264 now and then gives other bytes for the same frames.

@@ -11,8 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR, StepLR
 
+from attcell.choices import Loss
 from attcell.config.train_section import TrainSection
-from attcell.types import Loss
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from attcell._files import is_folder
+from attcell.choices import QuadraticMean
 from attcell.errors import DataError, VideoError
 from attcell.flow import dequantize, quantize
-from attcell.types import QuadraticMean, Size
+from attcell.types import Size
 from attcell.video.flow_files import FLOW_FORMAT, FlowFiles, holds_flow, open_flow
 from attcell.video.frame_folder import open_frames
 from attcell.video.optical_flow import PAIRS_AT_ONCE, FlowSpec, flow_codes, flow_method

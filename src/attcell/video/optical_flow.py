@@ -19,9 +19,10 @@ from torch.nn import functional as F
 
 from attcell._parallel import in_order
 from attcell._walls import alive
+from attcell.choices import CameraMotion, FlowMethod
 from attcell.errors import CallError, ModelError, VideoError
 from attcell.flow import PRESETS, grey, quantize, tvl1
-from attcell.types import CameraMotion, FlowMethod, Size
+from attcell.types import Size
 from attcell.video._passes import EveryFrame
 
 METHODS: tuple[FlowMethod, ...] = get_args(FlowMethod)

@@ -16,8 +16,9 @@ from typing import Literal
 
 import numpy as np
 
+from attcell.choices import ShortVideos
 from attcell.errors import CallError, VideoError
-from attcell.types import ShortVideos, Size
+from attcell.types import Size
 from attcell.video.info import VideoInfo
 from attcell.video.transforms import (
     Crop,

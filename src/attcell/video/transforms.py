@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from attcell.choices import Resizing
 from attcell.errors import CallError
-from attcell.types import Resizing, Size
+from attcell.types import Size
 
 _SHORT_SIDE_TO_SHOW = 240  # a report shows what the views were cut from, however small the network's input
 

@@ -11,8 +11,9 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
+from attcell.choices import ClipCrops
 from attcell.nn.evidence import Evidence
-from attcell.types import ClipCrops, Size
+from attcell.types import Size
 
 
 @dataclass(frozen=True)

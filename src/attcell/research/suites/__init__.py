@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attcell._files import check_output
+from attcell.choices import SuiteName
 from attcell.errors import CallError
-from attcell.types import SuiteName
 
 if TYPE_CHECKING:
     from attcell.research.claims import Verdict

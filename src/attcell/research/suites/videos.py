@@ -8,12 +8,12 @@ from pathlib import Path
 
 from attcell._files import write_text
 from attcell._log import progress_bar
+from attcell.choices import VideoLook
 from attcell.data.listing import Listing
 from attcell.data.sources import read_source
 from attcell.inference.extract import refuse_unread
 from attcell.inference.extract_flow import Layout, extract_flow
 from attcell.synth.write import write_dataset
-from attcell.types import VideoLook
 from attcell.video.optical_flow import FlowSpec
 
 FLOW_METHOD = "fast"

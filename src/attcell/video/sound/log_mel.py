@@ -30,8 +30,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from attcell.choices import SoundForm
 from attcell.errors import CallError
-from attcell.types import SoundForm
 from attcell.video.sound.reading import RATE
 
 

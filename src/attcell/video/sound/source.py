@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from attcell.choices import MissingSound
 from attcell.errors import VideoError
-from attcell.types import MissingSound
 from attcell.video.sound.log_mel import LogMel, log_mel
 from attcell.video.sound.reading import SoundReader
 from attcell.video.sound.stream import DAMAGED
