@@ -78,6 +78,20 @@ def test_no_folder_is_full() -> None:
     assert {path: size for path, size in sizes.items() if size > MOST_FILES} == {}
 
 
+def test_an_import_changes_nothing_that_others_have() -> None:
+    """A name of another package is set, or a handler of the process, inside functions alone."""
+    owners = "os|sys|signal|warnings|gc|torch|multiprocessing|ForkingPickler|SideDataType"
+    changes = re.compile(rf"^(?: {{4}})?(?:{owners})\.[\w.]+(?:\(| = )", re.MULTILINE)
+    found = {}
+    for path in FILES:
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        begins = "\n".join(
+            ast.unparse(one) for one in body if isinstance(one, ast.If | ast.Expr | ast.Assign)
+        )
+        found[path.name] = changes.findall(begins)
+    assert {name: calls for name, calls in found.items() if calls} == {}
+
+
 @pytest.mark.parametrize(
     ("call", "places"),
     [

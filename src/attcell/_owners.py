@@ -122,6 +122,7 @@ def held(folder: Path) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY)
+    _let_forks_go()
     _HELD.add(descriptor)
     try:
         lock(descriptor, folder)
@@ -149,12 +150,14 @@ def lock(descriptor: int, path: Path) -> None:
         return
 
 
-def _let_go() -> None:
-    """A fork has its parent's locks too, and would hold them longer than its parent lives."""
+@cache  # once a process, and not by an import: whoever holds nothing forks as before
+def _let_forks_go() -> None:
+    """A fork has its parent's locks too, and would hold them longer than its parent lives: it closes them."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_close_held)
+
+
+def _close_held() -> None:
     for descriptor in _HELD:
         os.close(descriptor)
     _HELD.clear()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_let_go)

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -34,12 +35,6 @@ _THIS_FILE_ALONE = {
     "format_whitelist": ",".join(sorted(av.formats_available - _LISTS)),
 }
 
-# Workers are forks. A decoder that an error's traceback kept alive has threads in the parent alone; a
-# garbage
-# collector that freed it in the fork would wait for them for ever. So a fork leaves alone what it inherits.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=gc.freeze)
-
 
 @contextmanager
 def opened(path: Path, stream: int | None) -> Iterator[tuple[InputContainer, VideoStream]]:
@@ -48,8 +43,29 @@ def opened(path: Path, stream: int | None) -> Iterator[tuple[InputContainer, Vid
         yield container, _video_stream(path, container, stream)
 
 
+@cache
+def _prepare() -> None:
+    """Change two things of the whole process before its first video is opened, and not by an import.
+
+    A fork leaves alone what it inherits: a decoder that an error's traceback keeps alive has threads in the
+    parent alone, and a garbage collector that freed it in the fork would wait for them for ever. And PyAV
+    gets a name for each kind of side data; where it has none, it refuses to show any of a frame's.
+    """
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=gc.freeze)
+    SideDataType._missing_ = classmethod(_unnamed)  # type: ignore[assignment, method-assign]
+
+
+def _unnamed(kind: type[SideDataType], value: object) -> SideDataType:
+    """A member for side data that FFmpeg knows and PyAV does not, such as EXIF."""
+    member: Any = object.__new__(kind)
+    member._name_, member._value_ = f"UNNAMED_{value}", value
+    return member
+
+
 def open_container(path: Path) -> InputContainer:
     """The open container, whatever is in it, or one clear VideoError."""
+    _prepare()
     _check_file(path)
     try:
         # Without its protocol a colon in a name would read as one.
@@ -164,17 +180,6 @@ def shown_size(frame: VideoFrame) -> Size:
     """The size of the frame as it is to be shown."""
     size = Size(frame.width, frame.height)
     return size.turned if _is_transposed(_orientation(frame)) else size
-
-
-def _unnamed(kind: type[SideDataType], value: object) -> SideDataType:
-    """A member without a name, for side data of frames that FFmpeg knows and PyAV does not, such as EXIF."""
-    member: Any = object.__new__(kind)
-    member._name_, member._value_ = f"UNNAMED_{value}", value
-    return member
-
-
-# Else PyAV refuses to show any of a frame's side data where it has no name for one.
-SideDataType._missing_ = classmethod(_unnamed)  # type: ignore[assignment, method-assign]
 
 
 def _orientation(frame: VideoFrame) -> tuple[int, int, int, int]:
