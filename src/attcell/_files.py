@@ -1,77 +1,22 @@
-"""Writing to disk: whole or not at all."""
+"""Files: written whole or not at all; JSON and text that are read, also from strangers."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from attcell._owners import MOST_BYTES, lock, temporary_in
+from attcell._owners import lock, temporary_in
+from attcell._paths import refuse_device
 from attcell.errors import CallError, DataError
 
-_MOST_LEVELS = 100  # of JSON; what is read here has ten
-# What goes wrong where a value in a file is of another kind than it should be, or no number holds it.
+_MOST_LEVELS = 100  # of nested JSON; the deepest file that attcell reads has ten
+# What Python raises where a value in a file is of another kind than it should be, or too large for a number.
 OTHER_VALUES = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError)
-
-# Questions about a path that Path itself answers with an error where it cannot look: a name that is too long,
-# a folder without permission, a disk that fails, links that lead in a circle.
-
-
-def is_there(path: Path) -> bool:
-    """Whether there is anything; False also where that cannot be told."""
-    return _answer(path.exists)
-
-
-def is_missing(path: Path) -> bool:
-    """Whether there is nothing for certain; False where that cannot be told: opening it tells why."""
-    try:
-        path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except (OSError, ValueError):
-        return False
-    return False
-
-
-def is_folder(path: Path) -> bool:
-    """Whether there is a folder; False also where that cannot be told."""
-    return _answer(path.is_dir)
-
-
-def is_file(path: Path) -> bool:
-    """Whether there is a file; False also where that cannot be told."""
-    return _answer(path.is_file)
-
-
-def _answer(question: Callable[[], bool]) -> bool:
-    try:
-        return question()
-    except (OSError, ValueError):  # a name may hold what no name may
-        return False
-
-
-def real_path(path: Path) -> Path:
-    """The absolute path without links, as far as it can be followed."""
-    try:
-        return Path(os.path.realpath(path))
-    except ValueError:  # a name may hold what no name may
-        return path.absolute()
-
-
-def composed(name: str) -> str:
-    """The name in Unicode's composed form, as names are compared: some systems write é as two letters."""
-    return unicodedata.normalize("NFC", name)
-
-
-def in_other_form(path: Path) -> Path | None:
-    """A path that is there and differs from this one in its Unicode form alone, composed or decomposed."""
-    forms = (Path(unicodedata.normalize(form, str(path))) for form in ("NFC", "NFD"))
-    return next((other for other in forms if str(other) != str(path) and is_there(other)), None)
 
 
 @contextmanager
@@ -79,7 +24,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path`` to write to; it becomes ``path`` only if nothing went wrong.
 
     The temporary name keeps the suffix, for libraries that choose a format by it. Parent folders are made.
-    On an error or an interruption the temporary file is removed and ``path`` stays as it was; an OSError, as
+    On an error or an interruption the temporary file is removed and ``path`` stays as it was. An OSError, as
     of a full disk, names ``path``.
     """
     refuse_device(path)
@@ -91,11 +36,11 @@ def written_whole(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())  # else a power cut could leave the new name with nothing in it
         temporary.replace(path)
     except OSError as error:
-        if error.filename in (None, str(temporary)):  # a new one, for PyAV's let nothing be set
+        if error.filename in (None, str(temporary)):  # PyAV's errors let no file name be set
             raise OSError(error.errno, error.strerror or str(error), str(path)) from error
         raise
     finally:
-        with suppress(OSError):  # also where a disk became read-only; then a later process removes it
+        with suppress(OSError):  # a disk may have become read-only; then a later process removes it
             temporary.unlink()
 
 
@@ -198,11 +143,6 @@ def read_own(path: Path, *parts: str) -> dict[str, Any]:
     return {**{key: {} for key in parts}, **content}
 
 
-def is_text(name: str) -> bool:
-    """Whether a name is text; False where Python keeps bytes in it that are no UTF-8."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in name)
-
-
 def read_names(path: Path, newline: str | None = None) -> str:
     """The text of a file that names files, with or without a byte order mark: in UTF-8, and bytes that are
     none, as a file's name may hold, as Python keeps them. It is what :func:`write_text` writes.
@@ -235,70 +175,3 @@ def write_json(path: str, content: object) -> None:
         sys.stdout.write(text)
     else:
         write_text(Path(path), text)
-
-
-def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
-    """Look whether all of these files can be written, and none over another or over what is read.
-
-    Raises:
-        CallError: as :func:`check_output`, or the same file is named twice.
-    """
-    taken = [real_path(path) for path in inputs]
-    for path in outputs:
-        check_output(path)
-        if real_path(path) in taken:
-            raise CallError(f"{path} is named twice, and would be written over; name another file to write")
-        taken.append(real_path(path))
-
-
-def refuse_device(path: Path) -> None:
-    """Raise a CallError for what is no file on a disk: where one may write there, ``/dev/null`` would become
-    a file for everybody.
-    """
-    is_special = is_there(path) and not is_file(path) and not is_folder(path)
-    is_system = path.absolute().parts[1:2] in (("dev",), ("proc",), ("sys",)) and "shm" not in path.parts
-    if is_special or is_system:
-        raise CallError(
-            f"{path} is a device or a pipe, and files are written beside their place; name a file"
-        )
-
-
-def check_output(path: Path, *, is_folder: bool = False) -> None:
-    """Look whether ``path`` can be written, before long work is done for it. Nothing is made.
-
-    Raises:
-        CallError: a folder is there where a file is to be written, or a file where a folder is; or the place
-            may not be written, or the name is too long; or it is ``-``, which is stdout where stdout can be
-            asked for.
-    """
-    if str(path) == "-":
-        raise CallError("- is no file, and this cannot go to stdout; name a file or folder to write to")
-    if path.suffix != ".jsonl":  # lines go to a pipe as they come
-        refuse_device(path)
-    length = len(os.fsencode(path.name))
-    if length > MOST_BYTES:
-        raise CallError(
-            f"{path}: its name has {length} bytes, and a name may have {MOST_BYTES}; take a shorter one"
-        )
-    if is_there(path) and path.is_dir() != is_folder:
-        there, wanted = ("folder", "file") if path.is_dir() else ("file", "folder")
-        raise CallError(f"{path} is a {there}; name a {wanted} to write to")
-    place = next(folder for folder in (path.absolute(), *path.absolute().parents) if is_there(folder))
-    if is_file(place) and not is_there(path):
-        raise CallError(f"{path} cannot be written, for {place} is a file; name another place")
-    if not os.access(place, os.W_OK):
-        raise CallError(f"{path} cannot be written: no permission in {place}; name another place")
-
-
-def short_names(videos: Sequence[str]) -> list[str]:
-    """The shortest ends of the paths, cut at folders, that tell the videos of a page apart.
-
-    The same path twice keeps the same name twice.
-    """
-    paths = [[part for part in video.replace("\\", "/").split("/") if part] or [video] for video in videos]
-    longest = max(map(len, paths))
-    for length in range(1, longest + 1):
-        names = ["/".join(path[-length:]) for path in paths]
-        if len(set(names)) == len({tuple(path) for path in paths}):
-            break
-    return names

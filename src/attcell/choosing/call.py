@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from attcell._files import check_output, read_own, write_json
+from attcell._files import read_own, write_json
 from attcell._log import logger, minutes, tell, tell_programs
 from attcell._parallel import one_thread
+from attcell._paths import check_output
 from attcell.choosing.candidates import (
     QUICK,
     SHIPPED,

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from attcell._checks import path_of
-from attcell._files import is_text, write_text
+from attcell._files import write_text
 from attcell._log import logger
+from attcell._paths import is_text
 from attcell.config.schema import DataSection
 from attcell.data.folds import Folds, make_folds, part_to_test
 from attcell.data.groups import COLUMNS, file_or_expression, groups_of, units_by_class

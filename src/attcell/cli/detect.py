@@ -122,7 +122,7 @@ class _Detect:
         Raises:
             CallError: an output that cannot be written, or an option that the rule or form has no use for.
         """
-        from attcell._files import check_outputs
+        from attcell._paths import check_outputs
         from attcell.cli.models import loaded_model
         from attcell.results.detections import DetectionResults
 

@@ -54,8 +54,8 @@ def flow(
 
     Example: attcell extract flow videos/train flow/train --method fast
     """
-    from attcell._files import check_output
     from attcell._log import logger
+    from attcell._paths import check_output
     from attcell._terminal import put
     from attcell.data.sources import read_source, videos_below
     from attcell.inference.extract_flow import Layout, extract_flow

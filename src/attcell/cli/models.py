@@ -29,7 +29,8 @@ def models(
     """
     from dataclasses import asdict
 
-    from attcell._files import check_outputs, write_json
+    from attcell._files import write_json
+    from attcell._paths import check_outputs
     from attcell.cli._options import files_of
     from attcell.models.ready.hub import cached_models
     from attcell.models.ready.registry import DEFAULT, ready_infos

@@ -137,7 +137,7 @@ class _Predict:
 
     def _check_outputs(self) -> None:
         """Look whether all can be written, and not over the videos, before long work is done for it."""
-        from attcell._files import check_output, check_outputs
+        from attcell._paths import check_output, check_outputs
 
         if self.truth is not None and self.pictures is None:
             raise CallError("--truth is for the pictures; name their folder by --pictures too")
@@ -163,7 +163,7 @@ class _Predict:
         """Where the actions of the videos are, if that is known; a CallError if the truth lacks a video."""
         if self.truth is None:
             return None
-        from attcell._files import real_path
+        from attcell._paths import real_path
         from attcell.data.truth import read_boxes, video_named
         from attcell.synth.truth import FILE_NAME
 

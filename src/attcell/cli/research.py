@@ -191,7 +191,8 @@ def table(
 
     Example: attcell table runs --format latex --out table.tex
     """
-    from attcell._files import check_outputs, write_text
+    from attcell._files import write_text
+    from attcell._paths import check_outputs
     from attcell.results.run_table import table_of
     from attcell.results.run_table_text import FORMATS
     from attcell.results.runs import find_runs, read_run

@@ -87,7 +87,7 @@ class _Fuse:
         return is_complete
 
     def _check(self) -> None:
-        from attcell._files import check_outputs
+        from attcell._paths import check_outputs
         from attcell.results.fusion import as_shares
         from attcell.results.scores import SUFFIXES
 
@@ -152,7 +152,7 @@ def recognition(
 
     Example: attcell score recognition tool.csv --truth stan.json --csv ap.csv
     """
-    from attcell._files import check_outputs
+    from attcell._paths import check_outputs
     from attcell.report.lines import recognition_lines
     from attcell.results.fusion import with_truth
     from attcell.results.recognition_metrics import recognition_csv, recognition_result
@@ -184,7 +184,8 @@ def classes(
 
     Example: attcell score classes tan.json --against two-stream.json --picture gain.png --csv gain.csv
     """
-    from attcell._files import check_outputs, short_names, write_text
+    from attcell._files import write_text
+    from attcell._paths import check_outputs, short_names
     from attcell.report.figures.charts import per_class_picture
     from attcell.report.lines import class_lines
     from attcell.results.fusion import aligned
@@ -230,7 +231,8 @@ def attention(
     """
     import math
 
-    from attcell._files import check_outputs, write_json
+    from attcell._files import write_json
+    from attcell._paths import check_outputs
     from attcell.data.truth import read_boxes, video_named
     from attcell.errors import DataError
     from attcell.inference.localization import attention_metrics, streams_of
@@ -294,7 +296,7 @@ def detection(
 
     Example: attcell score detection found.json --truth thumos14 --exclude video_test_0000270 --csv ap.csv
     """
-    from attcell._files import check_outputs
+    from attcell._paths import check_outputs
     from attcell.data.annotations.thumos14 import read_class_numbers
     from attcell.data.truth import read_detection_truth
     from attcell.metrics.detection import PROTOCOLS

@@ -131,7 +131,7 @@ def train(
 
     Example: attcell train stan-table-1 --row ucf101-frame-stan data.root=UCF-101 data.annotations=lists
     """
-    from attcell._files import check_outputs
+    from attcell._paths import check_outputs
 
     check_outputs(files_of(json_path), ())
     of_folder = {
@@ -270,7 +270,7 @@ class _Test:
 
     def run(self) -> Evaluation:
         """Test, print the metrics, and write the scores and the confusion matrix."""
-        from attcell._files import check_output
+        from attcell._paths import check_output
         from attcell.models.ready.registry import is_ready
         from attcell.report.figures.charts import confusion_picture
         from attcell.report.lines import evaluation_lines

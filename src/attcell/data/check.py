@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from attcell._files import is_folder, is_missing, is_there, real_path
+from attcell._paths import is_folder, is_missing, is_there, real_path
 from attcell._walls import the_videos_own
 from attcell._workers import results_in_turn
 from attcell.choices import GROUP_COLUMN

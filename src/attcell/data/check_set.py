@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from attcell._files import composed
+from attcell._paths import composed
 from attcell.data.annotations.reading import AnnotatedVideo, Annotation
 from attcell.data.check import CheckedVideo, check_records, section, sound_of, sound_sections
 from attcell.data.known_sets import KNOWN_SETS, find_videos, read_known_set

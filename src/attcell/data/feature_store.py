@@ -21,7 +21,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from attcell._files import OTHER_VALUES, is_folder, is_there, parsed_json, write_text, written_whole
+from attcell._files import OTHER_VALUES, parsed_json, write_text, written_whole
+from attcell._paths import is_folder, is_there
 from attcell.data.remembered import AnswerCache, Check, cached_answers, files_inside
 from attcell.errors import AttcellError, DataError, VideoError
 from attcell.types import VideoRecord

@@ -15,7 +15,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from attcell._files import composed, read_names
+from attcell._files import read_names
+from attcell._paths import composed
 from attcell.choices import GROUP_COLUMN
 from attcell.data.listing import shortened
 from attcell.errors import CallError, DataError, first_lines

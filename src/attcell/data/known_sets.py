@@ -16,8 +16,8 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from attcell._files import composed, is_file
 from attcell._log import logger
+from attcell._paths import composed, is_file
 from attcell.data.annotations import (
     activitynet,
     ccv,

@@ -27,7 +27,8 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
-from attcell._files import is_file, is_folder, is_text, read_names
+from attcell._files import read_names
+from attcell._paths import is_file, is_folder, is_text
 from attcell.choices import GROUP_COLUMN
 from attcell.errors import DataError, VideoError, first_lines
 from attcell.types import VideoRecord

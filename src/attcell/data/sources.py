@@ -19,8 +19,8 @@ from functools import cache
 from pathlib import Path
 
 from attcell._checks import path_of
-from attcell._files import composed, is_folder, real_path
 from attcell._log import logger
+from attcell._paths import composed, is_folder, real_path
 from attcell.choices import GROUP_COLUMN
 from attcell.data.listing import VIDEO_SUFFIXES, Listing, is_video_name, read_list, shortened
 from attcell.errors import CallError, DataError

@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from attcell._files import OTHER_VALUES, composed, read_json
+from attcell._files import OTHER_VALUES, read_json
+from attcell._paths import composed
 from attcell.data.annotations import activitynet, thumos14, ucf101
 from attcell.data.annotations.reading import Annotation
 from attcell.data.known_sets import KNOWN_SETS, read_known_set

@@ -17,8 +17,9 @@ import av
 import torch
 from torch import Tensor
 
-from attcell._files import is_there, read_json
+from attcell._files import read_json
 from attcell._log import logger, track
+from attcell._paths import is_there
 from attcell._walls import the_videos_own
 from attcell.config.recipe import Recipe
 from attcell.data.datasets import PlannedParts

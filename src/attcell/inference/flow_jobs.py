@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from attcell import _files
-from attcell._files import is_folder, real_path
+from attcell import _paths
+from attcell._paths import is_folder, real_path
 from attcell.choices import FlowStorage
 from attcell.data.feature_store import content_digest
 from attcell.errors import CallError, DataError, VideoError
@@ -124,7 +124,7 @@ def _is_whole(job: Job, rebuild: bool) -> bool:
 def made_by(job: Job) -> dict[str, Any]:
     """The recipe, and a name for the video's content."""
     try:
-        source = content_digest(job.record.path) if _files.is_there(job.record.path) else None
+        source = content_digest(job.record.path) if _paths.is_there(job.record.path) else None
     except VideoError:  # a folder of frames that cannot be read: it is named when it is decoded
         source = None
     return {

@@ -7,7 +7,7 @@ from functools import partial
 
 import av
 
-from attcell._files import is_there
+from attcell._paths import is_there
 from attcell.config.recipe import Recipe
 from attcell.data.remembered import Check, cached_answers
 from attcell.errors import DataError, VideoError, first_lines

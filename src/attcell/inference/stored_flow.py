@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import get_args
 
-from attcell._files import is_there, real_path, short_names
 from attcell._log import logger
+from attcell._paths import is_there, real_path, short_names
 from attcell.choices import DataPart
 from attcell.config.recipe import Recipe
 from attcell.data.feature_store import content_digest

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from attcell._files import real_path
 from attcell._log import logger
+from attcell._paths import real_path
 from attcell.choices import GROUP_COLUMN, DataPart
 from attcell.config.recipe import Recipe
 from attcell.config.schema import DataSection

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from attcell._files import check_output, write_text
+from attcell._files import write_text
+from attcell._paths import check_output
 from attcell.choices import AblationSubject, TableFormat
 from attcell.config.loading import choose_rows
 from attcell.config.stages import load_row, load_rows

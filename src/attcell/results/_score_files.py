@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from attcell._checks import first_double
-from attcell._files import OTHER_VALUES, is_text, parsed_json, read_names
+from attcell._files import OTHER_VALUES, parsed_json, read_names
+from attcell._paths import is_text
 from attcell.errors import DataError
 from attcell.results.tables import csv_table
 

@@ -111,7 +111,7 @@ def _names(runs: Sequence[FinishedRun]) -> list[str]:
     nameless = [str(run.path.resolve().parent) for run in runs if run.name is None]
     if not nameless:
         return [run.name or "" for run in runs]
-    from attcell._files import short_names
+    from attcell._paths import short_names
 
     folders = iter(short_names(nameless))
     return [next(folders) if run.name is None else run.name for run in runs]

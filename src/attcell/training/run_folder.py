@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from attcell._files import check_output, write_text
+from attcell._files import write_text
 from attcell._owners import held
+from attcell._paths import check_output
 from attcell.config import Recipe, differing_keys, load_recipe
 from attcell.config.merging import literal
 from attcell.errors import CallError, TrainingError

@@ -20,7 +20,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from attcell._files import in_other_form
+from attcell._paths import in_other_form
 from attcell.errors import VideoError
 from attcell.types import Size
 from attcell.video._ending import cut_off

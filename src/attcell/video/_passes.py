@@ -18,7 +18,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from attcell._files import is_folder
+from attcell._paths import is_folder
 from attcell.errors import CallError, VideoError
 from attcell.types import Size
 from attcell.video._container import opened, shown_size, to_rgb

@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from jaxtyping import Int
 
-from attcell._files import is_folder
+from attcell._paths import is_folder
 from attcell.errors import CallError
 from attcell.video._container import opened
 from attcell.video._passes import SOME_RATE

@@ -34,7 +34,7 @@ from pathlib import Path
 
 import numpy as np
 
-from attcell._files import is_folder
+from attcell._paths import is_folder
 from attcell.errors import VideoError
 from attcell.video._passes import (
     Sizing,

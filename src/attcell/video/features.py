@@ -22,7 +22,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from attcell._files import is_folder
+from attcell._paths import is_folder
 from attcell.errors import VideoError
 from attcell.types import Size
 from attcell.video._container import opened

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attcell._files import is_folder
+from attcell._paths import is_folder
 from attcell.choices import QuadraticMean
 from attcell.errors import DataError, VideoError
 from attcell.flow import dequantize, quantize

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from attcell._files import is_folder
+from attcell._paths import is_folder
 from attcell.errors import VideoError
 from attcell.types import Size
 from attcell.video.decode import read_frames

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from attcell._files import short_names
+from attcell._paths import short_names
 from attcell.report.page.views import attended_words, motion_words, video_view
 
 

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from attcell._files import short_names
+from attcell._paths import short_names
 from attcell.data.truth import BoxedVideo
 from attcell.errors import CallError
 from attcell.inference.localization import action_boxes

@@ -13,7 +13,8 @@ import numpy as np
 from markupsafe import Markup
 
 from attcell._checks import path_of, shown
-from attcell._files import short_names, write_text
+from attcell._files import write_text
+from attcell._paths import short_names
 from attcell.errors import CallError
 from attcell.flow.colours import WHEEL
 from attcell.report.colours import RAMP, SHADE

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attcell._files import check_output
+from attcell._paths import check_output
 from attcell.choices import SuiteName
 from attcell.errors import CallError
 

@@ -12,7 +12,7 @@ import av
 import numpy as np
 from av.container import InputContainer
 
-from attcell._files import is_folder
+from attcell._paths import is_folder
 from attcell.video._container import open_container
 from attcell.video.features import is_features
 from attcell.video.sound.stream import Tally, frames_of, sound_stream

@@ -24,7 +24,7 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
-from attcell._files import is_folder
+from attcell._paths import is_folder
 from attcell.video._container import open_container
 from attcell.video.features import is_features
 from attcell.video.sound.stream import Tally, frames_of, sound_stream
