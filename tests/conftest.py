@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,6 +18,11 @@ from tests.miniatures import MINIATURES
 
 settings.register_profile("attcell", deadline=None)  # how fast an example is depends on what else is running
 settings.load_profile("attcell")
+
+# nohup, and a shell that starts the tests beside other work, let them ignore these; some tests send them.
+for _number, _usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _usual)
 
 pytest_plugins = ["tests.small_models", "tests.small_sounds", "tests.transformers_models"]
 
