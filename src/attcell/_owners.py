@@ -1,5 +1,5 @@
-"""What on a disk belongs to which process: temporary files, also of processes that were killed, and folders
-in which one is at work.
+"""Which process owns what on a disk: temporary files, also those that killed processes left behind, and
+folders in which one process works.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _LEFT_OVER = re.compile(
     re.DOTALL,
 )
 _LONG = 32  # bytes; no library chooses a format by such a suffix
-_SEEN: set[tuple[int, Path]] = set()  # processes, of which forks may inherit this, and folders
+_SEEN: set[tuple[int, Path]] = set()  # a process, as forks inherit this, and a folder
 
 
 def temporary_in(folder: Path, stem: str, suffix: str = "") -> Path:
-    """A hidden name in ``folder``, no longer than names may be, that nothing has. The first time that a
-    process asks for one in a folder, what killed processes left there is removed.
+    """A new hidden name in ``folder``, no longer than names may be. The first time that a process asks for
+    one in a folder, what killed processes left there is removed.
     """
     seen = os.getpid(), folder.absolute()
     if seen not in _SEEN:
@@ -40,10 +40,10 @@ def temporary_in(folder: Path, stem: str, suffix: str = "") -> Path:
 
 
 def remove_left_overs(folder: Path) -> None:
-    """Remove the temporary files and folders of processes that live no more.
+    """Remove the temporary files and folders of processes that no longer run.
 
-    Those of another machine or container, or from before this machine was started, cannot be told from those
-    of living processes, and stay.
+    Those of another machine or container, or from before this machine was started, stay: whether their
+    process still runs cannot be told.
     """
     try:
         paths = list(folder.iterdir())
@@ -67,15 +67,15 @@ def remove(path: Path) -> None:
 
 
 def _token() -> str:
-    """This process's own: where it runs, its number, when it began, and chance."""
+    """What names this process: where it runs, its number, when it began, and random digits."""
     number = os.getpid()
     return f"{_machine()}-{number:x}-{_began(number)}-{uuid.uuid4().hex[:8]}"
 
 
 @cache
 def _machine() -> str:
-    """Where a process has its number: in one container, since one start of one machine. Chance where the
-    system does not say, so that nothing is taken for dead.
+    """What a process's number is valid for, as a short hash: one container, and one start of one machine.
+    Random where the system does not tell, so that no process is taken for dead.
     """
     try:
         boot, container = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
@@ -86,8 +86,8 @@ def _machine() -> str:
 
 
 def _began(number: int) -> str:
-    """When a process began, in ticks since the machine's start, in hexadecimal digits; 0 where that is not
-    told, and "" of one that has ended and is still listed.
+    """When a process began, in ticks since the machine's start, in hexadecimal digits; "0" where the system
+    does not tell, and "" for a process that has ended and is still listed.
     """
     try:
         words = Path(f"/proc/{number}/stat").read_text(errors="replace").rpartition(")")[2].split()
@@ -114,11 +114,11 @@ _HELD: set[int] = set()  # descriptors of this process
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Within this no other process has the folder, which is made. The system lets go of it when this process
-    ends, however it does. Where a disk knows no such locks, as some of the network, nothing is refused.
+    """Hold a folder, which is made, for this process alone. The system releases it when this process ends, in
+    whatever way. Some network disks have no locks; there nothing is refused.
 
     Raises:
-        CallError: another process has it.
+        CallError: another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY)
@@ -133,10 +133,10 @@ def held(folder: Path) -> Iterator[None]:
 
 
 def lock(descriptor: int, path: Path) -> None:
-    """Have what is open there, ``path``, for this process alone until it is closed, if the disk knows locks.
+    """Lock an open file or folder, ``path``, for this process until it is closed, where the disk has locks.
 
     Raises:
-        CallError: another process has it.
+        CallError: another process has locked it.
     """
     import fcntl
 
@@ -161,3 +161,8 @@ def _close_held() -> None:
     for descriptor in _HELD:
         os.close(descriptor)
     _HELD.clear()
+
+
+def is_first_process() -> bool:
+    """False in a further process of a distributed training: the first one prepares and writes everything."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"

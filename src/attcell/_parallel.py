@@ -267,8 +267,3 @@ class _Pickler(pickle.Pickler):
         if type(value) is Tensor and value.device.type == "cpu" and not value.requires_grad:
             return torch.from_numpy, (value.numpy(),)
         return NotImplemented
-
-
-def is_first_process() -> bool:
-    """False in a further process of a distributed training: the first one prepares and writes everything."""
-    return os.environ.get("LOCAL_RANK", "0") == "0"

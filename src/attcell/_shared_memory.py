@@ -1,5 +1,5 @@
-"""Memory that processes share: what they hand over to each other goes through it, and some machines have
-little.
+"""Memory that processes share. Tensors go through it from one process to another, and some machines have
+little of it.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from torch.utils.data import DataLoader, Dataset
 from attcell._log import logger
 from attcell.errors import TrainingError
 
-_FOR_LOCKS = 1 << 20  # bytes of it
+_FOR_LOCKS = 1 << 20  # bytes that tensors leave free
 
 
 def workers_for(wanted: int) -> int:
-    """How many processes may hand tensors over: as many as are wanted, or none, with a warning, where there
-    is no shared memory; then this process does their work.
+    """How many processes may be used: as many as are wanted; or 0, with a warning, where no memory can be
+    shared. Then this process does their work.
     """
     if wanted > 0 and (reason := why_nothing_is_shared()):
         logger.warning(
@@ -50,20 +50,20 @@ def why_nothing_is_shared() -> str:
 
 
 def data_loader(videos: Dataset[Any], **arguments: Any) -> DataLoader[Any]:
-    """PyTorch's own, with these arguments, whose processes hand pictures over also where shared memory is
-    full.
+    """PyTorch's data loader with these arguments. Its processes can hand pictures over also where shared
+    memory is full.
     """
     return DataLoader(videos, worker_init_fn=_begin, **arguments)
 
 
 def _begin(_: int) -> None:
-    """In such a process, and in no other."""
-    ForkingPickler.register(torch.UntypedStorage, _handed_over)  # in place of PyTorch's
+    """Replace PyTorch's way to hand over a tensor's values, in a loader's process and in no other."""
+    ForkingPickler.register(torch.UntypedStorage, _handed_over)
 
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """Within this a process that decodes for this one, and ends, is told.
+    """Within this, say it clearly if a process that loads videos ends.
 
     Raises:
         TrainingError: one has ended.
@@ -81,9 +81,8 @@ def loading() -> Iterator[None]:
 
 
 def _handed_over(storage: torch.UntypedStorage) -> Any:
-    """What goes to another process for a tensor's values: shared memory, or where that is full, themselves.
-
-    PyTorch alone would lose them, and the other process would wait for ever.
+    """What another process gets of a tensor's values: a place in shared memory; or where that is full, the
+    values themselves. PyTorch alone would lose them, and the other process would wait for ever.
     """
     if not storage.is_cuda and storage.nbytes() > max(0, _shared_bytes_left()):
         values = torch.empty(0, dtype=torch.uint8).set_(storage)
@@ -92,7 +91,7 @@ def _handed_over(storage: torch.UntypedStorage) -> Any:
 
 
 def _shared_bytes_left() -> float:
-    """For tensors; locks want some too."""
+    """How many bytes are free for tensors; endless where the system does not tell."""
     try:
         disk = os.statvfs("/dev/shm")
     except OSError:  # another system, which keeps them elsewhere

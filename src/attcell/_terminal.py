@@ -1,12 +1,13 @@
-"""What people see on a terminal: names from anywhere, and no more than names.
+"""What a terminal shows of names that come from anywhere.
 
-A file's name or a class may hold what moves the cursor, changes colours, clears the screen, or turns the
-direction of reading, so that one thing looks like another; or the end of a line, so that its rest looks like
-a message of its own. Messages and tables show such characters as Python writes them; JSON, which escapes them
-itself, is as it was.
+The name of a file or of a class may hold characters that move the cursor, change colours, clear the screen,
+or turn the direction of reading. It may also hold the end of a line, after which the rest of the name looks
+like a message of its own. Messages and tables show such characters as Python writes them, such as ``\\n``.
+JSON is not changed: it escapes them itself.
 
-What goes to stdout is printed line by line (:func:`put`), so that the end of a line within one is a name's.
-Of a message of several lines those after the first begin with two spaces: any other end is a name's.
+Lines for stdout are handed over one by one (:func:`put`), so an end of a line inside one belongs to a name.
+A message (:func:`message`) may have several lines, and each after the first is indented by two spaces. So
+nothing that a name holds stands at the beginning of a line, where messages begin.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
-# Controls but the line's end and the tabulator; marks that turn the direction of reading; what ends a line or
-# a paragraph elsewhere; what is not seen.
+# Control characters, except the end of a line and the tabulator; marks that turn the direction of reading;
+# Unicode's own ends of lines and paragraphs; characters without width.
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff]"
 )
@@ -38,8 +39,8 @@ def one_line(text: str) -> str:
 
 
 def message(text: str) -> str:
-    """A message for people, whose lines but for the first begin with two spaces; any other end of a line is
-    shown as ``\\n``.
+    """A message of one or more lines. The end of a line is shown as ``\\n`` where no indented line follows:
+    there it is a name's.
     """
     return _END_OF_NAME.sub(r"\\n", escaped(text))
 
@@ -54,9 +55,7 @@ def _as_python_writes_it(found: re.Match[str]) -> str:
 
 
 class _Escaping:
-    """A stream that escapes what is written to stdout, and is in all else that one. An OSError, as of a full
-    disk, names it.
-    """
+    """Stdout, which escapes what is written to it. An OSError, as of a full disk, names it."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
@@ -89,7 +88,7 @@ def is_escaped() -> bool:
 
 @contextmanager
 def escaped_stdout() -> Iterator[None]:
-    """What is printed meanwhile goes to stdout escaped, as on the command line."""
+    """Within this, what is printed goes to stdout escaped, as on the command line."""
     before = sys.stdout
     if isinstance(before, _Escaping):
         yield

@@ -156,7 +156,7 @@ def one_by_one(
 
 
 def the_one(found: Iterable[tuple[Item, Result | VideoError]]) -> Result:
-    """What the only item of these comes to, as of :func:`one_by_one`; why it is not done is raised."""
+    """The result of the only item that :func:`one_by_one` gave; where it has none, the reason is raised."""
     ((_, result),) = found
     if isinstance(result, VideoError):
         raise result

@@ -1,7 +1,7 @@
-"""How a command ends that is told to: by Ctrl-C, by SIGTERM, or because its terminal goes away (SIGHUP).
+"""How a command ends that is interrupted: by Ctrl-C, by SIGTERM, or because its terminal goes away (SIGHUP).
 
-It ends as by an error, so that nothing half-written and no process stays behind. Then one sentence says what
-is on disk, and which command goes on. The exit status is 128 and the signal's number, as a shell has it.
+It ends as after an error: it removes what is half-written, and ends its processes. Then one sentence says
+what is on disk, and which command goes on. The exit status is 128 plus the signal's number, as in a shell.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from threading import current_thread, main_thread
 from types import FrameType
 
 _BY = {"SIGINT": "Ctrl-C", "SIGTERM": "SIGTERM", "SIGHUP": "SIGHUP, for its terminal went away"}
-_AT_ONCE_SECONDS = 1.0  # who ends a group of processes may send a process the same signal twice
-_AGAIN_SECONDS = 0.05
+_AT_ONCE_SECONDS = 1.0  # within this it is the same interruption: a group of processes may be signalled twice
+_AGAIN_SECONDS = 0.05  # until an interruption that was lost is raised again
 
-# What stays of the commands that go on where they were, by the same call.
+# What a command leaves on disk, for those that go on by the same call.
 _STAYS = {
     "demo": "what is done stays in its folder",
     "synth": "the videos that are done stay",
@@ -41,9 +41,9 @@ class _This:
 
     Attributes:
         process: its number; forks of it have the same handlers until they set others.
-        number: of the signal that ends it; None while there was none.
-        heard: when that was, of a clock that nobody sets.
-        left: says what it leaves, where the command knows better than ``_STAYS``.
+        number: of the signal that ends it; None before one came.
+        heard: when it came, by a clock that nobody can set.
+        left: tells what the command leaves, where it knows better than ``_STAYS``.
     """
 
     process: int = 0
@@ -57,8 +57,8 @@ _THIS = _This()
 
 @contextmanager
 def listening() -> Iterator[None]:
-    """Within this a signal raises KeyboardInterrupt; one that was ignored before, as by ``nohup``, still is
-    (only the main thread can listen).
+    """Within this, each of these signals raises KeyboardInterrupt, except those that were ignored before, as
+    by ``nohup``. Python lets only the main thread listen.
     """
     _THIS.process, _THIS.number, _THIS.left = os.getpid(), None, None
     signals = [signal.Signals[name] for name in _BY]
@@ -86,7 +86,7 @@ def _hear(number: int, _: FrameType | None) -> None:
 
 
 def _not_lost(hook: Callable[[sys.UnraisableHookArgs], object], what: sys.UnraisableHookArgs) -> None:
-    """Where Python lets nothing be raised, as in destructors and around a fork, it comes a moment later."""
+    """Raise the interruption again, a moment later, where Python drops it: in destructors, around a fork."""
     if _THIS.number is None or what.exc_type is not KeyboardInterrupt:
         hook(what)
         return
@@ -104,8 +104,8 @@ def leaves(left: Callable[[], _Left]) -> None:
 
 
 def interrupted(error: BaseException) -> tuple[int, str] | None:
-    """The exit status and the sentence of a command that was interrupted and ends by this, whatever became of
-    the interruption on the way; None where it was not.
+    """The exit status and the sentence for a command that was interrupted, and ends by ``error``, which its
+    KeyboardInterrupt may have become on the way; None for a command that was not interrupted.
     """
     number = _THIS.number
     if isinstance(error, SystemExit) and error.code == 130:  # what typer makes of KeyboardInterrupt

@@ -16,6 +16,7 @@ from pathlib import Path
 import typer
 
 from attcell._log import messages_on_stderr
+from attcell._owners import is_first_process
 from attcell._terminal import escaped_stdout, message
 from attcell.cli import (
     _interruption,
@@ -76,7 +77,7 @@ def _end(error: BaseException) -> int:
     """Say why the command ends, and return its exit status; what is no user's mistake is raised again."""
     if (ended := _interruption.interrupted(error)) is not None:
         status, sentence = ended
-        if os.environ.get("LOCAL_RANK", "0") == "0":  # of a distributed training one process says it
+        if is_first_process():  # of a distributed training one process says it
             _say(sentence)
         _leave_stdout()
         return status

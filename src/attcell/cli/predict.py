@@ -221,14 +221,16 @@ class _Predict:
 
 
 def told(
-    by_video: Iterable[tuple[Path, Prediction | VideoError]], num: int, fail: Callable[[str, str], None]
+    by_video: Iterable[tuple[Path, Prediction | VideoError]],
+    num_videos: int,
+    fail: Callable[[str, str], None],
 ) -> Iterator[Prediction]:
-    """What came of those of ``num`` videos that can be read, as it comes, and what is noted of them; a video
-    and why it cannot be read go to ``fail``.
+    """The predictions of the videos that can be read, as they come, while what is worth knowing of each is
+    logged; ``fail`` gets each other video, and why it cannot be read.
     """
     from attcell.inference.heard import Notes
 
-    notes = Notes(num)
+    notes = Notes(num_videos)
     for video, found in by_video:
         if isinstance(found, VideoError):
             fail(str(video), str(found))

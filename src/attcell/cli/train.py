@@ -188,7 +188,7 @@ def _train_recipe(
     except CallError as error:
         raise CallError(f"{error}. There is no folder of videos of this name either") from error
     resolved = load_recipe(found, overrides, row)
-    from attcell._parallel import is_first_process
+    from attcell._owners import is_first_process
     from attcell.training.flow_cost import tell_flow_cost
     from attcell.training.run import train as run_training
     from attcell.training.run_folder import CHECKPOINT, RECIPE_FILE

@@ -1,7 +1,7 @@
-"""The values of a recipe in layers: what goes over what, what is left open, what stands for another value.
+"""The values of a recipe in layers: which goes over which, which are left open, which stand for others.
 
-Recipes come from strangers too. So ``${train.seed}`` gives another value of the recipe, and there is nothing
-else: no environment, no file, no function, and never more than fits into memory.
+Recipes come from strangers too. So ``${train.seed}`` stands for another value of the recipe, and nothing else
+is possible: no environment, no file, no function. How much such references may give is bounded.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import Any
 from attcell._checks import shown
 
 OPEN = "???"
-_MOST_STEPS = 100  # from the recipe to a value: levels, and references that stand for others
-_MOST_LETTERS = 100_000  # of all that references put in; any other value counts as one
+_MOST_STEPS = 100  # on the way to a value: levels of nesting and references
+_MOST_LETTERS = 100_000  # that references put in, all together; a value that is no text counts as one
 _MARK = re.compile(r"(?<!\\)(\\*)\$\{(?:([^{}]*)\})?")
 _KEY = re.compile(r"[\w+-]+(?:\.[\w+-]+)*")
 
 
 def merged(layers: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """All values, those of a later layer over those of the layers before; what is open there goes over
-    nothing. The layers stay as they were.
+    """All values; those of a later layer replace those of earlier ones, except where it leaves them open. The
+    layers stay as they were.
     """
     values: dict[str, Any] = {}
     for layer in layers:
@@ -56,7 +56,7 @@ def _below(where: str, key: Any) -> str:
 
 
 def literal(value: Any) -> Any:
-    """What stands for this value where ``${`` in its texts would stand for another."""
+    """The value with each ``${`` in its texts escaped, so that :func:`resolved` gives it back as it is."""
     if isinstance(value, dict):
         return {key: literal(of) for key, of in value.items()}
     if isinstance(value, list):
@@ -69,11 +69,11 @@ def _with_backslash(found: re.Match[str]) -> str:
 
 
 def resolved(values: dict[str, Any]) -> Any:
-    """The values with what each ``${section.key}`` stands for: alone, the value there; within a text, its
-    text.
+    """The values, with each ``${section.key}`` replaced: alone, by the value of that key; within a text, by
+    that value's text.
 
     Raises:
-        ValueError: any other ``${``, no such value, one that stands for itself, or for too much.
+        ValueError: any other ``${``, a key that is not there, a value that stands for itself, or too much.
     """
     return _References(values).resolved(values, "", ())
 
@@ -124,7 +124,7 @@ class _References:
         return _MARK.sub(part, text)
 
     def _referred(self, key: str | None, text: str, where: str, steps: tuple[str, ...]) -> Any:
-        """What a key stands for that stands between the braces; None where they are not closed."""
+        """What the key between the braces stands for; ``key`` is None where they are not closed."""
         key = "" if key is None else key.strip()
         if not _KEY.fullmatch(key):
             raise ValueError(

@@ -27,7 +27,7 @@ from attcell.flow import PRESETS, num_cores, quantize, tvl1
 from attcell.inference.flow_jobs import (
     Job,
     Layout,
-    is_there,
+    is_computed,
     made_by,
     place_of,
     refuse_overwriting,
@@ -99,7 +99,7 @@ def extract_flow(
     refuse_overwriting(jobs)
     outcome, missing = FlowOutcome(), []
     for job in jobs[shard[0] - 1 :: shard[1]]:
-        if is_there(job, rebuild):
+        if is_computed(job, rebuild):
             outcome.num_kept += 1
         else:
             missing.append(job)

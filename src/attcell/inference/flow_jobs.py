@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from attcell import _paths
-from attcell._paths import is_folder, real_path
+from attcell._paths import is_folder, is_there, real_path
 from attcell.choices import FlowStorage
 from attcell.data.feature_store import content_digest
 from attcell.errors import CallError, DataError, VideoError
@@ -72,7 +71,7 @@ def refuse_overwriting(jobs: Sequence[Job]) -> None:
             )
 
 
-def is_there(job: Job, rebuild: bool) -> bool:
+def is_computed(job: Job, rebuild: bool) -> bool:
     """Whether a video's flow is complete, by this recipe and from this file.
 
     Raises:
@@ -124,7 +123,7 @@ def _is_whole(job: Job, rebuild: bool) -> bool:
 def made_by(job: Job) -> dict[str, Any]:
     """The recipe, and a name for the video's content."""
     try:
-        source = content_digest(job.record.path) if _paths.is_there(job.record.path) else None
+        source = content_digest(job.record.path) if is_there(job.record.path) else None
     except VideoError:  # a folder of frames that cannot be read: it is named when it is decoded
         source = None
     return {

@@ -6,24 +6,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
-from torch import Tensor
 
 import attcell
 from attcell._files import read_json, written_whole
 from attcell.config.recipe import Recipe, check_recipe
 from attcell.errors import AttcellError, CallError, ModelError
 from attcell.models.build import build_network
-from attcell.models.weights import misfit, state_digest
+from attcell.models.weights import State, misfit, state_digest
 from attcell.nn import Network
 
 _NO_WIDTHS = frozenset({"train", "data", "cache", "detection", "fuse", "published", "rivals", "segments"})
-_USUAL_WIDTH = 8192  # of layers; two such make 64 million weights
+_USUAL_WIDTH = 8192  # of a layer; two such layers make 64 million weights
 FORMAT = 2  # raise it when a folder or its recipe is no longer read as it was written
 
 
@@ -81,35 +82,47 @@ def read_network(folder: Path, config: dict[str, Any]) -> Network:
             were written.
     """
     path = folder / "model.safetensors"
-    try:
-        with safe_open(path, framework="pt") as file:
-            found = (file.metadata() or {}).get("weights")
-        state = load_file(path)
-    except (SafetensorError, AttributeError, KeyError) as error:  # the others for numbers that PyTorch lacks
-        raise ModelError(f"{path} is not a safetensors file ({error}); copy the model anew") from error
+    state, found = _read_weights(path)
     expected = config.get("weights")
+    build = partial(build_network, config["recipe"], len(config["labels"]), load_weights=False)
     try:
-        is_usual = _largest(config["recipe"].model_dump()) <= _USUAL_WIDTH
-        wanted = {} if is_usual else _shapes(config["recipe"], len(config["labels"]))
-        reasons = misfit(wanted, state, wanted) if wanted else ""
-        if not reasons and None not in (found, expected) and found != expected:
-            reasons = f"the weights are {found}, and config.json belongs to {expected}"
-        if not reasons:
-            network = build_network(config["recipe"], len(config["labels"]), load_weights=False)
-            wanted = network.state_dict()
-            reasons = misfit(wanted, state, wanted)
+        if _largest(config["recipe"].model_dump()) > _USUAL_WIDTH and (wanted := _shapes(build)):
+            _refuse(path, misfit(wanted, state, wanted))
+        if None not in (found, expected) and found != expected:
+            _refuse(path, f"the weights are {found}, and config.json belongs to {expected}")
+        network = build()
     except (CallError, RuntimeError, MemoryError) as error:
         raise ModelError(f"{error}\n  {_why_not_built(folder / 'config.json')}") from error
-    if reasons:
-        raise ModelError(
-            f"{path} and config.json beside it are not of one training: {reasons}. Copy the model anew"
-        )
+    wanted = network.state_dict()
+    _refuse(path, misfit(wanted, state, wanted))
     network.load_state_dict(state)
     if expected is not None and state_digest(network) != expected:
         raise ModelError(
             f"{path} is damaged: its weights are not those that were written. Copy the model anew"
         )
     return network.eval()
+
+
+def _read_weights(path: Path) -> tuple[State, str | None]:
+    """The weights of a file, and their digest where it names one."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            digest = (file.metadata() or {}).get("weights")
+        return load_file(path), digest
+    except (SafetensorError, AttributeError, KeyError) as error:  # the others for types that PyTorch lacks
+        raise ModelError(f"{path} is not a safetensors file ({error}); copy the model anew") from error
+
+
+def _refuse(path: Path, reasons: str) -> None:
+    if reasons:
+        raise ModelError(
+            f"{path} and config.json beside it are not of one training: {reasons}. Copy the model anew"
+        )
+
+
+# A recipe from a stranger may ask for a network that is larger than any memory, beside a small file of
+# weights. So where it names a large number, shapes are compared before the network is made. PyTorch needs a
+# second to get ready for that, which usual recipes do without.
 
 
 def _largest(value: Any) -> int:
@@ -122,14 +135,11 @@ def _largest(value: Any) -> int:
     return value if type(value) is int else 0
 
 
-def _shapes(recipe: Recipe, num_classes: int) -> dict[str, Tensor]:
-    """What a recipe's network would hold, told without making it (PyTorch takes a second to get ready for
-    that): a recipe of a stranger may ask for one that is larger than any memory. Nothing where that cannot be
-    told.
-    """
+def _shapes(build: Callable[[], Network]) -> State:
+    """The state of a network that is built without memory for its numbers; empty where that cannot be."""
     try:
         with torch.device("meta"):
-            return build_network(recipe, num_classes, load_weights=False).state_dict()
+            return build().state_dict()
     except (AttcellError, MemoryError):
         raise
     except Exception:  # a backbone of one's own may want to see numbers

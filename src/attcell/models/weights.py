@@ -344,22 +344,22 @@ def _arrays() -> list[Any]:
 
 
 def read_saved(path: Path, allowed: Sequence[Any] = ()) -> Any:
-    """What ``torch.save`` wrote: tensors, plain values, and what else is allowed; no code in it is run.
+    """What ``torch.save`` wrote: tensors, plain values, and what else is ``allowed``. No code in it is run.
 
     Raises:
-        ValueError: it holds more, or is damaged, by its checksums too, at which PyTorch does not look.
+        ValueError: it holds something else, or is damaged. Its checksums count too, which PyTorch ignores.
     """
     try:
-        if zipfile.is_zipfile(path):  # else it is an old one
+        if zipfile.is_zipfile(path):  # older versions of PyTorch wrote none
             with zipfile.ZipFile(path) as archive:
                 is_packed = any(of.compress_type for of in archive.infolist())  # as PyTorch never does
                 if is_packed or archive.testzip() is not None:
                     raise ValueError("its checksums do not fit")
-        # By its name PyTorch would take it for safetensors.
+        # An open file: PyTorch would take a path that ends in .safetensors for such a file.
         with path.open("rb") as file, torch.serialization.safe_globals([*allowed]), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what is odd in it: it is read, or it is refused
+            warnings.simplefilter("ignore")  # an odd file is read or refused, without warnings
             return torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # what both raise for a damaged file has no common kind
+    except Exception as error:  # PyTorch and zipfile raise errors of many kinds for a damaged file
         raise ValueError(str(error)) from error
 
 

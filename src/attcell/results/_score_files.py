@@ -219,9 +219,7 @@ def read_npz(path: Path) -> Table:
             if scores.dtype.kind not in "fiu":
                 raise TypeError(f"scores are {scores.dtype}, not real numbers")
             scores = scores.astype(float)
-    except (
-        Exception
-    ) as error:  # what NumPy and zipfile raise has no common kind; a header is parsed as Python
+    except Exception as error:  # NumPy and zipfile raise errors of many kinds
         raise DataError(
             f"{path} is no .npz of scores ({error}): it needs scores (N, A), videos (N,) and labels (A,), "
             "without pickled objects"

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from attcell._log import is_within, logger, track
-from attcell._parallel import is_first_process
+from attcell._owners import is_first_process
 from attcell._shared_memory import data_loader
 from attcell.data.groups import groups_of
 from attcell.inference.heard import silence_sentences, silent_ids

@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save_file
 
 from attcell._files import written_whole
 from attcell._log import progress_bar
-from attcell._parallel import is_first_process
+from attcell._owners import is_first_process
 from attcell.config.train_section import TrainSection
 from attcell.errors import TrainingError
 from attcell.inference.model import Model
@@ -150,8 +150,8 @@ def _trainer(
 
 
 class _WholeCheckpoints(TorchCheckpointIO):
-    """Checkpoints that appear whole in their place. Lightning would move them there from the folder of
-    temporary files; from one disk to another that is a copy, which a kill or a full disk leaves half-written.
+    """Checkpoints that appear whole in their place. Lightning moves them there from the folder of temporary
+    files. Where that is on another disk, moving is copying, and a kill or a full disk leaves half of a file.
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
@@ -179,11 +179,10 @@ def _quiet_lightning() -> Iterator[None]:
 
 
 class Interruption(L.Callback):
-    """A signal that ends the process, during a training: what it does else comes before the next batch, and
-    not in the middle of one.
+    """Signals that end the process, during a training: their handlers wait until the next batch begins.
 
-    Raised by the signal itself an exception could come in a destructor, where Python swallows it; and the
-    processes that decode, which a terminal signals too, would die of it.
+    An exception that a handler raises at once may come in a destructor, where Python drops it. And processes
+    that decode, which inherit the handlers and get a terminal's signals too, would end by it.
     """
 
     def __init__(self) -> None:
@@ -192,12 +191,12 @@ class Interruption(L.Callback):
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Within this, a signal asks for the end (only the main thread can listen). What it does else comes
-        at the latest here, whatever came of it meanwhile.
+        """Within this, SIGINT, SIGTERM and SIGHUP are kept until the next batch. If the training ends before
+        by an error, their handlers come first. Python lets only the main thread listen.
 
         Raises:
-            KeyboardInterrupt: of SIGINT, and of others that somebody handles so.
-            TrainingError: of SIGTERM that nobody handles.
+            KeyboardInterrupt: by SIGINT, and by any other whose handler does not end the process.
+            TrainingError: by SIGTERM without a handler.
         """
         if current_thread() is not main_thread():
             yield
@@ -217,7 +216,7 @@ class Interruption(L.Callback):
                 signal.signal(one, handler)
 
     def on_train_start(self, *_: Any) -> None:
-        self._listen()  # Lightning listens too by now, and would end other processes in its way
+        self._listen()  # Lightning has set its own handlers since, which end the other processes
 
     def on_train_batch_start(self, *_: Any) -> None:
         self._end()

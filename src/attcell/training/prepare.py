@@ -13,7 +13,7 @@ import torch
 from torch.utils.data import Dataset
 
 from attcell._log import logger
-from attcell._parallel import is_first_process
+from attcell._owners import is_first_process
 from attcell._shared_memory import workers_for
 from attcell.config.recipe import Recipe
 from attcell.config.train_section import TrainSection

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attcell._checks import path_of, shown
-from attcell._owners import held
+from attcell._owners import held, is_first_process
 from attcell.config.recipe import Recipe
 from attcell.config.stages import refuse_stages
 from attcell.errors import CallError
@@ -41,7 +41,6 @@ def train(recipe: Recipe, run_folder: str | Path, *, resume: bool = False) -> Tr
     folder = path_of(run_folder, "run_folder", "runs/mine")
 
     # Lightning and what it brings are imported only where something is trained.
-    from attcell._parallel import is_first_process
     from attcell._shared_memory import loading
     from attcell.training.finish import finish
     from attcell.training.fit import fit
