@@ -1,4 +1,4 @@
-"""Every reader of files of strangers on some odd files by seed; ``benchmarks.damage.parsers`` has millions.
+"""Every reader of files from strangers on some damaged ones; ``benchmarks.damage.parsers`` tries many more.
 
 A reader gives a value, the same the second time, or refuses the file in a message that names it: no other
 exception, no warning, within limits of time and memory.

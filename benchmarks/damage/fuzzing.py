@@ -95,7 +95,7 @@ def main() -> None:
         first = judged(reader, work, good)
     if first.outcome != "accepted" or first.fault:
         raise SystemExit(f"{name}: the good file is not read: {first}")
-    _refuse_other_values(reader, work, good, first, known)
+    _add_changed_values(reader, work, good, first, known)
     (known.place / "corpus" / "good").write_bytes(good)
     hold_memory()
     before, begun, kept = known.counts["seconds"], time.monotonic(), [0.0]
@@ -128,7 +128,7 @@ def main() -> None:
     atheris.Fuzz()
 
 
-def _refuse_other_values(reader: Reader, work: Path, good: bytes, first: Judged, known: Known) -> None:
+def _add_changed_values(reader: Reader, work: Path, good: bytes, first: Judged, known: Known) -> None:
     """Changes after which a text says the same must not change what is read."""
     for name, change in HARMLESS.items() if reader.is_text and reader.is_file else ():
         found: Any = judged(reader, work, change(good))

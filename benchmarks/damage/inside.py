@@ -1,4 +1,4 @@
-"""What damages the content of a file and leaves its frame right: lengths and checksums fit what is odd."""
+"""Mutations of what a file contains: lengths and checksums stay right, so that readers reach the damage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every function that reads a file of strangers, in one process, on files that atheris and we make odd.
+"""Every function that reads files from strangers, in one process, on files damaged by atheris and by us.
 
     uv run --with atheris python -m benchmarks.damage.parsers [--minutes 30] [--only NAME ...] [--seed 0]
     uv run python -m benchmarks.damage.parsers --case runs/parsers/NAME/faults/X.json    # this one alone
@@ -70,7 +70,17 @@ def main() -> int:
 
 
 def explore(reader: Reader, out: Path, seconds: float, seed: int) -> None:
-    """Let a reader have so many seconds, with those that it had."""
+    """Fuzz a reader until it has had so many seconds, those of earlier calls included."""
+    _take_mended_away(reader, out)
+    for start in range(_MOST_STARTS):
+        left = seconds - Known.of(out, reader).counts["seconds"]
+        if left < 1:
+            break
+        _fuzz(reader, out, left, seed + 1 + start)  # 0 would be drawn anew each time
+
+
+def _take_mended_away(reader: Reader, out: Path) -> None:
+    """Try the known faults again, and keep those that are still there."""
     known = Known.of(out, reader)
     for path in sorted((known.place / "faults").iterdir()):
         data = base64.b64decode(json.loads(path.read_text(encoding="utf-8"))["data"])
@@ -80,26 +90,34 @@ def explore(reader: Reader, out: Path, seconds: float, seed: int) -> None:
             known.add_fault(found, data)
         else:
             (known.place / "corpus" / path.stem).write_bytes(data)
-    for start in range(_MOST_STARTS):
-        left = seconds - Known.of(out, reader).counts["seconds"]
-        if left < 1:
-            break
-        words = [reader.name, str(out), str(left), str(seed + 1 + start)]  # 0 would be drawn anew each time
-        with (known.place / "log").open("wb") as log:
-            command = [sys.executable, "-m", "benchmarks.damage.fuzzing", *words]
-            status = subprocess.run(command, stdout=log, stderr=log, check=False, timeout=left + _SPARE)
-        known = Known.of(out, reader)
-        said = (known.place / "log").read_text(encoding="utf-8", errors="replace")
-        reached = [int(number) for number in re.findall(r" cov: (\d+)", said)]
-        known.counts["coverage"] = max([known.counts["coverage"], *reached])
-        known.keep()
-        crashes = sorted((known.place / "crashes").iterdir())
-        for path in crashes:
-            found = Judged("refused", f"the process ends: {path.name.partition('-')[0]}", "", said[-6000:])
-            known.add_fault(found, path.read_bytes())
-            path.unlink()
-        if status.returncode and not crashes:
-            raise SystemExit(f"{reader.name}: {said[-2000:]}")
+
+
+def _fuzz(reader: Reader, out: Path, seconds: float, seed: int) -> None:
+    """One process of :mod:`benchmarks.damage.fuzzing`, and what it found."""
+    place = Known.of(out, reader).place
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.damage.fuzzing",
+        reader.name,
+        str(out),
+        str(seconds),
+        str(seed),
+    ]
+    with (place / "log").open("wb") as log:
+        status = subprocess.run(command, stdout=log, stderr=log, check=False, timeout=seconds + _SPARE)
+    known = Known.of(out, reader)
+    said = (place / "log").read_text(encoding="utf-8", errors="replace")
+    reached = [int(number) for number in re.findall(r" cov: (\d+)", said)]
+    known.counts["coverage"] = max([known.counts["coverage"], *reached])
+    known.keep()
+    crashes = sorted((place / "crashes").iterdir())
+    for path in crashes:
+        found = Judged("refused", f"the process ends: {path.name.partition('-')[0]}", "", said[-6000:])
+        known.add_fault(found, path.read_bytes())
+        path.unlink()
+    if status.returncode and not crashes:
+        raise SystemExit(f"{reader.name}: {said[-2000:]}")
 
 
 def _again(reader: Reader, data: bytes, out: Path) -> Judged:

@@ -100,7 +100,7 @@ def read_json(path: Path, pairs: Callable[[list[tuple[str, Any]]], Any] | None =
 
 
 def parsed_json(text: str | bytes, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
-    """The same of a text; its errors are ValueErrors, too deep a nesting included."""
+    """What :func:`read_json` gives, of a text. Its errors are ValueErrors."""
     too_deep = json.JSONDecodeError(f"Nested too deeply, more than {_MOST_LEVELS} levels", "", 0)
     try:
         if isinstance(text, bytes):
@@ -114,7 +114,7 @@ def parsed_json(text: str | bytes, pairs: Callable[[list[tuple[str, Any]]], Any]
 
 
 def _is_deep(content: Any) -> bool:
-    """Whether a value is nested so deeply that whoever goes through it might not come to its end."""
+    """Whether a value is nested so deeply that a function that calls itself for each level might fail."""
     level = [content]
     for _ in range(_MOST_LEVELS):
         inside = (of.values() if isinstance(of, dict) else of for of in level if isinstance(of, dict | list))
@@ -129,7 +129,7 @@ def read_own(path: Path, *parts: str) -> dict[str, Any]:
 
     Args:
         path: the file.
-        parts: keys whose values are objects; an empty one where there is no such key.
+        parts: keys whose values must be objects; one that is not there gets an empty object.
 
     Raises:
         DataError: it is damaged.
@@ -144,8 +144,8 @@ def read_own(path: Path, *parts: str) -> dict[str, Any]:
 
 
 def read_names(path: Path, newline: str | None = None) -> str:
-    """The text of a file that names files, with or without a byte order mark: in UTF-8, and bytes that are
-    none, as a file's name may hold, as Python keeps them. It is what :func:`write_text` writes.
+    """The text of a file that names files, as :func:`write_text` writes it: UTF-8, with or without a byte
+    order mark. Names may hold bytes that are no UTF-8; Python keeps them (``surrogateescape``).
 
     Args:
         path: the file.

@@ -77,8 +77,8 @@ def process_pool(processes: int, threads: int) -> Iterator[ProcessPoolExecutor]:
     """So many processes, each on so many threads, and each on a GPU of its own as far as there are enough;
     where there are fewer GPUs, processes share them in turn.
 
-    At the end, also by an error, what has not begun is not begun any more; by an interruption what has begun
-    is ended.
+    At the end, also after an error, jobs that have not begun are dropped. After an interruption those that
+    have begun are ended too.
 
     Args:
         processes: how many.
@@ -172,11 +172,11 @@ def _start(threads: int, shows_messages: bool, own_gpu: SimpleQueue[str | None])
 
 
 def in_own_process(function: Callable[[], Result]) -> Result:
-    """What a function gives, which a library may crash: in a fork of this process. Where there is no fork, or
-    none is allowed, in this one.
+    """What a function returns that may crash its process, as some libraries do. It runs in a fork of this
+    process; where there is no fork, or none is allowed, in this one.
 
     Raises:
-        RuntimeError: it raised something, which is said, or it has ended its process.
+        RuntimeError: the function raised an error, whose text this has, or its process has ended.
     """
     if sys.platform != "linux" or multiprocessing.current_process().daemon:
         return function()

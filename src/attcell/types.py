@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attcell._checks import whole_number
 
-if TYPE_CHECKING:  # the command line reads the choices below, and its --help is to answer at once
+if TYPE_CHECKING:  # NumPy is slow to import, and --help is to answer at once
     import numpy as np
 
 

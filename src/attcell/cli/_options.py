@@ -46,14 +46,14 @@ Jobs = Annotated[
 
 
 def model_or_default(name: str | None) -> str:
-    """The model's name, also where none was given."""
+    """The model's name; the default one where none was given."""
     from attcell.models.ready.registry import DEFAULT
 
     return name or DEFAULT
 
 
 def titles_of(videos: Sequence[Path]) -> dict[Path, str]:
-    """What a bar calls each video: its number of how many, and its name."""
+    """What a progress bar calls each video, such as ``2/5 clip.mp4``."""
     return {video: f"{number}/{len(videos)} {video.name}" for number, video in enumerate(videos, 1)}
 
 

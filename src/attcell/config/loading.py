@@ -285,7 +285,7 @@ def _alternatives(text: str) -> tuple[str, ...]:
     """``a-{b,c}`` as a-b and a-c.
 
     Raises:
-        CallError: so many that nobody means them.
+        CallError: more than ``_MOST_ALTERNATIVES``.
     """
     found, left = list[str](), [text]
     while left:

@@ -39,8 +39,8 @@ def parsed_yaml(text: str) -> Any:
 
 @cache
 def _loader() -> type[SafeLoader]:
-    """PyYAML's loader of plain values, to which 1e-3 is a number as 1.0e-3 is, as in YAML 1.2; and a date a
-    text, as a recipe has no dates.
+    """PyYAML's loader of plain values. It reads 1e-3 as a number, as YAML 1.2 does, and a date as text, as
+    recipes have no dates.
     """
     from yaml import SafeLoader
 

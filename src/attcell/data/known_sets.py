@@ -259,7 +259,7 @@ class _Names:
             self._composed_places[composed(below)].append(place)
             self._names[name].append(place)
             self._composed_names[composed(name)].append(place)
-            self._any_capitals[_small(name)].append(place)
+            self._any_capitals[_without_capitals(name)].append(place)
 
     def look_up(self, video: str) -> tuple[tuple[Path, ...], bool]:
         """The places that an annotation's name could stand for, and whether other capitals are there."""
@@ -271,14 +271,14 @@ class _Names:
             (self._names, f"v_{name}"),
             (self._composed_names, composed(name)),
             (self._composed_names, f"v_{composed(name)}"),
-            (self._any_capitals, _small(name)),
+            (self._any_capitals, _without_capitals(name)),
         ):
             if key in index:
                 return _files_first(index[key]), index is self._any_capitals
         return (), False
 
 
-def _small(name: str) -> str:
+def _without_capitals(name: str) -> str:
     return composed(composed(name).casefold())
 
 

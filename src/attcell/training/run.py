@@ -50,5 +50,5 @@ def train(recipe: Recipe, run_folder: str | Path, *, resume: bool = False) -> Tr
     prepared = prepare(recipe, folder, resume=resume)
     with loading(), held(folder) if is_first_process() else nullcontext():
         if is_first_process():
-            refuse_run(folder, resume=resume)  # which another process may have begun meanwhile
+            refuse_run(folder, resume=resume)  # another process may have begun one meanwhile
         return finish(fit(prepared))

@@ -32,7 +32,7 @@ def check_run_folder(run_folder: Path, recipe: Recipe, *, resume: bool) -> None:
     """
     check_output(run_folder, is_folder=True)
     if run_folder.exists():
-        with held(run_folder):
+        with held(run_folder):  # refused here, before long work, where another process trains
             pass
     if (run_folder / RECIPE_FILE).is_file():
         refuse_run(run_folder, resume=resume)
@@ -48,7 +48,7 @@ def check_run_folder(run_folder: Path, recipe: Recipe, *, resume: bool) -> None:
 
 
 def refuse_run(run_folder: Path, *, resume: bool) -> None:
-    """Raise a CallError if a run is in a folder that is not to be gone on with."""
+    """Raise a CallError for a folder that holds a run, unless it is to be resumed."""
     if (run_folder / RECIPE_FILE).is_file() and not resume:
         raise CallError(f"{run_folder} holds a run already; go on with --resume, or choose another --out")
 

@@ -277,8 +277,8 @@ def _prepared(container: InputContainer, video: VideoStream, threads: str) -> De
 
 
 def _promised_end(container: InputContainer, video: VideoStream) -> float:
-    """When the video ends by its own tag, in seconds, or else the file; 0 where neither tells, as subtitles
-    may outlast the video.
+    """When the video ends, in seconds: by its own tag, or else when the file ends. 0 where neither tells: a
+    file with subtitles may last longer than its video.
     """
     own = _DURATION.fullmatch(video.metadata.get("DURATION", ""))
     if own is not None:

@@ -68,8 +68,8 @@ def new_flow_folder(folder: Path) -> Iterator[Target]:
 
 
 def _put(temporary: Path, folder: Path) -> None:
-    """Give the folder its name. What has that name goes, all at once: another process may be looking at it,
-    or putting its own there.
+    """Rename ``temporary`` to ``folder``. A folder of that name is renamed first and then removed, so that
+    another process, which may read it or write its own, never sees half of one.
     """
     while True:
         try:
@@ -155,7 +155,7 @@ class FlowFiles:
                 ]
         except DataError:
             raise
-        except Exception as error:  # of zipfile, for a damaged file
+        except Exception as error:  # zipfile raises errors of many kinds for a damaged file
             raise DataError(f"{self.path} cannot be opened ({error}); compute the flow again") from error
         sizes = sorted({picture.shape for picture in pictures})
         if len(sizes) > 1:
@@ -172,7 +172,7 @@ class FlowFiles:
             content = io.BytesIO(content_of(name))
             with warnings.catch_warnings(action="ignore"), Image.open(content, formats=_FORMATS) as picture:
                 return np.asarray(picture.convert("L"))
-        except Exception as error:  # of zipfile and Pillow
+        except Exception as error:  # zipfile and Pillow raise errors of many kinds
             reason = "it is no picture" if isinstance(error, UnidentifiedImageError) else error
             raise DataError(
                 f"{self.path}: {name} cannot be read ({reason}); compute the flow again"
@@ -241,7 +241,7 @@ def read_description(path: Path) -> dict[str, Any] | None:
             content = parsed_json(content_of(DESCRIPTION))
     except (FileNotFoundError, KeyError):
         return None
-    except Exception as error:  # of zipfile, or it is no JSON
+    except Exception as error:  # zipfile raises errors of many kinds; and it may be no JSON
         raise DataError(f"{path}: {DESCRIPTION} cannot be read ({error}); compute the flow again") from error
     if not isinstance(content, dict):
         raise DataError(f"{path}: {DESCRIPTION} holds no description of flow; compute the flow again")
@@ -254,7 +254,7 @@ def _listed(path: Path) -> list[str]:
             return os.listdir(path)  # noqa: PTH208 (a Path of each of many files takes long)
         with zipfile.ZipFile(path) as archive:
             return archive.namelist()
-    except Exception as error:  # of zipfile
+    except Exception as error:  # zipfile raises errors of many kinds
         raise DataError(f"{path}: not a folder or a ZIP file of flow ({error})") from error
 
 

@@ -222,20 +222,20 @@ def _refuse_gaps(path: Path, found: dict[int, str]) -> None:
 
 
 def _made_of(path: Path, make: Callable[[Image.Image], Made]) -> Made | None:
-    """What is made of a picture; None for one on which Pillow fails. What it warns of is not told: a picture
-    is taken, or it is lost.
+    """What ``make`` makes of a picture; None for one that Pillow cannot decode. Pillow's warnings are
+    dropped: a picture is used, or it counts as lost.
     """
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(path, formats=("JPEG", "PNG")) as picture:
             return make(picture)
     except MemoryError:
         raise
-    except Exception:  # for a damaged picture, of which there is no common kind
+    except Exception:  # Pillow raises errors of many kinds for a damaged picture
         return None
 
 
 def _shown_size(picture: Image.Image) -> Size:
-    """Its size as it is to be shown; of the file its header is read alone."""
+    """A picture's size as it is to be shown; only the header of its file is read."""
     size = Size(*picture.size)
     return size.turned if _turned(picture) in _SIDEWAYS else size
 
