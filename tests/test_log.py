@@ -27,7 +27,6 @@ from attcell._log import (
     track,
     within,
 )
-from attcell._terminal import escaped_stdout, put
 from attcell.errors import CallError
 
 
@@ -237,23 +236,6 @@ def test_a_name_ends_no_line_of_a_message(as_in_a_program, capsys):
         f"  {shown}: no video",
         "  b: no video",
     ]
-
-
-def test_what_goes_to_stdout_is_printed_line_by_line(capsys):
-    with escaped_stdout():
-        put("a\nb: 3.0 %", "c\r\n  d\x1b\u2028e")
-        put("f")
-    assert capsys.readouterr().out == "a\\nb: 3.0 %\nc\\r\\n  d\\x1b\\u2028e\nf\n"
-
-
-def test_stdout_that_escapes_is_else_the_stdout_from_before(capsys):
-    before = sys.stdout
-    with escaped_stdout(), escaped_stdout():
-        print("a\x1b[31m \u2066b", end="\n")
-        print(json.dumps("\x1b\u202e"))
-        assert sys.stdout.encoding == before.encoding
-    assert sys.stdout is before
-    assert capsys.readouterr().out == 'a\\x1b[31m \\u2066b\n"\\u001b\\u202e"\n'
 
 
 def test_colours_that_are_forced_draw_no_bar_into_a_pipe(as_in_a_program, capsys, monkeypatch):

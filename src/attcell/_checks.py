@@ -35,7 +35,7 @@ def whole_number(value: Any, name: str, *, least: int) -> int:
     return int(value)
 
 
-def flat(error: Exception) -> str:
+def flat(error: BaseException) -> str:
     """A foreign error's text, which may have several lines, in one."""
     return " ".join(str(error).split())
 

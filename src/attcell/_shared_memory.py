@@ -17,6 +17,7 @@ import torch
 from torch.multiprocessing.reductions import reduce_storage
 from torch.utils.data import DataLoader, Dataset
 
+from attcell._checks import flat
 from attcell._log import logger
 from attcell.errors import TrainingError
 
@@ -74,7 +75,7 @@ def loading() -> Iterator[None]:
         if "DataLoader worker" not in str(error):
             raise
         raise TrainingError(
-            f"a process that decodes videos has ended ({' '.join(str(error).split())}): `attcell data check` "
+            f"a process that decodes videos has ended ({flat(error)}): `attcell data check` "
             "names a video that does that. Take it out of the source and train anew; or where the machine was"
             " short of memory, go on with --resume"
         ) from None

@@ -31,6 +31,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 import torch
 
+from attcell._checks import flat
 from attcell._log import logger
 from attcell._parallel import Line, end_with_parent
 from attcell.errors import AttcellError, CallError, VideoError
@@ -100,7 +101,7 @@ def own_parts(path: Path, parts: Iterable[Part]) -> Iterator[Part]:
 def _reason(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return f"it wants more memory than {_THIS.memory}; leave it out"
-    said = " ".join(str(error).split())[:300]
+    said = flat(error)[:300]
     if isinstance(error, OSError) and error.errno == errno.EAGAIN:
         return "no thread or no memory is left to decode it; end other programs, or raise limits (ulimit)"
     if isinstance(error, OSError):

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import typer
 
+from attcell._checks import flat
 from attcell._log import messages_on_stderr
 from attcell._owners import is_first_process
 from attcell._terminal import escaped_stdout, message
@@ -91,7 +92,7 @@ def _end(error: BaseException) -> int:
         _leave_stdout()
         return 1
     if _is_of_memory(error):
-        what = " ".join(str(error).split())[:200]
+        what = flat(error)[:200]
         _say(
             f"there is not enough memory{f' ({what})' if what else ''}; end other programs, raise the limit "
             "(ulimit -v shows it), or ask for less at once: fewer workers, smaller batches, smaller frames"
