@@ -181,6 +181,26 @@ class TestCalls:
 
 class TestOutput:
     @pytest.mark.parametrize(
+        ("words", "output"),
+        [
+            (["data", "check", "list.txt"], "list.txt"),
+            (["data", "check", "videos", "--groups", "groups.csv"], "groups.csv"),
+            (["train", "mine.yaml"], "mine.yaml"),
+            (["predict", "a.mp4", "--model", "model"], "model/config.json"),
+            (["detect", "a.mp4", "--model", "model"], "./model/model.safetensors"),
+            (["detect", "a.mp4", "--model", "model"], "model/detection.safetensors"),
+            (["score", "detection", "r.json", "--truth", "videos"], "videos/truth.json"),
+            (["score", "attention", "r.json", "--truth", "videos"], "videos/truth.json"),
+        ],
+    )
+    def test_nothing_that_is_read_is_written_over(self, attcell: Run, tmp_path, words, output):
+        (tmp_path / output).parent.mkdir(exist_ok=True)
+        (tmp_path / output).write_text("kept")
+        said = f"attcell: {Path(output)} is named twice, and would be written over; name another file"
+        assert attcell(*words, "--json", output, status=2).stderr.startswith(said)
+        assert (tmp_path / output).read_text() == "kept"
+
+    @pytest.mark.parametrize(
         ("options", "message"),
         [
             (["--json", "folder"], "attcell: folder is a folder; name a file to write to"),

@@ -11,7 +11,7 @@ import typer
 
 from attcell._terminal import put
 from attcell.choices import MotionKind, SoundCodec, VideoKind, VideoLook
-from attcell.cli._options import ListRoot, refuse_options
+from attcell.cli._options import ListRoot, files_of, refuse_options
 from attcell.errors import CallError
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def check(
     """
     from attcell._files import write_json
     from attcell._log import track
+    from attcell._paths import check_outputs
     from attcell.data.check import CheckReport, check_source
     from attcell.data.check_set import SetReport, check_set
     from attcell.data.known_sets import KNOWN_SETS
@@ -63,6 +64,8 @@ def check(
     def progress(items: Sequence[VideoRecord]) -> Iterable[VideoRecord]:
         return track(items, len(items), "checking")
 
+    read = [source, *([] if groups is None else [Path(groups)])]  # of an expression no file has the name
+    check_outputs(files_of(json_path), read)
     report: CheckReport | SetReport
     if str(source) in KNOWN_SETS and (videos is not None or annotations is not None or not source.exists()):
         if videos is None or root is not None or groups is not None:

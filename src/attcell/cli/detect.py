@@ -123,10 +123,11 @@ class _Detect:
             CallError: an output that cannot be written, or an option that the rule or form has no use for.
         """
         from attcell._paths import check_outputs
-        from attcell.cli.models import loaded_model
+        from attcell.cli.models import files_of_model, loaded_model
         from attcell.results.detections import DetectionResults
 
-        check_outputs(files_of(self.report, self.json_path), self.videos)
+        read = [*self.videos, *files_of_model(self.model_name), *files_of(self.class_numbers)]
+        check_outputs(files_of(self.report, self.json_path), read)
         self._refuse_for_ready()
         model = loaded_model(self.model_name, self.videos)
         results = DetectionResults(

@@ -92,6 +92,14 @@ def loaded_model(name: str | None, videos: Sequence[Path]) -> Model | ReadyModel
     return load(name or DEFAULT).to(best_device())
 
 
+def files_of_model(name: str | None) -> list[Path]:
+    """What is read of a model's folder, whether it is one or not: nothing may be written over it."""
+    from attcell.inference.calibration import CALIBRATION_FILE
+
+    files = ("config.json", "model.safetensors", CALIBRATION_FILE)
+    return [] if name is None else [Path(name) / file for file in files]
+
+
 def _refuse_unless_one_opens(videos: Sequence[Path]) -> None:
     from attcell._walls import the_videos_own
     from attcell.errors import VideoError

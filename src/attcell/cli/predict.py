@@ -138,10 +138,12 @@ class _Predict:
     def _check_outputs(self) -> None:
         """Look whether all can be written, and not over the videos, before long work is done for it."""
         from attcell._paths import check_output, check_outputs
+        from attcell.cli.models import files_of_model
 
         if self.truth is not None and self.pictures is None:
             raise CallError("--truth is for the pictures; name their folder by --pictures too")
-        check_outputs(files_of(self.report, self.json_path), self.videos)
+        read = [*self.videos, *files_of_model(self.model_name), *files_of(self.truth)]
+        check_outputs(files_of(self.report, self.json_path), read)
         features = [video for video in self.videos if video.suffix == ".npy"]
         if self.pictures is not None and features:
             raise CallError(f"--pictures draw frames, and {features[0]} holds features alone; leave it out")

@@ -238,10 +238,11 @@ def attention(
     from attcell.inference.localization import attention_metrics, streams_of
     from attcell.report.lines import attention_lines
     from attcell.results.predictions import read_predictions
+    from attcell.synth.truth import FILE_NAME
 
     if fps is not None and not 0 < fps < 1000:
         raise CallError(f"--fps is {fps}; give frames a second, above 0")
-    check_outputs(files_of(json_path), [file])
+    check_outputs(files_of(json_path), [file, truth, truth / FILE_NAME])
     predicted, failed = read_predictions(file)
     known = read_boxes(truth, fps)
     found, bad = [], [f"{video}: {reason}" for video, reason in failed.items()]
@@ -303,9 +304,11 @@ def detection(
     from attcell.report.lines import file_detection_lines
     from attcell.results.detection_metrics import detection_csv, detection_result
     from attcell.results.detections import read_detections
+    from attcell.synth.truth import FILE_NAME
 
     bars = _numbers(thresholds, "--thresholds", "some, as 0.3,0.5")
-    check_outputs(files_of(csv, json_path), [*files, *([truth] if truth.is_file() else [])])
+    read = [*files, truth, truth / FILE_NAME, *files_of(class_numbers)]
+    check_outputs(files_of(csv, json_path), read)
     known = read_detection_truth(truth, subset).without(exclude or [])
     numbers = None if class_numbers is None else read_class_numbers(class_numbers)
     results = []

@@ -133,7 +133,7 @@ def train(
     """
     from attcell._paths import check_outputs
 
-    check_outputs(files_of(json_path), ())
+    check_outputs(files_of(json_path), [Path(recipe)])
     of_folder = {
         "groups": groups,
         "test": test,
