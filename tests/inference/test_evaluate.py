@@ -328,3 +328,13 @@ class TestGroups:
         data = {"train": tmp_path / "gone", "test": tested, "groups": r"([0-9])\.mp4"}
         (note,) = random_model(recipe_of(tmp_path, data=data)).evaluate().notes
         assert note.startswith("whether groups of the test videos are in training too is not known: ")
+
+
+def test_tested_videos_that_are_in_training_too_are_noted(folder):
+    data = {"test": folder, "val": folder}
+    model = random_model(recipe_of(folder, data=data))
+    for split in ("test", "val"):
+        (note,) = model.evaluate(split=split).notes
+        assert note.startswith(f"6 videos are in both data.train and data.{split}, first {folder}")
+        assert note.endswith("; the metrics repeat what was learnt")
+    assert model.evaluate(split="train").notes == ()

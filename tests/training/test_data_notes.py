@@ -147,3 +147,13 @@ def test_a_data_sets_own_groups_and_others(caplog, miniature):
     first, *shared = told(caplog, Path(), data={**data, "groups": "^([a-z])"})
     assert first[1].startswith("data.groups makes 2 groups of 16 videos, in place of those of weizmann")
     assert shared[0][1].startswith("2 of 2 test videos are of groups that are in training too (b, r)")
+
+
+def test_videos_that_are_learnt_from_and_tested_too(caplog, train, tmp_path):
+    tested = videos_at(tmp_path / "test", "run/new.mp4", "wave/also new.mp4")
+    assert told(caplog, train, data={"test": tested}) == []
+    (tested / "run" / "link.mp4").symlink_to(train / "run" / "g0_0.mp4")
+    said = f"1 videos are in both data.train and data.test, first {train / 'run' / 'g0_0.mp4'}; the test's"
+    for data in ({"test": tested}, {"test": tested, "val": train}):
+        *_, (level, text) = told(caplog, train, data=data)  # of the validation it is said when it is read
+        assert (level, text) == ("WARNING", f"{said} metrics repeat what was learnt")

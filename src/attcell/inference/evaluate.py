@@ -33,7 +33,7 @@ from attcell.metrics.recognition import (
     truth_matrix,
 )
 from attcell.models.build import evaluation_plan, input_spec, mirroring_of
-from attcell.models.listings import part_listing, read_listings
+from attcell.models.listings import part_listing, read_listings, shared_videos
 from attcell.results.scores import Scores, write_scores
 from attcell.types import Prediction, VideoRecord
 from attcell.video.sampling import ViewPlan
@@ -120,17 +120,26 @@ class Evaluation:
         write_scores(path, Scores(str(path), self.labels, ids, self.scores, truth), more)
 
 
-def groups_note(model: Model, split: DataPart, listing: Listing) -> tuple[str, ...]:
-    """A sentence where videos of one of the recipe's parts are of groups that are in training too."""
+def training_notes(model: Model, split: DataPart, listing: Listing) -> tuple[str, ...]:
+    """Sentences where videos of one of the recipe's parts, or others of their groups, are in training too.
+
+    Of a known data set without groups nothing is said: its notes tell what its parts share.
+    """
     data = model.recipe.data
-    if data.groups is None or split == "train" or (split == "val" and data.val_fraction > 0):
+    if split == "train" or (split == "val" and data.val_fraction > 0):
+        return ()
+    if data.groups is None and data.train is None:
         return ()
     try:
         taught = part_listing(data, "train", model.labels)
     except AttcellError as error:  # they may be on another machine
+        if data.groups is None:
+            return ()
         return (f"whether groups of the {split} videos are in training too is not known: {error}",)
     assert taught is not None, "a recipe names training videos"
-    return tuple(filter(None, [shared_groups(taught.records, listing.records, split)]))
+    shared = shared_videos(taught.records, listing.records, f"data.{split}")
+    said = f"{shared}; the metrics repeat what was learnt" if shared else ""
+    return tuple(filter(None, [shared_groups(taught.records, listing.records, split), said]))
 
 
 def evaluate_model(

@@ -187,7 +187,7 @@ class Model:
             CallError: an argument that is not allowed, or a recipe that names no such videos.
             DataError: a source that is not right, or holds a class that the model does not know.
         """
-        from attcell.inference.evaluate import evaluate_model, groups_note, listing_of
+        from attcell.inference.evaluate import evaluate_model, listing_of, training_notes
 
         folder = None if cache is None else path_of(cache, "cache", "features")
         listing = listing_of(self, split, data, root)
@@ -196,7 +196,7 @@ class Model:
             self, listing, num_segments=segments, num_crops=crops, cache_folder=folder, tested=tested
         )
         if data is None:
-            found = replace(found, notes=(*groups_note(self, split, listing), *found.notes))
+            found = replace(found, notes=(*training_notes(self, split, listing), *found.notes))
         is_protocol = tested is None and segments is None and crops is None
         if not is_protocol:
             return found

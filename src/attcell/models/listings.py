@@ -83,15 +83,8 @@ def read_listings(recipe: Recipe, labels: Sequence[str] | None = None) -> Listin
     given = part_listing(data, "val", listing.labels)
     if given is not None:
         val = given.records
-        trained = {(real_path(record.path), record.frames) for record in listing.records}
-        shared = [
-            real_path(record.path) for record in val if (real_path(record.path), record.frames) in trained
-        ]
-        if shared:
-            logger.warning(
-                f"{len(shared)} videos are in both data.train and data.val, first {min(shared)}; "
-                "the validation accuracy repeats what was learnt"
-            )
+        if shared := shared_videos(listing.records, val, "data.val"):
+            logger.warning(f"{shared}; the validation accuracy repeats what was learnt")
         return Listings(
             _teaching(recipe, listing.records), _teaching(recipe, val), listing.labels, listing.multi_label
         )
@@ -99,6 +92,15 @@ def read_listings(recipe: Recipe, labels: Sequence[str] | None = None) -> Listin
     if data.val_fraction > 0 and not val:
         raise DataError(_nothing_held_out(data, train))
     return Listings(train, val, listing.labels, listing.multi_label)
+
+
+def shared_videos(taught: Sequence[VideoRecord], records: Sequence[VideoRecord], part: str) -> str:
+    """Words where videos of a part are among those that are learnt from, by the files they are; else ""."""
+    trained = {(real_path(record.path), record.frames) for record in taught}
+    shared = [
+        real_path(record.path) for record in records if (real_path(record.path), record.frames) in trained
+    ]
+    return f"{len(shared)} videos are in both data.train and {part}, first {min(shared)}" if shared else ""
 
 
 def _nothing_held_out(data: DataSection, train: Sequence[VideoRecord]) -> str:

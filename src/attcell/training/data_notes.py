@@ -13,7 +13,7 @@ from attcell.data.groups import classes_of_groups, read_groups, shared_groups
 from attcell.data.hints import few_videos, propose_groups
 from attcell.data.listing import shortened
 from attcell.errors import AttcellError
-from attcell.models.listings import Listings, part_listing
+from attcell.models.listings import Listings, part_listing, shared_videos
 from attcell.types import VideoRecord
 
 
@@ -89,9 +89,13 @@ def _ungrouped_sentence(recipe: Recipe, listings: Listings) -> str:
 
 
 def _shared_sentences(listings: Listings, tested: Sequence[VideoRecord]) -> list[str]:
-    """What says too much of a metric: groups in two parts."""
+    """What says too much of a metric: groups or videos in two parts. Of validation videos that are given it
+    was said when they were read.
+    """
     parts = {"validation": listings.val, "test": tested}
-    said = (shared_groups(listings.train, records, part) for part, records in parts.items())
+    said = [shared_groups(listings.train, records, part) for part, records in parts.items()]
+    if shared := shared_videos((*listings.train, *listings.val), tested, "data.test"):
+        said.append(f"{shared}; the test's metrics repeat what was learnt")
     return [sentence for sentence in said if sentence]
 
 
