@@ -109,6 +109,18 @@ def test_a_class_folder_without_a_video_by_its_name_is_refused_and_other_files_a
         read_source(folder)
 
 
+def test_a_video_beside_its_own_frames_counts_twice_and_is_told(folder, caplog):
+    for name in ("wave/b", "run/other"):
+        write_pictures(folder / name, noisy_frames(1))
+    ids = [record.id for record in read_source(folder).records]
+    assert ids == ["run/other", "run/x y.mkv", "wave/a.AVI", "wave/b", "wave/b.mp4", "wave/more/c.webm"]
+    (said,) = (record for record in caplog.records if record.levelname == "WARNING")
+    assert said.getMessage() == (
+        f"{folder}: 1 videos are there as a file and as a folder of frames of the same name, and count "
+        "twice, such as wave/b.mp4; take the one or the other away"
+    )
+
+
 def test_a_class_is_the_same_in_both_unicode_forms(tmp_path):
     for name in ("cafe\u0301/a.mp4", "bar/a.mp4"):
         (tmp_path / "data" / name).parent.mkdir(parents=True)

@@ -17,6 +17,7 @@ from attcell.errors import CallError, DataError
 from attcell.flow import dequantize, grey, quantize, tvl1
 from attcell.inference import extract_flow as module
 from attcell.inference.extract_flow import Layout, extract_flow
+from attcell.inference.flow_jobs import refuse_inside
 from attcell.types import Size
 from attcell.video import flow_files
 from attcell.video.flow_files import open_flow
@@ -161,6 +162,19 @@ def test_what_is_there_is_kept_and_only_the_rest_computed(videos, tmp_path, monk
     outcome = extract_flow(read_source(videos), out, FAST)
     assert (outcome.num_written, outcome.num_kept) == (1, 5)
     assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
+
+
+@pytest.mark.parametrize("inside", [".", "run", "flow/new"])
+def test_frames_beside_the_flow_are_no_videos_of_their_own_source(videos, inside):
+    said = (
+        f"{videos / inside} lies in {videos}, where the frames beside the flow would be videos too, and each"
+    )
+    with pytest.raises(CallError) as caught:
+        refuse_inside(videos, videos / inside, Layout())
+    assert str(caught.value).startswith(said)
+    refuse_inside(videos, videos.parent / "flow", Layout())
+    for layout in (Layout("zip"), Layout(frames=False)):  # these are no videos
+        refuse_inside(videos, videos / inside, layout)
 
 
 def test_shards_make_a_whole(videos, tmp_path):

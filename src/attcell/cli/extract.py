@@ -59,14 +59,18 @@ def flow(
     from attcell._terminal import put
     from attcell.data.sources import read_source, videos_below
     from attcell.inference.extract_flow import Layout, extract_flow
+    from attcell.inference.flow_jobs import refuse_inside
     from attcell.video.optical_flow import FlowSpec
 
     check_output(out, is_folder=True)
+    layout = Layout(form, frames)
+    if source.is_dir():
+        refuse_inside(source, out, layout)
     outcome = extract_flow(
         videos_below(source) if source.is_dir() and root is None else read_source(source, root),
         out,
         FlowSpec(method, bound, short_side, camera),
-        layout=Layout(form, frames),
+        layout=layout,
         shard=_shard(shard),
         workers=workers,
         rebuild=rebuild,

@@ -156,6 +156,7 @@ def _read_folder(folder: Path, labels: Sequence[str] | None) -> Listing:
     if per_class:
         _refuse_lost_classes(folder, ignored, per_class)
         _say_ignored(folder, tuple(path for path in ignored if path.parent != folder or is_folder(path)))
+        _say_twice(folder, tuple(sorted(path for paths in per_class.values() for path in paths)))
     ignored += sorted(
         place
         for place in folder.iterdir()
@@ -204,6 +205,18 @@ def _say_ignored(folder: Path, ignored: tuple[Path, ...]) -> None:
         logger.info(
             f"{folder}: {len(ignored)} files in class folders are no videos by their names and left out, "
             f"such as {ignored[0].relative_to(folder)}"
+        )
+
+
+@cache
+def _say_twice(folder: Path, videos: tuple[Path, ...]) -> None:
+    """Warn once of videos beside which a folder of frames has their name, as some tools leave them."""
+    known = set(videos)
+    twice = [path for path in videos if is_video_name(path) and path.with_suffix("") in known]
+    if twice:
+        logger.warning(
+            f"{folder}: {len(twice)} videos are there as a file and as a folder of frames of the same name, "
+            f"and count twice, such as {twice[0].relative_to(folder)}; take the one or the other away"
         )
 
 

@@ -71,6 +71,19 @@ def refuse_overwriting(jobs: Sequence[Job]) -> None:
             )
 
 
+def refuse_inside(source: Path, out: Path, layout: Layout) -> None:
+    """Raise a CallError if the frames of a store would lie in the folder of its videos, for a folder of
+    frames is a video there: each video would count twice from then on.
+    """
+    if layout.form != "folder" or not layout.frames:
+        return
+    if real_path(out).is_relative_to(real_path(source)):
+        raise CallError(
+            f"{out} lies in {source}, where the frames beside the flow would be videos too, and each video "
+            "would count twice; name a folder outside, or --form zip, or --no-frames"
+        )
+
+
 def is_computed(job: Job, rebuild: bool) -> bool:
     """Whether a video's flow is complete, by this recipe and from this file.
 
