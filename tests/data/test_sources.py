@@ -121,6 +121,20 @@ def test_a_video_beside_its_own_frames_counts_twice_and_is_told(folder, caplog):
     )
 
 
+def test_parts_that_would_be_learnt_as_classes_are_told(tmp_path, caplog):
+    for name in ("train/run/a.mp4", "train/wave/b.mp4", "Test/run/c.mp4"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    assert read_source(tmp_path).labels == ("Test", "train")
+    assert (
+        f"{tmp_path}: its classes are Test, train, which are names of parts of a data set; if" in caplog.text
+    )
+    assert caplog.messages[0].endswith(f"give one part, such as {tmp_path / 'train'}")
+    caplog.clear()
+    read_source(tmp_path / "train")
+    assert caplog.text == ""
+
+
 def test_a_class_is_the_same_in_both_unicode_forms(tmp_path):
     for name in ("cafe\u0301/a.mp4", "bar/a.mp4"):
         (tmp_path / "data" / name).parent.mkdir(parents=True)

@@ -28,6 +28,8 @@ from attcell.types import VideoRecord
 from attcell.video.features import is_features
 from attcell.video.frame_folder import is_frame_name
 
+_PARTS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
+
 __all__ = ["Listing", "files_under", "is_video_name", "read_source", "videos_below"]
 
 
@@ -172,6 +174,8 @@ def _read_folder(folder: Path, labels: Sequence[str] | None) -> Listing:
             "features .npy)"
         )
     names = tuple(sorted(per_class)) if labels is None else tuple(labels)
+    if labels is None:
+        _say_parts(folder, names)
     allowed = [composed(name) for name in names]  # a model of another system may have them decomposed
     _refuse_unknown(folder, sorted(per_class), allowed)
     records = [
@@ -205,6 +209,16 @@ def _say_ignored(folder: Path, ignored: tuple[Path, ...]) -> None:
         logger.info(
             f"{folder}: {len(ignored)} files in class folders are no videos by their names and left out, "
             f"such as {ignored[0].relative_to(folder)}"
+        )
+
+
+@cache
+def _say_parts(folder: Path, names: tuple[str, ...]) -> None:
+    """Warn once of a folder of parts, which would be learnt as classes."""
+    if len(names) > 1 and all(name.lower() in _PARTS for name in names):
+        logger.warning(
+            f"{folder}: its classes are {', '.join(names)}, which are names of parts of a data set; if they "
+            f"are such, give one part, such as {folder / names[-1]}"
         )
 
 
