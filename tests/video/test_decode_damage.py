@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from attcell.errors import VideoError
+from attcell.video._passes import at_its_end, every_frame_decoded
 from attcell.video.decode import count_frames, read_frames
+from tests.moving import noisy_frames
 
 
 def _packet_places(path: Path) -> list[tuple[int, int]]:
@@ -43,6 +45,31 @@ def test_after_damage_frames_are_kept_again_from_the_next_key_frame(damaged, num
     assert decoded.info.notes == ("17 of 20 frames decode; the rest is damaged or missing",)
     np.testing.assert_allclose(decoded.info.frame_seconds * 25, [*range(7), *range(10, 20)])
     assert count_frames(damaged).notes == decoded.info.notes
+
+
+def test_on_many_threads_damage_ends_a_frame(tmp_path):
+    """Of a changed frame the decoder tells, on many threads sometimes too late; so there it gives none."""
+    path = tmp_path / "noise.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"g": "20", "bf": "0"})
+        stream.width, stream.height = 64, 48
+        for image in noisy_frames(12, (64, 48)):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    data = bytearray(path.read_bytes())
+    place, size = _packet_places(path)[7]
+    data[place + size // 2 : place + size // 2 + 40] = bytes(40)
+    path.write_bytes(data)
+
+    def passed(threads):
+        return at_its_end(every_frame_decoded(path, None, lambda _: (), threads))
+
+    here, there = passed("NONE"), passed("AUTO")
+    assert (here.num_refused, here.num_flagged) == (0, 1)
+    assert there.num_refused == 1
+    decoded = read_frames(path, np.arange)
+    assert len(decoded.images) == 12
+    assert decoded.info.notes == ("frames that are kept though the decoder calls them damaged: 1",)
 
 
 def test_what_choose_refuses_counts_only_for_the_true_number(damaged):

@@ -41,6 +41,10 @@ Picture = Callable[[], np.ndarray]  # gives a frame as RGB (H, W, 3) uint8
 Outcome = TypeVar("Outcome")
 _DURATION = re.compile(r"(\d{1,6}):(\d\d):(\d\d(?:\.\d+)?)")  # in the tags of a Matroska file's streams
 _MAX_THREADS = 16  # FFmpeg's own bound; it would take one more than there are cores, which is slower
+# Decoders that, told to, never give a frame that damage changed. FFV1, HuffYUV and VP8 do, by measurement.
+_ENDS_AT_DAMAGE = frozenset(
+    {"h264", "hevc", "libdav1d", "mjpeg", "mpeg1video", "mpeg2video", "mpeg4", "prores", "vp9", "wmv2"}
+)
 SOME_RATE = 25.0  # frames a second, where a file gives neither times nor a rate
 
 
@@ -263,9 +267,17 @@ class EveryFrame:
 
 
 def _prepared(container: InputContainer, video: VideoStream, threads: str) -> DecodedPass:
-    """Set the decoder up, and note what the header says."""
-    video.thread_type = threads
-    video.codec_context.thread_count = min(os.cpu_count() or 1, _MAX_THREADS)
+    """Set the decoder up, and note what the header says.
+
+    On one thread a decoder gives of a damaged file what it can, and the same in every run. On several it may
+    give other frames each time, and the note that one is damaged may come too late, so there damage ends the
+    frame: that is never missed, and the file is decoded again on one.
+    """
+    context = video.codec_context
+    video.thread_type = threads if context.name in _ENDS_AT_DAMAGE else "NONE"
+    if threads != "NONE":
+        context.options = {"err_detect": "explode"}
+    context.thread_count = min(os.cpu_count() or 1, _MAX_THREADS)
     ticks = video.time_base
     rate = video.average_rate or video.guessed_rate or SOME_RATE
     assert ticks is not None  # FFmpeg gives every stream one
