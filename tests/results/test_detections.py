@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,16 @@ def test_our_own_object_and_lines(file):
         assert found.durations == {"a.mp4": 10.0, "b.mp4": 10.0}
         assert found.failed == {"c.mp4": "empty"}
     assert lines.places[1] == f"{lines.source}:1 (a.mp4), detection 2"
+
+
+def test_a_video_that_comes_twice_would_count_twice(file):
+    videos = [own(("run", 1, 2, 0.5)), own(video="b.mp4"), own(("run", 1, 2, 0.5))]
+    said = "a.mp4 has come before, and would count twice; leave one of them out"
+    with pytest.raises(DataError, match=f"^{re.escape(str(file({'videos': videos})))}: video 3: {said}$"):
+        read_detections(file({"videos": videos}))
+    lines = "".join(json.dumps(of) + "\n" for of in [*videos[:2], {"video": "a.mp4", "error": "empty"}])
+    with pytest.raises(DataError, match=f":3: {said}$"):
+        read_detections(file(lines, "found.jsonl"))
 
 
 def test_times_count_from_the_first_frame(file):

@@ -86,17 +86,21 @@ def read_detections(path: Path, class_numbers: Mapping[str, int] | None = None) 
 def _own(path: Path, contents: list[Any]) -> DetectionFile:
     first: Any = contents[0] if contents else None
     is_object = len(contents) == 1 and isinstance(first, dict) and "videos" in first
-    rows, names, durations = [], [], {}
+    rows, names, durations = [], dict[str, None](), {}
     try:
         videos = first["videos"] if is_object else contents
         failed = dict(first.get("failed", {})) if is_object else {}
         for number, video in enumerate(videos, 1):
             place = f"{path}: video {number}" if is_object else f"{path}:{number}"
-            if "error" in video:
-                failed[str(video["video"])] = str(video["error"])
-                continue
             name = str(video["video"])
-            names.append(name)
+            if name in names or name in failed:
+                raise DataError(
+                    f"{place}: {name} has come before, and would count twice; leave one of them out"
+                )
+            if "error" in video:
+                failed[name] = str(video["error"])
+                continue
+            names[name] = None
             if video.get("duration_seconds") is not None:
                 durations[name] = float(video["duration_seconds"])
             first_frame = float(video.get("first_frame_seconds", 0.0))
@@ -109,7 +113,7 @@ def _own(path: Path, contents: list[Any]) -> DetectionFile:
             f"{path} is no file of detections ({error!r}): it needs videos with detections, as attcell "
             "detect --json writes them, or ActivityNet's results"
         ) from error
-    found = _checked(path, rows, names)
+    found = _checked(path, rows, list(names))
     return DetectionFile(found.source, found.detections, found.places, found.videos, durations, failed)
 
 
