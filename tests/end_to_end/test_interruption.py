@@ -40,11 +40,11 @@ def signalled(*numbers: signal.Signals) -> object:
     [
         ("data check .", "data.check.check_source", "SIGTERM", "SIGTERM; nothing more is written"),
         (
-            "extract flow . flow",
+            "extract flow . ../flow",
             "data.sources.videos_below",
             "SIGHUP",
             "SIGHUP, for its terminal went away; the flow of the videos that are done stays, and this goes "
-            "on: attcell extract flow . flow",
+            "on: attcell extract flow . ../flow",
         ),
         (
             "demo --out 'a demo'",
