@@ -15,6 +15,7 @@ import av
 import numpy as np
 from av.codec.context import CodecContext
 from av.container import InputContainer
+from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
@@ -184,8 +185,10 @@ def shown_size(frame: VideoFrame) -> Size:
 
 def _orientation(frame: VideoFrame) -> tuple[int, int, int, int]:
     """Signs a, b, c, d of the file's display matrix: shown x = a·x + c·y, shown y = b·x + d·y."""
-    side_data: Any = frame.side_data  # PyAV's type stub names other keys than the ones it takes
-    stored = side_data.get(SideDataType.DISPLAYMATRIX)
+    # Not ``frame.side_data``: that and its frame hold one another, so each frame would wait for the garbage
+    # collector, and a decoder that fills but a part of a damaged one would find other pictures in its memory.
+    container: Any = SideDataContainer  # PyAV's type stub names neither its argument nor its keys
+    stored = container(frame).get(SideDataType.DISPLAYMATRIX)
     if stored is None:
         return (1, 0, 0, 1)
     a, b, c, d = np.frombuffer(bytes(stored), dtype=np.int32)[[0, 1, 3, 4]].tolist()
