@@ -10,6 +10,16 @@ from pathlib import Path
 from attcell._owners import MOST_BYTES
 from attcell.errors import CallError
 
+# fmt: off
+VIDEO_SUFFIXES = frozenset({
+    ".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".gif", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mjpg",
+    ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".ts", ".vob", ".webm", ".wmv",
+    ".y4m",
+})
+# fmt: on
+# Files with these suffixes are never written over by a file that an option names: most cannot be made again.
+_KEPT_SUFFIXES = VIDEO_SUFFIXES | {".bin", ".ckpt", ".pt", ".pth", ".safetensors", ".yaml", ".yml"}
+
 # Questions about a path that Path itself answers with an error where it cannot look: a name that is too long,
 # a folder without permission, a disk that fails, links that lead in a circle.
 
@@ -85,6 +95,11 @@ def short_names(videos: Sequence[str]) -> list[str]:
     return names
 
 
+def is_video_name(path: Path) -> bool:
+    """Whether the suffix is one that videos have."""
+    return path.suffix.lower() in VIDEO_SUFFIXES
+
+
 # Whether files can be written, asked before long work is done for them.
 
 
@@ -92,13 +107,19 @@ def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
     """Check that all of these files can be written, and none over another or over one that is read.
 
     Raises:
-        CallError: as :func:`check_output`, or the same file is named twice.
+        CallError: as :func:`check_output`, or the same file is named twice, or a video, weights or a recipe
+            is there.
     """
     taken = [real_path(path) for path in inputs]
     for path in outputs:
         check_output(path)
         if real_path(path) in taken:
             raise CallError(f"{path} is named twice, and would be written over; name another file to write")
+        if path.suffix.lower() in _KEPT_SUFFIXES and is_there(path):
+            raise CallError(
+                f"{path} is there already, and would be written over: a {path.suffix} file is not what is "
+                "written here; name another file to write"
+            )
         taken.append(real_path(path))
 
 

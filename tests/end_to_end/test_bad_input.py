@@ -201,6 +201,20 @@ class TestOutput:
         assert (tmp_path / output).read_text() == "kept"
 
     @pytest.mark.parametrize(
+        "there", ["videos/wave_red/a.mp4", "videos/B.AVI", "squeezenet.pth", "mine.yaml"]
+    )
+    def test_no_video_and_no_weights_are_written_over(self, attcell: Run, tmp_path, there):
+        (tmp_path / there).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / there).write_text("kept")
+        done = attcell("data", "check", "videos", "--json", there, status=2)
+        kind = Path(there).suffix
+        assert done.stderr == (
+            f"attcell: {there} is there already, and would be written over: a {kind} file is not what is "
+            "written here; name another file to write\n"
+        )
+        assert (tmp_path / there).read_text() == "kept"
+
+    @pytest.mark.parametrize(
         ("options", "message"),
         [
             (["--json", "folder"], "attcell: folder is a folder; name a file to write to"),

@@ -12,12 +12,12 @@ import numpy as np
 from attcell._checks import path_of
 from attcell._files import write_text
 from attcell._log import logger
-from attcell._paths import is_text
+from attcell._paths import is_text, is_video_name
 from attcell.config.schema import DataSection
 from attcell.data.folds import Folds, make_folds, part_to_test
 from attcell.data.groups import COLUMNS, file_or_expression, groups_of, units_by_class
 from attcell.data.listing import is_listable
-from attcell.data.sources import files_under, is_video_name
+from attcell.data.sources import files_under
 from attcell.errors import CallError, DataError
 from attcell.metrics.recognition import truth_matrix
 from attcell.models.listings import part_listing

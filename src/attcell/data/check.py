@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from attcell._paths import is_folder, is_missing, is_there, real_path
+from attcell._paths import is_folder, is_missing, is_there, is_video_name, real_path
 from attcell._walls import the_videos_own
 from attcell._workers import results_in_turn
 from attcell.choices import GROUP_COLUMN
@@ -18,7 +18,7 @@ from attcell.data.check_sound import CheckedSound
 from attcell.data.feature_store import content_digest
 from attcell.data.groups import file_or_expression, with_groups
 from attcell.data.hints import few_videos, first_frame_hash, look_alikes, propose_groups
-from attcell.data.listing import Listing, is_video_name
+from attcell.data.listing import Listing
 from attcell.data.mirroring import directional
 from attcell.data.sources import files_under, read_source
 from attcell.errors import VideoError, first_lines

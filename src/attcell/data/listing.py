@@ -28,20 +28,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from attcell._files import read_names
-from attcell._paths import is_file, is_folder, is_text
+from attcell._paths import is_file, is_folder, is_text, is_video_name
 from attcell.choices import GROUP_COLUMN
 from attcell.errors import DataError, VideoError, first_lines
 from attcell.types import VideoRecord
 from attcell.video.features import is_features
 from attcell.video.frame_folder import open_frames
 
-# fmt: off
-VIDEO_SUFFIXES = frozenset({
-    ".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".gif", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mjpg",
-    ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".ts", ".vob", ".webm", ".wmv",
-    ".y4m",
-})
-# fmt: on
 _MOST_NUMBERS = 1000  # in a line; more are no labels
 _MOST_UNUSED = 1000  # labels that a list may leave out, beside nine of ten
 _MOST_SHOWN = 200  # letters of a bad line in a message
@@ -68,11 +61,6 @@ class Listing:
     ignored: tuple[Path, ...] = ()
     multi_label: bool = False
     num_left_out: int = 0
-
-
-def is_video_name(path: Path) -> bool:
-    """Whether the suffix is one that videos have."""
-    return path.suffix.lower() in VIDEO_SUFFIXES
 
 
 def is_listable(name: str) -> bool:

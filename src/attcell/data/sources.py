@@ -20,9 +20,9 @@ from pathlib import Path
 
 from attcell._checks import path_of
 from attcell._log import logger
-from attcell._paths import composed, is_folder, real_path
+from attcell._paths import VIDEO_SUFFIXES, composed, is_folder, is_video_name, real_path
 from attcell.choices import GROUP_COLUMN
-from attcell.data.listing import VIDEO_SUFFIXES, Listing, is_video_name, read_list, shortened
+from attcell.data.listing import Listing, read_list, shortened
 from attcell.errors import CallError, DataError
 from attcell.types import VideoRecord
 from attcell.video.features import is_features
@@ -30,7 +30,7 @@ from attcell.video.frame_folder import is_frame_name
 
 _PARTS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
 
-__all__ = ["Listing", "files_under", "is_video_name", "read_source", "videos_below"]
+__all__ = ["Listing", "files_under", "read_source", "videos_below"]
 
 
 def read_source(
