@@ -27,6 +27,7 @@ NetworkKind = Literal[
     "stan", "san", "average", "pooled", "tan", "cnn", "two_stream", "fc", "branch_selection",
     "spatial_attention", "soft_attention", "self_gates",
 ]  # fmt: skip
+Conv6Kernel = Literal[1, 3]
 AttentionForm = Literal["linear", "mlp"]
 TemporalForm = Literal["lstm", "encoder_decoder", "attcell", "self_attention"]
 DecoderScore = Literal["additive", "dot"]

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from attcell.choices import Conv6Kernel
 from attcell.nn import STAN, Backbone, LateFusion, Stream
 from attcell.nn.backbones import BackboneEntry, Built
 from attcell.nn.outputs import STANOutput
@@ -35,8 +36,12 @@ def randomised(module: nn.Module, seed: int = 0) -> nn.Module:
     return module
 
 
-def small_stan(channels: dict[str, int], num_classes: int = 3, hidden: int = 6, conv6: int = 5) -> STAN:
-    streams = {name: Stream(passing_backbone(width), conv6) for name, width in channels.items()}
+def small_stan(
+    channels: dict[str, int], num_classes: int = 3, hidden: int = 6, conv6: int = 5, kernel: Conv6Kernel = 3
+) -> STAN:
+    streams = {
+        name: Stream(passing_backbone(width), conv6, conv6_kernel=kernel) for name, width in channels.items()
+    }
     network = STAN(streams, num_classes, lstm_hidden=hidden, dropout=0.0).double()
     randomised(network)
     return network

@@ -27,12 +27,14 @@ def hidden_layer(descriptors: np.ndarray, weights: Weights) -> np.ndarray:
 
 
 def conv6(maps: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    """A 3×3 convolution of (F, K, K) with zero padding 1, and a ReLU: (D, K, K)."""
+    """A k×k convolution of (F, K, K), padded with zeros to keep K, and a ReLU: (D, K, K). The paper: 3×3."""
     _, height, width = maps.shape
-    padded = np.pad(maps, ((0, 0), (1, 1), (1, 1)))
+    size = weight.shape[-1]
+    padded = np.pad(maps, ((0, 0), (size // 2, size // 2), (size // 2, size // 2)))
     out = np.empty((len(weight), height, width))
     for d, row, column in np.ndindex(out.shape):
-        out[d, row, column] = (weight[d] * padded[:, row : row + 3, column : column + 3]).sum() + bias[d]
+        seen = padded[:, row : row + size, column : column + size]
+        out[d, row, column] = (weight[d] * seen).sum() + bias[d]
     return np.maximum(out, 0)
 
 

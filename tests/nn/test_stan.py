@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from attcell.choices import Conv6Kernel
 from attcell.nn import STAN, AttCell, Stream, attended_sum, build_backbone
 from attcell.nn.temporal import TemporalAttention
 from tests.nn import reference
@@ -16,8 +17,9 @@ from tests.nn.networks import assert_is_reference, passing_backbone, random_maps
     "channels", [{"frame": 3}, {"frame": 3, "flow": 2}, {"frame": 2, "flow": 2, "clip": 4}]
 )
 @pytest.mark.parametrize("segments", [1, 4, 9])
-def test_stan_is_the_equations(channels: dict[str, int], segments: int) -> None:
-    network = small_stan(channels)
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_stan_is_the_equations(channels: dict[str, int], segments: int, kernel: Conv6Kernel) -> None:
+    network = small_stan(channels, kernel=kernel)
     weights = {key: value.numpy() for key, value in network.state_dict().items()}
     maps = random_maps(channels, segments=segments)
     out = network(maps)
@@ -153,6 +155,17 @@ def test_attention_starts_uniform() -> None:
     torch.testing.assert_close(
         out.spatial_attention["frame"], torch.full((2, 4, 5, 5), 0.04, dtype=torch.float64)
     )
+
+
+def test_with_filters_of_one_region_no_descriptor_sees_its_neighbours() -> None:
+    maps = random_maps({"frame": 3})["frame"]
+    other = maps.clone()
+    other[..., 2, 3] += 1
+    for kernel, changed in ((1, 1), (3, 9)):
+        stream = Stream(passing_backbone(3), 64, conv6_kernel=kernel, conv6_relu=False).double()
+        differs = (stream.descriptors(maps) != stream.descriptors(other)).any(dim=2)
+        assert differs[0, 0].sum() == changed
+        assert differs[0, 0, 2, 3]
 
 
 def test_readings_can_be_switched() -> None:

@@ -24,6 +24,7 @@ from attcell.choices import (
     AttentionForm,
     CameraMotion,
     Classifier,
+    Conv6Kernel,
     DataSetName,
     DecoderScore,
     DecoderSteps,
@@ -215,6 +216,7 @@ class StreamSection(Section):
     train_from: str = "all"  # all, none, or the first layer that is trained
     time: StepsOfTime = "average"  # of clips' maps; keep: the regions of each step are local descriptors
     conv6_channels: Count = 1024
+    conv6_kernel: Conv6Kernel = 3  # 1: a descriptor is of its own region alone (reading)
     conv6_relu: bool = True  # reading
     standardise: bool = False  # each channel of the frozen feature map, by figures of the training videos
     init_from: Path | None = None  # a model folder: start as its trained stream, conv6 and attention included
@@ -327,7 +329,7 @@ class ModelSection(Section):
         if self.fusion == "late":
             raise ValueError(f"kind {self.kind} joins its branches by itself; leave fusion out")
         self._refuse_foreign(self, ["lstm_bidirectional", "attention", "uniform_start"])
-        conv6 = ["conv6_channels", "conv6_relu"]
+        conv6 = ["conv6_channels", "conv6_kernel", "conv6_relu"]
         for name, stream in self.streams.items():
             self._refuse_foreign(stream, conv6, f"streams.{name}.")
         return self

@@ -296,6 +296,7 @@ def _build_stream(name: str, section: StreamSection, recipe: Recipe) -> Stream:
     return Stream(
         backbone,
         section.conv6_channels,
+        conv6_kernel=section.conv6_kernel,
         conv6_relu=section.conv6_relu,
         standardise=section.standardise,
         attention=UniformAttention() if model.kind == "average" or has_one_region else attention,

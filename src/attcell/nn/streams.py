@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
+from attcell.choices import Conv6Kernel
 from attcell.nn.attention import AttCell, attended_sum
 from attcell.nn.backbones.backbone import Backbone
 
@@ -113,13 +114,16 @@ class Stream(BackboneStream):
         backbone: pictures (N, C, H, W), or clips (N, C, L, H, W), to a feature map
             (N, backbone.out_channels, K, K).
         conv6_channels: filters of conv6, the D of the descriptors (the paper's 1,024).
+        conv6_kernel: the side of its filters: 3 is the paper's, 1 sees a region without its neighbours.
         conv6_relu: put a ReLU behind conv6.
         standardise: put a :class:`Standardise` between the backbone and conv6.
         attention: what weights the K² descriptors, shared over segments; by default an AttCell.
         normalise: what the backbone's input goes through first; by default nothing.
 
     *Reading* ``conv6_relu``: a ReLU follows conv6. It pads by 1, since the paper's K is 7 before and after.
-    Of features that were computed elsewhere, which have one region, conv6 is 1×1.
+    *Reading* ``conv6_kernel`` 1: where a backbone's regions see little beyond themselves, attention then lies
+    on what it looks at and not on a neighbour. Of features that were computed elsewhere, which have one
+    region, conv6 is 1×1.
 
     Where a backbone keeps time, conv6 looks at each step by itself, and attention is over the regions of all
     steps. What is told of a region is summed over the steps.
@@ -130,13 +134,14 @@ class Stream(BackboneStream):
         backbone: Backbone,
         conv6_channels: int = 1024,
         *,
+        conv6_kernel: Conv6Kernel = 3,
         conv6_relu: bool = True,
         standardise: bool = False,
         attention: nn.Module | None = None,
         normalise: Normalise | None = None,
     ) -> None:
         super().__init__(backbone, standardise=standardise, normalise=normalise)
-        size = 1 if backbone.takes == "features" else 3
+        size = 1 if backbone.takes == "features" else conv6_kernel
         self.conv6 = nn.Conv2d(backbone.out_channels, conv6_channels, size, padding=size // 2)
         nn.init.kaiming_normal_(self.conv6.weight, nonlinearity="relu")
         nn.init.zeros_(self.conv6.bias)  # type: ignore[arg-type]
