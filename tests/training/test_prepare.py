@@ -180,3 +180,14 @@ def test_a_video_whose_name_is_no_utf_8_is_told_from_others():
         _identity(Listings((VideoRecord(name, Path(name), (0,)),), (), ("run", "sit"))) for name in names
     ]
     assert found[0]["training videos"] != found[1]["training videos"]
+
+
+def test_a_video_that_was_replaced_is_told_and_a_copy_is_not(tmp_path):
+    path = tmp_path / "a.mp4"
+    listings = Listings((VideoRecord("run/a.mp4", path, (0,)),), (), ("run", "sit"))
+    path.write_bytes(b"one")
+    before = _identity(listings)
+    os.utime(path, (0, 0))
+    assert _identity(listings) == before
+    path.write_bytes(b"another")
+    assert [name for name, of in _identity(listings).items() if of != before[name]] == ["training videos"]

@@ -104,7 +104,7 @@ def test_a_checkpoint_of_an_older_format_is_refused(folder, tmp_path):
     with pytest.raises(DataError) as caught:
         train(recipe, run, resume=True)
     assert str(caught.value) == (
-        "this run's checkpoint is of an older attcell (format None, and this one reads format 3); "
+        "this run's checkpoint is of an older attcell (format None, and this one reads format 4); "
         "train again in another run folder"
     )
 

@@ -37,7 +37,7 @@ from attcell.training.schedule import (
     periods,
 )
 
-CHECKPOINT_FORMAT = 3  # raise it when an older run cannot be gone on with
+CHECKPOINT_FORMAT = 4  # raise it when an older run cannot be gone on with
 
 
 class Learner(L.LightningModule):

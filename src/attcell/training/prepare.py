@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 
 from attcell._log import logger
 from attcell._owners import is_first_process
+from attcell._paths import is_file
 from attcell._shared_memory import workers_for
 from attcell.config.recipe import Recipe
 from attcell.config.train_section import TrainSection
@@ -262,11 +263,18 @@ def _svm_videos(
 
 
 def _identity(listings: Listings) -> dict[str, str]:
-    """The classes, and digests of the training and the validation videos with their labels."""
+    """The classes, and digests of the training and the validation videos with their labels and sizes: a file
+    that another of its name replaced is nearly always of another size, and a copy of it never is.
+    """
     parts = {"training videos": listings.train, "validation videos": listings.val}
     lists = {
-        name: "\n".join(f"{r.id} {','.join(map(str, r.labels))}" for r in records)
+        name: "\n".join(f"{r.id} {','.join(map(str, r.labels))} {_file_size(r.path)}" for r in records)
         for name, records in parts.items()
     }
     digests = {name: hashlib.sha256(os.fsencode(text)).hexdigest()[:16] for name, text in lists.items()}
     return {"classes": ", ".join(listings.labels), **digests}
+
+
+def _file_size(path: Path) -> int:
+    """In bytes; 0 of a folder of frames, which may hold too many files to ask each."""
+    return path.stat().st_size if is_file(path) else 0
