@@ -76,6 +76,25 @@ def test_flow_goes_on_when_there_is_room(attcell: Run, videos: Path, tmp_path: P
         assert attcell(*words).stdout == f"{form}: 2 videos computed, 0 there already, 0 failed\n"
 
 
+@pytest.mark.parametrize(
+    ("words", "lacking"),
+    [
+        (["calibrate", "mine", "--data", "videos"], "mine/detection.safetensors"),
+        (["test", "mine", "--data", "videos", "--out", "tested"], "tested/scores.json"),
+    ],
+)
+def test_what_finds_no_room_is_not_there(
+    attcell: Run, videos: Path, model: Path, tmp_path: Path, words: list[str], lacking: str
+) -> None:
+    shutil.copytree(model, tmp_path / "mine")
+    shutil.copytree(videos / "test", tmp_path / "videos")
+    before = left(tmp_path)
+    with at_most(resource.RLIMIT_FSIZE, 100):
+        stopped = attcell(*words, status=1)
+    assert stopped.stderr.splitlines()[-1] == f"attcell: File too large: {lacking}"
+    assert [name for name in left(tmp_path) if name not in before and name != "tested"] == []
+
+
 def test_few_files_may_be_open(attcell: Run, videos: Path, model: Path, tmp_path: Path) -> None:
     given = sorted((videos / "test").glob("*/*.mp4"))
     opened = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
