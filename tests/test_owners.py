@@ -13,7 +13,7 @@ import pytest
 
 from attcell import _owners
 from attcell._files import write_text
-from attcell._owners import held, temporary_in
+from attcell._owners import held, is_empty, temporary_in
 from attcell.errors import CallError
 from tests.conftest import left_over
 from tests.test_files import entries
@@ -43,6 +43,18 @@ def test_a_process_that_has_ended_and_is_still_listed_leaves_what_goes(tmp_path)
             time.sleep(0.01)  # nobody has asked for its status yet
         write_text(tmp_path / "b.json", "new")
     assert entries(tmp_path) == ["b.json"]
+
+
+def test_a_folder_with_what_killed_processes_left_is_empty(tmp_path):
+    assert is_empty(tmp_path / "none")
+    assert is_empty(tmp_path)
+    path = left_over(tmp_path, "recipe", ".yaml")
+    path.touch()
+    before_a_restart = tmp_path / path.name.replace(_owners._machine(), "01234567")
+    before_a_restart.touch()
+    assert is_empty(tmp_path)
+    (tmp_path / ".hidden").touch()
+    assert not is_empty(tmp_path)
 
 
 def test_temporary_names_are_no_longer_than_names_may_be(tmp_path):

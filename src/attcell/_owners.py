@@ -58,6 +58,13 @@ def remove_left_overs(folder: Path) -> None:
                 remove(path)
 
 
+def is_empty(folder: Path) -> bool:
+    """Whether a folder is not there or holds nothing. A temporary file does not count: a process that was
+    killed before its first file was whole has left it, and is gone on with by the same call.
+    """
+    return not folder.exists() or all(_LEFT_OVER.fullmatch(path.name) for path in folder.iterdir())
+
+
 def remove(path: Path) -> None:
     """Remove whatever is there; of a link the link alone, wherever it points."""
     if path.is_dir() and not path.is_symlink():

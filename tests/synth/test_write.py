@@ -65,6 +65,12 @@ def test_a_finished_set_is_left_as_it_is(written: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in written.rglob("*")} == before
 
 
+def test_a_run_that_was_killed_with_its_first_file_begins_again(tmp_path: Path) -> None:
+    left_over(tmp_path, "parameters", ".json").write_text("{")
+    write_dataset(tmp_path, seed=1, num_classes=4, videos={"train": 1})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["parameters.json", "train", "truth.json"]
+
+
 def test_a_video_does_not_depend_on_how_many_others_there_are(written: Path, tmp_path: Path) -> None:
     write_dataset(tmp_path / "fewer", seed=1, num_classes=4, videos={"train": 1})
     fewer, more = contents(tmp_path / "fewer"), contents(written)

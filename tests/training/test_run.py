@@ -21,6 +21,7 @@ from attcell.training.fit import Interruption, fit
 from attcell.training.prepare import prepare
 from attcell.training.run import train
 from attcell.training.schedule import ValidationResult
+from tests.conftest import left_over
 from tests.small_models import FROZEN, recipe_of
 
 
@@ -33,6 +34,14 @@ def test_what_is_no_recipe_is_refused(tmp_path):
         train("a.yaml", tmp_path / "run")
     assert str(caught.value) == "recipe is 'a.yaml'; read one with attcell.load_recipe(path)"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_was_killed_with_its_first_file_begins_again(folder, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    left_over(run, "recipe", ".yaml").write_text("name: kil")
+    train(recipe_of(folder, train={"iterations": 1}), run)
+    assert not [path for path in run.iterdir() if path.name.startswith(".")]
 
 
 def test_a_run_folder_is_a_path_or_its_text(recipe, tmp_path):

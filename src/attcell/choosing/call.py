@@ -12,6 +12,7 @@ from typing import Any
 
 from attcell._files import read_own, write_json
 from attcell._log import logger, minutes, tell, tell_programs
+from attcell._owners import is_empty
 from attcell._parallel import one_thread
 from attcell._paths import check_output
 from attcell.choosing.candidates import (
@@ -187,7 +188,7 @@ class _Call:
             "overrides": sorted(self.call.overrides),
         }
         if not file.is_file():
-            if out.exists() and any(out.iterdir()):
+            if not is_empty(out):
                 raise CallError(f"{out} is not empty and no choice; name another --out")
             write_json(str(file), now)
             return

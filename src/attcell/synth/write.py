@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 
 from attcell._checks import path_of, shown, whole_number
 from attcell._files import read_json, write_text, written_whole
-from attcell._owners import remove_left_overs
+from attcell._owners import is_empty, remove_left_overs
 from attcell._shared_memory import data_loader, workers_for
 from attcell.choices import SoundCodec, VideoLook
 from attcell.errors import CallError, DataError
@@ -309,7 +309,7 @@ def claim(out: Path, parameters: dict[str, Any]) -> None:
     """
     if out.exists() and not out.is_dir():
         raise CallError(f"{out} is a file; name a new or empty folder")
-    if not out.exists() or not any(out.iterdir()):
+    if is_empty(out):
         write_text(out / _PARAMETERS, json.dumps(parameters) + "\n")
         return
     try:

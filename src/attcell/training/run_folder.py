@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from attcell._files import write_text
-from attcell._owners import held
+from attcell._owners import held, is_empty
 from attcell._paths import check_output
 from attcell.config import Recipe, differing_keys, load_recipe
 from attcell.config.merging import literal
@@ -41,7 +41,7 @@ def check_run_folder(run_folder: Path, recipe: Recipe, *, resume: bool) -> None:
         if checkpoint.is_file() and not _is_whole(checkpoint):
             raise TrainingError(f"{checkpoint} is damaged; bring it back, or delete it to begin again")
         return
-    if run_folder.exists() and any(run_folder.iterdir()):
+    if not is_empty(run_folder):
         raise CallError(f"{run_folder} is not empty and is no run; choose another --out")
     if resume:
         raise CallError(f"{run_folder} holds no run to go on with; leave --resume out, or mend --out")
