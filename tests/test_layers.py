@@ -14,7 +14,7 @@ import attcell
 ROOT = Path(attcell.__file__).parent
 ROWS = [
     "errors", "choices", "_checks", "types", "_owners", "_paths", "_files", "_terminal", "_log",
-    "_shared_memory", "_parallel", "_walls", "_workers",
+    "_shared_memory", "_parallel", "_walls", "_workers", "_spread",
     "nn", "flow", "metrics", "video", "synth", "data", "config", "models", "results",
     "inference", "training", "report", "research", "choosing", "cli",
 ]  # fmt: skip

@@ -1,0 +1,62 @@
+"""Where the work on a list of videos is done: in this process and its workers, or where ``placed`` says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Place(Protocol):
+    """Where videos are worked on, such as a cluster."""
+
+    def spread(
+        self,
+        function: Callable[[Sequence[Item]], Iterable[Result]],
+        items: Sequence[Item],
+        path_of: Callable[[Item], Path],
+        *,
+        computes: bool,
+    ) -> Iterator[Result]:
+        """As :func:`spread`."""
+
+
+_PLACE: ContextVar[Place | None] = ContextVar("place", default=None)
+
+
+@contextmanager
+def placed(place: Place | None) -> Iterator[None]:
+    """Within this, :func:`spread` works there; None is here."""
+    token = _PLACE.set(place)
+    try:
+        yield
+    finally:
+        _PLACE.reset(token)
+
+
+def spread(
+    function: Callable[[Sequence[Item]], Iterable[Result]],
+    items: Sequence[Item],
+    path_of: Callable[[Item], Path],
+    *,
+    computes: bool = False,
+) -> Iterator[Result]:
+    """What a function gives of the items, one result for each, in their order.
+
+    Args:
+        function: takes some of the items that follow each other, and gives the result of each in turn; it,
+            the items and the results can be pickled where the work is not done here. What goes wrong with one
+            video is its result; what it raises ends all.
+        items: videos.
+        path_of: an item's file.
+        computes: a network runs on the videos, on a GPU where there is one; else they are decoded alone.
+    """
+    place = _PLACE.get()
+    if place is None:
+        return iter(function(items))
+    return place.spread(function, items, path_of, computes=computes)
