@@ -27,11 +27,11 @@ from torch.utils.data import DataLoader
 
 from attcell._files import write_text
 from attcell._log import track
+from attcell._parallel import THREADS
 from attcell.config.recipe import check_recipe
 from attcell.data.datasets import Batch, PlannedViews, TrainingFeatures, collate
 from attcell.data.feature_store import FeatureStore
 from attcell.data.order import ShuffledVideos, TrainingOrder
-from attcell.inference.extract import THREADS
 from attcell.inference.run import best_device
 from attcell.models.build import build_network, input_spec
 from attcell.nn import STAN, build_backbone

@@ -62,7 +62,7 @@ def left_over(folder: Path, stem: str, suffix: str = "", number: int | None = No
     if number is None:
         with subprocess.Popen(["true"]) as process:
             number = process.pid
-    return folder / f".{stem[:200]}.{_owners._machine()}-{number:x}-1-01234567.tmp{suffix}"
+    return folder / f".{stem[:200]}.{_owners.machine()}-{number:x}-1-01234567.tmp{suffix}"
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def test_what_a_killed_process_left_goes_and_nothing_else(tmp_path):
     folder.mkdir()
     (folder / "flow_x_00001.jpg").touch()
     recycled = left_over(tmp_path, "e", number=os.getpid())  # another began later under the number
-    elsewhere = tmp_path / dead.name.replace(_owners._machine(), "01234567")
+    elsewhere = tmp_path / dead.name.replace(_owners.machine(), "01234567")
     others = [elsewhere, tmp_path / ".a.01234567.tmp", tmp_path / ".hidden", tmp_path / "a.tmp"]
     for path in (dead, recycled, *others):
         path.touch()
@@ -50,7 +50,7 @@ def test_a_folder_with_what_killed_processes_left_is_empty(tmp_path):
     assert is_empty(tmp_path)
     path = left_over(tmp_path, "recipe", ".yaml")
     path.touch()
-    before_a_restart = tmp_path / path.name.replace(_owners._machine(), "01234567")
+    before_a_restart = tmp_path / path.name.replace(_owners.machine(), "01234567")
     before_a_restart.touch()
     assert is_empty(tmp_path)
     (tmp_path / ".hidden").touch()

@@ -51,7 +51,7 @@ def remove_left_overs(folder: Path) -> None:
         return
     for path in paths:
         found = _LEFT_OVER.fullmatch(path.name)
-        if found is None or found["machine"] != _machine():
+        if found is None or found["machine"] != machine():
             continue
         if not _lives(int(found["number"], 16), found["began"]):
             with suppress(OSError):  # another process may be removing it too
@@ -76,11 +76,11 @@ def remove(path: Path) -> None:
 def _token() -> str:
     """What names this process: where it runs, its number, when it began, and random digits."""
     number = os.getpid()
-    return f"{_machine()}-{number:x}-{_began(number)}-{uuid.uuid4().hex[:8]}"
+    return f"{machine()}-{number:x}-{_began(number)}-{uuid.uuid4().hex[:8]}"
 
 
 @cache
-def _machine() -> str:
+def machine() -> str:
     """What a process's number is valid for, as a short hash: one container, and one start of one machine.
     Random where the system does not tell, so that no process is taken for dead.
     """
@@ -128,15 +128,35 @@ def held(folder: Path) -> Iterator[None]:
         CallError: another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = opened_alone(folder, os.O_RDONLY)
+    try:
+        yield
+    finally:
+        let_go(descriptor)
+
+
+def opened_alone(path: Path, flags: int) -> int:
+    """The descriptor of a file or folder, opened by these flags and held as by :func:`held`, for
+    :func:`let_go`.
+
+    Raises:
+        CallError: another process holds it.
+    """
+    descriptor = os.open(path, flags, 0o666)
     _let_forks_go()
     _HELD.add(descriptor)
     try:
-        lock(descriptor, folder)
-        yield
-    finally:
-        _HELD.discard(descriptor)
-        os.close(descriptor)
+        lock(descriptor, path)
+    except CallError:
+        let_go(descriptor)
+        raise
+    return descriptor
+
+
+def let_go(descriptor: int) -> None:
+    """Hold a file or folder no more, and close it."""
+    _HELD.discard(descriptor)
+    os.close(descriptor)
 
 
 def lock(descriptor: int, path: Path) -> None:

@@ -38,6 +38,7 @@ from attcell.errors import AttcellError, CallError
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 _AHEAD = 2  # items that wait for a thread
+THREADS = 4  # that write
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -70,6 +71,53 @@ def in_order(function: Callable[[Item], Result], items: Iterable[Item], threads:
         finally:
             for future in waiting:
                 future.cancel()
+
+
+class Background:
+    """Threads that write while a backbone goes on, for most of a write is waiting for the disk.
+
+    What goes wrong in one is raised by the next :meth:`do`, or at the end; a bounded number waits.
+    """
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(THREADS)
+        self._waiting: deque[tuple[int, Future[None]]] = deque()
+        self._done: list[int] = []
+
+    def do(self, work: Callable[[], None], place: int = 0) -> None:
+        """Begin some work, of the item of this place."""
+        self._take(2 * THREADS)
+        self._waiting.append((place, self._pool.submit(work)))
+
+    def done(self) -> list[int]:
+        """The items of which all work that was begun is done, each once."""
+        self._take_what_is_done()
+        left = {place for place, _ in self._waiting}
+        found = [place for place in dict.fromkeys(self._done) if place not in left]
+        self._done = [place for place in self._done if place in left]
+        return found
+
+    def wait(self) -> None:
+        """Until all is done."""
+        self._take(0)
+
+    def _take(self, most: int) -> None:
+        while len(self._waiting) > most:
+            place, work = self._waiting.popleft()
+            work.result()
+            self._done.append(place)
+
+    def _take_what_is_done(self) -> None:
+        while self._waiting and self._waiting[0][1].done():
+            self._take(len(self._waiting) - 1)
+
+    def __enter__(self) -> Background:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=kind is not None)
+        if kind is None:
+            self.wait()
 
 
 @contextmanager

@@ -60,3 +60,14 @@ def spread(
     if place is None:
         return iter(function(items))
     return place.spread(function, items, path_of, computes=computes)
+
+
+def in_places(found: Iterable[tuple[int, Result]]) -> Iterator[Result]:
+    """Results that come with the numbers of their items, in the order of these."""
+    waiting: dict[int, Result] = {}
+    following = 0
+    for place, result in found:
+        waiting[place] = result
+        while following in waiting:
+            yield waiting.pop(following)
+            following += 1

@@ -13,6 +13,7 @@ MissingVideos = Literal["refuse", "leave_out"]
 ShortVideos = Literal["repeat", "refuse"]
 NumCrops = Literal[1, 10]
 ClipCrops = Literal[1, 3]
+CacheForm = Literal["files", "shards"]
 Resizing = Literal["short", "squash"]
 
 FlowMethod = Literal["paper", "fast", "fine", "dis", "raft"]

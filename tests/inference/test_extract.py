@@ -103,8 +103,8 @@ def test_only_what_is_missing_is_computed(tmp_path, network, record, folder, mon
     assert extract_features(stores, network, records[:1], SPEC, PLAN, workers=0) == {}
     assert [store.holds(one) for one in records] == [True, False]
     written: list[str] = []
-    write = FeatureStore.write
-    monkeypatch.setattr(FeatureStore, "write", lambda *a: (written.append(a[1].id), write(*a)))
+    keep = FeatureStore.keep
+    monkeypatch.setattr(FeatureStore, "keep", lambda *a: (written.append(a[2]), keep(*a)))
     assert extract_features(stores, network, records, SPEC, PLAN, workers=0) == {}
     assert written == ["run/0.mp4"]
     views = PlannedViews(records, SPEC, PLAN)[0].inputs["frame"]
@@ -121,8 +121,8 @@ def test_a_further_stream_computes_its_own_maps_alone(tmp_path, folder, record, 
     frames = {"frame": stores["frame"]}
     extract_features(frames, network, [record], spec.only(["frame"]), PLAN, workers=0)
     written: list[str] = []
-    write = FeatureStore.write
-    monkeypatch.setattr(FeatureStore, "write", lambda *a: (written.append(a[0].made_by["stream"]), write(*a)))
+    keep = FeatureStore.keep
+    monkeypatch.setattr(FeatureStore, "keep", lambda *a: (written.append(a[0].made_by["stream"]), keep(*a)))
     extract_features(stores, network, [record], spec, PLAN, workers=0)
     assert written == ["flow", "clip"]
     assert {name: store.read(record)[0].shape[:3] for name, store in stores.items()} == dict.fromkeys(

@@ -22,6 +22,7 @@ from attcell.choices import (
     GROUP_COLUMN,
     SELF_ATTENTION_HEADS,
     AttentionForm,
+    CacheForm,
     CameraMotion,
     Classifier,
     Conv6Kernel,
@@ -382,3 +383,4 @@ class CacheSection(Section):
     folder: Path | None = None
     positions: Count = 2  # frames kept of each segment, for training to draw from
     mirrored: bool = True  # keep the mirror image too
+    form: CacheForm = "files"  # of a store that is not there yet

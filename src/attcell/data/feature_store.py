@@ -1,8 +1,9 @@
-"""Feature maps of frozen backbones on disk: one file a video, memory-mapped, with a fingerprint.
+"""Feature maps of frozen backbones on disk, memory-mapped, with a fingerprint: a file a video, or shards.
 
 Layout: ``FOLDER/FINGERPRINT/made_by.json`` says what the maps were made by, and
 ``FOLDER/FINGERPRINT/CONTENT.safetensors`` holds one video's maps, named by the video's content, so that a
-data set can move and a changed video is never mistaken for the old one.
+data set can move and a changed video is never mistaken for the old one. Of many videos that would be too many
+files: then they lie in shards (:mod:`attcell.data.shards`), by the same names.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import zlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,10 @@ from torch import Tensor
 
 from attcell._files import OTHER_VALUES, parsed_json, write_text, written_whole
 from attcell._paths import is_folder, is_there
-from attcell.data.remembered import AnswerCache, Check, cached_answers, files_inside
+from attcell.choices import CacheForm
+from attcell.data._tar import checksum
+from attcell.data.remembered import AnswerCache, Check, cached_answers, files_inside, user_cache
+from attcell.data.shards import Shards, is_disk
 from attcell.errors import AttcellError, DataError, VideoError
 from attcell.types import VideoRecord
 from attcell.video.frame_folder import open_frames
@@ -37,6 +41,7 @@ class FeatureStore:
         made_by: everything that the maps depend on, in plain types; its hash is the fingerprint.
         name_of: a video's name by its content, and by whatever else is its own that the maps depend on; it
             gets a path and which frames of it. By default its digest, remembered in ``folder``.
+        form: a file a video, or shards; a store that is there keeps its own.
     """
 
     def __init__(
@@ -44,20 +49,54 @@ class FeatureStore:
         folder: Path,
         made_by: dict[str, Any],
         name_of: Callable[[Path, range | None], str] | None = None,
+        form: CacheForm = "files",
     ) -> None:
         self.made_by = made_by
         self.name_of = DigestCache(folder).digest if name_of is None else name_of
         self.fingerprint = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:16]
         self.folder = folder / self.fingerprint
+        self.form = form_there(self.folder) or (form if is_disk(self.folder) else "shards")
+        self._kept: Files | Shards = Files(self.folder) if self.form == "files" else Shards(self.folder)
         self._names: dict[tuple[Path, range | None], str] = {}
-        self._checked: set[Path] = set()
+        self._checked: set[str] = set()
+
+    @property
+    def is_seen_at_once(self) -> bool:
+        """Whether what is kept is there for others at once, and not when :meth:`writing` ends."""
+        return is_disk(self.folder)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_names": {}, "_checked": set()}  # of millions of videos
+
+    def name(self, record: VideoRecord) -> str:
+        """Under what name the store holds a video.
+
+        Raises:
+            DataError, VideoError: it cannot be read.
+        """
+        video = (record.path, record.frames)
+        if video not in self._names:
+            self._names[video] = self.name_of(*video)
+        return self._names[video]
 
     def holds(self, record: VideoRecord) -> bool:
         """True if the video is there, and its maps too."""
         try:
-            return is_there(record.path) and self._path(record).is_file()
+            return is_there(record.path) and self._kept.has(self.name(record))
         except VideoError:  # a folder of frames that cannot be read: it is named when it is decoded
             return False
+
+    def filling(self) -> AbstractContextManager[None]:
+        """Around all that fills the store, in whatever process: shards refuse a second one at it.
+
+        Raises:
+            CallError: another process fills it.
+        """
+        return self._kept.filling()
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Around much that is written in one process."""
+        return self._kept.writing()
 
     def write(self, record: VideoRecord, maps: Tensor, notes: tuple[str, ...] = ()) -> None:
         """Keep a video's maps, (V, T, F, K, K), as 16-bit floats, and the notes on its file.
@@ -67,65 +106,103 @@ class FeatureStore:
         Raises:
             DataError: values that are not finite, or too large for 16 bits.
         """
+        self.keep(self.name(record), record.id, maps, notes)
+
+    def keep(self, name: str, video: str, maps: Tensor, notes: tuple[str, ...] = ()) -> None:
+        """As :meth:`write`, of a video whose name in the store is known, and what messages call it."""
         kept = maps.half()
         if not kept.isfinite().all():
             raise DataError(
-                f"the features of {record.id} are not finite in 16 bits; check the backbone's weights and "
+                f"the features of {video} are not finite in 16 bits; check the backbone's weights and "
                 "the input's mean and std, or train without a cache folder"
             )
         described = self.folder / "made_by.json"
         if not described.is_file():
             write_text(described, json.dumps(self.made_by, indent=2) + "\n")
-        with written_whole(self._path(record)) as temporary:
-            kept = kept.contiguous()
-            metadata = {
-                "fingerprint": self.fingerprint,
-                "video": record.id,
-                "notes": json.dumps(notes),
-                "crc32": str(_checksum(kept)),
-            }
-            temporary.write_bytes(save({"maps": kept}, metadata))
+        kept = kept.contiguous()
+        about = {
+            "fingerprint": self.fingerprint,
+            "video": video,
+            "notes": list(notes),
+            "crc32": checksum(kept),
+        }
+        self._kept.put(name, about, kept)
 
     def read(self, record: VideoRecord) -> tuple[Tensor, tuple[str, ...]]:
         """A video's maps (V, T, F, K, K), memory-mapped, and the notes on its file.
 
-        The first time that this store reads a file, its checksum is compared.
+        The first time that this store reads a video's, their checksum is compared.
 
         Raises:
             DataError: they are not there, damaged, or made by another recipe.
         """
-        path = self._path(record)
+        name = self.name(record)
         try:
-            with safe_open(path, framework="pt") as file:
-                described = file.metadata() or {}
-                maps: Tensor = file.get_tensor("maps")
-            self._refuse_another(path, described.get("fingerprint"))
-            if path not in self._checked and described["crc32"] != str(_checksum(maps)):
+            described, maps = self._kept.get(name)
+            self._refuse_another(name, described.get("fingerprint"))
+            if name not in self._checked and described["crc32"] != checksum(maps):
                 raise ValueError("its checksum does not fit")
-            self._checked.add(path)
-            return maps, tuple(parsed_json(described["notes"]))
+            self._checked.add(name)
+            return maps, tuple(described["notes"])
         except (SafetensorError, OSError, *OTHER_VALUES) as error:
             raise DataError(
-                f"the features of {record.id} at {path} cannot be read ({error}); "
+                f"the features of {record.id} at {self._kept.file_of(name)} cannot be read ({error}); "
                 "delete that file and run again"
             ) from error
 
-    def _refuse_another(self, path: Path, fingerprint: str | None) -> None:
+    def _refuse_another(self, name: str, fingerprint: str | None) -> None:
         if fingerprint != self.fingerprint:
             raise DataError(
-                f"the features at {path} were made by another recipe (fingerprint {fingerprint}, not "
-                f"{self.fingerprint}); delete the file or choose another cache folder"
+                f"the features at {self._kept.file_of(name)} were made by another recipe (fingerprint "
+                f"{fingerprint}, not {self.fingerprint}); delete the file or choose another cache folder"
             )
 
-    def _path(self, record: VideoRecord) -> Path:
-        video = (record.path, record.frames)
-        if video not in self._names:
-            self._names[video] = self.name_of(*video)
-        return self.folder / f"{self._names[video]}.safetensors"
+
+def form_there(folder: Path) -> CacheForm | None:
+    """In which form a folder keeps features; None where it keeps none yet."""
+    try:
+        suffixes = {path.suffix for path in folder.iterdir() if path.name[0] != "."}
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if ".tar" in suffixes:
+        return "shards"
+    return "files" if ".safetensors" in suffixes else None
 
 
-def _checksum(maps: Tensor) -> int:
-    return zlib.crc32(maps.numpy().data.cast("B"))
+class Files:
+    """A folder with a file for each video."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def has(self, name: str) -> bool:
+        """As of :class:`~attcell.data.shards.Shards`."""
+        return self.file_of(name).is_file()
+
+    def put(self, name: str, described: dict[str, Any], maps: Tensor) -> None:
+        """As of :class:`~attcell.data.shards.Shards`."""
+        told = {key: of if isinstance(of, str) else json.dumps(of) for key, of in described.items()}
+        with written_whole(self.file_of(name)) as temporary:
+            temporary.write_bytes(save({"maps": maps}, told))
+
+    def get(self, name: str) -> tuple[dict[str, Any], Tensor]:
+        """As of :class:`~attcell.data.shards.Shards`."""
+        with safe_open(self.file_of(name), framework="pt") as file:
+            told = file.metadata() or {}
+            maps: Tensor = file.get_tensor("maps")
+        return {**told, "notes": parsed_json(told["notes"]), "crc32": int(told["crc32"])}, maps
+
+    def file_of(self, name: str) -> Path:
+        """Where a video's maps lie."""
+        return self.folder / f"{name}.safetensors"
+
+    def filling(self) -> AbstractContextManager[None]:
+        """Several processes may fill it."""
+        return nullcontext()
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Each file is by itself."""
+        return nullcontext()
 
 
 class KeptArrays:
@@ -199,14 +276,15 @@ class DigestCache:
     """Remembers the digests of files, so that a run over a large data set need not read all of it to start.
 
     A file counts as the same while its state is (:mod:`attcell.data.remembered`). What is remembered lies in
-    ``digests.sqlite``; where that cannot be written or read, every file is read.
+    ``digests.sqlite``, or where the folder is on no disk in the user's cache; where that cannot be written or
+    read, every file is read.
 
     Args:
         folder: where the cache lies; it is made when the first digest is written.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._cache = AnswerCache(folder / "digests.sqlite")
+        self._cache = AnswerCache(folder / "digests.sqlite") if is_disk(folder) else user_cache()
         self._known: dict[Path, str] = {}
 
     def digest(self, path: Path, frames: range | None = None) -> str:
@@ -219,6 +297,9 @@ class DigestCache:
         if isinstance(found, AttcellError):
             raise found
         return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_known": {}}  # of millions of files
 
     def prefetch(self, paths: Sequence[Path]) -> None:
         """Find the digests of these files side by side, with a bar; afterwards they are known."""

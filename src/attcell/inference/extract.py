@@ -6,12 +6,12 @@ Each stream has a store of its own, so that a network of other streams finds wha
 from __future__ import annotations
 
 import hashlib
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import torch
@@ -19,14 +19,17 @@ from torch import Tensor
 
 from attcell._files import read_json
 from attcell._log import logger, track
+from attcell._parallel import Background
 from attcell._paths import is_there
+from attcell._spread import in_places, spread
 from attcell._walls import the_videos_own
+from attcell.choices import CacheForm
 from attcell.config.recipe import Recipe
 from attcell.data.datasets import PlannedParts
 from attcell.data.feature_store import DigestCache, FeatureStore
 from attcell.data.remembered import Check, cached_answers
 from attcell.errors import AttcellError, DataError, VideoError, first_lines
-from attcell.inference.run import gather, part_maps
+from attcell.inference.run import Gathered, gather, part_maps
 from attcell.models.build import input_spec
 from attcell.models.weights import state_digest
 from attcell.nn import BackboneStream, Network
@@ -50,8 +53,11 @@ def feature_store(
     spec: InputSpec,
     plan: ViewPlan,
     cache: DigestCache | None = None,
+    form: CacheForm = "files",
 ) -> FeatureStore:
-    """The store of what a stream's backbone makes of these views; ``cache`` knows the videos' digests."""
+    """The store of what a stream's backbone makes of these views; ``cache`` knows the videos' digests, and
+    ``form`` is for a store that is not there yet.
+    """
     backbone, entry = stream.backbone, modality(name)
     cache = DigestCache(folder) if cache is None else cache
     made_by = {
@@ -69,8 +75,8 @@ def feature_store(
         **({"time": "keep"} if backbone.keeps_time else {}),
     }
     if not entry.is_stored(spec):
-        return FeatureStore(folder, made_by, cache.digest)
-    return FeatureStore(folder, made_by, partial(_name_with_input, cache, entry, spec))
+        return FeatureStore(folder, made_by, cache.digest, form)
+    return FeatureStore(folder, made_by, partial(_name_with_input, cache, entry, spec), form)
 
 
 def _name_with_input(
@@ -79,6 +85,15 @@ def _name_with_input(
     """A name for a video's content and its input on disk, such as flow, which may be made again."""
     stored_as = entry.stored_as(spec, video)
     return hashlib.sha256(f"{cache.digest(video, frames)} {stored_as}".encode()).hexdigest()[:24]
+
+
+class _Wanted(NamedTuple):
+    """A video of which features lack, and stream → its name in the store that lacks them; "" where it could
+    not be read.
+    """
+
+    record: VideoRecord
+    names: dict[str, str]
 
 
 def extract_features(
@@ -90,63 +105,99 @@ def extract_features(
     *,
     workers: int,
 ) -> dict[str, str]:
-    """Fill each stream's store with what it lacks, and return video id → message of what cannot be read."""
-    lacking = {
-        name: {record.id for record in records if not store.holds(record)} for name, store in stores.items()
-    }
-    wanted = spec.only([name for name in spec.streams if lacking[name]])
-    missing = [record for record in records if any(record.id in ids for ids in lacking.values())]
-    if not missing:  # processes that decode nothing would still have to be started
+    """Fill each stream's store with what it lacks, and return video id → message of what cannot be read.
+
+    Whoever computes the features of a video writes them too, here or on a cluster.
+
+    Raises:
+        CallError: another process fills a store that one process fills at a time.
+    """
+    wanted = list(_lacking(stores, records))
+    if not wanted:  # processes that decode nothing would still have to be started
         return {}
-    failed = {}
+    spec = spec.only([name for name in spec.streams if any(name in one.names for one in wanted)])
     network.eval()
-    parts = PlannedParts(missing, wanted, plan).walled(workers)
+    fill = partial(_fill, stores=stores, network=network, spec=spec, plan=plan, workers=workers)
+    failed = {}
+    with ExitStack() as held:
+        for name in spec.streams:
+            held.enter_context(stores[name].filling())
+        results = spread(fill, wanted, _path_of, computes=True)
+        for one, fault in zip(wanted, track(results, len(wanted), "features"), strict=True):
+            if fault is not None:
+                failed[one.record.id] = fault
+    return failed
+
+
+def _lacking(stores: Mapping[str, FeatureStore], records: Sequence[VideoRecord]) -> Iterator[_Wanted]:
+    for record in records:
+        names = {name: _name_in(store, record) for name, store in stores.items() if not store.holds(record)}
+        if names:
+            yield _Wanted(record, names)
+
+
+def _name_in(store: FeatureStore, record: VideoRecord) -> str:
+    try:
+        return store.name(record)
+    except (DataError, VideoError):  # it is named when it is decoded
+        return ""
+
+
+def _path_of(wanted: _Wanted) -> Path:
+    return wanted.record.path
+
+
+def _fill(
+    wanted: Sequence[_Wanted],
+    stores: Mapping[str, FeatureStore],
+    network: Network,
+    spec: InputSpec,
+    plan: ViewPlan,
+    workers: int,
+) -> Iterator[str | None]:
+    """Why a video's features are not in the stores now; None where they are."""
+    parts = PlannedParts([one.record for one in wanted], spec, plan).walled(workers)
     videos = gather(parts, lambda inputs: _small(part_maps(network, inputs)))
+    with ExitStack() as opened:
+        for name in spec.streams:
+            opened.enter_context(stores[name].writing())
+        found = in_places(_kept(videos, wanted, stores))
+        are_seen = all(stores[name].is_seen_at_once for name in spec.streams)
+        if are_seen:
+            yield from found
+        else:
+            waiting = list(found)
+    if not are_seen:
+        yield from waiting
+
+
+def _kept(
+    videos: Iterable[Gathered[dict[str, Tensor]]],
+    wanted: Sequence[_Wanted],
+    stores: Mapping[str, FeatureStore],
+) -> Iterator[tuple[int, str | None]]:
+    """Each video's place once it is written, and None; or why it cannot be read."""
     with Background() as writing:
-        for video in track(videos, len(missing), "features"):
-            record = missing[video.video]
+        for video in videos:
             if video.error is not None:
-                failed[record.id] = str(video.error)
+                yield video.video, str(video.error)
                 continue
-            for name, store in stores.items():
-                if record.id in lacking[name]:
-                    maps = torch.cat([part[name] for part in video.parts], dim=1)
-                    writing.do(partial(store.write, record, maps, video.notes))
-    return {record.id: failed[record.id] for record in missing if record.id in failed}
+            record, names = wanted[video.video]
+            for name, known in names.items():
+                maps = torch.cat([part[name] for part in video.parts], dim=1)
+                writing.do(partial(_keep, stores[name], record, known, maps, video.notes), video.video)
+            yield from ((place, None) for place in writing.done())
+        writing.wait()
+        yield from ((place, None) for place in writing.done())
+
+
+def _keep(store: FeatureStore, record: VideoRecord, name: str, maps: Tensor, notes: tuple[str, ...]) -> None:
+    store.keep(name or store.name(record), record.id, maps, notes)
 
 
 def _small(maps: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """As maps are kept: in 16 bits."""
     return {name: of.half().cpu() for name, of in maps.items()}
-
-
-# Work that goes on beside the main thread's.
-
-THREADS = 4
-
-
-class Background:
-    """Threads that write while a backbone goes on, for most of a write is waiting for the disk.
-
-    What goes wrong in one is raised by the next :meth:`do`, or at the end; a bounded number waits.
-    """
-
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(THREADS)
-        self._waiting: deque[Future[None]] = deque()
-
-    def do(self, work: Callable[[], None]) -> None:
-        while len(self._waiting) > 2 * THREADS:
-            self._waiting.popleft().result()
-        self._waiting.append(self._pool.submit(work))
-
-    def __enter__(self) -> Background:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._pool.shutdown(cancel_futures=kind is not None)
-        for one in self._waiting if kind is None else ():
-            one.result()
 
 
 def unfit_features(recipe: Recipe, records: Sequence[VideoRecord]) -> dict[Path, str]:
@@ -206,17 +257,37 @@ def filled_stores(
     device: torch.device,
 ) -> tuple[dict[str, FeatureStore], dict[str, str]]:
     """Stream → the store with all that can be read, and video id → message of what cannot."""
+    stores = stores_of(folder, recipe, network, records, plan)
+    return stores, fill_stores(stores, recipe, network.to(device), records, plan)
+
+
+def stores_of(
+    folder: Path, recipe: Recipe, network: Network, records: Sequence[VideoRecord], plan: ViewPlan
+) -> dict[str, FeatureStore]:
+    """Stream → its store, as it is; the videos' digests are known then."""
     _tell_of_older_stores(folder)
     spec = input_spec(recipe)
     cache = DigestCache(folder)
     cache.prefetch([record.path for record in records])
-    stores = {
-        name: feature_store(folder, name, network.stream(name), spec, plan, cache) for name in spec.streams
+    return {
+        name: feature_store(folder, name, network.stream(name), spec, plan, cache, recipe.cache.form)
+        for name in spec.streams
     }
-    failed = extract_features(stores, network.to(device), records, spec, plan, workers=recipe.data.workers)
+
+
+def fill_stores(
+    stores: Mapping[str, FeatureStore],
+    recipe: Recipe,
+    network: Network,
+    records: Sequence[VideoRecord],
+    plan: ViewPlan,
+) -> dict[str, str]:
+    """Compute what these stores lack, and return video id → message of what cannot be read, or is refused."""
+    spec = input_spec(recipe)
+    failed = extract_features(stores, network, records, spec, plan, workers=recipe.data.workers)
     if spec.audio.missing == "refuse":
         failed |= _kept_of_silence([stores[name] for name in spec.hearing], records, failed)
-    return stores, failed
+    return failed
 
 
 def _kept_of_silence(

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from attcell.inference.extract import Background
+from attcell._parallel import Background
 
 
 def full() -> None:

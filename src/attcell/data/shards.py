@@ -1,0 +1,361 @@
+"""Kept features of very many videos: some large files, in which each video and segment has its place.
+
+``FOLDER/WRITER.tar`` is a shard (:mod:`attcell.data._tar`), and the store is the union of all that lie
+there. Who writes has shards of its own, so that any number of processes and machines write side by side. A
+shard that is not full is gone on with by the next process on that machine; what a killed process had begun of
+a video is cut off first.
+
+On storage that is no disk, such as S3, a shard appears when it is whole.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from torch import Tensor
+
+from attcell._files import written_whole
+from attcell._owners import held, let_go, machine, opened_alone
+from attcell.data import _tar
+from attcell.data._tar import Fetched, KeptVideo, Mapped
+from attcell.errors import CallError, DataError
+
+SHARD_BYTES = 2**29  # a shard that has so many is full
+_MOST_MAPPED = 128  # shards; each holds a descriptor of an open file
+_SHARD = re.compile(r"[0-9a-f]{8}-[0-9a-f]{8}\.tar")
+
+
+def is_disk(path: Path) -> bool:
+    """Whether files there can be locked, added to and memory-mapped."""
+    return isinstance(path, Path)
+
+
+class Place(NamedTuple):
+    """Where a video lies: its shard, its first byte and the one where the next begins."""
+
+    shard: Path
+    start: int
+    end: int
+
+
+class Shards:
+    """A folder of shards.
+
+    Args:
+        folder: is made when the first video is written.
+        most_bytes: a shard that has so many is full.
+    """
+
+    def __init__(self, folder: Path, most_bytes: int = SHARD_BYTES) -> None:
+        self.folder = folder
+        self._most_bytes = most_bytes
+        self._union: _Union | None = None
+        self._written: dict[str, Place] = {}  # since the union was made
+        self._mapped: OrderedDict[Path, Mapped] = OrderedDict()
+        self._writer: _Writer | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Shards, (self.folder, self._most_bytes)
+
+    def has(self, name: str) -> bool:
+        """Whether a video of this name is there."""
+        return self._place(name) is not None
+
+    def put(self, name: str, described: dict[str, Any], maps: Tensor) -> None:
+        """Keep a video, whole or not at all; inside :meth:`writing`, from any thread."""
+        if self._writer is None:
+            with self.writing():
+                self.put(name, described, maps)
+            return
+        if name not in self._written:  # a copy of a video has its name
+            self._written[name] = self._writer.add(name, described, maps)
+
+    def get(self, name: str) -> tuple[dict[str, Any], Tensor]:
+        """What a video's maps are, and the maps (V, T, F, K, K), memory-mapped where it lies on a disk.
+
+        Raises:
+            OSError, ValueError: it is not there, or damaged.
+        """
+        place = self._place(name)
+        if place is None:
+            raise FileNotFoundError("they are not there")
+        video = self._read(place)
+        if (video.name, video.end) != (name, place.end):
+            raise ValueError(f"another video is at byte {place.start}, {video.name}")
+        return video.described, video.maps
+
+    def file_of(self, name: str) -> Path:
+        """The shard in which a video lies; the folder where it is not there."""
+        place = self._place(name)
+        return self.folder if place is None else place.shard
+
+    @contextmanager
+    def filling(self) -> Iterator[None]:
+        """Around all that fills the store, wherever its workers are: no other process fills it meanwhile.
+
+        Raises:
+            CallError: another process does.
+        """
+        if not is_disk(self.folder):
+            yield
+            self._forget()
+            return
+        with held(self.folder):
+            self._forget()
+            self._tidy()
+            yield
+            self._forget()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Around :meth:`put` in one process: at the end all lies in the folder, with its index."""
+        self._writer = _Writer(self.folder, self._most_bytes)
+        try:
+            yield
+        finally:
+            writer, self._writer = self._writer, None
+            writer.close()
+
+    def _place(self, name: str) -> Place | None:
+        if name in self._written:
+            return self._written[name]
+        if self._union is None:
+            self._union = _Union.of(self.folder)
+        return self._union.place(name)
+
+    def _read(self, place: Place) -> KeptVideo:
+        if not is_disk(place.shard):
+            return _tar.read_video(Fetched(_part(place), place.start, place.end), place.start)
+        source = self._mapped.get(place.shard)
+        if source is None or source.size < place.end:
+            source = self._mapped[place.shard] = _mapped(place.shard)
+            while len(self._mapped) > _MOST_MAPPED:
+                self._mapped.popitem(last=False)
+        return _tar.read_video(source, place.start)
+
+    def _tidy(self) -> None:
+        """Give each shard that a killed process left its end and its index; of another machine's, which may
+        still be written to, the index alone.
+        """
+        for shard in _shards_in(self.folder):
+            size, rows = shard.stat().st_size, _known_rows(shard)
+            if size == int(rows["start"][-1]) + len(_tar.END):
+                continue
+            if not shard.name.startswith(machine()):
+                found = _rows_of(shard)
+                if len(found) > len(rows):
+                    _write_index(shard, found)
+            elif (opened := _Shard.reopened(shard)) is not None:
+                opened.close()
+
+    def _forget(self) -> None:
+        self._union = None
+        self._written.clear()
+
+
+class _Union:
+    """Which videos the shards of a folder hold, of which there may be millions."""
+
+    def __init__(self, shards: list[Path], indices: list[np.ndarray]) -> None:
+        self._shards = shards
+        names = np.concatenate([np.zeros(0, _tar.ROW["name"]), *(rows["name"][:-1] for rows in indices)])
+        order = np.argsort(names, kind="stable")
+        self._names = names[order]
+        self._shard = np.repeat(np.arange(len(shards)), [len(rows) - 1 for rows in indices])[order]
+        nothing = np.zeros(0, np.int64)
+        self._start = np.concatenate([nothing, *(rows["start"][:-1] for rows in indices)])[order]
+        self._end = np.concatenate([nothing, *(rows["start"][1:] for rows in indices)])[order]
+
+    @classmethod
+    def of(cls, folder: Path) -> _Union:
+        """Of what lies there now."""
+        shards = _shards_in(folder)
+        return cls(shards, [_rows_of(shard) for shard in shards])
+
+    def place(self, name: str) -> Place | None:
+        sought = name.encode()
+        at = int(np.searchsorted(self._names, sought))
+        if at == len(self._names) or self._names[at] != sought:
+            return None
+        return Place(self._shards[self._shard[at]], int(self._start[at]), int(self._end[at]))
+
+
+class _Writer:
+    """Writes videos to shards that nobody else writes to, one shard after another; from any thread."""
+
+    def __init__(self, folder: Path, most_bytes: int) -> None:
+        self._folder, self._most_bytes = folder, most_bytes
+        self._shard: _Shard | None = None
+        self._lock = threading.Lock()
+
+    def add(self, name: str, described: dict[str, Any], maps: Tensor) -> Place:
+        parts = _tar.video_parts(name, described, maps)
+        with self._lock:
+            if self._shard is None:
+                self._shard = _Shard.opened(self._folder, self._most_bytes)
+            place = self._shard.add(name, parts)
+            if place.end >= self._most_bytes:
+                self._close()
+        return place
+
+    def close(self) -> None:
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
+        if self._shard is not None:
+            shard, self._shard = self._shard, None
+            shard.close()
+
+
+class _Shard:
+    """A shard that this process writes to, and no other.
+
+    Args:
+        path: where it lies, or will.
+        descriptor: of the open file: the shard itself, or on storage that is no disk what will become it.
+        rows: the videos that are there.
+    """
+
+    def __init__(self, path: Path, descriptor: int, rows: np.ndarray) -> None:
+        self._path, self._descriptor = path, descriptor
+        self._names = [name.decode() for name in rows["name"][:-1]]
+        *self._starts, self._end = rows["start"].tolist()
+
+    @classmethod
+    def opened(cls, folder: Path, most_bytes: int) -> _Shard:
+        """One of this machine that is not full, or a new one."""
+        nothing = _tar.index_rows([], [], 0)
+        path = folder / f"{machine()}-{uuid.uuid4().hex[:8]}.tar"
+        if not is_disk(folder):
+            with tempfile.TemporaryFile() as file:
+                return cls(path, os.dup(file.fileno()), nothing)
+        folder.mkdir(parents=True, exist_ok=True)
+        for begun in _shards_in(folder):
+            if begun.name.startswith(machine()) and begun.stat().st_size < most_bytes:
+                shard = cls.reopened(begun)
+                if shard is not None:
+                    return shard
+        try:
+            return cls(path, opened_alone(path, os.O_RDWR | os.O_CREAT | os.O_EXCL), nothing)
+        except CallError:  # in this moment another process has taken it to go on with
+            return cls.opened(folder, most_bytes)
+
+    @classmethod
+    def reopened(cls, path: Path) -> _Shard | None:
+        """One that is there, cut behind its last whole video; None where another process writes to it."""
+        try:
+            descriptor = opened_alone(path, os.O_RDWR)
+        except CallError:
+            return None
+        shard = cls(path, descriptor, _rows_of(path, thorough=True))
+        os.ftruncate(descriptor, shard._end)
+        return shard
+
+    def add(self, name: str, parts: list[bytes | memoryview]) -> Place:
+        place = Place(self._path, self._end, self._end + sum(map(len, parts)))
+        try:
+            _write_all(self._descriptor, parts, self._end)
+        except OSError as error:  # a full disk
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, self._end)
+            raise OSError(error.errno, error.strerror, str(self._path)) from error
+        self._names.append(name)
+        self._starts.append(place.start)
+        self._end = place.end
+        return place
+
+    def close(self) -> None:
+        """Its end, and its index beside it."""
+        try:
+            _write_all(self._descriptor, [_tar.END], self._end)
+            os.fsync(self._descriptor)
+            if not is_disk(self._path):
+                with open(self._descriptor, "rb", closefd=False) as file, self._path.open("wb") as whole:
+                    file.seek(0)
+                    shutil.copyfileobj(file, whole, 2**22)
+            _write_index(self._path, _tar.index_rows(self._names, self._starts, self._end))
+        finally:
+            let_go(self._descriptor)
+
+
+def _write_all(descriptor: int, parts: list[bytes | memoryview], place: int) -> None:
+    left = [memoryview(part) for part in parts if len(part)]
+    while left:
+        done = os.pwritev(descriptor, left, place)
+        place += done
+        while left and done >= len(left[0]):
+            done -= len(left.pop(0))
+        if left:
+            left[0] = left[0][done:]
+
+
+def _shards_in(folder: Path) -> list[Path]:
+    """The shards in a folder.
+
+    Raises:
+        DataError: a tar lies there that is none.
+    """
+    try:
+        tars = sorted(path for path in folder.iterdir() if path.suffix == ".tar" and path.name[0] != ".")
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    for path in tars:
+        if not _SHARD.fullmatch(path.name):
+            raise DataError(f"{path} is no shard of kept features; take it away, or name another folder")
+    return tars
+
+
+def _known_rows(shard: Path) -> np.ndarray:
+    """What a shard's index tells."""
+    try:
+        return _tar.read_index(_tar.index_of(shard).read_bytes(), shard.stat().st_size)
+    except OSError:
+        return _tar.index_rows([], [], 0)
+
+
+def _rows_of(shard: Path, *, thorough: bool = False) -> np.ndarray:
+    """The whole videos of a shard; those of its index, and those that a walk finds behind them."""
+    rows, size = _known_rows(shard), shard.stat().st_size
+    known = int(rows["start"][-1])
+    if size <= known + len(_tar.END):
+        return rows
+    rest = _mapped(shard) if is_disk(shard) else Fetched(_part(Place(shard, known, size)), known, size)
+    found = list(_tar.walk(rest, known, thorough=thorough))
+    names = [name.decode() for name in rows["name"][:-1]] + [name for name, _, _ in found]
+    starts = [*rows["start"][:-1].tolist(), *(start for _, start, _ in found)]
+    return _tar.index_rows(names, starts, found[-1][2] if found else known)
+
+
+def _mapped(shard: Path) -> Mapped:
+    descriptor = os.open(shard, os.O_RDONLY)
+    try:
+        return Mapped(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _part(place: Place) -> bytes:
+    with place.shard.open("rb") as file:
+        file.seek(place.start)
+        return file.read(place.end - place.start)
+
+
+def _write_index(shard: Path, rows: np.ndarray) -> None:
+    index, content = _tar.index_of(shard), _tar.index_bytes(rows)
+    if not is_disk(shard):
+        index.write_bytes(content)
+        return
+    with written_whole(index) as temporary:
+        temporary.write_bytes(content)
