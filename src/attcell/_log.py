@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -176,6 +177,20 @@ def is_within() -> bool:
 
 # How far work is
 
+Hear = Callable[[str, float], None]  # what is being done, and how much of it
+
+_HEARS: ContextVar[Hear | None] = ContextVar("hears", default=None)
+
+
+@contextmanager
+def heard_by(hear: Hear) -> Iterator[None]:
+    """Within this, every bar tells a function too how far it is, from its beginning on."""
+    token = _HEARS.set(hear)
+    try:
+        yield
+    finally:
+        _HEARS.reset(token)
+
 
 class Bar:
     """How far work is: a bar on a terminal, else a line every 30 seconds, also while one of few items takes
@@ -189,7 +204,7 @@ class Bar:
     def __init__(self, drawn: Progress | None, room: int = 0) -> None:
         self._drawn, self._room = drawn, room
         self._task: Any = None
-        self._description, self._note = "", ""
+        self._description, self._of, self._note = "", "", ""
         self._total: float | None = None
         self._done = self._begun_with = 0.0
         self._started = self._told = time.monotonic()
@@ -200,6 +215,8 @@ class Bar:
         self._description = f"{_WITHIN.step}: {description}" if _WITHIN.step else description
         self._total, self._note, self._done, self._begun_with = total, note, completed, completed
         self._started = self._told = time.monotonic()
+        self._of = description
+        self._be_heard()
         if self._drawn is not None:
             shown = one_line(self._description)
             shown = f"{shown[: self._room - 1]}…" if len(shown) > self._room else shown
@@ -217,6 +234,7 @@ class Bar:
         self._done = completed
         self._total = self._total if total is None else total
         self._note = self._note if note is None else note
+        self._be_heard()
         if self._drawn is not None:
             self._drawn.update(self._task, completed=completed, total=self._total, note=self._note)
         if time.monotonic() - self._told >= LINE_EVERY_SECONDS:
@@ -230,6 +248,10 @@ class Bar:
     def end(self) -> None:
         """Nothing more is said."""
         self._ended.set()
+
+    def _be_heard(self) -> None:
+        if (hear := _HEARS.get()) is not None:
+            hear(self._of, self._done)
 
     def _keep_telling(self) -> None:
         while not self._ended.wait(max(_LEAST_SECONDS, LINE_EVERY_SECONDS)):

@@ -26,6 +26,7 @@ from attcell.cli import (
     extract,
     learning_rate,
     models,
+    plan,
     predict,
     research,
     score,
@@ -44,7 +45,7 @@ app = typer.Typer(
 )
 for command in (
     *(research.demo, predict.predict, detect.detect, models.models, detect.calibrate),
-    *(train.recipes, train.train, learning_rate.learning_rate, train.test, data.synth),
+    *(train.recipes, plan.plan, train.train, learning_rate.learning_rate, train.test, data.synth),
     *(research.protocol, research.ablate, research.table, research.reproduce),
 ):
     app.command()(command)
