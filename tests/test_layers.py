@@ -15,7 +15,7 @@ ROOT = Path(attcell.__file__).parent
 ROWS = [
     "errors", "choices", "_checks", "types", "_owners", "_paths", "_files", "_terminal", "_log",
     "_shared_memory", "_parallel", "_walls", "_workers", "_spread",
-    "nn", "flow", "metrics", "video", "synth", "data", "config", "models", "results",
+    "nn", "flow", "metrics", "_ray", "video", "synth", "data", "config", "models", "results",
     "inference", "training", "forecast", "report", "research", "choosing", "cli",
 ]  # fmt: skip
 PURE = ("nn", "flow", "metrics")  # tensors and arrays only

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         training,
         video,
     )
+    from attcell._ray.cluster import on_ray
     from attcell.config import Recipe, load_recipe
     from attcell.errors import AttcellError
     from attcell.inference.model import Model, evaluate, load
@@ -45,6 +46,7 @@ _HOMES = {
     "evaluate": "attcell.inference.model",
     "load": "attcell.inference.model",
     "load_recipe": "attcell.config",
+    "on_ray": "attcell._ray.cluster",
     "train": "attcell.training.run",
     "write_report": "attcell.report.page.page",
 }
@@ -80,6 +82,7 @@ __all__ = [
     "metrics",
     "models",
     "nn",
+    "on_ray",
     "report",
     "research",
     "results",

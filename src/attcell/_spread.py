@@ -8,6 +8,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from attcell._log import track
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -45,6 +47,7 @@ def spread(
     path_of: Callable[[Item], Path],
     *,
     computes: bool = False,
+    bar: str = "",
 ) -> Iterator[Result]:
     """What a function gives of the items, one result for each, in their order.
 
@@ -55,11 +58,14 @@ def spread(
         items: videos.
         path_of: an item's file.
         computes: a network runs on the videos, on a GPU where there is one; else they are decoded alone.
+        bar: what is done, where the function says by itself how far it is: elsewhere nobody would see that,
+            and the videos are counted here.
     """
     place = _PLACE.get()
     if place is None:
         return iter(function(items))
-    return place.spread(function, items, path_of, computes=computes)
+    results = place.spread(function, items, path_of, computes=computes)
+    return track(results, len(items), bar) if bar else results
 
 
 def in_places(found: Iterable[tuple[int, Result]]) -> Iterator[Result]:

@@ -25,6 +25,8 @@ from attcell.errors import VideoError
 _LOOK_EVERY = 0.5  # seconds, whether a worker is silent
 _SHORT = 1.0  # seconds; a worker that did a video in less is given the next one ahead
 
+_ALLOTTED: list[int] = []  # of a worker of a cluster: processes beside it
+
 Item = TypeVar("Item")
 Part = TypeVar("Part")
 Result = TypeVar("Result")
@@ -61,7 +63,7 @@ def walled(
     on_gpu: bool = False,
 ) -> Generator[Event[Part], None, None]:
     """What comes of the items, several at a time, the parts of each in their order. One item alone is done in
-    this process.
+    this process, except in a worker of a cluster.
 
     Args:
         produce: gives the parts of an item, which are sent between processes; a VideoError is the item's own.
@@ -76,10 +78,22 @@ def walled(
     Raises:
         Exception: whatever ``produce`` raises else.
     """
-    if len(items) == 1:
+    if not decodes_apart(items):
         return _here(produce, items[0])
     task = Task(produce, items, prepare, limits().gib, logger.getEffectiveLevel())
-    return _Crew(task, path_of, min(workers, len(items)), ahead, on_gpu).events()
+    return _Crew(task, path_of, min(workers, len(items), *_ALLOTTED), ahead, on_gpu).events()
+
+
+def decodes_apart(items: Sequence[Item]) -> bool:
+    """Whether :func:`walled` does these items in other processes."""
+    return len(items) != 1 or bool(_ALLOTTED)
+
+
+def allot(processes: int) -> None:
+    """From now on this process is a worker of a cluster, on whose machine there are others: it has so many
+    processes beside it at most, and no video is decoded in this one.
+    """
+    _ALLOTTED[:] = [processes]
 
 
 def in_turn(

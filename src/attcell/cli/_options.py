@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -40,6 +41,14 @@ MetricsJson = Annotated[
     str | None, typer.Option("--json", help="Write the figures to this file, or - for stdout.")
 ]
 Report = Annotated[Path | None, typer.Option(help="Write a page to look at.")]
+On = Annotated[
+    str | None,
+    typer.Option(
+        "--on",
+        help="Where: ray, a Ray cluster of its own on this machine; auto or HOST:PORT, one that runs. By "
+        "default here.",
+    ),
+]
 Jobs = Annotated[
     int, typer.Option(min=1, help="How many trainings go side by side; with several GPUs, each on its own.")
 ]
@@ -50,6 +59,20 @@ def model_or_default(name: str | None) -> str:
     from attcell.models.ready.registry import DEFAULT
 
     return name or DEFAULT
+
+
+@contextmanager
+def working_on(on: str | None) -> Iterator[None]:
+    """What walks a list of videos does so there; arguments and errors as of :func:`attcell.on_ray`, and
+    None is here.
+    """
+    if on is None:
+        yield
+        return
+    from attcell._ray.cluster import on_ray
+
+    with on_ray(on):
+        yield
 
 
 def titles_of(videos: Sequence[Path]) -> dict[Path, str]:

@@ -11,7 +11,7 @@ import typer
 
 from attcell._terminal import put
 from attcell.choices import MotionKind, SoundCodec, VideoKind, VideoLook
-from attcell.cli._options import ListRoot, files_of, refuse_options
+from attcell.cli._options import ListRoot, On, files_of, refuse_options, working_on
 from attcell.errors import CallError
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def check(
     json_path: Annotated[
         str | None, typer.Option("--json", help="Write the report as JSON to this file, or - for stdout.")
     ] = None,
+    on: On = None,
 ) -> None:
     """Decode every video of a data set, and say what is there, what is missing, what cannot be read, and what
     looks like groups of videos that belong together.
@@ -73,14 +74,16 @@ def check(
                 f"{source} is a data set: give the folder of its videos, data check {source} ROOT, and "
                 "neither --root nor --groups"
             )
-        report = check_set(str(source), videos, annotations, decode=not names_only, progress=progress)
+        with working_on(on):
+            report = check_set(str(source), videos, annotations, decode=not names_only, progress=progress)
     elif videos is not None or annotations is not None or names_only:
         raise CallError(
             f"{source} is no data set that is known by name ({', '.join(KNOWN_SETS)}); a folder or a list "
             "takes neither ROOT nor --annotations nor --names-only"
         )
     else:
-        report = check_source(source, root, progress, groups=groups)
+        with working_on(on):
+            report = check_source(source, root, progress, groups=groups)
     if json_path != "-":
         put(*report.lines())
     if json_path is not None:

@@ -15,12 +15,14 @@ from attcell.choices import DetectionFormat, DetectionRule
 from attcell.cli._options import (
     ListRoot,
     ModelName,
+    On,
     Report,
     Videos,
     VideosJson,
     files_of,
     model_or_default,
     titles_of,
+    working_on,
 )
 from attcell.cli.predict import protocol_of, told, write_page
 from attcell.errors import CallError, VideoError
@@ -71,6 +73,7 @@ def detect(
         Path | None, typer.Option(help="For thumos: detclasslist.txt; by default classes count from 1.")
     ] = None,
     report: Report = None,
+    on: On = None,
 ) -> None:
     """Find actions in time in videos of any length; the model learnt from labels of whole videos alone.
 
@@ -83,7 +86,9 @@ def detect(
     choice = RuleChoice(
         rule or _usual_rule(model), threshold, attention_threshold, class_threshold, length_normalised
     )
-    num_failed = _Detect(tuple(videos), model, choice, every, json_path, format_, class_numbers, report).run()
+    asked = _Detect(tuple(videos), model, choice, every, json_path, format_, class_numbers, report)
+    with working_on(on):
+        num_failed = asked.run()
     if num_failed:
         raise typer.Exit(1)
 

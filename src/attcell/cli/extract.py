@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from attcell.choices import CameraMotion, FlowMethod, FlowStorage
-from attcell.cli._options import ListRoot
+from attcell.cli._options import ListRoot, On, working_on
 from attcell.errors import CallError
 
 extract_app = typer.Typer(
@@ -49,6 +49,7 @@ def flow(
         ),
     ] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Replace flow made otherwise.")] = False,
+    on: On = None,
 ) -> None:
     """Compute the optical flow of every video, as flow_x_00001.jpg and flow_y_00001.jpg. Run again to go on.
 
@@ -66,15 +67,16 @@ def flow(
     layout = Layout(form, frames)
     if source.is_dir():
         refuse_inside(source, out, layout)
-    outcome = extract_flow(
-        videos_below(source) if source.is_dir() and root is None else read_source(source, root),
-        out,
-        FlowSpec(method, bound, short_side, camera),
-        layout=layout,
-        shard=_shard(shard),
-        workers=workers,
-        rebuild=rebuild,
-    )
+    with working_on(on):
+        outcome = extract_flow(
+            videos_below(source) if source.is_dir() and root is None else read_source(source, root),
+            out,
+            FlowSpec(method, bound, short_side, camera),
+            layout=layout,
+            shard=_shard(shard),
+            workers=workers,
+            rebuild=rebuild,
+        )
     for message in (*outcome.failed.values(), *outcome.notes):
         logger.info(f"attcell: {message}")
     put(

@@ -17,6 +17,7 @@ from attcell.cli._options import (
     ModelName,
     NumClips,
     NumSegments,
+    On,
     Report,
     Videos,
     VideosJson,
@@ -24,6 +25,7 @@ from attcell.cli._options import (
     model_or_default,
     refuse_options,
     titles_of,
+    working_on,
 )
 from attcell.errors import CallError, VideoError
 
@@ -51,6 +53,7 @@ def predict(
         Path | None,
         typer.Option(help="A generated set, UCF101-24's .mat or a JSON of boxes, which go into NAME-mean."),
     ] = None,
+    on: On = None,
 ) -> None:
     """Predict the class of videos, and show where and when the network looked.
 
@@ -61,7 +64,8 @@ def predict(
     Example: attcell predict clip.mp4 --model runs/demo/model --report clip.html --pictures attention
     """
     given = _Given(segments, clips, crops)
-    num_failed = _Predict(tuple(videos), model, given, json_path, report, pictures, truth).run()
+    with working_on(on):
+        num_failed = _Predict(tuple(videos), model, given, json_path, report, pictures, truth).run()
     if num_failed:
         raise typer.Exit(1)
 

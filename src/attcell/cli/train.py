@@ -18,11 +18,13 @@ from attcell.cli._options import (
     ListRoot,
     NumClips,
     NumSegments,
+    On,
     Overrides,
     Row,
     end,
     files_of,
     refuse_options,
+    working_on,
 )
 from attcell.errors import CallError
 
@@ -236,6 +238,7 @@ def test(
         Path | None,
         typer.Option(help="For scores.json and confusion.png; by default test-SPLIT beside MODEL."),
     ] = None,
+    on: On = None,
 ) -> None:
     """Test a model: figures with their protocol, scores.json and the confusion matrix as a picture.
 
@@ -243,7 +246,8 @@ def test(
 
     Example: attcell test kinetics/mvit_v2_s --data videos
     """
-    evaluation = _Test(model, split, data, root, segments, clips, crops, cache, out).run()
+    with working_on(on):
+        evaluation = _Test(model, split, data, root, segments, clips, crops, cache, out).run()
     if evaluation.unread:
         raise typer.Exit(1)
 

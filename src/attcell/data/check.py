@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from attcell._paths import is_folder, is_missing, is_there, is_video_name, real_path
+from attcell._spread import spread
 from attcell._walls import the_videos_own
 from attcell._workers import results_in_turn
 from attcell.choices import GROUP_COLUMN
@@ -294,7 +295,7 @@ def check_records(
     progress: Callable[[Sequence[VideoRecord]], Iterable[VideoRecord]] = lambda records: records,
 ) -> tuple[tuple[CheckedVideo, ...], tuple[tuple[str, ...], ...]]:
     """Decode every video: what that gave, and groups of ids whose files are the same, byte for byte."""
-    found = results_in_turn(_checked, records, lambda record: record.path, min(num_cores(), _MOST_WORKERS))
+    found = spread(_checked_in_turn, records, _path_of)
     videos = [
         CheckedVideo(record.id, record.labels, error=str(checked))
         if isinstance(checked, VideoError)
@@ -302,6 +303,14 @@ def check_records(
         for record, checked in zip(progress(records), found, strict=True)
     ]
     return tuple(videos), _duplicates(records)
+
+
+def _checked_in_turn(records: Sequence[VideoRecord]) -> Iterator[CheckedVideo | VideoError]:
+    return results_in_turn(_checked, records, _path_of, min(num_cores(), _MOST_WORKERS))
+
+
+def _path_of(record: VideoRecord) -> Path:
+    return record.path
 
 
 def _checked(record: VideoRecord) -> CheckedVideo:

@@ -268,8 +268,18 @@ def _load(code: bytes) -> tuple[Find, Any]:
 # What the process has to run it on.
 
 
+_ALLOTTED: list[int] = []
+
+
+def use_cores(count: int) -> None:
+    """From now on this process has so many cores, whatever the system lets it use."""
+    _ALLOTTED[:] = [count]
+
+
 def num_cores() -> int:
     """Those that this process may use."""
+    if _ALLOTTED:
+        return _ALLOTTED[0]
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -222,12 +222,12 @@ def kept_or_streamed(
         place = places[video.path, video.frames]
         return streamed(records[place], stored[place], decoded)
 
-    fresh = seen_one_by_one(partial(decoded_samples, every=every), videos, consume)
+    fresh = seen_one_by_one(model, partial(decoded_samples, every=every), videos, consume)
     for record, is_stored, arrays in zip(records, stored, known, strict=True):
         if arrays is not None:
             yield arrays
             continue
-        _, found = next(fresh)
+        found = next(fresh)
         if kept is not None and not isinstance(found, VideoError):
             kept.write(record, found, stored_flow=is_stored)
         yield found

@@ -12,12 +12,13 @@ import numpy as np
 
 from attcell._checks import whole_number
 from attcell._log import progress_bar
+from attcell._spread import spread
 from attcell._walls import the_videos_own
 from attcell._workers import the_one
 from attcell.errors import ModelError, VideoError
 from attcell.inference.detection_rules import RuleChoice, find, refuse_choice
 from attcell.inference.model import Model
-from attcell.inference.predict import NO_PICTURES, SeenVideo, seen_one_by_one
+from attcell.inference.predict import NO_PICTURES, SeenVideo, file_of, seen_one_by_one
 from attcell.inference.run import as_scores
 from attcell.inference.sound_track import sound_track
 from attcell.inference.stored_flow import with_stored_flow
@@ -162,25 +163,37 @@ def detect_videos(
         every = calibration.every
     if every is not None:
         every = whole_number(every, "every", least=1)
-    distances = {path: usual_every(path) if every is None else every for path in paths}
     stored = with_stored_flow(model.recipe, paths) if stored_flow is None else stored_flow
-    videos = [SeenVideo.of(model, path, path in stored, pictures=pictures) for path in paths]
-
-    def found(video: SeenVideo, decoded: Iterator[Decoded]) -> Prediction:
-        passed = StreamingPass(model, video, distances[video.path], decoded)
-        with progress_bar() as bar:
-            task = bar.add_task(titles[video.path], total=None, note="")
-            followed = _followed(
-                model, passed, video, lambda done, all: bar.update(task, completed=done, total=all)
-            )
-        return replace(followed, detections=tuple(find(followed, choice, calibration)))
-
-    decode = partial(_decoded, distances=distances)
-    yield from ((video.path, of) for video, of in seen_one_by_one(decode, videos, found))
+    videos = [
+        replace(
+            SeenVideo.of(model, path, path in stored, pictures=pictures),
+            every=usual_every(path) if every is None else every,
+            title=titles[path],
+        )
+        for path in paths
+    ]
+    found = spread(partial(_detected_in_turn, model, choice), videos, file_of, computes=True, bar="detecting")
+    yield from zip(paths, found, strict=True)
 
 
-def _decoded(video: SeenVideo, distances: Mapping[Path, int]) -> Iterator[Decoded]:
-    return decoded_samples(video, distances[video.path])
+def _detected_in_turn(
+    model: Model, choice: RuleChoice, videos: Sequence[SeenVideo]
+) -> Iterator[Prediction | VideoError]:
+    return seen_one_by_one(model, _decoded, videos, partial(_detected, model, choice))
+
+
+def _decoded(video: SeenVideo) -> Iterator[Decoded]:
+    return decoded_samples(video, video.every)
+
+
+def _detected(model: Model, choice: RuleChoice, video: SeenVideo, decoded: Iterator[Decoded]) -> Prediction:
+    passed = StreamingPass(model, video, video.every, decoded)
+    with progress_bar() as bar:
+        task = bar.add_task(video.title, total=None, note="")
+        followed = _followed(
+            model, passed, video, lambda done, all: bar.update(task, completed=done, total=all)
+        )
+    return replace(followed, detections=tuple(find(followed, choice, model.calibration)))
 
 
 class _Rows:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ import torch
 
 from attcell._checks import shown
 from attcell._log import logger, track
+from attcell._spread import in_places, spread
 from attcell.choices import ClipCrops, DataPart, NumCrops
 from attcell.config.beside import PublishedSection
-from attcell.data.datasets import KeptViews, PlannedParts
+from attcell.data.datasets import KeptViews, PlannedParts, Views
+from attcell.data.feature_store import FeatureStore
 from attcell.data.groups import shared_groups
 from attcell.data.listing import Listing
 from attcell.data.sources import read_source
@@ -24,7 +27,15 @@ from attcell.inference.heard import but_silence, silence_sentences
 from attcell.inference.model import Model
 from attcell.inference.protocol import protocol_of, ready_protocol, run_of
 from attcell.inference.ready import ReadyModel
-from attcell.inference.run import MirroredViews, VideoScores, decide_views, mean_scores, run_videos
+from attcell.inference.run import (
+    Encoded,
+    Gathered,
+    MirroredViews,
+    VideoScores,
+    decide_views,
+    mean_scores,
+    run_videos,
+)
 from attcell.inference.stored_flow import unfit_flow
 from attcell.metrics.recognition import (
     class_accuracies,
@@ -273,29 +284,52 @@ def _score_videos(
     model: Model, records: tuple[VideoRecord, ...], plan: ViewPlan, cache_folder: Path | None
 ) -> _Scored:
     """Run the network on all videos that can be read."""
-    views, unread = _views_of(model, records, plan, cache_folder)
+    stores, unread = _stores_of(model, records, plan, cache_folder)
     found = _Scored(unread=unread)
-    mirrored = MirroredViews(plan.first_mirrored, mirroring_of(model.recipe, model.labels).exchanged)
     readable = [record for record in records if record.id not in unread]
-    failed: dict[int, str] = {}
-    notes: dict[int, tuple[str, ...]] = {}
-    parts = views.walled(model.recipe.data.workers) if isinstance(views, PlannedParts) else iter(views)
-    runs = run_videos(model.network, parts, kept_features=cache_folder is not None)
-    for video in track(runs, len(readable), "testing"):
-        if video.error is not None:
-            failed[video.video] = str(video.error)
-            continue
-        notes[video.video] = video.notes
-        outputs = decide_views(model.network, video.parts)
-        scores = mean_scores(outputs, model.recipe.score_rule, mirrored)
-        found.scores[readable[video.video].id] = scores
-    found.unread.update((readable[place].id, message) for place, message in sorted(failed.items()))
+    if stores is None:
+        results = spread(partial(_scored, model, plan), readable, _path_of, computes=True)
+    else:
+        results = _scored_of(model, plan, iter(KeptViews(readable, stores)), kept_features=True)
     silent = []
-    for place, of in sorted(notes.items()):  # they came as they were done
-        found.notes.extend(f"{readable[place].id}: {note}" for note in but_silence(of))
-        silent += [readable[place].id] if NO_SOUND in of else []
+    for record, of in zip(readable, track(results, len(readable), "testing"), strict=True):
+        if isinstance(of, VideoError):
+            found.unread[record.id] = str(of)
+            continue
+        found.scores[record.id], notes = of
+        found.notes.extend(f"{record.id}: {note}" for note in but_silence(notes))
+        silent += [record.id] if NO_SOUND in notes else []
     found.notes.extend(silence_sentences(silent, len(found.scores)))
     return found
+
+
+_OfVideo = tuple[VideoScores, tuple[str, ...]]  # and notes on its file
+
+
+def _scored(model: Model, plan: ViewPlan, records: Sequence[VideoRecord]) -> Iterator[_OfVideo | VideoError]:
+    """What each video comes to."""
+    parts = PlannedParts(records, input_spec(model.recipe), plan).walled(model.recipe.data.workers)
+    return _scored_of(model, plan, parts, kept_features=False)
+
+
+def _scored_of(
+    model: Model, plan: ViewPlan, parts: Iterable[Views], *, kept_features: bool
+) -> Iterator[_OfVideo | VideoError]:
+    """The same of videos that come in parts, in their order."""
+    mirrored = MirroredViews(plan.first_mirrored, mirroring_of(model.recipe, model.labels).exchanged)
+    rule = model.recipe.score_rule
+
+    def result(video: Gathered[Encoded]) -> _OfVideo | VideoError:
+        if video.error is not None:
+            return video.error
+        return mean_scores(decide_views(model.network, video.parts), rule, mirrored), video.notes
+
+    runs = run_videos(model.network, parts, kept_features=kept_features)
+    return in_places((video.video, result(video)) for video in runs)
+
+
+def _path_of(record: VideoRecord) -> Path:
+    return record.path
 
 
 def _rows(found: dict[str, torch.Tensor], ids: list[str], num_classes: int) -> np.ndarray:
@@ -304,13 +338,15 @@ def _rows(found: dict[str, torch.Tensor], ids: list[str], num_classes: int) -> n
     return np.stack([found[id].double().cpu().numpy() if id in found else missing for id in ids])
 
 
-def _views_of(
+def _stores_of(
     model: Model,
     records: tuple[VideoRecord, ...],
     plan: ViewPlan,
     cache_folder: Path | None,
-) -> tuple[PlannedParts | KeptViews, dict[str, str]]:
-    """The views of all records but those that are known to be unreadable, and video id → message of these."""
+) -> tuple[dict[str, FeatureStore] | None, dict[str, str]]:
+    """Stream → kept features, None where none are kept, and video id → message of what is known to be
+    unreadable.
+    """
     unfit = unfit_flow(model.recipe, records)
     if unfit:  # before long work
         logger.warning("\n".join(unfit.lines(model.recipe)))
@@ -318,7 +354,7 @@ def _views_of(
     unread = {record.id: unfit[record.path] for record in records if record.path in unfit}
     records = tuple(record for record in records if record.id not in unread)
     if cache_folder is None:
-        return PlannedParts(records, input_spec(model.recipe), plan), unread
+        return None, unread
     trained = [name for name in model.recipe.model.streams if not model.network.stream(name).backbone.frozen]
     if trained:
         raise CallError(
@@ -326,7 +362,7 @@ def _views_of(
             "leave the cache out"
         )
     stores, failed = filled_stores(cache_folder, model.recipe, model.network, records, plan, model.device)
-    return KeptViews([record for record in records if record.id not in failed], stores), {**unread, **failed}
+    return stores, {**unread, **failed}
 
 
 def listing_of(

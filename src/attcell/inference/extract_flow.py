@@ -19,6 +19,7 @@ import torch
 from attcell._log import progress_bar
 from attcell._owners import remove_left_overs
 from attcell._parallel import in_order, one_thread
+from attcell._spread import in_places, spread
 from attcell._walls import alive, own_parts, the_videos_own
 from attcell._workers import walled
 from attcell.data.listing import Listing
@@ -103,17 +104,21 @@ def extract_flow(
             outcome.num_kept += 1
         else:
             missing.append(job)
-    with progress_bar() as bar:
-        advance = partial(bar.advance, bar.add_task("flow", total=len(missing), note=""))
-        results = dict(_computed(missing, workers, advance))
-    for place, job in enumerate(missing):
-        result = results[place]
+    results = spread(partial(_in_turn, workers=workers), missing, _path_of, bar="flow")
+    for job, result in zip(missing, results, strict=True):
         if isinstance(result, VideoError):
             outcome.failed[job.record.id] = str(result)
             continue
         outcome.num_written += 1
         outcome.notes += [f"{job.record.id}: {note}" for note in result]
     return outcome
+
+
+def _in_turn(jobs: Sequence[Job], workers: int | None) -> Iterator[Notes | VideoError]:
+    """What became of the jobs, in their order; a bar says how far they are."""
+    with progress_bar() as bar:
+        advance = partial(bar.advance, bar.add_task("flow", total=len(jobs), note=""))
+        yield from in_places(_computed(jobs, workers, advance))
 
 
 def _computed(

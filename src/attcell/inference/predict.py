@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from attcell._spread import spread
 from attcell._walls import the_videos_own
-from attcell._workers import one_by_one, the_one
+from attcell._workers import decodes_apart, one_by_one, the_one
 from attcell.errors import CallError, VideoError
 from attcell.flow import num_cores, use_threads
 from attcell.inference.model import Model
@@ -81,8 +82,19 @@ def predict_videos(
     plan = evaluation_plan(model.recipe, num_segments)
     stored = with_stored_flow(model.recipe, paths) if stored_flow is None else stored_flow
     videos = [SeenVideo.of(model, path, path in stored, pictures=pictures) for path in paths]
-    found = seen_one_by_one(partial(_decoded, plan=plan), videos, partial(_predicted, model, plan))
-    yield from ((video.path, of) for video, of in found)
+    found = spread(partial(_predicted_in_turn, model, plan), videos, file_of, computes=True)
+    yield from zip(paths, found, strict=True)
+
+
+def _predicted_in_turn(
+    model: Model, plan: ViewPlan, videos: Sequence[SeenVideo]
+) -> Iterator[Prediction | VideoError]:
+    return seen_one_by_one(model, partial(_decoded, plan=plan), videos, partial(_predicted, model, plan))
+
+
+def file_of(video: SeenVideo) -> Path:
+    """Where it lies."""
+    return video.path
 
 
 @dataclass(frozen=True)
@@ -95,6 +107,8 @@ class SeenVideo:
         pictures: keep what a page shows.
         device: where flow is computed.
         frames: which frames of a folder, counted from 0, are the video; all if None.
+        every: where it is followed, frames from one sample to the next.
+        title: of its bar.
     """
 
     path: Path
@@ -102,6 +116,8 @@ class SeenVideo:
     pictures: bool
     device: str = "cpu"
     frames: range | None = None
+    every: int = 1
+    title: str = ""
 
     @classmethod
     def of(
@@ -152,16 +168,19 @@ class Reading(Generic[Part, End]):
 
 
 def seen_one_by_one(
+    model: Model,
     decode: Callable[[SeenVideo], Iterator[Part]],
     videos: Sequence[SeenVideo],
     consume: Callable[[SeenVideo, Iterator[Part]], Result],
-) -> Iterator[tuple[SeenVideo, Result | VideoError]]:
-    """Each video with what a network makes of it, while a worker decodes ahead, and computes flow."""
+) -> Iterator[Result | VideoError]:
+    """What a network makes of each video, while a worker decodes ahead, and computes flow."""
+    videos = [replace(video, device=model.device.type) for video in videos]  # they may come from elsewhere
     on_gpu = any(video.computes_on_gpu for video in videos)
-    if len(videos) > 1 and not on_gpu:
+    if decodes_apart(videos) and not on_gpu:
         videos = [replace(video, device="cpu") for video in videos]
     prepare = partial(use_threads, num_cores())
-    return one_by_one(decode, videos, lambda video: video.path, consume, prepare=prepare, on_gpu=on_gpu)
+    found = one_by_one(decode, videos, file_of, consume, prepare=prepare, on_gpu=on_gpu)
+    return (result for _, result in found)
 
 
 @dataclass(frozen=True, eq=False)

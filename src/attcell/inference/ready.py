@@ -6,11 +6,11 @@ score of the video's class is shared out among its clips; a prediction's ``expla
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self, overload
+from typing import TYPE_CHECKING, Literal, Self, TypeVar, overload
 
 import numpy as np
 import torch
@@ -18,10 +18,11 @@ from jaxtyping import Float
 
 from attcell._checks import path_of, shown, whole_number
 from attcell._log import progress_bar
+from attcell._spread import spread
 from attcell._workers import the_one
 from attcell.choices import ClipCrops
 from attcell.data.sources import read_source
-from attcell.errors import CallError, ModelError, VideoError
+from attcell.errors import CallError, VideoError
 from attcell.inference.detection_rules import ActivationRule, find_by_activation
 from attcell.inference.ready_clips import (
     THRESHOLD,
@@ -29,9 +30,12 @@ from attcell.inference.ready_clips import (
     ClipsEnd,
     ClipVideo,
     SeenClip,
+    clip_track,
     clips_one_by_one,
     detection_rule,
+    file_of,
     joined_pictures,
+    seen_clips,
     summed,
 )
 from attcell.inference.run import device_named
@@ -45,6 +49,8 @@ from attcell.video.info import VideoInfo
 
 if TYPE_CHECKING:
     from attcell.inference.evaluate import Evaluation
+
+Result = TypeVar("Result")
 
 STREAM = "clip"  # the name of its one stream
 MOST_CLIPS = 100  # of a prediction, whose gradients are held until all clips have been seen
@@ -128,18 +134,21 @@ class ReadyModel:
         a worker. Arguments and other errors are the same; ``titles`` are those of the bars.
         """
         plan = self._plan(clips, crops)
-        seen = [ClipVideo(path, plan, pictures=pictures) for path in videos]
-        consume = partial(self._predicted, crops=crops, titles=titles)
-        found = clips_one_by_one(seen, self.ready.preprocessing.prepare, consume)
-        yield from ((video.path, of) for video, of in found)
+        seen = [ClipVideo(path, plan, pictures=pictures, title=titles[path]) for path in videos]
+        consume = partial(self._predicted, crops=crops)
+        found = spread(partial(self._in_turn, consume), seen, file_of, computes=True, bar="predicting")
+        yield from zip(videos, found, strict=True)
 
-    def _predicted(
-        self, video: ClipVideo, reading: ClipReading, crops: ClipCrops, titles: Mapping[Path, str]
-    ) -> Prediction:
+    def _in_turn(
+        self, consume: Callable[[ClipVideo, ClipReading], Result], videos: Sequence[ClipVideo]
+    ) -> Iterator[Result | VideoError]:
+        return clips_one_by_one(videos, self.ready.preprocessing.prepare, consume)
+
+    def _predicted(self, video: ClipVideo, reading: ClipReading, crops: ClipCrops) -> Prediction:
         plan, seen = video.plan, list[SeenClip]()
         with progress_bar() as bar:
-            task = bar.add_task(titles[video.path], total=plan.num_clips, note="")
-            for number, one in self._seen(reading, crops):
+            task = bar.add_task(video.title, total=plan.num_clips, note="")
+            for number, one in seen_clips(self.ready, reading, crops):
                 seen[number:] = [one]
                 bar.update(task, completed=len(seen))
         info = reading.end.info
@@ -236,19 +245,19 @@ class ReadyModel:
         plan = ClipPlan(clip.num_frames, clip.rate)
         if every is not None:
             plan = replace(plan, every=whole_number(every, "every", least=1))
-        seen = [ClipVideo(path, plan, is_followed=True, pictures=pictures) for path in videos]
-        consume = partial(self._followed, rule=rule, titles=titles)
-        found = clips_one_by_one(seen, self.ready.preprocessing.prepare, consume)
-        yield from ((video.path, of) for video, of in found)
+        seen = [
+            ClipVideo(path, plan, is_followed=True, pictures=pictures, title=titles[path]) for path in videos
+        ]
+        consume = partial(self._followed, rule=rule)
+        found = spread(partial(self._in_turn, consume), seen, file_of, computes=True, bar="detecting")
+        yield from zip(videos, found, strict=True)
 
-    def _followed(
-        self, video: ClipVideo, reading: ClipReading, rule: ActivationRule, titles: Mapping[Path, str]
-    ) -> Prediction:
+    def _followed(self, video: ClipVideo, reading: ClipReading, rule: ActivationRule) -> Prediction:
         pictures = video.pictures
         rows, maps, middles, keyframes = Growing(), Growing(), Growing(), Keyframes()
         with progress_bar() as bar:
-            task = bar.add_task(titles[video.path], total=None, note="")
-            for number, one in self._seen(reading, 1):
+            task = bar.add_task(video.title, total=None, note="")
+            for number, one in seen_clips(self.ready, reading, 1):
                 if number == 0:
                     rows, maps, middles, keyframes = Growing(), Growing(), Growing(), Keyframes()
                 rows.add(one.scores[None])
@@ -308,36 +317,21 @@ class ReadyModel:
         """
         plan = self._plan(clips, crops)
         seen = [ClipVideo(record.path, plan, frames=record.frames) for record in records]
+        consume = partial(self._scored, crops=crops)
+        yield from spread(partial(self._in_turn, consume), seen, file_of, computes=True)
 
-        def scored(_: ClipVideo, reading: ClipReading) -> tuple[np.ndarray, tuple[str, ...]]:
-            rows: list[np.ndarray] = []
-            for number, one in self._seen(reading, crops):
-                rows[number:] = [one.scores]
-            return np.mean(rows, axis=0), self._notes_on(reading.end)
-
-        yield from (of for _, of in clips_one_by_one(seen, self.ready.preprocessing.prepare, scored))
+    def _scored(
+        self, _: ClipVideo, reading: ClipReading, crops: ClipCrops
+    ) -> tuple[np.ndarray, tuple[str, ...]]:
+        rows: list[np.ndarray] = []
+        for number, one in seen_clips(self.ready, reading, crops):
+            rows[number:] = [one.scores]
+        return np.mean(rows, axis=0), self._notes_on(reading.end)
 
     def protocol(self, clips: int | None = None, crops: ClipCrops = 1) -> str:
         """What is looked at of a video, in words; arguments and errors as of :meth:`predict`."""
         plan = self._plan(clips, crops)
         return self._protocol(plan, plan.num_clips, crops)
-
-    # One clip after another
-
-    def _seen(self, reading: ClipReading, crops: ClipCrops) -> Iterator[tuple[int, SeenClip]]:
-        """The clips by their numbers; with 0 a video begins again."""
-        ready = self.ready
-        for clip in reading:
-            views = ready.preprocessing.views(clip.frames, crops).to(self.device)
-            logits, maps = ready.evidence(ready.network, views)
-            scores = logits.softmax(dim=-1).mean(dim=0).cpu().numpy()
-            if not np.isfinite(scores).all():
-                raise ModelError(
-                    f"the scores of {self.name} are not finite numbers: its weights are broken; get "
-                    "them again"
-                )
-            middle = int(clip.frame_indices[len(clip.frame_indices) // 2])
-            yield clip.number, SeenClip(scores, middle, maps, clip.picture)
 
     def _plan(self, clips: int | None, crops: ClipCrops) -> ClipPlan:
         clip = self.ready.clip
@@ -361,18 +355,8 @@ class ReadyModel:
         maps: np.ndarray | None,
         class_scores: np.ndarray | None = None,
     ) -> AttentionTrack:
-        """Each clip stands for the part of the video that is nearer to its middle than to another's."""
-        at = info.frame_seconds[middles]
-        edges = np.concatenate([info.frame_seconds[:1], (at[1:] + at[:-1]) / 2, [info.end_seconds]])
-        return AttentionTrack(
-            seconds=np.stack([edges[:-1], edges[1:]], axis=1),
-            frame_seconds=at,
-            temporal_scores=scores,
-            temporal_attention=scores.astype(np.float64) / max(float(scores.sum(dtype=np.float64)), 1e-30),
-            spatial_attention={} if maps is None else {STREAM: maps},
-            attended_area=self.ready.preprocessing.attended_area(info.size),
-            class_scores=class_scores,
-        )
+        area = self.ready.preprocessing.attended_area(info.size)
+        return clip_track(info, middles, scores, {} if maps is None else {STREAM: maps}, area, class_scores)
 
     def _explanation(self, label: int, protocol: str) -> Explanation:
         return Explanation(

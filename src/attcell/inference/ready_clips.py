@@ -15,13 +15,14 @@ from torch import Tensor
 from attcell._checks import shown
 from attcell._walls import the_videos_own
 from attcell._workers import one_by_one
-from attcell.errors import CallError, VideoError
+from attcell.choices import ClipCrops
+from attcell.errors import CallError, ModelError, VideoError
 from attcell.inference.detection_rules import ActivationRule
 from attcell.inference.predict import NO_PICTURES, Reading, small_picture
 from attcell.inference.sound_track import sound_track
-from attcell.models.ready.network import ClipProtocol
+from attcell.models.ready.network import ClipProtocol, ReadyNetwork
 from attcell.nn.evidence import Maps
-from attcell.types import SoundTrack
+from attcell.types import AttentionTrack, SoundTrack
 from attcell.video._passes import promised_frames
 from attcell.video.clips import Clip, ClipPlan, Clips, mean_rate
 from attcell.video.info import VideoInfo
@@ -42,6 +43,7 @@ class ClipVideo:
         is_followed: all along the video, a clip every half clip where the plan does not say otherwise.
         pictures: keep what a page shows.
         frames: which frames of a folder, counted from 0, are the video; all if None.
+        title: of its bar.
     """
 
     path: Path
@@ -49,6 +51,12 @@ class ClipVideo:
     is_followed: bool = False
     pictures: bool = False
     frames: range | None = None
+    title: str = ""
+
+
+def file_of(video: ClipVideo) -> Path:
+    """Where it lies."""
+    return video.path
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,16 +109,16 @@ ClipReading = Reading[Clip[Tensor], ClipsEnd]
 
 def clips_one_by_one(
     videos: Sequence[ClipVideo], prepare: Prepare, consume: Callable[[ClipVideo, ClipReading], Result]
-) -> Iterator[tuple[ClipVideo, Result | VideoError]]:
-    """Each video with what a network makes of its clips, or why it cannot be read; of several, a worker
-    decodes ahead.
+) -> Iterator[Result | VideoError]:
+    """What a network makes of each video's clips, or why it cannot be read; of several, a worker decodes
+    ahead.
     """
 
     def consume_parts(video: ClipVideo, parts: Iterator[Decoded]) -> Result:
         return consume(video, Reading(parts, ClipsEnd))
 
     decode = partial(decoded_clips, prepare=prepare)
-    return one_by_one(decode, videos, lambda video: video.path, consume_parts)
+    return (result for _, result in one_by_one(decode, videos, file_of, consume_parts))
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +136,47 @@ class SeenClip:
     middle: int
     maps: Maps
     picture: np.ndarray | None
+
+
+def seen_clips(ready: ReadyNetwork, reading: ClipReading, crops: ClipCrops) -> Iterator[tuple[int, SeenClip]]:
+    """What a network says of the clips, by their numbers; with 0 a video begins again.
+
+    Raises:
+        ModelError: scores that are no finite numbers.
+    """
+    device = next(ready.network.parameters()).device
+    for clip in reading:
+        views = ready.preprocessing.views(clip.frames, crops).to(device)
+        logits, maps = ready.evidence(ready.network, views)
+        scores = logits.softmax(dim=-1).mean(dim=0).cpu().numpy()
+        if not np.isfinite(scores).all():
+            raise ModelError(
+                f"the scores of {ready.name} are not finite numbers: its weights are broken; get them again"
+            )
+        middle = int(clip.frame_indices[len(clip.frame_indices) // 2])
+        yield clip.number, SeenClip(scores, middle, maps, clip.picture)
+
+
+def clip_track(
+    info: VideoInfo,
+    middles: np.ndarray,
+    scores: np.ndarray,
+    maps: dict[str, np.ndarray],
+    attended_area: tuple[float, float, float, float],
+    class_scores: np.ndarray | None = None,
+) -> AttentionTrack:
+    """Each clip stands for the part of the video that is nearer to its middle than to another's."""
+    at = info.frame_seconds[middles]
+    edges = np.concatenate([info.frame_seconds[:1], (at[1:] + at[:-1]) / 2, [info.end_seconds]])
+    return AttentionTrack(
+        seconds=np.stack([edges[:-1], edges[1:]], axis=1),
+        frame_seconds=at,
+        temporal_scores=scores,
+        temporal_attention=scores.astype(np.float64) / max(float(scores.sum(dtype=np.float64)), 1e-30),
+        spatial_attention=maps,
+        attended_area=attended_area,
+        class_scores=class_scores,
+    )
 
 
 def summed(maps: Float[Tensor, "V L K K"]) -> Float[np.ndarray, "K K"]:

@@ -1,0 +1,158 @@
+"""Ray clusters: one of its own on this machine, or one that runs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
+from importlib.util import find_spec
+from threading import current_thread, main_thread
+from typing import Any
+
+from attcell._checks import flat
+from attcell._log import logger
+from attcell._spread import placed
+from attcell.errors import CallError
+from attcell.flow import num_cores
+
+OWN = "ray"
+_PATIENCE = 5.0  # seconds that an address has to answer
+
+# Ray reads these when it is imported. It would start workers by `uv run` where this process was, and hide
+# GPUs with a warning.
+_HERE = {
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+_ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # so Ray has it; else it takes another address
+_AS_IMPORTANT = {"RAY_worker_niceness": "0"}  # workers, as this process
+
+
+@contextmanager
+def on_ray(address: str = OWN) -> Iterator[None]:
+    """Within this, whatever walks a list of videos does so on a Ray cluster.
+
+    Args:
+        address: ``ray`` for a cluster of its own on all cores and GPUs of this machine, which ends with this;
+            ``auto`` for the one that runs here, or HOST:PORT of a cluster that this machine is a node of.
+
+    Raises:
+        CallError: no Ray, no such cluster, or one of another version.
+    """
+    if any(find_spec(name) is None for name in ("ray", "cloudpickle", "pyarrow")):
+        raise CallError("--on wants Ray, which is not installed: pip install 'attcell[ray]'")
+    from attcell._ray.place import RayPlace
+
+    refuse_address(address)
+    with _environment(_HERE | _for(address)):
+        place = RayPlace(partial(_connect, address))
+        try:
+            with placed(place):
+                yield
+        finally:
+            place.leave()
+
+
+def refuse_address(address: str) -> None:
+    """Raise a CallError for what is no address, or one where nothing listens."""
+    if address in (OWN, "auto"):
+        return
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdecimal():
+        raise CallError(
+            f"--on is {address}; give ray for a cluster of its own on this machine, auto for the one that "
+            "runs here, or HOST:PORT of one's head, such as 10.0.0.1:6379"
+        )
+    try:
+        socket.create_connection((host, int(port)), _PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise _unreached(address, flat(error)) from error
+
+
+def _connect(address: str) -> Callable[[], None]:
+    """Connect this process, and return what ends that; nothing of it where it was connected before."""
+    import ray
+
+    if ray.is_initialized():
+        return lambda: None
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+    if address == OWN:
+        options |= {
+            "address": "local",
+            "num_cpus": num_cores(),
+            "include_dashboard": False,
+        }
+        logger.info("starting a Ray cluster on this machine")
+    else:
+        options["address"] = address
+    try:
+        with _own_handlers():
+            ray.init(**options)
+        import ray.data  # which sets up its messages
+
+        for name in ("ray", "ray.data"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+    except Exception as error:  # Ray has errors of many kinds for this
+        ray.shutdown()
+        raise _unreached(address, flat(error)[:500]) from error
+    return ray.shutdown
+
+
+def _unreached(address: str, why: str) -> CallError:
+    if "ersion mismatch" in why:
+        return CallError(
+            f"the cluster {address} runs other versions: {why}; install the same on all machines"
+        )
+    if address == OWN:
+        return CallError(f"no Ray cluster can be started here: {why}")
+    return CallError(
+        f"no Ray cluster answers at {address} ({why}); start one (ray start --head), make this machine a "
+        "node of it (ray start --address=HOST:PORT), or give --on ray for one of its own"
+    )
+
+
+@contextmanager
+def _own_handlers() -> Iterator[None]:
+    """Ray would take SIGTERM away from whoever listens."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if current_thread() is main_thread():
+            signal.signal(signal.SIGTERM, before)
+
+
+def _for(address: str) -> dict[str, str]:
+    """What Ray is to find in the environment beside ``_HERE``."""
+    if address == OWN:
+        return _ON_LOOPBACK | _AS_IMPORTANT | _own_token()
+    return _ON_LOOPBACK if address.startswith(("127.", "localhost:")) else {}
+
+
+def _own_token() -> dict[str, str]:
+    """Other users of this machine may not send work to the cluster. Ray would keep a token in the user's home
+    for that; one for this cluster alone is enough.
+    """
+    if "ray" in sys.modules or "RAY_AUTH_MODE" in os.environ:
+        return {}
+    return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """What is not set yet has these values meanwhile."""
+    mine = {name: value for name, value in values.items() if name not in os.environ}
+    os.environ.update(mine)
+    try:
+        yield
+    finally:
+        for name in mine:
+            with suppress(KeyError):
+                del os.environ[name]

@@ -1,0 +1,210 @@
+"""The driver: it cuts a list of videos into blocks, and takes what comes of them in their order."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+
+from attcell._checks import flat
+from attcell._log import logger
+from attcell._paths import is_there
+from attcell._ray.ledger import Ledger
+from attcell._ray.wire import dumps, loads
+from attcell._ray.work import OURS, Answer, Job, Sent, Worker, do_block, versions
+from attcell.errors import AttcellError, DataError
+
+if TYPE_CHECKING:
+    import pyarrow
+    import ray.data
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_MOST_VIDEOS = 64  # of a block
+_TURNS = 3  # a block is so small that each worker could do so many like it of what is left
+_LEAST_TURNS = 32  # nor smaller than that
+
+
+@dataclass(frozen=True)
+class Slots:
+    """How many workers there are at a time, and what each of them has."""
+
+    count: int
+    cores: int
+    gpus: int
+
+
+class RayPlace:
+    """A cluster; a :class:`attcell._spread.Place`.
+
+    Args:
+        connect: connects this process to it, when there is work for it, and returns what ends that.
+    """
+
+    def __init__(self, connect: Callable[[], Callable[[], None]]) -> None:
+        self._connect = connect
+        self._leave: Callable[[], None] | None = None
+
+    def leave(self) -> None:
+        """Disconnect, if this is connected."""
+        if self._leave is not None:
+            self._leave()
+            self._leave = None
+
+    def spread(
+        self,
+        function: Callable[[Sequence[Item]], Iterable[Result]],
+        items: Sequence[Item],
+        path_of: Callable[[Item], Path],
+        *,
+        computes: bool,
+    ) -> Iterator[Result]:
+        """As :func:`attcell._spread.spread`.
+
+        Raises:
+            DataError: a node lacks a video that is here, or runs other versions.
+            AttcellError: the cluster fails.
+        """
+        if not items:
+            return
+        if self._leave is None:
+            self._leave = self._connect()
+        from ray.exceptions import RayError
+
+        slots = slots_of(computes=computes)
+        blocks = blocks_of(len(items), slots.count)
+        try:
+            with _ledger(Job(function, path_of), slots.count) as (name, ledger):
+                data = _data(items, blocks, _sent(name, slots, computes=computes), slots)
+                firsts = {block.stop: block.start for block in blocks}
+                for place, content in enumerate(_answers(data)):
+                    answer: Answer = loads(content)
+                    yield _result(answer, path_of(items[answer.place]))
+                    if place + 1 in firsts:
+                        ledger.forget.remote(firsts[place + 1])
+        except RayError as error:
+            raise AttcellError(
+                f"the cluster cannot go on ({flat(error)[:500]}); look at its nodes (ray status), and run "
+                "again"
+            ) from error
+
+
+def _result(answer: Answer, path: Path) -> Any:
+    for record in answer.messages:
+        if logger.isEnabledFor(record.levelno):
+            logger.handle(record)
+    if answer.is_error:
+        raise answer.result
+    if answer.lacking and is_there(path):
+        raise DataError(
+            f"{answer.lacking} has no {path}, which is here; videos lie at the same path on every node, or "
+            "at a URL"
+        )
+    return answer.result
+
+
+def slots_of(*, computes: bool) -> Slots:
+    """The workers of this cluster: each with a GPU where a network runs and there are any, else with as many
+    cores as the network has threads, if nodes have so many.
+    """
+    import ray
+
+    nodes = [of["Resources"] for of in ray.nodes() if of["Alive"]]
+    on_gpus = [of for of in nodes if of.get("GPU", 0) >= 1 and of.get("CPU", 0) >= 1]
+    if computes and on_gpus:
+        cores = max(1, min(int(of["CPU"] // of["GPU"]) for of in on_gpus))
+        return Slots(sum(int(of["GPU"]) for of in on_gpus), cores, 1)
+    on_cores = [int(of["CPU"]) for of in nodes if of.get("CPU", 0) >= 1]
+    if not on_cores:
+        raise AttcellError("no node of the cluster has a core to work with; see ray status")
+    cores = min(torch.get_num_threads(), *on_cores) if computes else 1
+    return Slots(sum(of // cores for of in on_cores), cores, 0)
+
+
+def blocks_of(count: int, slots: int) -> list[range]:
+    """So many videos as blocks, which get smaller towards the end, so that all workers end at about the same
+    time.
+    """
+    least = min(_MOST_VIDEOS, max(1, count // (_LEAST_TURNS * slots)))
+    blocks: list[range] = []
+    first = 0
+    while first < count:
+        size = min(_MOST_VIDEOS, max(least, (count - first) // (_TURNS * slots)), count - first)
+        blocks.append(range(first, first + size))
+        first += size
+    return blocks
+
+
+def _sent(ledger: str, slots: Slots, *, computes: bool) -> Sent:
+    return Sent(
+        ledger,
+        str(Path.cwd()),
+        {name: value for name, value in os.environ.items() if name.startswith(OURS)},
+        versions(),
+        torch.get_num_threads(),
+        slots.cores,
+        logger.getEffectiveLevel(),
+        computes,
+    )
+
+
+@contextmanager
+def _ledger(job: Job, slots: int) -> Iterator[tuple[str, Any]]:
+    """An actor beside this process, which also hands out what is to be done."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    name, here = f"attcell-{uuid.uuid4().hex}", ray.get_runtime_context().get_node_id()
+    beside = NodeAffinitySchedulingStrategy(here, soft=False)
+    sent = ray.put(dumps(job))
+    actor = ray.remote(Ledger).options(name=name, num_cpus=0, scheduling_strategy=beside)
+    ledger: Any = actor.remote([sent], slots)
+    try:
+        yield name, ledger
+    finally:
+        ray.kill(ledger)
+
+
+def _data(items: Sequence[Any], blocks: Sequence[range], sent: Sent, slots: Slots) -> ray.data.Dataset:
+    """The answers, as a data set that is computed when it is read. A worker or node that ends costs no block:
+    Ray Data gives it to another (tasks have max_retries -1 there, actors max_restarts and max_task_retries),
+    and the ledger ends what would have no end.
+    """
+    import ray.data
+
+    context = ray.data.DataContext.get_current().copy()
+    context.execution_options.preserve_order = True
+    context.target_max_block_size = 1  # each row goes out as it comes
+    context.enable_progress_bars = context.enable_operator_progress_bars = False
+    context.print_on_execution_start = False
+    context.execution_no_progress_timeout_s = -1  # a video may take hours
+    rows = [{"first": of.start, "items": dumps(list(items[of.start : of.stop]))} for of in blocks]
+    asked: dict[str, Any] = {"batch_size": None, "batch_format": "pyarrow", "num_cpus": slots.cores}
+    with ray.data.DataContext.current(context):
+        read = ray.data.from_items(rows, override_num_blocks=len(rows))
+        if not sent.computes:
+            return read.map_batches(partial(do_block, sent=sent), **asked)
+        return read.map_batches(
+            Worker,
+            fn_constructor_args=(sent,),
+            num_gpus=slots.gpus,
+            concurrency=(1, slots.count),
+            **asked,
+        )
+
+
+def _answers(data: ray.data.Dataset) -> Iterator[bytes]:
+    batches: Iterable[pyarrow.Table] = data.iter_batches(
+        batch_size=None, batch_format="pyarrow", prefetch_batches=0
+    )
+    for table in batches:
+        for row in table["answers"]:
+            yield from loads(row.as_buffer())

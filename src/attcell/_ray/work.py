@@ -1,0 +1,266 @@
+"""What a worker on some machine of the cluster does: a block of videos by the function that one process
+would have called, and with the same walls."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+
+import attcell
+from attcell._checks import flat
+from attcell._log import logger
+from attcell._paths import is_missing
+from attcell._ray.ledger import Begun
+from attcell._ray.wire import dumps, loads
+from attcell._workers import allot
+from attcell.errors import AttcellError, DataError, VideoError
+from attcell.flow import use_cores
+
+if TYPE_CHECKING:
+    import pyarrow
+
+OURS = "ATTCELL_"  # variables of the environment that go along
+_TOGETHER = 1.0  # seconds; answers go out that often
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What each worker gets.
+
+    Attributes:
+        ledger: the actor's name.
+        folder: the driver's, which relative paths start from.
+        environment: its variables of attcell.
+        versions: of what it runs.
+        threads: that a network has; on a CPU some of its bits depend on that.
+        cores: that the worker has.
+        level: of the messages that somebody sees.
+        computes: a network runs.
+    """
+
+    ledger: str
+    folder: str
+    environment: dict[str, str]
+    versions: dict[str, str]
+    threads: int
+    cores: int
+    level: int
+    computes: bool
+
+
+class Job(NamedTuple):
+    """What is done with videos, and the file of each."""
+
+    function: Callable[[Sequence[Any]], Iterable[Any]]
+    path_of: Callable[[Any], Path]
+
+
+class Answer(NamedTuple):
+    """What came of one video.
+
+    Attributes:
+        place: its number, from 0.
+        result: of the function; where it failed, the error, which ends all.
+        is_error: it failed.
+        lacking: the node, if it has no such file.
+        messages: that came meanwhile.
+    """
+
+    place: int
+    result: Any
+    is_error: bool = False
+    lacking: str = ""
+    messages: tuple[logging.LogRecord, ...] = ()
+
+
+def versions() -> dict[str, str]:
+    """What must be the same on every machine, for equal results."""
+    python = ".".join(map(str, sys.version_info[:2]))
+    return {"attcell": attcell.__version__, "torch": torch.__version__, "Python": python}
+
+
+def do_block(table: pyarrow.Table, sent: Sent) -> Iterator[pyarrow.Table]:
+    """A block's answers, in rows of those of a second each.
+
+    Args:
+        table: one row, the first video's number and the videos.
+        sent: what all blocks have in common.
+    """
+    import pyarrow
+
+    first, items = table["first"][0].as_py(), table["items"][0].as_buffer()
+    waiting, since = list[bytes](), time.monotonic()
+    for answer in _Block(sent, first).answers(items):
+        waiting.append(answer)
+        if time.monotonic() - since > _TOGETHER:
+            yield pyarrow.table({"answers": pyarrow.array([dumps(waiting)], pyarrow.large_binary())})
+            waiting, since = [], time.monotonic()
+    if waiting:
+        yield pyarrow.table({"answers": pyarrow.array([dumps(waiting)], pyarrow.large_binary())})
+
+
+class Worker:
+    """The same as an actor, which keeps a network from block to block."""
+
+    def __init__(self, sent: Sent) -> None:
+        self._sent = sent
+
+    def __call__(self, table: pyarrow.Table) -> Iterator[pyarrow.Table]:
+        return do_block(table, self._sent)
+
+
+_KEPT: dict[str, Job] = {}  # of this process, by the ledger's name
+
+
+class _Block:
+    """One block in a worker."""
+
+    def __init__(self, sent: Sent, first: int) -> None:
+        import ray
+
+        self._ray: Any = ray
+        self._sent, self._first = sent, first
+        self._items: Sequence[Any] = ()
+        self._ledger: Any = ray.get_actor(sent.ledger)
+        self._node = ray.get_runtime_context().get_node_id()
+        self._messages = _Messages()
+
+    def answers(self, content: memoryview) -> Iterator[bytes]:
+        """Of all its videos, in their order; of those up to an error that ends all."""
+        settle(self._sent, self._messages)
+        place = self._first
+        try:
+            job = self._job()
+            self._items = self._taken(content)
+            asked = self._ledger.begins.remote(self._first, len(self._items), self._node, self._sent.cores)
+            begun: Begun = self._ray.get(asked)
+            for place, answer in self._of_all(job, begun):  # noqa: B007 the error is of this place
+                yield answer
+        except Exception as error:
+            yield _error(place, error, self._where)
+            return
+        self._ledger.ends.remote(self._first)
+
+    def _job(self) -> Job:
+        sent = self._sent
+        if sent.ledger not in _KEPT:
+            _KEPT.clear()
+            self._refuse_other_versions()
+            given = self._ray.get(self._ledger.function.remote())
+            if not given:
+                raise AttcellError(
+                    "workers end again and again while they take the network, perhaps for lack of memory; "
+                    "give the nodes more, or let fewer workers run on one (ray start --num-cpus)"
+                )
+            _KEPT[sent.ledger] = self._taken(self._ray.get(given[0]))
+        return _KEPT[sent.ledger]
+
+    def _taken(self, content: bytes | memoryview) -> Any:
+        try:
+            return loads(content)
+        except (ImportError, AttributeError) as error:
+            raise DataError(
+                f"{self._where} cannot take the work ({flat(error)}); install there what is installed here"
+            ) from error
+
+    @property
+    def _where(self) -> str:
+        return f"the node {self._ray.util.get_node_ip_address()} ({self._node[:8]})"
+
+    def _refuse_other_versions(self) -> None:
+        here, wanted = versions(), self._sent.versions
+        differing = [
+            f"{name} {here[name]} instead of {of}" for name, of in wanted.items() if here[name] != of
+        ]
+        if differing:
+            raise DataError(
+                f"{self._where} has {', '.join(differing)}, and results would differ; install the same there"
+            )
+
+    def _of_all(self, job: Job, begun: Begun) -> Iterator[tuple[int, bytes]]:
+        def group_of(place: int) -> int:
+            """Videos that are done together have the same number."""
+            is_single = place in begun.answers or place in begun.alone or place in begun.left_out
+            return place if is_single else -1
+
+        places = range(self._first, self._first + len(self._items))
+        for key, group in groupby(places, group_of):
+            together = list(group)
+            if key in begun.answers:
+                yield key, begun.answers[key]
+            elif key in begun.left_out:
+                yield key, self._told(Answer(key, self._fault(job.path_of(self._of(key)))))
+            else:
+                yield from self._of_some(job, together)
+
+    def _of_some(self, job: Job, places: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+        items = [self._of(place) for place in places]
+        lacking = [self._where if is_missing(job.path_of(item)) else "" for item in items]
+        for place, lacks, result in zip(places, lacking, job.function(items), strict=True):
+            yield place, self._told(Answer(place, result, lacking=lacks, messages=self._messages.taken()))
+
+    def _of(self, place: int) -> Any:
+        return self._items[place - self._first]
+
+    def _told(self, answer: Answer) -> bytes:
+        content = dumps(answer)
+        self._ledger.answered.remote(self._first, answer.place, content)
+        return content
+
+    def _fault(self, path: Path) -> VideoError:
+        return VideoError(
+            f"{path}: the work on it ended its process on {self._where}, and again alone, perhaps for lack "
+            "of memory; leave it out"
+        )
+
+
+def _error(place: int, error: Exception, where: str) -> bytes:
+    error.add_note(f"on {where}:\n{traceback.format_exc()}")
+    try:
+        return dumps(Answer(place, error, is_error=True))
+    except Exception:  # it holds what cannot be sent
+        return dumps(Answer(place, RuntimeError(f"{type(error).__name__}: {error}"), is_error=True))
+
+
+def settle(sent: Sent, messages: logging.Handler) -> None:
+    """Make this process like the driver's, where that matters to results."""
+    with suppress(OSError):  # then relative paths are missing, which is told of each
+        os.chdir(sent.folder)
+    for name in [name for name in os.environ if name.startswith(OURS)]:
+        del os.environ[name]
+    os.environ.update(sent.environment)
+    if not sent.computes:  # a GPU belongs to those that run a network
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    torch.set_num_threads(sent.threads)
+    allot(sent.cores)
+    use_cores(sent.cores)
+    logger.handlers, logger.propagate = [messages], False
+    logger.setLevel(sent.level)
+
+
+class _Messages(logging.Handler):
+    """They are shown by the driver, except how far a block is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._come: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if getattr(record, "event", {}).get("event") != "progress":
+            record.msg, record.args, record.exc_info = record.getMessage(), None, None
+            self._come.append(record)
+
+    def taken(self) -> tuple[logging.LogRecord, ...]:
+        come, self._come = tuple(self._come), []
+        return come
