@@ -190,6 +190,23 @@ def _close_held() -> None:
     _HELD.clear()
 
 
+# The processes of one training, on one machine or several.
+
+
+def started_by() -> str:
+    """What started this process beside others of one training: ``torchrun``, ``slurm``, or "" for nothing
+    that is known. Of Slurm it is ``srun`` with several tasks; one task is as a process of its own.
+    """
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        return "torchrun"
+    return "slurm" if int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1 else ""
+
+
 def is_first_process() -> bool:
-    """False in a further process of a distributed training: the first one prepares and writes everything."""
-    return os.environ.get("LOCAL_RANK", "0") == "0"
+    """False in a further process of a distributed training, on whatever machine: the first one prepares and
+    writes everything.
+    """
+    by = started_by()
+    if by:
+        return os.environ["RANK" if by == "torchrun" else "SLURM_PROCID"] == "0"
+    return all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "NODE_RANK"))

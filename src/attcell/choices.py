@@ -47,6 +47,7 @@ ScoreRule = Literal["softmax", "sigmoid", "margin"]
 CountedSteps = Literal["all", "last"]
 Precision = Literal["32", "bf16"]
 Accelerator = Literal["auto", "cpu", "gpu"]
+Strategy = Literal["ddp", "fsdp"]
 
 DetectionRule = Literal["relative", "paper", "sigmoid", "classes", "stpn"]
 DetectionFormat = Literal["attcell", "activitynet", "thumos"]

@@ -48,8 +48,9 @@ class Harness:
         self.kept: list[ValidationResult] = []
         training_data = gather_training_data(recipe, listings, self.network, torch.device("cpu"))
         self.learner = Learner(
-            self.network, recipe.train, recipe.train.iterations, training_data, self.kept.append
-        )
+            self.network, recipe.train, recipe.train.iterations, training_data,
+            lambda _, result: self.kept.append(result),
+        )  # fmt: skip
 
     def fit(self) -> None:
         with _quiet_lightning():

@@ -76,7 +76,7 @@ def test_the_loss_covers_the_steps_that_count(folder, steps):
     network = random_model(recipe).network
     listings = read_listings(recipe)
     training_data = gather_training_data(recipe, listings, network, torch.device("cpu"))
-    learner = Learner(network, recipe.train, 2, training_data, lambda result: None)
+    learner = Learner(network, recipe.train, 2, training_data, lambda *_: None)
     labels = torch.tensor([0, 2])
     inputs = {name: torch.rand(2, 4, 3, 32, 32) * 255 for name in ("frame", "flow")}
     with torch.no_grad():

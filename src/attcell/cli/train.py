@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import typer
 
 from attcell._log import json_lines, logger, tell_programs
+from attcell._owners import is_first_process
 from attcell._terminal import put
 from attcell.choices import ClipCrops, DataPart, NumCrops
 from attcell.cli._interruption import leaves
@@ -30,6 +32,7 @@ from attcell.errors import CallError
 
 if TYPE_CHECKING:
     from attcell.choosing.call import FolderOutcome
+    from attcell.config.recipe import Recipe
     from attcell.inference.evaluate import Evaluation
 
 AnyCrops = Literal[1, 3, 10]
@@ -96,6 +99,14 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the last checkpoint. With FOLDER not needed.")
     ] = False,
+    slurm: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE|write",
+            help="Submit a job to Slurm instead, with this option of sbatch, such as time=24:00:00; write: "
+            "only write its script.",
+        ),
+    ] = None,
     groups: Annotated[
         str | None, typer.Option(help="With FOLDER: data.groups, such as 'g\\d+'; groups are never parted.")
     ] = None,
@@ -145,9 +156,10 @@ def train(
         "cache": cache,
     }
     given = {name: value for name, value in of_folder.items() if value is not None}
-    with json_lines(json_path):
+    with json_lines(json_path if is_first_process() else None):
         if _is_folder(recipe):
-            refuse_options({"row": row}, f"the folder of videos {recipe}", "it is a recipe's; leave it out")
+            of_recipe = {"row": row, "slurm": slurm or None}
+            refuse_options(of_recipe, f"the folder of videos {recipe}", "it is a recipe's; leave it out")
             outcome = _train_folder(Path(recipe), out, overrides or [], quick=quick, **given)
             if json_path != "-":
                 put(*outcome.lines)
@@ -158,7 +170,13 @@ def train(
             "or mend the folder's name"
         )
         refuse_options({**given, "quick": quick}, f"the recipe {recipe}", advice)
-        lines = _train_recipe(recipe, overrides or [], row, out, resume=resume)
+        resolved = _resolved(recipe, overrides or [], row)
+        if slurm:
+            from attcell.training.slurm import slurm_job, submit
+
+            lines = submit(resolved, _run_folder(resolved, out), slurm_job(slurm), resume=resume)
+        else:
+            lines = _train_recipe(resolved, _run_folder(resolved, out), resume=resume)
         if json_path != "-":
             put(*lines)
 
@@ -178,24 +196,33 @@ def _train_folder(folder: Path, out: Path | None, overrides: list[str], **option
     return train_folder(FolderCall(folder, place, overrides=overrides, **options))
 
 
-def _train_recipe(
-    recipe: str, overrides: list[str], row: str | None, out: Path | None, *, resume: bool
-) -> list[str]:
-    """Train; what is to be said at the end."""
+def _resolved(recipe: str, overrides: list[str], row: str | None) -> Recipe:
+    """The recipe of this name, with what is changed of it."""
     from attcell.config.loading import find_recipe, load_recipe
-    from attcell.config.stages import refuse_stages
 
     try:
         found = find_recipe(recipe)
     except CallError as error:
         raise CallError(f"{error}. There is no folder of videos of this name either") from error
-    resolved = load_recipe(found, overrides, row)
-    from attcell._owners import is_first_process
+    return load_recipe(found, overrides, row)
+
+
+def _run_folder(recipe: Recipe, out: Path | None) -> Path:
+    return out or Path("runs") / recipe.name
+
+
+def _train_recipe(resolved: Recipe, folder: Path, *, resume: bool) -> list[str]:
+    """Train; what is to be said at the end."""
+    from attcell.config.stages import refuse_stages
+
+    if not os.environ.get(
+        "ATTCELL_DEBUG"
+    ):  # a connection to a process that has ended; it is told of in a line
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     from attcell.training.flow_cost import tell_flow_cost
     from attcell.training.run import train as run_training
     from attcell.training.run_folder import CHECKPOINT, RECIPE_FILE
 
-    folder = out or Path("runs") / resolved.name
     leaves(lambda: _left(folder, folder / RECIPE_FILE, folder / CHECKPOINT))
 
     if is_first_process():

@@ -6,7 +6,16 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from attcell.choices import Accelerator, ClassWeights, CountedSteps, Loss, Optimizer, Precision, Schedule
+from attcell.choices import (
+    Accelerator,
+    ClassWeights,
+    CountedSteps,
+    Loss,
+    Optimizer,
+    Precision,
+    Schedule,
+    Strategy,
+)
 from attcell.config.schema import Count, Fraction, Positive, Section, Word
 
 Alpha = Annotated[float, Field(ge=0)]
@@ -44,7 +53,9 @@ class TrainSection(Section):
     clip_gradient_norm: Positive | None = None
     precision: Annotated[Precision, Word] = "32"
     accelerator: Accelerator = "auto"
-    devices: Count = 1
+    devices: Count = 1  # of each machine
+    num_nodes: Count = 1  # machines
+    strategy: Strategy = "ddp"  # of several processes: each has the whole network, or a shard of it
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     flip: bool | None = None  # mirror images; by default unless a class's name holds a direction
     flip_pairs: dict[str, str] = Field(default={})  # a class → the class that its mirror image shows
@@ -61,10 +72,14 @@ class TrainSection(Section):
     def _consistent(self) -> TrainSection:
         if self.iterations is not None and self.epochs is not None:
             raise ValueError("give either iterations (the paper's 15000) or epochs, not both")
-        if self.batch_size % (self.accumulate * self.devices):
+        if self.batch_size % self.parts:
             raise ValueError(
-                f"batch_size {self.batch_size} cannot be split into accumulate {self.accumulate} × "
-                f"devices {self.devices} equal parts"
+                f"batch_size {self.batch_size} cannot be split into {self._parts_in_words} equal parts"
+            )
+        if self.strategy == "fsdp" and self.processes == 1:
+            raise ValueError(
+                "strategy fsdp shards the network over processes, and devices 1 × num_nodes 1 is one "
+                "process; raise one of them, or take ddp"
             )
         return self
 
@@ -85,11 +100,11 @@ class TrainSection(Section):
 
     @model_validator(mode="after")
     def _mixed_in_pairs(self) -> TrainSection:
-        part = self.batch_size // (self.accumulate * self.devices)
+        part = self.batch_size // self.parts
         if (self.mixup or self.cutmix) and part % 2:
             raise ValueError(
                 f"{'mixup' if self.mixup else 'cutmix'} mixes a batch's videos two by two, and batch_size "
-                f"{self.batch_size} in accumulate {self.accumulate} × devices {self.devices} parts has "
+                f"{self.batch_size} in {self._parts_in_words} parts has "
                 f"{part} a part; make it an even number"
             )
         return self
@@ -99,6 +114,21 @@ class TrainSection(Section):
         if self.class_weights is not None and self.balanced_sampling:
             raise ValueError("class_weights and balanced_sampling both balance the classes; keep one")
         return self
+
+    @property
+    def processes(self) -> int:
+        """How many train together, on all machines: one for each device."""
+        return self.devices * self.num_nodes
+
+    @property
+    def parts(self) -> int:
+        """In how many parts a batch is computed, one after the other and side by side."""
+        return self.accumulate * self.processes
+
+    @property
+    def _parts_in_words(self) -> str:
+        nodes = f" × num_nodes {self.num_nodes}" if self.num_nodes > 1 else ""
+        return f"accumulate {self.accumulate} × devices {self.devices}{nodes}"
 
     @property
     def changes_colours(self) -> str | None:

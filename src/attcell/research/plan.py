@@ -114,10 +114,11 @@ def _refuse_several_devices(recipe: Recipe) -> None:
     """Raise a CallError for a training on several devices: each device's process would start the whole
     experiment once more, and test, write and go on beside the others.
     """
-    if recipe.train.devices > 1:
+    key = "num_nodes" if recipe.train.num_nodes > 1 else "devices"
+    if recipe.train.processes > 1:
         raise CallError(
-            f"recipe {recipe.name} has train.devices {recipe.train.devices}, and what runs one training "
-            "after another gives each of them one device; set train.devices=1 and let --jobs train several "
+            f"recipe {recipe.name} has train.{key} {getattr(recipe.train, key)}, and what runs one training "
+            f"after another gives each of them one device; set train.{key}=1 and let --jobs train several "
             "runs at once, each on a GPU of its own; or train this one alone (attcell train … --out RUN, "
             "then attcell test RUN)"
         )

@@ -18,6 +18,7 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.strategies import Strategy
 from safetensors.torch import load_file, save_file
 
 from attcell._files import written_whole
@@ -28,8 +29,10 @@ from attcell.errors import TrainingError
 from attcell.inference.model import Model
 from attcell.models.build import build_network
 from attcell.nn import Network, Pooled, SVMNetwork
+from attcell.training.launching import environment, launched
 from attcell.training.learner import Learner
 from attcell.training.prepare import PreparedTraining
+from attcell.training.processes import ALONE, Place, Processes
 from attcell.training.run_folder import BEST_WEIGHTS, MODEL_FOLDER, write_recipe
 from attcell.training.schedule import ValidationResult
 
@@ -64,14 +67,14 @@ class FittedTraining:
         return network.eval()
 
 
-def fit(prepared: PreparedTraining) -> FittedTraining:
+def fit(prepared: PreparedTraining, processes: Processes = ALONE) -> FittedTraining:
     """Train the prepared network in place; the best one so far is always on disk.
 
     Of pooled features there is nothing to train.
 
     Raises:
         VideoError: a video that cannot be read any more.
-        TrainingError: the loss is no longer a number, or the process was told to end.
+        TrainingError: the loss is no longer a number, the process was told to end, or another one has ended.
     """
     data, network = prepared.data, prepared.network
     if data is None:
@@ -83,28 +86,29 @@ def fit(prepared: PreparedTraining) -> FittedTraining:
         write_recipe(prepared.run_folder, prepared.recipe)
     learner = Learner(learning, prepared.recipe.train, prepared.iterations, data, _keeper(prepared))
     interruption = Interruption()
-    with _quiet_lightning(), interruption.listening():
-        trainer = _trainer(prepared.recipe.train, prepared.run_folder, learner, interruption)
-        _run(trainer, learner, prepared.checkpoint)
+    with _quiet_lightning(), interruption.listening(), launched(processes):
+        processes.meet(prepared.run_folder)
+        trainer = _trainer(prepared, learner, interruption, processes.place)
+        with _naming_the_lost(processes, interruption):
+            _run(trainer, learner, prepared.checkpoint)
     assert learner.best is not None, "a finished period has a validation result"
     return FittedTraining(prepared, learner.best, trainer.global_step)
 
 
-def _keeper(prepared: PreparedTraining) -> Callable[[ValidationResult], None]:
+def _keeper(prepared: PreparedTraining) -> Callable[[Network, ValidationResult], None]:
     """What writes the best network so far: a model, or weights that an SVM is still to be put on."""
-    network, folder = prepared.network, prepared.run_folder
+    folder = prepared.run_folder
 
-    def keep_model(result: ValidationResult) -> None:
+    def keep_model(network: Network, result: ValidationResult) -> None:
         labels, training = prepared.listings.labels, {"validation_result": asdict(result)}
         Model(network, labels, prepared.recipe, training).save_pretrained(folder / MODEL_FOLDER)
 
-    def keep_weights(_: ValidationResult) -> None:
-        assert isinstance(network, SVMNetwork), "others are kept as they are"
-        state = {key: value.cpu().contiguous() for key, value in network.body.state_dict().items()}
+    def keep_weights(body: Network, _: ValidationResult) -> None:
+        state = {key: value.cpu().contiguous() for key, value in body.state_dict().items()}
         with written_whole(folder / BEST_WEIGHTS) as file:
             save_file(state, file)
 
-    return keep_weights if isinstance(network, SVMNetwork) else keep_model
+    return keep_weights if isinstance(prepared.network, SVMNetwork) else keep_model
 
 
 def _run(trainer: L.Trainer, learner: Learner, checkpoint: Path | None) -> None:
@@ -115,14 +119,38 @@ def _run(trainer: L.Trainer, learner: Learner, checkpoint: Path | None) -> None:
         raise KeyboardInterrupt from None
 
 
+@contextmanager
+def _naming_the_lost(processes: Processes, interruption: Interruption) -> Iterator[None]:
+    """Where another process has ended, this one hears of a connection that broke: say which one it was."""
+    try:
+        yield
+    except RuntimeError as error:
+        if interruption.is_asked or not processes.is_lost(error):
+            raise
+        lost = processes.lost(error)
+        interruption.forget()  # torchrun has told this process to end meanwhile, for the same reason
+        raise lost from error
+
+
+def _strategy(section: TrainSection) -> str | Strategy:
+    """How Lightning trains by several processes."""
+    if section.strategy == "fsdp":
+        from attcell.training.sharding import ShardedStrategy
+
+        return ShardedStrategy()
+    return "ddp" if section.processes > 1 else "auto"
+
+
 def _trainer(
-    section: TrainSection, run_folder: Path, learner: Learner, interruption: Interruption
+    prepared: PreparedTraining, learner: Learner, interruption: Interruption, place: Place
 ) -> L.Trainer:
+    section, run_folder = prepared.recipe.train, prepared.run_folder
     logs = run_folder / "logs"
     return L.Trainer(
         accelerator=section.accelerator,
         devices=section.devices,
-        strategy="ddp" if section.devices > 1 else "auto",
+        num_nodes=section.num_nodes,
+        strategy=_strategy(section),
         precision="bf16-mixed" if section.precision == "bf16" else "32-true",
         accumulate_grad_batches=section.accumulate,
         gradient_clip_val=section.clip_gradient_norm,
@@ -143,7 +171,7 @@ def _trainer(
             TrainingProgress(),
             interruption,
         ],
-        plugins=_WholeCheckpoints(),
+        plugins=[_WholeCheckpoints(), environment(place)],
         enable_progress_bar=False,
         enable_model_summary=False,
     )
@@ -172,6 +200,7 @@ def _quiet_lightning() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"lightning\..*")
             warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+            warnings.filterwarnings("ignore", message="FSDP2-wrapped module")  # no output is changed in place
             yield
     finally:
         for one, level in zip(theirs, levels, strict=True):
@@ -214,6 +243,15 @@ class Interruption(L.Callback):
         finally:
             for one, handler in self._before.items():
                 signal.signal(one, handler)
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether a signal has come, and nothing was done about it yet."""
+        return self._asked is not None
+
+    def forget(self) -> None:
+        """The process ends for another reason."""
+        self._asked = None
 
     def on_train_start(self, *_: Any) -> None:
         self._listen()  # Lightning has set its own handlers since, which end the other processes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lightning as L
 import torch
@@ -37,6 +37,9 @@ from attcell.training.schedule import (
     periods,
 )
 
+if TYPE_CHECKING:
+    from attcell.training.sharding import WholeCopy
+
 CHECKPOINT_FORMAT = 4  # raise it when an older run cannot be gone on with
 
 
@@ -49,10 +52,11 @@ class Learner(L.LightningModule):
         section: TrainSection,
         iterations: int,
         training_data: TrainingData,
-        keep: Callable[[ValidationResult], None],
+        keep: Callable[[Network, ValidationResult], None],
     ) -> None:
         super().__init__()
         self.network = network
+        self.whole_copy: WholeCopy | None = None  # of a network that lies in shards
         self.section = section
         self.iterations = iterations
         self.periods = periods(iterations, section.checkpoint_every)
@@ -74,6 +78,11 @@ class Learner(L.LightningModule):
         self.register_buffer("class_weights", None, persistent=False)
         if section.class_weights is not None:
             self.class_weights = balanced_weights(labels, training_data.num_classes, section.loss)
+
+    @property
+    def judged(self) -> Network:
+        """The network as a whole, which the validation asks and which is kept."""
+        return self.network if self.whole_copy is None else self.whole_copy.network
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Output:
         """What the network makes of kept feature maps, which are in 16 bits until here, or of pictures."""
@@ -117,6 +126,7 @@ class Learner(L.LightningModule):
     def on_validation_epoch_start(self) -> None:
         self.sums = torch.zeros(3, dtype=torch.float64, device=self.device)
         self.right = torch.zeros(len(self.training_data.val_records), device=self.device)
+        self._gather_weights()
         self.gatherer = self._new_gatherer()
 
     def validation_step(self, part: Views, _: int) -> None:
@@ -128,7 +138,7 @@ class Learner(L.LightningModule):
         record = self.training_data.val_records[video.video]
         self._tell(f"{record.id}: {note}" for note in but_silence(video.notes))
         try:
-            found = mean_scores(decide_views(self.network, video.parts), self.section.loss)
+            found = mean_scores(decide_views(self.judged, video.parts), self.section.loss)
         except ModelError as error:
             raise _diverged(
                 "the scores of a validation video are no finite numbers", self.global_step
@@ -149,10 +159,13 @@ class Learner(L.LightningModule):
         """After each period: judge the network, and keep it if it is the best yet."""
         if self.training_data.val is None:
             self.latest = ValidationResult(self.global_step)
+            self._gather_weights()
         if self.latest.beats(self.best):
             self.best = self.latest
             if self.trainer.is_global_zero:
-                self.keep(self.best)
+                self.keep(self.judged, self.best)
+        if self.whole_copy is not None:
+            self.whole_copy.put_away()
         self._stop_if_stale()
 
     def on_train_start(self) -> None:
@@ -226,7 +239,7 @@ class Learner(L.LightningModule):
         if (index + 1) % accumulate == 0:
             total = torch.stack([one * videos for one, videos in self.step_losses]).sum()
             mean = total / sum(videos for _, videos in self.step_losses)
-            self.log("train_loss", mean, sync_dist=self.section.devices > 1)
+            self.log("train_loss", mean, sync_dist=self.trainer.world_size > 1)
             self.log("learning_rate", self.trainer.optimizers[0].param_groups[0]["lr"])
 
     def _loss(self, out: Output, truth: Float[Tensor, "B A"]) -> Tensor:
@@ -304,7 +317,12 @@ class Learner(L.LightningModule):
 
     def _new_gatherer(self) -> Gatherer[Encoded]:
         kept_features = self.training_data.kept_features
-        return Gatherer(partial(encode_part, self.network, kept_features=kept_features))
+        return Gatherer(partial(encode_part, self.judged, kept_features=kept_features))
+
+    def _gather_weights(self) -> None:
+        """A network in shards is judged and kept as a whole copy; all processes gather it at once."""
+        if self.whole_copy is not None:
+            self.whole_copy.take(self.network, self.device)
 
     def _share(self) -> range:
         """This device's part of the validation videos."""

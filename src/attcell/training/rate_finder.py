@@ -101,7 +101,7 @@ def _losses(prepared: PreparedTraining, rates: np.ndarray) -> Iterator[float]:
     assert data is not None, "the recipe has iterations"
     learning = network.body if isinstance(network, SVMNetwork) else network
     assert not isinstance(learning, Pooled), "the recipe has iterations"
-    learner = Learner(learning, section, len(rates), replace(data, val=None), lambda _: None)
+    learner = Learner(learning, section, len(rates), replace(data, val=None), lambda *_: None)
     learner.to(prepared.device).train()
     trained = [parameter for parameter in learner.parameters() if parameter.requires_grad]
     optimizer = build_optimizer(section, trained)

@@ -30,10 +30,11 @@ def train(recipe: Recipe, run_folder: str | Path, *, resume: bool = False) -> Tr
     Raises:
         CallError: ``recipe`` is no recipe, or names a row to begin with in place of its model; the folder
             holds another run, or another process trains there, or there is nothing to resume with this
-            recipe.
+            recipe; or another number of processes was started than it asks for.
         DataError, VideoError: videos or lists that cannot be read.
         ModelError: weights that do not fit.
-        TrainingError: the loss is no longer a number, or the checkpoint to go on from is damaged.
+        TrainingError: the loss is no longer a number, the checkpoint to go on from is damaged, or another
+            process of this training has ended.
     """
     if not isinstance(recipe, Recipe):
         raise CallError(f"recipe is {shown(recipe)}; read one with attcell.load_recipe(path)")
@@ -44,11 +45,15 @@ def train(recipe: Recipe, run_folder: str | Path, *, resume: bool = False) -> Tr
     from attcell._shared_memory import loading
     from attcell.training.finish import finish
     from attcell.training.fit import fit
+    from attcell.training.launching import meeting
     from attcell.training.prepare import prepare
+    from attcell.training.processes import place_of
     from attcell.training.run_folder import refuse_run
 
-    prepared = prepare(recipe, folder, resume=resume)
-    with loading(), held(folder) if is_first_process() else nullcontext():
-        if is_first_process():
-            refuse_run(folder, resume=resume)  # another process may have begun one meanwhile
-        return finish(fit(prepared))
+    with meeting(place_of(recipe.train)) as processes:
+        with processes.in_turn():
+            prepared = prepare(recipe, folder, resume=resume)
+        with loading(), held(folder) if is_first_process() else nullcontext():
+            if is_first_process():
+                refuse_run(folder, resume=resume)  # another process may have begun one meanwhile
+            return finish(fit(prepared, processes))

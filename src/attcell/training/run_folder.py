@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from attcell._files import write_text
+from attcell._log import logger
 from attcell._owners import held, is_empty
 from attcell._paths import check_output
 from attcell.config import Recipe, differing_keys, load_recipe
@@ -21,6 +22,7 @@ CHECKPOINT = Path("checkpoints") / "last.ckpt"
 BEST_WEIGHTS = Path("checkpoints") / "best.safetensors"  # of a network that an SVM is still to be put on
 REPRESENTATIONS = "representations"  # of decoded videos, until an SVM is fitted to them
 MODEL_FOLDER = "model"
+SHARED_BY = ("accumulate", "devices", "num_nodes", "strategy")  # keys of train: who computes a batch's parts
 
 
 def check_run_folder(run_folder: Path, recipe: Recipe, *, resume: bool) -> None:
@@ -40,6 +42,8 @@ def check_run_folder(run_folder: Path, recipe: Recipe, *, resume: bool) -> None:
         checkpoint = run_folder / CHECKPOINT
         if checkpoint.is_file() and not _is_whole(checkpoint):
             raise TrainingError(f"{checkpoint} is damaged; bring it back, or delete it to begin again")
+        if checkpoint.is_file():
+            _tell_of_other_parts(load_recipe(run_folder / RECIPE_FILE), recipe)
         return
     if not is_empty(run_folder):
         raise CallError(f"{run_folder} is not empty and is no run; choose another --out")
@@ -61,13 +65,15 @@ def _is_whole(checkpoint: Path) -> bool:
 
 
 def refuse_another_recipe(run_folder: Path, recipe: Recipe) -> None:
-    """Raise a CallError if another recipe began the run in a folder; the keys that differ are named."""
+    """Raise a CallError if another recipe began the run in a folder; the keys that differ are named. Those
+    that say which processes share the work may differ.
+    """
     saved = run_folder / RECIPE_FILE
     if not saved.is_file():
         return
     told = {"name": "", "published": (), "rivals": (), "detection": None, "fuse": None}  # trains nothing
-    before = load_recipe(saved).model_copy(update=told)
     now = with_absolute_paths(recipe).model_copy(update=told)
+    before = _shared_as(load_recipe(saved).model_copy(update=told), now)
     if now.features.dim is None:  # the run took it from the files
         dim = {"dim": before.features.dim}
         now = now.model_copy(update={"features": now.features.model_copy(update=dim)})
@@ -76,6 +82,27 @@ def refuse_another_recipe(run_folder: Path, recipe: Recipe) -> None:
         raise CallError(
             f"{run_folder} was started by another recipe; it differs in {differing}. "
             "Resume with the same recipe and overrides, or choose another --out"
+        )
+
+
+def _shared_as(recipe: Recipe, other: Recipe) -> Recipe:
+    """A recipe with the work shared as in another one. What a batch holds does not depend on it."""
+    train = {key: getattr(other.train, key) for key in SHARED_BY}
+    sections = {
+        "train": recipe.train.model_copy(update=train),
+        "data": recipe.data.model_copy(update={"workers": other.data.workers}),
+    }
+    return recipe.model_copy(update=sections)
+
+
+def _tell_of_other_parts(before: Recipe, now: Recipe) -> None:
+    """Say it where a batch is computed in another number of parts from here on."""
+    if before.train.parts != now.train.parts:
+        logger.info(
+            f"a batch is computed in {now.train.parts} parts from here on, and was in {before.train.parts} "
+            "(accumulate × devices × num_nodes): its videos are the same, but dropout, mixup, batch "
+            "normalisation and class weights are a part's own, so that with any of these the losses are not "
+            "those of an undisturbed run"
         )
 
 
