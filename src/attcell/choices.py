@@ -14,6 +14,8 @@ ShortVideos = Literal["repeat", "refuse"]
 NumCrops = Literal[1, 10]
 ClipCrops = Literal[1, 3]
 CacheForm = Literal["files", "shards"]
+FeatureFormat = Literal["files", "shards", "npy"]
+ViewsOf = Literal["train", "test", "both"]
 Resizing = Literal["short", "squash"]
 
 FlowMethod = Literal["paper", "fast", "fine", "dis", "raft"]

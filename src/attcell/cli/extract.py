@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from attcell.choices import CameraMotion, FlowMethod, FlowStorage
-from attcell.cli._options import ListRoot, On, working_on
+from attcell.choices import CameraMotion, FeatureFormat, FlowMethod, FlowStorage, ViewsOf
+from attcell.cli._options import ListRoot, On, Overrides, Row, refuse_options, working_on
 from attcell.errors import CallError
 
 extract_app = typer.Typer(
@@ -78,6 +78,72 @@ def flow(
             rebuild=rebuild,
         )
     for message in (*outcome.failed.values(), *outcome.notes):
+        logger.info(f"attcell: {message}")
+    put(
+        f"{out}: {outcome.num_written} videos computed, {outcome.num_kept} there already, "
+        f"{len(outcome.failed)} failed"
+    )
+    if outcome.failed:
+        raise typer.Exit(1)
+
+
+@extract_app.command()
+def features(
+    source: Annotated[Path, typer.Argument(help="A folder per class, any folder of videos; or a list file.")],
+    out: Annotated[Path, typer.Argument(help="The cache folder; with --format npy where the arrays go.")],
+    overrides: Overrides = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="By path or name: its frozen backbones, pictures and segments.")
+    ] = None,
+    row: Row = None,
+    model: Annotated[
+        str | None, typer.Option(help="Or of this model: a folder, or a Hugging Face id.")
+    ] = None,
+    views: Annotated[
+        ViewsOf | None,
+        typer.Option(
+            help="What a training keeps, what its test sees, or both; by default train, and test of a model "
+            "or with --format npy."
+        ),
+    ] = None,
+    form: Annotated[
+        FeatureFormat | None,
+        typer.Option(
+            "--format",
+            help="A file a video; shards, for very many videos; or for others one array a video. By default "
+            "as OUT has them, or as the recipe says.",
+        ),
+    ] = None,
+    root: ListRoot = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes that decode; by default the recipe's.")
+    ] = None,
+    on: On = None,
+) -> None:
+    """Compute the features of frozen backbones, as a training with cache.folder=OUT, or a test with --cache
+    OUT, would, and finds them. Run again to go on.
+
+    Example: attcell extract features videos/train features --recipe stan-small --format shards
+    """
+    from attcell._log import logger
+    from attcell._paths import check_output
+    from attcell._terminal import put
+    from attcell.inference.extraction.features import FeaturesCall, extract_features_of
+
+    check_output(out, is_folder=True)
+    if (recipe is None) == (model is None):
+        raise CallError("whose features: give either --recipe, or --model")
+    if model is not None:
+        refuse_options(
+            {"row": row}, "a model", "it has its own recipe; name its model folder and nothing of a recipe"
+        )
+        if overrides:
+            raise CallError(f"{overrides[0]} is for a recipe, and {model} has its own; leave it out")
+    of_recipe, given = None if recipe is None else (recipe, row), tuple(overrides or ())
+    asked = FeaturesCall(source, out, root, of_recipe, given, model, views, form, workers)
+    with working_on(on):
+        outcome = extract_features_of(asked)
+    for message in outcome.failed.values():
         logger.info(f"attcell: {message}")
     put(
         f"{out}: {outcome.num_written} videos computed, {outcome.num_kept} there already, "

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -31,6 +31,18 @@ from attcell.data.shards import Shards, is_disk
 from attcell.errors import AttcellError, DataError, VideoError
 from attcell.types import VideoRecord
 from attcell.video.frame_folder import open_frames
+
+
+class FeatureKeeper(Protocol):
+    """Where features are kept that are computed; as of :class:`FeatureStore`."""
+
+    @property
+    def is_seen_at_once(self) -> bool: ...
+    def name(self, record: VideoRecord) -> str: ...
+    def holds(self, record: VideoRecord) -> bool: ...
+    def filling(self) -> AbstractContextManager[None]: ...
+    def writing(self) -> AbstractContextManager[None]: ...
+    def keep(self, name: str, video: str, maps: Tensor, notes: tuple[str, ...] = ()) -> None: ...
 
 
 class FeatureStore:
@@ -110,16 +122,10 @@ class FeatureStore:
 
     def keep(self, name: str, video: str, maps: Tensor, notes: tuple[str, ...] = ()) -> None:
         """As :meth:`write`, of a video whose name in the store is known, and what messages call it."""
-        kept = maps.half()
-        if not kept.isfinite().all():
-            raise DataError(
-                f"the features of {video} are not finite in 16 bits; check the backbone's weights and "
-                "the input's mean and std, or train without a cache folder"
-            )
+        kept = as_kept(maps, video)
         described = self.folder / "made_by.json"
         if not described.is_file():
             write_text(described, json.dumps(self.made_by, indent=2) + "\n")
-        kept = kept.contiguous()
         about = {
             "fingerprint": self.fingerprint,
             "video": video,
@@ -156,6 +162,21 @@ class FeatureStore:
                 f"the features at {self._kept.file_of(name)} were made by another recipe (fingerprint "
                 f"{fingerprint}, not {self.fingerprint}); delete the file or choose another cache folder"
             )
+
+
+def as_kept(maps: Tensor, video: str) -> Tensor:
+    """A video's maps as they are kept: in 16 bits.
+
+    Raises:
+        DataError: values that are not finite, or too large for 16 bits.
+    """
+    kept = maps.half()
+    if not kept.isfinite().all():
+        raise DataError(
+            f"the features of {video} are not finite in 16 bits; check the backbone's weights and "
+            "the input's mean and std, or train without a cache folder"
+        )
+    return kept.contiguous()
 
 
 def form_there(folder: Path) -> CacheForm | None:

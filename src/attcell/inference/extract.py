@@ -26,7 +26,7 @@ from attcell._walls import the_videos_own
 from attcell.choices import CacheForm
 from attcell.config.recipe import Recipe
 from attcell.data.datasets import PlannedParts
-from attcell.data.feature_store import DigestCache, FeatureStore
+from attcell.data.feature_store import DigestCache, FeatureKeeper, FeatureStore
 from attcell.data.remembered import Check, cached_answers
 from attcell.errors import AttcellError, DataError, VideoError, first_lines
 from attcell.inference.run import Gathered, gather, part_maps
@@ -97,7 +97,7 @@ class _Wanted(NamedTuple):
 
 
 def extract_features(
-    stores: Mapping[str, FeatureStore],
+    stores: Mapping[str, FeatureKeeper],
     network: Network,
     records: Sequence[VideoRecord],
     spec: InputSpec,
@@ -129,14 +129,14 @@ def extract_features(
     return failed
 
 
-def _lacking(stores: Mapping[str, FeatureStore], records: Sequence[VideoRecord]) -> Iterator[_Wanted]:
+def _lacking(stores: Mapping[str, FeatureKeeper], records: Sequence[VideoRecord]) -> Iterator[_Wanted]:
     for record in records:
         names = {name: _name_in(store, record) for name, store in stores.items() if not store.holds(record)}
         if names:
             yield _Wanted(record, names)
 
 
-def _name_in(store: FeatureStore, record: VideoRecord) -> str:
+def _name_in(store: FeatureKeeper, record: VideoRecord) -> str:
     try:
         return store.name(record)
     except (DataError, VideoError):  # it is named when it is decoded
@@ -149,7 +149,7 @@ def _path_of(wanted: _Wanted) -> Path:
 
 def _fill(
     wanted: Sequence[_Wanted],
-    stores: Mapping[str, FeatureStore],
+    stores: Mapping[str, FeatureKeeper],
     network: Network,
     spec: InputSpec,
     plan: ViewPlan,
@@ -174,7 +174,7 @@ def _fill(
 def _kept(
     videos: Iterable[Gathered[dict[str, Tensor]]],
     wanted: Sequence[_Wanted],
-    stores: Mapping[str, FeatureStore],
+    stores: Mapping[str, FeatureKeeper],
 ) -> Iterator[tuple[int, str | None]]:
     """Each video's place once it is written, and None; or why it cannot be read."""
     with Background() as writing:
@@ -191,7 +191,7 @@ def _kept(
         yield from ((place, None) for place in writing.done())
 
 
-def _keep(store: FeatureStore, record: VideoRecord, name: str, maps: Tensor, notes: tuple[str, ...]) -> None:
+def _keep(store: FeatureKeeper, record: VideoRecord, name: str, maps: Tensor, notes: tuple[str, ...]) -> None:
     store.keep(name or store.name(record), record.id, maps, notes)
 
 
@@ -285,22 +285,26 @@ def fill_stores(
     """Compute what these stores lack, and return video id → message of what cannot be read, or is refused."""
     spec = input_spec(recipe)
     failed = extract_features(stores, network, records, spec, plan, workers=recipe.data.workers)
-    if spec.audio.missing == "refuse":
-        failed |= _kept_of_silence([stores[name] for name in spec.hearing], records, failed)
-    return failed
+    return failed | refuse_kept_silence(stores, recipe, records, failed)
 
 
-def _kept_of_silence(
-    stores: Sequence[FeatureStore], records: Sequence[VideoRecord], failed: Mapping[str, str]
+def refuse_kept_silence(
+    stores: Mapping[str, FeatureStore],
+    recipe: Recipe,
+    records: Sequence[VideoRecord],
+    failed: Mapping[str, str],
 ) -> dict[str, str]:
     """Video id → why its kept features are refused: they were made when silence could stand for sound."""
+    spec = input_spec(recipe)
+    if spec.audio.missing != "refuse":
+        return {}
     refused = {}
     for record in records:
         if record.id in failed:
             continue
         try:
-            for store in stores:
-                refuse_missing(str(record.path), store.read(record)[1])
+            for name in spec.hearing:
+                refuse_missing(str(record.path), stores[name].read(record)[1])
         except VideoError as error:
             refused[record.id] = str(error)
     return refused

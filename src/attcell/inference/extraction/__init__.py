@@ -1,0 +1,1 @@
+"""Extraction for a whole set of videos, as its own command."""
