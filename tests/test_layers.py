@@ -13,8 +13,8 @@ import attcell
 
 ROOT = Path(attcell.__file__).parent
 ROWS = [
-    "errors", "choices", "_checks", "types", "_owners", "_paths", "_files", "_terminal", "_log",
-    "_shared_memory", "_parallel", "_walls", "_workers", "_spread",
+    "errors", "choices", "_servers", "_urls", "_checks", "types", "_owners", "_paths", "_files", "_terminal",
+    "_log", "_shared_memory", "_parallel", "_walls", "_remote", "_workers", "_spread",
     "nn", "flow", "metrics", "_ray", "video", "synth", "data", "config", "models", "results",
     "inference", "training", "forecast", "report", "research", "choosing", "cli",
 ]  # fmt: skip

@@ -8,6 +8,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
+from attcell._urls import place
 from attcell.errors import CallError
 
 
@@ -15,10 +16,10 @@ def path_of(value: Any, name: str, example: str) -> Path:
     """``value`` as a path.
 
     Raises:
-        CallError: it is neither text nor a path.
+        CallError: it is neither text nor a path, or a URL of a kind that is not read.
     """
     try:
-        return Path(value)
+        return place(value)
     except TypeError as error:
         wanted = f'give one path as text or Path, such as "{example}"'
         raise CallError(f"{name} is {shown(value)}; {wanted}") from error

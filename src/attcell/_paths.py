@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from attcell._owners import MOST_BYTES
+from attcell._urls import is_url
 from attcell.errors import CallError
 
 # fmt: off
@@ -17,6 +19,7 @@ VIDEO_SUFFIXES = frozenset({
     ".y4m",
 })
 # fmt: on
+_CUT_URL = re.compile("(s3|gs|hf|https?):/", re.IGNORECASE)  # as Path has it, with one slash
 # Files with these suffixes are never written over by a file that an option names: most cannot be made again.
 _KEPT_SUFFIXES = VIDEO_SUFFIXES | {".bin", ".ckpt", ".pt", ".pth", ".safetensors", ".yaml", ".yml"}
 
@@ -41,7 +44,11 @@ def is_missing(path: Path) -> bool:
 
 
 def is_folder(path: Path) -> bool:
-    """Whether there is a folder; False also where that cannot be told."""
+    """Whether there is a folder; False also where that cannot be told. On a server what is named as a video
+    is none: it would have to be asked about each time.
+    """
+    if is_url(path) and is_video_name(path):
+        return False
     return _answer(path.is_dir)
 
 
@@ -59,10 +66,17 @@ def _answer(question: Callable[[], bool]) -> bool:
 
 def real_path(path: Path) -> Path:
     """The absolute path without links, as far as it can be followed."""
+    if is_url(path):
+        return path
     try:
         return Path(os.path.realpath(path))
     except ValueError:  # of a zero byte in the name
         return path.absolute()
+
+
+def absolute_text(video: str | Path) -> str:
+    """A video's path from anywhere, as text; of one on a server its URL as people see it."""
+    return str(video) if is_url(str(video)) else str(Path(video).absolute())
 
 
 def composed(name: str) -> str:
@@ -143,6 +157,8 @@ def check_output(path: Path, *, is_folder: bool = False) -> None:
             may not be written, or the name is too long; or it is ``-``, which is stdout where stdout can be
             asked for.
     """
+    if is_url(path) or _CUT_URL.match(str(path)):
+        raise CallError(f"{path}: this is written to local disks alone; name a local file or folder")
     if str(path) == "-":
         raise CallError("- is no file, and this cannot go to stdout; name a file or folder to write to")
     if path.suffix != ".jsonl":  # lines go to a pipe as they come

@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import click
 import typer
 
 from attcell._log import logger
+from attcell._urls import place
 from attcell.choices import ClipCrops
+
+
+class PlaceType(click.ParamType):
+    """A path, or the URL of something on a server. Typer's own takes a slash out of a URL."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: object, ctx: object) -> Path:
+        return place(value)
+
 
 ModelName = Annotated[
     str | None,
@@ -27,8 +39,15 @@ NumClips = Annotated[
 Crops = Annotated[
     ClipCrops | None, typer.Option(help="Of a ready model: 1, the middle, or 3, the ends too; averaged.")
 ]
-Videos = Annotated[list[Path], typer.Argument(help="Video files of any length, or folders of frames.")]
-ListRoot = Annotated[Path | None, typer.Option(help="What a list's paths are relative to.")]
+Videos = Annotated[
+    list[Path],
+    typer.Argument(
+        help="Video files of any length, by path or URL, or folders of frames.", click_type=PlaceType()
+    ),
+]
+ListRoot = Annotated[
+    Path | None, typer.Option(help="What a list's paths are relative to.", click_type=PlaceType())
+]
 NumSegments = Annotated[int | None, typer.Option(min=1, help="T; by default the recipe's.")]
 RecipeName = Annotated[str, typer.Argument(help="A recipe in YAML, or a packaged one's name.")]
 Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...")]

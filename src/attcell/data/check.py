@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from attcell._checks import path_of
 from attcell._paths import is_folder, is_missing, is_there, is_video_name, real_path
 from attcell._spread import spread
 from attcell._walls import the_videos_own
@@ -217,7 +218,7 @@ def check_source(
     listing = read_source(source, root, group_column=groups == GROUP_COLUMN)
     if groups is not None and groups != GROUP_COLUMN:
         listing = replace(listing, records=with_groups(listing.records, groups))
-    source = Path(source)
+    source = path_of(source, "source", "videos/train")
     videos, duplicates = check_records(listing.records, progress)
     surplus = _surplus(source, root, listing)
     return CheckReport(
@@ -338,7 +339,7 @@ def _surplus(source: Path, root: Path | str | None, listing: Listing) -> list[Pa
     if source.is_dir():
         return [path for path in listing.ignored if _is_video(path)]
     named = {real_path(record.path) for record in listing.records}
-    folder = source.parent if root is None else Path(root)
+    folder = source.parent if root is None else path_of(root, "root", "videos")
     return [path for path in files_under(folder) if _is_video(path) and real_path(path) not in named]
 
 

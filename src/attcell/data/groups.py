@@ -13,10 +13,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from attcell._files import read_names
 from attcell._paths import composed
+from attcell._urls import UrlPath, place
 from attcell.choices import GROUP_COLUMN
 from attcell.data.listing import shortened
 from attcell.errors import CallError, DataError, first_lines
@@ -37,12 +38,12 @@ def file_or_expression(groups: Any) -> str | Path:
     Raises:
         CallError: it is neither.
     """
-    if isinstance(groups, Path):
-        return groups
+    if isinstance(groups, Path | UrlPath):
+        return cast("Path", groups)
     if not isinstance(groups, str) or not groups.strip():
         raise CallError(f"give {GROUP_FORMS}")
     if groups.lower().endswith(".csv"):
-        return Path(groups).expanduser()
+        return place(groups).expanduser()
     try:
         re.compile(groups)
     except re.error as error:
@@ -117,7 +118,7 @@ def with_groups(records: Sequence[VideoRecord], groups: str | Path) -> tuple[Vid
         CallError: no such file, or an expression that matches no video.
         DataError: a CSV that is not right, or videos without a group, by name.
     """
-    if isinstance(groups, Path):
+    if not isinstance(groups, str):
         file = read_groups(groups)
         found = [replace(record, group=file.group(record)) for record in records]
     else:
@@ -133,7 +134,7 @@ def with_groups(records: Sequence[VideoRecord], groups: str | Path) -> tuple[Vid
             "path below its source"
         )
     what, how = f"groups {groups!r}", "let the expression fit all names, or give a CSV"
-    if isinstance(groups, Path):
+    if not isinstance(groups, str):
         what, how = str(groups), "add a line 'video,group' for each"
     raise DataError(
         f"{what} tells no group of {len(lacking)} of {len(found)} videos: {shortened(lacking, ', ')}; {how}"

@@ -29,6 +29,8 @@ from typing import NamedTuple
 
 from attcell._files import read_names
 from attcell._paths import is_file, is_folder, is_text, is_video_name
+from attcell._servers import shown
+from attcell._urls import is_url, joined, place
 from attcell.choices import GROUP_COLUMN
 from attcell.errors import DataError, VideoError, first_lines
 from attcell.types import VideoRecord
@@ -159,7 +161,7 @@ class _Reading(NamedTuple):
 def _record(line: str, root: Path, names: Sequence[str] | None) -> tuple[VideoRecord, _Form | None]:
     """The record of a line, and its form if it is a folder's."""
     name, numbers = _fitting(_readings(line), root)
-    path = root / name
+    path = joined(root, name)
     form, frames = None, None
     if len(numbers) > 1 and is_folder(path):
         form, frames, numbers = _frames_and_labels(path, numbers)
@@ -170,7 +172,7 @@ def _record(line: str, root: Path, names: Sequence[str] | None) -> tuple[VideoRe
         raise _BadLine(
             f"label {max(numbers)} is too high, {len(names)} classes count from 0 to {len(names) - 1}"
         )
-    record = VideoRecord(name, path, tuple(sorted(numbers)))
+    record = VideoRecord(shown(name), path, tuple(sorted(numbers)))
     return (record if frames is None else record.part(frames)), form
 
 
@@ -200,7 +202,7 @@ def _readings(line: str) -> list[_Reading]:
         if len(numbers) == _MOST_NUMBERS:
             raise _BadLine(f"more than {_MOST_NUMBERS} numbers behind a path")
         rest, numbers = parts[0], (int(parts[1]), *numbers)
-        found.append(_Reading(Path(rest.replace("\\", "/")).as_posix(), numbers))
+        found.append(_Reading(_name(rest), numbers))
     if len(line.split()) < 2:
         raise _BadLine("a path and a label are needed")
     if not found:
@@ -211,6 +213,11 @@ def _readings(line: str) -> list[_Reading]:
     return found
 
 
+def _name(written: str) -> str:
+    """A path as it is compared: with slashes, and none twice; a URL as it is."""
+    return written if is_url(written) else Path(written.replace("\\", "/")).as_posix()
+
+
 def _is_number(word: str) -> bool:
     """Whether a word is a whole number, and no longer than one can be that counts."""
     return word.isascii() and word.isdigit() and len(word) < 19
@@ -218,19 +225,19 @@ def _is_number(word: str) -> bool:
 
 def _fitting(readings: list[_Reading], root: Path) -> _Reading:
     """The reading that fits what is on disk, or else a video's suffix."""
-    videos = [reading for reading in readings if is_listed_name(Path(reading.name))]
+    videos = [reading for reading in readings if is_listed_name(place(reading.name))]
     if len(readings) == 1 and videos:
         return videos[0]  # the disk is not asked: it may be slow, and a list long
     for name, numbers in readings:
-        path = root / name
+        path = joined(root, name)
         if is_file(path) or (len(numbers) > 1 and is_folder(path)):
             return _Reading(name, numbers)
     if videos:
         return videos[0]
-    longest = root / readings[0].name
+    longest = joined(root, readings[0].name)
     if is_folder(longest):
         raise _BadLine(f"{longest} is a folder: how many frames it has is needed before the label")
-    tried = " nor ".join(str(root / reading.name) for reading in readings)
+    tried = " nor ".join(str(joined(root, reading.name)) for reading in readings)
     raise _BadLine(f"there is no {tried}, and no path that ends as a video does")
 
 

@@ -17,10 +17,12 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 from attcell._checks import path_of
 from attcell._log import logger
 from attcell._paths import VIDEO_SUFFIXES, composed, is_folder, is_video_name, real_path
+from attcell._urls import UrlPath, is_url
 from attcell.choices import GROUP_COLUMN
 from attcell.data.listing import Listing, read_list, shortened
 from attcell.errors import CallError, DataError
@@ -110,6 +112,8 @@ def walk(folder: Path) -> tuple[list[Path], dict[Path, str]]:
     """The files and folders of frames below a folder; and each folder that cannot be opened, with the reason.
     Errors as of :func:`files_under`.
     """
+    if is_url(folder):
+        return _walk_server(folder), {}
     found: list[Path] = []
     closed: dict[Path, str] = {}
     seen: set[Path] = set()
@@ -131,6 +135,24 @@ def walk(folder: Path) -> tuple[list[Path], dict[Path, str]]:
     return found, closed
 
 
+def _walk_server(folder: Path) -> list[Path]:
+    """As :func:`walk`, of a folder on a server, which gives the names of all files at once."""
+    try:
+        paths = cast("UrlPath", folder).files()
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({error.strerror})") from error
+    inside: dict[Path, list[Path]] = {}
+    for path in cast("Iterable[Path]", paths):
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts):
+            inside.setdefault(path.parent, []).append(path)
+    above = {place for here in inside for place in here.parents}
+    found: list[Path] = []
+    for here, files in inside.items():
+        is_video = here != folder and here not in above and _are_frames(path.name for path in files)
+        found += [here] if is_video else files
+    return found
+
+
 def videos_or_features(paths: Sequence[Path]) -> list[Path]:
     """Those of these files and folders of frames that are videos; where none is, those that hold features."""
     videos = [path for path in paths if is_video_name(path) or is_folder(path)]
@@ -139,6 +161,7 @@ def videos_or_features(paths: Sequence[Path]) -> list[Path]:
 
 def _are_frames(names: Iterable[str]) -> bool:
     """Whether these files of a folder make it a video."""
+    names = list(names)
     return any(map(is_frame_name, names)) and not any(is_video_name(Path(name)) for name in names)
 
 

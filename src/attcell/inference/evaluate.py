@@ -13,6 +13,7 @@ import torch
 
 from attcell._checks import shown
 from attcell._log import logger, track
+from attcell._paths import absolute_text
 from attcell._spread import in_places, spread
 from attcell.choices import ClipCrops, DataPart, NumCrops
 from attcell.config.beside import PublishedSection
@@ -207,8 +208,8 @@ def evaluation_of(model: Model, listing: Listing, predictions: Sequence[Predicti
         listing: the videos, with the model's own classes.
         predictions: one of each video, in any order.
     """
-    scores = {Path(one.video).absolute(): torch.from_numpy(one.scores) for one in predictions}
-    found = {record.id: VideoScores(scores[record.path.absolute()], {}) for record in listing.records}
+    scores = {absolute_text(one.video): torch.from_numpy(one.scores) for one in predictions}
+    found = {record.id: VideoScores(scores[absolute_text(record.path)], {}) for record in listing.records}
     return _evaluation(model, listing, evaluation_plan(model.recipe), _Scored(found), None)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 from attcell._log import is_within, logger
 from attcell.config.recipe import Recipe
@@ -121,7 +120,7 @@ def _counts(records: Sequence[VideoRecord], num_classes: int) -> list[int]:
 
 def _file_sentences(data: DataSection, records: Sequence[VideoRecord]) -> list[str]:
     """Names of a CSV that no video has."""
-    if not isinstance(data.groups, Path):
+    if data.groups is None or isinstance(data.groups, str):
         return []
     unknown = read_groups(data.groups).unknown(records)
     if not unknown:

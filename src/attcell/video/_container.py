@@ -22,6 +22,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from attcell._paths import in_other_form
+from attcell._remote import RemoteFile, binary, is_remote
 from attcell.errors import VideoError
 from attcell.types import Size
 from attcell.video._ending import cut_off
@@ -38,9 +39,13 @@ _THIS_FILE_ALONE = {
 
 
 @contextmanager
-def opened(path: Path, stream: int | None) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The open container and its video stream, or one clear VideoError."""
-    with open_container(path) as container:
+def opened(
+    path: Path, stream: int | None, *, is_outline: bool = False
+) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The open container and its video stream, or one clear VideoError; ``is_outline`` as of
+    :func:`open_container`.
+    """
+    with open_container(path, is_outline=is_outline) as container:
         yield container, _video_stream(path, container, stream)
 
 
@@ -64,18 +69,57 @@ def _unnamed(kind: type[SideDataType], value: object) -> SideDataType:
     return member
 
 
-def open_container(path: Path) -> InputContainer:
-    """The open container, whatever is in it, or one clear VideoError."""
+@contextmanager
+def open_container(path: Path, *, is_outline: bool = False) -> Iterator[InputContainer]:
+    """The open container, whatever is in it, or one clear VideoError: a connection to a server that breaks
+    off while it is read is one, too.
+
+    Args:
+        path: a file, on a disk or on a server.
+        is_outline: of a file on a server its packets are wanted without their contents, which are zeros.
+    """
     _prepare()
     _check_file(path)
+    # Without its protocol a colon in a name would read as one.
+    file = _remote_file(path) if is_remote(path) else f"file:{path}"
     try:
-        # Without its protocol a colon in a name would read as one.
-        return av.open(f"file:{path}", options=_THIS_FILE_ALONE)
+        container = cast("InputContainer", av.open(file, options=_THIS_FILE_ALONE))
     except (av.FFmpegError, OSError, ValueError) as error:
+        _refuse_broken_off(path, file)
         raise VideoError(_why_not_a_video(path, getattr(error, "strerror", None) or str(error))) from None
+    with container:
+        if isinstance(file, RemoteFile):
+            file.is_outline = is_outline
+        try:
+            yield container
+        except Exception:
+            _refuse_broken_off(path, file)
+            raise
+        _refuse_broken_off(path, file)
+
+
+def _remote_file(path: Path) -> RemoteFile:
+    try:
+        file = cast("RemoteFile", binary(path))
+    except OSError as error:
+        raise VideoError(f"{path}: cannot be read ({error.strerror or error})") from None
+    if file.size == 0:
+        raise VideoError(f"{path}: {_EMPTY}")
+    return file
+
+
+def _refuse_broken_off(path: Path, file: str | RemoteFile) -> None:
+    """Raise a VideoError if a server did not give all that was asked for: FFmpeg takes it for the end."""
+    if isinstance(file, RemoteFile) and file.fault is not None:
+        raise VideoError(f"{path}: cannot be read ({file.fault.strerror or file.fault})") from None
+
+
+_EMPTY = "the file is empty (0 bytes); get it again, or leave it out"
 
 
 def _check_file(path: Path) -> None:
+    if is_remote(path):  # it is asked about when it is opened
+        return
     try:
         size = path.stat().st_size
     except (FileNotFoundError, NotADirectoryError):
@@ -85,12 +129,12 @@ def _check_file(path: Path) -> None:
     except (OSError, ValueError) as error:  # too long, no permission, a disk that fails, links in a circle
         raise VideoError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
     if size == 0:
-        raise VideoError(f"{path}: the file is empty (0 bytes); get it again, or leave it out")
+        raise VideoError(f"{path}: {_EMPTY}")
 
 
 def _why_not_a_video(path: Path, reason: str) -> str:
     try:
-        with path.open("rb") as file:
+        with binary(path) as file:
             head = file.read(80)
     except OSError:
         return f"{path}: cannot be read ({reason}); check its permissions"
@@ -142,7 +186,7 @@ def _no_decoder(path: Path, container: InputContainer, index: int) -> str:
     told = re.search(rf"#0:{index}(?!\d)[^\n]*?: Video: ([^,\n]*)", _described(container))
     name = told[1].removeprefix("none").strip(" ()").split(" / ")[0] if told else ""
     if not name:  # Matroska has names of its own
-        with path.open("rb") as file:
+        with binary(path) as file:
             named = re.search(rb"\x86[\x80-\xff](V_[\w/]+)", file.read(1 << 16))
         name = named[1].decode() if named else "which has no name"
     return (

@@ -22,7 +22,9 @@ import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import IO, NamedTuple
+
+from attcell._remote import binary
 
 _TAIL = 1 << 18  # bytes; more than the largest Ogg page or packet of a program stream
 _HEAD = 1 << 16
@@ -32,7 +34,7 @@ _SLACK = 8  # bytes: some write the size of an AVI with the 8 bytes before it
 class _File(NamedTuple):
     """An open file, and how long it is."""
 
-    file: BinaryIO
+    file: IO[bytes]
     size: int
 
     def bytes_at(self, place: int, length: int) -> bytes:
@@ -58,8 +60,8 @@ def cut_off(path: Path, container: str) -> str:
     if look is None:
         return ""
     try:
-        with path.open("rb") as file:
-            return look(_File(file, os.fstat(file.fileno()).st_size))
+        with binary(path) as file:
+            return look(_File(file, file.seek(0, os.SEEK_END)))
     except (OSError, IndexError):  # of a header that is none
         return ""
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import av
@@ -23,7 +24,10 @@ import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from attcell._remote import expect, is_remote
 from attcell._walls import alive
+from attcell.errors import VideoError
+from attcell.video._container import opened
 from attcell.video.info import DecodedPass
 
 _JOINT = 2  # packets of an MPEG-TS before a key frame
@@ -43,6 +47,8 @@ class PacketIndex:
         random_access_points: the packets where decoding may begin.
         ends: frames that are always decoded: the first one, which decides the size of all; and that of the
             last packet of a file without an index, where it shows that a file was cut off.
+        is_sure: False where the contents of the packets were not looked at: decoding may perhaps not begin at
+            a random access point.
     """
 
     pts: np.ndarray
@@ -51,6 +57,7 @@ class PacketIndex:
     last_ticks: int
     random_access_points: list[int]
     ends: tuple[int, ...]
+    is_sure: bool = True
 
     def plan(self, wanted: Collection[int]) -> list[Stretch]:
         """The stretches of packets to decode for these frames; the whole file where nothing is gained."""
@@ -66,7 +73,34 @@ def may_skip(video: VideoStream, wanted: Collection[int]) -> bool:
     return video.codec_context.name in CODECS and 0 < len(wanted) < video.frames
 
 
-def read_packet_index(container: InputContainer, video: VideoStream, indexed: int = 0) -> PacketIndex | None:
+def packet_index_of(
+    path: Path, stream: int | None, container: InputContainer, video: VideoStream, indexed: int
+) -> PacketIndex | None:
+    """As :func:`read_packet_index`. An MP4 on a server tells all but its packets' contents in its index, and
+    those of the stretches that are decoded are looked at when they come.
+    """
+    if is_remote(path) and indexed and len(video.index_entries) == indexed:
+        with opened(path, stream, is_outline=True) as (outline, same):
+            return read_packet_index(outline, same, indexed, is_outline=True)
+    return read_packet_index(container, video, indexed)
+
+
+def expect_stretch(path: Path, video: VideoStream, stretch: Stretch) -> None:
+    """Have a server send all of a stretch at once, whose packets a complete index has.
+
+    Raises:
+        VideoError: it does not.
+    """
+    first, last = (video.index_entries[place] for place in (stretch.start, stretch.end - 1))
+    try:
+        expect(path, first.pos, last.pos + last.size)
+    except OSError as error:
+        raise VideoError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def read_packet_index(
+    container: InputContainer, video: VideoStream, indexed: int = 0, *, is_outline: bool = False
+) -> PacketIndex | None:
     """Read all packets without decoding; None where they leave a doubt.
 
     A doubt is: a packet that is damaged or not to be shown, a stamp that is missing or double, more or fewer
@@ -76,8 +110,10 @@ def read_packet_index(container: InputContainer, video: VideoStream, indexed: in
         container: open.
         video: a stream of one of ``CODECS``.
         indexed: the number of frames in the file's index; 0 if it has none.
+        is_outline: the contents of packets are not there: each key frame of the file's index, which has all
+            packets, counts as an IDR picture.
     """
-    seen = _seen(container, video)
+    seen = _seen(container, video, is_outline=is_outline)
     if not seen or (indexed and len(seen) != indexed):
         return None
     first, stamps = seen[0], {packet.pts for packet in seen}
@@ -89,7 +125,9 @@ def read_packet_index(container: InputContainer, video: VideoStream, indexed: in
         return None
     shown = np.empty_like(order)
     shown[order] = np.arange(len(order))
-    is_idr = np.array([packet.is_idr for packet in seen])
+    is_idr = np.array(
+        [of.is_keyframe for of in video.index_entries] if is_outline else [of.is_idr for of in seen]
+    )
     return PacketIndex(
         pts[order],
         shown,
@@ -97,6 +135,7 @@ def read_packet_index(container: InputContainer, video: VideoStream, indexed: in
         seen[order[-1]].ticks,
         random_access_points(shown, is_idr),
         (0,) if indexed else (0, int(shown[-1])),
+        is_sure=not is_outline,
     )
 
 
@@ -110,13 +149,17 @@ class _Seen(NamedTuple):
     is_idr: bool
 
 
-def _seen(container: InputContainer, video: VideoStream) -> list[_Seen]:
+def reader_of(video: VideoStream) -> PacketReader:
+    """What tells of the packets of a stream."""
+    return PacketReader(video.codec_context.name, bytes(video.codec_context.extradata or b""))
+
+
+def _seen(container: InputContainer, video: VideoStream, *, is_outline: bool) -> list[_Seen]:
     """All packets in the order of the file; none where one is damaged or not to be shown.
 
     No packet counts as an IDR picture where another is not made as expected.
     """
-    configuration = bytes(video.codec_context.extradata or b"")
-    reader: PacketReader | None = PacketReader(video.codec_context.name, configuration)
+    reader = None if is_outline else reader_of(video)  # packets without contents tell nothing
     seen: list[_Seen] = []
     for packet in packets(container, video):
         if packet.is_corrupt or packet.is_discard:
@@ -128,7 +171,7 @@ def _seen(container: InputContainer, video: VideoStream) -> list[_Seen]:
             reader = None
         place = packet.pts or 0 if packet.dts is None else packet.dts
         seen.append(_Seen(packet.pts, place, packet.duration or 0, packet.is_keyframe, is_idr))
-    return seen if reader is not None else [packet._replace(is_idr=False) for packet in seen]
+    return seen if reader is not None or is_outline else [packet._replace(is_idr=False) for packet in seen]
 
 
 def packets(container: InputContainer, video: VideoStream) -> Iterator[av.Packet]:
@@ -284,6 +327,13 @@ class PacketReader:
             raise UnknownParts
         self._is_first = False
         return pictures[0] == _IDR
+
+    def follows(self, packet: bytes, *, is_first: bool) -> bool:
+        """Whether a packet is made as expected, and the first of a stretch such that decoding may begin."""
+        try:
+            return self.is_idr(packet) or not is_first
+        except UnknownParts:
+            return False
 
 
 def _sized_parts(packet: bytes, length: int) -> Iterator[tuple[int, int]]:

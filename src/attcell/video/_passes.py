@@ -27,10 +27,12 @@ from attcell.video._packet_index import (
     CODECS,
     PacketIndex,
     Stretch,
+    expect_stretch,
     may_skip,
     noted_packets,
+    packet_index_of,
     packets,
-    read_packet_index,
+    reader_of,
 )
 from attcell.video.features import NO_PICTURE, ROW_SECONDS, Rows, is_features, open_features
 from attcell.video.frame_folder import open_frames
@@ -64,7 +66,8 @@ def every_frame_decoded(
     ``plan`` gets the number of frames in an MP4's index (0 for other files) and gives the wanted ones.
     """
     with opened(path, stream) as (container, video):
-        return (yield from _all(container, video, plan(_indexed(container, video)), threads, size))
+        wanted = plan(_indexed(container, video))
+        return (yield from _all(path, container, video, wanted, threads, size))
 
 
 def needed_frames_decoded(
@@ -78,13 +81,13 @@ def needed_frames_decoded(
         indexed, is_known = _indexed(container, video), video.codec_context.name in CODECS
         wanted = plan(indexed) if indexed or not is_known else ()
         if not is_known or (indexed and not may_skip(video, wanted)):
-            return (yield from _all(container, video, wanted, "AUTO", size))
-        table = read_packet_index(container, video, indexed)
+            return (yield from _all(path, container, video, wanted, "AUTO", size))
+        table = packet_index_of(path, stream, container, video, indexed)
         if table is None and indexed:
             return None
         if table is not None:
             wanted = wanted or plan(len(table.pts))
-            some = _Some(table, wanted, table.plan(wanted))
+            some = _Some(path, table, wanted, table.plan(wanted))
             if indexed or len(some.stretches) > 1:
                 return (yield from some.decoded(container, video, size))
     again = plan if table is None else lambda _: wanted
@@ -106,13 +109,14 @@ def _indexed(container: InputContainer, video: VideoStream) -> int:
 
 
 def _all(
+    path: Path,
     container: InputContainer,
     video: VideoStream,
     wanted: Collection[int],
     threads: str,
     size: Sizing | None,
 ) -> Generator[Wanted, None, DecodedPass]:
-    decoded = _prepared(container, video, threads)
+    decoded = _prepared(path, container, video, threads)
     reformatter = VideoReformatter()  # one for all: setting up a conversion costs as much as doing it
     found = noted_packets(container, video, decoded)
     for index, frame in enumerate(_shown_frames(found, video, decoded, size)):
@@ -126,12 +130,14 @@ class _Some:
     """Some frames of a file, by its packet index.
 
     Attributes:
+        path: the file.
         table: when each frame is shown.
         wanted: indices of frames.
         stretches: of packets, which are decoded; frames that nobody wants and no other is built on are passed
             over.
     """
 
+    path: Path
     table: PacketIndex
     wanted: Collection[int]
     stretches: Sequence[Stretch]
@@ -143,7 +149,7 @@ class _Some:
         size, or not where the packet index has it: at the latest before a frame that comes after a missing
         one.
         """
-        table, decoded = self.table, _prepared(container, video, "AUTO")
+        table, decoded = self.table, _prepared(self.path, container, video, "AUTO")
         reformatter = VideoReformatter()
         missing: dict[int | None, int] = {int(table.pts[index]): index for index in self.wanted}
         following = iter(sorted(self.wanted))
@@ -175,9 +181,15 @@ class _Some:
     ) -> Iterator[av.Packet | None]:
         """The packets of each stretch, and None after each, to flush the decoder."""
         kept = {int(self.table.pts[index]) for index in {*self.wanted, *self.table.ends}}
+        is_sure = self.table.is_sure or len(self.stretches) == 1
+        reader = None if is_sure else reader_of(video)
         for start, end in self.stretches:
+            if reader is not None:
+                expect_stretch(self.path, video, Stretch(start, end))
             found = self._from(container, video, start)
-            for packet in islice(found, end - start):
+            for place, packet in enumerate(islice(found, end - start), start):
+                if reader is not None and not reader.follows(bytes(packet), is_first=place == start):
+                    raise _NotThere
                 decoded.num_packets += 1
                 video.codec_context.skip_frame = "DEFAULT" if packet.pts in kept else "NONREF"
                 yield packet
@@ -196,7 +208,7 @@ class _Some:
 
 
 class _NotThere(Exception):
-    """A packet is not found where the packet index has it."""
+    """A packet is not found where the packet index has it, or is another than that says."""
 
 
 class EveryFrame:
@@ -249,7 +261,7 @@ class EveryFrame:
             yield from (partial(np.asarray, NO_PICTURE) for _ in rows.pts)
             return
         with opened(self.path, None) as (container, video):
-            self._decoded = decoded = _prepared(container, video, "NONE")
+            self._decoded = decoded = _prepared(self.path, container, video, "NONE")
             reformatter = VideoReformatter()
             for frame in _shown_frames(noted_packets(container, video, decoded), video, decoded, self._size):
                 yield partial(to_rgb, frame, decoded.kept_size, reformatter)
@@ -266,7 +278,7 @@ class EveryFrame:
         return self._decoded.info(self.path)
 
 
-def _prepared(container: InputContainer, video: VideoStream, threads: str) -> DecodedPass:
+def _prepared(path: Path, container: InputContainer, video: VideoStream, threads: str) -> DecodedPass:
     """Set the decoder up, and note what the header says.
 
     On one thread a decoder gives of a damaged file what it can, and the same in every run. On several it may
@@ -282,7 +294,7 @@ def _prepared(container: InputContainer, video: VideoStream, threads: str) -> De
     rate = video.average_rate or video.guessed_rate or SOME_RATE
     assert ticks is not None  # FFmpeg gives every stream one
     decoded = DecodedPass((ticks.numerator, ticks.denominator), float(rate), video.frames)
-    decoded.cut_off = cut_off(Path(container.name.removeprefix("file:")), container.format.name)
+    decoded.cut_off = cut_off(path, container.format.name)
     if container.format.name.startswith("matroska"):
         decoded.header_end = _promised_end(container, video)
     return decoded

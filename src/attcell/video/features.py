@@ -23,6 +23,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from attcell._paths import is_folder
+from attcell._urls import is_url
 from attcell.errors import VideoError
 from attcell.types import Size
 from attcell.video._container import opened
@@ -78,6 +79,8 @@ def open_features(path: Path) -> np.ndarray:
         header = _header(path)
     except FileNotFoundError as error:
         raise VideoError(f"{path}: no such features file; check the path, or leave the video out") from error
+    except OSError as error:
+        raise VideoError(f"{path}: cannot be read ({error.strerror or error})") from error
     except Exception as error:  # NumPy parses a header as Python, which raises errors of many kinds
         raise VideoError(f"{path}: no array in NumPy's format ({error}); {_SAVE_PLAIN}") from error
     shape, dtype = header.shape, header.dtype
@@ -90,7 +93,13 @@ def open_features(path: Path) -> np.ndarray:
     if header.offset + math.prod(shape) * dtype.itemsize > path.stat().st_size:
         raise VideoError(f"{path}: the file is cut off, too short for an array of {shape}; get it again")
     try:
-        array: np.ndarray = np.memmap(path, dtype, "r", header.offset, shape, header.order)
+        array: np.ndarray = (
+            np.frombuffer(path.read_bytes(), dtype, math.prod(shape), header.offset).reshape(
+                shape, order=header.order
+            )
+            if is_url(path)
+            else np.memmap(path, dtype, "r", header.offset, shape, header.order)
+        )
     except (ValueError, OSError, OverflowError) as error:
         raise VideoError(f"{path}: the file is cut off ({error}); get it again") from error
     if array.ndim == 3 and 1 in array.shape[:2]:

@@ -24,6 +24,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from PIL import Image
 
+from attcell._urls import is_url
 from attcell._walls import alive
 from attcell.errors import VideoError
 from attcell.types import Size
@@ -172,6 +173,10 @@ def open_frames(path: Path, frames: range | None = None) -> FrameFolder:
         VideoError: no frames, frames of two numberings, a gap (the first missing one is named), or a window
             that is not inside.
     """
+    if is_url(path):
+        raise VideoError(
+            f"{path}: folders of frames are read from local disks alone; copy it to one, or give a video file"
+        )
     found: dict[int, str] = {}
     kinds: dict[str, str] = {}
     try:
