@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 from attcell._owners import lock, temporary_in
 from attcell._paths import refuse_device
+from attcell._urls import UrlPath
 from attcell.errors import CallError, DataError
 
 _MOST_LEVELS = 100  # of nested JSON; the deepest file that attcell reads has ten
@@ -25,8 +27,14 @@ def written_whole(path: Path) -> Iterator[Path]:
 
     The temporary name keeps the suffix, for libraries that choose a format by it. Parent folders are made.
     On an error or an interruption the temporary file is removed and ``path`` stays as it was. An OSError, as
-    of a full disk, names ``path``.
+    of a full disk, names ``path``. For a file on a server the temporary path is on a disk, in $TMPDIR.
     """
+    if isinstance(path, UrlPath):
+        with tempfile.TemporaryDirectory(prefix="attcell-") as folder:
+            local = Path(folder) / path.name
+            yield local
+            path.upload(local)
+        return
     refuse_device(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_in(path.parent, path.stem, path.suffix)

@@ -19,7 +19,7 @@ VIDEO_SUFFIXES = frozenset({
     ".y4m",
 })
 # fmt: on
-_CUT_URL = re.compile("(s3|gs|hf|https?):/", re.IGNORECASE)  # as Path has it, with one slash
+_CUT_URL = re.compile("(s3|gs|hf|https?):/+", re.IGNORECASE)  # as Path has it, with one slash
 # Files with these suffixes are never written over by a file that an option names: most cannot be made again.
 _KEPT_SUFFIXES = VIDEO_SUFFIXES | {".bin", ".ckpt", ".pt", ".pth", ".safetensors", ".yaml", ".yml"}
 
@@ -158,7 +158,8 @@ def check_output(path: Path, *, is_folder: bool = False) -> None:
             asked for.
     """
     if is_url(path) or _CUT_URL.match(str(path)):
-        raise CallError(f"{path}: this is written to local disks alone; name a local file or folder")
+        named = _CUT_URL.sub(r"\1://", str(path), count=1)
+        raise CallError(f"{named}: this is written to local disks alone; name a local file or folder")
     if str(path) == "-":
         raise CallError("- is no file, and this cannot go to stdout; name a file or folder to write to")
     if path.suffix != ".jsonl":  # lines go to a pipe as they come

@@ -120,6 +120,11 @@ class UrlPath:
         """All of it, as a server is asked."""
         return f"{self._root}/{self._key}" + (f"?{self._query}" if self._query else "")
 
+    @property
+    def unsigned(self) -> str:
+        """The same without what is behind a ?."""
+        return f"{self._root}/{self._key}"
+
     # Names.
 
     def __str__(self) -> str:
@@ -227,9 +232,10 @@ class UrlPath:
 
     def stat(self) -> UrlStat:
         found = _servers.info(self.url)
-        return UrlStat(
-            found.size or 0, int(found.changed * 1e9), _as_number(self.url.partition("?")[0]), found.version
-        )
+        return UrlStat(found.size or 0, int(found.changed * 1e9), _as_number(self.unsigned), found.version)
+
+    def samefile(self, other: object) -> bool:
+        return self == other
 
     def iterdir(self) -> Iterator[UrlPath | Path]:
         return iter([self / name for name in _servers.names_in(self.url)])
@@ -246,7 +252,7 @@ class UrlPath:
 
     # Contents.
 
-    def open(self, mode: str = "rb", **options: Any) -> IO[Any]:
+    def open(self, mode: str = "r", **options: Any) -> IO[Any]:
         """The file to be read, by ranges of bytes where the server sends them; ``options`` as of text."""
         file = io.BufferedReader(_Ranges(self.url), _CHUNKS[0])
         if "b" in mode and not set(mode) - set("rb"):
@@ -260,6 +266,15 @@ class UrlPath:
 
     def read_text(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         return self.read_bytes().decode(encoding, errors)
+
+    def upload(self, file: Path) -> None:
+        """Put a local file here, whole or not at all.
+
+        Raises:
+            CallError: nothing is written by http.
+            OSError: it cannot be written.
+        """
+        _servers.upload(file, self.url)
 
     def mkdir(self, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
         """Nothing: stores of objects have no empty folders."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import click
 import typer
 
 from attcell._log import logger
@@ -15,13 +14,9 @@ from attcell._urls import place
 from attcell.choices import ClipCrops
 
 
-class PlaceType(click.ParamType):
-    """A path, or the URL of something on a server. Typer's own takes a slash out of a URL."""
-
-    name = "path"
-
-    def convert(self, value: Any, param: object, ctx: object) -> Path:
-        return place(value)
+def path(text: str) -> Path:
+    """A path, or the URL of something on a server. Typer's own would take a slash out of a URL."""
+    return place(text)
 
 
 ModelName = Annotated[
@@ -41,13 +36,9 @@ Crops = Annotated[
 ]
 Videos = Annotated[
     list[Path],
-    typer.Argument(
-        help="Video files of any length, by path or URL, or folders of frames.", click_type=PlaceType()
-    ),
+    typer.Argument(help="Video files of any length, by path or URL, or folders of frames.", parser=path),
 ]
-ListRoot = Annotated[
-    Path | None, typer.Option(help="What a list's paths are relative to.", click_type=PlaceType())
-]
+ListRoot = Annotated[Path | None, typer.Option(help="What a list's paths are relative to.", parser=path)]
 NumSegments = Annotated[int | None, typer.Option(min=1, help="T; by default the recipe's.")]
 RecipeName = Annotated[str, typer.Argument(help="A recipe in YAML, or a packaged one's name.")]
 Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...")]

@@ -11,7 +11,7 @@ import typer
 
 from attcell._terminal import put
 from attcell.choices import MotionKind, SoundCodec, VideoKind, VideoLook
-from attcell.cli._options import ListRoot, On, files_of, refuse_options, working_on
+from attcell.cli._options import ListRoot, On, files_of, path, refuse_options, working_on
 from attcell.errors import CallError
 
 if TYPE_CHECKING:
@@ -23,7 +23,11 @@ data_app = typer.Typer(help="Look at data sets.", no_args_is_help=True, rich_mar
 @data_app.command("check")
 def check(
     source: Annotated[
-        Path, typer.Argument(help="A folder per class, a list file, or the name of a data set, as ucf101.")
+        Path,
+        typer.Argument(
+            help="A folder per class or a list file, by path or URL, or the name of a data set, as ucf101.",
+            parser=path,
+        ),
     ],
     videos: Annotated[
         Path | None,
@@ -58,6 +62,7 @@ def check(
     from attcell._files import write_json
     from attcell._log import track
     from attcell._paths import check_outputs
+    from attcell._urls import place
     from attcell.data.check import CheckReport, check_source
     from attcell.data.check_set import SetReport, check_set
     from attcell.data.known_sets import KNOWN_SETS
@@ -65,7 +70,7 @@ def check(
     def progress(items: Sequence[VideoRecord]) -> Iterable[VideoRecord]:
         return track(items, len(items), "checking")
 
-    read = [source, *([] if groups is None else [Path(groups)])]  # of an expression no file has the name
+    read = [source, *([] if groups is None else [place(groups)])]  # of an expression no file has the name
     check_outputs(files_of(json_path), read)
     report: CheckReport | SetReport
     if str(source) in KNOWN_SETS and (videos is not None or annotations is not None or not source.exists()):

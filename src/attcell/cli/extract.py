@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from attcell.choices import CameraMotion, FeatureFormat, FlowMethod, FlowStorage, ViewsOf
-from attcell.cli._options import ListRoot, On, Overrides, Row, refuse_options, working_on
+from attcell.cli._options import ListRoot, On, Overrides, Row, path, refuse_options, working_on
 from attcell.errors import CallError
 
 extract_app = typer.Typer(
@@ -18,8 +18,14 @@ extract_app = typer.Typer(
 
 @extract_app.command()
 def flow(
-    source: Annotated[Path, typer.Argument(help="A folder, all videos below it; or a list file.")],
-    out: Annotated[Path, typer.Argument(help="The store: each video becomes a folder or a file in it.")],
+    source: Annotated[
+        Path,
+        typer.Argument(help="A folder, all videos below it; or a list file.", parser=path),
+    ],
+    out: Annotated[
+        Path,
+        typer.Argument(help="The store: each video becomes a folder or a file in it.", parser=path),
+    ],
     method: Annotated[
         FlowMethod,
         typer.Option(
@@ -58,12 +64,16 @@ def flow(
     from attcell._log import logger
     from attcell._paths import check_output
     from attcell._terminal import put
+    from attcell._urls import is_url
     from attcell.data.sources import read_source, videos_below
     from attcell.inference.extract_flow import Layout, extract_flow
-    from attcell.inference.flow_jobs import refuse_inside
+    from attcell.inference.flow_jobs import refuse_folders, refuse_inside
     from attcell.video.optical_flow import FlowSpec
 
-    check_output(out, is_folder=True)
+    if is_url(out):
+        refuse_folders(out, form)
+    else:
+        check_output(out, is_folder=True)
     layout = Layout(form, frames)
     if source.is_dir():
         refuse_inside(source, out, layout)

@@ -25,6 +25,7 @@ from attcell.cli._options import (
     Row,
     end,
     files_of,
+    path,
     refuse_options,
     working_on,
 )
@@ -252,7 +253,10 @@ def test(
         str, typer.Argument(help="A model folder, a Hugging Face id, or a ready model (attcell models).")
     ],
     split: Annotated[DataPart, typer.Option(help="Which source of the model's recipe.")] = "test",
-    data: Annotated[Path | None, typer.Option(help="Another source: a folder per class or a list.")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Another source: a folder per class or a list.", parser=path),
+    ] = None,
     root: ListRoot = None,
     segments: NumSegments = None,
     clips: NumClips = None,

@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from attcell.choices import DetectionProtocol, DetectionRule
-from attcell.config.schema import Count, Section
+from attcell.config.section import Count, Section
 
 Overlap = Annotated[float, Field(gt=0, le=1, strict=True)]
 Weight = Annotated[float, Field(ge=0)]

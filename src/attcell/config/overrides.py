@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, get_args
 
 from attcell._checks import flat, shown
+from attcell._urls import is_url
 from attcell.config.merging import literal
 from attcell.config.recipe import Recipe
 from attcell.config.safe_yaml import parsed_yaml
-from attcell.config.schema import Section
+from attcell.config.section import Section
 from attcell.errors import CallError
 
 
@@ -22,10 +23,13 @@ def _path_keys() -> tuple[str, ...]:
         kinds = [kind for kind in (field.annotation, *get_args(field.annotation)) if isinstance(kind, type)]
         for section in (kind for kind in kinds if issubclass(kind, Section)):
             keys = section.model_fields.items()
-            found += [
-                f"{name}.{key}" for key, own in keys if Path in (own.annotation, *get_args(own.annotation))
-            ]
+            found += [f"{name}.{key}" for key, own in keys if Path in _kinds(own.annotation)]
     return tuple(found)
+
+
+def _kinds(annotation: Any) -> list[Any]:
+    """A type, those that it may be, and those that are looked at before they are taken."""
+    return [annotation, *(kind for inner in get_args(annotation) for kind in _kinds(inner))]
 
 
 PATH_KEYS = _path_keys()
@@ -112,7 +116,7 @@ def _path(key: str, value: str) -> Any:
     if key == "data.groups" and not value.lower().endswith(".csv"):
         return literal(value)  # an expression
     try:
-        return literal(str(Path(value).expanduser()))
+        return literal(value if is_url(value) else str(Path(value).expanduser()))
     except RuntimeError as error:
         raise CallError(
             f"{key} is {value!r}, the home of nobody on this machine; write ./{value} for a folder of this "

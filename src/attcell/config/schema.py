@@ -8,15 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from attcell.choices import (
     GROUP_COLUMN,
@@ -45,30 +37,20 @@ from attcell.choices import (
     StepsOfTime,
     TemporalForm,
 )
+from attcell.config.section import Count, Fraction, Place, Positive, Section, Word
 from attcell.data.groups import file_or_expression
 from attcell.errors import CallError
-
-Count = Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)]
-Fraction = Annotated[float, Field(ge=0, lt=1, strict=True)]
-Positive = Annotated[float, Field(gt=0, strict=True)]
-Word = BeforeValidator(lambda value: str(value) if type(value) is int else value)  # YAML reads 32 as a number
-
-
-class Section(BaseModel):
-    """A part of a recipe: frozen, and with no key that we do not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DataSection(Section):
     """Where the videos are: in sources, each a folder per class or a list file, or in a known data set."""
 
-    train: Path | None = None
-    test: Path | None = None
-    val: Path | None = None
+    train: Place | None = None
+    test: Place | None = None
+    val: Place | None = None
     val_fraction: Fraction = 0.0  # of the training videos of each class, where there is no val
-    groups: str | Path | None = None  # an expression on names, a CSV, or column (of list files)
-    root: Path | None = None  # of list files by default their folder; of a data set where its videos lie
+    groups: str | Place | None = None  # an expression on names, a CSV, or column (of list files)
+    root: Place | None = None  # of list files by default their folder; of a data set where its videos lie
     dataset: DataSetName | None = None  # instead of train, val and test
     annotations: Path | None = None  # the data set's official files; by default in root
     split: Count = 1  # of a data set that has several
@@ -151,7 +133,7 @@ class FlowSection(Section):
     deviation: Positive = 10.0  # the network sees (code - 128) / deviation
     short_side: Count | None = None  # scale frames down to this before computing flow
     camera: CameraMotion = "keep"  # reading: or its motion is taken out of each field
-    store: Path | None = None  # flow on disk, by ``attcell extract flow``; none: computed as it goes
+    store: Place | None = None  # flow on disk, by ``attcell extract flow``; none: computed as it goes
 
     @field_validator("store", mode="before")
     @classmethod

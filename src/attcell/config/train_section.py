@@ -16,7 +16,7 @@ from attcell.choices import (
     Schedule,
     Strategy,
 )
-from attcell.config.schema import Count, Fraction, Positive, Section, Word
+from attcell.config.section import Count, Fraction, Positive, Section, Word
 
 Alpha = Annotated[float, Field(ge=0)]
 

@@ -13,11 +13,12 @@ import numpy as np
 from attcell._checks import path_of
 from attcell._paths import is_folder, is_missing, is_there, is_video_name, real_path
 from attcell._spread import spread
+from attcell._urls import is_url
 from attcell._walls import the_videos_own
 from attcell._workers import results_in_turn
 from attcell.choices import GROUP_COLUMN
 from attcell.data.check_sound import CheckedSound
-from attcell.data.feature_store import content_digest
+from attcell.data.feature_store import bytes_digest, content_digest
 from attcell.data.groups import file_or_expression, with_groups
 from attcell.data.hints import few_videos, first_frame_hash, look_alikes, propose_groups
 from attcell.data.listing import Listing
@@ -356,8 +357,12 @@ def _duplicates(records: Iterable[VideoRecord]) -> tuple[tuple[str, ...], ...]:
     by_bytes: dict[str, list[str]] = {}
     for alike in by_length.values():
         for record in alike if len(alike) > 1 else []:
-            by_bytes.setdefault(content_digest(record.path, record.frames), []).append(record.id)
+            by_bytes.setdefault(_digest(record), []).append(record.id)
     return tuple(tuple(ids) for ids in by_bytes.values() if len(ids) > 1)
+
+
+def _digest(record: VideoRecord) -> str:
+    return bytes_digest(record.path) if is_url(record.path) else content_digest(record.path, record.frames)
 
 
 def _num_bytes(record: VideoRecord) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -24,6 +25,7 @@ from torch import Tensor
 
 from attcell._files import OTHER_VALUES, parsed_json, write_text, written_whole
 from attcell._paths import is_folder, is_there
+from attcell._urls import UrlPath, is_url
 from attcell.choices import CacheForm
 from attcell.data._tar import checksum
 from attcell.data.remembered import AnswerCache, Check, cached_answers, files_inside, user_cache
@@ -265,6 +267,8 @@ class KeptArrays:
         except OSError:
             return None
         state = "".join(f"\n{file} {stat.st_size} {stat.st_mtime_ns}" for file, stat in files.items())
+        if isinstance(record.path, UrlPath):
+            state += f"\n{record.path.stat().version or time.time_ns()}"
         name = f"{record.id}\n{record.path.absolute()}\n{record.frames}{state}"
         return self._folder / f"{hashlib.sha256(os.fsencode(name)).hexdigest()[:24]}.npz"
 
@@ -273,7 +277,8 @@ class KeptArrays:
 
 
 def content_digest(path: Path, frames: range | None = None) -> str:
-    """A name for a video's content: a hash of all of it, which costs little beside decoding it.
+    """A name for a video's content: a hash of all of it, which costs little beside decoding it. On a server
+    it is one of its URL and its version there, where the server tells that, so that nothing is read.
 
     Of a folder of frames, or of the part ``frames`` of it, it is a hash of the names and contents.
 
@@ -285,12 +290,33 @@ def content_digest(path: Path, frames: range | None = None) -> str:
         folder = open_frames(path, frames)
         lines = [f"{content_digest(path / name)} {name}\n" for name in folder.names]
         return hashlib.sha256(os.fsencode("".join(lines))).hexdigest()[:24]
+    if isinstance(path, UrlPath) and (name := _name_on_a_server(path)):
+        return name
+    return bytes_digest(path)
+
+
+def bytes_digest(path: Path) -> str:
+    """A hash of a file's content, which is read.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()[:24]
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise DataError(f"{path} cannot be read: {reason}; check the path") from error
+
+
+def _name_on_a_server(path: UrlPath) -> str:
+    """By its URL, length and version; "" where the server tells no version."""
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}; check the path") from error
+    told = f"{path.unsigned}\n{stat.st_size}\n{stat.version}"
+    return hashlib.sha256(told.encode()).hexdigest()[:24] if stat.version else ""
 
 
 class DigestCache:
@@ -324,7 +350,7 @@ class DigestCache:
 
     def prefetch(self, paths: Sequence[Path]) -> None:
         """Find the digests of these files side by side, with a bar; afterwards they are known."""
-        files = [path for path in paths if path.is_file()]
+        files = [path for path in paths if is_url(path) or path.is_file()]  # servers are asked side by side
         found = zip(files, self._look(files), strict=True)
         self._known.update((path, digest) for path, digest in found if isinstance(digest, str))
 

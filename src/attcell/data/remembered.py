@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from attcell._log import logger, track
+from attcell._urls import UrlStat
 from attcell.errors import AttcellError
 from attcell.flow import cache_folder
 
@@ -57,9 +58,11 @@ def state_of(*paths: Path, contents: Sequence[Path] = ()) -> State:
         contents: folders of which each file counts.
 
     Raises:
-        OSError: one is not there.
+        OSError: one is not there, or on a server that does not tell when it changes.
     """
     seen = [path.stat() for path in (*paths, *contents)]
+    if any(isinstance(stat, UrlStat) and not stat.version for stat in seen):
+        raise OSError("a server does not tell when its files change")
     texts = [" ".join(map(str, (stat.st_dev, stat.st_ino, *_numbers(stat)))) for stat in seen]
     for folder in contents:
         files = files_inside(folder)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from attcell._paths import is_folder, is_there, real_path
+from attcell._urls import place
 from attcell.choices import FlowStorage
 from attcell.data.feature_store import content_digest
 from attcell.errors import CallError, DataError, VideoError
@@ -42,10 +43,11 @@ class Job:
 
 def place_of(out: Path, record: VideoRecord, form: str) -> Path:
     """Where in a store a video's flow goes: a folder, or a ZIP file."""
-    name = Path(record.id) if is_folder(record.path) else Path(record.id).with_suffix("")
-    inside = [part for part in name.parts if part not in ("/", "..")]
-    place = out.joinpath(*inside)  # a list may name videos by paths from the root or from a folder above
-    return place if form == "folder" else place.with_name(f"{place.name}.zip")
+    named = place(record.id)
+    name = named if is_folder(record.path) else named.with_suffix("")
+    inside = [part for part in name.parts if part not in ("/", "..") and "://" not in part]
+    found = out.joinpath(*inside)  # a list may name videos by paths from the root or from a folder above
+    return found if form == "folder" else found.with_name(f"{found.name}.zip")
 
 
 def refuse_twins(jobs: Sequence[Job]) -> None:
@@ -81,6 +83,16 @@ def refuse_inside(source: Path, out: Path, layout: Layout) -> None:
         raise CallError(
             f"{out} lies in {source}, where the frames beside the flow would be videos too, and each video "
             "would count twice; name a folder outside, or --form zip, or --no-frames"
+        )
+
+
+def refuse_folders(out: Path, form: FlowStorage) -> None:
+    """Raise a CallError for a store on a server that cannot be: what appears there whole is a file."""
+    if str(out).startswith("http"):
+        raise CallError(f"{out}: nothing is written by http; name a local folder, or s3://, gs:// or hf://")
+    if form != "zip":
+        raise CallError(
+            f"{out} is on a server, where a folder would be there before it is complete; give --form zip"
         )
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from attcell.config.recipe import Recipe
-from attcell.config.schema import ModelSection, Section, StreamSection
+from attcell.config.schema import ModelSection, StreamSection
+from attcell.config.section import Section
 from attcell.data.known_sets import KNOWN_SETS
 from attcell.errors import CallError, ModelError
 from attcell.models.build import input_spec

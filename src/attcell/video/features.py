@@ -79,9 +79,9 @@ def open_features(path: Path) -> np.ndarray:
         header = _header(path)
     except FileNotFoundError as error:
         raise VideoError(f"{path}: no such features file; check the path, or leave the video out") from error
-    except OSError as error:
-        raise VideoError(f"{path}: cannot be read ({error.strerror or error})") from error
     except Exception as error:  # NumPy parses a header as Python, which raises errors of many kinds
+        if is_url(path) and isinstance(error, OSError):
+            raise VideoError(f"{path}: cannot be read ({error.strerror})") from error
         raise VideoError(f"{path}: no array in NumPy's format ({error}); {_SAVE_PLAIN}") from error
     shape, dtype = header.shape, header.dtype
     if dtype.hasobject:

@@ -33,6 +33,7 @@ from torch import Tensor
 
 from attcell._files import parsed_json, written_whole
 from attcell._owners import remove, temporary_in
+from attcell._urls import is_url
 from attcell.errors import DataError
 
 DESCRIPTION = "flow.json"
@@ -252,10 +253,14 @@ def _listed(path: Path) -> list[str]:
     try:
         if path.is_dir():
             return os.listdir(path)  # noqa: PTH208 (a Path of each of many files takes long)
-        with zipfile.ZipFile(path) as archive:
+        with _archive(path) as archive:
             return archive.namelist()
     except Exception as error:  # zipfile raises errors of many kinds
         raise DataError(f"{path}: not a folder or a ZIP file of flow ({error})") from error
+
+
+def _archive(path: Path) -> zipfile.ZipFile:
+    return zipfile.ZipFile(path.open("rb") if is_url(path) else path)
 
 
 @contextmanager
@@ -264,7 +269,7 @@ def _opened(path: Path) -> Iterator[Callable[[str], bytes]]:
     if path.is_dir():
         yield lambda name: (path / name).read_bytes()
         return
-    with zipfile.ZipFile(path) as archive:
+    with _archive(path) as archive:
 
         def content_of(name: str) -> bytes:
             size = archive.getinfo(name).file_size
