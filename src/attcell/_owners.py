@@ -120,22 +120,25 @@ _HELD: set[int] = set()  # descriptors of this process
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
+def held(folder: Path, *, in_parts: bool = False) -> Iterator[None]:
     """Hold a folder, which is made, for this process alone. The system releases it when this process ends, in
     whatever way. Some network disks have no locks; there nothing is refused.
+
+    Args:
+        in_parts: it may be held beside others that hold it in parts too.
 
     Raises:
         CallError: another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor = opened_alone(folder, os.O_RDONLY)
+    descriptor = opened_alone(folder, os.O_RDONLY, in_parts=in_parts)
     try:
         yield
     finally:
         let_go(descriptor)
 
 
-def opened_alone(path: Path, flags: int) -> int:
+def opened_alone(path: Path, flags: int, *, in_parts: bool = False) -> int:
     """The descriptor of a file or folder, opened by these flags and held as by :func:`held`, for
     :func:`let_go`.
 
@@ -146,7 +149,7 @@ def opened_alone(path: Path, flags: int) -> int:
     _let_forks_go()
     _HELD.add(descriptor)
     try:
-        lock(descriptor, path)
+        lock(descriptor, path, in_parts=in_parts)
     except CallError:
         let_go(descriptor)
         raise
@@ -159,7 +162,7 @@ def let_go(descriptor: int) -> None:
     os.close(descriptor)
 
 
-def lock(descriptor: int, path: Path) -> None:
+def lock(descriptor: int, path: Path, *, in_parts: bool = False) -> None:
     """Lock an open file or folder, ``path``, for this process until it is closed, where the disk has locks.
 
     Raises:
@@ -168,7 +171,7 @@ def lock(descriptor: int, path: Path) -> None:
     import fcntl
 
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if in_parts else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         raise CallError(
             f"another process is at work in {path}; wait until it is done, or name another place"

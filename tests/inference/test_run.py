@@ -8,7 +8,15 @@ import torch
 from attcell.data.datasets import Views
 from attcell.errors import ModelError, VideoError
 from attcell.inference import run
-from attcell.inference.run import best_device, decide_views, mean_scores, part_maps, run_videos, run_views
+from attcell.inference.run import (
+    best_device,
+    decide_views,
+    mean_scores,
+    part_maps,
+    run_videos,
+    run_views,
+    with_maps,
+)
 from attcell.nn import streams
 
 
@@ -77,6 +85,24 @@ class TestParts:
                 torch.testing.assert_close(ours.logits, whole.logits)
                 torch.testing.assert_close(ours.temporal_attention, whole.temporal_attention)
                 torch.testing.assert_close(ours.spatial_attention, whole.spatial_attention)
+
+    def test_parts_of_several_videos_go_together(self, model):
+        calls = []
+        model.network.stream("frame").backbone.register_forward_hook(
+            lambda _, inputs, __: calls.append(len(inputs[0]))
+        )
+        pictures = [torch.rand(views, 3, 3, 32, 32) for views in (1, 2, 1, 1)]
+        parts = [self.part(of, 0, 3, video=number) for number, of in enumerate(pictures)]
+        parts.insert(3, Views({}, video=9, error=VideoError("bad")))
+        parts.append(self.part(torch.rand(1, 2, 3, 40, 40), 0, 2, video=4))
+        found = list(with_maps(model.network, parts, at_once=8))
+        assert calls == [9, 3, 3, 2]  # 1 and 2 fill it; an error and another size part the others
+        assert [part.video for part in found] == [0, 1, 2, 9, 3, 4]
+        apart = [of for of in with_maps(model.network, parts) if of.error is None]
+        assert calls[4:] == [3, 6, 3, 3, 2]
+        together = [of for of in found if of.error is None]
+        for one, other in zip(together, apart, strict=True):
+            torch.testing.assert_close(one.inputs, other.inputs, atol=1e-5, rtol=1e-5)
 
     def test_a_video_that_begins_again_forgets_what_came(self, model):
         views = torch.rand(1, 5, 3, 32, 32)

@@ -24,15 +24,18 @@ from attcell.flow import num_cores
 OWN = "ray"
 _PATIENCE = 5.0  # seconds that an address has to answer
 
-# Ray reads these when it is imported. It would start workers by `uv run` where this process was, and hide
-# GPUs with a warning.
+# Ray reads these when it is imported. Else it tells people of what it does by itself, hides GPUs with a
+# warning, and starts workers by `uv run` where this process was.
 _HERE = {
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
 }
 _ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # so Ray has it; else it takes another address
 _AS_IMPORTANT = {"RAY_worker_niceness": "0"}  # workers, as this process
+# Where nothing answers, this is tried once, and not for minutes.
+_ONCE = {"RAY_gcs_server_port_wait_time_s": "1", "RAY_py_gcs_connect_timeout_s": "5"}
 
 
 @contextmanager
@@ -93,7 +96,7 @@ def _connect(address: str) -> Callable[[], None]:
     else:
         options["address"] = address
     try:
-        with _own_handlers():
+        with _own_handlers(), _no_stderr():
             ray.init(**options)
         import ray.data  # which sets up its messages
 
@@ -119,6 +122,19 @@ def _unreached(address: str, why: str) -> CallError:
 
 
 @contextmanager
+def _no_stderr() -> Iterator[None]:
+    """Ray's machine code says on stderr how much it will say there."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+@contextmanager
 def _own_handlers() -> Iterator[None]:
     """Ray would take SIGTERM away from whoever listens."""
     before = signal.getsignal(signal.SIGTERM)
@@ -133,7 +149,7 @@ def _for(address: str) -> dict[str, str]:
     """What Ray is to find in the environment beside ``_HERE``."""
     if address == OWN:
         return _ON_LOOPBACK | _AS_IMPORTANT | _own_token()
-    return _ON_LOOPBACK if address.startswith(("127.", "localhost:")) else {}
+    return _ONCE | (_ON_LOOPBACK if address.startswith(("127.", "localhost:")) else {})
 
 
 def _own_token() -> dict[str, str]:

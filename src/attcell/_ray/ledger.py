@@ -24,11 +24,14 @@ class Begun(NamedTuple):
         answers: what came of videos before.
         alone: each is to be done with nothing beside it.
         left_out: each has ended its worker twice.
+        rows: before which videos the rows ended in which answers went out. Ray takes those that it has
+            already for the first ones of whoever does the block again, so they must end there again.
     """
 
     answers: dict[int, bytes]
     alone: frozenset[int]
     left_out: frozenset[int]
+    rows: tuple[int, ...]
 
 
 @dataclass
@@ -40,6 +43,7 @@ class _Block:
     done: set[int] = field(default_factory=set)
     answers: dict[int, bytes] = field(default_factory=dict)
     deaths: Counter[int] = field(default_factory=Counter)
+    rows: list[int] = field(default_factory=list)
 
     def count_death(self) -> None:
         """The worker has ended: of what was not done, some was in flight."""
@@ -48,28 +52,53 @@ class _Block:
         self.deaths.update(left[: 1 if is_alone else self.at_once])
 
 
-class Ledger:
-    """The actor.
+@dataclass
+class _Run:
+    """One list of videos.
 
-    Args:
-        function: what is done with the videos, as an object of Ray in a list, which hands over the reference.
-        slots: how many workers there are at a time.
+    Attributes:
+        function: what is done with them.
+        loads: how often that was taken since a block began.
+        most_loads: how often it may be.
+        blocks: by their first videos.
     """
 
-    def __init__(self, function: list[Any], slots: int) -> None:
-        self._function, self._slots = function, slots
-        self._loading = 0
-        self._blocks: dict[int, _Block] = {}
+    function: list[Any]
+    most_loads: int
+    loads: int = 0
+    blocks: dict[int, _Block] = field(default_factory=dict)
 
-    def function(self) -> list[Any]:
+
+class Ledger:
+    """The actor, for all lists of videos of one driver."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, _Run] = {}
+
+    def opens(self, run: str, function: list[Any], slots: int) -> None:
+        """A list of videos is begun.
+
+        Args:
+            run: its name.
+            function: what is done with them, as an object of Ray in a list, which hands over the reference.
+            slots: how many workers there are at a time.
+        """
+        self._runs[run] = _Run(function, _MOST_LOADS * (1 + slots))
+
+    def closes(self, run: str) -> None:
+        """It is done, or ended."""
+        self._runs.pop(run, None)
+
+    def function(self, run: str) -> list[Any]:
         """What is done; none where workers end again and again while they take it."""
-        self._loading += 1
-        return self._function if self._loading <= _MOST_LOADS * (1 + self._slots) else []
+        of = self._runs[run]
+        of.loads += 1
+        return of.function if of.loads <= of.most_loads else []
 
-    def begins(self, first: int, count: int, node: str, at_once: int) -> Begun:
+    def begins(self, run: str, first: int, count: int, node: str, at_once: int) -> Begun:
         """A worker on this node begins a block, and has up to ``at_once`` videos in flight."""
-        self._loading = 0
-        block = self._blocks.setdefault(first, _Block(range(first, first + count)))
+        self._runs[run].loads = 0
+        block = self._runs[run].blocks.setdefault(first, _Block(range(first, first + count)))
         if block.node and not block.is_done and _lives(block.node):
             block.count_death()
         block.node, block.at_once, block.is_done = node, at_once, False
@@ -78,25 +107,36 @@ class Ledger:
             dict(block.answers),
             frozenset(place for place, number in deaths.items() if number < _FATAL),
             frozenset(place for place, number in deaths.items() if number >= _FATAL),
+            tuple(block.rows),
         )
 
-    def answered(self, first: int, place: int, answer: bytes) -> None:
+    def answered(self, run: str, first: int, place: int, answer: bytes) -> None:
         """This came of a video."""
-        block = self._blocks.get(first)
-        if block is None:
-            return
-        block.done.add(place)
-        if len(answer) <= _MOST_BYTES:
-            block.answers[place] = answer
+        block = self._block(run, first)
+        if block is not None:
+            block.done.add(place)
+            if len(answer) <= _MOST_BYTES:
+                block.answers[place] = answer
 
-    def ends(self, first: int) -> None:
+    def sends(self, run: str, first: int, end: int) -> None:
+        """A row goes out that ends before this video."""
+        block = self._block(run, first)
+        if block is not None:
+            block.rows.append(end)
+
+    def ends(self, run: str, first: int) -> None:
         """All of a block is done."""
-        if first in self._blocks:
-            self._blocks[first].is_done = True
+        block = self._block(run, first)
+        if block is not None:
+            block.is_done = True
 
-    def forget(self, first: int) -> None:
+    def forget(self, run: str, first: int) -> None:
         """The driver has all of a block."""
-        self._blocks.pop(first, None)
+        if run in self._runs:
+            self._runs[run].blocks.pop(first, None)
+
+    def _block(self, run: str, first: int) -> _Block | None:
+        return self._runs[run].blocks.get(first) if run in self._runs else None
 
 
 def _lives(node: str) -> bool:

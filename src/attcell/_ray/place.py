@@ -52,12 +52,29 @@ class RayPlace:
     def __init__(self, connect: Callable[[], Callable[[], None]]) -> None:
         self._connect = connect
         self._leave: Callable[[], None] | None = None
+        self._name = f"attcell-{uuid.uuid4().hex}"
+        self._ledger: Any = None
 
     def leave(self) -> None:
         """Disconnect, if this is connected."""
         if self._leave is not None:
+            import ray
+
+            ray.kill(self._ledger)
             self._leave()
             self._leave = None
+
+    @contextmanager
+    def _run(self, job: Job, slots: int) -> Iterator[str]:
+        """The name of a list of videos, which the ledger knows meanwhile."""
+        import ray
+
+        run = uuid.uuid4().hex
+        ray.get(self._ledger.opens.remote(run, [ray.put(dumps(job))], slots))
+        try:
+            yield run
+        finally:
+            self._ledger.closes.remote(run)
 
     def spread(
         self,
@@ -77,19 +94,22 @@ class RayPlace:
             return
         if self._leave is None:
             self._leave = self._connect()
+            self._ledger = _ledger(self._name)
         from ray.exceptions import RayError
 
         slots = slots_of(computes=computes)
         blocks = blocks_of(len(items), slots.count)
         try:
-            with _ledger(Job(function, path_of), slots.count) as (name, ledger):
-                data = _data(items, blocks, _sent(name, slots, computes=computes), slots)
+            with self._run(Job(function, path_of), slots.count) as run:
+                sent = _sent(self._name, run, slots, computes=computes)
+                data = _data(items, blocks, sent, slots)
                 firsts = {block.stop: block.start for block in blocks}
                 for place, content in enumerate(_answers(data)):
                     answer: Answer = loads(content)
+                    assert answer.place == place or answer.is_error, "none is lost, and none comes twice"
                     yield _result(answer, path_of(items[answer.place]))
                     if place + 1 in firsts:
-                        ledger.forget.remote(firsts[place + 1])
+                        self._ledger.forget.remote(run, firsts[place + 1])
         except RayError as error:
             raise AttcellError(
                 f"the cluster cannot go on ({flat(error)[:500]}); look at its nodes (ray status), and run "
@@ -143,9 +163,10 @@ def blocks_of(count: int, slots: int) -> list[range]:
     return blocks
 
 
-def _sent(ledger: str, slots: Slots, *, computes: bool) -> Sent:
+def _sent(ledger: str, run: str, slots: Slots, *, computes: bool) -> Sent:
     return Sent(
         ledger,
+        run,
         str(Path.cwd()),
         {name: value for name, value in os.environ.items() if name.startswith(OURS)},
         versions(),
@@ -156,21 +177,13 @@ def _sent(ledger: str, slots: Slots, *, computes: bool) -> Sent:
     )
 
 
-@contextmanager
-def _ledger(job: Job, slots: int) -> Iterator[tuple[str, Any]]:
-    """An actor beside this process, which also hands out what is to be done."""
+def _ledger(name: str) -> Any:
+    """A new actor beside this process."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    name, here = f"attcell-{uuid.uuid4().hex}", ray.get_runtime_context().get_node_id()
-    beside = NodeAffinitySchedulingStrategy(here, soft=False)
-    sent = ray.put(dumps(job))
-    actor = ray.remote(Ledger).options(name=name, num_cpus=0, scheduling_strategy=beside)
-    ledger: Any = actor.remote([sent], slots)
-    try:
-        yield name, ledger
-    finally:
-        ray.kill(ledger)
+    beside = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    return ray.remote(Ledger).options(name=name, num_cpus=0, scheduling_strategy=beside).remote()
 
 
 def _data(items: Sequence[Any], blocks: Sequence[range], sent: Sent, slots: Slots) -> ray.data.Dataset:
@@ -187,16 +200,16 @@ def _data(items: Sequence[Any], blocks: Sequence[range], sent: Sent, slots: Slot
     context.print_on_execution_start = False
     context.execution_no_progress_timeout_s = -1  # a video may take hours
     rows = [{"first": of.start, "items": dumps(list(items[of.start : of.stop]))} for of in blocks]
-    asked: dict[str, Any] = {"batch_size": None, "batch_format": "pyarrow", "num_cpus": slots.cores}
+    asked: dict[str, Any] = {"batch_size": 1, "batch_format": "pyarrow", "num_cpus": slots.cores}
     with ray.data.DataContext.current(context):
         read = ray.data.from_items(rows, override_num_blocks=len(rows))
-        if not sent.computes:
+        if not slots.gpus:
             return read.map_batches(partial(do_block, sent=sent), **asked)
         return read.map_batches(
             Worker,
             fn_constructor_args=(sent,),
             num_gpus=slots.gpus,
-            concurrency=(1, slots.count),
+            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=slots.count),
             **asked,
         )
 

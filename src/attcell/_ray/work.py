@@ -40,6 +40,7 @@ class Sent:
 
     Attributes:
         ledger: the actor's name.
+        run: the name of the list of videos.
         folder: the driver's, which relative paths start from.
         environment: its variables of attcell.
         versions: of what it runs.
@@ -50,6 +51,7 @@ class Sent:
     """
 
     ledger: str
+    run: str
     folder: str
     environment: dict[str, str]
     versions: dict[str, str]
@@ -99,19 +101,13 @@ def do_block(table: pyarrow.Table, sent: Sent) -> Iterator[pyarrow.Table]:
     """
     import pyarrow
 
-    first, items = table["first"][0].as_py(), table["items"][0].as_buffer()
-    waiting, since = list[bytes](), time.monotonic()
-    for answer in _Block(sent, first).answers(items):
-        waiting.append(answer)
-        if time.monotonic() - since > _TOGETHER:
-            yield pyarrow.table({"answers": pyarrow.array([dumps(waiting)], pyarrow.large_binary())})
-            waiting, since = [], time.monotonic()
-    if waiting:
-        yield pyarrow.table({"answers": pyarrow.array([dumps(waiting)], pyarrow.large_binary())})
+    block = _Block(sent, table["first"][0].as_py())
+    for row in block.rows(table["items"][0].as_buffer()):
+        yield pyarrow.table({"answers": pyarrow.array([dumps(row)], pyarrow.large_binary())})
 
 
 class Worker:
-    """The same as an actor, which keeps a network from block to block."""
+    """The same as an actor, which keeps its GPU from block to block."""
 
     def __init__(self, sent: Sent) -> None:
         self._sent = sent
@@ -120,7 +116,7 @@ class Worker:
         return do_block(table, self._sent)
 
 
-_KEPT: dict[str, Job] = {}  # of this process, by the ledger's name
+_KEPT: dict[str, Job] = {}  # of this process, by the list's name
 
 
 class _Block:
@@ -132,39 +128,63 @@ class _Block:
         self._ray: Any = ray
         self._sent, self._first = sent, first
         self._items: Sequence[Any] = ()
+        self._rows: tuple[int, ...] = ()  # where they ended before
         self._ledger: Any = ray.get_actor(sent.ledger)
         self._node = ray.get_runtime_context().get_node_id()
         self._messages = _Messages()
 
-    def answers(self, content: memoryview) -> Iterator[bytes]:
+    def rows(self, content: memoryview) -> Iterator[list[bytes]]:
+        """The answers of about a second each; of a block that was begun before, first the same rows again."""
+        row, since, end = list[bytes](), time.monotonic(), self._first
+        for answer in self._answers(content):
+            row.append(answer)
+            end += 1
+            is_new = end > max(self._rows, default=0)
+            is_last = end == self._first + len(self._items)
+            if is_new and (is_last or time.monotonic() - since > _TOGETHER):
+                self._ray.get(self._ledger.sends.remote(self._sent.run, self._first, end))
+            elif end not in self._rows:
+                continue
+            yield row
+            row, since = [], time.monotonic()
+        if row:  # with an error
+            yield row
+
+    def _answers(self, content: memoryview) -> Iterator[bytes]:
         """Of all its videos, in their order; of those up to an error that ends all."""
         settle(self._sent, self._messages)
         place = self._first
         try:
             job = self._job()
             self._items = self._taken(content)
-            asked = self._ledger.begins.remote(self._first, len(self._items), self._node, self._sent.cores)
-            begun: Begun = self._ray.get(asked)
+            begun = self._begun()
+            self._rows = begun.rows
             for place, answer in self._of_all(job, begun):  # noqa: B007 the error is of this place
                 yield answer
         except Exception as error:
             yield _error(place, error, self._where)
             return
-        self._ledger.ends.remote(self._first)
+        self._ledger.ends.remote(self._sent.run, self._first)
+
+    def _begun(self) -> Begun:
+        sent, count = self._sent, len(self._items)
+        asked = self._ledger.begins.remote(sent.run, self._first, count, self._node, sent.cores)
+        begun: Begun = self._ray.get(asked)
+        return begun
 
     def _job(self) -> Job:
         sent = self._sent
-        if sent.ledger not in _KEPT:
+        if sent.run not in _KEPT:
             _KEPT.clear()
             self._refuse_other_versions()
-            given = self._ray.get(self._ledger.function.remote())
+            given = self._ray.get(self._ledger.function.remote(sent.run))
             if not given:
                 raise AttcellError(
                     "workers end again and again while they take the network, perhaps for lack of memory; "
                     "give the nodes more, or let fewer workers run on one (ray start --num-cpus)"
                 )
-            _KEPT[sent.ledger] = self._taken(self._ray.get(given[0]))
-        return _KEPT[sent.ledger]
+            _KEPT[sent.run] = self._taken(self._ray.get(given[0]))
+        return _KEPT[sent.run]
 
     def _taken(self, content: bytes | memoryview) -> Any:
         try:
@@ -215,7 +235,7 @@ class _Block:
 
     def _told(self, answer: Answer) -> bytes:
         content = dumps(answer)
-        self._ledger.answered.remote(self._first, answer.place, content)
+        self._ledger.answered.remote(self._sent.run, self._first, answer.place, content)
         return content
 
     def _fault(self, path: Path) -> VideoError:

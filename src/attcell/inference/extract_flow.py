@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from attcell._log import progress_bar
-from attcell._owners import remove_left_overs
+from attcell._owners import held, remove_left_overs
 from attcell._parallel import in_order, one_thread
 from attcell._spread import in_places, spread
 from attcell._walls import alive, own_parts, the_videos_own
@@ -89,7 +89,7 @@ def extract_flow(
 
     Raises:
         CallError: two videos that would become one folder, flow that would replace a video, or a method that
-            cannot be used here.
+            cannot be used here; or another process computes into the store, and not a shard of it.
         DataError: the store holds flow by another recipe.
     """
     check_method(spec.method, spec.camera)
@@ -104,13 +104,14 @@ def extract_flow(
             outcome.num_kept += 1
         else:
             missing.append(job)
-    results = spread(partial(_in_turn, workers=workers), missing, _path_of, bar="flow")
-    for job, result in zip(missing, results, strict=True):
-        if isinstance(result, VideoError):
-            outcome.failed[job.record.id] = str(result)
-            continue
-        outcome.num_written += 1
-        outcome.notes += [f"{job.record.id}: {note}" for note in result]
+    with held(out, in_parts=shard[1] > 1) if missing else nullcontext():
+        results = spread(partial(_in_turn, workers=workers), missing, _path_of, bar="flow")
+        for job, result in zip(missing, results, strict=True):
+            if isinstance(result, VideoError):
+                outcome.failed[job.record.id] = str(result)
+                continue
+            outcome.num_written += 1
+            outcome.notes += [f"{job.record.id}: {note}" for note in result]
     return outcome
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from itertools import chain
 from typing import Any, Generic, TypeVar, cast
@@ -23,7 +23,7 @@ from attcell.choices import ScoreRule
 from attcell.data.datasets import Views
 from attcell.errors import CallError, ModelError, VideoError
 from attcell.nn import Network, Output
-from attcell.nn.streams import feature_maps
+from attcell.nn.streams import GPU_BATCH, feature_maps
 
 KEPT_SEGMENTS = 64  # of kept feature maps, encoded at once
 
@@ -177,6 +177,62 @@ def gather(parts: Iterable[Views], compute: Callable[[Inputs], Kept]) -> Iterato
             yield done
 
 
+def with_maps(network: Network, parts: Iterable[Views], at_once: int | None = None) -> Iterator[Views]:
+    """The parts, with their feature maps in place of pictures and clips.
+
+    Args:
+        network: in test mode. Its device decides.
+        parts: as they come.
+        at_once: parts of several videos go through the backbones together up to so many pictures, so that
+            short ones fill a GPU. By default what a backbone sees at once there; on a CPU each goes alone,
+            for the last bits of its maps would depend on the others.
+    """
+    if at_once is None:
+        at_once = GPU_BATCH if device_of(network).type == "cuda" else 0
+    waiting: list[Views] = []
+    for part in parts:
+        if waiting and (part.error is not None or _shapes(part) != _shapes(waiting[0])):
+            yield from _maps_together(network, waiting)
+            waiting = []
+        if part.error is not None:
+            yield part
+            continue
+        waiting.append(part)
+        if sum(map(_num_pictures, waiting)) >= at_once:
+            yield from _maps_together(network, waiting)
+            waiting = []
+        del part  # before the next one is made
+    if waiting:
+        yield from _maps_together(network, waiting)
+
+
+def _shapes(part: Views) -> dict[str, torch.Size]:
+    """Of each stream's picture or clip."""
+    return {name: of.shape[2:] for name, of in part.inputs.items()}
+
+
+def _num_pictures(part: Views) -> int:
+    """Of the stream that has most; a clip is its frames."""
+    shapes = [of.shape for of in part.inputs.values()]
+    return max(views * segments * (rest[1] if len(rest) == 4 else 1) for views, segments, *rest in shapes)
+
+
+def _maps_together(network: Network, parts: Sequence[Views]) -> Iterator[Views]:
+    if len(parts) == 1:
+        yield replace(parts[0], inputs=part_maps(network, parts[0].inputs))
+        return
+    joined = {
+        name: torch.cat([part.inputs[name].flatten(0, 1) for part in parts])[None] for name in parts[0].inputs
+    }
+    maps = {name: of[0] for name, of in part_maps(network, joined).items()}
+    first = 0
+    for part in parts:
+        views, segments = next(iter(part.inputs.values())).shape[:2]
+        rows = slice(first, first := first + views * segments)
+        own = {name: of[rows].unflatten(0, (views, segments)) for name, of in maps.items()}
+        yield replace(part, inputs=own)
+
+
 def run_videos(
     network: Network, parts: Iterable[Views], *, kept_features: bool
 ) -> Iterator[Gathered[Encoded]]:
@@ -188,7 +244,8 @@ def run_videos(
             :class:`~attcell.data.datasets.KeptViews`, which holds feature maps.
         kept_features: whether it is the latter.
     """
-    return gather(parts, partial(encode_part, network, kept_features=kept_features))
+    maps = parts if kept_features else with_maps(network, parts)
+    return gather(maps, partial(encode_part, network, kept_features=True))
 
 
 # What a network's logits become: probabilities that sum to 1; one for each class by itself; an SVM's

@@ -1,0 +1,90 @@
+"""Every command over a list: here and on a cluster, what it writes and how long it takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from attcell import on_ray
+from attcell._spread import _PLACE, Place, placed
+from benchmarks.cluster_world import OneProcess, clips_in, commands, run, two_nodes, write_model
+from benchmarks.walls import videos_in
+
+CLIPS, SHORT = 60, 500
+TURNS = 2
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Place]:
+    """A cluster as a place to work, while this process itself works here."""
+    with on_ray(address):
+        place = _PLACE.get()
+        assert place is not None
+        with placed(None):
+            yield place
+
+
+def equal(out: Path, most: int | None) -> list[str]:
+    """Equal results in one process, on all cores and on two nodes."""
+    videos = clips_in(out / "clips", most or CLIPS)
+    model = write_model(out / "model", videos)
+    lines = [
+        f"{sum(1 for _ in videos.glob('*/*'))} clips of Weizmann, UT-Interaction and odd/; seconds on the "
+        "clock, those of the cluster with the start of its workers.",
+        "",
+        "| command | exit status | one process | all cores | two nodes | written |",
+        "|---|---|---|---|---|---|",
+    ]
+    with two_nodes() as nodes, connected(nodes.address) as cluster:
+        for name, words in commands(videos, model, out / "written").items():
+            seconds, found = [], []
+            for place in (OneProcess(), None, cluster):
+                begun = time.perf_counter()
+                found.append(run(words, place, out / "written"))
+                seconds.append(f"{time.perf_counter() - begun:.1f}")
+            same = "the same bytes" if len(set(found)) == 1 else f"**not the same: {found}**"
+            lines.append(f"| {name} | {found[0][0]} | {' | '.join(seconds)} | {same} |")
+            print(lines[-1], flush=True)
+    return lines
+
+
+def overhead(out: Path, most: int | None) -> list[str]:
+    """What a cluster costs beside all local cores."""
+    count = most or SHORT
+    videos = videos_in(out / "clips", [f"{number:04}.mp4" for number in range(count)])
+    few = videos_in(out / "few", ["0.mp4", "1.mp4"])
+    model = write_model(out / "model", videos)
+    lines = [
+        f"{count} clips of 50 frames of 160×120; seconds, the least of {TURNS} turns. *Start*: the same "
+        "command over two clips, which starts the workers; the cluster itself was started before, "
+        "and took {start}.",
+        "",
+        "| command | all cores | two nodes | ratio | start | ratio with start |",
+        "|---|---|---|---|---|---|",
+    ]
+    begun = time.perf_counter()
+    with two_nodes() as nodes, connected(nodes.address) as cluster:
+        started = time.perf_counter() - begun
+        for (name, words), first in zip(
+            commands(videos, model, out / "written").items(),
+            commands(few, model, out / "written").values(),
+            strict=True,
+        ):
+            start = _timed(first, cluster, out)
+            turns = [(_timed(words, None, out), _timed(words, cluster, out)) for _ in range(TURNS)]
+            here, there = (min(turn[way] for turn in turns) for way in (0, 1))
+            lines.append(
+                f"| {name} | {here:.1f} | {there:.1f} | {there / here:.3f} | {start:.1f} | "
+                f"{(there + start) / here:.3f} |"
+            )
+            print(lines[-1], flush=True)
+    lines[0] = lines[0].replace("{start}", f"{started:.1f} s")
+    return lines
+
+
+def _timed(words: list[str | Path], place: Place | None, out: Path) -> float:
+    begun = time.perf_counter()
+    run(words, place, out / "written")
+    return time.perf_counter() - begun

@@ -1,0 +1,360 @@
+"""Lists of videos on a Ray cluster: the same results as here, whatever ends in the middle."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import attcell
+from attcell import _spread, on_ray
+from attcell._log import logger
+from attcell._ray import cluster, ledger, place, wire
+from attcell._ray.ledger import Ledger
+from attcell._spread import Place, placed, spread
+from attcell.data.check import check_source
+from attcell.data.sources import videos_below
+from attcell.errors import CallError, DataError, ModelError, VideoError
+from attcell.inference.detect import detect_videos
+from attcell.inference.detection_rules import RuleChoice
+from attcell.inference.extract_flow import Layout, extract_flow
+from attcell.inference.model import Model
+from attcell.inference.predict import predict_videos
+from attcell.types import Prediction
+from attcell.video.optical_flow import FlowSpec
+from tests import small_ready
+from tests.small_models import random_model, recipe_of
+from tests.video.conftest import write_video
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:ray"),
+    pytest.mark.filterwarnings("ignore::FutureWarning:ray"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # Ray leaves files of its processes to the end
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+NUMBERS = [Path(str(number)) for number in range(12)]
+
+
+# Without a cluster
+
+
+@pytest.mark.parametrize(("count", "slots"), [(1, 1), (3, 8), (60, 2), (500, 2), (10_000, 16)])
+def test_blocks_get_smaller_and_hold_all(count: int, slots: int) -> None:
+    blocks = place.blocks_of(count, slots)
+    sizes = list(map(len, blocks))
+    assert [number for block in blocks for number in block] == list(range(count))
+    assert sizes == sorted(sizes, reverse=True) or sizes[-1] <= sizes[-2]
+    assert max(sizes) <= 64
+    assert sum(sizes[-slots:]) <= max(slots, count / 8)
+
+
+class TestLedger:
+    @pytest.fixture
+    def known(self, monkeypatch: pytest.MonkeyPatch) -> Ledger:
+        """Of a list with two workers; the node b has ended."""
+        monkeypatch.setattr(ledger, "_lives", lambda node: node != "b")
+        known = Ledger()
+        known.opens("it", ["function"], 2)
+        return known
+
+    def test_a_block_that_begins_again_knows_what_was_done(self, known: Ledger) -> None:
+        assert known.begins("it", 8, 4, "b", 1) == ({}, frozenset(), frozenset(), ())
+        known.sends("it", 8, 10)
+        known.answered("it", 8, 8, b"eight")
+        known.answered("it", 8, 9, b"x" * (2 << 20))  # too much to be kept
+        assert known.begins("it", 8, 4, "a", 1) == ({8: b"eight"}, frozenset(), frozenset(), (10,))
+
+    def test_a_video_is_left_out_that_ends_its_worker_twice(self, known: Ledger) -> None:
+        known.begins("it", 0, 4, "a", 2)
+        known.answered("it", 0, 0, b"")
+        assert known.begins("it", 0, 4, "a", 2).alone == {1, 2}  # two were in flight
+        known.answered("it", 0, 1, b"")
+        found = known.begins("it", 0, 4, "a", 2)
+        assert (found.alone, found.left_out) == (frozenset(), {2})
+        known.answered("it", 0, 2, b"left out")
+        known.answered("it", 0, 3, b"")
+        known.ends("it", 0)
+        assert known.begins("it", 0, 4, "a", 2).left_out == frozenset()  # its results were lost
+
+    def test_a_node_takes_the_blame(self, known: Ledger) -> None:
+        for _ in range(5):
+            assert known.begins("it", 0, 2, "b", 1).alone == frozenset()
+
+    def test_workers_that_end_while_they_begin_come_to_an_end(self, known: Ledger) -> None:
+        asked = [known.function("it") for _ in range(20)]
+        assert asked[0] == ["function"]
+        assert asked[-1] == []
+        known.begins("it", 0, 1, "a", 1)
+        assert known.function("it") == ["function"]
+
+    def test_what_the_driver_has_is_forgotten(self, known: Ledger) -> None:
+        known.begins("it", 0, 1, "a", 1)
+        known.forget("it", 0)
+        known.answered("it", 0, 0, b"late")
+        known.ends("it", 0)
+        assert known._runs["it"].blocks == {}
+        known.closes("it")
+        known.answered("it", 0, 0, b"late")
+        assert known._runs == {}
+
+
+def test_networks_go_over_the_wire_whole(model: Model) -> None:
+    other = wire.loads(wire.dumps(model))
+    assert other.labels == model.labels
+    for (name, mine), its in zip(
+        model.network.state_dict().items(), other.network.state_dict().values(), strict=True
+    ):
+        assert torch.equal(mine, its), name
+    assert not other.network.training
+    assert wire.loads(wire.dumps([model.network, model.network.stream("frame")]))[1] is not None
+
+
+@pytest.mark.parametrize("address", ["here", "ray://head:10001", "head:", ":6379", "http://a:1"])
+def test_an_address_has_a_form(address: str) -> None:
+    with pytest.raises(CallError, match=r"--on is .* give ray .* auto .* or HOST:PORT"), on_ray(address):
+        pass
+
+
+def test_an_address_must_answer() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    began, told = time.monotonic(), f"no Ray cluster answers at 127.0.0.1:{port} .*refused"
+    with pytest.raises(CallError, match=told), on_ray(f"127.0.0.1:{port}"):
+        pass
+    assert time.monotonic() - began < 15
+
+
+def test_ray_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "find_spec", lambda name: None)
+    with pytest.raises(CallError, match=r"not installed: pip install 'attcell\[ray\]'"), on_ray("ray"):
+        pass
+
+
+def test_another_version_of_ray_is_told() -> None:
+    told = cluster._unreached("10.0.0.1:6379", "Version mismatch: The cluster was started with: Ray: 2.50.0")
+    assert "runs other versions" in str(told)
+    assert "install the same on all machines" in str(told)
+
+
+# On one
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Two nodes of a core each."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in {**cluster._HERE, **cluster._ON_LOOPBACK, **cluster._AS_IMPORTANT}.items():
+            patched.setenv(name, value)
+        from ray.cluster_utils import Cluster
+
+        node = {"num_cpus": 1, "num_gpus": 1, "node_ip_address": "127.0.0.1"}  # GPUs that nobody has
+        nodes = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+        nodes.add_node(**node)
+        yield nodes
+        nodes.shutdown()
+
+
+@pytest.fixture(scope="module")
+def there(nodes: Any) -> Iterator[Place]:
+    """The cluster, as a place to work."""
+    with on_ray(nodes.address):
+        found = _spread._PLACE.get()
+        assert found is not None
+        with placed(None):
+            yield found
+
+
+@pytest.fixture(scope="module")
+def some(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three classes of three short videos, one of which cannot be read."""
+    folder = tmp_path_factory.mktemp("some")
+    for label in ("run", "sit", "wave"):
+        (folder / label).mkdir()
+        for number in range(3):
+            write_video(folder / label / f"{number}.mp4", 10 + 2 * number, size=(48, 36))
+    (folder / "sit" / "1.mp4").write_bytes(b"no video")
+    return folder
+
+
+def _plain(found: Iterable[tuple[Path, Prediction | VideoError]]) -> list[object]:
+    return [
+        (path, str(of) if isinstance(of, VideoError) else pickle.dumps(of.to_dict())) for path, of in found
+    ]
+
+
+def _evaluated(model: Model, some: Path) -> object:
+    found = model.evaluate(some)
+    return found.scores.tobytes(), found.unread, found.notes
+
+
+def _flow(some: Path, out: Path) -> object:
+    outcome = extract_flow(videos_below(some), out, FlowSpec("fast"), layout=Layout(frames=False))
+    return vars(outcome), {path.relative_to(out): path.read_bytes() for path in sorted(out.rglob("*.j*"))}
+
+
+Command = Callable[[Path, Path], object]
+
+
+def _commands() -> dict[str, Command]:
+    def model(some: Path) -> Model:
+        return random_model(recipe_of(some))
+
+    def detected(some: Path, out: Path) -> object:
+        paths = sorted(some.rglob("*.mp4"))
+        titles = {path: path.name for path in paths}
+        return _plain(detect_videos(model(some), paths, RuleChoice("relative"), None, titles))
+
+    def shown(some: Path, out: Path) -> object:
+        paths = sorted(some.rglob("*.mp4"))
+        return _plain(small_ready.model().predict_all(paths, titles={path: path.name for path in paths}))
+
+    return {
+        "data check": lambda some, out: check_source(some).to_dict(),
+        "predict": lambda some, out: _plain(predict_videos(model(some), sorted(some.rglob("*.mp4")))),
+        "predict, ready": shown,
+        "detect": detected,
+        "test": lambda some, out: _evaluated(model(some), some),
+        "extract flow": _flow,
+    }
+
+
+@pytest.mark.parametrize("command", _commands())
+def test_a_cluster_gives_the_same_bytes(there: Place, some: Path, tmp_path: Path, command: str) -> None:
+    run = _commands()[command]
+    here = run(some, tmp_path / "here")
+    with placed(there):
+        found = run(some, tmp_path / "there")
+    assert found == here
+
+
+def _done(items: Sequence[Path], folder: Path) -> Iterator[str | VideoError]:
+    """Each item's name; what is done is also written down. A word does what it says."""
+    for item in items:
+        with (folder / "done").open("a") as file:
+            file.write(f"{item.name}\n")
+        told = folder / item.name
+        if item.name == "kills" or (item.name.startswith("kills-once") and not told.exists()):
+            told.touch()
+            time.sleep(0.2)  # what was told before is on its way
+            os.kill(os.getpid(), signal.SIGKILL)
+        if item.name == "raises":
+            raise ModelError("the network is broken")
+        if item.name == "fails":
+            yield VideoError(f"{item}: bad")
+            continue
+        if item.name == "warns":
+            logger.warning("a thing to know")
+        if item.name.startswith("slow"):
+            time.sleep(0.3)
+        yield item.name
+
+
+def _itself(item: Path) -> Path:
+    return item
+
+
+def _run(items: Sequence[Path], folder: Path) -> list[str]:
+    return [str(of) for of in spread(partial(_done, folder=folder), items, _itself)]
+
+
+def _words(folder: Path) -> list[str]:
+    return (folder / "done").read_text().split()
+
+
+class TestWhatEnds:
+    def test_a_worker_that_ends_costs_what_was_in_flight(self, there: Place, tmp_path: Path) -> None:
+        items = [Path(f"slow-{number}") for number in range(47)]
+        items.insert(5, Path("kills-once"))  # in a block of which the first second was told
+        with placed(there):
+            assert _run(items, tmp_path) == [item.name for item in items]
+        done = _words(tmp_path)
+        assert {word for word in done if done.count(word) > 1} == {"kills-once"}
+
+    def test_a_video_that_ends_its_worker_twice_is_named(self, there: Place, tmp_path: Path) -> None:
+        items = [*NUMBERS[:5], Path("kills"), *NUMBERS[5:]]
+        with placed(there):
+            found = _run(items, tmp_path)
+        assert [of for of in found if not of.startswith("kills")] == [item.name for item in NUMBERS]
+        assert found[5].startswith("kills: the work on it ended its process on the node 127.0.0.1 (")
+        assert found[5].endswith("and again alone, perhaps for lack of memory; leave it out")
+        done = _words(tmp_path)
+        assert {word: done.count(word) for word in set(done)} == {
+            **{item.name: 1 for item in NUMBERS},
+            "kills": 2,
+        }
+
+    def test_an_error_that_is_no_videos_ends_all(self, there: Place, tmp_path: Path) -> None:
+        with placed(there), pytest.raises(ModelError, match="the network is broken") as caught:
+            _run([*NUMBERS, Path("raises")], tmp_path)
+        assert any("on the node 127.0.0.1 (" in note for note in caught.value.__notes__)
+
+    def test_messages_and_errors_of_videos_come(
+        self, there: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with placed(there):
+            assert _run([Path("warns"), Path("fails")], tmp_path) == ["warns", "fails: bad"]
+        assert "a thing to know" in capsys.readouterr().err
+
+
+def _only_in(process: int, item: Path) -> Path:
+    return item if os.getpid() == process else Path("nowhere") / item
+
+
+def test_a_node_that_lacks_a_video_is_named(there: Place, some: Path, tmp_path: Path) -> None:
+    videos = sorted(some.rglob("*.mp4"))
+    path_of = partial(_only_in, os.getpid())
+    with (
+        placed(there),
+        pytest.raises(DataError, match=r"the node 127.0.0.1 \(\w+\) has no .*/0.mp4, which is"),
+    ):
+        list(spread(partial(_done, folder=tmp_path), videos, path_of))
+
+
+def test_a_node_of_other_versions_is_named(
+    there: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(place, "versions", lambda: {"attcell": attcell.__version__, "torch": "1.0"})
+    with placed(there), pytest.raises(DataError, match=r"the node .* has torch .* instead of 1.0"):
+        _run(NUMBERS, tmp_path)
+
+
+def test_what_nodes_cannot_import_is_told(there: Place, tmp_path: Path) -> None:
+    class Unknown:
+        def __reduce__(self) -> Any:
+            return _imported, ("no_such_module",)
+
+    with placed(there), pytest.raises(DataError, match=r"cannot take the work .*no_such_module"):
+        list(spread(partial(_done, folder=Unknown()), NUMBERS, _itself))  # type: ignore[arg-type]
+
+
+def _imported(name: str) -> Any:
+    return __import__(name)
+
+
+def test_nothing_of_nothing(there: Place, tmp_path: Path) -> None:
+    with placed(there):
+        assert _run([], tmp_path) == []
+
+
+def test_a_node_that_ends_costs_what_was_in_flight(nodes: Any, there: Place, tmp_path: Path) -> None:
+    """The last of this file: one node is left."""
+    items = [Path(f"slow-{number}") for number in range(24)]
+    found = []
+    with placed(there):
+        for of in spread(partial(_done, folder=tmp_path), items, _itself):
+            found.append(of)
+            if len(found) == 4:
+                nodes.remove_node(next(iter(nodes.worker_nodes)))
+    assert found == [item.name for item in items]
+    done = _words(tmp_path)
+    assert len(done) - len(set(done)) <= 2
