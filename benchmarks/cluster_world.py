@@ -121,7 +121,7 @@ def clips_in(folder: Path, most: int) -> Path:
 def write_model(folder: Path, videos: Path) -> Path:
     """A small network with random weights, of the classes that the folder has."""
     labels = tuple(sorted(path.name for path in videos.iterdir()))
-    stream = {"backbone": "small", "weights": "none", "conv6_channels": 64}
+    stream = {"backbone": "small", "weights": "none", "conv6_channels": 64, "train_from": "none"}
     values = {
         "data": {"train": str(videos), "workers": 1},
         "input": {"size": 112, "short_side": 120},
@@ -142,6 +142,9 @@ def commands(videos: Path, model: Path, out: Path) -> dict[str, Words]:
     return {
         "data check": ["data", "check", videos, "--json", out / "check.json"],
         "extract flow": ["extract", "flow", videos, out / "flow", "--method", "fast", "--short-side", "64"],
+        "extract features": [
+            *("extract", "features", videos, out / "features", "--model", model, "--format", "npy"),
+        ],
         "test": ["test", model, "--data", videos, "--out", out / "test"],
         "predict": ["predict", *paths, "--model", model, "--json", out / "predict.jsonl"],
         "detect": ["detect", *paths, "--model", model, "--json", out / "detect.jsonl", "--every", "10"],

@@ -54,7 +54,8 @@ def spread(
     Args:
         function: takes some of the items that follow each other, and gives the result of each in turn; it,
             the items and the results can be pickled where the work is not done here. What goes wrong with one
-            video is its result; what it raises ends all.
+            video is its result; what it raises ends all. Elsewhere the result of a video that ends its
+            process again and again is a VideoError.
         items: videos.
         path_of: an item's file.
         computes: a network runs on the videos, on a GPU where there is one; else they are decoded alone.

@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from attcell._owners import held
 from attcell.data.sources import read_source, videos_below
 from attcell.errors import CallError, DataError
 from attcell.flow import dequantize, grey, quantize, tvl1
@@ -181,6 +182,16 @@ def test_shards_make_a_whole(videos, tmp_path):
     listing, out = read_source(videos), tmp_path / "flow"
     assert [extract_flow(listing, out, FAST, shard=(i, 4)).num_written for i in (1, 2, 3, 4)] == [2, 2, 1, 1]
     assert extract_flow(listing, out, FAST).num_kept == 6
+
+
+def test_two_runs_fill_a_store_by_its_shards_alone(videos, tmp_path):
+    out, listing = tmp_path / "flow", read_source(videos)
+    with held(out), pytest.raises(CallError, match="another process is at work in"):
+        extract_flow(listing, out, FAST)
+    with held(out, in_parts=True):
+        with pytest.raises(CallError, match="another process is at work in"):
+            extract_flow(listing, out, FAST)
+        assert extract_flow(listing, out, FAST, shard=(1, 3)).num_written == 2
 
 
 def test_several_processes_make_the_same(videos, tmp_path):

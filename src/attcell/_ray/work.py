@@ -23,6 +23,7 @@ from attcell._log import logger
 from attcell._paths import is_missing
 from attcell._ray.ledger import Begun
 from attcell._ray.wire import dumps, loads
+from attcell._urls import is_url
 from attcell._workers import allot
 from attcell.errors import AttcellError, DataError, VideoError
 from attcell.flow import use_cores
@@ -226,7 +227,8 @@ class _Block:
 
     def _of_some(self, job: Job, places: Sequence[int]) -> Iterator[tuple[int, bytes]]:
         items = [self._of(place) for place in places]
-        lacking = [self._where if is_missing(job.path_of(item)) else "" for item in items]
+        paths = map(job.path_of, items)
+        lacking = [self._where if not is_url(path) and is_missing(path) else "" for path in paths]
         for place, lacks, result in zip(places, lacking, job.function(items), strict=True):
             yield place, self._told(Answer(place, result, lacking=lacks, messages=self._messages.taken()))
 

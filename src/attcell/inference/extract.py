@@ -29,7 +29,7 @@ from attcell.data.datasets import PlannedParts
 from attcell.data.feature_store import DigestCache, FeatureKeeper, FeatureStore
 from attcell.data.remembered import Check, cached_answers
 from attcell.errors import AttcellError, DataError, VideoError, first_lines
-from attcell.inference.run import Gathered, gather, part_maps
+from attcell.inference.run import Gathered, gather, with_maps
 from attcell.models.build import input_spec
 from attcell.models.weights import state_digest
 from attcell.nn import BackboneStream, Network
@@ -125,7 +125,7 @@ def extract_features(
         results = spread(fill, wanted, _path_of, computes=True)
         for one, fault in zip(wanted, track(results, len(wanted), "features"), strict=True):
             if fault is not None:
-                failed[one.record.id] = fault
+                failed[one.record.id] = str(fault)  # elsewhere a video may end its process
     return failed
 
 
@@ -157,7 +157,7 @@ def _fill(
 ) -> Iterator[str | None]:
     """Why a video's features are not in the stores now; None where they are."""
     parts = PlannedParts([one.record for one in wanted], spec, plan).walled(workers)
-    videos = gather(parts, lambda inputs: _small(part_maps(network, inputs)))
+    videos = gather(with_maps(network, parts), _small)
     with ExitStack() as opened:
         for name in spec.streams:
             opened.enter_context(stores[name].writing())

@@ -20,6 +20,7 @@ from attcell._log import progress_bar
 from attcell._owners import held, remove_left_overs
 from attcell._parallel import in_order, one_thread
 from attcell._spread import in_places, spread
+from attcell._urls import is_url
 from attcell._walls import alive, own_parts, the_videos_own
 from attcell._workers import walled
 from attcell.data.listing import Listing
@@ -104,7 +105,8 @@ def extract_flow(
             outcome.num_kept += 1
         else:
             missing.append(job)
-    with held(out, in_parts=shard[1] > 1) if missing else nullcontext():
+    is_held = missing and not is_url(out)  # servers have no locks
+    with held(out, in_parts=shard[1] > 1) if is_held else nullcontext():
         results = spread(partial(_in_turn, workers=workers), missing, _path_of, bar="flow")
         for job, result in zip(missing, results, strict=True):
             if isinstance(result, VideoError):
