@@ -96,11 +96,13 @@ class TestLedger:
         known.begins("it", 0, 1, "a", 1)
         assert known.function("it") == ["function"]
 
-    def test_what_the_driver_has_is_forgotten(self, known: Ledger) -> None:
+    def test_what_the_driver_has_is_forgotten_when_its_worker_is_at_the_end(self, known: Ledger) -> None:
         known.begins("it", 0, 1, "a", 1)
-        known.forget("it", 0)
-        known.answered("it", 0, 0, b"late")
+        known.answered("it", 0, 0, b"zero")
+        known.arrived("it", 0)
+        assert known.begins("it", 0, 1, "a", 1).answers == {0: b"zero"}  # it ended before it could say so
         known.ends("it", 0)
+        known.answered("it", 0, 0, b"late")
         assert known._runs["it"].blocks == {}
         known.closes("it")
         known.answered("it", 0, 0, b"late")

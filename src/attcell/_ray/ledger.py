@@ -40,6 +40,7 @@ class _Block:
     node: str = ""
     at_once: int = 1
     is_done: bool = False
+    has_arrived: bool = False
     done: set[int] = field(default_factory=set)
     answers: dict[int, bytes] = field(default_factory=dict)
     deaths: Counter[int] = field(default_factory=Counter)
@@ -125,15 +126,23 @@ class Ledger:
             block.rows.append(end)
 
     def ends(self, run: str, first: int) -> None:
-        """All of a block is done."""
+        """All of a block is done and sent."""
         block = self._block(run, first)
         if block is not None:
             block.is_done = True
+            self._forget(run, first)
 
-    def forget(self, run: str, first: int) -> None:
-        """The driver has all of a block."""
-        if run in self._runs:
-            self._runs[run].blocks.pop(first, None)
+    def arrived(self, run: str, first: int) -> None:
+        """The driver has all of a block, whose worker may not be at its end yet."""
+        block = self._block(run, first)
+        if block is not None:
+            block.has_arrived = True
+            self._forget(run, first)
+
+    def _forget(self, run: str, first: int) -> None:
+        block = self._runs[run].blocks[first]
+        if block.is_done and block.has_arrived:
+            del self._runs[run].blocks[first]
 
     def _block(self, run: str, first: int) -> _Block | None:
         return self._runs[run].blocks.get(first) if run in self._runs else None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -58,11 +58,8 @@ class RayPlace:
     def leave(self) -> None:
         """Disconnect, if this is connected."""
         if self._leave is not None:
-            import ray
-
-            ray.kill(self._ledger)
             self._leave()
-            self._leave = None
+            self._leave = self._ledger = None  # which ends the ledger, where others stay connected
 
     @contextmanager
     def _run(self, job: Job, slots: int) -> Iterator[str]:
@@ -104,12 +101,12 @@ class RayPlace:
                 sent = _sent(self._name, run, slots, computes=computes)
                 data = _data(items, blocks, sent, slots)
                 firsts = {block.stop: block.start for block in blocks}
-                for place, content in enumerate(_answers(data)):
-                    answer: Answer = loads(content)
-                    assert answer.place == place or answer.is_error, "none is lost, and none comes twice"
-                    yield _result(answer, path_of(items[answer.place]))
-                    if place + 1 in firsts:
-                        self._ledger.forget.remote(run, firsts[place + 1])
+                with closing(_answers(data)) as answers:
+                    for place, answer in enumerate(answers):
+                        assert answer.place == place or answer.is_error, "none is lost, and none comes twice"
+                        yield _result(answer, path_of(items[answer.place]))
+                        if place + 1 in firsts:
+                            self._ledger.arrived.remote(run, firsts[place + 1])
         except RayError as error:
             raise AttcellError(
                 f"the cluster cannot go on ({flat(error)[:500]}); look at its nodes (ray status), and run "
@@ -214,10 +211,10 @@ def _data(items: Sequence[Any], blocks: Sequence[range], sent: Sent, slots: Slot
         )
 
 
-def _answers(data: ray.data.Dataset) -> Iterator[bytes]:
+def _answers(data: ray.data.Dataset) -> Generator[Answer, None, None]:
     batches: Iterable[pyarrow.Table] = data.iter_batches(
         batch_size=None, batch_format="pyarrow", prefetch_batches=0
     )
     for table in batches:
         for row in table["answers"]:
-            yield from loads(row.as_buffer())
+            yield from map(loads, loads(row.as_buffer()))
