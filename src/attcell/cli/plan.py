@@ -20,7 +20,10 @@ def plan(
             min=3, help="How many are measured; by default 8, or three for each process that decodes."
         ),
     ] = None,
-    machines: Annotated[int, typer.Option(min=1, help="Tell of so many machines too.")] = 1,
+    machines: Annotated[
+        int | None,
+        typer.Option(min=1, help="Tell of so many machines too; by default the recipe's train.num_nodes."),
+    ] = None,
     json_path: Annotated[
         str | None, typer.Option("--json", help="Write the plan to this file, or - for stdout.")
     ] = None,

@@ -121,19 +121,20 @@ def _finite(number: float) -> float | None:
     return number if number < float("inf") else None
 
 
-def make_plan(recipe: Recipe, *, videos: int | None = None, machines: int = 1) -> Plan:
+def make_plan(recipe: Recipe, *, videos: int | None = None, machines: int | None = None) -> Plan:
     """Measure some of a recipe's videos on this machine, and count what all of them take.
 
     Args:
         recipe: the whole run.
         videos: how many are measured; by default 8, or three for each process that decodes.
-        machines: on how many machines like this one the work may be shared.
+        machines: on how many machines like this one the work may be shared; by default ``train.num_nodes``.
 
     Raises:
         CallError, DataError: sources that are not there or not right, none of whose videos is here, or whose
             videos cannot be read.
     """
     num = max(8, 3 * recipe.data.workers) if videos is None else whole_number(videos, "videos", least=FEWEST)
+    machines = recipe.train.num_nodes if machines is None else machines
     machines = whole_number(machines, "machines", least=1)
     recipe = with_absolute_paths(recipe)
     listed = listed_videos(recipe)

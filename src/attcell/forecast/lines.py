@@ -14,7 +14,7 @@ WIDTH = 40
 
 def plan_lines(plan: Plan) -> list[str]:
     """What was measured, what each command takes with the arithmetic, and the sum on all machines."""
-    lines = [f"plan of {plan.name}", *_wrapped(*_videos(plan)), "", "parts, each alone:"]
+    lines = [f"plan of {plan.name or 'a recipe'}", *_wrapped(*_videos(plan)), "", "parts, each alone:"]
     for part in plan.parts:
         lines += _wrapped(f"{part.name}: {_number(part.rate)} {part.unit}", indent="  ")
     for phase in plan.phases:
@@ -72,7 +72,8 @@ def _sum(plan: Plan) -> list[str]:
         lines.append(f"{'GPUs':13}" + "".join(f"{gpus * of:>12,}" for of in counts))
         hours = [gpus * of * seconds / 3600 for of, (seconds, _) in zip(counts, totals, strict=True)]
         lines.append(f"{'GPU hours':13}" + "".join(f"{of:>12,.2f}" for of in hours))
-    lines.append(f"{'disk':13}{in_bytes(plan.bytes):>12}")
+    if plan.bytes:
+        lines.append(f"{'disk':13}{in_bytes(plan.bytes):>12}")
     return lines + _wrapped(*_what_divides(plan))
 
 

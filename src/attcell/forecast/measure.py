@@ -24,13 +24,14 @@ from attcell.forecast.pace import Clock, Pace, listening, pace_of
 from attcell.forecast.videos import ListedVideos, Sample
 from attcell.inference.evaluate import evaluate_model
 from attcell.inference.extract import filled_stores
-from attcell.inference.extract_flow import extract_flow
+from attcell.inference.extract_flow import extract_flow, usual_workers
 from attcell.inference.flow_jobs import place_of
 from attcell.inference.model import Model
 from attcell.inference.run import best_device, part_maps
 from attcell.models.build import build_network, evaluation_plan, input_spec, kept_plan
 from attcell.models.listings import Listings
 from attcell.nn import Network
+from attcell.nn.pooled import VLAD
 from attcell.training.fit import fit
 from attcell.training.prepare import PreparedTraining, fit_standardise, gather_training_data
 from attcell.types import VideoRecord
@@ -105,7 +106,8 @@ def measured_recipe(recipe: Recipe, work: Path) -> Recipe:
     model = recipe.model
     bare = {"weights": "none", "init_from": None}
     streams = {name: stream.model_copy(update=bare) for name, stream in model.streams.items()}
-    train = {"devices": 1, "early_stopping": None, "class_weights": None, "balanced_sampling": False}
+    alone = {"devices": 1, "num_nodes": 1, "strategy": "ddp"}
+    train = {**alone, "early_stopping": None, "class_weights": None, "balanced_sampling": False}
     data = {"train": work, "val": None, "test": None, "val_fraction": 0.0, "dataset": None, "groups": None}
     flow, cache, features = recipe.flow, recipe.cache, work / "features"
     return recipe.model_copy(
@@ -132,7 +134,7 @@ def measure(recipe: Recipe, videos: ListedVideos, sample: Sample, work: Path) ->
         DataError: too few of the videos can be gone through with.
     """
     section = recipe.train
-    part_size = section.batch_size // (section.accumulate * section.devices)
+    part_size = section.batch_size // section.parts
     recipe = measured_recipe(recipe, work)
     torch.manual_seed(section.seed)
     flow = features = kept_val = training = validation = test = None
@@ -141,7 +143,7 @@ def measure(recipe: Recipe, videos: ListedVideos, sample: Sample, work: Path) ->
             flow, sample = _measure_flow(recipe, sample)
     device = torch.device("cpu") if section.accelerator == "cpu" else best_device()
     network = build_network(recipe, len(videos.labels), load_weights=False).to(device)
-    fit_batch_norms(network, first_inputs(sample.records[0], recipe))
+    make_whole(network, first_inputs(sample.records[0], recipe))
     setting = _Setting(recipe, videos, network, device, work)
     if recipe.cache.folder is not None:
         plan, val_plan = kept_plan(recipe, videos.labels), evaluation_plan(recipe)
@@ -176,10 +178,13 @@ def first_inputs(
     raise DataError(f"{record.path} gave no frames; leave it out")
 
 
-def fit_batch_norms(network: Network, inputs: Mapping[str, Tensor]) -> None:
-    """Give batch norms, in place, the figures of some pictures: with random weights and without such figures
-    a deep network's feature maps overflow 16 bits.
+def make_whole(network: Network, inputs: Mapping[str, Tensor]) -> None:
+    """Give a network of random weights, in place, what else it needs to compute: batch norms the figures of
+    some pictures, without which a deep network's feature maps overflow 16 bits, and VLAD its centres.
     """
+    for one in network.modules():
+        if isinstance(one, VLAD):
+            one.fit(one.mean, torch.randn_like(one.components), torch.randn_like(one.centres))
     norms = [one for one in network.modules() if isinstance(one, nn.modules.batchnorm._BatchNorm)]
     before = [norm.momentum for norm in norms]
     network.eval()
@@ -239,7 +244,7 @@ def _measure_flow(recipe: Recipe, sample: Sample) -> tuple[Kept, Sample]:
         extract_flow(Listing(sample.records, ()), store, spec)
     rest = sample.only([one for one in sample.records if place_of(store, one.whole(), "folder").exists()])
     times = clock.times()
-    pace = pace_of(times, 2, sample.frames[: len(times) - 1])
+    pace = pace_of(times, usual_workers(), sample.frames[: len(times) - 1])
     if pace is None or not rest.records:
         raise DataError("flow: fewer than two videos could be measured; give a larger --videos")
     return Kept(pace, folder_bytes(store) / sum(rest.frames)), rest

@@ -87,12 +87,11 @@ def _training(
 
 def _notes(recipe: Recipe, training: TrainingPace) -> list[str]:
     section = recipe.train
-    part = section.batch_size // (section.accumulate * section.devices)
+    part = section.batch_size // section.parts
     notes = []
     if training.part_size < part:
         notes.append(
-            f"measured with {training.part_size} videos at a time, where the recipe has {part}, and taken as "
-            "many times"
+            f"measured with {training.part_size} of a part's {part} videos at a time, and multiplied"
         )
     if section.early_stopping is not None:
         notes.append("early_stopping may end it before")

@@ -124,6 +124,11 @@ def _in_turn(jobs: Sequence[Job], workers: int | None) -> Iterator[Notes | Video
         yield from in_places(_computed(jobs, workers, advance))
 
 
+def usual_workers() -> int:
+    """Processes that share the cores, where nobody says how many."""
+    return max(2, 0 if torch.cuda.is_available() else -(-num_cores() // _CORES))
+
+
 def _computed(
     jobs: Sequence[Job], workers: int | None, advance: Advance
 ) -> Iterator[tuple[int, Notes | VideoError]]:
@@ -131,7 +136,7 @@ def _computed(
     if not jobs:
         return
     cores, on_gpu = num_cores(), torch.cuda.is_available()
-    workers = min(workers or max(2, 0 if on_gpu else -(-cores // _CORES)), len(jobs))
+    workers = min(workers or usual_workers(), len(jobs))
     if workers > 1 and not on_gpu and jobs[0].spec.method in PRESETS:
         still = np.zeros((1, 1, 1), np.uint8)
         tvl1(still, still)  # compiles the kernels where need be, once and not in each process
