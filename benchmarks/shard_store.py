@@ -34,7 +34,7 @@ from attcell.data.datasets import TrainingFeatures, collate
 from attcell.data.feature_store import FeatureStore
 from attcell.data.order import ShuffledVideos, TrainingOrder
 from attcell.types import VideoRecord
-from benchmarks.feature_cache import forget, peak_memory
+from benchmarks.feature_cache import forget
 from benchmarks.machine import machine
 
 VIEWS, SEGMENTS, WIDTH = 2, 8, 1280
@@ -131,14 +131,16 @@ def batches(store: FeatureStore, records: list[VideoRecord]) -> Iterator[Any]:
     return iter(DataLoader(features, BATCH, sampler=order, collate_fn=collate, num_workers=0))
 
 
-def drawn(store: FeatureStore, records: list[VideoRecord]) -> tuple[int, float]:
-    """How many videos a training draws in random order, and in how many seconds."""
-    start, count = time.perf_counter(), 0
+def drawn(store: FeatureStore, records: list[VideoRecord]) -> tuple[int, float, float]:
+    """How many videos a training draws in random order, in how many seconds, and how many of them this process
+    had a core.
+    """
+    start, began, count = time.perf_counter(), time.process_time(), 0
     for batch in batches(store, records):
         count += len(batch.labels)
         if time.perf_counter() - start > MOST_SECONDS:
             break
-    return count, time.perf_counter() - start
+    return count, time.perf_counter() - start, time.process_time() - began
 
 
 def looked_at(store: FeatureStore, records: list[VideoRecord]) -> None:
@@ -205,12 +207,11 @@ def main() -> None:
     one.unlink()
     forget(out)
     for state in ("cold", "again"):
-        before = peak_memory()
-        number, seconds = drawn(store, records)
+        number, seconds, worked = drawn(store, records)
         rows.append(
             f"| drawn by a training in random order, {state}: {number:,} videos | "
             f"{number * BYTES / 1e6 / seconds:,.0f} MB/s, {number / seconds:,.0f} videos/s "
-            f"({peak_memory() - before:.0f} MB more held) |"
+            f"({1e6 * worked / number:.0f} µs of a core each) |"
         )
     start = time.perf_counter()
     looked_at(store_in(out), records)
@@ -227,7 +228,8 @@ def table(rows: list[str], count: int) -> str:
     head = (
         f"{count:,} videos × {VIEWS} positions × {SEGMENTS} segments × {WIDTH:,} in 16 bits, generated: "
         f"{BYTES / 1e3:.0f} kB a video, {count * BYTES / 1e9:.2f} GB in all, written by {THREADS} threads. "
-        f"Rates are of whole videos; of each a training takes one position a segment. {machine()}."
+        f"Rates are of whole videos; of each a training takes one position a segment. {machine()}; "
+        f"what else it did meanwhile kept {os.getloadavg()[2]:.0f} processes busy."
     )
     return "\n".join([head, "", "| what | rate |", "|---|---|", *rows]) + "\n"
 

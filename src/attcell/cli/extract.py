@@ -99,8 +99,14 @@ def flow(
 
 @extract_app.command()
 def features(
-    source: Annotated[Path, typer.Argument(help="A folder per class, any folder of videos; or a list file.")],
-    out: Annotated[Path, typer.Argument(help="The cache folder; with --format npy where the arrays go.")],
+    source: Annotated[
+        Path,
+        typer.Argument(help="A folder per class, any folder of videos; or a list file.", parser=path),
+    ],
+    out: Annotated[
+        Path,
+        typer.Argument(help="The cache folder; with --format npy where the arrays go.", parser=path),
+    ],
     overrides: Overrides = None,
     recipe: Annotated[
         str | None, typer.Option(help="By path or name: its frozen backbones, pictures and segments.")
@@ -138,9 +144,11 @@ def features(
     from attcell._log import logger
     from attcell._paths import check_output
     from attcell._terminal import put
+    from attcell._urls import is_url
     from attcell.inference.extraction.features import FeaturesCall, extract_features_of
 
-    check_output(out, is_folder=True)
+    if not is_url(out):
+        check_output(out, is_folder=True)
     if (recipe is None) == (model is None):
         raise CallError("whose features: give either --recipe, or --model")
     if model is not None:

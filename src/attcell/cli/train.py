@@ -264,7 +264,9 @@ def test(
         AnyCrops | None,
         typer.Option(help="1, or 10 averaged, by default the recipe's; of a ready model 1, or 3."),
     ] = None,
-    cache: Annotated[Path | None, typer.Option(help="Keep a frozen backbone's features here.")] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Keep a frozen backbone's features here.", parser=path)
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="For scores.json and confusion.png; by default test-SPLIT beside MODEL."),

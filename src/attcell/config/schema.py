@@ -362,7 +362,7 @@ class ModelSection(Section):
 class CacheSection(Section):
     """Feature maps of frozen backbones, computed once and kept on disk."""
 
-    folder: Path | None = None
+    folder: Place | None = None
     positions: Count = 2  # frames kept of each segment, for training to draw from
     mirrored: bool = True  # keep the mirror image too
     form: CacheForm = "files"  # of a store that is not there yet

@@ -43,8 +43,11 @@ class Source(Protocol):
 
     size: int
 
+    def bytes(self, start: int, end: int) -> bytes:
+        """A copy of some bytes; as many as are there."""
+
     def tensor(self, start: int, end: int) -> Tensor:
-        """Bytes of it, (n,) uint8; as many as are there."""
+        """Bytes that are there, (n,) uint8."""
 
 
 class Mapped:
@@ -59,10 +62,10 @@ class Mapped:
         # A private map may be written to, as PyTorch wants it; the file never changes by it.
         self._map = mmap.mmap(descriptor, self.size, access=mmap.ACCESS_COPY) if self.size else b""
 
+    def bytes(self, start: int, end: int) -> bytes:
+        return self._map[start:end]
+
     def tensor(self, start: int, end: int) -> Tensor:
-        end = min(end, self.size)
-        if start >= end:
-            return torch.empty(0, dtype=torch.uint8)
         return torch.frombuffer(self._map, dtype=torch.uint8, count=end - start, offset=start)
 
 
@@ -73,11 +76,12 @@ class Fetched:
         self.size = size
         self._content, self._start = bytearray(content), start
 
+    def bytes(self, start: int, end: int) -> bytes:
+        return bytes(self._content[max(0, start - self._start) : max(0, end - self._start)])
+
     def tensor(self, start: int, end: int) -> Tensor:
-        first, last = start - self._start, min(end - self._start, len(self._content))
-        if not 0 <= first < last:
-            return torch.empty(0, dtype=torch.uint8)
-        return torch.frombuffer(self._content, dtype=torch.uint8, count=last - first, offset=first)
+        first = start - self._start
+        return torch.frombuffer(self._content, dtype=torch.uint8, count=end - start, offset=first)
 
 
 class KeptVideo(NamedTuple):
@@ -129,7 +133,7 @@ def _header(name: str, size: int) -> bytes:
     """Of a member; nothing of who wrote it when."""
     info = tarfile.TarInfo(name)
     info.size = size
-    return info.tobuf(tarfile.GNU_FORMAT)
+    return info.tobuf(tarfile.USTAR_FORMAT)
 
 
 def _filler(size: int) -> bytes:
@@ -156,14 +160,14 @@ def read_video(source: Source, start: int) -> KeptVideo:
     name, first, size = _member(source, start, ".json")
     if size > _MOST_DESCRIBED:
         raise ValueError(f"{name}.json has {size} bytes")
-    described = parsed_json(_bytes(source, first, first + size))
+    described = parsed_json(source.bytes(first, first + size))
     shape = [int(length) for length in described["shape"]]
     of_maps, begin, length = _member(source, first + size + -size % BLOCK, ".npy")
     data, end = 2 * math.prod(shape), begin + length + -length % BLOCK
     before = length - data
     if of_maps != name or min(shape, default=0) < 1 or not 10 <= before <= _MOST_NUMPY or end > source.size:
         raise ValueError(f"{name} is not whole, or its maps are not of the shape {shape}")
-    if before % 2 or _bytes(source, begin, begin + 6) != b"\x93NUMPY":
+    if before % 2 or source.bytes(begin, begin + 6) != b"\x93NUMPY":
         raise ValueError(f"{name}.npy is no array")
     maps = source.tensor(begin + before, begin + length).view(torch.float16).view(shape)
     return KeptVideo(name, described, maps, end)
@@ -189,21 +193,24 @@ def walk(source: Source, start: int, *, thorough: bool) -> Iterator[tuple[str, i
 
 
 def _member(source: Source, start: int, suffix: str) -> tuple[str, int, int]:
-    """A member's name without its suffix, where its content begins, and of how many bytes it is."""
+    """A member's name without its suffix, where its content begins, and of how many bytes it is.
+
+    Looked at here, and not by ``tarfile``: a training asks twice for each video.
+    """
+    block = source.bytes(start, start + BLOCK)
     try:
-        info = tarfile.TarInfo.frombuf(_bytes(source, start, start + BLOCK), "ascii", "strict")
-    except (tarfile.HeaderError, ValueError) as error:
+        told, size = int(block[148:155].rstrip(b"\0 "), 8), int(block[124:135], 8)
+    except ValueError as error:
         raise ValueError(f"no member of a tar at byte {start} ({error})") from error
-    name = info.name.removesuffix(suffix)
-    if not (info.type == tarfile.REGTYPE and info.name.endswith(suffix) and _NAME.fullmatch(name)):
-        raise ValueError(f"{info.name!r} at byte {start} is no member that attcell writes")
-    if not 0 < info.size <= source.size - start - BLOCK:
-        raise ValueError(f"{info.name} is cut off")
-    return name, start + BLOCK, info.size
-
-
-def _bytes(source: Source, start: int, end: int) -> bytes:
-    return source.tensor(start, end).numpy().tobytes()
+    if told != 256 + sum(block) - sum(block[148:156]) or block[257:262] != b"ustar":
+        raise ValueError(f"no member of a tar at byte {start}: its checksum does not fit")
+    named = block[:100].partition(b"\0")[0].decode("ascii", "replace")
+    name = named.removesuffix(suffix)
+    if not (block[156:157] == tarfile.REGTYPE and named.endswith(suffix) and _NAME.fullmatch(name)):
+        raise ValueError(f"{named!r} at byte {start} is no member that attcell writes")
+    if not 0 < size <= source.size - start - BLOCK:
+        raise ValueError(f"{named} is cut off")
+    return name, start + BLOCK, size
 
 
 # The index

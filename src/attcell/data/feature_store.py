@@ -73,6 +73,7 @@ class FeatureStore:
         self._kept: Files | Shards = Files(self.folder) if self.form == "files" else Shards(self.folder)
         self._names: dict[tuple[Path, range | None], str] = {}
         self._checked: set[str] = set()
+        self._is_described = False
 
     @property
     def is_seen_at_once(self) -> bool:
@@ -125,9 +126,7 @@ class FeatureStore:
     def keep(self, name: str, video: str, maps: Tensor, notes: tuple[str, ...] = ()) -> None:
         """As :meth:`write`, of a video whose name in the store is known, and what messages call it."""
         kept = as_kept(maps, video)
-        described = self.folder / "made_by.json"
-        if not described.is_file():
-            write_text(described, json.dumps(self.made_by, indent=2) + "\n")
+        self._describe()
         about = {
             "fingerprint": self.fingerprint,
             "video": video,
@@ -135,6 +134,12 @@ class FeatureStore:
             "crc32": checksum(kept),
         }
         self._kept.put(name, about, kept)
+
+    def _describe(self) -> None:
+        described = self.folder / "made_by.json"
+        if not self._is_described and not described.is_file():
+            write_text(described, json.dumps(self.made_by, indent=2) + "\n")
+        self._is_described = is_url(self.folder)  # a folder on a disk may be deleted meanwhile
 
     def read(self, record: VideoRecord) -> tuple[Tensor, tuple[str, ...]]:
         """A video's maps (V, T, F, K, K), memory-mapped, and the notes on its file.

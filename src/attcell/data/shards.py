@@ -5,7 +5,7 @@ there. Who writes has shards of its own, so that any number of processes and mac
 shard that is not full is gone on with by the next process on that machine; what a killed process had begun of
 a video is cut off first.
 
-On storage that is no disk, such as S3, a shard appears when it is whole.
+On a server, such as S3, a shard appears when it is whole: what lay in one that was not is done again.
 """
 
 from __future__ import annotations
@@ -18,27 +18,32 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from torch import Tensor
 
 from attcell._files import written_whole
 from attcell._owners import held, let_go, machine, opened_alone
+from attcell._servers import range_of
+from attcell._urls import UrlPath, is_url
 from attcell.data import _tar
 from attcell.data._tar import Fetched, KeptVideo, Mapped
 from attcell.errors import CallError, DataError
 
 SHARD_BYTES = 2**29  # a shard that has so many is full
+_SERVED_BYTES = 2**26  # the same on a server, where it is lost with its writer until it is full
+_ASKED_AT_ONCE = 16  # shards
 _MOST_MAPPED = 128  # shards; each holds a descriptor of an open file
 _SHARD = re.compile(r"[0-9a-f]{8}-[0-9a-f]{8}\.tar")
 
 
 def is_disk(path: Path) -> bool:
     """Whether files there can be locked, added to and memory-mapped."""
-    return isinstance(path, Path)
+    return not is_url(path)
 
 
 class Place(NamedTuple):
@@ -54,12 +59,12 @@ class Shards:
 
     Args:
         folder: is made when the first video is written.
-        most_bytes: a shard that has so many is full.
+        most_bytes: a shard that has so many is full; by default 512 MiB, and 64 MiB on a server.
     """
 
-    def __init__(self, folder: Path, most_bytes: int = SHARD_BYTES) -> None:
+    def __init__(self, folder: Path, most_bytes: int | None = None) -> None:
         self.folder = folder
-        self._most_bytes = most_bytes
+        self._most_bytes = most_bytes or (SHARD_BYTES if is_disk(folder) else _SERVED_BYTES)
         self._union: _Union | None = None
         self._written: dict[str, Place] = {}  # since the union was made
         self._mapped: OrderedDict[Path, Mapped] = OrderedDict()
@@ -181,7 +186,8 @@ class _Union:
     def of(cls, folder: Path) -> _Union:
         """Of what lies there now."""
         shards = _shards_in(folder)
-        return cls(shards, [_rows_of(shard) for shard in shards])
+        with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:  # servers are asked side by side
+            return cls(shards, list(pool.map(_rows_of, shards)))
 
     def place(self, name: str) -> Place | None:
         sought = name.encode()
@@ -282,12 +288,20 @@ class _Shard:
             _write_all(self._descriptor, [_tar.END], self._end)
             os.fsync(self._descriptor)
             if not is_disk(self._path):
-                with open(self._descriptor, "rb", closefd=False) as file, self._path.open("wb") as whole:
-                    file.seek(0)
-                    shutil.copyfileobj(file, whole, 2**22)
+                self._upload()
             _write_index(self._path, _tar.index_rows(self._names, self._starts, self._end))
         finally:
             let_go(self._descriptor)
+
+    def _upload(self) -> None:
+        with (
+            open(self._descriptor, "rb", closefd=False) as file,
+            written_whole(self._path) as temporary,
+            temporary.open("wb") as whole,
+        ):
+            file.seek(0)
+            shutil.copyfileobj(file, whole, 2**22)
+            whole.flush()
 
 
 def _write_all(descriptor: int, parts: list[bytes | memoryview], place: int) -> None:
@@ -347,15 +361,11 @@ def _mapped(shard: Path) -> Mapped:
 
 
 def _part(place: Place) -> bytes:
-    with place.shard.open("rb") as file:
-        file.seek(place.start)
-        return file.read(place.end - place.start)
+    """A video's bytes from a server, in one request."""
+    shard = cast("UrlPath", place.shard)
+    return range_of(shard.url, place.start, place.end, place.end)
 
 
 def _write_index(shard: Path, rows: np.ndarray) -> None:
-    index, content = _tar.index_of(shard), _tar.index_bytes(rows)
-    if not is_disk(shard):
-        index.write_bytes(content)
-        return
-    with written_whole(index) as temporary:
-        temporary.write_bytes(content)
+    with written_whole(_tar.index_of(shard)) as temporary:
+        temporary.write_bytes(_tar.index_bytes(rows))
