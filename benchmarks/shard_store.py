@@ -132,9 +132,7 @@ def batches(store: FeatureStore, records: list[VideoRecord]) -> Iterator[Any]:
 
 
 def drawn(store: FeatureStore, records: list[VideoRecord]) -> tuple[int, float, float]:
-    """How many videos a training draws in random order, in how many seconds, and how many of them this process
-    had a core.
-    """
+    """How many videos a training draws in random order, in how many seconds, and of how many on a core."""
     start, began, count = time.perf_counter(), time.process_time(), 0
     for batch in batches(store, records):
         count += len(batch.labels)
