@@ -15,6 +15,7 @@ import torch
 from attcell._checks import whole_number
 from attcell._owners import temporary_in
 from attcell._paths import is_folder
+from attcell._remote import is_remote
 from attcell.config.recipe import Recipe
 from attcell.forecast.arithmetic import Phase, total_seconds
 from attcell.forecast.measure import Measured, measure, measured_recipe
@@ -86,10 +87,7 @@ class Plan:
             "parts": [asdict(part) for part in self.parts],
             "phases": [_phase_dict(phase, self.machines) for phase in self.phases],
             "bytes": self.bytes,
-            "machines": {
-                str(of): dict(zip(("seconds", "spread"), total_seconds(self.phases, of), strict=True))
-                for of in sorted({1, self.machines})
-            },
+            "machines": {str(of): _total_dict(self.phases, of) for of in sorted({1, self.machines})},
         }
 
 
@@ -115,6 +113,11 @@ def _phase_dict(phase: Phase, machines: int) -> dict[str, Any]:
         "terms": terms,
         "notes": list(phase.notes),
     }
+
+
+def _total_dict(phases: tuple[Phase, ...], machines: int) -> dict[str, float | None]:
+    seconds, spread = total_seconds(phases, machines)
+    return {"seconds": seconds, "spread": _finite(spread)}
 
 
 def _finite(number: float) -> float | None:
@@ -158,7 +161,8 @@ def make_plan(recipe: Recipe, *, videos: int | None = None, machines: int | None
 @contextmanager
 def work_folder(recipe: Recipe) -> Iterator[Path]:
     """A folder where the recipe's features or flow will lie, or runs, removed afterwards."""
-    wanted = recipe.cache.folder or recipe.flow.store or Path("runs").absolute()
+    named = [folder for folder in (recipe.cache.folder, recipe.flow.store) if folder is not None]
+    wanted = next((folder for folder in named if not is_remote(folder)), Path("runs").absolute())
     there = next(folder for folder in (wanted.parent, *wanted.parents) if is_folder(folder))
     place = there if os.access(there, os.W_OK) else Path.cwd()
     folder = temporary_in(place, "plan")

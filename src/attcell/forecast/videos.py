@@ -13,7 +13,7 @@ import numpy as np
 
 from attcell._log import logger, track
 from attcell._parallel import one_thread
-from attcell._paths import is_there
+from attcell._paths import absolute_text, is_there
 from attcell._walls import own_parts, the_videos_own
 from attcell._workers import results_in_turn
 from attcell.config.recipe import Recipe
@@ -79,7 +79,7 @@ def listed_videos(recipe: Recipe) -> ListedVideos:
 
 def _by_place(record: VideoRecord) -> VideoRecord:
     """The record under a name that no other has: its place on the disk."""
-    whole = VideoRecord(record.path.absolute().as_posix(), record.path, record.labels)
+    whole = VideoRecord(absolute_text(record.path), record.path, record.labels)
     return whole if record.frames is None else whole.part(record.frames)
 
 
