@@ -67,12 +67,26 @@ def _twice(log: Path) -> int:
 
 
 def _kill_worker(_: Any) -> None:
-    """One that is at work, as Ray's processes name themselves."""
+    """One that is at work for this process, as Ray's processes name themselves; not its decoders."""
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if (folder / "cmdline").read_bytes().startswith((b"ray::MapBatches", b"ray::MapWorker")):
+            if _is_worker(folder) and not _is_worker(_parent(folder)) and _is_ours(folder):
                 os.kill(int(folder.name), signal.SIGKILL)
                 return
+
+
+def _is_worker(folder: Path) -> bool:
+    return (folder / "cmdline").read_bytes().startswith((b"ray::MapBatches", b"ray::MapWorker"))
+
+
+def _is_ours(folder: Path) -> bool:
+    while folder.name not in ("0", "1", str(os.getpid())):
+        folder = _parent(folder)
+    return folder.name == str(os.getpid())
+
+
+def _parent(folder: Path) -> Path:
+    return folder.with_name((folder / "stat").read_text().rpartition(")")[2].split()[1])
 
 
 def _kill_node(nodes: Any) -> None:

@@ -13,7 +13,8 @@ from benchmarks.cluster_world import OneProcess, clips_in, commands, run, two_no
 from benchmarks.walls import videos_in
 
 CLIPS, SHORT = 60, 500
-TURNS = 2
+TURNS = 3  # but one alone where it takes longer than
+LONG = 40  # seconds
 
 
 @contextmanager
@@ -57,9 +58,9 @@ def overhead(out: Path, most: int | None) -> list[str]:
     few = videos_in(out / "few", ["0.mp4", "1.mp4"])
     model = write_model(out / "model", videos)
     lines = [
-        f"{count} clips of 50 frames of 160×120; seconds, the least of {TURNS} turns. *Start*: the same "
-        "command over two clips, which starts the workers; the cluster itself was started before, "
-        "and took {start}.",
+        f"{count} clips of 50 frames of 160×120; seconds, the least of {TURNS} turns, or of one where that "
+        f"takes {LONG} s. *Start*: the same command over two clips, which starts the workers; the cluster "
+        "itself was started before, and took {start}.",
         "",
         "| command | all cores | two nodes | ratio | start | ratio with start |",
         "|---|---|---|---|---|---|",
@@ -73,7 +74,9 @@ def overhead(out: Path, most: int | None) -> list[str]:
             strict=True,
         ):
             start = _timed(first, cluster, out)
-            turns = [(_timed(words, None, out), _timed(words, cluster, out)) for _ in range(TURNS)]
+            turns: list[tuple[float, float]] = []
+            while not turns or (len(turns) < TURNS and sum(turns[0]) < LONG):
+                turns.append((_timed(words, None, out), _timed(words, cluster, out)))
             here, there = (min(turn[way] for turn in turns) for way in (0, 1))
             lines.append(
                 f"| {name} | {here:.1f} | {there:.1f} | {there / here:.3f} | {start:.1f} | "
