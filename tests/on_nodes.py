@@ -40,7 +40,7 @@ def itself(item: Path) -> Path:
 
 
 def only_in(process: int, item: Path) -> Path:
-    return item if os.getpid() == process else Path("nowhere") / item
+    return item if os.getpid() == process else Path("nowhere") / item.name
 
 
 def imported(name: str) -> Any:
