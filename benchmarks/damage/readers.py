@@ -226,10 +226,10 @@ def _features(folder: Path) -> Any:
     return rows.at(np.arange(20))
 
 
-def _store(folder: Path) -> Any:
+def _store(folder: Path, form: Any = "files") -> Any:
     from attcell.data.feature_store import FeatureStore
 
-    return FeatureStore(folder, {"by": "a test"}, lambda path, frames: "0")
+    return FeatureStore(folder, {"by": "a test"}, lambda path, frames: "0", form)
 
 
 def _kept_features(folder: Path) -> Any:
@@ -238,13 +238,13 @@ def _kept_features(folder: Path) -> Any:
     return _store(folder).read(VideoRecord("0", folder / "0.mp4", (0,)))
 
 
-def _write_kept(folder: Path) -> None:
+def _write_kept(folder: Path, form: Any = "files") -> None:
     import torch
 
     from attcell.types import VideoRecord
 
     maps = torch.arange(2 * 3 * 4.0).view(1, 2, 3, 2, 2)
-    _store(folder).write(VideoRecord("0", folder / "0.mp4", (0,)), maps, ("a note",))
+    _store(folder, form).write(VideoRecord("0", folder / "0.mp4", (0,)), maps, ("a note",))
 
 
 def _kept_arrays(folder: Path) -> Any:
@@ -376,6 +376,8 @@ READERS = (
            _SOUND, _of_transformers),
     Reader("features .npy", "0.npy", samples.features, _features, False),
     Reader("kept features", "*/0.safetensors", _write_kept, _kept_features, False),
+    Reader("shard", "*/*.tar", partial(_write_kept, form="shards"), _kept_features, False),
+    Reader("shard's index", "*/*.index", partial(_write_kept, form="shards"), _kept_features, False),
     Reader("kept arrays", "*/*.npz", _write_arrays, _kept_arrays, False),
     Reader("own scores.json", "scores.json", samples.scores("json"), _own),
     Reader("a set's parameters", "*.json", _claimed, _parameters),
