@@ -16,7 +16,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["attcell.cli.train", "attcell.training.sharding", "attcell.training.fit"])
+SERVER.set_forkserver_preload(["attcell.cli.app", "attcell.training.sharding", "attcell.training.fit"])
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def test_a_named_recipe_is_there(document, name):
 def test_a_command_has_a_valid_recipe(document, words):
     first, *others = shlex.split(words)
     names = [first, *(word for word in others if re.fullmatch(r"[a-z]+-[\w-]+", word))]
-    overrides = [word for word in others if "=" in word]
+    overrides = [word for before, word in pairwise([first, *others]) if "=" in word and before != "--slurm"]
     given = {flag: value for flag, value in pairwise(others) if flag.startswith("--row")}
     if "--row" in given:
         load_recipe(first, overrides, given["--row"])

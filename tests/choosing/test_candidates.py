@@ -59,6 +59,7 @@ def test_what_a_warning_advises_goes_to_the_networks_that_are_trained(key):
     [
         ("data.train=a", "data.train=a: attcell train FOLDER finds that itself"),
         ("cache.folder=a", "cache.folder=a: attcell train FOLDER finds that itself"),
+        ("train.devices=2", "train.devices=2: attcell train FOLDER gives each network one device"),
         ("stam:train.epochs=1", "no candidate fits stam; they are frame-svm, flow-svm"),
         ("train.epoch=1", "did you mean 'epochs'"),
         ("*-stan:train.seed=3", "one seed for all candidates, .* give train.seed=3"),

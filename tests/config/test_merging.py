@@ -7,12 +7,18 @@ import re
 import time
 
 import pytest
+import torch
 import yaml
 
 from attcell.config import load_recipe
 from attcell.config.merging import literal, merged, open_keys, resolved
 from attcell.errors import CallError
-from attcell.training.run_folder import refuse_another_recipe, with_absolute_paths, write_recipe
+from attcell.training.run_folder import (
+    check_run_folder,
+    refuse_another_recipe,
+    with_absolute_paths,
+    write_recipe,
+)
 from tests.small_recipes import write_small
 
 
@@ -172,6 +178,23 @@ def test_a_run_keeps_the_values_themselves_and_its_recipe_means_the_same_again(t
     write_recipe(run, loaded)
     assert load_recipe(run / "recipe.yaml") == loaded
     refuse_another_recipe(run, loaded)
+
+
+def test_a_run_may_be_shared_by_others_and_says_what_that_changes(tmp_path, capsys):
+    recipe = write_small(tmp_path)
+    run = tmp_path / "run"
+    (run / "checkpoints").mkdir(parents=True)
+    batch = "train.batch_size=8"
+    write_recipe(run, with_absolute_paths(load_recipe(recipe, [batch, "train.devices=2"])))
+    torch.save({}, run / "checkpoints" / "last.ckpt")
+    same = [batch, "train.num_nodes=2", "train.strategy=fsdp", "data.workers=9"]
+    check_run_folder(run, load_recipe(recipe, same), resume=True)
+    assert capsys.readouterr().err == ""
+    check_run_folder(run, load_recipe(recipe, [*same, "train.accumulate=2"]), resume=True)
+    said = capsys.readouterr().err
+    assert said.startswith("a batch is computed in 4 parts from here on, and was in 2 (accumulate × devices")
+    with pytest.raises(CallError, match=r"it differs in train.batch_size. Resume"):
+        check_run_folder(run, load_recipe(recipe, ["train.devices=4"]), resume=True)
 
 
 def test_a_home_of_nobody_and_a_date(tmp_path):

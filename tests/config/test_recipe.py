@@ -97,6 +97,16 @@ def test_all_mistakes_are_in_one_message():
         ),
         (
             "train",
+            {"epochs": 1, "batch_size": 6, "devices": 2, "num_nodes": 2},
+            "train: batch_size 6 cannot be split into accumulate 1 × devices 2 × num_nodes 2 equal parts",
+        ),
+        (
+            "train",
+            {"epochs": 1, "strategy": "fsdp"},
+            "train: strategy fsdp shards the network over processes, and devices 1 × num_nodes 1 is one",
+        ),
+        (
+            "train",
             {"epochs": 1, "seed": -1},
             "train.seed: Input should be greater than or equal to 0 (given: -1)",
         ),

@@ -228,6 +228,11 @@ FROZEN = {"streams": {"frame": {"train_from": "none"}}}
             {"model": POOLED},
             "train.mixup is for networks that learn in iterations, and kind pooled fits an SVM alone",
         ),
+        (
+            {"epochs": None, "strategy": "fsdp", "devices": 2, "batch_size": 4},
+            {"model": POOLED},
+            "train.strategy=fsdp shards what learns in iterations, and kind pooled fits an SVM alone",
+        ),
     ],
 )
 def test_what_is_done_to_training_videos_fits_the_recipe(train, values, said):

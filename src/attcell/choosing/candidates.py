@@ -30,6 +30,7 @@ SHIPPED = "shipped"
 SHIPPED_TAP = "block3"  # of the shipped backbones: a region of it sees about a figure
 BACKBONE = "squeezenet"
 _OWN_KEYS = ("data.train", "data.val", "data.test", "data.root", "data.groups", "data.val_fraction", "name")
+_OF_SEVERAL = ("train.devices", "train.num_nodes", "train.strategy")
 # Of networks, and not of an SVM alone.
 _OF_TRAINED = ("train.epochs", "train.iterations", *(f"train.{key}" for key in ONLY_OF_ITERATIONS))
 
@@ -109,9 +110,10 @@ def candidates(names: Sequence[str], overrides: Sequence[str], weights: str) -> 
     """
     given = read_overrides(overrides)
     for change in given:
-        if change.key in _OWN_KEYS or change.key == "cache.folder":
+        if change.key in (*_OWN_KEYS, *_OF_SEVERAL, "cache.folder"):
+            does = "gives each network one device" if change.key in _OF_SEVERAL else "finds that itself"
             raise CallError(
-                f"{change.text}: attcell train FOLDER finds that itself; leave it out, or train one recipe: "
+                f"{change.text}: attcell train FOLDER {does}; leave it out, or train one recipe: "
                 f"attcell train {TABLE} --row {names[0]} {change.text}"
             )
         if change.pattern is not None and change.key == "train.seed":

@@ -81,6 +81,11 @@ class Recipe(Section):
                 "kind pooled trains an SVM alone: set train_from to none for each stream, and leave "
                 "train.iterations and train.epochs out"
             )
+        if model.kind == "pooled" and train.strategy == "fsdp":
+            raise ValueError(
+                "train.strategy=fsdp shards what learns in iterations, and kind pooled fits an SVM alone; "
+                "take ddp"
+            )
         if train.steps == "last" and (not model.has_branches or model.kind == "cnn"):
             raise ValueError(f"train.steps=last is for recurrent branches, and model.kind is {model.kind}")
         if train.loss == "sigmoid" and (model.has_branches or model.fusion == "late"):

@@ -29,7 +29,7 @@ ANSWER_SECONDS = 5.0  # until a process that lives has answered
 CALL_SECONDS = 30.0  # between two questions who still lives, while one waits
 LOOK_SECONDS = 0.1  # between two looks at the store
 SHOWN_SECONDS = 20.0  # until a shared disk shows a new file on other machines
-GO_ON = "go on from the last checkpoint with --resume"
+GO_ON = "go on with --resume, or without it if the run folder is still empty"
 
 
 @dataclass(frozen=True)
@@ -159,6 +159,8 @@ class Processes:
             return
         with suppress(RuntimeError):  # who has the store has ended
             lost = self._remember(failed) if failed else []
+            if failed:
+                _hang_up()
             store.set(f"left {self.place.rank}", "")
             away = {*lost, *self.ended}
             others = [f"left {rank}" for rank in range(1, self.place.world) if rank not in away]
@@ -248,6 +250,7 @@ class Processes:
     def lost(self, error: RuntimeError) -> TrainingError:
         """What is to be raised in place of an error of a connection: it names the processes that ended."""
         assert self._store is not None, "it is for several"
+        _hang_up()
         try:
             if self._store.add("asks", 1) > 1:  # another one asks; it may have ended when this one does
                 end = time.monotonic() + 2 * ANSWER_SECONDS
@@ -309,6 +312,14 @@ class Processes:
                 for number in range(answered + 1, store.add("calls", 0) + 1):
                     store.set(f"here {number} {self.place.rank}", "")
                     answered = number
+
+
+def _hang_up() -> None:
+    """Close the connections to other processes: those that wait for this one then notice it at once."""
+    from torch import distributed
+
+    if distributed.is_initialized() and distributed.get_backend() == "gloo":
+        distributed.destroy_process_group()
 
 
 ALONE = Processes(Place())
