@@ -36,11 +36,11 @@ RESULTS = Path(__file__).parent / "results"
 NUM_CLASSES, NUM_TRAIN, NUM_TEST = 20, 130, 70  # of the first classes: of each some groups validate
 WIDTH, HEIGHT, RATE = 320, 240, 25
 SHORTEST, LONGEST = 107, 180  # frames
-ITERATIONS = 240
+ITERATIONS = 120
 
 RECIPE: dict[str, Any] = {
     "data": {"dataset": "ucf101", "missing": "leave_out", "val_fraction": 0.2, "workers": 2},
-    "input": {"size": 112, "resize": "squash", "short_side": 112},
+    "input": {"size": 176, "resize": "squash", "short_side": 176},
     "flow": {"method": "fast", "fields": 5},
     "segments": {"train": 8, "test": 16},
     "cache": {"positions": 2, "mirrored": False},
@@ -57,7 +57,7 @@ RECIPE: dict[str, Any] = {
         "schedule": "onecycle",
         "iterations": ITERATIONS,
         "batch_size": 16,
-        "checkpoint_every": 80,
+        "checkpoint_every": 40,
     },
 }
 
@@ -137,7 +137,7 @@ def spent(*words: str) -> float:
 def take(recipe: Path, work: Path) -> dict[str, float]:
     """Phase → the seconds that its commands take on the 200 videos."""
     run, videos, features = str(work / "run"), str(work / "videos"), str(work / "features")
-    flow = (videos, str(work / "flow"), "--method", "fast", "--short-side", "112")
+    flow = (videos, str(work / "flow"), "--method", "fast", "--short-side", "176")
     taken = {"extract flow": spent("extract", "flow", *flow), "features": 0.0}
     listings = read_listings(load_recipe(recipe))
     for records, views in ((listings.train, "train"), (listings.val, "test")):
