@@ -8,6 +8,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
+from attcell import _servers
 from attcell._urls import place
 from attcell.errors import CallError
 
@@ -53,5 +54,5 @@ def first_double(names: Iterable[str]) -> str | None:
 
 def shown(value: Any) -> str:
     """A value, cut where it is long, with its type where that is not plain from the value."""
-    text = reprlib.repr(value)
+    text = reprlib.repr(_servers.shown(value) if isinstance(value, str) else value)
     return text if isinstance(value, int | float | str | None) else f"{text} ({type(value).__name__})"

@@ -12,6 +12,7 @@ import io
 import os
 import tempfile
 import threading
+import weakref
 from functools import cache
 from pathlib import Path
 from typing import IO, Any, cast
@@ -101,7 +102,9 @@ class _Parts:
         self.found, self.owner = found, os.getpid()
         self._url = url
         self._lock = threading.Lock()
-        self._file = tempfile.TemporaryFile(prefix="attcell-")  # noqa: SIM115 it lives as long as this
+        self._file, name = tempfile.mkstemp(prefix="attcell-")
+        os.unlink(name)  # noqa: PTH108 it lives as long as this, also where this process is killed
+        weakref.finalize(self, os.close, self._file)
         if found.has_ranges:
             self.size = found.size or 0
             self._there = bytearray(-(-self.size // _BLOCK))
@@ -111,9 +114,9 @@ class _Parts:
 
     def _take_all(self) -> None:
         _tell_of_no_ranges(self._url.partition("://")[2].partition("/")[0])
-        _servers.download(self._url, cast("Any", self._file), alive)
-        self._file.flush()
-        self.size = os.fstat(self._file.fileno()).st_size
+        with open(self._file, "rb+", closefd=False) as file:
+            _servers.download(self._url, file, alive)
+        self.size = os.fstat(self._file).st_size
         self._there = bytearray(b"\1") * -(-self.size // _BLOCK)
 
     def read(self, start: int, end: int, *, fetch: bool) -> bytes:
@@ -127,7 +130,7 @@ class _Parts:
                 self._fetch(first, max(first + self._run, last))
             missing = self._there.find(0, first, last) if fetch else -1
             length = (end if missing < 0 else missing * _BLOCK) - start
-            return os.pread(self._file.fileno(), length, start).ljust(length, b"\0")
+            return os.pread(self._file, length, start).ljust(length, b"\0")
 
     def expect(self, start: int, end: int) -> None:
         """Fetch these bytes, that are wanted soon, in ranges as long as they are."""
@@ -155,7 +158,7 @@ class _Parts:
         view = memoryview(found)
         try:
             while view:
-                done = os.pwrite(self._file.fileno(), view, place)
+                done = os.pwrite(self._file, view, place)
                 view, place = view[done:], place + done
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):

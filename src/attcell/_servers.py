@@ -101,10 +101,11 @@ def range_of(url: str, start: int, end: int, size: int) -> bytes:
         if not url.startswith("http"):
             return bytes(server.cat_file(place, start=start, end=end))
         with server.open(place, "rb", block_size=1 << 20, cache_type="none", size=size) as file:
-            if not hasattr(file, "async_fetch_range"):
-                raise NoRanges(errno.EOPNOTSUPP, "the server sends no ranges of bytes", shown(url))
-            file.seek(start)
-            return bytes(file.read(end - start))
+            try:
+                file.seek(start)
+                return bytes(file.read(end - start))
+            except ValueError:  # of fsspec, where the whole file comes, or a stream that cannot be sought in
+                raise NoRanges(errno.EOPNOTSUPP, "the server sends no ranges", shown(url)) from None
 
     def whole(server: Any, place: str) -> bytes:
         found = read(server, place)
@@ -345,8 +346,9 @@ def _status(error: BaseException) -> int | None:
     told = getattr(error, "response", None)
     if isinstance(told, dict):  # of botocore
         return told.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    named = (getattr(error, "status", None), getattr(told, "status_code", None), getattr(error, "code", None))
-    found = next(filter(None, named), None)
+    found = getattr(told, "status_code", None) or getattr(error, "status", None)
+    if type(error).__module__.startswith("gcsfs"):
+        found = getattr(error, "code", None)
     return found if isinstance(found, int) and 400 <= found < 600 else None
 
 

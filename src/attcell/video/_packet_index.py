@@ -169,7 +169,8 @@ def _seen(container: InputContainer, video: VideoStream, *, is_outline: bool) ->
             is_idr = reader is not None and reader.is_idr(bytes(packet))
         except UnknownParts:
             reader = None
-        place = packet.pts or 0 if packet.dts is None else packet.dts
+        # By its decoding stamp an MP4 would be sought from the key frame before, which is much to send.
+        place = packet.pts or 0 if packet.dts is None or is_outline else packet.dts
         seen.append(_Seen(packet.pts, place, packet.duration or 0, packet.is_keyframe, is_idr))
     return seen if reader is not None or is_outline else [packet._replace(is_idr=False) for packet in seen]
 
