@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError, model_validator
 
+from attcell._servers import shown as unsigned
 from attcell.choices import ScoreRule
 from attcell.config.backbones import with_own_figures
 from attcell.config.beside import DetectionSection, FuseSection, PublishedSection
@@ -240,7 +241,9 @@ def _explain(problem: Any) -> str:
         close = difflib.get_close_matches(str(problem["loc"][-1]), allowed, n=1)
         hint = f"did you mean {close[0]!r}? " if close else ""
         return f"{where}: unknown key; {hint}allowed: {', '.join(allowed)}"
-    given = "" if isinstance(problem["input"], dict) else f" (given: {problem['input']!r})"
+    value = problem["input"]
+    value = unsigned(value) if isinstance(value, str) else value
+    given = "" if isinstance(value, dict) else f" (given: {value!r})"
     return f"{where or 'recipe'}: {problem['msg'].removeprefix('Value error, ')}{given}"
 
 
