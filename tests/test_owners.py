@@ -13,7 +13,7 @@ import pytest
 
 from attcell import _owners
 from attcell._files import write_text
-from attcell._owners import held, is_empty, temporary_in
+from attcell._owners import held, is_empty, opened_alone, temporary_in
 from attcell.errors import CallError
 from tests.conftest import left_over
 from tests.test_files import entries
@@ -98,3 +98,8 @@ def test_a_disk_without_locks_refuses_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", knows_none)
     with held(tmp_path), held(tmp_path):
         pass
+    before = set(_owners._HELD)
+    told = f"another process may be at work in {tmp_path}, for its disk has no locks"
+    with pytest.raises(CallError, match=told):
+        opened_alone(tmp_path, os.O_RDONLY, surely=True)
+    assert before == _owners._HELD

@@ -138,18 +138,25 @@ def held(folder: Path, *, in_parts: bool = False) -> Iterator[None]:
         let_go(descriptor)
 
 
-def opened_alone(path: Path, flags: int, *, in_parts: bool = False) -> int:
+def opened_alone(path: Path, flags: int, *, in_parts: bool = False, surely: bool = False) -> int:
     """The descriptor of a file or folder, opened by these flags and held as by :func:`held`, for
     :func:`let_go`.
 
+    Args:
+        path: the file or folder.
+        flags: as of ``os.open``.
+        in_parts: as of :func:`held`.
+        surely: refuse where the disk has no locks, too.
+
     Raises:
-        CallError: another process holds it.
+        CallError: another process holds it, or may.
     """
     descriptor = os.open(path, flags, 0o666)
     _let_forks_go()
     _HELD.add(descriptor)
     try:
-        lock(descriptor, path, in_parts=in_parts)
+        if not lock(descriptor, path, in_parts=in_parts) and surely:
+            raise CallError(f"another process may be at work in {path}, for its disk has no locks")
     except CallError:
         let_go(descriptor)
         raise
@@ -162,8 +169,9 @@ def let_go(descriptor: int) -> None:
     os.close(descriptor)
 
 
-def lock(descriptor: int, path: Path, *, in_parts: bool = False) -> None:
-    """Lock an open file or folder, ``path``, for this process until it is closed, where the disk has locks.
+def lock(descriptor: int, path: Path, *, in_parts: bool = False) -> bool:
+    """Lock an open file or folder, ``path``, for this process until it is closed; False where the disk has no
+    locks.
 
     Raises:
         CallError: another process has locked it.
@@ -177,7 +185,8 @@ def lock(descriptor: int, path: Path, *, in_parts: bool = False) -> None:
             f"another process is at work in {path}; wait until it is done, or name another place"
         ) from None
     except OSError:
-        return
+        return False
+    return True
 
 
 @cache  # once a process, and not by an import: whoever holds nothing forks as before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from attcell.data.feature_arrays import FeatureArrays
 from attcell.data.feature_store import FeatureStore, KeptArrays, content_digest
 from attcell.errors import DataError, VideoError
 from attcell.types import VideoRecord
@@ -90,8 +92,41 @@ def test_features_without_their_own_data_are_damaged(tmp_path, record, maps):
 
 
 def test_features_that_are_not_there(tmp_path, record):
-    with pytest.raises(DataError, match="delete that file and run again"):
-        FeatureStore(tmp_path / "cache", MADE_BY).read(record)
+    store = FeatureStore(tmp_path / "cache", MADE_BY)
+    told = rf"features of wave/a.mp4 are not in {store.folder}; run again, and they are computed"
+    with pytest.raises(DataError, match=told):
+        store.read(record)
+
+
+def test_a_disk_that_does_not_answer_damages_nothing(tmp_path, record, maps, monkeypatch):
+    def fails(*_, **__):
+        raise OSError(errno.EIO, "Input/output error")
+
+    store = FeatureStore(tmp_path / "cache", MADE_BY)
+    store.write(record, maps)
+    monkeypatch.setattr("attcell.data.feature_store.safe_open", fails)
+    told = r"cannot be read \(\[Errno 5\] Input/output error\); mend that and run again$"
+    with pytest.raises(DataError, match=told):
+        store.read(record)
+    monkeypatch.undo()
+    assert torch.equal(store.read(record)[0].float(), maps)
+
+
+@pytest.mark.parametrize("kind", [DataError, VideoError])
+def test_a_video_without_a_name_is_not_held(tmp_path, record, maps, kind):
+    """As one that may not be read: it is named when it is decoded."""
+
+    def fails(path, frames):
+        raise kind(f"{path} cannot be read: Permission denied; check the path")
+
+    FeatureStore(tmp_path / "cache", MADE_BY).write(record, maps)
+    store = FeatureStore(tmp_path / "cache", MADE_BY, fails)
+    assert not store.holds(record)
+    arrays = FeatureArrays(tmp_path / "arrays", store, [record])
+    arrays.keep("of before", record.id, maps)
+    assert not arrays.holds(record)
+    with pytest.raises(kind, match="Permission denied"):
+        store.name(record)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e5])

@@ -220,11 +220,18 @@ class TestDamage:
         content[store._kept._place("0002").start + 1536 + 130] ^= 1
         shard.write_bytes(content)
         told = (
-            rf"features of 0002.mp4 at {shard} cannot be read \(its checksum does not fit\); delete that file"
+            rf"features of 0002.mp4 at {shard} cannot be read \(its checksum does not fit\); run again, and "
+            "they are computed anew; the rest of that file stays"
         )
         with pytest.raises(DataError, match=told):
             store_in(tmp_path).read(records[2])
-        assert torch.equal(store_in(tmp_path).read(records[1])[0], maps_of(1))
+        again = store_in(tmp_path)
+        with again.filling(), again.writing():
+            assert [again.holds(record) for record in records] == [True, True, False, True, True]
+            again.write(records[2], maps_of(2))
+        for one in (again, store_in(tmp_path)):
+            assert all(torch.equal(one.read(record)[0], maps_of(n)) for n, record in enumerate(records))
+        assert shard.stat().st_size == len(content) + 2048, "the others were not written again"
 
     @pytest.mark.parametrize("place", [0, 100, 130, 156, 512, 1024, 1536])
     def test_a_changed_byte_before_the_maps_is_told(self, tmp_path, store, records, place):
@@ -232,8 +239,9 @@ class TestDamage:
         content = bytearray(shard.read_bytes())
         content[store._kept._place("0002").start + place] ^= 1
         shard.write_bytes(content)
-        with pytest.raises(DataError, match=r"of 0002.mp4 at .* cannot be read .*; delete that file and run"):
+        with pytest.raises(DataError, match=r"of 0002.mp4 at .* cannot be read .*; run again, and they are"):
             store_in(tmp_path).read(records[2])
+        assert [store_in(tmp_path).holds(record) for record in records] == [True, True, False, True, True]
 
     def test_an_index_that_points_elsewhere_is_told(self, tmp_path, store, records):
         index = the_shard(store).with_suffix(".index")
@@ -245,7 +253,8 @@ class TestDamage:
 
     def test_maps_that_are_not_there(self, tmp_path, store):
         (record,) = [VideoRecord("x.mp4", tmp_path / "x.mp4", (0,))]
-        with pytest.raises(DataError, match=r"features of x.mp4 at .* cannot be read \(they are not there\)"):
+        told = rf"features of x.mp4 are not in {store.folder}; run again, and they are computed"
+        with pytest.raises(DataError, match=told):
             store.read(record)
 
     def test_a_foreign_tar_is_refused(self, tmp_path, store, records):

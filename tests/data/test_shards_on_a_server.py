@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 import torch
 from moto.server import ThreadedMotoServer
@@ -11,8 +13,9 @@ from moto.server import ThreadedMotoServer
 from attcell import _servers
 from attcell._urls import UrlPath, place
 from attcell.data import shards
-from attcell.data.feature_store import FeatureStore
+from attcell.data.feature_store import FeatureStore, KeptArrays
 from attcell.errors import DataError
+from attcell.types import VideoRecord
 from tests.data.test_shards import MADE_BY, maps_of, named, records_in
 
 
@@ -28,8 +31,9 @@ def bucket(monkeypatch) -> Iterator[UrlPath]:
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         monkeypatch.setattr(_servers, "_SERVERS", {})
         monkeypatch.setattr(_servers, "_KNOWN", {})
-        _servers._server("s3").mkdir("kept")
-        yield place("s3://kept/features")
+        name = f"kept-{uuid.uuid4().hex}"  # the server's state is the process's
+        _servers._server("s3").mkdir(name)
+        yield place(f"s3://{name}/features")
     finally:
         server.stop()
 
@@ -64,5 +68,43 @@ def test_a_store_on_a_server(bucket, tmp_path, monkeypatch):
     _servers._server("s3").rm(index.with_suffix(".tar").url)
     places = {record.id: str(again._kept.file_of(record.path.stem)) for record in records}
     lost = next(record for record in records if index.stem in places[record.id])
-    with pytest.raises(DataError, match=r"at s3://kept/features/.* cannot be read .*; delete that file"):
+    with pytest.raises(DataError, match=rf"of {lost.id} are not in {again.folder}; run again, and they"):
         again.read(lost)
+
+
+def test_a_damaged_video_is_taken_out_of_the_index(bucket, tmp_path, monkeypatch):
+    monkeypatch.setenv("ATTCELL_CACHE", str(tmp_path / "cache"))
+    records = records_in(tmp_path, 3)
+    store = FeatureStore(bucket, MADE_BY, named)
+    with store.writing():
+        for number, record in enumerate(records):
+            store.write(record, maps_of(number))
+    (shard,) = (path for path in store.folder.iterdir() if path.suffix == ".tar")
+    content = bytearray(shard.read_bytes())
+    content[store._kept._place("0001").start + 1536 + 130] ^= 1
+    _servers._server("s3").pipe(shard.url, bytes(content))
+    with pytest.raises(DataError, match=rf"at {shard} cannot be read \(its checksum .*; run again, and they"):
+        FeatureStore(bucket, MADE_BY, named).read(records[1])
+    again = FeatureStore(bucket, MADE_BY, named)
+    assert [again.holds(record) for record in records] == [True, False, True]
+    again.write(records[1], maps_of(1))
+    assert torch.equal(FeatureStore(bucket, MADE_BY, named).read(records[1])[0], maps_of(1))
+
+
+def test_arrays_are_kept_where_the_server_tells_of_changes(bucket, tmp_path, monkeypatch):
+    server, kept = _servers._server("s3"), KeptArrays(tmp_path / "kept", {})
+    server.pipe(f"{bucket}/a.mp4", b"video")
+    server.pipe(f"{bucket}/b/img_00001.png", b"picture")
+    video, folder = (VideoRecord(name, bucket / name, (0,)) for name in ("a.mp4", "b"))
+    for record in (video, folder):
+        kept.write(record, {"k": np.arange(3.0)})
+    assert kept.read(folder) is None
+    assert kept.read(video)["k"].tolist() == [0.0, 1.0, 2.0]
+    server.pipe(f"{bucket}/a.mp4", b"other")
+    monkeypatch.setattr(_servers, "_KNOWN", {})
+    assert kept.read(video) is None, "it changed"
+    monkeypatch.setattr(_servers, "_VERSIONS", ())
+    monkeypatch.setattr(_servers, "_KNOWN", {})
+    kept.write(video, {"k": np.arange(3.0)})
+    assert kept.read(video) is None
+    assert len(list((tmp_path / "kept").rglob("*.npz"))) == 1

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from attcell.data.datasets import PlannedViews
 from attcell.data.feature_store import FeatureStore
+from attcell.errors import DataError
 from attcell.inference.extract import extract_features, feature_store, filled_stores
 from attcell.models.build import build_network
 from attcell.models.weights import load_backbone_weights
@@ -142,6 +143,24 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_kept(tmp_path, network, re
     assert list(failed) == ["none.mp4", "empty.mp4"]
     assert "there is no such file" in failed["none.mp4"]
     assert "the file is empty" in failed["empty.mp4"]
+    assert store.holds(record)
+
+
+def test_a_video_that_may_not_be_read_is_counted(tmp_path, network, record):
+    closed = VideoRecord("closed.mp4", tmp_path / "closed.mp4", (0,))
+    closed.path.touch()
+    store = feature_store(tmp_path / "cache", "frame", network.stream("frame"), SPEC, PLAN)
+    name_of = store.name_of
+
+    def refuses(path, frames):
+        if path == closed.path:
+            raise DataError(f"{path} cannot be read: Permission denied; check the path")
+        return name_of(path, frames)
+
+    store.name_of = refuses
+    failed = extract_features({"frame": store}, network, [closed, record], SPEC, PLAN, workers=0)
+    assert list(failed) == ["closed.mp4"]
+    assert "closed.mp4: the file is empty" in failed["closed.mp4"]
     assert store.holds(record)
 
 

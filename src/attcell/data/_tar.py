@@ -22,7 +22,7 @@ import zlib
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, BinaryIO, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -69,6 +69,24 @@ class Mapped:
         return torch.frombuffer(self._map, dtype=torch.uint8, count=end - start, offset=start)
 
 
+class Opened:
+    """A local file that is read piece by piece: another process may cut it meanwhile. To look behind its end
+    in a memory map would end this process.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.size = os.fstat(file.fileno()).st_size
+        self._file = file
+
+    def bytes(self, start: int, end: int) -> bytes:
+        self._file.seek(start)
+        return self._file.read(end - start)
+
+    def tensor(self, start: int, end: int) -> Tensor:
+        content = bytearray(self.bytes(start, end))
+        return torch.frombuffer(content, dtype=torch.uint8, count=end - start)
+
+
 class Fetched:
     """Some bytes of a file, from one of them on; the others are not there."""
 
@@ -82,6 +100,23 @@ class Fetched:
     def tensor(self, start: int, end: int) -> Tensor:
         first = start - self._start
         return torch.frombuffer(self._content, dtype=torch.uint8, count=end - start, offset=first)
+
+
+class _Found(NamedTuple):
+    """A video in a shard, its maps not read yet: they are the bytes from ``first`` to ``last``."""
+
+    name: str
+    described: dict[str, Any]
+    shape: list[int]
+    first: int
+    last: int
+
+    @property
+    def end(self) -> int:
+        return self.last + -self.last % BLOCK
+
+    def maps(self, source: Source) -> Tensor:
+        return source.tensor(self.first, self.last).view(torch.float16).view(self.shape)
 
 
 class KeptVideo(NamedTuple):
@@ -140,6 +175,18 @@ def _filler(size: int) -> bytes:
     return bytes(-size % BLOCK)
 
 
+def write_parts(descriptor: int, parts: list[bytes | memoryview], place: int) -> None:
+    """Write all of them to an open file, from a byte on."""
+    left = [memoryview(part) for part in parts if len(part)]
+    while left:
+        done = os.pwritev(descriptor, left, place)
+        place += done
+        while left and done >= len(left[0]):
+            done -= len(left.pop(0))
+        if left:
+            left[0] = left[0][done:]
+
+
 @lru_cache(maxsize=1024)
 def _numpy_header(shape: tuple[int, ...]) -> bytes:
     file = io.BytesIO()
@@ -157,20 +204,25 @@ def read_video(source: Source, start: int) -> KeptVideo:
     Raises:
         ValueError: none that is whole.
     """
+    found = _found(source, start)
+    return KeptVideo(found.name, found.described, found.maps(source), found.end)
+
+
+def _found(source: Source, start: int) -> _Found:
     name, first, size = _member(source, start, ".json")
     if size > _MOST_DESCRIBED:
         raise ValueError(f"{name}.json has {size} bytes")
     described = parsed_json(source.bytes(first, first + size))
     shape = [int(length) for length in described["shape"]]
     of_maps, begin, length = _member(source, first + size + -size % BLOCK, ".npy")
-    data, end = 2 * math.prod(shape), begin + length + -length % BLOCK
-    before = length - data
-    if of_maps != name or min(shape, default=0) < 1 or not 10 <= before <= _MOST_NUMPY or end > source.size:
+    before = length - 2 * math.prod(shape)
+    found = _Found(name, described, shape, begin + before, begin + length)
+    is_there = found.end <= source.size
+    if of_maps != name or min(shape, default=0) < 1 or not 10 <= before <= _MOST_NUMPY or not is_there:
         raise ValueError(f"{name} is not whole, or its maps are not of the shape {shape}")
     if before % 2 or source.bytes(begin, begin + 6) != b"\x93NUMPY":
         raise ValueError(f"{name}.npy is no array")
-    maps = source.tensor(begin + before, begin + length).view(torch.float16).view(shape)
-    return KeptVideo(name, described, maps, end)
+    return found
 
 
 def walk(source: Source, start: int, *, thorough: bool) -> Iterator[tuple[str, int, int]]:
@@ -183,13 +235,13 @@ def walk(source: Source, start: int, *, thorough: bool) -> Iterator[tuple[str, i
     """
     while True:
         try:
-            name, described, maps, end = read_video(source, start)
-            if thorough and described["crc32"] != checksum(maps):
+            found = _found(source, start)
+            if thorough and found.described["crc32"] != checksum(found.maps(source)):
                 return
         except OTHER_VALUES:
             return
-        yield name, start, end
-        start = end
+        yield found.name, start, found.end
+        start = found.end
 
 
 def _member(source: Source, start: int, suffix: str) -> tuple[str, int, int]:

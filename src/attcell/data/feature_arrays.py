@@ -17,8 +17,8 @@ import numpy as np
 from torch import Tensor
 
 from attcell._files import read_own, write_text, written_whole
-from attcell._paths import is_folder
-from attcell.data.feature_store import FeatureStore, as_kept
+from attcell._paths import is_folder, is_there
+from attcell.data.feature_store import FeatureStore, as_kept, name_in
 from attcell.errors import CallError, DataError
 from attcell.types import VideoRecord
 from attcell.video.features import SUFFIX
@@ -63,7 +63,8 @@ class FeatureArrays:
                 f"{described}: its features were made otherwise (fingerprint {found.get('fingerprint')}, not "
                 f"{self._store.fingerprint}); delete them, or name another folder"
             )
-        return record.path.exists() and found.get("content") == self.name(record)
+        name = name_in(self, record) if is_there(record.path) else ""
+        return bool(name) and found.get("content") == name
 
     def filling(self) -> AbstractContextManager[None]:
         """Several processes may."""

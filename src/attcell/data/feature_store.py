@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -96,10 +95,8 @@ class FeatureStore:
 
     def holds(self, record: VideoRecord) -> bool:
         """True if the video is there, and its maps too."""
-        try:
-            return is_there(record.path) and self._kept.has(self.name(record))
-        except VideoError:  # a folder of frames that cannot be read: it is named when it is decoded
-            return False
+        name = name_in(self, record) if is_there(record.path) else ""
+        return bool(name) and self._kept.has(name)
 
     def filling(self) -> AbstractContextManager[None]:
         """Around all that fills the store, in whatever process: shards refuse a second one at it.
@@ -147,7 +144,8 @@ class FeatureStore:
         The first time that this store reads a video's, their checksum is compared.
 
         Raises:
-            DataError: they are not there, damaged, or made by another recipe.
+            DataError: they are not there, damaged, or made by another recipe. Of a shard, damaged ones count
+                as not there from then on.
         """
         name = self.name(record)
         try:
@@ -157,11 +155,15 @@ class FeatureStore:
                 raise ValueError("its checksum does not fit")
             self._checked.add(name)
             return maps, tuple(described["notes"])
-        except (SafetensorError, OSError, *OTHER_VALUES) as error:
+        except FileNotFoundError as error:
             raise DataError(
-                f"the features of {record.id} at {self._kept.file_of(name)} cannot be read ({error}); "
-                "delete that file and run again"
+                f"the features of {record.id} are not in {self.folder}; run again, and they are computed"
             ) from error
+        except (SafetensorError, OSError, *OTHER_VALUES) as error:
+            told = f"the features of {record.id} at {self._kept.file_of(name)} cannot be read ({error})"
+            if isinstance(error, OSError):  # a disk or server that does not answer; they may be whole
+                raise DataError(f"{told}; mend that and run again") from error
+            raise DataError(f"{told}; {self._kept.forget(name)}") from error
 
     def _refuse_another(self, name: str, fingerprint: str | None) -> None:
         if fingerprint != self.fingerprint:
@@ -169,6 +171,14 @@ class FeatureStore:
                 f"the features at {self._kept.file_of(name)} were made by another recipe (fingerprint "
                 f"{fingerprint}, not {self.fingerprint}); delete the file or choose another cache folder"
             )
+
+
+def name_in(store: FeatureKeeper, record: VideoRecord) -> str:
+    """Under what name the store holds a video; "" where it cannot be read."""
+    try:
+        return store.name(record)
+    except (DataError, VideoError):  # it is told when it is decoded
+        return ""
 
 
 def as_kept(maps: Tensor, video: str) -> Tensor:
@@ -224,6 +234,10 @@ class Files:
         """Where a video's maps lie."""
         return self.folder / f"{name}.safetensors"
 
+    def forget(self, name: str) -> str:
+        """As of :class:`~attcell.data.shards.Shards`; the file is left to be looked at."""
+        return "delete that file and run again"
+
     def filling(self) -> AbstractContextManager[None]:
         """Several processes may fill it."""
         return nullcontext()
@@ -265,16 +279,22 @@ class KeptArrays:
 
     def _path(self, record: VideoRecord) -> Path | None:
         """Named by the video, which of its frames are meant, its size and when it was last changed; of a
-        folder of frames by those of its files. None for one that is not there.
+        folder of frames by those of its files. None for one that is not there, or on a server that does not
+        tell when it changes.
         """
+        path = record.path
         try:
-            files = files_inside(record.path) if is_folder(record.path) else {"": record.path.stat()}
+            if isinstance(path, UrlPath):
+                version = "" if is_folder(path) else path.stat().version
+                if not version:
+                    return None
+                state = f"\n{version}"
+            else:
+                files = files_inside(path) if is_folder(path) else {"": path.stat()}
+                state = "".join(f"\n{file} {of.st_size} {of.st_mtime_ns}" for file, of in files.items())
         except OSError:
             return None
-        state = "".join(f"\n{file} {stat.st_size} {stat.st_mtime_ns}" for file, stat in files.items())
-        if isinstance(record.path, UrlPath):
-            state += f"\n{record.path.stat().version or time.time_ns()}"
-        name = f"{record.id}\n{record.path.absolute()}\n{record.frames}{state}"
+        name = f"{record.id}\n{path.absolute()}\n{record.frames}{state}"
         return self._folder / f"{hashlib.sha256(os.fsencode(name)).hexdigest()[:24]}.npz"
 
 

@@ -31,7 +31,7 @@ from attcell._owners import held, let_go, machine, opened_alone
 from attcell._servers import range_of
 from attcell._urls import UrlPath, is_url
 from attcell.data import _tar
-from attcell.data._tar import Fetched, KeptVideo, Mapped
+from attcell.data._tar import Fetched, KeptVideo, Mapped, Opened
 from attcell.errors import CallError, DataError
 
 SHARD_BYTES = 2**29  # a shard that has so many is full
@@ -105,6 +105,20 @@ class Shards:
         place = self._place(name)
         return self.folder if place is None else place.shard
 
+    def forget(self, name: str) -> str:
+        """Take a damaged video's name out of its shard's index: it counts as not there. What to do next."""
+        place = cast("Place", self._place(name))
+        try:
+            rows = _rows_of(place.shard)
+            rows["name"][rows["start"] == place.start] = b""
+            _write_index(place.shard, rows)
+        except OSError as error:
+            index = _tar.index_of(place.shard)
+            return f"{index} cannot be written ({error.strerror}); mend that and run again"
+        self._union = None
+        self._written.pop(name, None)
+        return "run again, and they are computed anew; the rest of that file stays"
+
     @contextmanager
     def filling(self) -> Iterator[None]:
         """Around all that fills the store, wherever its workers are: no other process fills it meanwhile.
@@ -128,9 +142,13 @@ class Shards:
         self._writer = _Writer(self.folder, self._most_bytes)
         try:
             yield
+            self._writer.close()
+        except BaseException:
+            with suppress(OSError):  # a disk that is full is still: what was wrong first is told
+                self._writer.close()
+            raise
         finally:
-            writer, self._writer = self._writer, None
-            writer.close()
+            self._writer = None
 
     def _place(self, name: str) -> Place | None:
         if name in self._written:
@@ -150,19 +168,18 @@ class Shards:
         return _tar.read_video(source, place.start)
 
     def _tidy(self) -> None:
-        """Give each shard that a killed process left its end and its index; of another machine's, which may
-        still be written to, the index alone.
+        """Give each shard that a killed process left its end and its index; one that may still be written to,
+        such as another machine's, the index alone.
         """
         for shard in _shards_in(self.folder):
             size, rows = shard.stat().st_size, _known_rows(shard)
             if size == int(rows["start"][-1]) + len(_tar.END):
                 continue
-            if not shard.name.startswith(machine()):
-                found = _rows_of(shard)
-                if len(found) > len(rows):
-                    _write_index(shard, found)
-            elif (opened := _Shard.reopened(shard)) is not None:
+            opened = _Shard.reopened(shard) if shard.name.startswith(machine()) else None
+            if opened is not None:
                 opened.close()
+            elif len(found := _rows_of(shard)) > len(rows):
+                _write_index(shard, found)
 
     def _forget(self) -> None:
         self._union = None
@@ -260,23 +277,28 @@ class _Shard:
 
     @classmethod
     def reopened(cls, path: Path) -> _Shard | None:
-        """One that is there, cut behind its last whole video; None where another process writes to it."""
+        """One that is there, cut behind its last whole video; None where another process may write to it."""
         try:
-            descriptor = opened_alone(path, os.O_RDWR)
+            descriptor = opened_alone(path, os.O_RDWR, surely=True)
         except CallError:
             return None
-        shard = cls(path, descriptor, _rows_of(path, thorough=True))
-        os.ftruncate(descriptor, shard._end)
+        try:
+            shard = cls(path, descriptor, _rows_of(path, thorough=True))
+            os.ftruncate(descriptor, shard._end)
+        except BaseException:
+            let_go(descriptor)
+            raise
         return shard
 
     def add(self, name: str, parts: list[bytes | memoryview]) -> Place:
         place = Place(self._path, self._end, self._end + sum(map(len, parts)))
         try:
-            _write_all(self._descriptor, parts, self._end)
-        except OSError as error:  # a full disk
+            with _naming(self._path):
+                _tar.write_parts(self._descriptor, parts, self._end)
+        except OSError:  # a full disk
             with suppress(OSError):
                 os.ftruncate(self._descriptor, self._end)
-            raise OSError(error.errno, error.strerror, str(self._path)) from error
+            raise
         self._names.append(name)
         self._starts.append(place.start)
         self._end = place.end
@@ -285,8 +307,9 @@ class _Shard:
     def close(self) -> None:
         """Its end, and its index beside it."""
         try:
-            _write_all(self._descriptor, [_tar.END], self._end)
-            os.fsync(self._descriptor)
+            with _naming(self._path):
+                _tar.write_parts(self._descriptor, [_tar.END], self._end)
+                os.fsync(self._descriptor)
             if not is_disk(self._path):
                 self._upload()
             _write_index(self._path, _tar.index_rows(self._names, self._starts, self._end))
@@ -304,15 +327,13 @@ class _Shard:
             whole.flush()
 
 
-def _write_all(descriptor: int, parts: list[bytes | memoryview], place: int) -> None:
-    left = [memoryview(part) for part in parts if len(part)]
-    while left:
-        done = os.pwritev(descriptor, left, place)
-        place += done
-        while left and done >= len(left[0]):
-            done -= len(left.pop(0))
-        if left:
-            left[0] = left[0][done:]
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Errors of a descriptor name no file."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _shards_in(folder: Path) -> list[Path]:
@@ -345,8 +366,12 @@ def _rows_of(shard: Path, *, thorough: bool = False) -> np.ndarray:
     known = int(rows["start"][-1])
     if size <= known + len(_tar.END):
         return rows
-    rest = _mapped(shard) if is_disk(shard) else Fetched(_part(Place(shard, known, size)), known, size)
-    found = list(_tar.walk(rest, known, thorough=thorough))
+    if is_disk(shard):
+        with shard.open("rb") as file:
+            found = list(_tar.walk(Opened(file), known, thorough=thorough))
+    else:
+        rest = Fetched(_part(Place(shard, known, size)), known, size)
+        found = list(_tar.walk(rest, known, thorough=thorough))
     names = [name.decode() for name in rows["name"][:-1]] + [name for name, _, _ in found]
     starts = [*rows["start"][:-1].tolist(), *(start for _, start, _ in found)]
     return _tar.index_rows(names, starts, found[-1][2] if found else known)

@@ -26,7 +26,7 @@ from attcell._walls import the_videos_own
 from attcell.choices import CacheForm
 from attcell.config.recipe import Recipe
 from attcell.data.datasets import PlannedParts
-from attcell.data.feature_store import DigestCache, FeatureKeeper, FeatureStore
+from attcell.data.feature_store import DigestCache, FeatureKeeper, FeatureStore, name_in
 from attcell.data.remembered import Check, cached_answers
 from attcell.errors import AttcellError, DataError, VideoError, first_lines
 from attcell.inference.run import Gathered, gather, with_maps
@@ -131,16 +131,9 @@ def extract_features(
 
 def _lacking(stores: Mapping[str, FeatureKeeper], records: Sequence[VideoRecord]) -> Iterator[_Wanted]:
     for record in records:
-        names = {name: _name_in(store, record) for name, store in stores.items() if not store.holds(record)}
+        names = {name: name_in(store, record) for name, store in stores.items() if not store.holds(record)}
         if names:
             yield _Wanted(record, names)
-
-
-def _name_in(store: FeatureKeeper, record: VideoRecord) -> str:
-    try:
-        return store.name(record)
-    except (DataError, VideoError):  # it is named when it is decoded
-        return ""
 
 
 def _path_of(wanted: _Wanted) -> Path:
