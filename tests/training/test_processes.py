@@ -7,8 +7,12 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
 
 import pytest
 from torch.distributed import PrefixStore, Store, TCPStore
@@ -198,6 +202,45 @@ def test_a_machine_with_another_run_folder_is_named(store, tmp_path, monkeypatch
     assert list(folders[0].iterdir()) == []
 
 
+def test_a_machine_that_nobody_starts_is_named_and_not_waited_for_without_end(
+    store, tmp_path, monkeypatch, caplog
+):
+    caplog.set_level("INFO", "attcell")
+    monkeypatch.setattr(processes, "ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(processes, "CALL_SECONDS", 0.1)
+    monkeypatch.setattr(processes, "BEGIN_MINUTES", 0.01)
+    with pytest.raises(TrainingError) as caught:
+        Processes(Place(devices=2, num_nodes=3), store()).meet(tmp_path)
+    named = (
+        "no process has come from machine 1, 2 of 3 (counted from 0); start the same command there with the "
+        "first one's MASTER_ADDR and MASTER_PORT, if no starter does"
+    )
+    assert str(caught.value) == f"in 0 minutes {named}"
+    assert caplog.messages == [named]  # once
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_listens_for_questions_asks_the_store_seldom(store, monkeypatch):
+    monkeypatch.setattr(processes, "ANSWER_SECONDS", 5.0)
+    looks: list[str] = []
+
+    class Counted:
+        def __init__(self) -> None:
+            self._store = store()
+
+        def add(self, key: str, number: int) -> int:
+            looks.append(key)
+            return int(self._store.add(key, number))
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._store, name)
+
+    one = Processes(Place(devices=2), Counted())
+    time.sleep(1.5)
+    one._is_over.set()
+    assert looks == ["calls"]
+
+
 def test_one_that_does_not_answer_is_named_by_all_others(store, tmp_path):
     three = each(store, 3, 1)
     assert side_by_side([lambda one=one: one.meet(tmp_path) for one in three]) == [None] * 3
@@ -245,12 +288,53 @@ def test_children_get_the_same_command_and_their_place(monkeypatch, tmp_path):
     assert [process.communicate()[0].split() for process in begun] == [[b"1", b"1", b"6"], [b"2", b"1", b"6"]]
 
 
-def test_a_port_that_is_taken_and_a_machine_that_is_not_there(monkeypatch):
+def main_module(name: str | None, file: str | None) -> ModuleType:
+    made = ModuleType("__main__")
+    if file is not None:
+        made.__file__ = file
+    made.__spec__ = None if name is None else ModuleSpec(name, None)
+    return made
+
+
+@pytest.mark.parametrize("name", [None, "ipykernel_launcher"])
+def test_a_notebook_or_a_prompt_cannot_start_others(monkeypatch, name):
+    monkeypatch.setitem(sys.modules, "__main__", main_module(name, None))
+    with pytest.raises(CallError) as caught:
+        meeting(Place(devices=2)).__enter__()
+    assert str(caught.value) == (
+        "train.devices above 1 starts this process's command again, and a notebook, a prompt or "
+        "python -c has none; train by a script, by attcell train, or by torchrun"
+    )
+
+
+def test_a_script_and_a_module_are_started_again(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["mine.py", "--wide"])
+    monkeypatch.setitem(sys.modules, "__main__", main_module(None, "mine.py"))
+    assert launching._own_command() == [sys.executable, str(tmp_path / "mine.py"), "--wide"]
+    monkeypatch.setitem(sys.modules, "__main__", main_module("mine.all", "mine/all.py"))
+    assert launching._own_command() == [sys.executable, "-m", "mine.all", "--wide"]
+
+
+def test_torchrun_starts_nothing_again_at_the_store_of_those_that_ended(monkeypatch):
+    server = TCPStore("127.0.0.1", free_port(), None, True, wait_for_workers=False)
+    says(monkeypatch, torchrun(0, 0, 1, 2))
+    says(monkeypatch, {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(server.port)})
+    says(monkeypatch, {"TORCHELASTIC_USE_AGENT_STORE": "True"})
+    PrefixStore("attcell", server).set("host 0", "as before")
+    PrefixStore("attcell", server).set("gone", "1")
+    with pytest.raises(CallError, match=r"has started this process again at a store .*; call torchrun again"):
+        meeting(Place(devices=2, by="torchrun")).__enter__()
+
+
+def test_a_port_that_is_taken_and_a_machine_that_is_not_there(monkeypatch, caplog):
+    caplog.set_level("INFO", "attcell")
     monkeypatch.setattr(launching, "BEGIN_MINUTES", 0.002)
     port = free_port()
     says(monkeypatch, {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)})
     with pytest.raises(TrainingError, match=rf"no process answers at 127.0.0.1, port {port}, where"):
         meeting(Place(rank=1, node=1, num_nodes=2)).__enter__()
+    assert caplog.messages == [f"waiting for the first process at 127.0.0.1, port {port}"]
     taken = TCPStore("127.0.0.1", port, None, True, wait_for_workers=False)
     with pytest.raises(
         CallError, match=rf"port {port} of 127.0.0.1 cannot be had .*; set another MASTER_PORT"

@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attcell._checks import flat
+from attcell._log import logger
 from attcell.errors import CallError, TrainingError
-from attcell.training.processes import Place, Processes
+from attcell.training.processes import BEGIN_MINUTES, Place, Processes
 
 if TYPE_CHECKING:
     from lightning.fabric.plugins.environments import ClusterEnvironment
     from torch.distributed import Store
 
-BEGIN_MINUTES = 30.0  # until the first machine's process has been started
 END_SECONDS = 60.0  # that processes have to end after the last iteration, or after one of them was lost
 LOOK_SECONDS = 0.2
 
@@ -49,9 +49,12 @@ def meeting(place: Place) -> Iterator[Processes]:
     """The processes of this training, from here on.
 
     Raises:
-        CallError: the first process cannot have a store where it should.
+        CallError: the first process cannot have a store where it should, nothing can start the others, or
+            torchrun starts them again where it cannot be done.
         TrainingError: no process answers where the first one should be.
     """
+    if _starts_others(place):
+        _own_command()  # where there is none, that is told before anything is prepared
     with ExitStack() as stack:
         store = None if place.world == 1 else stack.enter_context(_store(place))
         processes = Processes(place, store)
@@ -68,11 +71,13 @@ def _store(place: Place) -> Iterator[Store]:
     if place.by == "torchrun" and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
         has_it = False
     if place.num_nodes == 1 and place.local_rank == 0 and not place.by:
-        own = socket.create_server(("127.0.0.1", 0))  # no other machine is to reach it
-        host, port, listening = "127.0.0.1", own.getsockname()[1], own.detach()
+        server = socket.create_server(("127.0.0.1", 0))  # no other machine is to reach it
+        host, port, listening = "127.0.0.1", server.getsockname()[1], server.detach()
     else:
         told = environment(place)
         host, port = told.main_address, told.main_port
+    if place.rank > 0 and place.local_rank == 0:
+        logger.info(f"waiting for the first process at {host}, port {port}")
     try:
         store = TCPStore(
             host,
@@ -93,15 +98,21 @@ def _store(place: Place) -> Iterator[Store]:
             f"no process answers at {host}, port {port}, where the first one should be ({flat(error)}); "
             "start it there, or mend MASTER_ADDR and MASTER_PORT"
         ) from error
+    ours = PrefixStore("attcell", store)
+    if place.by == "torchrun" and ours.check([f"host {place.rank}"]):
+        raise CallError(
+            "torchrun has started this process again at a store where PyTorch finds the addresses of those "
+            "that ended; call torchrun again with --resume, and without --max-restarts"
+        )
     with _set(MASTER_ADDR=host, MASTER_PORT=str(port)):
-        yield PrefixStore("attcell", store)
+        yield ours
 
 
 @contextmanager
 def launched(processes: Processes) -> Iterator[None]:
     """Start this machine's other processes, where nothing else has; they end with this one."""
     place = processes.place
-    if place.by or place.local_rank > 0 or place.devices == 1:
+    if not _starts_others(place):
         with _set(LOCAL_RANK=str(place.local_rank)) if place.world > 1 else ExitStack():
             yield
         return
@@ -124,13 +135,27 @@ def launched(processes: Processes) -> Iterator[None]:
                 processes.ended[rank] = child.wait()
 
 
+def _starts_others(place: Place) -> bool:
+    return not place.by and place.local_rank == 0 and place.devices > 1
+
+
 def _own_command() -> list[str]:
-    """The command that started this process."""
+    """The command that started this process.
+
+    Raises:
+        CallError: there is none that could be called again: it is a notebook, or Python at a prompt.
+    """
     import __main__
 
-    if __main__.__spec__ is None:
+    module = "" if __main__.__spec__ is None else __main__.__spec__.name
+    if module.startswith("ipykernel") or not (module or hasattr(__main__, "__file__")):
+        raise CallError(
+            "train.devices above 1 starts this process's command again, and a notebook, a prompt or "
+            "python -c has none; train by a script, by attcell train, or by torchrun"
+        )
+    if not module:
         return [sys.executable, str(Path(sys.argv[0]).absolute()), *sys.argv[1:]]
-    return [sys.executable, "-m", __main__.__spec__.name, *sys.argv[1:]]
+    return [sys.executable, "-m", module, *sys.argv[1:]]
 
 
 def _wait_for(children: Mapping[int, subprocess.Popen[bytes]]) -> None:

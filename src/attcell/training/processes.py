@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attcell._checks import flat
+from attcell._log import logger
 from attcell._owners import started_by, temporary_in
 from attcell.config.train_section import TrainSection
 from attcell.errors import CallError, TrainingError
@@ -25,6 +26,7 @@ from attcell.errors import CallError, TrainingError
 if TYPE_CHECKING:
     from torch.distributed import Store
 
+BEGIN_MINUTES = 30.0  # until something has been started on each machine
 ANSWER_SECONDS = 5.0  # until a process that lives has answered
 CALL_SECONDS = 30.0  # between two questions who still lives, while one waits
 LOOK_SECONDS = 0.1  # between two looks at the store
@@ -185,7 +187,8 @@ class Processes:
         """Wait until all processes are prepared, and see that all machines have the same run folder.
 
         Raises:
-            TrainingError: a process has ended, or the folder of this machine is another.
+            TrainingError: a process has ended, nothing was started on a machine, or the folder of this
+                machine is another.
         """
         if self._store is None:
             return
@@ -199,6 +202,7 @@ class Processes:
                 self._wait(["sign"])
                 self._look_for(run_folder / self._store.get("sign").decode())
             self._store.set(f"ready {place.rank}", "")
+            self._wait([f"host {rank}" for rank in place.leaders])
             self._wait([f"ready {rank}" for rank in range(place.world)])
         finally:
             if sign is not None:
@@ -223,20 +227,44 @@ class Processes:
         """Wait until all these are in the store, as long as nobody has failed or ended."""
         store = self._store
         assert store is not None, "it is for several"
-        called = time.monotonic()
+        begun = called = time.monotonic()
+        missing: list[int] = []
         try:
             while not store.check(list(keys)):
                 if store.check(["gone"]):
                     raise self.gone(self._remembered())
                 if self.ended:
                     raise self.gone(self._remember(sorted(self.ended)))
-                if not self.place.by and time.monotonic() - called > CALL_SECONDS:  # else the starter looks
+                if time.monotonic() - called > CALL_SECONDS:
                     called = time.monotonic()
-                    if silent := self._silent():
+                    before, missing = missing, self._missing(keys)
+                    if missing != before or called - begun > 60 * BEGIN_MINUTES:
+                        self._tell(missing, called - begun)
+                    if not self.place.by and (silent := self._silent()):  # else the starter looks
                         raise self.gone(self._remember(silent))
                 time.sleep(LOOK_SECONDS)
         except RuntimeError as error:
             raise self.gone([0]) from error
+
+    def _missing(self, keys: Sequence[str]) -> list[int]:
+        """The machines on which nothing was started yet, of those whose hosts are waited for."""
+        assert self._store is not None, "it is for several"
+        hosts = {rank // self.place.devices: f"host {rank}" for rank in self.place.leaders}
+        return [node for node, key in hosts.items() if key in keys and not self._store.check([key])]
+
+    def _tell(self, missing: Sequence[int], seconds: float) -> None:
+        """Say on which machines something must be started; after so long a time that is an error."""
+        if not missing:
+            return
+        which = ", ".join(map(str, missing))
+        text = (
+            f"no process has come from machine {which} of {self.place.num_nodes} (counted from 0); start "
+            "the same command there with the first one's MASTER_ADDR and MASTER_PORT, if no starter does"
+        )
+        if seconds > 60 * BEGIN_MINUTES:
+            raise TrainingError(f"in {BEGIN_MINUTES:.0f} minutes {text}")
+        if self.place.local_rank == 0:
+            logger.info(text)
 
     def is_lost(self, error: RuntimeError) -> bool:
         """Whether an error is of a connection to another process, which has ended."""
@@ -308,7 +336,7 @@ class Processes:
         """Answer whoever asks who is still there, in a thread: the others may be in the middle of a step."""
         answered = 0
         with suppress(RuntimeError):  # who has the store has ended, and others notice that too
-            while not self._is_over.wait(LOOK_SECONDS):
+            while not self._is_over.wait(ANSWER_SECONDS / 5):
                 for number in range(answered + 1, store.add("calls", 0) + 1):
                     store.set(f"here {number} {self.place.rank}", "")
                     answered = number
