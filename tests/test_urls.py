@@ -70,6 +70,11 @@ def test_names_are_joined():
     ]  # fmt: skip
 
 
+def test_a_list_on_a_server_names_no_file_of_this_machine():
+    with pytest.raises(CallError, match=r"/etc/a\.mp4 is a file of this machine, and a list"):
+        joined(place("s3://videos/lists"), "/etc/a.mp4")
+
+
 def test_a_signature_is_never_shown():
     signed = place("https://host/wave/a.mp4?X-Amz-Signature=s3cret&X-Amz-Credential=me#at")
     assert signed.url == "https://host/wave/a.mp4?X-Amz-Signature=s3cret&X-Amz-Credential=me"

@@ -83,10 +83,14 @@ def files_below(url: str) -> dict[str, Info]:
 
 def names_in(url: str) -> list[str]:
     """The names directly in a folder. Errors as of :func:`info`."""
-    found = _tried(url, lambda server, place: server.ls(place, detail=False))
-    own = url.rstrip("/").rpartition("/")[2]
-    names = [str(name).rstrip("/").rpartition("/")[2] for name in found]
-    return [name for name in names if name and name != own]
+    found = map(_key, _tried(url, lambda server, place: server.ls(place, detail=False)))
+    own = _key(url)  # a server may keep an empty file in the folder's place
+    return [key.rpartition("/")[2] for key in found if key not in ("", own)]
+
+
+def _key(url: str) -> str:
+    """A URL, or a name as servers list it, without protocol and slashes at its ends."""
+    return (url.partition("://")[2] or url).strip("/")
 
 
 def range_of(url: str, start: int, end: int, size: int) -> bytes:

@@ -61,7 +61,16 @@ def place(text: str | os.PathLike[str] | UrlPath) -> Path:
 
 
 def joined(folder: Path, name: str) -> Path:
-    """What a name means that is relative to a folder, unless it is a URL or absolute."""
+    """What a name means that is relative to a folder, unless it is a URL or absolute.
+
+    Raises:
+        CallError: a URL that is none, or a server's list names a file of this machine.
+    """
+    if isinstance(folder, UrlPath) and name.startswith("/"):
+        raise CallError(
+            f"{name} is a file of this machine, and a list on a server may not name one; write a path "
+            "relative to the list, or a URL"
+        )
     return place(name) if is_url(name) else folder / name
 
 

@@ -257,3 +257,13 @@ def test_a_source_gives_the_same(tmp_path):
     listing = read_source(listed(tmp_path, "a 3 1 0"), tmp_path / "root")
     assert listing.records[0].path == tmp_path / "root" / "a"
     assert listing.multi_label
+
+
+def test_a_url_that_is_none_is_told_with_its_line_and_without_its_password(tmp_path):
+    (tmp_path / "list.txt").write_text("a.mp4 0\nhttps://me:s3cret@host/b.mp4 1\nftp://host/c.mp4 1\n")
+    with pytest.raises(DataError) as refused:
+        read_list(tmp_path / "list.txt", tmp_path, None)
+    told = str(refused.value)
+    assert "list.txt:2: https://…@host: a password in a URL would stand" in told
+    assert "list.txt:3: ftp:// is not read; give a local path" in told
+    assert "s3cret" not in told

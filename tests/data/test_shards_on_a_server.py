@@ -108,3 +108,8 @@ def test_arrays_are_kept_where_the_server_tells_of_changes(bucket, tmp_path, mon
     kept.write(video, {"k": np.arange(3.0)})
     assert kept.read(video) is None
     assert len(list((tmp_path / "kept").rglob("*.npz"))) == 1
+
+
+def test_a_folder_in_one_of_its_own_name_is_seen(bucket):
+    _servers._server("s3").pipe(f"{bucket.url}/wave/wave/a.txt", b"a")
+    assert [path.name for path in (bucket / "wave").iterdir()] == ["wave"]

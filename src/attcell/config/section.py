@@ -18,6 +18,7 @@ from pydantic import (
     field_validator,
 )
 
+from attcell._servers import shown
 from attcell._urls import is_url, place
 from attcell.errors import CallError
 
@@ -61,5 +62,7 @@ class Section(BaseModel):
         """A path that is no :data:`Place` may be no URL: it would become a folder ``s3:``."""
         kind = cls.model_fields[info.field_name or ""].annotation
         if is_url(value) and Path in (kind, *get_args(kind)):
-            raise ValueError(f"{value} is a URL, and this lies on local disks alone; give a local path")
+            raise ValueError(
+                f"{shown(str(value))} is a URL, and this lies on local disks alone; give a local path"
+            )
         return value

@@ -32,7 +32,7 @@ from attcell._paths import is_file, is_folder, is_text, is_video_name
 from attcell._servers import shown
 from attcell._urls import is_url, joined, place
 from attcell.choices import GROUP_COLUMN
-from attcell.errors import DataError, VideoError, first_lines
+from attcell.errors import CallError, DataError, VideoError, first_lines
 from attcell.types import VideoRecord
 from attcell.video.features import is_features
 from attcell.video.frame_folder import open_frames
@@ -110,6 +110,9 @@ def read_list(
                 _refuse_other_form(form, forms)
         except _BadLine as problem:
             problems.append(f"{source}:{number}: {problem}: {line.strip()[:_MOST_SHOWN]!r}")
+            continue
+        except CallError as problem:  # of a URL, which is not shown: it may hold a password
+            problems.append(f"{source}:{number}: {problem}")
             continue
         first_line[record.id] = number
         records.append(replace(record, group=group))

@@ -11,6 +11,7 @@ import torch
 
 from attcell._checks import path_of
 from attcell._log import logger
+from attcell._servers import shown
 from attcell.choices import DataPart, NumCrops
 from attcell.config.recipe import Recipe
 from attcell.errors import CallError, ModelError
@@ -191,7 +192,7 @@ class Model:
 
         folder = None if cache is None else path_of(cache, "cache", "features")
         listing = listing_of(self, split, data, root)
-        tested = str(data) if data is not None else None if split == "test" else f"{split} videos"
+        tested = shown(str(data)) if data is not None else None if split == "test" else f"{split} videos"
         found = evaluate_model(
             self, listing, num_segments=segments, num_crops=crops, cache_folder=folder, tested=tested
         )

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from attcell import _servers
 from attcell._checks import path_of, shown, whole_number
 from attcell._log import progress_bar
 from attcell._spread import spread
@@ -307,7 +308,7 @@ class ReadyModel:
         from attcell.inference.evaluate import evaluate_ready
 
         listing = read_source(data, root, self.labels)
-        return evaluate_ready(self, listing, clips=clips, crops=crops, tested=str(data))
+        return evaluate_ready(self, listing, clips=clips, crops=crops, tested=_servers.shown(str(data)))
 
     def class_scores(
         self, records: Sequence[VideoRecord], *, clips: int | None = None, crops: ClipCrops = 1
