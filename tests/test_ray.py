@@ -7,6 +7,7 @@ import pickle
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from attcell._ray.ledger import Ledger
 from attcell._spread import Place, placed, spread
 from attcell.data.check import check_source
 from attcell.data.sources import videos_below
-from attcell.errors import CallError, DataError, ModelError, VideoError
+from attcell.errors import AttcellError, CallError, DataError, ModelError, VideoError
 from attcell.inference.detect import detect_videos
 from attcell.inference.detection_rules import RuleChoice
 from attcell.inference.extract_flow import Layout, extract_flow
@@ -273,7 +274,8 @@ class TestWhatEnds:
         }
 
     def test_an_error_that_is_no_videos_ends_all(self, there: Place, tmp_path: Path) -> None:
-        with placed(there), pytest.raises(ModelError, match="the network is broken") as caught:
+        told = r"^the node 127.0.0.1 \(\w+\): the network is broken"
+        with placed(there), pytest.raises(ModelError, match=told) as caught:
             _run([*NUMBERS, Path("raises")], tmp_path)
         assert any("on the node 127.0.0.1 (" in note for note in caught.value.__notes__)
 
@@ -301,6 +303,41 @@ def test_a_node_of_other_versions_is_named(
     monkeypatch.setattr(place, "versions", lambda: {"attcell": attcell.__version__, "torch": "1.0"})
     with placed(there), pytest.raises(DataError, match=r"the node .* has torch .* instead of 1.0"):
         _run(NUMBERS, tmp_path)
+
+
+def test_a_node_that_does_not_share_the_store_is_named(
+    there: Place, some: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in (here := tmp_path / "here", elsewhere := tmp_path / "elsewhere"):
+        folder.mkdir()
+    sent = place._sent
+    monkeypatch.setattr(place, "_sent", lambda *of, **by: replace(sent(*of, **by), folder=str(elsewhere)))
+    monkeypatch.setattr(place, "SHOWN_SECONDS", 0.3)
+    monkeypatch.chdir(here)
+    with (
+        placed(there),
+        pytest.raises(DataError, match=r"the node 127.0.0.1 \(\w+\) does not have the folder flow that"),
+    ):
+        _flow(some, Path("flow"))
+    assert list(elsewhere.iterdir()) == []
+    assert not list((here / "flow").rglob("*one-folder*"))
+
+
+def test_a_process_has_one_cluster(there: Place, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        told = (
+            r"--on is 127.0.0.1:\d+, but this process is connected to the Ray cluster 127.0.0.1:\d+ already"
+        )
+        with pytest.raises(CallError, match=told), on_ray(f"127.0.0.1:{other.getsockname()[1]}"):
+            _run(NUMBERS, tmp_path)
+
+
+def test_what_is_left_in_the_middle_has_ended(nodes: Any, there: Place, tmp_path: Path) -> None:
+    with on_ray(nodes.address):
+        results = spread(partial(done, folder=tmp_path), NUMBERS, itself)
+        assert next(results) == "0"
+    with pytest.raises(AttcellError, match=r"has ended its work after 1 of 12 videos; .* before the cluster"):
+        next(results)
 
 
 def test_what_nodes_cannot_import_is_told(there: Place, tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import time
 import unicodedata
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from attcell._owners import MOST_BYTES
@@ -20,6 +22,8 @@ VIDEO_SUFFIXES = frozenset({
 })
 # fmt: on
 _CUT_URL = re.compile("(s3|gs|hf|https?):/+", re.IGNORECASE)  # as Path has it, with one slash
+SHOWN_SECONDS = 20.0  # until a shared disk shows a new file on other machines
+_LOOK_SECONDS = 0.1
 # Files with these suffixes are never written over by a file that an option names: most cannot be made again.
 _KEPT_SUFFIXES = VIDEO_SUFFIXES | {".bin", ".ckpt", ".pt", ".pth", ".safetensors", ".yaml", ".yml"}
 
@@ -41,6 +45,18 @@ def is_missing(path: Path) -> bool:
     except (OSError, ValueError):
         return False
     return False
+
+
+def is_shown(path: Path, seconds: float) -> bool:
+    """Whether there is what another machine has just made, as far as the disk shows it within this time."""
+    end = time.monotonic() + seconds
+    while not is_there(path):
+        if time.monotonic() > end:
+            return False
+        time.sleep(_LOOK_SECONDS)
+        with suppress(OSError):
+            list(path.parent.iterdir())  # some network disks look again only then
+    return True
 
 
 def is_folder(path: Path) -> bool:

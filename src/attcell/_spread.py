@@ -24,6 +24,7 @@ class Place(Protocol):
         path_of: Callable[[Item], Path],
         *,
         computes: bool,
+        into: Sequence[Path],
     ) -> Iterator[Result]:
         """As :func:`spread`."""
 
@@ -48,6 +49,7 @@ def spread(
     *,
     computes: bool = False,
     bar: str = "",
+    into: Sequence[Path] = (),
 ) -> Iterator[Result]:
     """What a function gives of the items, one result for each, in their order.
 
@@ -61,11 +63,12 @@ def spread(
         computes: a network runs on the videos, on a GPU where there is one; else they are decoded alone.
         bar: what is done, where the function says by itself how far it is: elsewhere nobody would see that,
             and the videos are counted here.
+        into: folders that the function writes to. Who has other ones elsewhere works on no video.
     """
     place = _PLACE.get()
     if place is None:
         return iter(function(items))
-    results = place.spread(function, items, path_of, computes=computes)
+    results = place.spread(function, items, path_of, computes=computes, into=into)
     return track(results, len(items), bar) if bar else results
 
 

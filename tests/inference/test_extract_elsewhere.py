@@ -30,6 +30,7 @@ class Elsewhere:
 
     def __init__(self) -> None:
         self.sent: list[int] = []
+        self.into: list[Path] = []
 
     def spread(
         self,
@@ -38,8 +39,10 @@ class Elsewhere:
         path_of: Callable[[Any], Path],
         *,
         computes: bool,
+        into: Sequence[Path],
     ) -> Iterator[Any]:
         assert computes
+        self.into += into
         for first in range(0, len(items), 2):
             content = cloudpickle.dumps((function, items[first : first + 2]))
             self.sent.append(len(content))
@@ -67,6 +70,7 @@ def test_blocks_elsewhere_give_the_same_bytes(tmp_path, folder, records, form):
     with placed(place):
         there, failed_there = filled_stores(tmp_path / "there", recipe, network, records, PLAN, CPU)
     assert len(place.sent) == 3
+    assert place.into == [store.folder for store in there.values()]
     assert list(failed) == ["bad.mp4"]
     assert failed_there == failed
     good = [record for record in records if record.id != "bad.mp4"]

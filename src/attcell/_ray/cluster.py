@@ -45,9 +45,11 @@ def on_ray(address: str = OWN) -> Iterator[None]:
     Args:
         address: ``ray`` for a cluster of its own on all cores and GPUs of this machine, which ends with this;
             ``auto`` for the one that runs here, or HOST:PORT of a cluster that this machine is a node of.
+            Where this process is connected to a cluster already, ``ray`` and ``auto`` are that one.
 
     Raises:
-        CallError: no Ray, no such cluster, or one of another version.
+        CallError: no Ray, no such cluster, one of another version, or another than this process is
+            connected to.
     """
     if any(find_spec(name) is None for name in ("ray", "cloudpickle", "pyarrow")):
         raise CallError("--on wants Ray, which is not installed: pip install 'attcell[ray]'")
@@ -79,11 +81,27 @@ def refuse_address(address: str) -> None:
         raise _unreached(address, flat(error)) from error
 
 
+def refuse_another(address: str, connected: str) -> None:
+    """Raise a CallError for the address of another cluster than this process is connected to."""
+    if address not in (OWN, "auto") and _numbers(address).isdisjoint(_numbers(connected)):
+        raise CallError(
+            f"--on is {address}, but this process is connected to the Ray cluster {connected} already; give "
+            "that, or disconnect first (ray.shutdown())"
+        )
+
+
+def _numbers(address: str) -> set[tuple[Any, ...]]:
+    """The addresses that HOST:PORT stands for, as numbers."""
+    host, _, port = address.rpartition(":")
+    return {found[4] for found in socket.getaddrinfo(host, int(port), proto=socket.IPPROTO_TCP)}
+
+
 def _connect(address: str) -> Callable[[], None]:
     """Connect this process, and return what ends that; nothing of it where it was connected before."""
     import ray
 
     if ray.is_initialized():
+        refuse_another(address, ray.get_runtime_context().gcs_address)
         return lambda: None
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     if address == OWN:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakSet
 
 import torch
 
 from attcell._checks import flat
 from attcell._log import logger
-from attcell._paths import is_there
+from attcell._owners import temporary_in
+from attcell._paths import SHOWN_SECONDS, is_there
 from attcell._ray.ledger import Ledger
 from attcell._ray.wire import dumps, loads
 from attcell._ray.work import OURS, Answer, Job, Sent, Worker, do_block, versions
+from attcell._urls import is_url
 from attcell.errors import AttcellError, DataError
 
 if TYPE_CHECKING:
@@ -54,24 +57,15 @@ class RayPlace:
         self._leave: Callable[[], None] | None = None
         self._name = f"attcell-{uuid.uuid4().hex}"
         self._ledger: Any = None
+        self._begun = WeakSet[Generator[Any, None, None]]()
 
     def leave(self) -> None:
-        """Disconnect, if this is connected."""
+        """Disconnect, if this is connected; what is being worked on ends."""
+        for results in list(self._begun):
+            results.close()  # while there is a cluster to be told
         if self._leave is not None:
             self._leave()
             self._leave = self._ledger = None  # which ends the ledger, where others stay connected
-
-    @contextmanager
-    def _run(self, job: Job, slots: int) -> Iterator[str]:
-        """The name of a list of videos, which the ledger knows meanwhile."""
-        import ray
-
-        run = uuid.uuid4().hex
-        ray.get(self._ledger.opens.remote(run, [ray.put(dumps(job))], slots))
-        try:
-            yield run
-        finally:
-            self._ledger.closes.remote(run)
 
     def spread(
         self,
@@ -80,11 +74,12 @@ class RayPlace:
         path_of: Callable[[Item], Path],
         *,
         computes: bool,
+        into: Sequence[Path],
     ) -> Iterator[Result]:
         """As :func:`attcell._spread.spread`.
 
         Raises:
-            DataError: a node lacks a video that is here, or runs other versions.
+            DataError: a node lacks a video or a folder that is here, or runs other versions.
             AttcellError: the cluster fails.
         """
         if not items:
@@ -92,26 +87,81 @@ class RayPlace:
         if self._leave is None:
             self._leave = self._connect()
             self._ledger = _ledger(self._name)
+        results = self._results(Job(function, path_of), items, computes, into)
+        self._begun.add(results)
+        with closing(results):
+            yield from all_of(results, len(items))
+
+    def _results(
+        self, job: Job, items: Sequence[Any], computes: bool, into: Sequence[Path]
+    ) -> Generator[Any, None, None]:
         from ray.exceptions import RayError
 
-        slots = slots_of(computes=computes)
+        ledger, slots = self._ledger, slots_of(computes=computes)
         blocks = blocks_of(len(items), slots.count)
         try:
-            with self._run(Job(function, path_of), slots.count) as run:
-                sent = _sent(self._name, run, slots, computes=computes)
+            with _run(ledger, job, slots.count) as run, signs_in(into) as signs:
+                sent = _sent(self._name, run, slots, signs, computes=computes)
                 data = _data(items, blocks, sent, slots)
                 firsts = {block.stop: block.start for block in blocks}
                 with closing(_answers(data)) as answers:
                     for place, answer in enumerate(answers):
-                        assert answer.place == place or answer.is_error, "none is lost, and none comes twice"
-                        yield _result(answer, path_of(items[answer.place]))
+                        if answer.place != place and not answer.is_error:  # lost, or there twice
+                            return
+                        yield _result(answer, job.path_of(items[answer.place]))
                         if place + 1 in firsts:
-                            self._ledger.arrived.remote(run, firsts[place + 1])
+                            ledger.arrived.remote(run, firsts[place + 1])
         except RayError as error:
             raise AttcellError(
                 f"the cluster cannot go on ({flat(error)[:500]}); look at its nodes (ray status), and run "
                 "again"
             ) from error
+
+
+@contextmanager
+def _run(ledger: Any, job: Job, slots: int) -> Iterator[str]:
+    """The name of a list of videos, which the ledger knows meanwhile."""
+    import ray
+
+    run = uuid.uuid4().hex
+    ray.get(ledger.opens.remote(run, [ray.put(dumps(job))], slots))
+    try:
+        yield run
+    finally:
+        with suppress(Exception):  # the cluster may have ended, and nobody knows of the list
+            ledger.closes.remote(run)
+
+
+@contextmanager
+def signs_in(folders: Iterable[Path]) -> Iterator[tuple[Path, ...]]:
+    """A hidden file in each folder that lies on a disk, meanwhile; the folders are made."""
+    signs = tuple(temporary_in(folder, "one-folder") for folder in folders if not is_url(folder))
+    try:
+        for sign in signs:
+            sign.parent.mkdir(parents=True, exist_ok=True)
+            sign.touch()
+        yield signs
+    finally:
+        for sign in signs:
+            with suppress(OSError):
+                sign.unlink()
+
+
+def all_of(results: Iterable[Result], count: int) -> Iterator[Result]:
+    """The results, which must be so many.
+
+    Raises:
+        AttcellError: they are fewer.
+    """
+    come = 0
+    for result in results:
+        come += 1
+        yield result
+    if come < count:
+        raise AttcellError(
+            f"the cluster has ended its work after {come} of {count} videos; run again, and take all results "
+            "before the cluster is left"
+        )
 
 
 def _result(answer: Answer, path: Path) -> Any:
@@ -160,7 +210,7 @@ def blocks_of(count: int, slots: int) -> list[range]:
     return blocks
 
 
-def _sent(ledger: str, run: str, slots: Slots, *, computes: bool) -> Sent:
+def _sent(ledger: str, run: str, slots: Slots, signs: tuple[Path, ...], *, computes: bool) -> Sent:
     return Sent(
         ledger,
         run,
@@ -171,6 +221,8 @@ def _sent(ledger: str, run: str, slots: Slots, *, computes: bool) -> Sent:
         slots.cores,
         logger.getEffectiveLevel(),
         computes,
+        signs,
+        SHOWN_SECONDS,
     )
 
 

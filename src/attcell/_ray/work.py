@@ -20,7 +20,7 @@ import torch
 import attcell
 from attcell._checks import flat
 from attcell._log import logger
-from attcell._paths import is_missing
+from attcell._paths import is_missing, is_shown
 from attcell._ray.ledger import Begun
 from attcell._ray.wire import dumps, loads
 from attcell._urls import is_url
@@ -49,6 +49,8 @@ class Sent:
         cores: that the worker has.
         level: of the messages that somebody sees.
         computes: a network runs.
+        signs: files in the folders that the work is written to, which whoever has the same folders sees.
+        patience: seconds until they are seen.
     """
 
     ledger: str
@@ -60,6 +62,8 @@ class Sent:
     cores: int
     level: int
     computes: bool
+    signs: tuple[Path, ...]
+    patience: float
 
 
 class Job(NamedTuple):
@@ -178,6 +182,7 @@ class _Block:
         if sent.run not in _KEPT:
             _KEPT.clear()
             self._refuse_other_versions()
+            refuse_other_stores(self._sent, self._where)
             given = self._ray.get(self._ledger.function.remote(sent.run))
             if not given:
                 raise AttcellError(
@@ -247,12 +252,29 @@ class _Block:
         )
 
 
+def refuse_other_stores(sent: Sent, where: str) -> None:
+    """Raise a DataError where a folder that the work is written to is not the driver's: it would be lost."""
+    for sign in sent.signs:
+        if not is_shown(sign, sent.patience):
+            raise DataError(
+                f"{where} does not have the folder {sign.parent} that the command writes to, or another one "
+                "of this name; choose one on a disk that all nodes share"
+            )
+
+
 def _error(place: int, error: Exception, where: str) -> bytes:
+    """The error as an answer. It names the node, also where nobody sees its traceback."""
     error.add_note(f"on {where}:\n{traceback.format_exc()}")
+    if isinstance(error, AttcellError) and where not in str(error):
+        error.args = (f"{where}: {error}",)
+    answer = Answer(place, error, is_error=True)
     try:
-        return dumps(Answer(place, error, is_error=True))
-    except Exception:  # it holds what cannot be sent
-        return dumps(Answer(place, RuntimeError(f"{type(error).__name__}: {error}"), is_error=True))
+        loads(content := dumps(answer))
+    except Exception:  # it cannot be sent, or not be made again
+        told = RuntimeError(f"{type(error).__name__}: {error}")
+        told.add_note(error.__notes__[-1])
+        return dumps(answer._replace(result=told))
+    return content
 
 
 def settle(sent: Sent, messages: logging.Handler) -> None:

@@ -122,7 +122,8 @@ def extract_features(
     with ExitStack() as held:
         for name in spec.streams:
             held.enter_context(stores[name].filling())
-        results = spread(fill, wanted, _path_of, computes=True)
+        folders = [stores[name].folder for name in spec.streams]
+        results = spread(fill, wanted, _path_of, computes=True, into=folders)
         for one, fault in zip(wanted, track(results, len(wanted), "features"), strict=True):
             if fault is not None:
                 failed[one.record.id] = str(fault)  # elsewhere a video may end its process

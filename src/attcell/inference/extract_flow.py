@@ -107,7 +107,7 @@ def extract_flow(
             missing.append(job)
     is_held = missing and not is_url(out)  # servers have no locks
     with held(out, in_parts=shard[1] > 1) if is_held else nullcontext():
-        results = spread(partial(_in_turn, workers=workers), missing, _path_of, bar="flow")
+        results = spread(partial(_in_turn, workers=workers), missing, _path_of, bar="flow", into=[out])
         for job, result in zip(missing, results, strict=True):
             if isinstance(result, VideoError):
                 outcome.failed[job.record.id] = str(result)

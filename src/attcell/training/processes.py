@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from attcell._checks import flat
 from attcell._log import logger
 from attcell._owners import started_by, temporary_in
+from attcell._paths import SHOWN_SECONDS, is_shown
 from attcell.config.train_section import TrainSection
 from attcell.errors import CallError, TrainingError
 
@@ -30,7 +31,6 @@ BEGIN_MINUTES = 30.0  # until something has been started on each machine
 ANSWER_SECONDS = 5.0  # until a process that lives has answered
 CALL_SECONDS = 30.0  # between two questions who still lives, while one waits
 LOOK_SECONDS = 0.1  # between two looks at the store
-SHOWN_SECONDS = 20.0  # until a shared disk shows a new file on other machines
 GO_ON = "go on with --resume, or without it if the run folder is still empty"
 
 
@@ -211,17 +211,12 @@ class Processes:
 
     def _look_for(self, sign: Path) -> None:
         assert self._store is not None, "it is for several"
-        end = time.monotonic() + SHOWN_SECONDS
-        while not sign.exists():
-            if time.monotonic() > end:
-                raise TrainingError(
-                    f"the run folder {sign.parent} on {socket.gethostname()} (machine {self.place.node}) is "
-                    f"not the one on {self._store.get('host 0').decode()} (machine 0), where the first "
-                    "process writes; choose an --out on a disk that all machines share"
-                )
-            time.sleep(LOOK_SECONDS)
-            with suppress(OSError):
-                list(sign.parent.iterdir())  # some network disks look again only then
+        if not is_shown(sign, SHOWN_SECONDS):
+            raise TrainingError(
+                f"the run folder {sign.parent} on {socket.gethostname()} (machine {self.place.node}) is "
+                f"not the one on {self._store.get('host 0').decode()} (machine 0), where the first "
+                "process writes; choose an --out on a disk that all machines share"
+            )
 
     def _wait(self, keys: Sequence[str]) -> None:
         """Wait until all these are in the store, as long as nobody has failed or ended."""

@@ -1,0 +1,85 @@
+"""What driver and workers of a Ray cluster refuse, and how they end, without a cluster."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from threading import Timer
+
+import pytest
+
+from attcell._ray import place, wire
+from attcell._ray.cluster import refuse_another
+from attcell._ray.work import Answer, Sent, _error, refuse_other_stores
+from attcell._urls import place as placed_at
+from attcell.errors import AttcellError, CallError, DataError, ModelError
+
+NODE = "the node 10.0.0.2 (0a1b2c3d)"
+SENT = Sent("ledger", "run", ".", {}, {}, 1, 1, 30, computes=False, signs=(), patience=0.3)
+
+
+def test_a_folder_that_is_not_shared_is_refused(tmp_path: Path) -> None:
+    sent = replace(SENT, signs=(tmp_path / "store" / ".sign",))
+    told = r"the node 10.0.0.2 \(0a1b2c3d\) does not have the folder .*/store .* a disk that all nodes share"
+    with pytest.raises(DataError, match=told):
+        refuse_other_stores(sent, NODE)
+
+
+def test_a_disk_may_show_a_sign_late(tmp_path: Path) -> None:
+    sent = replace(SENT, signs=(tmp_path / ".sign",), patience=20)
+    late = Timer(0.3, (tmp_path / ".sign").touch)
+    late.start()
+    refuse_other_stores(sent, NODE)
+    late.join()
+
+
+def test_folders_on_disks_have_signs_meanwhile(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    folders = [tmp_path / "there", tmp_path / "new" / "deep", placed_at("s3://here/store")]
+    with place.signs_in(folders) as signs:
+        assert [sign.parent for sign in signs] == folders[:2]
+        assert all(sign.is_file() and sign.name.startswith(".") for sign in signs)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("address", ["ray", "auto", "127.0.0.1:6379", "localhost:6379"])
+def test_a_connection_serves_its_own_address(address: str) -> None:
+    refuse_another(address, "127.0.0.1:6379")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:6380", "127.0.0.2:6379"])
+def test_a_connection_does_not_stand_for_another(address: str) -> None:
+    told = f"--on is {address}, but .* connected to the Ray cluster 127.0.0.1:6379 already; give that"
+    with pytest.raises(CallError, match=told):
+        refuse_another(address, "127.0.0.1:6379")
+
+
+def test_results_that_lack_are_told() -> None:
+    assert list(place.all_of("abc", 3)) == ["a", "b", "c"]
+    with pytest.raises(AttcellError, match="has ended its work after 2 of 3 videos; run again"):
+        list(place.all_of("ab", 3))
+
+
+class _OfTwoParts(Exception):
+    def __init__(self, what: str, why: str) -> None:
+        super().__init__(f"{what}: {why}")
+
+
+def _sent_back(error: Exception) -> Answer:
+    answer: Answer = wire.loads(_error(3, error, NODE))
+    assert (answer.place, answer.is_error) == (3, True)
+    assert NODE in answer.result.__notes__[0]
+    return answer
+
+
+def test_an_error_names_the_node_once() -> None:
+    found = _sent_back(ModelError("the network is broken")).result
+    assert type(found) is ModelError
+    assert str(found) == f"{NODE}: the network is broken"
+    assert str(_sent_back(DataError(f"{NODE} has torch 1")).result) == f"{NODE} has torch 1"
+
+
+def test_an_error_that_cannot_be_made_again_comes_as_text() -> None:
+    found = _sent_back(_OfTwoParts("the disk", "full")).result
+    assert type(found) is RuntimeError
+    assert str(found) == "_OfTwoParts: the disk: full"
