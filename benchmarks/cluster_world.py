@@ -54,6 +54,7 @@ class OneProcess:
         path_of: Callable[[Any], Path],
         *,
         computes: bool,
+        into: Sequence[Path],
     ) -> Iterator[Any]:
         for item in items:
             yield from function([item])
@@ -78,9 +79,11 @@ class Counted:
         path_of: Callable[[Any], Path],
         *,
         computes: bool,
+        into: Sequence[Path],
     ) -> Iterator[Any]:
         counted = partial(_counted, function=function, path_of=path_of, log=self._log)
-        for number, result in enumerate(self._place.spread(counted, items, path_of, computes=computes), 1):
+        results = self._place.spread(counted, items, path_of, computes=computes, into=into)
+        for number, result in enumerate(results, 1):
             yield result
             self._come(number)
 
