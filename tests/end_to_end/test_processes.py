@@ -44,13 +44,14 @@ def test_one_of_four_is_killed_and_other_four_go_on(attcell: Run, recipe: Path, 
         assert "attcell: process 3 (machine 1, " in ended.said
         assert "When that is mended, go on with --resume, or without it if the run folder is" in ended.said
         assert "Traceback" not in ended.said
-    assert 0 < torch.load(checkpoint, weights_only=True)["global_step"] < 8
+    kept = torch.load(checkpoint, weights_only=True)["global_step"]
+    assert 0 < kept < 8
 
     words = ["train", recipe, *PLAIN, "train.devices=4", "--out", run, "--resume"]
     for ended in start(words, tmp_path, 1, 4, slurm).ended():
         assert (ended.status, "Traceback" in ended.said) == (0, False), ended.said
     expected, found = losses(tmp_path / "whole"), losses(run)
-    assert found.keys() == expected.keys() == set(range(8))
-    assert [found[step] for step in range(8)] == pytest.approx(
-        [expected[step] for step in range(8)], abs=1e-5
-    )
+    assert expected.keys() == set(range(8))
+    assert found.keys() >= set(range(kept, 8)), "of those before, the kill may have lost lines of the log"
+    for step, loss in found.items():
+        assert loss == pytest.approx(expected[step], abs=1e-5)

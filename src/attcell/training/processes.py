@@ -31,6 +31,7 @@ BEGIN_MINUTES = 30.0  # until something has been started on each machine
 ANSWER_SECONDS = 5.0  # until a process that lives has answered
 CALL_SECONDS = 30.0  # between two questions who still lives, while one waits
 LOOK_SECONDS = 0.1  # between two looks at the store
+LEAVE_SECONDS = 60.0  # that the others have, at most, to read from the store why the first process ends
 GO_ON = "go on with --resume, or without it if the run folder is still empty"
 
 
@@ -156,7 +157,7 @@ class Processes:
         self._leave()
 
     def _leave(self, failed: Sequence[int] = ()) -> None:
-        store, end = self._store, time.monotonic() + 2 * ANSWER_SECONDS
+        store, end = self._store, time.monotonic() + LEAVE_SECONDS
         if store is None:
             return
         with suppress(RuntimeError):  # who has the store has ended
