@@ -154,7 +154,7 @@ def test_another_version_of_ray_is_told() -> None:
 @pytest.fixture(scope="module")
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Two nodes of a core each."""
-    with pytest.MonkeyPatch.context() as patched:
+    with pytest.MonkeyPatch.context() as patched, cluster._own_handlers():
         for name, value in {**cluster._HERE, **cluster._ON_LOOPBACK, **cluster._AS_IMPORTANT}.items():
             patched.setenv(name, value)
         from ray.cluster_utils import Cluster
