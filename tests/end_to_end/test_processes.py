@@ -41,10 +41,9 @@ def test_one_of_four_is_killed_and_other_four_go_on(attcell: Run, recipe: Path, 
     assert killed.status == -signal.SIGKILL
     for ended in others:
         assert ended.status == 1
-        assert "attcell: process " in ended.said, "the killed one, or one that had ended because of it"
+        assert "attcell: process 3 (machine 1, " in ended.said
         assert "When that is mended, go on with --resume, or without it if the run folder is" in ended.said
         assert "Traceback" not in ended.said
-    assert "attcell: process 3 (machine 1, " in others[0].said, "the first process hears of the killed one"
     kept = torch.load(checkpoint, weights_only=True)["global_step"]
     assert 0 < kept < 8
 

@@ -31,7 +31,7 @@ BEGIN_MINUTES = 30.0  # until something has been started on each machine
 ANSWER_SECONDS = 5.0  # until a process that lives has answered
 CALL_SECONDS = 30.0  # between two questions who still lives, while one waits
 LOOK_SECONDS = 0.1  # between two looks at the store
-LEAVE_SECONDS = 60.0  # that the others have, at most, to read from the store why the first process ends
+LEAVE_SECONDS = 10.0  # that the others have, at most, to read from the store why the first process ends
 GO_ON = "go on with --resume, or without it if the run folder is still empty"
 
 
@@ -140,6 +140,7 @@ class Processes:
         self._hosts: list[str] = []
         self.ended: dict[int, int] = {}  # rank → exit status, of those that this process started
         self._is_over = threading.Event()
+        self._gone: list[int] = []  # who has ended, as read while there was a store
         if store is not None:
             store.set(f"host {place.rank}", socket.gethostname())
             threading.Thread(target=self._answer, args=(store,), daemon=True).start()
@@ -240,7 +241,7 @@ class Processes:
                         raise self.gone(self._remember(silent))
                 time.sleep(LOOK_SECONDS)
         except RuntimeError as error:
-            raise self.gone([0]) from error
+            raise self.gone(self._gone or [0]) from error
 
     def _missing(self, keys: Sequence[str]) -> list[int]:
         """The machines on which nothing was started yet, of those whose hosts are waited for."""
@@ -282,8 +283,8 @@ class Processes:
                     time.sleep(LOOK_SECONDS)
             gone = self._remembered() if self._store.check(["gone"]) else self._silent()
             gone = self._remember(gone) if gone else []
-        except RuntimeError:
-            gone = [0]
+        except RuntimeError:  # it may have waited for a connection until the first process was gone too
+            gone = self._gone or [0]
         if not gone:
             return TrainingError(f"the processes lost each other ({flat(error)}); {GO_ON}")
         return self.gone(gone)
@@ -329,13 +330,17 @@ class Processes:
         return silent
 
     def _answer(self, store: Store) -> None:
-        """Answer whoever asks who is still there, in a thread: the others may be in the middle of a step."""
+        """Answer whoever asks who is still there, and read who has ended, in a thread: the process may be in
+        the middle of a step, or wait for a connection that a process keeps open which waits for this one.
+        """
         answered = 0
         with suppress(RuntimeError):  # who has the store has ended, and others notice that too
             while not self._is_over.wait(ANSWER_SECONDS / 5):
                 for number in range(answered + 1, store.add("calls", 0) + 1):
                     store.set(f"here {number} {self.place.rank}", "")
                     answered = number
+                if store.check(["gone"]):
+                    self._gone = self._remembered()
 
 
 def _hang_up() -> None:
