@@ -4,7 +4,7 @@
 
 - ``equal``: every command over 60 real clips: video by video in this process, on all local cores, and on the
   cluster. What is written must be the same, byte by byte.
-- ``overhead``: every command over 500 short clips, here and on the cluster in turns.
+- ``overhead``: every command over 500 short videos, here and on the cluster in turns.
 - ``kills``: a worker, a node and the driver killed in the middle: complete and equal results, and what was
   done twice.
 - ``memory``: the driver's memory and the object store's at 100, 1,000 and 10,000 videos.
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
 from attcell._files import write_text
@@ -37,6 +38,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/cluster"))
     parser.add_argument("--videos", type=int, help="Fewer than the part takes, to try it.")
     options = parser.parse_args()
+    if "OMP_WAIT_POLICY" not in os.environ:  # which attcell's own command line has, from before PyTorch
+        os.environ["OMP_WAIT_POLICY"] = "passive"
+        os.execv(sys.executable, [sys.executable, "-m", "benchmarks.cluster", *sys.argv[1:]])
     folder = (options.out / options.part).absolute()
     load = f"{machine()}; load {os.getloadavg()[0]:.1f} at the beginning."
     text = "\n".join([load, "", *PARTS[options.part](folder, options.videos), ""])

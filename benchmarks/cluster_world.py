@@ -110,14 +110,27 @@ def clips_in(folder: Path, most: int) -> Path:
         shutil.rmtree(folder)
     odd = [path for path in sorted((data / "odd").iterdir()) if path.suffix != ".json"]
     of_each = {"odd": odd[: most // 4]}
-    for label in ("weizmann", "interaction"):
+    left = most - len(of_each["odd"])
+    for label, count in (("weizmann", left // 2), ("interaction", left - left // 2)):
         paths = sorted((data / named[label]).rglob("*.avi"))
-        count = (most - len(of_each["odd"])) // 2
         of_each[label] = paths[:: max(1, len(paths) // count)][:count]
     for label, paths in of_each.items():
         (folder / label).mkdir(parents=True)
         for path in paths:
             (folder / label / path.name).symlink_to(path)
+    return folder
+
+
+def many_of(folder: Path, clips: Path, count: int) -> Path:
+    """The same clips under other names again and again, until there are so many."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    paths = sorted(clips.glob("*/*"))
+    for number in range(count):
+        path = paths[number % len(paths)]
+        link = folder / path.parent.name / f"{number // len(paths):02}-{path.name}"
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(path.resolve())
     return folder
 
 

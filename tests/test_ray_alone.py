@@ -10,7 +10,8 @@ import pytest
 
 from attcell._ray import place, wire
 from attcell._ray.cluster import refuse_another
-from attcell._ray.work import Answer, Sent, _error, refuse_other_stores
+from attcell._ray.entry import Sent
+from attcell._ray.work import Answer, _error, refuse_other_stores
 from attcell._urls import place as placed_at
 from attcell.errors import AttcellError, CallError, DataError, ModelError
 

@@ -25,9 +25,10 @@ OWN = "ray"
 _PATIENCE = 5.0  # seconds that an address has to answer
 
 # Ray reads these when it is imported. Else it tells people of what it does by itself, hides GPUs with a
-# warning, and starts workers by `uv run` where this process was.
+# warning, starts workers by `uv run` where this process was, and sees a tenth of a second later who is done.
 _HERE = {
     "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_DATA_METADATA_PREFETCH_ON_THREAD": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_USAGE_STATS_ENABLED": "0",

@@ -111,13 +111,13 @@ class Ledger:
             tuple(block.rows),
         )
 
-    def answered(self, run: str, first: int, place: int, answer: bytes) -> None:
-        """This came of a video."""
+    def answered(self, run: str, first: int, answers: dict[int, bytes]) -> None:
+        """These came of some of its videos."""
         block = self._block(run, first)
         if block is not None:
-            block.done.add(place)
-            if len(answer) <= _MOST_BYTES:
-                block.answers[place] = answer
+            block.done.update(answers)
+            kept = {place: answer for place, answer in answers.items() if len(answer) <= _MOST_BYTES}
+            block.answers.update(kept)
 
     def sends(self, run: str, first: int, end: int) -> None:
         """A row goes out that ends before this video."""

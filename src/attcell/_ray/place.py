@@ -18,9 +18,10 @@ from attcell._checks import flat
 from attcell._log import logger
 from attcell._owners import temporary_in
 from attcell._paths import SHOWN_SECONDS, is_there
+from attcell._ray.entry import Sent, Worker, do_block
 from attcell._ray.ledger import Ledger
 from attcell._ray.wire import dumps, loads
-from attcell._ray.work import OURS, Answer, Job, Sent, Worker, do_block, versions
+from attcell._ray.work import OURS, Answer, Job, versions
 from attcell._urls import is_url
 from attcell.errors import AttcellError, DataError
 
@@ -31,9 +32,10 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_MOST_VIDEOS = 64  # of a block
+# Between two blocks a worker waits for .1 s or more: Ray Data looks ten times a second at who is done.
+_MOST_VIDEOS = 256  # of a block
 _TURNS = 3  # a block is so small that each worker could do so many like it of what is left
-_LEAST_TURNS = 32  # nor smaller than that
+_LEAST_TURNS = 16  # of the whole list, then it is no smaller
 
 
 @dataclass(frozen=True)

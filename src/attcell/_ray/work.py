@@ -10,10 +10,10 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from threading import Lock, Timer
+from typing import Any, NamedTuple
 
 import torch
 
@@ -21,6 +21,7 @@ import attcell
 from attcell._checks import flat
 from attcell._log import logger
 from attcell._paths import is_missing, is_shown
+from attcell._ray.entry import Sent
 from attcell._ray.ledger import Begun
 from attcell._ray.wire import dumps, loads
 from attcell._urls import is_url
@@ -28,42 +29,9 @@ from attcell._workers import allot
 from attcell.errors import AttcellError, DataError, VideoError
 from attcell.flow import use_cores
 
-if TYPE_CHECKING:
-    import pyarrow
-
 OURS = "ATTCELL_"  # variables of the environment that go along
 _TOGETHER = 1.0  # seconds; answers go out that often
-
-
-@dataclass(frozen=True)
-class Sent:
-    """What each worker gets.
-
-    Attributes:
-        ledger: the actor's name.
-        run: the name of the list of videos.
-        folder: the driver's, which relative paths start from.
-        environment: its variables of attcell.
-        versions: of what it runs.
-        threads: that a network has; on a CPU some of its bits depend on that.
-        cores: that the worker has.
-        level: of the messages that somebody sees.
-        computes: a network runs.
-        signs: files in the folders that the work is written to, which whoever has the same folders sees.
-        patience: seconds until they are seen.
-    """
-
-    ledger: str
-    run: str
-    folder: str
-    environment: dict[str, str]
-    versions: dict[str, str]
-    threads: int
-    cores: int
-    level: int
-    computes: bool
-    signs: tuple[Path, ...]
-    patience: float
+_TOLD_EVERY = 0.1  # seconds; the ledger is told that often
 
 
 class Job(NamedTuple):
@@ -97,35 +65,16 @@ def versions() -> dict[str, str]:
     return {"attcell": attcell.__version__, "torch": torch.__version__, "Python": python}
 
 
-def do_block(table: pyarrow.Table, sent: Sent) -> Iterator[pyarrow.Table]:
-    """A block's answers, in rows of those of a second each.
-
-    Args:
-        table: one row, the first video's number and the videos.
-        sent: what all blocks have in common.
-    """
-    import pyarrow
-
-    block = _Block(sent, table["first"][0].as_py())
-    for row in block.rows(table["items"][0].as_buffer()):
-        yield pyarrow.table({"answers": pyarrow.array([dumps(row)], pyarrow.large_binary())})
-
-
-class Worker:
-    """The same as an actor, which keeps its GPU from block to block."""
-
-    def __init__(self, sent: Sent) -> None:
-        self._sent = sent
-
-    def __call__(self, table: pyarrow.Table) -> Iterator[pyarrow.Table]:
-        return do_block(table, self._sent)
-
-
 _KEPT: dict[str, Job] = {}  # of this process, by the list's name
 
 
-class _Block:
-    """One block in a worker."""
+class Block:
+    """One block in a worker.
+
+    Args:
+        sent: what all blocks have in common.
+        first: its first video's number.
+    """
 
     def __init__(self, sent: Sent, first: int) -> None:
         import ray
@@ -137,9 +86,12 @@ class _Block:
         self._ledger: Any = ray.get_actor(sent.ledger)
         self._node = ray.get_runtime_context().get_node_id()
         self._messages = _Messages()
+        self._telling = _Telling(self._tell)
 
-    def rows(self, content: memoryview) -> Iterator[list[bytes]]:
-        """The answers of about a second each; of a block that was begun before, first the same rows again."""
+    def rows(self, content: memoryview) -> Iterator[bytes]:
+        """The answers to its videos, those of about a second each; of a block that was begun before, first
+        the same rows again.
+        """
         row, since, end = list[bytes](), time.monotonic(), self._first
         for answer in self._answers(content):
             row.append(answer)
@@ -147,13 +99,14 @@ class _Block:
             is_new = end > max(self._rows, default=0)
             is_last = end == self._first + len(self._items)
             if is_new and (is_last or time.monotonic() - since > _TOGETHER):
+                self._telling.send()
                 self._ray.get(self._ledger.sends.remote(self._sent.run, self._first, end))
             elif end not in self._rows:
                 continue
-            yield row
+            yield dumps(row)
             row, since = [], time.monotonic()
         if row:  # with an error
-            yield row
+            yield dumps(row)
 
     def _answers(self, content: memoryview) -> Iterator[bytes]:
         """Of all its videos, in their order; of those up to an error that ends all."""
@@ -242,14 +195,49 @@ class _Block:
 
     def _told(self, answer: Answer) -> bytes:
         content = dumps(answer)
-        self._ledger.answered.remote(self._sent.run, self._first, answer.place, content)
+        self._telling.add(answer.place, content)
         return content
+
+    def _tell(self, answers: dict[int, bytes]) -> None:
+        self._ledger.answered.remote(self._sent.run, self._first, answers)
 
     def _fault(self, path: Path) -> VideoError:
         return VideoError(
             f"{path}: the work on it ended its process on {self._where}, and again alone, perhaps for lack "
             "of memory; leave it out"
         )
+
+
+class _Telling:
+    """Tells the ledger of answers: at once, but those of a tenth of a second together, for a message takes as
+    long as a short video. What it was not told of is done again where the worker ends.
+    """
+
+    def __init__(self, tell: Callable[[dict[int, bytes]], object]) -> None:
+        self._tell = tell
+        self._waiting: dict[int, bytes] = {}
+        self._sent = 0.0
+        self._lock = Lock()
+
+    def add(self, place: int, answer: bytes) -> None:
+        with self._lock:
+            self._waiting[place] = answer
+            is_first = len(self._waiting) == 1
+            left = self._sent + _TOLD_EVERY - time.monotonic()
+        if left <= 0:
+            self.send()
+        elif is_first:
+            timer = Timer(left, self.send)
+            timer.daemon = True
+            timer.start()
+
+    def send(self) -> None:
+        """Tell what waits."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, {}
+            self._sent = time.monotonic()
+            if waiting:
+                self._tell(waiting)
 
 
 def refuse_other_stores(sent: Sent, where: str) -> None:

@@ -56,6 +56,8 @@ app.add_typer(score.score_app, name="score")
 
 def main() -> None:
     """Run the command line; a user's mistake ends in one message and an exit status, not in a traceback."""
+    # PyTorch reads it as it is imported: its threads that wait leave their cores to decoders.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     # The number of a closed stream goes to the next file that is opened, and what libraries print into it.
     if sys.stderr is None:
         sys.stderr = Path(os.devnull).open("w", errors="backslashreplace")  # noqa: SIM115
