@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from tempfile import mkdtemp
 
 from attcell import on_ray
 from attcell._spread import _PLACE, Place, placed
-from benchmarks.cluster_world import OneProcess, clips_in, commands, many_of, run, two_nodes, write_model
+from benchmarks.cluster_world import (
+    OneProcess,
+    call,
+    clips_in,
+    commands,
+    many_of,
+    run,
+    two_nodes,
+    write_model,
+)
 from benchmarks.walls import videos_in
 
 CLIPS, SHORT = 60, 500
@@ -71,21 +83,27 @@ def overhead(out: Path, most: int | None) -> list[str]:
         started = time.perf_counter() - begun
         for kind, videos in (("real", real), ("made", made)):
             model = write_model(out / "model", videos)
-            asked, first = (commands(of, model, out / "written") for of in (videos, few))
-            for name, words in asked.items():
-                start = _timed(first[name], cluster, out)
+            for name in commands(videos, model, out):
+                timed = partial(_timed, name, model=model, out=out)
+                start = timed(few, cluster)
                 turns: list[tuple[float, float]] = []
                 while not turns or (len(turns) < TURNS and sum(turns[0]) < LONG):
-                    turns.append((_timed(words, None, out), _timed(words, cluster, out)))
+                    turns.append((timed(videos, None), timed(videos, cluster)))
                 here, there = (min(turn[way] for turn in turns) for way in (0, 1))
                 figures = f"{here:.1f} | {there:.1f} | {there / here:.3f} | {start:.1f}"
                 lines.append(f"| {kind} | {name} | {figures} |")
                 print(lines[-1], flush=True)
+    for folder in out.glob("written-*"):
+        shutil.rmtree(folder)
     lines[0] = lines[0].replace("{start}", f"{started:.1f} s")
     return lines
 
 
-def _timed(words: list[str | Path], place: Place | None, out: Path) -> float:
+def _timed(name: str, videos: Path, place: Place | None, model: Path, out: Path) -> float:
+    """Seconds of a command that writes into a new folder: ext4 is slow to make files where many have just
+    been removed.
+    """
+    written = Path(mkdtemp(dir=out, prefix="written-"))
     begun = time.perf_counter()
-    run(words, place, out / "written")
+    call(commands(videos, model, written)[name], place)
     return time.perf_counter() - begun

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from attcell._parallel import one_thread
 from attcell.errors import CallError, ModelError, VideoError
 from attcell.flow import grey, tvl1
 from attcell.video import optical_flow
@@ -152,6 +153,16 @@ def test_dis_takes_the_smallest_pictures(size):
     found = method.between(prepared[:1], prepared[1:])
     assert found.shape == (1, 2, *size)
     assert found.isfinite().all()
+
+
+def test_dis_has_as_many_threads_as_pytorch():
+    cv2 = pytest.importorskip("cv2")
+    pictures, method = torch.zeros(1, 20, 20, dtype=torch.uint8), flow_method("dis")
+    with one_thread():
+        method.between(pictures, pictures)
+        assert cv2.getNumThreads() == 1
+    method.between(pictures, pictures)
+    assert cv2.getNumThreads() == torch.get_num_threads()
 
 
 def test_dis_depends_on_nothing_that_came_before():

@@ -249,6 +249,7 @@ def _dis() -> Callable[[Tensor, Tensor], Tensor]:
     import cv2
 
     def between(previous: Tensor, following: Tensor) -> Tensor:
+        cv2.setNumThreads(torch.get_num_threads())  # else all cores, in each of many workers
         finder = cv2.DISOpticalFlow.create(
             cv2.DISOPTICAL_FLOW_PRESET_MEDIUM
         )  # two threads must not share one
