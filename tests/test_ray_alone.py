@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
+from queue import Queue
 from threading import Timer
 
 import pytest
 
-from attcell._ray import place, wire
+from attcell._ray import place, wire, work
 from attcell._ray.cluster import refuse_another
 from attcell._ray.entry import Sent
 from attcell._ray.work import Answer, _error, refuse_other_stores
@@ -53,6 +56,39 @@ def test_a_connection_does_not_stand_for_another(address: str) -> None:
     told = f"--on is {address}, but .* connected to the Ray cluster 127.0.0.1:6379 already; give that"
     with pytest.raises(CallError, match=told):
         refuse_another(address, "127.0.0.1:6379")
+
+
+class TestTelling:
+    @pytest.fixture
+    def told(self, monkeypatch: pytest.MonkeyPatch) -> Queue[dict[int, bytes]]:
+        monkeypatch.setattr(work, "_TOLD_EVERY", 0.2)
+        return Queue()
+
+    def test_what_comes_after_a_while_is_told_at_once(self, told: Queue[dict[int, bytes]]) -> None:
+        telling = work._Telling(told.put)
+        telling.add(0, b"zero")
+        assert told.get_nowait() == {0: b"zero"}
+
+    def test_what_comes_soon_is_told_together_and_by_itself(self, told: Queue[dict[int, bytes]]) -> None:
+        telling = work._Telling(told.put)
+        for number in range(4):
+            telling.add(number, b"")
+        assert told.get_nowait() == {0: b""}
+        assert told.get(timeout=30) == {1: b"", 2: b"", 3: b""}
+
+    def test_nothing_waits_for_its_time_after_a_send(self, told: Queue[dict[int, bytes]]) -> None:
+        telling = work._Telling(told.put)
+        telling.add(0, b"")
+        telling.add(1, b"")
+        telling.send()
+        assert [told.get_nowait(), told.get_nowait()] == [{0: b""}, {1: b""}]
+        telling.send()
+        assert told.empty()
+
+
+def test_a_worker_waits_asleep_from_before_pytorch_is_there() -> None:
+    code = "import attcell._ray.entry, sys; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_results_that_lack_are_told() -> None:
