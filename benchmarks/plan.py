@@ -37,6 +37,9 @@ NUM_CLASSES, NUM_TRAIN, NUM_TEST = 20, 130, 70  # of the first classes: of each 
 WIDTH, HEIGHT, RATE = 320, 240, 25
 SHORTEST, LONGEST = 107, 180  # frames
 ITERATIONS = 120
+SETTLED = (
+    65  # seconds; ext4 makes files slowly while it knows of many that were just removed, as the plan's are
+)
 
 RECIPE: dict[str, Any] = {
     "data": {"dataset": "ucf101", "missing": "leave_out", "val_fraction": 0.2, "workers": 2},
@@ -75,6 +78,7 @@ def main() -> None:
         load = os.getloadavg()[0]
         planning = spent("plan", str(recipe), "--machines", "4", "--json", str(work / "plan.json"))
         plan = json.loads((work / "plan.json").read_text(encoding="utf-8"))
+        time.sleep(SETTLED)
         taken = take(recipe, work)
         text = report(plan, forecast(plan, recipe), taken, planning, load)
     write_text(RESULTS / "plan.md", text)
