@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from attcell import on_ray
-from attcell._spread import _PLACE, Place, placed
+from attcell._spread import _SITE, Site, at_site
 from benchmarks.cluster_world import (
     OneProcess,
     call,
@@ -30,13 +30,13 @@ LONG = 90  # seconds
 
 
 @contextmanager
-def connected(address: str) -> Iterator[Place]:
-    """A cluster as a place to work, while this process itself works here."""
+def connected(address: str) -> Iterator[Site]:
+    """A cluster as a site to work, while this process itself works here."""
     with on_ray(address):
-        place = _PLACE.get()
-        assert place is not None
-        with placed(None):
-            yield place
+        site = _SITE.get()
+        assert site is not None
+        with at_site(None):
+            yield site
 
 
 def equal(out: Path, most: int | None) -> list[str]:
@@ -53,9 +53,9 @@ def equal(out: Path, most: int | None) -> list[str]:
     with two_nodes() as nodes, connected(nodes.address) as cluster:
         for name, words in commands(videos, model, out / "written").items():
             seconds, found = [], []
-            for place in (OneProcess(), None, cluster):
+            for site in (OneProcess(), None, cluster):
                 begun = time.perf_counter()
-                found.append(run(words, place, out / "written"))
+                found.append(run(words, site, out / "written"))
                 seconds.append(f"{time.perf_counter() - begun:.1f}")
             same = "the same bytes" if len(set(found)) == 1 else f"**not the same: {found}**"
             lines.append(f"| {name} | {found[0][0]} | {' | '.join(seconds)} | {same} |")
@@ -99,11 +99,11 @@ def overhead(out: Path, most: int | None) -> list[str]:
     return lines
 
 
-def _timed(name: str, videos: Path, place: Place | None, model: Path, out: Path) -> float:
+def _timed(name: str, videos: Path, site: Site | None, model: Path, out: Path) -> float:
     """Seconds of a command that writes into a new folder: ext4 is slow to make files where many have just
     been removed.
     """
     written = Path(mkdtemp(dir=out, prefix="written-"))
     begun = time.perf_counter()
-    call(commands(videos, model, written)[name], place)
+    call(commands(videos, model, written)[name], site)
     return time.perf_counter() - begun

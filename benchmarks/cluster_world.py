@@ -18,7 +18,7 @@ from unittest.mock import patch
 import torch
 
 from attcell._ray import cluster as ray_cluster
-from attcell._spread import Place, placed
+from attcell._spread import Site, at_site
 from attcell.cli.app import main as attcell
 from attcell.config.recipe import check_recipe
 from attcell.inference.model import Model
@@ -61,16 +61,16 @@ class OneProcess:
 
 
 class Counted:
-    """A place that writes down the path of each video as it is done, and tells how many have come.
+    """A site that writes down the path of each video as it is done, and tells how many have come.
 
     Args:
-        place: where the work is done.
+        site: where the work is done.
         log: the file.
         come: called with how many results have come.
     """
 
-    def __init__(self, place: Place, log: Path, come: Callable[[int], None] = lambda number: None) -> None:
-        self._place, self._log, self._come = place, log, come
+    def __init__(self, site: Site, log: Path, come: Callable[[int], None] = lambda number: None) -> None:
+        self._site, self._log, self._come = site, log, come
 
     def spread(
         self,
@@ -82,7 +82,7 @@ class Counted:
         into: Sequence[Path],
     ) -> Iterator[Any]:
         counted = partial(_counted, function=function, path_of=path_of, log=self._log)
-        results = self._place.spread(counted, items, path_of, computes=computes, into=into)
+        results = self._site.spread(counted, items, path_of, computes=computes, into=into)
         for number, result in enumerate(results, 1):
             yield result
             self._come(number)
@@ -167,18 +167,18 @@ def commands(videos: Path, model: Path, out: Path) -> dict[str, Words]:
     }  # fmt: skip
 
 
-def run(words: Words, place: Place | None, out: Path) -> tuple[int, str]:
+def run(words: Words, site: Site | None, out: Path) -> tuple[int, str]:
     """A command's exit status, and the digest of all that it wrote into ``out``, which is emptied first."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    return call(words, place), digest(out)
+    return call(words, site), digest(out)
 
 
-def call(words: Words, place: Place | None) -> int:
+def call(words: Words, site: Site | None) -> int:
     """A command's exit status, in this process."""
     said = io.StringIO()
     with (
-        placed(place),
+        at_site(site),
         patch.object(sys, "argv", ["attcell", *map(str, words)]),
         contextlib.redirect_stdout(said),
         contextlib.redirect_stderr(said),

@@ -31,7 +31,7 @@ import torch
 
 from attcell import _remote, _servers
 from attcell._files import write_text, written_whole
-from attcell._urls import place
+from attcell._urls import path_or_url
 from attcell.config.recipe import check_recipe
 from attcell.inference.model import Model
 from attcell.inference.predict import predict_video
@@ -133,7 +133,7 @@ def measured(model: Model, path: Path | str) -> Found:
 
     with mock.patch.multiple(_servers, _tried=tried, range_of=range_of):
         start = time.perf_counter()
-        prediction = predict_video(model, place(path), WANTED, pictures=False)
+        prediction = predict_video(model, path_or_url(path), WANTED, pictures=False)
         found.seconds = time.perf_counter() - start
     told = {**prediction.to_dict(), "video": ""}
     found.digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()

@@ -17,9 +17,9 @@ import torch
 
 import attcell
 from attcell import _spread, on_ray
-from attcell._ray import cluster, ledger, place, wire
+from attcell._ray import cluster, driver, ledger, wire
 from attcell._ray.ledger import Ledger
-from attcell._spread import Place, placed, spread
+from attcell._spread import Site, at_site, spread
 from attcell.data.check import check_source
 from attcell.data.sources import videos_below
 from attcell.errors import AttcellError, CallError, DataError, ModelError, VideoError
@@ -49,7 +49,7 @@ NUMBERS = [Path(str(number)) for number in range(12)]
 
 @pytest.mark.parametrize(("count", "slots"), [(1, 1), (3, 8), (60, 2), (500, 2), (10_000, 16)])
 def test_blocks_get_smaller_and_hold_all(count: int, slots: int) -> None:
-    blocks = place.blocks_of(count, slots)
+    blocks = driver.blocks_of(count, slots)
     sizes = list(map(len, blocks))
     assert [number for block in blocks for number in block] == list(range(count))
     assert sizes == sorted(sizes, reverse=True) or sizes[-1] <= sizes[-2]
@@ -167,12 +167,12 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def there(nodes: Any) -> Iterator[Place]:
+def there(nodes: Any) -> Iterator[Site]:
     """The cluster, as a place to work."""
     with on_ray(nodes.address):
-        found = _spread._PLACE.get()
+        found = _spread._SITE.get()
         assert found is not None
-        with placed(None):
+        with at_site(None):
             yield found
 
 
@@ -232,13 +232,13 @@ def _commands() -> dict[str, Command]:
 
 @pytest.mark.parametrize("command", _commands())
 def test_a_cluster_gives_the_same_bytes(
-    there: Place, some: Path, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
+    there: Site, some: Path, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = _commands()[command]
     if command != "predict":  # that runs in actors, with a GPU each; the others in tasks, which begin sooner
-        monkeypatch.setattr(place, "slots_of", lambda computes: place.Slots(2, 1, 0))
+        monkeypatch.setattr(driver, "slots_of", lambda computes: driver.Slots(2, 1, 0))
     here = run(some, tmp_path / "here")
-    with placed(there):
+    with at_site(there):
         found = run(some, tmp_path / "there")
     assert found == here
 
@@ -252,17 +252,17 @@ def _words(folder: Path) -> list[str]:
 
 
 class TestWhatEnds:
-    def test_a_worker_that_ends_costs_what_was_in_flight(self, there: Place, tmp_path: Path) -> None:
+    def test_a_worker_that_ends_costs_what_was_in_flight(self, there: Site, tmp_path: Path) -> None:
         items = [Path(f"slow-{number}") for number in range(47)]
         items.insert(5, Path("kills-once"))  # in a block of which the first second was told
-        with placed(there):
+        with at_site(there):
             assert _run(items, tmp_path) == [item.name for item in items]
         words = _words(tmp_path)
         assert {word for word in words if words.count(word) > 1} == {"kills-once"}
 
-    def test_a_video_that_ends_its_worker_twice_is_named(self, there: Place, tmp_path: Path) -> None:
+    def test_a_video_that_ends_its_worker_twice_is_named(self, there: Site, tmp_path: Path) -> None:
         items = [*NUMBERS[:5], Path("kills"), *NUMBERS[5:]]
-        with placed(there):
+        with at_site(there):
             found = _run(items, tmp_path)
         assert [of for of in found if not of.startswith("kills")] == [item.name for item in NUMBERS]
         assert found[5].startswith("kills: the work on it ended its process on the node 127.0.0.1 (")
@@ -273,49 +273,49 @@ class TestWhatEnds:
             "kills": 2,
         }
 
-    def test_an_error_that_is_no_videos_ends_all(self, there: Place, tmp_path: Path) -> None:
+    def test_an_error_that_is_no_videos_ends_all(self, there: Site, tmp_path: Path) -> None:
         told = r"^the node 127.0.0.1 \(\w+\): the network is broken"
-        with placed(there), pytest.raises(ModelError, match=told) as caught:
+        with at_site(there), pytest.raises(ModelError, match=told) as caught:
             _run([*NUMBERS, Path("raises")], tmp_path)
         assert any("on the node 127.0.0.1 (" in note for note in caught.value.__notes__)
 
     def test_messages_and_errors_of_videos_come(
-        self, there: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+        self, there: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        with placed(there):
+        with at_site(there):
             assert _run([Path("warns"), Path("fails")], tmp_path) == ["warns", "fails: bad"]
         assert "a thing to know" in capsys.readouterr().err
 
 
-def test_a_node_that_lacks_a_video_is_named(there: Place, some: Path, tmp_path: Path) -> None:
+def test_a_node_that_lacks_a_video_is_named(there: Site, some: Path, tmp_path: Path) -> None:
     videos = sorted(some.rglob("*.mp4"))
     path_of = partial(only_in, os.getpid())
     with (
-        placed(there),
+        at_site(there),
         pytest.raises(DataError, match=r"the node 127.0.0.1 \(\w+\) has no .*/0.mp4, which is"),
     ):
         list(spread(partial(done, folder=tmp_path), videos, path_of))
 
 
 def test_a_node_of_other_versions_is_named(
-    there: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    there: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(place, "versions", lambda: {"attcell": attcell.__version__, "torch": "1.0"})
-    with placed(there), pytest.raises(DataError, match=r"the node .* has torch .* instead of 1.0"):
+    monkeypatch.setattr(driver, "versions", lambda: {"attcell": attcell.__version__, "torch": "1.0"})
+    with at_site(there), pytest.raises(DataError, match=r"the node .* has torch .* instead of 1.0"):
         _run(NUMBERS, tmp_path)
 
 
 def test_a_node_that_does_not_share_the_store_is_named(
-    there: Place, some: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    there: Site, some: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for folder in (here := tmp_path / "here", elsewhere := tmp_path / "elsewhere"):
         folder.mkdir()
-    sent = place._sent
-    monkeypatch.setattr(place, "_sent", lambda *of, **by: replace(sent(*of, **by), folder=str(elsewhere)))
-    monkeypatch.setattr(place, "SHOWN_SECONDS", 0.3)
+    sent = driver._sent
+    monkeypatch.setattr(driver, "_sent", lambda *of, **by: replace(sent(*of, **by), folder=str(elsewhere)))
+    monkeypatch.setattr(driver, "SHOWN_SECONDS", 0.3)
     monkeypatch.chdir(here)
     with (
-        placed(there),
+        at_site(there),
         pytest.raises(DataError, match=r"the node 127.0.0.1 \(\w+\) does not have the folder flow that"),
     ):
         _flow(some, Path("flow"))
@@ -323,7 +323,7 @@ def test_a_node_that_does_not_share_the_store_is_named(
     assert not list((here / "flow").rglob("*one-folder*"))
 
 
-def test_a_process_has_one_cluster(there: Place, tmp_path: Path) -> None:
+def test_a_process_has_one_cluster(there: Site, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         told = (
             r"--on is 127.0.0.1:\d+, but this process is connected to the Ray cluster 127.0.0.1:\d+ already"
@@ -332,7 +332,7 @@ def test_a_process_has_one_cluster(there: Place, tmp_path: Path) -> None:
             _run(NUMBERS, tmp_path)
 
 
-def test_what_is_left_in_the_middle_has_ended(nodes: Any, there: Place, tmp_path: Path) -> None:
+def test_what_is_left_in_the_middle_has_ended(nodes: Any, there: Site, tmp_path: Path) -> None:
     with on_ray(nodes.address):
         results = spread(partial(done, folder=tmp_path), NUMBERS, itself)
         assert next(results) == "0"
@@ -340,25 +340,25 @@ def test_what_is_left_in_the_middle_has_ended(nodes: Any, there: Place, tmp_path
         next(results)
 
 
-def test_what_nodes_cannot_import_is_told(there: Place, tmp_path: Path) -> None:
+def test_what_nodes_cannot_import_is_told(there: Site, tmp_path: Path) -> None:
     class Unknown:
         def __reduce__(self) -> Any:
             return imported, ("no_such_module",)
 
-    with placed(there), pytest.raises(DataError, match=r"cannot take the work .*no_such_module"):
+    with at_site(there), pytest.raises(DataError, match=r"cannot take the work .*no_such_module"):
         list(spread(partial(done, folder=Unknown()), NUMBERS, itself))  # type: ignore[arg-type]
 
 
-def test_nothing_of_nothing(there: Place, tmp_path: Path) -> None:
-    with placed(there):
+def test_nothing_of_nothing(there: Site, tmp_path: Path) -> None:
+    with at_site(there):
         assert _run([], tmp_path) == []
 
 
-def test_a_node_that_ends_costs_what_was_in_flight(nodes: Any, there: Place, tmp_path: Path) -> None:
+def test_a_node_that_ends_costs_what_was_in_flight(nodes: Any, there: Site, tmp_path: Path) -> None:
     """The last of this file: one node is left."""
     items = [Path(f"slow-{number}") for number in range(24)]
     found = []
-    with placed(there):
+    with at_site(there):
         for of in spread(partial(done, folder=tmp_path), items, itself):
             found.append(of)
             if len(found) == 4:

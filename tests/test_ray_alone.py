@@ -11,11 +11,11 @@ from threading import Timer
 
 import pytest
 
-from attcell._ray import place, wire, work
+from attcell._ray import driver, wire, work
 from attcell._ray.cluster import refuse_another
 from attcell._ray.entry import Sent
 from attcell._ray.work import Answer, _error, refuse_other_stores
-from attcell._urls import place as placed_at
+from attcell._urls import path_or_url
 from attcell.errors import AttcellError, CallError, DataError, ModelError
 
 NODE = "the node 10.0.0.2 (0a1b2c3d)"
@@ -39,8 +39,8 @@ def test_a_disk_may_show_a_sign_late(tmp_path: Path) -> None:
 
 def test_folders_on_disks_have_signs_meanwhile(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
-    folders = [tmp_path / "there", tmp_path / "new" / "deep", placed_at("s3://here/store")]
-    with place.signs_in(folders) as signs:
+    folders = [tmp_path / "there", tmp_path / "new" / "deep", path_or_url("s3://here/store")]
+    with driver.signs_in(folders) as signs:
         assert [sign.parent for sign in signs] == folders[:2]
         assert all(sign.is_file() and sign.name.startswith(".") for sign in signs)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
@@ -92,9 +92,9 @@ def test_a_worker_waits_asleep_from_before_pytorch_is_there() -> None:
 
 
 def test_results_that_lack_are_told() -> None:
-    assert list(place.all_of("abc", 3)) == ["a", "b", "c"]
+    assert list(driver.all_of("abc", 3)) == ["a", "b", "c"]
     with pytest.raises(AttcellError, match="has ended its work after 2 of 3 videos; run again"):
-        list(place.all_of("ab", 3))
+        list(driver.all_of("ab", 3))
 
 
 class _OfTwoParts(Exception):

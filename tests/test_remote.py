@@ -11,7 +11,7 @@ import pytest
 
 from attcell import _remote
 from attcell._remote import binary
-from attcell._urls import place
+from attcell._urls import path_or_url
 from attcell.errors import VideoError
 from attcell.video.decode import count_frames, read_frames
 from attcell.video.sound.reading import SoundBlocks
@@ -89,7 +89,7 @@ def test_a_file_that_was_cut_off(tmp_path):
 def test_sound(tmp_path, name):
     path = write_clicks(tmp_path / name)
     with range_server(tmp_path) as server:
-        wanted, found = (list(SoundBlocks(place(of))) for of in (str(path), server.url(name)))
+        wanted, found = (list(SoundBlocks(path_or_url(of))) for of in (str(path), server.url(name)))
         assert [block.first for block in found] == [block.first for block in wanted]
         assert all(np.array_equal(a.samples, b.samples) for a, b in zip(found, wanted, strict=True))
 
@@ -140,7 +140,7 @@ def test_a_fork_reads_on_by_itself(tmp_path):
         if number == 0:
             os._exit(0 if count_frames(url).num_frames == 20 else 1)
         assert os.waitpid(number, 0)[1] == 0
-        with binary(place(url)) as file:
+        with binary(path_or_url(url)) as file:
             assert file.read() == path.read_bytes()
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from attcell import _remote, _servers
 from attcell._servers import SECONDS
-from attcell._urls import place
+from attcell._urls import path_or_url
 from attcell.data.listing import read_list
 from attcell.errors import CallError, VideoError
 from attcell.video.decode import count_frames, read_frames
@@ -48,7 +48,7 @@ def refusal(url: str) -> str:
 def test_bytes_are_read_where_they_are_wanted(folder):
     content = (folder / "clip.mp4").read_bytes()
     with range_server(folder) as server:
-        path = place(server.url("clip.mp4"))
+        path = path_or_url(server.url("clip.mp4"))
         with path.open("rb") as file:
             assert file.read(10) == content[:10]
             file.seek(-5, 2)
@@ -60,13 +60,13 @@ def test_bytes_are_read_where_they_are_wanted(folder):
         assert path.stat().version
         assert path.is_file()
         assert not path.is_dir()
-        assert not place(server.url("other.mp4")).exists()
+        assert not path_or_url(server.url("other.mp4")).exists()
 
 
 @pytest.mark.parametrize("ranges", [True, False])
 def test_a_list_and_its_labels(folder, ranges):
     with range_server(folder, ranges=ranges) as server:
-        source = place(server.url("list.txt"))
+        source = path_or_url(server.url("list.txt"))
         listing = read_list(source, source.parent, None)
         assert listing.labels == ("run", "wave")
         assert listing.records[0].id == "clip.mp4"
@@ -82,7 +82,7 @@ def test_a_server_without_ranges_sends_whole_files(tmp_path, monkeypatch):
         assert said == [f"{server.address[7:]} sends no ranges of bytes: whole files are read"]
         gets = [of for of in server.requests if of.startswith("GET")]
         assert len(gets) <= 3  # two ranges that were asked for in vain, and the file
-        with place(server.url("long.mp4")).open("rb") as file:
+        with path_or_url(server.url("long.mp4")).open("rb") as file:
             file.seek(-100, 2)
             assert file.read() == content[-100:]
 
@@ -141,7 +141,7 @@ def test_a_package_that_is_missing(monkeypatch):
 def test_nothing_is_written_by_http(tmp_path):
     (tmp_path / "a").touch()
     with pytest.raises(CallError, match="nothing is written to http:// and https://; name a local path"):
-        place("https://host/a").upload(tmp_path / "a")
+        path_or_url("https://host/a").upload(tmp_path / "a")
 
 
 def test_the_hub_is_served_by_its_own_package():
@@ -171,12 +171,12 @@ def made_up(monkeypatch):
 
 def test_any_file_system_of_fsspec(made_up, folder):
     made_up.put_file(str(folder / "clip.mp4"), "/bucket/wave/clip.mp4")
-    path = place("gs://bucket/wave/clip.mp4")
+    path = path_or_url("gs://bucket/wave/clip.mp4")
     assert count_frames(path).num_frames == 20
     assert [of.name for of in path.parent.iterdir()] == ["clip.mp4"]
-    assert list(place("gs://bucket").files()) == [path]
-    place("gs://bucket/new").upload(folder / "list.txt")
-    assert place("gs://bucket/new").open().read() == "clip.mp4 1\n"
+    assert list(path_or_url("gs://bucket").files()) == [path]
+    path_or_url("gs://bucket/new").upload(folder / "list.txt")
+    assert path_or_url("gs://bucket/new").open().read() == "clip.mp4 1\n"
 
 
 def test_errors_of_libraries_hold_no_signature():

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from attcell import _servers
-from attcell._urls import place
+from attcell._urls import path_or_url
 from attcell.errors import CallError
 
 
@@ -20,7 +20,7 @@ def path_of(value: Any, name: str, example: str) -> Path:
         CallError: it is neither text nor a path, or a URL of a kind that is not read.
     """
     try:
-        return place(value)
+        return path_or_url(value)
     except TypeError as error:
         wanted = f'give one path as text or Path, such as "{example}"'
         raise CallError(f"{name} is {shown(value)}; {wanted}") from error

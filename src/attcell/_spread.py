@@ -1,20 +1,23 @@
-"""Where the work on a list of videos is done: in this process and its workers, or where ``placed`` says."""
+"""Where the work on a list of videos is done: in this process and its workers, or where ``at_site`` says."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from attcell._log import track
+import torch
+
+from attcell._log import logger, track
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class Place(Protocol):
+class Site(Protocol):
     """Where videos are worked on, such as a cluster."""
 
     def spread(
@@ -29,17 +32,17 @@ class Place(Protocol):
         """As :func:`spread`."""
 
 
-_PLACE: ContextVar[Place | None] = ContextVar("place", default=None)
+_SITE: ContextVar[Site | None] = ContextVar("site", default=None)
 
 
 @contextmanager
-def placed(place: Place | None) -> Iterator[None]:
+def at_site(site: Site | None) -> Iterator[None]:
     """Within this, :func:`spread` works there; None is here."""
-    token = _PLACE.set(place)
+    token = _SITE.set(site)
     try:
         yield
     finally:
-        _PLACE.reset(token)
+        _SITE.reset(token)
 
 
 def spread(
@@ -65,11 +68,22 @@ def spread(
             and the videos are counted here.
         into: folders that the function writes to. Who has other ones elsewhere works on no video.
     """
-    place = _PLACE.get()
-    if place is None:
+    site = _SITE.get()
+    if site is None:
+        if computes and len(items) > 1:
+            _tell_of_idle_gpus(torch.cuda.device_count())
         return iter(function(items))
-    results = place.spread(function, items, path_of, computes=computes, into=into)
+    results = site.spread(function, items, path_of, computes=computes, into=into)
     return track(results, len(items), bar) if bar else results
+
+
+@lru_cache  # once
+def _tell_of_idle_gpus(count: int) -> None:
+    if count > 1:
+        logger.info(
+            f"attcell: this machine has {count} GPUs, and a list of videos goes through one; all are used "
+            "with --on ray (in Python attcell.on_ray)"
+        )
 
 
 def in_places(found: Iterable[tuple[int, Result]]) -> Iterator[Result]:

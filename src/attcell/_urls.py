@@ -30,7 +30,7 @@ def is_url(text: object) -> bool:
     return isinstance(text, UrlPath) or (isinstance(text, str) and _URL.fullmatch(text) is not None)
 
 
-def place(text: str | os.PathLike[str] | UrlPath) -> Path:
+def path_or_url(text: str | os.PathLike[str] | UrlPath) -> Path:
     """A path as users write it; of a URL a :class:`UrlPath`, which stands wherever a Path does.
 
     Raises:
@@ -71,7 +71,7 @@ def joined(folder: Path, name: str) -> Path:
             f"{name} is a file of this machine, and a list on a server may not name one; write a path "
             "relative to the list, or a URL"
         )
-    return place(name) if is_url(name) else folder / name
+    return path_or_url(name) if is_url(name) else folder / name
 
 
 class UrlStat(NamedTuple):
@@ -257,7 +257,7 @@ class UrlPath:
     def files(self) -> dict[UrlPath, _servers.Info]:
         """Every file below this folder."""
         found = _servers.files_below(self.url)
-        return {cast("UrlPath", place(url)): of for url, of in found.items() if not of.is_folder}
+        return {cast("UrlPath", path_or_url(url)): of for url, of in found.items() if not of.is_folder}
 
     # Contents.
 

@@ -11,7 +11,7 @@ import torch
 from moto.server import ThreadedMotoServer
 
 from attcell import _servers
-from attcell._urls import UrlPath, place
+from attcell._urls import UrlPath, path_or_url
 from attcell.data import shards
 from attcell.data.feature_store import FeatureStore, KeptArrays
 from attcell.errors import DataError
@@ -33,7 +33,7 @@ def bucket(monkeypatch) -> Iterator[UrlPath]:
         monkeypatch.setattr(_servers, "_KNOWN", {})
         name = f"kept-{uuid.uuid4().hex}"  # the server's state is the process's
         _servers._server("s3").mkdir(name)
-        yield place(f"s3://{name}/features")
+        yield path_or_url(f"s3://{name}/features")
     finally:
         server.stop()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from attcell import _servers
-from attcell._urls import place
+from attcell._urls import path_or_url
 from attcell.config.recipe import check_recipe
 from attcell.data.feature_store import DigestCache
 from attcell.errors import AttcellError
@@ -95,7 +95,7 @@ def test_a_model_is_tested_on_a_list(bucket, model, attcell: Run) -> None:
 
 def test_what_is_not_there_is_named_and_the_others_are_done(bucket, videos, model) -> None:
     good = next((videos / "test").glob("*/*.mp4")).relative_to(videos).as_posix()
-    paths = [place(f"{BUCKET}/{name}") for name in (good, "test/none.mp4", good)]
+    paths = [path_or_url(f"{BUCKET}/{name}") for name in (good, "test/none.mp4", good)]
     found = [of for _, of in predict_videos(Model.from_folder(model), paths, pictures=False)]
     assert isinstance(found[1], AttcellError)
     assert str(found[1]) == f"{BUCKET}/test/none.mp4: cannot be read (the server has no such file)"
@@ -108,13 +108,13 @@ def test_no_credentials(bucket, monkeypatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     with pytest.raises(PermissionError, match="there are no credentials: set AWS_ACCESS_KEY_ID and"):
-        place(f"{BUCKET}/list.txt").stat()
+        path_or_url(f"{BUCKET}/list.txt").stat()
 
 
 def test_a_video_there_is_named_by_its_version(bucket, tmp_path) -> None:
-    path = next(iter(place(f"{BUCKET}/test").files()))
+    path = next(iter(path_or_url(f"{BUCKET}/test").files()))
     name = DigestCache(tmp_path).digest(path)
-    assert name == DigestCache(place("s3://stores/features")).digest(path)
+    assert name == DigestCache(path_or_url("s3://stores/features")).digest(path)
     assert len(name) == 24
 
 
@@ -123,7 +123,7 @@ def test_recipes_keep_urls(videos) -> None:
     values["data"].update(train=f"{BUCKET}/list.txt", test="https://host/test.txt")
     recipe = with_absolute_paths(check_recipe(values, source="test"))
     assert recipe.model_dump(mode="json")["data"]["train"] == f"{BUCKET}/list.txt"
-    assert recipe.data.test == place("https://host/test.txt")
+    assert recipe.data.test == path_or_url("https://host/test.txt")
     values["data"]["test"] = "https://host/test.txt?sig=s3cret"
     with pytest.raises(AttcellError, match="is signed, and a recipe stands in the run folder") as refused:
         check_recipe(values, source="test")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from attcell._spread import placed
+from attcell._spread import at_site
 from attcell.data.datasets import KeptViews, TrainingFeatures
 from attcell.data.shards import _rows_of
 from attcell.inference.extract import filled_stores
@@ -66,11 +66,11 @@ def test_blocks_elsewhere_give_the_same_bytes(tmp_path, folder, records, form):
     torch.manual_seed(0)
     network = build_network(recipe, len(LABELS), load_weights=False)
     here, failed = filled_stores(tmp_path / "here", recipe, network, records, PLAN, CPU)
-    place = Elsewhere()
-    with placed(place):
+    site = Elsewhere()
+    with at_site(site):
         there, failed_there = filled_stores(tmp_path / "there", recipe, network, records, PLAN, CPU)
-    assert len(place.sent) == 3
-    assert place.into == [store.folder for store in there.values()]
+    assert len(site.sent) == 3
+    assert site.into == [store.folder for store in there.values()]
     assert list(failed) == ["bad.mp4"]
     assert failed_there == failed
     good = [record for record in records if record.id != "bad.mp4"]
@@ -80,9 +80,9 @@ def test_blocks_elsewhere_give_the_same_bytes(tmp_path, folder, records, form):
         if form == "shards":
             (shard,) = there[name].folder.glob("*.tar")
             assert len(_rows_of(shard)) == len(good) + 1, "one shard for all blocks, and nothing twice"
-    with placed(place):
+    with at_site(site):
         filled_stores(tmp_path / "there", recipe, network, good, PLAN, CPU)
-    assert len(place.sent) == 3, "nothing lacks"
+    assert len(site.sent) == 3, "nothing lacks"
     for position in range(4):
         draws = [TrainingFeatures(good, stores, 2, 0)[1, position].inputs for stores in (here, there)]
         for name, drawn in draws[0].items():

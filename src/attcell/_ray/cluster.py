@@ -17,7 +17,7 @@ from typing import Any
 
 from attcell._checks import flat
 from attcell._log import logger
-from attcell._spread import placed
+from attcell._spread import at_site
 from attcell.errors import CallError
 from attcell.flow import num_cores
 
@@ -54,16 +54,16 @@ def on_ray(address: str = OWN) -> Iterator[None]:
     """
     if any(find_spec(name) is None for name in ("ray", "cloudpickle", "pyarrow")):
         raise CallError("--on wants Ray, which is not installed: pip install 'attcell[ray]'")
-    from attcell._ray.place import RayPlace
+    from attcell._ray.driver import RaySite
 
     refuse_address(address)
     with _environment(_HERE | _for(address)):
-        place = RayPlace(partial(_connect, address))
+        site = RaySite(partial(_connect, address))
         try:
-            with placed(place):
+            with at_site(site):
                 yield
         finally:
-            place.leave()
+            site.leave()
 
 
 def refuse_address(address: str) -> None:

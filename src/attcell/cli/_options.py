@@ -10,13 +10,13 @@ from typing import Annotated
 import typer
 
 from attcell._log import logger
-from attcell._urls import place
+from attcell._urls import path_or_url
 from attcell.choices import ClipCrops
 
 
 def path(text: str) -> Path:
     """A path, or the URL of something on a server. Typer's own would take a slash out of a URL."""
-    return place(text)
+    return path_or_url(text)
 
 
 ModelName = Annotated[

@@ -62,7 +62,7 @@ def check(
     from attcell._files import write_json
     from attcell._log import track
     from attcell._paths import check_outputs
-    from attcell._urls import place
+    from attcell._urls import path_or_url
     from attcell.data.check import CheckReport, check_source
     from attcell.data.check_set import SetReport, check_set
     from attcell.data.known_sets import KNOWN_SETS
@@ -70,7 +70,10 @@ def check(
     def progress(items: Sequence[VideoRecord]) -> Iterable[VideoRecord]:
         return track(items, len(items), "checking")
 
-    read = [source, *([] if groups is None else [place(groups)])]  # of an expression no file has the name
+    read = [
+        source,
+        *([] if groups is None else [path_or_url(groups)]),
+    ]  # of an expression no file has the name
     check_outputs(files_of(json_path), read)
     report: CheckReport | SetReport
     if str(source) in KNOWN_SETS and (videos is not None or annotations is not None or not source.exists()):

@@ -37,7 +37,7 @@ from attcell.choices import (
     StepsOfTime,
     TemporalForm,
 )
-from attcell.config.section import Count, Fraction, Place, Positive, Section, Word
+from attcell.config.section import Count, Fraction, PathOrUrl, Positive, Section, Word
 from attcell.data.groups import file_or_expression
 from attcell.errors import CallError
 
@@ -45,12 +45,12 @@ from attcell.errors import CallError
 class DataSection(Section):
     """Where the videos are: in sources, each a folder per class or a list file, or in a known data set."""
 
-    train: Place | None = None
-    test: Place | None = None
-    val: Place | None = None
+    train: PathOrUrl | None = None
+    test: PathOrUrl | None = None
+    val: PathOrUrl | None = None
     val_fraction: Fraction = 0.0  # of the training videos of each class, where there is no val
-    groups: str | Place | None = None  # an expression on names, a CSV, or column (of list files)
-    root: Place | None = None  # of list files by default their folder; of a data set where its videos lie
+    groups: str | PathOrUrl | None = None  # an expression on names, a CSV, or column (of list files)
+    root: PathOrUrl | None = None  # of list files by default their folder; of a data set where its videos lie
     dataset: DataSetName | None = None  # instead of train, val and test
     annotations: Path | None = None  # the data set's official files; by default in root
     split: Count = 1  # of a data set that has several
@@ -133,7 +133,7 @@ class FlowSection(Section):
     deviation: Positive = 10.0  # the network sees (code - 128) / deviation
     short_side: Count | None = None  # scale frames down to this before computing flow
     camera: CameraMotion = "keep"  # reading: or its motion is taken out of each field
-    store: Place | None = None  # flow on disk, by ``attcell extract flow``; none: computed as it goes
+    store: PathOrUrl | None = None  # flow on disk, by ``attcell extract flow``; none: computed as it goes
 
     @field_validator("store", mode="before")
     @classmethod
@@ -362,7 +362,7 @@ class ModelSection(Section):
 class CacheSection(Section):
     """Feature maps of frozen backbones, computed once and kept on disk."""
 
-    folder: Place | None = None
+    folder: PathOrUrl | None = None
     positions: Count = 2  # frames kept of each segment, for training to draw from
     mirrored: bool = True  # keep the mirror image too
     form: CacheForm = "files"  # of a store that is not there yet

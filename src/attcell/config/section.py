@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from attcell._servers import shown
-from attcell._urls import is_url, place
+from attcell._urls import is_url, path_or_url
 from attcell.errors import CallError
 
 Count = Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)]
@@ -28,12 +28,12 @@ Positive = Annotated[float, Field(gt=0, strict=True)]
 Word = BeforeValidator(lambda value: str(value) if type(value) is int else value)  # YAML reads 32 as a number
 
 
-def _place(value: Any, local: ValidatorFunctionWrapHandler) -> Any:
+def _path_or_url(value: Any, local: ValidatorFunctionWrapHandler) -> Any:
     """A path, or the URL of something on a server, which goes into the run folder as it is."""
     if not is_url(value):
         return local(value)
     try:
-        found = place(value)
+        found = path_or_url(value)
     except CallError as error:
         raise ValueError(str(error)) from error
     if str(found) != found.url:  # type: ignore[attr-defined]
@@ -48,7 +48,7 @@ def _written(found: Any, info: SerializationInfo) -> Any:
     return str(found) if info.mode_is_json() else found
 
 
-Place = Annotated[Path, WrapValidator(_place), PlainSerializer(_written)]
+PathOrUrl = Annotated[Path, WrapValidator(_path_or_url), PlainSerializer(_written)]
 
 
 class Section(BaseModel):
@@ -59,7 +59,7 @@ class Section(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _on_a_disk(cls, value: Any, info: ValidationInfo) -> Any:
-        """A path that is no :data:`Place` may be no URL: it would become a folder ``s3:``."""
+        """A path that is no :data:`PathOrUrl` may be no URL: it would become a folder ``s3:``."""
         kind = cls.model_fields[info.field_name or ""].annotation
         if is_url(value) and Path in (kind, *get_args(kind)):
             raise ValueError(

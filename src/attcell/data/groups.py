@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from attcell._files import read_names
 from attcell._paths import composed
-from attcell._urls import UrlPath, place
+from attcell._urls import UrlPath, path_or_url
 from attcell.choices import GROUP_COLUMN
 from attcell.data.listing import shortened
 from attcell.errors import CallError, DataError, first_lines
@@ -43,7 +43,7 @@ def file_or_expression(groups: Any) -> str | Path:
     if not isinstance(groups, str) or not groups.strip():
         raise CallError(f"give {GROUP_FORMS}")
     if groups.lower().endswith(".csv"):
-        return place(groups).expanduser()
+        return path_or_url(groups).expanduser()
     try:
         re.compile(groups)
     except re.error as error:

@@ -30,7 +30,7 @@ from typing import NamedTuple
 from attcell._files import read_names
 from attcell._paths import is_file, is_folder, is_text, is_video_name
 from attcell._servers import shown
-from attcell._urls import is_url, joined, place
+from attcell._urls import is_url, joined, path_or_url
 from attcell.choices import GROUP_COLUMN
 from attcell.errors import CallError, DataError, VideoError, first_lines
 from attcell.types import VideoRecord
@@ -228,7 +228,7 @@ def _is_number(word: str) -> bool:
 
 def _fitting(readings: list[_Reading], root: Path) -> _Reading:
     """The reading that fits what is on disk, or else a video's suffix."""
-    videos = [reading for reading in readings if is_listed_name(place(reading.name))]
+    videos = [reading for reading in readings if is_listed_name(path_or_url(reading.name))]
     if len(readings) == 1 and videos:
         return videos[0]  # the disk is not asked: it may be slow, and a list long
     for name, numbers in readings:

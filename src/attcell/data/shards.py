@@ -46,7 +46,7 @@ def is_disk(path: Path) -> bool:
     return not is_url(path)
 
 
-class Place(NamedTuple):
+class Span(NamedTuple):
     """Where a video lies: its shard, its first byte and the one where the next begins."""
 
     shard: Path
@@ -66,7 +66,7 @@ class Shards:
         self.folder = folder
         self._most_bytes = most_bytes or (SHARD_BYTES if is_disk(folder) else _SERVED_BYTES)
         self._union: _Union | None = None
-        self._written: dict[str, Place] = {}  # since the union was made
+        self._written: dict[str, Span] = {}  # since the union was made
         self._mapped: OrderedDict[Path, Mapped] = OrderedDict()
         self._writer: _Writer | None = None
 
@@ -75,7 +75,7 @@ class Shards:
 
     def has(self, name: str) -> bool:
         """Whether a video of this name is there."""
-        return self._place(name) is not None
+        return self._span(name) is not None
 
     def put(self, name: str, described: dict[str, Any], maps: Tensor) -> None:
         """Keep a video, whole or not at all; inside :meth:`writing`, from any thread."""
@@ -92,28 +92,28 @@ class Shards:
         Raises:
             OSError, ValueError: it is not there, or damaged.
         """
-        place = self._place(name)
-        if place is None:
+        span = self._span(name)
+        if span is None:
             raise FileNotFoundError("they are not there")
-        video = self._read(place)
-        if (video.name, video.end) != (name, place.end):
-            raise ValueError(f"another video is at byte {place.start}, {video.name}")
+        video = self._read(span)
+        if (video.name, video.end) != (name, span.end):
+            raise ValueError(f"another video is at byte {span.start}, {video.name}")
         return video.described, video.maps
 
     def file_of(self, name: str) -> Path:
         """The shard in which a video lies; the folder where it is not there."""
-        place = self._place(name)
-        return self.folder if place is None else place.shard
+        span = self._span(name)
+        return self.folder if span is None else span.shard
 
     def forget(self, name: str) -> str:
         """Take a damaged video's name out of its shard's index: it counts as not there. What to do next."""
-        place = cast("Place", self._place(name))
+        span = cast("Span", self._span(name))
         try:
-            rows = _rows_of(place.shard)
-            rows["name"][rows["start"] == place.start] = b""
-            _write_index(place.shard, rows)
+            rows = _rows_of(span.shard)
+            rows["name"][rows["start"] == span.start] = b""
+            _write_index(span.shard, rows)
         except OSError as error:
-            index = _tar.index_of(place.shard)
+            index = _tar.index_of(span.shard)
             return f"{index} cannot be written ({error.strerror}); mend that and run again"
         self._union = None
         self._written.pop(name, None)
@@ -150,22 +150,22 @@ class Shards:
         finally:
             self._writer = None
 
-    def _place(self, name: str) -> Place | None:
+    def _span(self, name: str) -> Span | None:
         if name in self._written:
             return self._written[name]
         if self._union is None:
             self._union = _Union.of(self.folder)
-        return self._union.place(name)
+        return self._union.span(name)
 
-    def _read(self, place: Place) -> KeptVideo:
-        if not is_disk(place.shard):
-            return _tar.read_video(Fetched(_part(place), place.start, place.end), place.start)
-        source = self._mapped.get(place.shard)
-        if source is None or source.size < place.end:
-            source = self._mapped[place.shard] = _mapped(place.shard)
+    def _read(self, span: Span) -> KeptVideo:
+        if not is_disk(span.shard):
+            return _tar.read_video(Fetched(_part(span), span.start, span.end), span.start)
+        source = self._mapped.get(span.shard)
+        if source is None or source.size < span.end:
+            source = self._mapped[span.shard] = _mapped(span.shard)
             while len(self._mapped) > _MOST_MAPPED:
                 self._mapped.popitem(last=False)
-        return _tar.read_video(source, place.start)
+        return _tar.read_video(source, span.start)
 
     def _tidy(self) -> None:
         """Give each shard that a killed process left its end and its index; one that may still be written to,
@@ -206,12 +206,12 @@ class _Union:
         with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:  # servers are asked side by side
             return cls(shards, list(pool.map(_rows_of, shards)))
 
-    def place(self, name: str) -> Place | None:
+    def span(self, name: str) -> Span | None:
         sought = name.encode()
         at = int(np.searchsorted(self._names, sought))
         if at == len(self._names) or self._names[at] != sought:
             return None
-        return Place(self._shards[self._shard[at]], int(self._start[at]), int(self._end[at]))
+        return Span(self._shards[self._shard[at]], int(self._start[at]), int(self._end[at]))
 
 
 class _Writer:
@@ -222,15 +222,15 @@ class _Writer:
         self._shard: _Shard | None = None
         self._lock = threading.Lock()
 
-    def add(self, name: str, described: dict[str, Any], maps: Tensor) -> Place:
+    def add(self, name: str, described: dict[str, Any], maps: Tensor) -> Span:
         parts = _tar.video_parts(name, described, maps)
         with self._lock:
             if self._shard is None:
                 self._shard = _Shard.opened(self._folder, self._most_bytes)
-            place = self._shard.add(name, parts)
-            if place.end >= self._most_bytes:
+            span = self._shard.add(name, parts)
+            if span.end >= self._most_bytes:
                 self._close()
-        return place
+        return span
 
     def close(self) -> None:
         with self._lock:
@@ -290,8 +290,8 @@ class _Shard:
             raise
         return shard
 
-    def add(self, name: str, parts: list[bytes | memoryview]) -> Place:
-        place = Place(self._path, self._end, self._end + sum(map(len, parts)))
+    def add(self, name: str, parts: list[bytes | memoryview]) -> Span:
+        span = Span(self._path, self._end, self._end + sum(map(len, parts)))
         try:
             with _naming(self._path):
                 _tar.write_parts(self._descriptor, parts, self._end)
@@ -300,9 +300,9 @@ class _Shard:
                 os.ftruncate(self._descriptor, self._end)
             raise
         self._names.append(name)
-        self._starts.append(place.start)
-        self._end = place.end
-        return place
+        self._starts.append(span.start)
+        self._end = span.end
+        return span
 
     def close(self) -> None:
         """Its end, and its index beside it."""
@@ -370,7 +370,7 @@ def _rows_of(shard: Path, *, thorough: bool = False) -> np.ndarray:
         with shard.open("rb") as file:
             found = list(_tar.walk(Opened(file), known, thorough=thorough))
     else:
-        rest = Fetched(_part(Place(shard, known, size)), known, size)
+        rest = Fetched(_part(Span(shard, known, size)), known, size)
         found = list(_tar.walk(rest, known, thorough=thorough))
     names = [name.decode() for name in rows["name"][:-1]] + [name for name, _, _ in found]
     starts = [*rows["start"][:-1].tolist(), *(start for _, start, _ in found)]
@@ -385,10 +385,10 @@ def _mapped(shard: Path) -> Mapped:
         os.close(descriptor)
 
 
-def _part(place: Place) -> bytes:
+def _part(span: Span) -> bytes:
     """A video's bytes from a server, in one request."""
-    shard = cast("UrlPath", place.shard)
-    return range_of(shard.url, place.start, place.end, place.end)
+    shard = cast("UrlPath", span.shard)
+    return range_of(shard.url, span.start, span.end, span.end)
 
 
 def _write_index(shard: Path, rows: np.ndarray) -> None:

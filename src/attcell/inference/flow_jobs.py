@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from attcell._paths import is_folder, is_there, real_path
-from attcell._urls import place
+from attcell._urls import path_or_url
 from attcell.choices import FlowStorage
 from attcell.data.feature_store import content_digest
 from attcell.errors import CallError, DataError, VideoError
@@ -43,7 +43,7 @@ class Job:
 
 def place_of(out: Path, record: VideoRecord, form: str) -> Path:
     """Where in a store a video's flow goes: a folder, or a ZIP file."""
-    named = place(record.id)
+    named = path_or_url(record.id)
     name = named if is_folder(record.path) else named.with_suffix("")
     inside = [part for part in name.parts if part not in ("/", "..") and "://" not in part]
     found = out.joinpath(*inside)  # a list may name videos by paths from the root or from a folder above

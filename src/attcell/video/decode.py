@@ -35,7 +35,7 @@ from pathlib import Path
 import numpy as np
 
 from attcell._paths import is_folder
-from attcell._urls import place
+from attcell._urls import path_or_url
 from attcell.errors import VideoError
 from attcell.video._passes import (
     Sizing,
@@ -88,7 +88,7 @@ def count_frames(path: Path | str, *, stream: int | None = None, frames: range |
             frames, or has a gap.
         CallError: ``frames`` of a file.
     """
-    path = place(path)
+    path = path_or_url(path)
     if is_folder(path):
         return at_its_end(open_frames(path, frames).every_frame(())).info(path)
     refuse_window(path, frames)
@@ -134,7 +134,7 @@ def read_frames(
         CallError: ``frames`` of a file.
     """
     reading = WantedFrames(
-        place(path), choose, size=size, stream=stream, frames=frames, row_seconds=row_seconds
+        path_or_url(path), choose, size=size, stream=stream, frames=frames, row_seconds=row_seconds
     )
     images: dict[int, np.ndarray] = {}
     for found in reading:

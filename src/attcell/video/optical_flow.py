@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from attcell._parallel import in_order
-from attcell._urls import place
+from attcell._urls import path_or_url
 from attcell._walls import alive
 from attcell.choices import CameraMotion, FlowMethod
 from attcell.errors import CallError, ModelError, VideoError
@@ -165,7 +165,7 @@ def video_flow(
     spec = spec or FlowSpec()
     kind = _device_kind(device)
     method = flow_method(spec.method, str(device), spec.camera)
-    every = EveryFrame(place(path), spec.size, frames)
+    every = EveryFrame(path_or_url(path), spec.size, frames)
     return _fields_of(every, method, PAIRS_AT_ONCE.get(kind, PAIRS_AT_ONCE["cpu"]))
 
 

@@ -25,7 +25,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from attcell._paths import is_folder
-from attcell._urls import place
+from attcell._urls import path_or_url
 from attcell.video._container import open_container
 from attcell.video.features import is_features
 from attcell.video.sound.stream import Tally, frames_of, sound_stream
@@ -71,7 +71,7 @@ def read_sound(path: Path | str) -> Sound | None:
     Raises:
         VideoError: the file is missing or empty, or FFmpeg cannot read it.
     """
-    reading = SoundBlocks(place(path))
+    reading = SoundBlocks(path_or_url(path))
     blocks = list(reading)
     if not blocks:
         return None

@@ -47,8 +47,8 @@ class Slots:
     gpus: int
 
 
-class RayPlace:
-    """A cluster; a :class:`attcell._spread.Place`.
+class RaySite:
+    """A cluster; a :class:`attcell._spread.Site`.
 
     Args:
         connect: connects this process to it, when there is work for it, and returns what ends that.
