@@ -31,7 +31,7 @@ from attcell.flow import use_cores
 
 OURS = "ATTCELL_"  # variables of the environment that go along
 _TOGETHER = 1.0  # seconds; answers go out that often
-_TOLD_EVERY = 0.1  # seconds; the ledger is told that often
+_TOLD_EVERY = 0.03  # seconds; the ledger is told that often
 
 
 class Job(NamedTuple):
@@ -209,8 +209,8 @@ class Block:
 
 
 class _Telling:
-    """Tells the ledger of answers: at once, but those of a tenth of a second together, for a message takes as
-    long as a short video. What it was not told of is done again where the worker ends.
+    """Tells the ledger of answers: at once, but those of some hundredths of a second together, for a message
+    takes some thousandths. What it was not told of is done again where the worker ends.
     """
 
     def __init__(self, tell: Callable[[dict[int, bytes]], object]) -> None:
