@@ -169,6 +169,7 @@ def forecast(plan: dict[str, Any], path: Path) -> dict[str, tuple[float, float]]
     }
     found = {}
     for phase in plan["phases"]:
+        counts["start"] = 2 if phase["name"] == "features" else 1  # commands
         seconds = squares = 0.0
         for term in phase["terms"]:
             of_all = plan["videos"]["val"]
@@ -204,7 +205,7 @@ def report(
     total, all_taken = sum(of for of, _ in forecasts.values()), sum(taken.values())
     lines.append(f"| in all | {total:.1f} | | {all_taken:.1f} | {total / all_taken:.2f} |\n")
     lines += [
-        "Taken is whole processes. Their start, some seconds each, is not in the forecast.\n",
+        "Taken is whole processes, of which the features are two.\n",
         "| whole list | hours | disk, GB | what one takes |",
         "|---|---|---|---|",
     ]

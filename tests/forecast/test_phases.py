@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -13,6 +15,7 @@ from attcell.config.recipe import Recipe
 from attcell.forecast.measure import Kept, Measured, TrainingPace, make_whole, measured_recipe
 from attcell.forecast.pace import Pace
 from attcell.forecast.phases import Disk, phases_of
+from attcell.forecast.starts import Starts
 from attcell.forecast.videos import ListedVideos, Sample
 from attcell.inference.run import part_maps
 from attcell.models.build import build_network
@@ -74,6 +77,24 @@ def test_every_command_of_a_recipe():
     ]
     assert train.notes == ()
     assert test.seconds() == pytest.approx(280)
+
+
+def test_each_command_has_a_start_that_machines_do_not_share():
+    phases = phases_of(recipe(), VIDEOS, measured(), ROOMY, Starts(walking=5.0, training=8.0))
+    assert [(of.name, of.terms[0].unit, of.terms[0].seconds(4)) for of in phases] == [
+        ("extract flow", "start", 5.0),
+        ("features", "start", 5.0),
+        ("train", "start", 8.0),
+        ("test", "start", 5.0),
+    ]
+
+
+def test_imports_are_timed_where_they_are_the_first():
+    code = "from attcell.forecast.starts import timed_imports as t; print(*t(), *t())"
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    walking, training, *again = map(float, found.stdout.split())
+    assert 0 < walking < training
+    assert again == [0, 0]
 
 
 def test_features_larger_than_the_memory_are_read_from_the_disk():

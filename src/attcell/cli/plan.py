@@ -36,13 +36,15 @@ def plan(
     from attcell._files import write_json
     from attcell._paths import check_outputs
     from attcell.config.loading import load_recipe
+    from attcell.forecast.starts import timed_imports
 
     check_outputs(files_of(json_path), [])
     resolved = load_recipe(recipe, overrides or [], row)
+    starts = timed_imports()  # before what else imports that
     from attcell.forecast.call import make_plan
     from attcell.forecast.lines import plan_lines
 
-    found = make_plan(resolved, videos=videos, machines=machines)
+    found = make_plan(resolved, videos=videos, machines=machines, starts=starts)
     if json_path is not None:
         write_json(json_path, found.to_dict())
     if json_path != "-":

@@ -21,6 +21,7 @@ from attcell.forecast.arithmetic import Phase, total_seconds
 from attcell.forecast.measure import Measured, measure, measured_recipe
 from attcell.forecast.parts import Part, parts_of
 from attcell.forecast.phases import Disk, phases_of
+from attcell.forecast.starts import Starts
 from attcell.forecast.videos import ListedVideos, Sample, draw_sample, listed_videos, tell_of_unread
 from attcell.training.run_folder import with_absolute_paths
 
@@ -124,13 +125,20 @@ def _finite(number: float) -> float | None:
     return number if number < float("inf") else None
 
 
-def make_plan(recipe: Recipe, *, videos: int | None = None, machines: int | None = None) -> Plan:
+def make_plan(
+    recipe: Recipe,
+    *,
+    videos: int | None = None,
+    machines: int | None = None,
+    starts: Starts | None = None,
+) -> Plan:
     """Measure some of a recipe's videos on this machine, and count what all of them take.
 
     Args:
         recipe: the whole run.
         videos: how many are measured; by default 8, or three for each process that decodes.
         machines: on how many machines like this one the work may be shared; by default ``train.num_nodes``.
+        starts: what each command's start takes; by default nothing.
 
     Raises:
         CallError, DataError: sources that are not there or not right, none of whose videos is here, or whose
@@ -147,13 +155,16 @@ def make_plan(recipe: Recipe, *, videos: int | None = None, machines: int | None
         measured = measure(recipe, listed, sample, work)
         parts = parts_of(measured_recipe(recipe, work), measured, work)
     machine, rates = _machine(recipe, measured), {part.name: part.rate for part in parts}
+    disk = Disk(machine.memory, rates["disk, reading"] * 1e6)
     return Plan(
         recipe.name,
         listed,
         measured.sample,
         machine,
         parts,
-        phases_of(recipe, listed, measured, Disk(machine.memory, rates["disk, reading"] * 1e6)),
+        phases_of(
+            recipe, listed, measured, Disk(machine.memory, rates["disk, reading"] * 1e6), starts or Starts()
+        ),
         machines,
     )
 

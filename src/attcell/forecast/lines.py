@@ -79,7 +79,8 @@ def _sum(plan: Plan) -> list[str]:
 
 def _what_divides(plan: Plan) -> list[str]:
     told = [] if plan.machine.num_gpus else ["without a GPU here, the hours are those of processors alone"]
-    whole = [term.unit for phase in plan.phases for term in phase.terms if not term.divides]
+    units = [term.unit for phase in plan.phases for term in phase.terms if not term.divides]
+    whole = dict.fromkeys("starts" if unit == "start" else unit for unit in units)
     if plan.machines > 1:
         told.append(
             "machines are taken to be like this one, with a disk each that is as quick; what they tell one "

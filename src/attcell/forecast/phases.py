@@ -8,6 +8,7 @@ from attcell.config.recipe import Recipe
 from attcell.forecast.arithmetic import Phase, Term, iteration_pace, with_reading
 from attcell.forecast.measure import Measured, TrainingPace
 from attcell.forecast.pace import Pace
+from attcell.forecast.starts import Starts
 from attcell.forecast.videos import ListedVideos
 from attcell.models.build import kept_plan
 from attcell.training.schedule import num_iterations, num_validations
@@ -25,22 +26,27 @@ class Disk(NamedTuple):
     rate: float
 
 
-def phases_of(recipe: Recipe, videos: ListedVideos, measured: Measured, disk: Disk) -> tuple[Phase, ...]:
+_NO_STARTS = Starts()
+
+
+def phases_of(
+    recipe: Recipe, videos: ListedVideos, measured: Measured, disk: Disk, starts: Starts = _NO_STARTS
+) -> tuple[Phase, ...]:
     """What each command takes on this machine, those that the recipe has no use for left out."""
-    phases, kept_bytes = [], 0.0
+    phases, kept_bytes, start = [], 0.0, _start(starts.walking)
     if measured.flow is not None:
         mean = measured.sample.mean_frames
         term = Term(videos.num, "videos", measured.flow.pace.times(mean), measured.flow.bytes * mean)
-        phases.append(Phase("extract flow", (term,)))
+        phases.append(Phase("extract flow", (*start, term)))
     if measured.features is not None:
-        phases.append(_features(videos, measured))
+        phases.append(_features(videos, measured, start))
         kept_bytes = phases[-1].bytes
     if measured.training is not None:
-        phases.append(_training(recipe, videos, measured, disk, kept_bytes))
+        phases.append(_training(recipe, videos, measured, disk, kept_bytes, _start(starts.training)))
     if recipe.model.classifier == "svm":
         phases.append(Phase("fit the SVM", (), (_SVM,)))
     if measured.test is not None:
-        phases.append(Phase("test", (Term(len(videos.test), "test videos", measured.test),)))
+        phases.append(Phase("test", (*start, Term(len(videos.test), "test videos", measured.test))))
     return tuple(phases)
 
 
@@ -50,8 +56,12 @@ _SVM = (
 )
 
 
-def _features(videos: ListedVideos, measured: Measured) -> Phase:
-    terms = []
+def _start(seconds: float) -> tuple[Term, ...]:
+    return (Term(1, "start", Pace(seconds, 0.0, 1), divides=False),) if seconds else ()
+
+
+def _features(videos: ListedVideos, measured: Measured, start: tuple[Term, ...]) -> Phase:
+    terms = [*start]
     for records, unit, of in (
         (videos.train, "training videos", measured.features),
         (videos.val, "validation videos", measured.kept_val),
@@ -62,7 +72,12 @@ def _features(videos: ListedVideos, measured: Measured) -> Phase:
 
 
 def _training(
-    recipe: Recipe, videos: ListedVideos, measured: Measured, disk: Disk, kept_bytes: float
+    recipe: Recipe,
+    videos: ListedVideos,
+    measured: Measured,
+    disk: Disk,
+    kept_bytes: float,
+    start: tuple[Term, ...],
 ) -> Phase:
     section, training = recipe.train, measured.training
     assert training is not None, "asked before"
@@ -77,7 +92,7 @@ def _training(
         pace = with_reading(pace, read, kept_bytes, disk.memory, disk.rate)
         if kept_bytes > disk.memory:
             notes.append(f"features do not fit into memory: {read / 1e6:,.0f} MB an iteration from the disk")
-    terms = [Term(iterations, f"iterations of {section.batch_size} videos", pace)]
+    terms = [*start, Term(iterations, f"iterations of {section.batch_size} videos", pace)]
     if measured.validation is not None:
         times = periods + (recipe.model.fusion == "late")  # whose streams are weighed at the end
         terms.append(Term(times * len(videos.val), f"videos validated, {times} times", measured.validation))
