@@ -162,9 +162,7 @@ def make_plan(
         measured.sample,
         machine,
         parts,
-        phases_of(
-            recipe, listed, measured, Disk(machine.memory, rates["disk, reading"] * 1e6), starts or Starts()
-        ),
+        phases_of(recipe, listed, measured, disk, starts or Starts()),
         machines,
     )
 
