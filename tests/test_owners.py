@@ -13,8 +13,11 @@ import pytest
 
 from attcell import _owners
 from attcell._files import write_text
-from attcell._owners import held, is_empty, opened_alone, temporary_in
+from attcell._owners import held, is_empty, opened_alone, swept, temporary_in
+from attcell.data.feature_arrays import FeatureArrays
+from attcell.data.feature_store import FeatureStore
 from attcell.errors import CallError
+from attcell.types import VideoRecord
 from tests.conftest import left_over
 from tests.test_files import entries
 
@@ -55,6 +58,31 @@ def test_a_folder_with_what_killed_processes_left_is_empty(tmp_path):
     assert is_empty(tmp_path)
     (tmp_path / ".hidden").touch()
     assert not is_empty(tmp_path)
+
+
+def test_what_is_killed_while_a_folder_is_filled_leaves_nothing(tmp_path):
+    def fill():
+        with swept([tmp_path, tmp_path / "none"]):
+            temporary_in(tmp_path, "a").touch()  # of this process, which lives
+            left_over(tmp_path, "b", ".npy").touch()
+            raise CallError("in the middle")
+
+    with pytest.raises(CallError, match="in the middle"):
+        fill()
+    (kept,) = entries(tmp_path)
+    assert kept.startswith(".a.")
+
+
+@pytest.mark.parametrize("form", ["files", "npy"])
+def test_filled_stores_hold_nothing_of_killed_processes(tmp_path, form):
+    store = FeatureStore(tmp_path, {"of": "a test"})
+    record = VideoRecord("wave/alice.mp4", tmp_path / "alice.mp4", (0,))
+    filled = store if form == "files" else FeatureArrays(tmp_path / "out", store, [record])
+    folder = store.folder if form == "files" else tmp_path / "out" / "wave"
+    folder.mkdir(parents=True, exist_ok=True)
+    with filled.filling():
+        left_over(folder, "alice", ".npy").touch()
+    assert [name for name in entries(folder) if name.startswith(".")] == []
 
 
 def test_temporary_names_are_no_longer_than_names_may_be(tmp_path):

@@ -10,7 +10,7 @@ import re
 import shutil
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -56,6 +56,16 @@ def remove_left_overs(folder: Path) -> None:
         if not _lives(int(found["number"], 16), found["began"]):
             with suppress(OSError):  # another process may be removing it too
                 remove(path)
+
+
+@contextmanager
+def swept(folders: Iterable[Path]) -> Iterator[None]:
+    """At the end of this, what processes left in the folders that were killed meanwhile is removed."""
+    try:
+        yield
+    finally:
+        for folder in folders:
+            remove_left_overs(folder)
 
 
 def is_empty(folder: Path) -> bool:

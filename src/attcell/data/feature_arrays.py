@@ -17,7 +17,9 @@ import numpy as np
 from torch import Tensor
 
 from attcell._files import read_own, write_text, written_whole
+from attcell._owners import swept
 from attcell._paths import is_folder, is_there
+from attcell._urls import is_url
 from attcell.data.feature_store import FeatureStore, as_kept, name_in
 from attcell.errors import CallError, DataError
 from attcell.types import VideoRecord
@@ -68,7 +70,7 @@ class FeatureArrays:
 
     def filling(self) -> AbstractContextManager[None]:
         """Several processes may."""
-        return nullcontext()
+        return swept({place.parent for place in self._places.values() if not is_url(place)})
 
     def writing(self) -> AbstractContextManager[None]:
         """Each file is by itself."""

@@ -23,6 +23,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from attcell._files import OTHER_VALUES, parsed_json, write_text, written_whole
+from attcell._owners import swept
 from attcell._paths import is_folder, is_there
 from attcell._urls import UrlPath, is_url
 from attcell.choices import CacheForm
@@ -242,7 +243,7 @@ class Files:
 
     def filling(self) -> AbstractContextManager[None]:
         """Several processes may fill it."""
-        return nullcontext()
+        return swept([] if is_url(self.folder) else [self.folder])
 
     def writing(self) -> AbstractContextManager[None]:
         """Each file is by itself."""

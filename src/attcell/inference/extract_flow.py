@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from attcell._log import progress_bar
-from attcell._owners import held, remove_left_overs
+from attcell._owners import held, remove_left_overs, swept
 from attcell._parallel import in_order, one_thread
 from attcell._spread import in_places, spread
 from attcell._urls import is_url
@@ -106,7 +106,8 @@ def extract_flow(
         else:
             missing.append(job)
     is_held = missing and not is_url(out)  # servers have no locks
-    with held(out, in_parts=shard[1] > 1) if is_held else nullcontext():
+    folders = {job.place.parent for job in missing if is_held}
+    with held(out, in_parts=shard[1] > 1) if is_held else nullcontext(), swept(folders):
         results = spread(partial(_in_turn, workers=workers), missing, _path_of, bar="flow", into=[out])
         for job, result in zip(missing, results, strict=True):
             if isinstance(result, VideoError):
