@@ -58,21 +58,11 @@ def main() -> None:
 
 
 def commands(videos: Path, model: Path, out: Path) -> dict[str, Words]:
-    """What decodes beside a network, and what trains one beside decoders or from kept features."""
+    """Processes that decode beside one with a network."""
     paths = sorted(videos.rglob("*.mp4"))
-    small: Words = [
-        *("stan-small", f"data.train={videos}", "data.val_fraction=0", "input.size=112"),
-        *("model.streams.frame.backbone=small", "model.streams.frame.weights=none"),
-        *("--out", out / "run"),
-    ]
     return {
         "predict": ["predict", *paths, "--model", model, "--json", out / "predict.jsonl"],
         "test": ["test", model, "--data", videos, "--out", out / "test"],
-        "train, features first": ["train", *small, f"cache.folder={out / 'features'}", "train.epochs=10"],
-        "train, all of it": [
-            *("train", *small, "cache.folder=null", "model.streams.frame.train_from=all"),
-            *("model.streams.frame.standardise=false", "train.epochs=1", "train.batch_size=8"),
-        ],
     }
 
 

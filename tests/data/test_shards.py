@@ -143,7 +143,7 @@ class TestKills:
             with kept.writing():
                 for number, shape in enumerate(shapes):
                     kept.put(f"v{number}", described[number], maps_of(number, shape))
-                    ends.append(kept._place(f"v{number}").end)
+                    ends.append(kept._span(f"v{number}").end)
             (shard,) = folder.glob("*.tar")
             cut = data.draw(st.integers(0, shard.stat().st_size))
             os.truncate(shard, cut)
@@ -169,7 +169,7 @@ class TestKills:
         shard.with_suffix(".index").unlink()
         content = bytearray(shard.read_bytes())
         content[-1024 - 300 : -1024 - 200] = bytes(100)
-        place = store._kept._place("0004")
+        place = store._kept._span("0004")
         content[place.start + 1536 + 128 : place.end] = bytes(place.end - place.start - 1664)
         shard.write_bytes(content)
         again = store_in(tmp_path)
@@ -217,7 +217,7 @@ class TestDamage:
     def test_a_changed_byte_of_the_maps_is_told(self, tmp_path, store, records):
         shard = the_shard(store)
         content = bytearray(shard.read_bytes())
-        content[store._kept._place("0002").start + 1536 + 130] ^= 1
+        content[store._kept._span("0002").start + 1536 + 130] ^= 1
         shard.write_bytes(content)
         told = (
             rf"features of 0002.mp4 at {shard} cannot be read \(its checksum does not fit\); run again, and "
@@ -237,7 +237,7 @@ class TestDamage:
     def test_a_changed_byte_before_the_maps_is_told(self, tmp_path, store, records, place):
         shard = the_shard(store)
         content = bytearray(shard.read_bytes())
-        content[store._kept._place("0002").start + place] ^= 1
+        content[store._kept._span("0002").start + place] ^= 1
         shard.write_bytes(content)
         with pytest.raises(DataError, match=r"of 0002.mp4 at .* cannot be read .*; run again, and they are"):
             store_in(tmp_path).read(records[2])

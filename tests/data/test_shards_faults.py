@@ -159,7 +159,7 @@ def test_a_shard_that_is_cut_while_it_is_walked_over(tmp_path, monkeypatch, has_
 def test_an_index_that_may_not_be_written_is_named(tmp_path, store, records, monkeypatch):
     shard = the_shard(store)
     content = bytearray(shard.read_bytes())
-    content[store._kept._place("0001").start + 1536 + 130] ^= 1
+    content[store._kept._span("0001").start + 1536 + 130] ^= 1
     shard.write_bytes(content)
     monkeypatch.setattr(shards, "_write_index", fails(errno.EROFS))
     index: Path = shard.with_suffix(".index")

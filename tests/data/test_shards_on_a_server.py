@@ -81,7 +81,7 @@ def test_a_damaged_video_is_taken_out_of_the_index(bucket, tmp_path, monkeypatch
             store.write(record, maps_of(number))
     (shard,) = (path for path in store.folder.iterdir() if path.suffix == ".tar")
     content = bytearray(shard.read_bytes())
-    content[store._kept._place("0001").start + 1536 + 130] ^= 1
+    content[store._kept._span("0001").start + 1536 + 130] ^= 1
     _servers._server("s3").pipe(shard.url, bytes(content))
     with pytest.raises(DataError, match=rf"at {shard} cannot be read \(its checksum .*; run again, and they"):
         FeatureStore(bucket, MADE_BY, named).read(records[1])
