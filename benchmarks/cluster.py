@@ -40,6 +40,7 @@ def main() -> None:
     options = parser.parse_args()
     if "OMP_WAIT_POLICY" not in os.environ:  # which attcell's own command line has, from before PyTorch
         os.environ["OMP_WAIT_POLICY"] = "passive"
+        os.environ.pop("OMP_NUM_THREADS", None)  # which the tests' helpers set
         os.execv(sys.executable, [sys.executable, "-m", "benchmarks.cluster", *sys.argv[1:]])
     folder = (options.out / options.part).absolute()
     load = f"{machine()}; load {os.getloadavg()[0]:.1f} at the beginning."

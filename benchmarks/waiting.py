@@ -2,8 +2,8 @@
 
     uv run python -m benchmarks.waiting [--videos 300] [--turns 3]
 
-Whole commands, in turns with ``OMP_WAIT_POLICY`` passive and active (what OpenMP does if nobody says anything
-is nearly active); a figure is the least, in seconds on the clock and, behind it, of the processor.
+Whole commands, in turns with ``OMP_WAIT_POLICY`` passive and active (if nobody says anything, threads spin for
+some milliseconds); a figure is the least, in seconds on the clock and, behind it, of the processor.
 """
 
 from __future__ import annotations
@@ -70,10 +70,11 @@ def timed(words: Words, way: str, out: Path) -> tuple[float, float]:
     """Seconds on the clock and of the processor, the command's children among them."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
+    environment = {name: of for name, of in os.environ.items() if name != "OMP_NUM_THREADS"}  # of the tests
     begun, before = time.perf_counter(), os.times()
     done = subprocess.run(
         [sys.executable, "-m", "attcell.cli.app", *map(str, words)],
-        env={**os.environ, "OMP_WAIT_POLICY": way},
+        env={**environment, "OMP_WAIT_POLICY": way},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         check=False,
