@@ -2,7 +2,7 @@
 
     uv run python -m benchmarks.waiting [--videos 300] [--turns 3]
 
-Whole commands, in turns with ``OMP_WAIT_POLICY`` passive and active (if nobody says anything, threads spin for
+Whole commands, in turns with ``OMP_WAIT_POLICY`` passive and active (by default threads spin for
 some milliseconds); a figure is the least, in seconds on the clock and, behind it, of the processor.
 """
 
