@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 
 import typer
@@ -39,8 +40,9 @@ def plan(
     from attcell.forecast.starts import timed_imports
 
     check_outputs(files_of(json_path), [])
+    begun = time.perf_counter()
     resolved = load_recipe(recipe, overrides or [], row)
-    starts = timed_imports()  # before what else imports that
+    starts = timed_imports(begun)  # before what else imports that
     from attcell.forecast.call import make_plan
     from attcell.forecast.lines import plan_lines
 

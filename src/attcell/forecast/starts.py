@@ -23,11 +23,14 @@ class Starts(NamedTuple):
 _WALKING, _TRAINING = "attcell.inference.evaluate", "attcell.training.fit"
 
 
-def timed_imports() -> Starts:
-    """Import what commands import, as the first that this process does."""
+def timed_imports(begun: float) -> Starts:
+    """Import what commands import, as the first that this process does.
+
+    Args:
+        begun: when it began to, by ``time.perf_counter``: a recipe that is read imports some of it.
+    """
     if _WALKING in sys.modules or _TRAINING in sys.modules:
         return Starts()
-    begun = time.perf_counter()
     import_module(_WALKING)
     walking = time.perf_counter() - begun
     import_module(_TRAINING)
