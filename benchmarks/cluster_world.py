@@ -10,6 +10,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from unittest.mock import patch
 import torch
 
 from attcell._ray import cluster as ray_cluster
-from attcell._spread import Site, at_site
+from attcell._spread import Site, Work, at_site
 from attcell.cli.app import main as attcell
 from attcell.config.recipe import check_recipe
 from attcell.inference.model import Model
@@ -47,17 +48,9 @@ def two_nodes() -> Iterator[Any]:
 class OneProcess:
     """Video by video, in this process alone."""
 
-    def spread(
-        self,
-        function: Callable[[Sequence[Any]], Iterable[Any]],
-        items: Sequence[Any],
-        path_of: Callable[[Any], Path],
-        *,
-        computes: bool,
-        into: Sequence[Path],
-    ) -> Iterator[Any]:
-        for item in items:
-            yield from function([item])
+    def results(self, work: Work[Any, Any]) -> Iterator[Any]:
+        for item in work.items:
+            yield from work.function([item])
 
 
 class Counted:
@@ -72,17 +65,9 @@ class Counted:
     def __init__(self, site: Site, log: Path, come: Callable[[int], None] = lambda number: None) -> None:
         self._site, self._log, self._come = site, log, come
 
-    def spread(
-        self,
-        function: Callable[[Sequence[Any]], Iterable[Any]],
-        items: Sequence[Any],
-        path_of: Callable[[Any], Path],
-        *,
-        computes: bool,
-        into: Sequence[Path],
-    ) -> Iterator[Any]:
-        counted = partial(_counted, function=function, path_of=path_of, log=self._log)
-        results = self._site.spread(counted, items, path_of, computes=computes, into=into)
+    def results(self, work: Work[Any, Any]) -> Iterator[Any]:
+        counted = partial(_counted, function=work.function, path_of=work.path_of, log=self._log)
+        results = self._site.results(replace(work, function=counted))
         for number, result in enumerate(results, 1):
             yield result
             self._come(number)

@@ -60,7 +60,7 @@ def remove_left_overs(folder: Path) -> None:
 
 @contextmanager
 def swept(folders: Iterable[Path]) -> Iterator[None]:
-    """At the end of this, what processes left in the folders that were killed meanwhile is removed."""
+    """At the end of this, temporary files of processes that were killed are removed from the folders."""
     try:
         yield
     finally:

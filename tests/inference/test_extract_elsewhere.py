@@ -3,7 +3,7 @@ writes them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from attcell._spread import at_site
+from attcell._spread import Work, at_site
 from attcell.data.datasets import KeptViews, TrainingFeatures
 from attcell.data.shards import _rows_of
 from attcell.inference.extract import filled_stores
@@ -32,19 +32,11 @@ class Elsewhere:
         self.sent: list[int] = []
         self.into: list[Path] = []
 
-    def spread(
-        self,
-        function: Callable[[Sequence[Any]], Iterable[Any]],
-        items: Sequence[Any],
-        path_of: Callable[[Any], Path],
-        *,
-        computes: bool,
-        into: Sequence[Path],
-    ) -> Iterator[Any]:
-        assert computes
-        self.into += into
-        for first in range(0, len(items), 2):
-            content = cloudpickle.dumps((function, items[first : first + 2]))
+    def results(self, work: Work[Any, Any]) -> Iterator[Any]:
+        assert work.computes
+        self.into += work.into
+        for first in range(0, len(work.items), 2):
+            content = cloudpickle.dumps((work.function, work.items[first : first + 2]))
             self.sent.append(len(content))
             there, some = cloudpickle.loads(content)
             yield from cloudpickle.loads(cloudpickle.dumps(list(there(some))))

@@ -22,6 +22,7 @@ from attcell._ray.entry import Sent, Worker, do_block
 from attcell._ray.ledger import Ledger
 from attcell._ray.wire import dumps, loads
 from attcell._ray.work import OURS, Answer, Job, versions
+from attcell._spread import Work
 from attcell._urls import is_url
 from attcell.errors import AttcellError, DataError
 
@@ -69,41 +70,32 @@ class RaySite:
             self._leave()
             self._leave = self._ledger = None  # which ends the ledger, where others stay connected
 
-    def spread(
-        self,
-        function: Callable[[Sequence[Item]], Iterable[Result]],
-        items: Sequence[Item],
-        path_of: Callable[[Item], Path],
-        *,
-        computes: bool,
-        into: Sequence[Path],
-    ) -> Iterator[Result]:
-        """As :func:`attcell._spread.spread`.
+    def results(self, work: Work[Item, Result]) -> Iterator[Result]:
+        """As of a :class:`attcell._spread.Site`.
 
         Raises:
             DataError: a node lacks a video or a folder that is here, or runs other versions.
             AttcellError: the cluster fails.
         """
-        if not items:
+        if not work.items:
             return
         if self._leave is None:
             self._leave = self._connect()
             self._ledger = _ledger(self._name)
-        results = self._results(Job(function, path_of), items, computes, into)
+        results = self._answered(work)
         self._begun.add(results)
         with closing(results):
-            yield from all_of(results, len(items))
+            yield from all_of(results, len(work.items))
 
-    def _results(
-        self, job: Job, items: Sequence[Any], computes: bool, into: Sequence[Path]
-    ) -> Generator[Any, None, None]:
+    def _answered(self, work: Work[Any, Any]) -> Generator[Any, None, None]:
         from ray.exceptions import RayError
 
-        ledger, slots = self._ledger, slots_of(computes=computes)
+        ledger, slots, items = self._ledger, slots_of(computes=work.computes), work.items
         blocks = blocks_of(len(items), slots.count)
+        job = Job(work.function, work.path_of)
         try:
-            with _run(ledger, job, slots.count) as run, signs_in(into) as signs:
-                sent = _sent(self._name, run, slots, signs, computes=computes)
+            with _run(ledger, job, slots.count) as run, signs_in(work.into) as signs:
+                sent = _sent(self._name, run, slots, signs, computes=work.computes)
                 data = _data(items, blocks, sent, slots)
                 firsts = {block.stop: block.start for block in blocks}
                 with closing(_answers(data)) as answers:

@@ -70,11 +70,8 @@ def check(
     def progress(items: Sequence[VideoRecord]) -> Iterable[VideoRecord]:
         return track(items, len(items), "checking")
 
-    read = [
-        source,
-        *([] if groups is None else [path_or_url(groups)]),
-    ]  # of an expression no file has the name
-    check_outputs(files_of(json_path), read)
+    of_groups = [] if groups is None else [path_or_url(groups)]  # of an expression no file has the name
+    check_outputs(files_of(json_path), [source, *of_groups])
     report: CheckReport | SetReport
     if str(source) in KNOWN_SETS and (videos is not None or annotations is not None or not source.exists()):
         if videos is None or root is not None or groups is not None:

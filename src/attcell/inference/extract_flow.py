@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from attcell._log import progress_bar
-from attcell._owners import held, remove_left_overs, swept
+from attcell._owners import held, swept
 from attcell._parallel import in_order, one_thread
 from attcell._spread import in_places, spread
 from attcell._urls import is_url
@@ -143,29 +143,19 @@ def _computed(
         tvl1(still, still)  # compiles the kernels where need be, once and not in each process
     produce = partial(_done, threads=max(1, cores // workers))
     left, notes = dict.fromkeys(range(len(jobs)), 1.0), dict[int, Notes]()
-    begun, latest = set(), -1
-    try:
-        with closing(walled(produce, jobs, _path_of, workers=workers, on_gpu=on_gpu)) as events:
-            for place, kind, part, error in events:
-                if isinstance(part, float):
-                    advance(share := min(left[place], part))
-                    left[place] -= share
-                elif part is not None:
-                    notes[place] = part
-                elif kind == "begins":
-                    begun.add(place)
-                    latest = max(latest, place)
-                    advance(left[place] - 1.0)  # what a process did that has ended is void
-                    left[place] = 1.0
-                else:
-                    advance(left.pop(place))
-                    if error is None:
-                        begun.remove(place)
-                    yield place, notes[place] if error is None else error
-    finally:
-        ended = begun.union(range(latest + 1, min(latest + 1 + 2 * workers, len(jobs))))
-        for folder in {jobs[place].place.parent for place in ended}:
-            remove_left_overs(folder)  # of processes that were ended
+    with closing(walled(produce, jobs, _path_of, workers=workers, on_gpu=on_gpu)) as events:
+        for place, kind, part, error in events:
+            if isinstance(part, float):
+                advance(share := min(left[place], part))
+                left[place] -= share
+            elif part is not None:
+                notes[place] = part
+            elif kind == "begins":
+                advance(left[place] - 1.0)  # what a process did that has ended is void
+                left[place] = 1.0
+            else:
+                advance(left.pop(place))
+                yield place, notes[place] if error is None else error
 
 
 def _path_of(job: Job) -> Path:
