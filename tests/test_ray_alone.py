@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -87,8 +88,21 @@ class TestTelling:
 
 
 def test_a_worker_waits_asleep_from_before_pytorch_is_there() -> None:
-    code = "import attcell._ray.entry, sys; assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    code = """
+import os, sys
+from attcell._ray.entry import do_block
+assert "torch" not in sys.modules
+try:
+    next(do_block({"first": []}, None))
+except IndexError:
+    assert "torch" in sys.modules
+    print(os.environ["OMP_WAIT_POLICY"])
+"""
+    environment = {name: of for name, of in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, check=True, stdout=subprocess.PIPE, text=True
+    )
+    assert done.stdout == "passive\n"
 
 
 def test_results_that_lack_are_told() -> None:
