@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -149,3 +151,24 @@ def test_times(seconds, words):
 )
 def test_bytes(number, words):
     assert in_bytes(number) == words
+
+
+CLOCK = """
+import sys, time
+time.perf_counter = lambda: float("torch" in sys.modules)  # tells whether PyTorch was there
+import attcell.forecast.starts as starts
+from attcell.cli.app import main
+
+def told(begun):
+    print("begun", begun)
+    raise SystemExit(0)
+
+starts.timed_imports = told
+sys.argv = ["attcell", "plan", "stan-small", "data.train=videos"]
+main()
+"""
+
+
+def test_the_start_is_counted_from_before_pytorch_is_imported() -> None:
+    done = subprocess.run([sys.executable, "-c", CLOCK], check=False, capture_output=True, text=True)
+    assert done.stdout == "begun 0.0\n", done.stderr

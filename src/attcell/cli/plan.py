@@ -34,13 +34,13 @@ def plan(
 
     Example: attcell plan stan-small data.train=videos/train --machines 4
     """
+    begun = time.perf_counter()
     from attcell._files import write_json
     from attcell._paths import check_outputs
     from attcell.config.loading import load_recipe
     from attcell.forecast.starts import timed_imports
 
     check_outputs(files_of(json_path), [])
-    begun = time.perf_counter()
     resolved = load_recipe(recipe, overrides or [], row)
     starts = timed_imports(begun)  # before what else imports that
     from attcell.forecast.call import make_plan

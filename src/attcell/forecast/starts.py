@@ -27,7 +27,7 @@ def timed_imports(begun: float) -> Starts:
     """Import what commands import, as the first that this process does.
 
     Args:
-        begun: when it began to, by ``time.perf_counter``: a recipe that is read imports some of it.
+        begun: when the process began to import, by ``time.perf_counter``: to read a recipe takes PyTorch too.
     """
     if _WALKING in sys.modules or _TRAINING in sys.modules:
         return Starts()
