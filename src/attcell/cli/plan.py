@@ -18,7 +18,7 @@ def plan(
     videos: Annotated[
         int | None,
         typer.Option(
-            min=3, help="How many are measured; by default 8, or three for each process that decodes."
+            min=3, help="How many are measured; by default 16, or eight for each process that decodes."
         ),
     ] = None,
     machines: Annotated[

@@ -136,7 +136,7 @@ def make_plan(
 
     Args:
         recipe: the whole run.
-        videos: how many are measured; by default 8, or three for each process that decodes.
+        videos: how many are measured; by default 16, or eight for each process that decodes.
         machines: on how many machines like this one the work may be shared; by default ``train.num_nodes``.
         starts: what each command's start takes; by default nothing.
 
@@ -144,7 +144,8 @@ def make_plan(
         CallError, DataError: sources that are not there or not right, none of whose videos is here, or whose
             videos cannot be read.
     """
-    num = max(8, 3 * recipe.data.workers) if videos is None else whole_number(videos, "videos", least=FEWEST)
+    usual = max(16, 8 * recipe.data.workers)  # while all processes are busy most of them are done
+    num = usual if videos is None else whole_number(videos, "videos", least=FEWEST)
     machines = recipe.train.num_nodes if machines is None else machines
     machines = whole_number(machines, "machines", least=1)
     recipe = with_absolute_paths(recipe)
