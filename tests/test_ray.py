@@ -236,7 +236,7 @@ def test_a_cluster_gives_the_same_bytes(
 ) -> None:
     run = _commands()[command]
     if command != "predict":  # that runs in actors, with a GPU each; the others in tasks, which begin sooner
-        monkeypatch.setattr(driver, "slots_of", lambda computes: driver.Slots(2, 1, 0, 1))
+        monkeypatch.setattr(driver, "slots_of", lambda computes: driver.Slots(2, 1, 0))
     here = run(some, tmp_path / "here")
     with at_site(there):
         found = run(some, tmp_path / "there")

@@ -134,16 +134,3 @@ def test_an_error_that_cannot_be_made_again_comes_as_text() -> None:
     found = _sent_back(_OfTwoParts("the disk", "full")).result
     assert type(found) is RuntimeError
     assert str(found) == "_OfTwoParts: the disk: full"
-
-
-@pytest.mark.parametrize(("cores", "workers"), [([1, 1], 4), ([2], 3), ([16, 16], 34), ([16, 1], 18), ([64], 65)])
-def test_decoders_are_one_more_than_a_node_has_cores(
-    monkeypatch: pytest.MonkeyPatch, cores: list[int], workers: int
-) -> None:
-    ray = pytest.importorskip("ray")
-    monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, "Resources": {"CPU": of}} for of in cores])
-    slots = driver.slots_of(computes=False)
-    assert (slots.count, slots.cores, slots.gpus) == (workers, 1, 0)
-    units = round(10_000 * slots.asked)  # in which Ray counts
-    assert sum(10_000 * of // units for of in cores) == workers
-    assert driver.slots_of(computes=True).asked >= 1

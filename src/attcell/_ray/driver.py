@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -34,29 +33,19 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# Between two blocks a worker waits for up to .1 s: Ray Data looks ten times a second at who is done.
+# Between two blocks a worker waits for .1 s or more: Ray Data looks ten times a second at who is done.
 _MOST_VIDEOS = 256  # of a block
 _TURNS = 3  # a block is so small that each worker could do so many like it of what is left
-_PARTS = 10_000  # of a core: what Ray counts in
 _LEAST_TURNS = 16  # of the whole list, then it is no smaller
 
 
 @dataclass(frozen=True)
 class Slots:
-    """How many workers there are at a time, and what each of them has.
-
-    Attributes:
-        count: of all nodes.
-        cores: that each computes on.
-        gpus: of each.
-        asked: cores that Ray counts for each. Where no network runs it is a little less than 1, so that a node
-            has one worker more than cores: while one waits for its next block, another has its core.
-    """
+    """How many workers there are at a time, and what each of them has."""
 
     count: int
     cores: int
     gpus: int
-    asked: float
 
 
 class RaySite:
@@ -193,16 +182,12 @@ def slots_of(*, computes: bool) -> Slots:
     on_gpus = [of for of in nodes if of.get("GPU", 0) >= 1 and of.get("CPU", 0) >= 1]
     if computes and on_gpus:
         cores = max(1, min(int(of["CPU"] // of["GPU"]) for of in on_gpus))
-        return Slots(sum(int(of["GPU"]) for of in on_gpus), cores, 1, cores)
+        return Slots(sum(int(of["GPU"]) for of in on_gpus), cores, 1)
     on_cores = [int(of["CPU"]) for of in nodes if of.get("CPU", 0) >= 1]
     if not on_cores:
         raise AttcellError("no node of the cluster has a core to work with; see ray status")
-    if not computes:
-        most = max(on_cores)
-        asked = math.floor(_PARTS * most / (most + 1)) / _PARTS
-        return Slots(sum(int(of / asked + 1e-6) for of in on_cores), 1, 0, asked)
-    cores = min(torch.get_num_threads(), *on_cores)
-    return Slots(sum(of // cores for of in on_cores), cores, 0, cores)
+    cores = min(torch.get_num_threads(), *on_cores) if computes else 1
+    return Slots(sum(of // cores for of in on_cores), cores, 0)
 
 
 def blocks_of(count: int, slots: int) -> list[range]:
@@ -258,7 +243,7 @@ def _data(items: Sequence[Any], blocks: Sequence[range], sent: Sent, slots: Slot
     context.print_on_execution_start = False
     context.execution_no_progress_timeout_s = -1  # a video may take hours
     rows = [{"first": of.start, "items": dumps(list(items[of.start : of.stop]))} for of in blocks]
-    asked: dict[str, Any] = {"batch_size": 1, "batch_format": "pyarrow", "num_cpus": slots.asked}
+    asked: dict[str, Any] = {"batch_size": 1, "batch_format": "pyarrow", "num_cpus": slots.cores}
     with ray.data.DataContext.current(context):
         read = ray.data.from_items(rows, override_num_blocks=len(rows))
         if not slots.gpus:
