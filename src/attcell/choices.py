@@ -60,6 +60,9 @@ MotionKind = Literal["postures", "paths"]
 VideoLook = Literal["plain", "smooth"]
 SoundCodec = Literal["aac", "opus"]
 
+ExportFormat = Literal["onnx", "torch_export"]
+ExportPrecision = Literal["float32", "float16", "int8"]
+
 TableFormat = Literal["markdown", "csv", "latex"]
 AblationSubject = Literal["tap", "segments", "fusion", "modalities"]
 SuiteName = Literal["generated", "temporal", "weizmann", "ut_interaction", "joined"]

@@ -141,7 +141,7 @@ def test_what_it_cannot_learn_from_is_told(model, folder, tmp_path):
     with pytest.raises(DataError, match="the training videos are of 1 classes; at least 2 are needed"):
         calibrate(model, one_class, 3)
     svm = random_model(recipe_of(folder, model={"classifier": "svm"}))
-    with pytest.raises(CallError, match="a SVMNetwork does not score the segments"):
+    with pytest.raises(CallError, match="this SVMNetwork does not score the segments"):
         calibrate(svm, read_source(folder).records, 3)
 
 

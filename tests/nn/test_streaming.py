@@ -137,6 +137,6 @@ def test_late_fusion_of_decoders_is_the_same_in_parts() -> None:
 
 def test_a_network_without_segments_of_its_own_is_refused() -> None:
     network = SVMNetwork(small_stan(TWO), LinearSVM(10, 3))
-    said = r"a SVMNetwork does not score the segments .*; detect with a model of kind stan"
+    said = r"this SVMNetwork does not score the segments .*; detect with a model of kind stan"
     with pytest.raises(CallError, match=said):
         streamer(network)

@@ -23,8 +23,8 @@ ModelName = Annotated[
     str | None,
     typer.Option(
         "--model",
-        help="A model folder, a Hugging Face id, or a ready model (attcell models); by default "
-        "kinetics/mvit_v2_s.",
+        help="A model folder, a Hugging Face id, a ready model (attcell models), or an ONNX file of attcell "
+        "export; by default kinetics/mvit_v2_s.",
     ),
 ]
 NumClips = Annotated[

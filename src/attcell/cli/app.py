@@ -23,6 +23,7 @@ from attcell.cli import (
     _interruption,
     data,
     detect,
+    export,
     extract,
     learning_rate,
     models,
@@ -45,7 +46,15 @@ app = typer.Typer(
 )
 for command in (
     *(research.demo, predict.predict, detect.detect, models.models, detect.calibrate),
-    *(train.recipes, plan.plan, train.train, learning_rate.learning_rate, train.test, data.synth),
+    *(
+        train.recipes,
+        plan.plan,
+        train.train,
+        learning_rate.learning_rate,
+        train.test,
+        export.export,
+        data.synth,
+    ),
     *(research.protocol, research.ablate, research.table, research.reproduce),
 ):
     app.command()(command)

@@ -97,7 +97,7 @@ def files_of_model(name: str | None) -> list[Path]:
     from attcell.inference.calibration import CALIBRATION_FILE
 
     files = ("config.json", "model.safetensors", CALIBRATION_FILE)
-    return [] if name is None else [Path(name) / file for file in files]
+    return [] if name is None else [Path(name), *(Path(name) / file for file in files)]
 
 
 def _refuse_unless_one_opens(videos: Sequence[Path]) -> None:

@@ -12,16 +12,18 @@ import torch
 from attcell._checks import path_of
 from attcell._log import logger
 from attcell._servers import shown
-from attcell.choices import DataPart, NumCrops
+from attcell.choices import DataPart, ExportFormat, ExportPrecision, NumCrops
 from attcell.config.recipe import Recipe
 from attcell.errors import CallError, ModelError
 from attcell.inference.calibration import CALIBRATION_FILE, Calibration, read_calibration, write_calibration
 from attcell.models.folder import read_config, read_network, refuse_code, write_folder
+from attcell.models.hub import card, downloaded
 from attcell.models.ready.registry import is_ready
 from attcell.nn import STAN, LateFusion, Network
 from attcell.types import AttentionTrack, Detection, Prediction
 
 if TYPE_CHECKING:
+    from attcell.export.call import Exported
     from attcell.inference.evaluate import Evaluation
     from attcell.inference.ready import ReadyModel
 
@@ -266,13 +268,64 @@ class Model:
                 f"{name} is a ready model, of which attcell.load gives a model that predicts, detects and "
                 "evaluates; this wants one that attcell trained: a model folder, or its id on the hub"
             )
+        if name.endswith(".onnx"):
+            return cls.from_exported(folder)
         is_id = name.count("/") == 1 and not name.startswith((".", "/", "~"))
         if folder.exists() or not is_id:
             return cls.from_folder(folder)
         logger.info(f"no folder {name} here; asking the Hugging Face hub")
-        folder = _downloaded(name, options)
+        folder = downloaded(name, ["config.json", "model.safetensors", CALIBRATION_FILE], options)
         refuse_code(folder, name)
         return cls.from_folder(folder)
+
+    def export(
+        self,
+        path: str | Path,
+        *,
+        format: ExportFormat | None = None,
+        precision: ExportPrecision = "float32",
+        video: str | Path | None = None,
+    ) -> Exported:
+        """Write the model as a file that runs without attcell, all attention included.
+
+        Before it is written its outputs are compared with the network's on a clip.
+
+        Args:
+            path: ``stan.onnx``, or ``stan.pt2`` for torch.export.
+            format: onnx or torch_export; by default what the suffix says.
+            precision: float32, float16 or int8; torch_export is float32.
+            video: the clip; by default one is generated.
+
+        Raises:
+            CallError: an argument that is not allowed, or a package that lacks.
+            ModelError: a network that cannot be exported, or a file that differs from it.
+            VideoError: the clip cannot be read.
+        """
+        from attcell.export.call import write_exported
+
+        clip = None if video is None else path_of(video, "video", "clip.mp4")
+        described = (self.labels, self.recipe, self.training)
+        return write_exported(
+            self.network,
+            described,
+            path_of(path, "path", "stan.onnx"),
+            format=format,
+            precision=precision,
+            video=clip,
+        )
+
+    @classmethod
+    def from_exported(cls, path: str | Path) -> Self:
+        """Read an ONNX file that :meth:`export` wrote; it predicts by onnxruntime.
+
+        Raises:
+            CallError: no file there, or onnxruntime is not installed.
+            ModelError: another format, or damaged.
+        """
+        from attcell.export.network import read_exported
+
+        network, described = read_exported(path_of(path, "path", "stan.onnx"))
+        return cls(network, described.labels, described.recipe, described.training)
 
     def push_to_hub(self, repo_id: str, *, private: bool | None = None, token: str | None = None) -> str:
         """Upload the model to the Hugging Face hub, and return its address there.
@@ -289,7 +342,9 @@ class Model:
         with TemporaryDirectory() as folder:
             self.save_pretrained(folder)
             if not api.file_exists(name, "README.md"):
-                (Path(folder) / "README.md").write_text(_card(self, name), encoding="utf-8")
+                (Path(folder) / "README.md").write_text(
+                    card(name, self.recipe, len(self.labels)), encoding="utf-8"
+                )
             return str(api.upload_folder(repo_id=name, folder_path=folder))
 
 
@@ -322,41 +377,3 @@ def evaluate(
         data: a folder per class or a list, with the model's classes; by default the recipe's test videos.
     """
     return (model if isinstance(model, Model) else Model.from_pretrained(model)).evaluate(data, **options)
-
-
-def _downloaded(name: str, options: dict[str, Any]) -> Path:
-    """The folder with a model's files from the Hugging Face hub."""
-    import huggingface_hub
-    from huggingface_hub.errors import (
-        HfHubHTTPError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-    )
-
-    files = ["config.json", "model.safetensors", CALIBRATION_FILE]
-    try:
-        return Path(huggingface_hub.snapshot_download(name, allow_patterns=files, **options))
-    except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        if isinstance(error, HFValidationError):
-            why = "it is no id of the form OWNER/NAME"
-        elif isinstance(error, RepositoryNotFoundError):
-            why = "it has no public model of this name; a private one wants `hf auth login`"
-        elif isinstance(error, LocalEntryNotFoundError) or not isinstance(error, HfHubHTTPError):
-            why = "it cannot be reached, and no copy is on this machine"
-        else:
-            why = str(error).splitlines()[0]
-        raise CallError(
-            f"no model folder at {name}, and the Hugging Face hub gives none by this id: {why}"
-        ) from error
-
-
-def _card(model: Model, name: str) -> str:
-    """The page that the hub shows of a model."""
-    return (
-        "---\nlibrary_name: attcell\ntags:\n- video-classification\n---\n\n"
-        f"A {model.recipe.model.kind} network of {', '.join(model.recipe.model.streams)} for "
-        f"{len(model.labels)} classes. It shows where and when the evidence of a video is.\n\n"
-        f"```python\nimport attcell\n\nmodel = attcell.load({name!r})\n"
-        'prediction = model.predict("clip.mp4")\n```\n'
-    )

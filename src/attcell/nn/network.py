@@ -61,6 +61,6 @@ class Network(nn.Module, Generic[Encoded, Decided]):
         return self.attend(self.feature_maps(inputs))
 
 
-def along_time(parts: Sequence[Float[Tensor, "B _ *rest"]]) -> Float[Tensor, "B T *rest"]:
+def along_time(parts: Sequence[Shaped[Tensor, "B _ *rest"]]) -> Shaped[Tensor, "B T *rest"]:
     """Consecutive segments' values (B, t, ...), one behind the other."""
     return parts[0] if len(parts) == 1 else torch.cat(list(parts), dim=1)

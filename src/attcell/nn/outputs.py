@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -257,12 +256,14 @@ class PooledOutput:
 def averaged_softmax(logits: Float[Tensor, "M B T A"]) -> Float[Tensor, "B A"]:
     """The logarithm of the softmax averaged over branches and steps: its own softmax is this average."""
     log_probabilities = logits.log_softmax(dim=-1)
-    return log_probabilities.logsumexp(dim=(0, 2)) - math.log(len(logits) * logits.shape[2])
+    num = torch.full((), logits.shape[0] * logits.shape[2], dtype=torch.float64)  # an exported T is no number
+    return log_probabilities.logsumexp(dim=(0, 2)) - num.log()
 
 
 def refuse_unequal_steps(branches: Mapping[str, Float[Tensor, "B _ *F"]]) -> None:
     """Raise a CallError for branches (B, T, ...) with unequal numbers of steps."""
-    if len({of_branch.shape[1] for of_branch in branches.values()}) > 1:
+    first, *others = (of_branch.shape[1] for of_branch in branches.values())
+    if any(steps != first for steps in others):
         found = " and ".join(f"the {name} branch has {of.shape[1]} steps" for name, of in branches.items())
         raise CallError(f"{found}; give both equally many")
 

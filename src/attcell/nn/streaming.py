@@ -177,6 +177,6 @@ def streamer(network: Network, keep: Keep = Growing) -> Streamer:
     if isinstance(network, STAN):
         return STANStreamer(network, keep)
     raise CallError(
-        f"a {type(network).__name__} does not score the segments of a video by themselves; detect with a "
+        f"this {type(network).__name__} does not score the segments of a video by themselves; detect with a "
         "model of kind stan, san or average, and of classifier linear"
     )

@@ -179,9 +179,9 @@ class EncoderDecoder(nn.Module):
         first = torch.tanh(self.begin(last.transpose(0, 1).flatten(1)))  # s_0
         steps = self.classes if self.start is None else self.start
         assert steps is not None, "it has one of both"
-        inputs = steps.weight.repeat(len(first), 1)
+        inputs = steps.weight.repeat(first.shape[0], 1)
         states = self.decoder(inputs, first.repeat_interleave(len(steps.weight), dim=0))
-        return states.unflatten(0, (len(first), -1))
+        return states.unflatten(0, (first.shape[0], -1))
 
     def ask(self, outputs: Float[Tensor, "B T E"], states: Float[Tensor, "B Q H"]) -> Float[Tensor, "B Q T"]:
         """The raw scores of some of the encoder's outputs for each of the decoder's states."""
