@@ -39,6 +39,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "tan": {"kind": "tan"},
 }
 SEGMENTS = (5, 25)
+UNEVEN = {"uniform_start": False}  # else attention is the same everywhere before it is trained
 LABELS = tuple(f"class {number}" for number in range(10))
 
 
@@ -110,7 +111,11 @@ def random_model(kind: str, backbone: str, folder: Path) -> Model:
         "flow": {"method": "fast", "fields": 5},
         "segments": {"train": 5, "test": max(SEGMENTS)},
         "train": {"iterations": 1},
-        "model": {**KINDS[kind], "streams": {"frame": stream, "flow": stream}},
+        "model": {
+            **KINDS[kind],
+            **({} if kind == "tan" else UNEVEN),
+            "streams": {"frame": stream, "flow": stream},
+        },
     }
     recipe = check_recipe(values, "benchmark")
     torch.manual_seed(0)

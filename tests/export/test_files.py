@@ -76,6 +76,10 @@ def test_a_model_from_a_file(tmp_path: Path, folder: Path) -> None:
     assert one.scores == pytest.approx(other.scores, abs=1e-5)
     for name, maps in one.segments.spatial_attention.items():
         assert maps == pytest.approx(other.segments.spatial_attention[name], abs=1e-5)
+    with pytest.raises(CallError, match="this model is an exported file already; export the model folder"):
+        again.export(tmp_path / "again.onnx")
+    with pytest.raises(CallError, match="an exported file, and has no weights to save; copy the file itself"):
+        again.save_pretrained(tmp_path / "saved")
     there = pickle.loads(pickle.dumps(again.network))  # noqa: S301
     there.eval()
     inputs = inputs_of(model, 1, 2)

@@ -17,6 +17,7 @@ from attcell.config.recipe import Recipe
 from attcell.errors import CallError, ModelError
 from attcell.export.described import Described
 from attcell.export.graph import Graph
+from attcell.export.network import ExportedNetwork
 from attcell.export.onnx_file import OPSET, Session, in_precision, refuse_without, to_onnx, with_description
 from attcell.export.parity import BOUND, Run, clip_inputs, parity
 from attcell.export.torch_file import Program, program_bytes, to_program
@@ -99,6 +100,8 @@ def write_exported(
         VideoError: the clip cannot be read.
     """
     form = format_of(path, format)
+    if isinstance(network, ExportedNetwork):
+        raise CallError("this model is an exported file already; export the model folder that it came from")
     if form == "onnx":
         refuse_without("onnx", "onnxscript", "onnxruntime")
     elif precision != "float32":

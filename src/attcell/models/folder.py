@@ -42,7 +42,12 @@ def write_folder(
         labels: the classes, in the order of the logits.
         recipe: with the preprocessing, the segments and the network's shape.
         training: what is worth knowing of the training, in plain types.
+
+    Raises:
+        CallError: the network has no weights here: it is an exported file.
     """
+    if not network.state_dict():
+        raise CallError("this model is an exported file, and has no weights to save; copy the file itself")
     state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
     digest = state_digest(network)
     config = {
