@@ -106,16 +106,13 @@ def random_model(kind: str, backbone: str, folder: Path) -> Model:
     stream: dict[str, Any] = {"backbone": backbone, "weights": "none"}
     if kind != "tan":
         stream["conv6_channels"] = 256
+    of_stan = {} if kind == "tan" else UNEVEN
     values = {
         "data": {"train": str(folder)},
         "flow": {"method": "fast", "fields": 5},
         "segments": {"train": 5, "test": max(SEGMENTS)},
         "train": {"iterations": 1},
-        "model": {
-            **KINDS[kind],
-            **({} if kind == "tan" else UNEVEN),
-            "streams": {"frame": stream, "flow": stream},
-        },
+        "model": {**KINDS[kind], **of_stan, "streams": {"frame": stream, "flow": stream}},
     }
     recipe = check_recipe(values, "benchmark")
     torch.manual_seed(0)
