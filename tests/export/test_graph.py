@@ -91,3 +91,8 @@ def test_what_a_file_says(tmp_path: Any) -> None:
     ):
         with pytest.raises(ModelError, match=r"it\.onnx"):
             parsed_description(damaged, "it.onnx")
+    code = told.to_json().replace('"backbone": "small"', '"backbone": "os:abort"')
+    with pytest.raises(
+        ModelError, match=r"it\.onnx names code, os:abort, and nothing is imported because a file"
+    ):
+        parsed_description(code, "it.onnx")

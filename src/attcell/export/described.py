@@ -13,6 +13,7 @@ import attcell
 from attcell._files import OTHER_VALUES, parsed_json
 from attcell.config.recipe import Recipe, check_recipe
 from attcell.errors import AttcellError, ModelError
+from attcell.models.folder import python_paths
 
 KEY = "attcell"
 _FORMAT = 1  # raise it when a file is no longer read as it was written
@@ -55,7 +56,7 @@ def parsed_description(text: str, file: str) -> Described:
     """What a file says, from :meth:`Described.to_json`.
 
     Raises:
-        ModelError: another format, or damaged.
+        ModelError: another format, or damaged; or its recipe names code to import.
     """
     try:
         found = parsed_json(text.encode())
@@ -63,6 +64,11 @@ def parsed_description(text: str, file: str) -> Described:
             raise ModelError(
                 f"{file} has format {found['format']!r} of exported files, and this attcell reads {_FORMAT}; "
                 "export the model again"
+            )
+        if modules := python_paths(found["recipe"]):
+            raise ModelError(
+                f"{file} names code, {', '.join(modules)}, and nothing is imported because a file says so; "
+                "predict with the model folder, or run the file without attcell (docs/export.md)"
             )
         labels = tuple(str(label) for label in found["labels"])
         recipe = check_recipe(dict(found["recipe"]), file)

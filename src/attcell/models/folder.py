@@ -158,19 +158,19 @@ def refuse_code(folder: Path, name: str) -> None:
         ModelError: one of its backbones is a Python path; or damaged, or of another format.
     """
     path = folder / "config.json"
-    if path.is_file() and (modules := _python_paths(_checked_config(path)["recipe"])):
+    if path.is_file() and (modules := python_paths(_checked_config(path)["recipe"])):
         raise ModelError(
             f"{name} names code, {', '.join(modules)}, and nothing is imported because a model from outside "
             f"says so; read what it is, and where you trust it load its folder: {folder}"
         )
 
 
-def _python_paths(value: Any) -> list[str]:
-    """Of all backbones below."""
+def python_paths(value: Any) -> list[str]:
+    """Those of all backbones in a recipe in plain types: what is imported when it is read."""
     if isinstance(value, dict):
         own = [value["backbone"]] if ":" in str(value.get("backbone", "")) else []
-        return own + [path for one in value.values() for path in _python_paths(one)]
-    return [path for one in value for path in _python_paths(one)] if isinstance(value, list) else []
+        return own + [path for one in value.values() for path in python_paths(one)]
+    return [path for one in value for path in python_paths(one)] if isinstance(value, list) else []
 
 
 def read_recipe(folder: Path) -> Recipe | None:
