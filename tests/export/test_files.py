@@ -19,7 +19,7 @@ from attcell.export.graph import Graph
 from attcell.export.network import read_exported
 from attcell.export.onnx_file import Session
 from tests.export.test_graph import KINDS, inputs_of, model_of
-from tests.small_models import LABELS
+from tests.small_models import LABELS, random_model, recipe_of
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -108,3 +108,12 @@ def test_a_file_of_others(tmp_path: Path) -> None:
     onnx.save(other, tmp_path / "other.onnx")
     with pytest.raises(ModelError, match=r"other\.onnx does not say what its outputs are"):
         read_exported(tmp_path / "other.onnx")
+
+
+def test_a_network_whose_steps_are_built_in_is_refused(tmp_path: Path) -> None:
+    branch = {"backbone": "small", "weights": "none"}
+    of_steps = {"kind": "tan", "cell": "lstm", "streams": {"frame": branch, "flow": branch}}
+    model = random_model(recipe_of(tmp_path, model=of_steps))
+    with pytest.raises(ModelError, match="of videos or segments is built into this network's file"):
+        model.export(tmp_path / "it.onnx")
+    assert not list(tmp_path.glob("*.onnx"))

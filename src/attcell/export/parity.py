@@ -83,7 +83,14 @@ def parity(graph: Graph, run: Run, inputs: Mapping[str, Tensor]) -> dict[str, fl
     """
     found: dict[str, float] = {}
     for seen in (inputs, _longer_twice(inputs)):
-        wanted, given = graph.outputs(*(seen[name] for name in graph.inputs)), run(seen)
+        wanted = graph.outputs(*(seen[name] for name in graph.inputs))
+        try:
+            given = run(seen)
+        except ModelError as error:
+            raise ModelError(
+                "a number of videos or segments is built into this network's file, as where it goes step by "
+                f"step in Python; nothing was written ({error})"
+            ) from error
         for name, of in wanted.items():
             found[name] = max(found.get(name, 0.0), _difference(name, of, given.get(name)))
     return found
