@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 import numpy as np
@@ -157,7 +158,8 @@ def frame_times(
     numerator, denominator = seconds_per_tick
     frames, ticks = max(_usable(pts), _usable(dts), key=lambda usable: len(usable[0]))
     seconds = np.array([tick * numerator / denominator for tick in ticks])
-    step = float(np.median(np.diff(seconds) / np.diff(frames))) if len(frames) > 1 else 1 / rate
+    # NumPy's median imports numpy.ma at its first call, .05 s in each process that decodes.
+    step = median((np.diff(seconds) / np.diff(frames)).tolist()) if len(frames) > 1 else 1 / rate
     if ticks == list(pts):
         end = (ticks[-1] + last_ticks) * numerator / denominator if last_ticks > 0 else seconds[-1] + step
         return seconds, float(end), True
