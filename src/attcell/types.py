@@ -191,6 +191,34 @@ class AttentionTrack:
 
 
 @dataclass(frozen=True)
+class ClassShares:
+    """What adds up to one class's score in a video, before the softmax.
+
+    Attributes:
+        regions: stream name -> (T, K, K), or (T, R, K) of sound: what each region of each segment adds;
+            negative where it speaks against the class. Empty of networks that pool the regions first.
+        segments: stream name -> (T,) what each segment adds, of all its regions together.
+        rest: what the classifiers add whatever the video holds.
+    """
+
+    regions: dict[str, np.ndarray]
+    segments: dict[str, np.ndarray]
+    rest: float
+
+    @property
+    def temporal(self) -> np.ndarray:
+        """(T,) what each segment adds, over all streams."""
+        first, *others = self.segments.values()
+        return sum(others, first)
+
+    @property
+    def score(self) -> float:
+        """The sum of all: the class's score before the softmax; where streams have classifiers of their own,
+        the mean of their scores by their weights."""
+        return float(self.temporal.sum()) + self.rest
+
+
+@dataclass(frozen=True)
 class Explanation:
     """How a model without an attention cell says where and when its evidence is.
 
@@ -233,6 +261,8 @@ class Prediction:
         of_features: a file of features stands in the video's place, so that there are no pictures.
         explanation: of a ready model, what stands in the place of attention; None where it is AttCell's own.
         sound: what is drawn of the video's sound; None without sound, or where nobody asked for pictures.
+        evidence: class -> what adds up to its score; empty where nobody asked for pictures, and of networks
+            whose scores are no such sum.
     """
 
     video: str
@@ -251,6 +281,7 @@ class Prediction:
     of_features: bool = False
     explanation: Explanation | None = None
     sound: SoundTrack | None = None
+    evidence: dict[str, ClassShares] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         best = ", ".join(f"{label} {score:.3f}" for label, score in self.top(3))
@@ -298,7 +329,8 @@ class Prediction:
         return [(self.labels[i], float(self.scores[i])) for i in best]
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but pictures, sound and what was found in time, as plain types that ``json`` takes."""
+        """Everything but pictures, sound, evidence by class and what was found in time, as plain types that
+        ``json`` takes."""
         return {
             "video": self.video,
             "top": [{"label": label, "score": score} for label, score in self.top()],

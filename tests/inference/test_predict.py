@@ -53,6 +53,17 @@ def test_every_part_of_a_prediction(model, record):
     assert levels == pytest.approx([grey(number) for number in (1, 4, 7, 10)], abs=3)
 
 
+def test_the_evidence_of_each_class_adds_up_to_its_score(model, record):
+    found = predict_video(model, record.path, num_segments=4)
+    assert tuple(found.evidence) == found.labels
+    logits = torch.tensor([of.score for of in found.evidence.values()])
+    np.testing.assert_allclose(logits.softmax(-1), found.scores, atol=1e-6)
+    of_class = found.evidence[found.labels[0]]
+    assert of_class.regions["frame"].shape == found.spatial_attention["frame"].shape
+    np.testing.assert_allclose(of_class.regions["frame"].sum(axis=(1, 2)), of_class.temporal, atol=1e-6)
+    assert predict_video(model, record.path, pictures=False).evidence == {}
+
+
 def test_attention_sums_to_one(model, record):
     found = predict_video(model, record.path)
     assert found.scores.sum() == pytest.approx(1, abs=1e-6)

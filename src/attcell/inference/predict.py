@@ -22,7 +22,8 @@ from attcell.inference.run import Encoded, as_scores, decide_views, encode_part,
 from attcell.inference.sound_track import sound_track
 from attcell.inference.stored_flow import with_stored_flow
 from attcell.models.build import evaluation_plan, input_spec
-from attcell.types import AttentionTrack, Prediction, Size, SoundTrack
+from attcell.nn import Output
+from attcell.types import AttentionTrack, ClassShares, Prediction, Size, SoundTrack
 from attcell.video.features import is_features
 from attcell.video.info import VideoInfo
 from attcell.video.input_spec import InputSpec
@@ -229,7 +230,7 @@ def _predicted(model: Model, plan: ViewPlan, video: SeenVideo, parts: Iterator[_
             continue
         if part.start == 0:  # what came before is void
             encoded, frame_indices, shown = [], [], []
-        encoded.append(encode_part(model.network, part.views))
+        encoded.append(encode_part(model.network, part.views, with_evidence=video.pictures))
         frame_indices.append(part.frame_indices)
         if part.shown is not None:
             shown.append(part.shown)
@@ -262,7 +263,23 @@ def _predicted(model: Model, plan: ViewPlan, video: SeenVideo, parts: Iterator[_
         notes=info.notes,
         of_features=is_features(video.path),
         sound=sound,
+        evidence=_evidence(out, model.labels, spec) if video.pictures else {},
     )
+
+
+def _evidence(out: Output, labels: Sequence[str], spec: InputSpec) -> dict[str, ClassShares]:
+    """Class → what adds up to its score, of a batch of one video."""
+    if out.evidence is None:
+        return {}
+    regions, rest = spec.with_pictures(out.evidence.regions), out.evidence.rest.tolist()
+    return {
+        label: ClassShares(
+            {name: _numpy(of[0, :, place]) for name, of in regions.items()},
+            {name: _numpy(of[0, :, place]) for name, of in out.evidence.segments.items()},
+            rest[place],
+        )
+        for place, label in enumerate(labels)
+    }
 
 
 def _refuse_bare_margins(model: Model) -> None:

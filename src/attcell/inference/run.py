@@ -72,14 +72,18 @@ def part_maps(network: Network, inputs: Inputs) -> dict[str, Tensor]:
 
 
 @torch.inference_mode()
-def encode_part(network: Network, inputs: Inputs, *, kept_features: bool = False) -> Encoded:
+def encode_part(
+    network: Network, inputs: Inputs, *, kept_features: bool = False, with_evidence: bool = False
+) -> Encoded:
     """What a network makes of a part of a video.
 
     Args:
         network: in test mode. Its device decides.
         inputs: the part's pictures and clips, or their kept feature maps, which are in 16 bits until here.
         kept_features: whether it is the latter.
+        with_evidence: with what each region adds to each class, where the network can tell.
     """
+    encode = network.encode_with_evidence if with_evidence else network.encode
     maps = inputs if kept_features else part_maps(network, inputs)
     device, precision = device_of(network), _first_numbers(network).dtype
     num_views, num_segments = next(iter(maps.values())).shape[:2]
@@ -90,7 +94,7 @@ def encode_part(network: Network, inputs: Inputs, *, kept_features: bool = False
             some = {name: of[view : view + 1, rows].to(device) for name, of in maps.items()}
             if kept_features:
                 some = {name: of.to(precision) for name, of in some.items()}
-            encoded[view].append(network.encode(some))
+            encoded[view].append(encode(some))
     _give_memory_back()
     return encoded
 

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from attcell.errors import CallError
+from attcell.nn.class_evidence import together
 from attcell.nn.network import Network
 from attcell.nn.outputs import LateOutput
 from attcell.nn.stan import STAN, STANEncoded
@@ -68,10 +69,15 @@ class LateFusion(Network[dict[str, STANEncoded], LateOutput]):
         """Stream → what its network makes of consecutive segments."""
         return {name: self.network(name).encode({name: maps[name]}) for name in self.networks}
 
+    def encode_with_evidence(self, maps: Mapping[str, Float[Tensor, "B T F _ _"]]) -> dict[str, STANEncoded]:
+        """The same, with what each region adds to each class of its own network."""
+        return {name: self.network(name).encode_with_evidence({name: maps[name]}) for name in self.networks}
+
     def decide(self, parts: Sequence[Mapping[str, STANEncoded]]) -> LateOutput:
         """What each network says, and the weighted sum of their probabilities."""
         outputs = {name: self.network(name).decide([part[name] for part in parts]) for name in self.networks}
         every = list(outputs.values())
+        evidence = {name: out.evidence for name, out in outputs.items() if out.evidence is not None}
         return LateOutput(
             logits=self.fuse([out.logits for out in every]),
             temporal_scores=self.average([out.temporal_scores for out in every]),
@@ -81,6 +87,7 @@ class LateFusion(Network[dict[str, STANEncoded], LateOutput]):
             temporal_attention_by_stream={name: out.temporal_attention for name, out in outputs.items()},
             learnt_logits=tuple(out.logits[:, None] for out in every),  # each network learns by itself
             weights=self.weights,
+            evidence=together(evidence, self.weights) if len(evidence) == len(outputs) else None,
             streams=outputs,
         )
 

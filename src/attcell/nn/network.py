@@ -38,6 +38,12 @@ class Network(nn.Module, Generic[Encoded, Decided]):
         """
         raise NotImplementedError
 
+    def encode_with_evidence(self, maps: Mapping[str, Shaped[Tensor, "B T ..."]]) -> Encoded:
+        """The same, with what each region adds to each class where the network can tell; then the output has
+        ``evidence``. It takes T · A · K² numbers a stream.
+        """
+        return self.encode(maps)
+
     def decide(self, parts: Sequence[Encoded]) -> Decided:
         """The output for whole videos.
 

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from attcell.errors import CallError
+from attcell.nn.class_evidence import ClassEvidence, together
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,7 @@ class Output:
         learnt_logits: the class scores whose losses are summed, step by step; by default the logits, as one
             step.
         weights: how much each of ``logits_by_stream`` counts, 1 in all; None where that cannot be said.
+        evidence: what adds up to the class scores; None where nobody asked, or they are no such sum.
     """
 
     logits: Float[Tensor, "B A"]
@@ -38,6 +40,7 @@ class Output:
     gates: dict[str, Float[Tensor, "B T T"]] = field(default_factory=dict)
     learnt_logits: tuple[Float[Tensor, "B _ A"], ...] = ()
     weights: Tensor | None = None
+    evidence: ClassEvidence | None = None
 
     def __post_init__(self) -> None:
         if not self.learnt_logits:
@@ -104,7 +107,11 @@ class TANOutput(Output):
 
     @classmethod
     def of(
-        cls, step_logits: dict[str, Tensor], gates: dict[str, Tensor], step_scores: dict[str, Tensor]
+        cls,
+        step_logits: dict[str, Tensor],
+        gates: dict[str, Tensor],
+        step_scores: dict[str, Tensor],
+        evidence: dict[str, ClassEvidence] | None = None,
     ) -> TANOutput:
         """The output of two branches from what each computed at every step.
 
@@ -121,6 +128,7 @@ class TANOutput(Output):
             gates=gates,
             learnt_logits=tuple(step_logits.values()),
             weights=_equal_weights(len(step_logits)),
+            evidence=None if evidence is None else together(evidence, [1 / len(evidence)] * len(evidence)),
             step_logits=step_logits,
             step_scores=step_scores,
         )

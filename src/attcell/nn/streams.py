@@ -12,15 +12,24 @@ from torch import Tensor, nn
 from attcell.choices import Conv6Kernel
 from attcell.nn.attention import AttCell, attended_sum
 from attcell.nn.backbones.backbone import Backbone
+from attcell.nn.class_evidence import region_scores
 
 
 @dataclass(frozen=True)
 class StreamOutput:
-    """What a stream computes for each segment: raw scores s, attention α and the attended descriptor."""
+    """What a stream computes for each segment.
+
+    Attributes:
+        scores: s of Eq. 4.
+        attention: α of Eq. 4; each map sums to 1.
+        segments: the attended descriptor of Eq. 5.
+        region_scores: what each region adds to each class; None where nobody asked.
+    """
 
     scores: Float[Tensor, "B T R K"]
     attention: Float[Tensor, "B T R K"]
     segments: Float[Tensor, "B T D"]
+    region_scores: Float[Tensor, "B T A R K"] | None = None
 
 
 class Standardise(nn.Module):
@@ -165,16 +174,26 @@ class Stream(BackboneStream):
         """Attention and attended descriptors of the backbone's feature maps: conv6, then Eq. 4 and Eq. 5."""
         return self.attention_pool(self.descriptors(maps))
 
-    def attention_pool(self, local: Float[Tensor, "B T D R K"]) -> StreamOutput:
-        """Attention over conv6's local descriptors, and their sum weighted by it (Eq. 4 and Eq. 5)."""
+    def attention_pool(
+        self, local: Float[Tensor, "B T D R K"], classifier: Float[Tensor, "A D"] | None = None
+    ) -> StreamOutput:
+        """Attention over conv6's local descriptors, and their sum weighted by it (Eq. 4 and Eq. 5).
+
+        Args:
+            local: of :meth:`descriptors`.
+            classifier: the weights of classes, where what each region adds to them is wanted.
+        """
         rows = local.flatten(3).transpose(2, 3)  # (B, T, R·K, D)
         scores, attention = self.attention(rows)
         segments = attended_sum(attention, rows)
+        added = None if classifier is None else region_scores(attention, rows, classifier)
         scores, attention = (of.unflatten(-1, local.shape[-2:]) for of in (scores, attention))
+        added = None if added is None else added.unflatten(-1, local.shape[-2:])
         if self.backbone.keeps_time:  # scores whose softmax is the attention's sum
             scores = steps_of_time(scores).logsumexp(dim=-3)
             attention = steps_of_time(attention).sum(dim=-3)
-        return StreamOutput(scores, attention, segments)
+            added = None if added is None else steps_of_time(added).sum(dim=-3)
+        return StreamOutput(scores, attention, segments, added)
 
     def forward(self, inputs: Shaped[Tensor, "B T C *L H W"]) -> StreamOutput:
         """Attention and attended descriptors of every segment's picture or clip."""

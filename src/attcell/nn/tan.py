@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from attcell.nn.attention import SharingGate
 from attcell.nn.backbones.backbone import Backbone
+from attcell.nn.class_evidence import ClassEvidence, gated_steps
 from attcell.nn.network import Network, along_time
 from attcell.nn.outputs import TANOutput, refuse_unequal_steps
 from attcell.nn.streams import BackboneStream, Normalise
@@ -166,7 +167,21 @@ class TAN(Network[dict[str, Tensor], TANOutput]):
             name: self.classifiers[name](self.dropout(_gated_sum(weights, memory[name][0])))
             for name, weights in gates.items()
         }
-        return TANOutput.of(logits, gates, {name: scores for name, (scores, _) in gated.items()})
+        step_scores = {name: scores for name, (scores, _) in gated.items()}
+        return TANOutput.of(logits, gates, step_scores, self._evidence(gates, memory))
+
+    def _evidence(
+        self, gates: Mapping[str, Tensor], memory: Mapping[str, tuple[Tensor, Tensor]]
+    ) -> dict[str, ClassEvidence] | None:
+        """What each step adds to each branch's classes; None in training, where dropout takes some."""
+        if self.training:
+            return None
+        found = {}
+        for name, of_branch in gates.items():
+            classifier = cast(nn.Linear, self.classifiers[name])
+            steps = gated_steps(of_branch, memory[name][0], classifier.weight)
+            found[name] = ClassEvidence({}, {name: steps}, classifier.bias)
+        return found
 
 
 def _gated_sum(gates: Float[Tensor, "B T T"], outputs: Float[Tensor, "B T H"]) -> Float[Tensor, "B T H"]:
