@@ -54,6 +54,7 @@ Strategy = Literal["ddp", "fsdp"]
 DetectionRule = Literal["relative", "paper", "sigmoid", "classes", "stpn"]
 DetectionFormat = Literal["attcell", "activitynet", "thumos"]
 DetectionProtocol = Literal["thumos", "activitynet"]
+AnnotationTool = Literal["label-studio", "cvat", "via", "elan"]
 
 VideoKind = Literal["trimmed", "untrimmed"]
 MotionKind = Literal["postures", "paths"]

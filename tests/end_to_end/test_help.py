@@ -49,7 +49,7 @@ def test_every_command_is_there():
     assert {" ".join(words) for words in commands()} == {
         "demo", "predict", "detect", "models", "calibrate", "recipes", "plan", "train", "learning-rate",
         "test", "export", "synth", "protocol", "ablate", "table", "reproduce", "data check", "extract flow",
-        "extract features",
+        "extract features", "labels export", "labels import",
         "score fuse", "score recognition", "score classes", "score attention", "score detection",
     }  # fmt: skip
 

@@ -25,6 +25,7 @@ from attcell.cli import (
     detect,
     export,
     extract,
+    labels,
     learning_rate,
     models,
     plan,
@@ -61,6 +62,7 @@ for command in (
 app.add_typer(data.data_app, name="data")
 app.add_typer(extract.extract_app, name="extract")
 app.add_typer(score.score_app, name="score")
+app.add_typer(labels.labels_app, name="labels")
 
 
 def main() -> None:

@@ -271,16 +271,25 @@ def _names_beside(source: Path) -> tuple[str, ...] | None:
     """Class names from labels.txt or classInd.txt in the list's folder, if there is one."""
     for file in (source.with_name("labels.txt"), source.with_name("classInd.txt")):
         if file.is_file() and file != source:
-            lines = [line.strip() for line in _text_lines(file)]
-            if not all(map(is_text, lines)):
-                raise DataError(f"{file}: class names must be text in UTF-8; save it anew")
-            names = [line for line in lines if line]
-            if file.name == "classInd.txt":
-                names = _numbered_names(file, names)
-            if len(set(names)) < len(names) or not names:
-                raise DataError(f"{file}: class names must be there, and each only once")
-            return tuple(names)
+            return read_class_names(file)
     return None
+
+
+def read_class_names(file: Path) -> tuple[str, ...]:
+    """The classes that a text file names, one a line; of a classInd.txt, ``1 Name`` a line.
+
+    Raises:
+        DataError: it names none, or one twice, or is no text.
+    """
+    lines = [line.strip() for line in _text_lines(file)]
+    if not all(map(is_text, lines)):
+        raise DataError(f"{file}: class names must be text in UTF-8; save it anew")
+    names = [line for line in lines if line]
+    if file.name == "classInd.txt":
+        names = _numbered_names(file, names)
+    if len(set(names)) < len(names) or not names:
+        raise DataError(f"{file}: class names must be there, and each only once")
+    return tuple(names)
 
 
 def _numbered_names(file: Path, lines: list[str]) -> list[str]:
