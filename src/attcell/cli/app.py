@@ -12,17 +12,19 @@ import re
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from attcell._checks import flat
 from attcell._log import messages_on_stderr
 from attcell._owners import is_first_process
-from attcell._terminal import escaped_stdout, message
+from attcell._terminal import escaped_stdout, message, put
 from attcell.cli import (
     _interruption,
     data,
     detect,
+    doctor,
     export,
     extract,
     labels,
@@ -41,7 +43,6 @@ app = typer.Typer(
     help="Recognise actions in videos, and see where and when the evidence is.",
     epilog="Begin with: attcell demo",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -56,13 +57,30 @@ for command in (
         export.export,
         data.synth,
     ),
-    *(research.protocol, research.ablate, research.table, research.reproduce),
+    *(research.protocol, research.ablate, research.table, research.reproduce, doctor.doctor),
 ):
     app.command()(command)
 app.add_typer(data.data_app, name="data")
 app.add_typer(extract.extract_app, name="extract")
 app.add_typer(score.score_app, name="score")
 app.add_typer(labels.labels_app, name="labels")
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        put(f"attcell {version('attcell')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _of_all_commands(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None: ...
 
 
 def main() -> None:
@@ -81,7 +99,7 @@ def main() -> None:
         try:
             with messages_on_stderr(), escaped_stdout():
                 try:
-                    app()
+                    app(prog_name="attcell")
                 finally:
                     sys.stdout.flush()  # here, where a full disk can still be told
         except BaseException as error:
