@@ -1,4 +1,4 @@
-"""Draws STAN and TAN for docs/concepts.md: `uv run python docs/draw_networks.py` writes stan.svg and tan.svg."""
+"""The figures of docs/concepts.md: `uv run python docs/draw_networks.py` writes stan.svg and tan.svg."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def box(axes: Axes, x: float, y: float, text: str, kind: str, width: float = 1.5
 
 
 def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], colour: str = "#333333") -> None:
-    axes.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": colour, "shrinkA": 0, "shrinkB": 0})
+    style = {"arrowstyle": "-|>", "color": colour, "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", end, start, arrowprops=style)
 
 
 def draw_stan() -> Figure:
