@@ -54,7 +54,7 @@ Strategy = Literal["ddp", "fsdp"]
 DetectionRule = Literal["relative", "paper", "sigmoid", "classes", "stpn"]
 DetectionFormat = Literal["attcell", "activitynet", "thumos"]
 DetectionProtocol = Literal["thumos", "activitynet"]
-AnnotationTool = Literal["label-studio", "cvat", "via", "elan"]
+AnnotationTool = Literal["label-studio", "cvat", "via", "elan", "fiftyone"]
 
 VideoKind = Literal["trimmed", "untrimmed"]
 MotionKind = Literal["postures", "paths"]

@@ -41,7 +41,9 @@ def _document(video: LabelledVideo, labels: Sequence[str], prefix: str) -> Eleme
     child(
         header,
         "MEDIA_DESCRIPTOR",
-        MEDIA_URL=_url(f"{prefix}{video.video}"),
+        MEDIA_URL=_url(
+            f"{prefix}{video.video}" if prefix or video.path is None else str(video.path.absolute())
+        ),
         MIME_TYPE=_MIME.get(path.suffix.lower(), "video/*"),
         RELATIVE_MEDIA_URL=f"./{quote(path.name)}",
     )

@@ -103,7 +103,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 
 
 def completed(video: LabelledVideo, videos: Videos, *, need_size: bool) -> LabelledVideo:
-    """The same with its rate and, if needed, its size, as far as the file of the video is here.
+    """The same with its place, its rate and, if needed, its size, as far as the file of the video is here.
 
     Raises:
         CallError, VideoError: as of :class:`Videos`.
@@ -111,5 +111,6 @@ def completed(video: LabelledVideo, videos: Videos, *, need_size: bool) -> Label
     return replace(
         video,
         fps=videos.known_rate(video.video, video.fps),
+        path=videos.path(video.video),
         size=videos.size(video.video) if need_size else video.size,
     )

@@ -26,6 +26,7 @@ class LabelledVideo:
         size: of a frame as shown; None where nobody knows.
         duration_seconds: None where nobody knows.
         track: its attention, where predictions hold it.
+        path: where it lies, if it is here.
     """
 
     video: str
@@ -34,6 +35,7 @@ class LabelledVideo:
     size: Size | None = None
     duration_seconds: float | None = None
     track: AttentionTrack | None = None
+    path: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attcell._files import parsed_json
-from attcell.annotation_tools import cvat, elan, label_studio, via, xml_files
+from attcell.annotation_tools import cvat, elan, fiftyone, label_studio, via, xml_files
 from attcell.annotation_tools.records import Opened, Rates, Read, Wanted, merged
 from attcell.choices import AnnotationTool
 from attcell.errors import CallError, DataError
@@ -47,6 +47,7 @@ FORMATS: dict[AnnotationTool, ToolFormat] = {
         ToolFormat("cvat", ".xml", cvat.write, cvat.read, cvat.tells, is_per_video=True, needs_size=True),
         ToolFormat("via", ".json", via.write, via.read, via.tells),
         ToolFormat("elan", ".eaf", elan.write, elan.read, elan.tells, is_per_video=True),
+        ToolFormat("fiftyone", "", fiftyone.write, fiftyone.read, fiftyone.tells),
     )
 }
 
@@ -97,8 +98,10 @@ def read_labels(source: Path, form: AnnotationTool | None, rates: Rates) -> Read
         CallError: no such file, or nobody knows a video's rate.
         DataError: a file of none of the formats, or damaged.
     """
-    if source.is_dir():
-        suffixes = {entry.suffix for entry in FORMATS.values()}
+    if (source / fiftyone.FILE_NAME).is_file():
+        files = [source / fiftyone.FILE_NAME]
+    elif source.is_dir():
+        suffixes = {entry.suffix for entry in FORMATS.values() if entry.suffix}
         files = sorted(path for path in source.iterdir() if path.suffix.lower() in suffixes)
         if not files:
             raise DataError(f"{source}: no file of an annotation tool in it ({' '.join(sorted(suffixes))})")

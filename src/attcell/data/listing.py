@@ -8,15 +8,18 @@ A list file has a line for each video, its path and then whole numbers:
 ``some/dir 163 1``        a folder of frames: how many frames it has, and its label, or several
 ``some/dir 12 163 3``     a part of a folder of frames: how many are before it, how many it has, its labels
 ``some/video.npy 1``      a file of features that were computed elsewhere, and its label, or several
+``some/video.mp4 wave``   a video file and its class by name, in every line; it may hold spaces
 ``some/video.mp4 1 g07``  where groups are asked for: the last word of each line, of any form, is the group
 ========================  ============================================================================
+
+CSV with a header is read as :mod:`attcell.data.annotations.named_list` tells.
 
 Labels count from 0. Paths may hold spaces, and words that are numbers: where a line can be read in more than
 one way, the longest path counts at which there is a file, or a folder and a number of frames. Where there is
 nothing, a path ends with a known suffix of videos. The first number of a folder's line is the number of its
 frames if it has as many, else the number of frames before the part; one list has only one of the two, so that
-a wrong number of frames does not pass for the other. Blank lines are ignored; ``#`` begins no comment,
-since a path may begin with it.
+a wrong number of frames does not pass for the other. Blank lines are ignored; ``#`` begins no comment, since
+a path may begin with it.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ from attcell._paths import is_file, is_folder, is_text, is_video_name
 from attcell._servers import shown
 from attcell._urls import is_url, joined, path_or_url
 from attcell.choices import GROUP_COLUMN
+from attcell.data.annotations.named_list import Entry, csv_entries, named_entries, resolved
 from attcell.errors import CallError, DataError, VideoError, first_lines
 from attcell.types import VideoRecord
 from attcell.video.features import is_features
@@ -92,12 +96,16 @@ def read_list(
         DataError: an empty list, or bad lines, each with its number.
     """
     names = _names_beside(source) if labels is None else tuple(labels)
+    lines = _text_lines(source)
+    entries = _named(source, lines, with_groups=with_groups)
+    if entries is not None:
+        return _listing_of(source, root, names, entries)
     expected = _EXPECTED + (_WITH_GROUP if with_groups else "")
     records: list[VideoRecord] = []
     problems: list[str] = []
     first_line: dict[str, int] = {}
     forms: dict[_Form, int] = {}
-    for number, line in enumerate(_text_lines(source), start=1):
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
@@ -124,6 +132,42 @@ def read_list(
     if names is None:
         names = tuple(map(str, range(_num_classes(source, records))))
     return Listing(tuple(records), names, multi_label=any(len(record.labels) > 1 for record in records))
+
+
+def _named(source: Path, lines: Sequence[str], *, with_groups: bool) -> list[Entry] | None:
+    """The lines of a list whose classes are names, or of a CSV; None of any other."""
+    entries = csv_entries(source, lines, with_groups=with_groups)
+    if entries is not None:
+        return entries
+    parted = []
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                parted.append((number, *(_without_group(line) if with_groups else (line, ""))))
+            except _BadLine:
+                return None
+    return named_entries(parted)
+
+
+def _listing_of(source: Path, root: Path, names: Sequence[str] | None, entries: Sequence[Entry]) -> Listing:
+    """The listing of lines whose classes are names; errors as of :func:`read_list`."""
+    if not entries:
+        raise DataError(f"{source}: the list is empty; expected a line for each video behind the header")
+    entries = [replace(entry, name=_name(entry.name)) for entry in entries]
+    known, found = resolved(source, entries, names)
+    records = tuple(
+        VideoRecord(shown(name), _joined(source, root, name), tuple(sorted(labels)), group=group)
+        for name, (labels, group) in found.items()
+    )
+    classes = tuple(names or known or map(str, range(_num_classes(source, records))))
+    return Listing(records, classes, multi_label=any(len(record.labels) > 1 for record in records))
+
+
+def _joined(source: Path, root: Path, name: str) -> Path:
+    try:
+        return joined(root, name)
+    except CallError as problem:  # of a URL, which is not shown: it may hold a password
+        raise DataError(f"{source}: {problem}") from None
 
 
 def _num_classes(source: Path, records: Sequence[VideoRecord]) -> int:

@@ -5,7 +5,8 @@
   ``Listing.ignored`` and told; a class folder that holds such files alone is refused: a class would be gone.
   A folder that may not be looked into stands among the videos, as one that cannot be read.
   Where there is no video at all, files of features (``.npy``) stand in the videos' place.
-- A *list file*: one ``some/video.mp4 1`` a line, as :mod:`attcell.data.listing` tells.
+- A *list file*: one ``some/video.mp4 1`` or ``some/video.mp4 wave`` a line, or CSV with a header, as
+  :mod:`attcell.data.listing` tells.
 
 A folder of frames, of which no file is a video and which holds no folder, is a video as a file is.
 """
