@@ -34,6 +34,7 @@ from attcell.cli import (
     predict,
     research,
     score,
+    serve,
     train,
 )
 from attcell.errors import AttcellError
@@ -57,7 +58,7 @@ for command in (
         export.export,
         data.synth,
     ),
-    *(research.protocol, research.ablate, research.table, research.reproduce, doctor.doctor),
+    *(research.protocol, research.ablate, research.table, research.reproduce, doctor.doctor, serve.serve),
 ):
     app.command()(command)
 app.add_typer(data.data_app, name="data")

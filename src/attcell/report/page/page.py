@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import jinja2
@@ -49,9 +50,12 @@ def write_report(
     write_text(path, render(predictions, model or {}))
 
 
-def render(predictions: Sequence[Prediction], model: Mapping[str, str]) -> str:
-    """The page's text."""
-    names = short_names([prediction.video for prediction in predictions])
+def render(
+    predictions: Sequence[Prediction], model: Mapping[str, str], titles: Sequence[str] | None = None
+) -> str:
+    """The page's text. The videos are called by their titles, or by their paths where there are none."""
+    paths = [prediction.video for prediction in predictions] if titles is None else titles
+    names = short_names(paths)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("attcell.report.page", "templates"),
         autoescape=True,
@@ -63,7 +67,9 @@ def render(predictions: Sequence[Prediction], model: Mapping[str, str]) -> str:
     environment.filters["capfirst"] = lambda text: text[:1].upper() + text[1:]
     environment.filters["embedded"] = embedded_json
     most = share_of(len(predictions))
-    videos = [video_view(*named, most) for named in zip(predictions, names, strict=True)]
+    views = [video_view(*named, most) for named in zip(predictions, names, strict=True)]
+    videos = [replace(view, path=path) for view, path in zip(views, paths, strict=True)]
+    data = [{**one.to_dict(), "video": path} for one, path in zip(predictions, paths, strict=True)]
     script = _source(environment, "player.js") + _source(environment, "page.js")
     text = environment.get_template("page.html.j2").render(
         videos=videos,
@@ -73,7 +79,7 @@ def render(predictions: Sequence[Prediction], model: Mapping[str, str]) -> str:
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
         ramps={".ramp": _stops(RAMP), ".ramp.shade": _stops(SHADE)},
         wheel=WHEEL.astype(int).tolist(),
-        data=embedded_json([prediction.to_dict() for prediction in predictions]),
+        data=embedded_json(data),
         num_streams=max(len(view.streams) for view in videos),
         ramp_data=embedded_json(RAMPS),
     )

@@ -1,0 +1,1 @@
+"""A model behind HTTP: ``service`` answers programs, ``app`` people. Both keep to the same ``limits``."""
