@@ -56,8 +56,8 @@ def asked(port: int, path: str, body: bytes | None = None, kind: str = "") -> An
 
 
 def form(content: bytes, name: str = "clip.mp4", kind: str = "video/mp4", field: str = "video") -> bytes:
-    head = f'--x\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\nContent-Type: {kind}\r\n'
-    return head.encode() + b"\r\n" + content + b"\r\n--x--\r\n"
+    head = f'--x\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n'
+    return f"{head}Content-Type: {kind}\r\n\r\n".encode() + content + b"\r\n--x--\r\n"
 
 
 def sent(port: int, body: bytes, path: str = "/v1/predict") -> Answer:
