@@ -90,7 +90,7 @@ def test_what_is_wrong_is_named(attcell: Run, data: Path, model: Path, tmp_path:
 
     done = attcell("predict", root / "run" / "take 0", root / "run", "--model", model, status=1)
     assert "take 0: img_00004.png is missing, the first of 1; frames are numbered" in done.stderr
-    assert "root/run: this is a folder without frames; a video file was expected" in done.stderr
+    assert "root/run: 2 videos" in done.stderr, "a folder stands for the folders of frames below it"
 
     (root / "list.txt").write_text("wave/take 2 13 2\nsit/take 4 9 1\n")
     done = attcell("data", "check", root / "list.txt", status=1)

@@ -36,7 +36,11 @@ Crops = Annotated[
 ]
 Videos = Annotated[
     list[Path],
-    typer.Argument(help="Video files of any length, by path or URL, or folders of frames.", parser=path),
+    typer.Argument(
+        help="Videos of any length: files, URLs, folders of videos or of frames, patterns in quotation marks "
+        '("clips/**/*.mp4"), a .txt with a path a line, or - for stdin.',
+        parser=path,
+    ),
 ]
 ListRoot = Annotated[Path | None, typer.Option(help="What a list's paths are relative to.", parser=path)]
 NumSegments = Annotated[int | None, typer.Option(min=1, help="T; by default the recipe's.")]

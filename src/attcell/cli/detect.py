@@ -12,6 +12,7 @@ import typer
 from attcell._log import logger
 from attcell._terminal import put
 from attcell.choices import DetectionFormat, DetectionRule
+from attcell.cli._inputs import all_videos
 from attcell.cli._options import (
     ListRoot,
     ModelName,
@@ -86,8 +87,8 @@ def detect(
     choice = RuleChoice(
         rule or _usual_rule(model), threshold, attention_threshold, class_threshold, length_normalised
     )
-    asked = _Detect(tuple(videos), model, choice, every, json_path, format_, class_numbers, report)
-    with working_on(on):
+    with working_on(on), all_videos(videos) as found:
+        asked = _Detect(found, model, choice, every, json_path, format_, class_numbers, report)
         num_failed = asked.run()
     if num_failed:
         raise typer.Exit(1)

@@ -12,6 +12,7 @@ import typer
 from attcell._log import logger, track
 from attcell._terminal import put
 from attcell.choices import ClipCrops
+from attcell.cli._inputs import all_videos
 from attcell.cli._options import (
     Crops,
     ModelName,
@@ -62,10 +63,12 @@ def predict(
     Example: attcell predict clip.mp4 --report clip.html
 
     Example: attcell predict clip.mp4 --model runs/demo/model --report clip.html --pictures attention
+
+    Example: attcell predict archive "more/**/*.mkv" --model runs/demo/model --json found.jsonl
     """
     given = _Given(segments, clips, crops)
-    with working_on(on):
-        num_failed = _Predict(tuple(videos), model, given, json_path, report, pictures, truth).run()
+    with working_on(on), all_videos(videos) as found:
+        num_failed = _Predict(found, model, given, json_path, report, pictures, truth).run()
     if num_failed:
         raise typer.Exit(1)
 
