@@ -60,7 +60,9 @@ def relink(app: Sphinx, docname: str, source: list[str]) -> None:
         text = f"# {Path(docname).name.replace('_', ' ').capitalize()}\n\n{text}"  # a table alone
     if docname == "index":
         others = sorted(page.stem for page in DOCS.glob("*.md") if not re.search(rf"\b{page.stem}\b", text))
-        text = text.replace("\nclusters\n", "\n".join(["\nclusters", *(o for o in others if o != "index"), ""]))
+        text = text.replace(
+            "\nclusters\n", "\n".join(["\nclusters", *(o for o in others if o != "index"), ""])
+        )
     source[0] = text
 
 
