@@ -59,10 +59,9 @@ def relink(app: Sphinx, docname: str, source: list[str]) -> None:
     if docname.startswith(f"{PLACE}/benchmarks/") and not text.startswith("# "):
         text = f"# {Path(docname).name.replace('_', ' ').capitalize()}\n\n{text}"  # a table alone
     if docname == "index":
-        others = sorted(page.stem for page in DOCS.glob("*.md") if not re.search(rf"\b{page.stem}\b", text))
-        text = text.replace(
-            "\nclusters\n", "\n".join(["\nclusters", *(o for o in others if o != "index"), ""])
-        )
+        pages = sorted(page.stem for page in DOCS.glob("*.md") if page.stem != "index")
+        others = [page for page in pages if not re.search(rf"\b{page}\b", text)]
+        text = text.replace("\nclusters\n", "\n".join(["\nclusters", *others, ""]))
     source[0] = text
 
 
