@@ -199,11 +199,26 @@ class ClassShares:
             negative where it speaks against the class. Empty of networks that pool the regions first.
         segments: stream name -> (T,) what each segment adds, of all its regions together.
         rest: what the classifiers add whatever the video holds.
+        mean: the mean of all classes' shares; None where these are themselves above the mean.
     """
 
     regions: dict[str, np.ndarray]
     segments: dict[str, np.ndarray]
     rest: float
+    mean: ClassShares | None = None
+
+    @property
+    def above_mean(self) -> ClassShares:
+        """What adds up to the class's score above the mean of all classes' scores. What is added to all
+        classes alike moves no probability, and is left out.
+        """
+        if self.mean is None:
+            return self
+        return ClassShares(
+            {name: of - self.mean.regions[name] for name, of in self.regions.items()},
+            {name: of - self.mean.segments[name] for name, of in self.segments.items()},
+            self.rest - self.mean.rest,
+        )
 
     @property
     def temporal(self) -> np.ndarray:

@@ -61,6 +61,9 @@ def test_the_evidence_of_each_class_adds_up_to_its_score(model, record):
     of_class = found.evidence[found.labels[0]]
     assert of_class.regions["frame"].shape == found.spatial_attention["frame"].shape
     np.testing.assert_allclose(of_class.regions["frame"].sum(axis=(1, 2)), of_class.temporal, atol=1e-6)
+    above = of_class.above_mean
+    assert above.score == pytest.approx(of_class.score - float(logits.mean()), abs=1e-6)
+    np.testing.assert_allclose(above.regions["frame"].sum(axis=(1, 2)), above.temporal, atol=1e-6)
     assert predict_video(model, record.path, pictures=False).evidence == {}
 
 

@@ -94,6 +94,13 @@ def test_of_a_stream_that_keeps_time_the_steps_are_summed_in_each_region():
     assert_sums(evidence, out.logits)
 
 
+def test_above_the_mean_it_adds_up_to_what_the_softmax_sees():
+    out, evidence = explained(small_stan(TWO), random_maps(TWO))
+    above = evidence.above_mean
+    assert_sums(above, out.logits - out.logits.mean(dim=1, keepdim=True))
+    torch.testing.assert_close(above.scores.softmax(dim=1), out.logits.softmax(dim=1), atol=1e-12, rtol=0)
+
+
 def test_of_a_video_in_parts_it_is_the_same():
     network, maps = small_stan(TWO), random_maps(TWO)
     (_, whole), (_, parts) = explained(network, maps), explained(network, maps, in_parts=True)

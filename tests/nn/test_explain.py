@@ -93,7 +93,7 @@ def curves(seed: int = 0) -> dict[tuple[str, str, str], Curve]:
 
 def test_all_curves_are_there_and_end_where_they_should() -> None:
     found = curves()
-    assert len(found) == 2 * 2 * 3
+    assert len(found) == 2 * 2 * 4
     whole = found["regions", "deletion", "attention"].probabilities[0]
     assert whole > 0.9
     for (what, way, _), curve in found.items():
@@ -108,7 +108,7 @@ def test_all_curves_are_there_and_end_where_they_should() -> None:
 def test_one_step_takes_away_or_gives_what_attention_looks_at() -> None:
     found = curves()
     for what in ("regions", "segments"):
-        for order in ("attention", "Grad-CAM"):
+        for order in ("attention", "evidence", "Grad-CAM"):
             assert found[what, "deletion", order].probabilities[1] < 0.1, (what, order)
             first = found[what, "insertion", order].probabilities[1 if what == "regions" else 0]
             assert first > 0.9, (what, order)

@@ -271,12 +271,19 @@ def _evidence(out: Output, labels: Sequence[str], spec: InputSpec) -> dict[str, 
     """Class → what adds up to its score, of a batch of one video."""
     if out.evidence is None:
         return {}
-    regions, rest = spec.with_pictures(out.evidence.regions), out.evidence.rest.tolist()
+    regions, segments = spec.with_pictures(out.evidence.regions), out.evidence.segments
+    rest = out.evidence.rest.tolist()
+    mean = ClassShares(
+        {name: _numpy(of[0].mean(dim=1)) for name, of in regions.items()},
+        {name: _numpy(of[0].mean(dim=1)) for name, of in segments.items()},
+        sum(rest) / len(rest),
+    )
     return {
         label: ClassShares(
             {name: _numpy(of[0, :, place]) for name, of in regions.items()},
-            {name: _numpy(of[0, :, place]) for name, of in out.evidence.segments.items()},
+            {name: _numpy(of[0, :, place]) for name, of in segments.items()},
             rest[place],
+            mean,
         )
         for place, label in enumerate(labels)
     }

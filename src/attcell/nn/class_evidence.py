@@ -44,6 +44,19 @@ class ClassEvidence:
         """The sum of all: of STAN its logits; of several classifiers the mean of theirs by their weights."""
         return torch.stack([of.sum(dim=1) for of in self.segments.values()]).sum(dim=0) + self.rest
 
+    @property
+    def above_mean(self) -> ClassEvidence:
+        """What adds up to each class's score above the mean of all classes' scores.
+
+        What is added to all classes alike moves no probability, for the softmax does not see it. It is left
+        out here.
+        """
+        return ClassEvidence(
+            {name: of - of.mean(dim=2, keepdim=True) for name, of in self.regions.items()},
+            {name: of - of.mean(dim=2, keepdim=True) for name, of in self.segments.items()},
+            self.rest - self.rest.mean(),
+        )
+
 
 def weighted_regions(
     region_scores: Mapping[str, Float[Tensor, "B T A _ _"]],

@@ -3,7 +3,8 @@
 Grad-CAM (Selvaraju et al. 2017) shows where the gradient finds the evidence. Deletion and insertion (Petsiuk
 et al. 2018, RISE) take away first, or give first, what an order calls important. The sooner the class's
 probability falls as things are deleted, and the sooner it rises as they are inserted, the truer is the order
-to the network. Orders are the network's attention, Grad-CAM on the same network, and chance.
+to the network. Orders are the network's attention, its evidence for the class (class_evidence), Grad-CAM on
+the same network, and chance.
 """
 
 from __future__ import annotations
@@ -52,8 +53,8 @@ def grad_cam(
 
 What = Literal["regions", "segments"]
 Way = Literal["deletion", "insertion"]
-Order = Literal["attention", "Grad-CAM", "random"]
-ORDERS: tuple[Order, ...] = ("attention", "Grad-CAM", "random")
+Order = Literal["attention", "evidence", "Grad-CAM", "random"]
+ORDERS: tuple[Order, ...] = ("attention", "evidence", "Grad-CAM", "random")
 STEPS = 10  # from nothing of the regions to all of them
 
 
@@ -117,7 +118,7 @@ class _Video:
         self.view = view
         self.maps = self._maps(view)
         with torch.inference_mode():
-            self.whole = network.attend(self.maps)
+            self.whole = network.decide([network.encode_with_evidence(self.maps)])
         self.label = int(self.whole.logits[0].argmax())
 
     def importance(self, order: Order, rng: np.random.Generator) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -125,11 +126,22 @@ class _Video:
         regions = {name: of[0].cpu().numpy() for name, of in self.whole.spatial_attention.items()}
         if order == "attention":
             return regions, self.whole.temporal_attention[0].cpu().numpy()
+        if order == "evidence":
+            return self._evidence()
         if order == "random":
             return {name: rng.random(of.shape) for name, of in regions.items()}, rng.random(len(self))
         maps = {name: of.clone() for name, of in self.maps.items()}  # out of inference mode
         cam = {name: of[0].cpu().numpy() for name, of in grad_cam(self.network, maps, self.label).items()}
         return cam, sum((of.sum(axis=(1, 2)) for of in cam.values()), np.zeros(len(self)))
+
+    def _evidence(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        assert self.whole.evidence is not None, "it was encoded with evidence"
+        above = self.whole.evidence.above_mean
+        regions, segments = (
+            {name: of[0, :, self.label].cpu().numpy() for name, of in by_stream.items()}
+            for by_stream in (above.regions, above.segments)
+        )
+        return regions, sum(segments.values(), np.zeros(len(self)))
 
     def blanking(self, ranks: Mapping[str, np.ndarray], *, insert: bool) -> np.ndarray:
         """(STEPS + 1,) probabilities as more and more regions are blanked, or are not blank any more."""
