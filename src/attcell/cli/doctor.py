@@ -28,7 +28,7 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     "opencv": (("cv2",), "DIS flow, a quick optical flow"),
     "ray": (("ray", "cloudpickle"), "lists of videos on a cluster (--on ray)"),
     "s3": (("s3fs",), "videos and stores at s3://"),
-    "serve": (("fastapi", "multipart", "uvicorn"), "attcell serve"),
+    "serve": (("fastapi", "python_multipart", "uvicorn"), "attcell serve"),
     "slurm": (("submitit",), "attcell train --slurm"),
     "transformers": (("transformers",), "VideoMAE, TimeSformer, ViViT and V-JEPA 2"),
 }
