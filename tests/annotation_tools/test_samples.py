@@ -206,6 +206,10 @@ def refused(path: Path, message: str, form=None) -> None:
         (json.dumps({**VIA, "attribute": {}}), "no attribute of temporal segments tells the class"),
         (json.dumps({**VIA, "view": {}}), "1_fJ2a: it is of view 1, which there is not"),
         (json.dumps(VIA).replace("[2, 4]", '["x", 4]'), "1_fJ2a: a time is 'x'; expected a number"),
+        (
+            VIA_CSV.replace("temporal_coordinates", "temporal_segment_start"),
+            "export as VIA3 CSV, or save the",
+        ),
         (VIA_CSV.replace('"[2,4]"', '"[2,"'), r"is no CSV of VIA 3 \(.*; it needs file_list"),
         (
             json.dumps(LABEL_STUDIO).replace('"start": 51', '"start": "x"'),
