@@ -150,8 +150,8 @@ def _read_csv(path: Path, text: str) -> Read:
                 columns = line.removeprefix(_HEADER).strip().split(",")
         if "temporal_segment_start" in columns:
             raise DataError(
-                f"{path}: VIA's CSV of temporal segments alone has no names of classes; export as VIA3 CSV, or "
-                "save the project"
+                f"{path}: VIA's CSV of temporal segments alone has no names of classes; export as VIA3 CSV, "
+                "or save the project"
             )
         classes = _Classes(str(path), parts_of(attributes, str(path), dict, "ATTRIBUTE"))
         rows = csv.reader(io.StringIO("".join(of for of in lines if not of.startswith("#")), newline=""))
