@@ -15,7 +15,7 @@ def serve(
     host: Annotated[
         str, typer.Option(help="0.0.0.0 lets other machines in; there is no password.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where it listens.")] = 8000,
     megabytes: Annotated[float, typer.Option(help="The most of an uploaded video.")] = 200,
     seconds: Annotated[float, typer.Option(help="The most of work on one video.")] = 120,
     upload_seconds: Annotated[float, typer.Option(help="The most until an upload has come.")] = 60,
