@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from attcell import _checks
 from attcell._checks import first_double, path_of, shown, whole_number
 from attcell.errors import CallError
 
@@ -56,3 +57,14 @@ def test_the_first_name_that_comes_again():
     assert first_double(["a", "b"]) is None
     assert first_double(["a", "b", "c", "b", "a"]) == "b"
     assert first_double([*map(str, range(10**5)), "99999"]) == "99999"  # at once
+
+
+def test_what_lacks_is_told_with_the_command_that_brings_it(monkeypatch):
+    monkeypatch.setattr(_checks, "find_spec", lambda name: None if name == "onnx" else object())
+    with pytest.raises(CallError) as raised:
+        _checks.refuse_without("ONNX files", "export", "onnx", "onnxruntime")
+    assert str(raised.value) == (
+        "ONNX files need onnx, not installed here; "
+        "install: pip install 'attcell[export]', or uv sync --extra export in a clone"
+    )
+    _checks.refuse_without("ONNX files", "export", "onnxruntime")

@@ -58,10 +58,6 @@ def relink(app: Sphinx, docname: str, source: list[str]) -> None:
     text = relinked(source[0], docname)
     if docname.startswith(f"{PLACE}/benchmarks/") and not text.startswith("# "):
         text = f"# {Path(docname).name.replace('_', ' ').capitalize()}\n\n{text}"  # a table alone
-    if docname == "index":
-        pages = sorted(page.stem for page in DOCS.glob("*.md") if page.stem != "index")
-        others = [page for page in pages if not re.search(rf"\b{page}\b", text)]
-        text = text.replace("\nclusters\n", "\n".join(["\nclusters", *others, ""]))
     source[0] = text
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 from attcell import _servers
 from attcell._urls import path_or_url
-from attcell.errors import CallError
+from attcell.errors import CallError, installing
 
 
 def path_of(value: Any, name: str, example: str) -> Path:
@@ -56,3 +58,23 @@ def shown(value: Any) -> str:
     """A value, cut where it is long, with its type where that is not plain from the value."""
     text = reprlib.repr(_servers.shown(value) if isinstance(value, str) else value)
     return text if isinstance(value, int | float | str | None) else f"{text} ({type(value).__name__})"
+
+
+def hint(name: str, known: Sequence[str], most: int = 10) -> str:
+    """What an unknown name may have meant: the closest known one, else some of those that there are."""
+    close = difflib.get_close_matches(name, known, n=1)
+    more = f" and {len(known) - most} more" if len(known) > most else ""
+    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known[:most])}{more}"
+
+
+def refuse_without(what: str, extra: str, *modules: str) -> None:
+    """Raise a CallError where one of these modules is not installed.
+
+    Args:
+        what: needs them, such as "ONNX files".
+        extra: of attcell, which brings them.
+        modules: their names as they are imported.
+    """
+    lacking = [name for name in modules if find_spec(name) is None]
+    if lacking:
+        raise CallError(f"{what} need {', '.join(lacking)}, not installed here; install: {installing(extra)}")

@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
-from attcell.errors import CallError
+from attcell.errors import CallError, installing
 
 SECONDS = "ATTCELL_URL_SECONDS"
 PROTOCOLS = ("s3", "gs", "hf", "https", "http")
@@ -196,7 +196,7 @@ def _server(protocol: str) -> Any:
             _SERVERS[known] = fsspec.filesystem(protocol, skip_instance_cache=True, **_options(protocol))
         except ImportError as error:
             extra = _EXTRAS.get(protocol)
-            advice = f"install attcell[{extra}]" if extra else f"install what is missing ({error})"
+            advice = installing(extra) if extra else f"install what is missing ({error})"
             raise CallError(f"{protocol}:// cannot be read here: {advice}") from error
     return _SERVERS[known]
 

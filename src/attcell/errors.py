@@ -40,6 +40,11 @@ class TrainingError(AttcellError):
     """Training cannot go on, for example because the loss is not a number."""
 
 
+def installing(extra: str) -> str:
+    """How an extra of attcell is installed: advice, in a message."""
+    return f"pip install 'attcell[{extra}]', or uv sync --extra {extra} in a clone"
+
+
 _MOST_LETTERS = 2000  # of a line of a message; what was given may be as long as a file
 
 

@@ -14,7 +14,7 @@ import torch
 
 import attcell
 from attcell.errors import CallError, ModelError
-from attcell.export import call, onnx_file
+from attcell.export import call
 from attcell.export.graph import Graph
 from attcell.export.network import read_exported
 from attcell.export.onnx_file import Session
@@ -91,14 +91,6 @@ def test_a_file_that_differs_is_not_written(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(ModelError, match=r"differs by .* on the clip, and 0 is allowed; nothing was written"):
         model_of("stan", tmp_path).export(tmp_path / "it.onnx")
     assert not list(tmp_path.glob("*.onnx"))
-
-
-def test_what_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onnx_file, "find_spec", lambda package: None)
-    with pytest.raises(
-        CallError, match=r"ONNX files need onnx, onnxruntime, not installed here; install: pip inst"
-    ):
-        onnx_file.refuse_without("onnx", "onnxruntime")
 
 
 def test_a_file_of_others(tmp_path: Path) -> None:

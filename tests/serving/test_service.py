@@ -138,7 +138,7 @@ def test_what_is_no_video_is_told_by_its_title(model, temporary):  # noqa: F811
         (form(b"x")[:-9], "", 400, "the form ends in its middle"),
         (form(b"x" * 1001), "", 413, "the video has more than 0.001 MB (--megabytes)"),
         (form(b"x" * 100_000), "", 413, "the video has more than 0.001 MB (--megabytes)"),
-        (b"--x--\r\n", "", 400, "the form "),
+        (b"--x--\r\n", "", 400, "the form has no file in the field video; send one video there"),
     ],
 )
 def test_bad_forms(model, temporary, body, kind, status, reason):  # noqa: F811
@@ -160,9 +160,9 @@ def test_an_endless_upload_ends(model, temporary):  # noqa: F811
     ):
         line.sendall(head + b"3\r\n--x\r\n")
         line.settimeout(10)
-        answer = line.recv(10_000)
+        answer = b"".join(iter(lambda: line.recv(10_000), b""))
     assert answer.startswith(b"HTTP/1.1 408 ")
-    assert b"after 0.3 s (--upload-seconds)" in answer or b"--upload-seconds" in answer
+    assert b"the video had not come after 0.3 s (--upload-seconds)" in answer
     assert list(temporary.iterdir()) == []
 
 

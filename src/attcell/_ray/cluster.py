@@ -18,7 +18,7 @@ from typing import Any
 from attcell._checks import flat
 from attcell._log import logger
 from attcell._spread import at_site
-from attcell.errors import CallError
+from attcell.errors import CallError, installing
 from attcell.flow import num_cores
 
 OWN = "ray"
@@ -53,7 +53,7 @@ def on_ray(address: str = OWN) -> Iterator[None]:
             connected to.
     """
     if any(find_spec(name) is None for name in ("ray", "cloudpickle", "pyarrow")):
-        raise CallError("--on wants Ray, which is not installed: pip install 'attcell[ray]'")
+        raise CallError(f"--on wants Ray, which is not installed: {installing('ray')}")
     from attcell._ray.driver import RaySite
 
     refuse_address(address)

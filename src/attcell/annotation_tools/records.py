@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from attcell._checks import hint
 from attcell.errors import CallError, DataError, first_lines
 from attcell.types import AttentionTrack, Detection, Size
 
@@ -171,11 +172,7 @@ def _fault(action: Detection, labels: Sequence[str] | None) -> str | None:
     if not action.label.strip():
         return "it has no label; choose one in the tool, or take the action away"
     if labels is not None and action.label not in labels:
-        import difflib
-
-        close = difflib.get_close_matches(action.label, labels, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(labels[:10])}"
-        return f"the label is unknown; {hint}"
+        return f"the label is unknown; {hint(action.label, labels)}"
     if action.end_seconds < action.start_seconds:
         return f"it ends at {action.end_seconds:g} s, before its start; mend it in the tool"
     if action.start_seconds < 0:

@@ -30,7 +30,7 @@ def all_videos(given: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
 
     Raises:
         CallError: a pattern or a list names nothing, or stdin is asked for twice.
-        DataError: a folder may not be looked into; a list cannot be read; stdin is empty.
+        DataError: a list cannot be read, or stdin is empty.
     """
     if given.count(STDIN) > 1:
         raise CallError("- is given twice, and stdin is one video; give it once")

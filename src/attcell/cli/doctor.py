@@ -17,6 +17,7 @@ from typing import Annotated, Literal
 import typer
 
 from attcell._terminal import put
+from attcell.errors import installing
 
 State = Literal["ok", "missing", "broken"]
 
@@ -135,11 +136,11 @@ def _decoding() -> Iterator[Finding]:
             Codec(name, "r")
         except (ValueError, LookupError):
             lacking.append(name)
-    told = f"{', '.join(name for name in _CODECS if name not in lacking)}"
-    advice = "pip install --force-reinstall av, whose wheel has them" if lacking else ""
-    yield Finding(
-        "decoders", "broken" if lacking else "ok", told + f"; not {lacking}" * bool(lacking), advice
-    )
+    if lacking:
+        advice = "pip install --force-reinstall av, whose wheel has them"
+        yield Finding("decoders", "broken", f"there is none of {', '.join(lacking)}", advice)
+    else:
+        yield Finding("decoders", "ok", ", ".join(_CODECS))
 
 
 def _devices() -> Iterator[Finding]:
@@ -212,8 +213,7 @@ def _extras() -> Iterator[Finding]:
     for extra, (modules, use) in EXTRAS.items():
         lacking = [name for name in modules if find_spec(name) is None]
         if lacking:
-            advice = f"pip install 'attcell[{extra}]', or uv sync --extra {extra} in a clone"
-            yield Finding(f"extra {extra}", "missing", use, advice)
+            yield Finding(f"extra {extra}", "missing", use, installing(extra))
         else:
             yield Finding(f"extra {extra}", "ok", use)
 

@@ -28,11 +28,12 @@ def serve(
 
     Example: attcell serve --model runs/demo/model --port 8000
     """
-    from attcell.serving.limits import Limits, refuse_without
+    from attcell._checks import refuse_without
+    from attcell.serving.limits import Limits
     from attcell.serving.service import serve_http, service
 
     limits = Limits(megabytes, seconds, upload_seconds, waiting)
-    refuse_without("serve", "fastapi", "python_multipart", "uvicorn")
+    refuse_without("servers", "serve", "fastapi", "python_multipart", "uvicorn")
     from attcell.inference.model import load
     from attcell.inference.run import best_device
 

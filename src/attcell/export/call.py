@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from attcell._checks import refuse_without
 from attcell._files import written_whole
 from attcell.choices import ExportFormat, ExportPrecision
 from attcell.config.recipe import Recipe
@@ -18,7 +19,7 @@ from attcell.errors import CallError, ModelError
 from attcell.export.described import Described
 from attcell.export.graph import Graph
 from attcell.export.network import ExportedNetwork
-from attcell.export.onnx_file import OPSET, Session, in_precision, refuse_without, to_onnx, with_description
+from attcell.export.onnx_file import OPSET, Session, in_precision, to_onnx, with_description
 from attcell.export.parity import BOUND, Run, clip_inputs, parity
 from attcell.export.torch_file import Program, program_bytes, to_program
 from attcell.nn import Network
@@ -103,7 +104,7 @@ def write_exported(
     if isinstance(network, ExportedNetwork):
         raise CallError("this model is an exported file already; export the model folder that it came from")
     if form == "onnx":
-        refuse_without("onnx", "onnxscript", "onnxruntime")
+        refuse_without("ONNX files", "export", "onnx", "onnxscript", "onnxruntime")
     elif precision != "float32":
         raise CallError(f"precision {precision} is for ONNX; torch_export is float32")
     labels, recipe, training = described

@@ -9,11 +9,11 @@ from typing import Literal
 from jaxtyping import Shaped
 from torch import Tensor, nn
 
-from attcell._checks import shown
+from attcell._checks import refuse_without, shown
 from attcell.errors import CallError, ModelError
 from attcell.export.described import KEY, Described, parsed_description
 from attcell.export.graph import output_of
-from attcell.export.onnx_file import Session, refuse_without
+from attcell.export.onnx_file import Session
 from attcell.nn import Backbone, BackboneEntry, Built, Network, Output
 from attcell.nn.network import along_time
 from attcell.nn.streams import BackboneStream
@@ -77,7 +77,7 @@ def read_exported(path: Path) -> tuple[ExportedNetwork, Described]:
     """
     if not path.is_file():
         raise CallError(f"no model at {shown(str(path))}: no such file; attcell export writes one")
-    refuse_without("onnxruntime")
+    refuse_without("ONNX files", "export", "onnxruntime")
     session = Session(path, str(path))
     if KEY not in session.properties:
         raise ModelError(

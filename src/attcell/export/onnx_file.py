@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from attcell._checks import flat
 from attcell.choices import ExportPrecision
-from attcell.errors import CallError, ModelError
+from attcell.errors import ModelError
 from attcell.export.described import KEY
 from attcell.export.graph import Graph, exporters_silent
 
@@ -25,16 +24,6 @@ if TYPE_CHECKING:
 OPSET = 20  # of the operators; files of it run by onnxruntime from 1.17 on
 _KEPT_WIDE = ("LSTM", "GRU")  # onnxruntime computes them on CPUs in 32 bits alone
 _LARGEST = 2**31  # bytes, of one file of protocol buffers
-
-
-def refuse_without(*packages: str) -> None:
-    """Raise a CallError where one of these is not installed."""
-    lacking = [package for package in packages if find_spec(package) is None]
-    if lacking:
-        raise CallError(
-            f"ONNX files need {', '.join(lacking)}, not installed here; install: "
-            "pip install 'attcell[export]', or uv sync --extra export in a clone"
-        )
 
 
 def to_onnx(graph: Graph, inputs: Mapping[str, Tensor]) -> onnx.ModelProto:

@@ -1,1 +1,1 @@
-"""A model behind HTTP: ``service`` answers programs, ``app`` people. Both keep to the same ``limits``."""
+"""A model behind HTTP: ``service`` answers, within ``limits`` of size, time and number."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 from attcell.errors import CallError
 
@@ -50,13 +49,3 @@ class Refused(Exception):
     def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(reason)
         self.status, self.reason, self.headers = status, reason, dict(headers or {})
-
-
-def refuse_without(extra: str, *packages: str) -> None:
-    """Raise a CallError where one of these modules is not installed."""
-    lacking = [package for package in packages if find_spec(package) is None]
-    if lacking:
-        raise CallError(
-            f"attcell {extra} needs {', '.join(lacking)}, not installed here; install: "
-            f"pip install 'attcell[{extra}]', or uv sync --extra {extra} in a clone"
-        )

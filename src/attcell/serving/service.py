@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
+from attcell._checks import refuse_without
 from attcell.errors import CallError
-from attcell.serving.limits import Limits, Refused, refuse_without
+from attcell.serving.limits import Limits, Refused
 from attcell.serving.upload import FIELD, received
 from attcell.serving.work import Works
 
@@ -133,7 +134,7 @@ def service(model: Model | ReadyModel, name: str, limits: Limits | None = None) 
     Raises:
         CallError: the extra ``serve`` is not installed.
     """
-    refuse_without("serve", "fastapi", "python_multipart")
+    refuse_without("servers", "serve", "fastapi", "python_multipart")
     from fastapi import FastAPI
     from fastapi.responses import JSONResponse
 
@@ -253,7 +254,7 @@ def serve_http(app: FastAPI, host: str, port: int) -> None:
     Raises:
         CallError: the extra ``serve`` is not installed, or nothing can listen at this address.
     """
-    refuse_without("serve", "uvicorn")
+    refuse_without("servers", "serve", "uvicorn")
     import uvicorn
 
     try:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -132,11 +131,6 @@ class Works:
         from attcell.report.page.page import render
 
         return render([found], {}, [title])
-
-
-def with_title(found: Prediction, title: str) -> Prediction:
-    """The same of a video that is called so."""
-    return replace(found, video=title)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from pathlib import Path
 from attcell._files import write_text
 from attcell.config.recipe import Recipe
 from attcell.config.stages import refuse_stages
-from attcell.errors import CallError
+from attcell.errors import CallError, installing
 from attcell.models.listings import read_listings
 from attcell.training.run_folder import RECIPE_FILE, check_run_folder, with_absolute_paths, write_recipe
 
@@ -125,8 +125,7 @@ def script_text(recipe: Recipe, run_folder: Path, job: SlurmJob) -> str:
         from submitit.slurm.slurm import _make_sbatch_string
     except ImportError as error:
         raise CallError(
-            f"--slurm needs submitit, which cannot be imported ({error}); install it: pip install "
-            "'attcell[slurm]', or uv sync --extra slurm in a clone"
+            f"--slurm needs submitit, which cannot be imported ({error}); install it: {installing('slurm')}"
         ) from error
     train, options = recipe.train, dict(job.options)
     options.setdefault("job_name", recipe.name or run_folder.name)

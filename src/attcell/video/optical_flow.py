@@ -21,7 +21,7 @@ from attcell._parallel import in_order
 from attcell._urls import path_or_url
 from attcell._walls import alive
 from attcell.choices import CameraMotion, FlowMethod
-from attcell.errors import CallError, ModelError, VideoError
+from attcell.errors import CallError, ModelError, VideoError, installing
 from attcell.flow import PRESETS, grey, quantize, tvl1
 from attcell.types import Size
 from attcell.video._passes import EveryFrame
@@ -128,7 +128,7 @@ def check_method(name: str, camera: str = "keep") -> None:
     _refuse_unknown(name)
     check_camera(camera)
     if name == "dis" and importlib.util.find_spec("cv2") is None:
-        raise CallError("DIS flow needs OpenCV; install it with: pip install 'attcell[opencv]'")
+        raise CallError(f"DIS flow needs OpenCV; install it with: {installing('opencv')}")
 
 
 def _refuse_unknown(name: str) -> None:
@@ -307,8 +307,8 @@ def check_camera(camera: str) -> None:
         raise CallError(f"camera is {camera!r}; allowed: {', '.join(WAYS)}")
     if camera == "homography" and importlib.util.find_spec("cv2") is None:
         raise CallError(
-            "a homography of flow needs OpenCV; install it with: pip install 'attcell[opencv]', or take "
-            "median, which needs nothing"
+            f"a homography of flow needs OpenCV; install it with: {installing('opencv')}; or take median, "
+            "which needs nothing"
         )
 
 

@@ -8,12 +8,12 @@ from 0 there too. Parted by commas, semicolons or tabs, as the header is.
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from attcell._checks import hint
 from attcell._paths import composed, is_video_name
 from attcell._urls import path_or_url
 from attcell.errors import DataError, first_lines
@@ -24,7 +24,6 @@ _COLUMNS = {
     "label": ("label", "class", "label_name", "class_name"),
     "group": ("group",),
 }
-_MOST_SHOWN = 10  # classes in a message
 
 
 @dataclass(frozen=True)
@@ -176,10 +175,7 @@ def _add(
 def _unknown(label: str, known: Sequence[str]) -> str:
     if _is_number(label):
         return f"the label {label!r} is a number, and the others are names"
-    close = difflib.get_close_matches(label, known, n=1)
-    more = f" and {len(known) - _MOST_SHOWN} more" if len(known) > _MOST_SHOWN else ""
-    hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known[:_MOST_SHOWN])}{more}"
-    return f"the class {label!r} is unknown; {hint}"
+    return f"the class {label!r} is unknown; {hint(label, known)}"
 
 
 def _raise(source: Path, problems: Sequence[str], expected: str) -> None:

@@ -12,11 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from attcell.errors import AttcellError, CallError, ModelError
+from attcell.errors import AttcellError, CallError, ModelError, installing
 from attcell.nn.backbones.entry import Colour
 
 KINDS = {"videomae": "VideoMAE", "timesformer": "TimeSformer", "vivit": "ViViT", "vjepa2": "V-JEPA 2"}
-INSTALL = "install it: pip install 'attcell[transformers]', or uv sync --extra transformers in a clone"
 _RESAMPLING = {2: "bilinear", 3: "bicubic"}  # Pillow's numbers
 
 
@@ -167,7 +166,9 @@ def settings_of(name: str, kind: str, config: Mapping[str, Any]) -> Any:
     try:
         from transformers import CONFIG_MAPPING
     except ImportError as error:
-        raise CallError(f"{name} needs transformers, which is not installed; {INSTALL}") from error
+        raise CallError(
+            f"{name} needs transformers, which is not installed; install it: {installing('transformers')}"
+        ) from error
     if config.get("quantization_config"):
         raise ModelError(f"{name} has quantised weights, which are not read here; give it as it was trained")
     # What would have code fetched: of its own, or of another attention's.

@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from attcell.choices import SoundForm
-from attcell.errors import CallError
+from attcell.errors import CallError, installing
 from attcell.video.sound.reading import RATE
 
 
@@ -240,8 +240,8 @@ def _torchaudio() -> Any:
         import torchaudio.compliance.kaldi
     except (ImportError, OSError) as error:
         raise CallError(
-            f"a stream of sound needs torchaudio, which cannot be imported ({error}): install attcell[audio] "
-            "(uv pip install torchaudio), or leave the stream out"
+            f"a stream of sound needs torchaudio, which cannot be imported ({error}): "
+            f"{installing('audio')}; or leave the stream out"
         ) from error
     return torchaudio
 
