@@ -134,7 +134,7 @@ def test_a_time_that_is_none(given, monkeypatch):
 
 def test_a_package_that_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "gcsfs", None)
-    with pytest.raises(CallError, match=r"gs:// cannot be read here: install attcell\[gs\]"):
+    with pytest.raises(CallError, match=r"gs:// cannot be read here: pip install 'attcell\[gs\]'"):
         count_frames("gs://bucket/clip.mp4")
 
 
