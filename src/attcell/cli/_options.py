@@ -34,13 +34,32 @@ NumClips = Annotated[
 Crops = Annotated[
     ClipCrops | None, typer.Option(help="Of a ready model: 1, the middle, or 3, the ends too; averaged.")
 ]
-Videos = Annotated[
-    list[Path],
-    typer.Argument(
-        help="Videos of any length: files, URLs, folders of videos or of frames, patterns in quotation marks "
-        '("clips/**/*.mp4"), a .txt with a path a line, or - for stdin.',
-        parser=path,
+_VIDEOS_HELP = (
+    "Videos of any length: files, URLs, folders of videos or of frames, patterns in quotation marks "
+    '("clips/**/*.mp4"), a .txt with a path a line, or - for stdin.'
+)
+Videos = Annotated[list[Path], typer.Argument(help=_VIDEOS_HELP, parser=path)]
+VideosOrNone = Annotated[list[Path] | None, typer.Argument(help=_VIDEOS_HELP, parser=path)]
+Live = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Watch a stream, and print each action as a line of JSON as soon as it is over: a file, "
+        "http://…, rtsp://…, camera:0, or - for stdin.",
     ),
+]
+LiveWindow = Annotated[
+    float, typer.Option("--window", help="Of --live: seconds of the stream that the rule sees at a time.")
+]
+LiveFor = Annotated[
+    float | None, typer.Option("--for", help="Of --live: seconds until it ends; by default with the stream.")
+]
+LiveReconnects = Annotated[
+    int, typer.Option(help="Of --live: attempts in a row to connect again; the waits between them double.")
+]
+Device = Annotated[
+    str | None,
+    typer.Option(help="Where the network runs: cpu, cuda, cuda:1 or mps; by default a GPU if there is one."),
 ]
 ListRoot = Annotated[Path | None, typer.Option(help="What a list's paths are relative to.", parser=path)]
 NumSegments = Annotated[int | None, typer.Option(min=1, help="T; by default the recipe's.")]

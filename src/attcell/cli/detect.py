@@ -14,14 +14,20 @@ from attcell._terminal import put
 from attcell.choices import DetectionFormat, DetectionRule
 from attcell.cli._inputs import all_videos
 from attcell.cli._options import (
+    Device,
     ListRoot,
+    Live,
+    LiveFor,
+    LiveReconnects,
+    LiveWindow,
     ModelName,
     On,
     Report,
-    Videos,
     VideosJson,
+    VideosOrNone,
     files_of,
     model_or_default,
+    refuse_options,
     titles_of,
     working_on,
 )
@@ -37,7 +43,7 @@ if TYPE_CHECKING:
 
 
 def detect(
-    videos: Videos,
+    videos: VideosOrNone = None,
     model: ModelName = None,
     rule: Annotated[
         DetectionRule | None,
@@ -75,20 +81,38 @@ def detect(
     ] = None,
     report: Report = None,
     on: On = None,
+    device: Device = None,
+    live: Live = None,
+    window: LiveWindow = 60.0,
+    for_seconds: LiveFor = None,
+    reconnects: LiveReconnects = 5,
 ) -> None:
     """Find actions in time in videos of any length; the model learnt from labels of whole videos alone.
 
     Example: attcell detect long.mp4 --model runs/mine/model --report long.html
 
     Example: attcell detect test/*.mp4 --model runs/mine/model --json found.json --format activitynet
+
+    Example: attcell detect --live rtsp://camera.local/stream --model runs/mine/model --report last.html
     """
+    from attcell.cli._live import Watched
     from attcell.inference.detection_rules import RuleChoice
+    from attcell.inference.live.watch import Watching
 
     choice = RuleChoice(
         rule or _usual_rule(model), threshold, attention_threshold, class_threshold, length_normalised
     )
+    if live is not None:
+        not_live = {"format": format_ != "attcell", "class-numbers": class_numbers, "on": on}
+        refuse_options(not_live, "--live", "leave it out")
+        how = Watching(choice, every, window, for_seconds, reconnects, pictures=report is not None)
+        Watched(live, videos or [], model, how, json_path, report, device).run()
+        return
+    refuse_options({"for": for_seconds}, "files", "it ends --live")
+    if not videos:
+        raise CallError("no video was named; name videos, or a stream by --live ADDRESS")
     with working_on(on), all_videos(videos) as found:
-        asked = _Detect(found, model, choice, every, json_path, format_, class_numbers, report)
+        asked = _Detect(found, model, choice, every, json_path, format_, class_numbers, report, device)
         num_failed = asked.run()
     if num_failed:
         raise typer.Exit(1)
@@ -113,6 +137,7 @@ class _Detect:
     form: DetectionFormat
     class_numbers: Path | None
     report: Path | None
+    device: str | None = None
 
     @property
     def model(self) -> str:
@@ -135,7 +160,7 @@ class _Detect:
         read = [*self.videos, *files_of_model(self.model_name), *files_of(self.class_numbers)]
         check_outputs(files_of(self.report, self.json_path), read)
         self._refuse_for_ready()
-        model = loaded_model(self.model_name, self.videos)
+        model = loaded_model(self.model_name, self.videos, self.device)
         results = DetectionResults(
             self.json_path, self.model, self.form, self.class_numbers, self.videos, model.labels
         )

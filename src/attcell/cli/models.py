@@ -62,8 +62,8 @@ def models(
         put(f"{one.name}: {one.kind}, {one.num_classes} classes, {weights}")
 
 
-def loaded_model(name: str | None, videos: Sequence[Path]) -> Model | ReadyModel:
-    """The model of this name, or the default, on the first GPU if there is one.
+def loaded_model(name: str | None, videos: Sequence[Path], device: str | None = None) -> Model | ReadyModel:
+    """The model of this name, or the default, on a device; by default on the first GPU if there is one.
 
     Before the weights of a ready model are downloaded, one of the videos must open.
 
@@ -72,9 +72,10 @@ def loaded_model(name: str | None, videos: Sequence[Path]) -> Model | ReadyModel
         VideoError: none of the videos can be opened.
     """
     from attcell.inference.model import load
-    from attcell.inference.run import best_device
+    from attcell.inference.run import best_device, device_named
     from attcell.models.ready.registry import DEFAULT, is_ready, ready_infos, refuse_unknown
 
+    place = best_device() if device is None else device_named(device)
     if name == "":
         raise CallError("--model is empty; name a model, or leave the option out for a ready one")
     if name is None or is_ready(name):
@@ -89,7 +90,7 @@ def loaded_model(name: str | None, videos: Sequence[Path]) -> Model | ReadyModel
             f"no --model: {DEFAULT}, {info.top1:.1f} % top-1 on {info.tested_on} as published; {there} "
             "(attcell models lists others)"
         )
-    return load(name or DEFAULT).to(best_device())
+    return load(name or DEFAULT).to(place)
 
 
 def files_of_model(name: str | None) -> list[Path]:

@@ -15,6 +15,7 @@ from attcell.choices import ClipCrops
 from attcell.cli._inputs import all_videos
 from attcell.cli._options import (
     Crops,
+    Device,
     ModelName,
     NumClips,
     NumSegments,
@@ -55,6 +56,7 @@ def predict(
         typer.Option(help="A generated set, UCF101-24's .mat or a JSON of boxes, which go into NAME-mean."),
     ] = None,
     on: On = None,
+    device: Device = None,
 ) -> None:
     """Predict the class of videos, and show where and when the network looked.
 
@@ -68,7 +70,7 @@ def predict(
     """
     given = _Given(segments, clips, crops)
     with working_on(on), all_videos(videos) as found:
-        num_failed = _Predict(found, model, given, json_path, report, pictures, truth).run()
+        num_failed = _Predict(found, model, given, json_path, report, pictures, truth, device).run()
     if num_failed:
         raise typer.Exit(1)
 
@@ -99,6 +101,7 @@ class _Predict:
     report: Path | None
     pictures: Path | None
     truth: Path | None
+    device: str | None = None
 
     @property
     def model(self) -> str:
@@ -131,7 +134,7 @@ class _Predict:
         self._check_outputs()
         boxes = self._known_boxes()
         self.given.refuse(self.model, ready=self._is_ready)
-        loaded = loaded_model(self.model_name, self.videos)
+        loaded = loaded_model(self.model_name, self.videos, self.device)
         self._check_kind(loaded)
         drawn, num_read = [], 0
         with JsonResults(self.json_path, self.model, "predictions") as results:

@@ -32,7 +32,7 @@ from attcell.inference.streaming import (
     stretches,
     usual_every,
 )
-from attcell.nn.streaming import Whole
+from attcell.nn.streaming import Part, Whole
 from attcell.nn.whole_video import Growing, as_rows
 from attcell.types import AttentionTrack, Prediction
 from attcell.video.features import is_features
@@ -79,9 +79,9 @@ def _followed(
     """What the model says of a video, from a pass over it; of how many frames that have come of how many that
     are promised, ``progress`` is told.
     """
-    path, keyframes, rows = video.path, Keyframes(), _Rows(model)
+    path, keyframes, rows = video.path, Keyframes(), TrackRows(model)
     for streamed in passed:
-        rows.add(streamed)
+        rows.add(streamed.part)
         _keep(streamed, keyframes)
         progress(int(streamed.samples.frame_indices[-1]) + 1, passed.promised)
     info, whole = passed.info, passed.whole
@@ -196,7 +196,7 @@ def _detected(model: Model, choice: RuleChoice, video: SeenVideo, decoded: Itera
     return replace(followed, detections=tuple(find(followed, choice, model.calibration)))
 
 
-class _Rows:
+class TrackRows:
     """What is kept of every sample."""
 
     def __init__(self, model: Model) -> None:
@@ -204,8 +204,9 @@ class _Rows:
         self._rows: defaultdict[str, Growing] = defaultdict(Growing)
         self._maps: defaultdict[str, Growing] = defaultdict(Growing)
 
-    def add(self, streamed: StreamedPart) -> None:
-        part, model = streamed.part, self._model
+    def add(self, part: Part) -> None:
+        """The samples that come next."""
+        model = self._model
         kept = {"own": as_scores(part.logits, model.recipe.score_rule)}
         if model.calibration is not None:
             kept["separate"] = model.calibration.class_scores(part.segments)
@@ -217,6 +218,7 @@ class _Rows:
     def track(
         self, whole: Whole, seconds: np.ndarray, attended_area: tuple[float, float, float, float]
     ) -> AttentionTrack:
+        """All of them; ``seconds`` (T, 2) is the part of the video that each stands for."""
         rows = {name: of.rows for name, of in self._rows.items()}
         temporal_scores, by_class = as_rows(whole.temporal_scores), whole.temporal_scores_by_class
         k = temporal_scores.astype(np.float64)

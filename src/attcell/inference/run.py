@@ -41,7 +41,7 @@ def device_named(device: str | torch.device) -> torch.device:
     """The device of this name.
 
     Raises:
-        CallError: not a device, or a GPU where PyTorch finds none.
+        CallError: not a device, or one that PyTorch does not find here.
     """
     try:
         place = torch.device(device)
@@ -49,6 +49,13 @@ def device_named(device: str | torch.device) -> torch.device:
         raise CallError(f'device is {shown(device)}; give one such as "cpu" or "cuda"') from error
     if place.type == "cuda" and not torch.cuda.is_available():
         raise CallError(f'device is {shown(device)}, and PyTorch finds no GPU; give "cpu"')
+    if place.type == "cuda" and (place.index or 0) >= torch.cuda.device_count():
+        there = ", ".join(f"cuda:{number}" for number in range(torch.cuda.device_count()))
+        raise CallError(f"device is {shown(device)}, and PyTorch finds {there}; give one of these")
+    if place.type == "mps" and not torch.backends.mps.is_available():
+        raise CallError(f'device is {shown(device)}, and PyTorch finds no Apple GPU; give "cpu"')
+    if place.type not in ("cpu", "cuda", "mps"):
+        raise CallError(f'device is {shown(device)}; networks run on "cpu", "cuda", "cuda:1" or "mps"')
     return place
 
 

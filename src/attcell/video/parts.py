@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -181,6 +182,20 @@ def _segments_at_once(spec: InputSpec, plan: ViewPlan, frames_at_once: int) -> i
 # A whole video, a sample every few frames, in one pass of decoding and in constant memory.
 
 
+class FrameSource(Protocol):
+    """Frames one after another, as :class:`EveryFrame` gives them."""
+
+    def pictures(self) -> Iterator[Picture]:
+        """Each frame, to be called where it is needed."""
+
+    def times(self, frame_indices: np.ndarray) -> np.ndarray:
+        """(n,) seconds of frames that have come."""
+
+    @property
+    def info(self) -> VideoInfo:
+        """What has come so far."""
+
+
 class DenseSampling:
     """What all streams need around frame 0, ``every``, 2·``every`` and so on, some samples at a time.
 
@@ -194,18 +209,26 @@ class DenseSampling:
         every: frames from one sample to the next.
         at_once: samples that come together.
         frames: which frames of a folder, counted from 0, are the video; all if None.
+        source: where the frames come from, in place of the file.
 
     Raises:
         VideoError: on iteration, as of :class:`EveryFrame`; from ``info``, nothing decoded.
     """
 
     def __init__(
-        self, path: Path, spec: InputSpec, every: int, at_once: int, frames: range | None = None
+        self,
+        path: Path,
+        spec: InputSpec,
+        every: int,
+        at_once: int,
+        frames: range | None = None,
+        *,
+        source: FrameSource | None = None,
     ) -> None:
         self._spec = spec
         self._every = every
         self._at_once = at_once
-        self._frames = EveryFrame(
+        self._frames = source or EveryFrame(
             path, lambda shown: kept_size(shown, spec.frame), frames, spec.features.row_seconds
         )
 

@@ -1,0 +1,1 @@
+"""Actions in a stream that goes on while it is watched."""

@@ -1,0 +1,1 @@
+"""Streams that go on while they are watched: where they come from, and their frames with reconnection."""
