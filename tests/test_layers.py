@@ -96,7 +96,7 @@ def test_an_import_changes_nothing_that_others_have() -> None:
 @pytest.mark.parametrize(
     ("call", "places"),
     [
-        (r"\bav\.open\((?!str\(\w+\), \"w\")", {"video/_container.py"}),
+        (r"\bav\.open\((?!str\(\w+\), \"w\")", {"video/_container.py", "video/live/address.py"}),
         (r"\byaml\.(?:safe_)?load\(|\bsafe_load\(", set()),
         (r"\bjson\.loads?\(", {"_files.py", "models/hearing.py"}),  # and of a text that was just made
         (r"(?<!`)\bDataLoader\(", {"_shared_memory.py"}),

@@ -30,11 +30,11 @@ from attcell.video._ending import cut_off
 _TEXT_CODECS = frozenset({"ansi", "bintext", "xbin", "idf"})  # FFmpeg would draw a text file as a picture
 
 # What FFmpeg reads as a list of other files or addresses. Who sends a video could have it open any of them.
-_LISTS = frozenset({"concat", "dash", "hls", "image2", "imf", "rtsp", "sap", "sdp", "vobsub"})
+LISTS = frozenset({"concat", "dash", "hls", "image2", "imf", "rtsp", "sap", "sdp", "vobsub"})
 _LIST_HEADS = (b"#EXTM3U", b"ffconcat", b"v=0", b"# VobSub", b"<MPD")
-_THIS_FILE_ALONE = {
+THIS_FILE_ALONE = {
     "protocol_whitelist": "file",
-    "format_whitelist": ",".join(sorted(av.formats_available - _LISTS)),
+    "format_whitelist": ",".join(sorted(av.formats_available - LISTS)),
 }
 
 
@@ -50,7 +50,7 @@ def opened(
 
 
 @cache
-def _prepare() -> None:
+def prepare() -> None:
     """Change two things of the whole process before its first video is opened, and not by an import.
 
     A fork leaves alone what it inherits: a decoder that an error's traceback keeps alive has threads in the
@@ -78,12 +78,12 @@ def open_container(path: Path, *, is_outline: bool = False) -> Iterator[InputCon
         path: a file, on a disk or on a server.
         is_outline: of a file on a server its packets are wanted without their contents, which are zeros.
     """
-    _prepare()
+    prepare()
     _check_file(path)
     # Without its protocol a colon in a name would read as one.
     file = _remote_file(path) if is_remote(path) else f"file:{path}"
     try:
-        container = cast("InputContainer", av.open(file, options=_THIS_FILE_ALONE))
+        container = cast("InputContainer", av.open(file, options=THIS_FILE_ALONE))
     except (av.FFmpegError, OSError, ValueError) as error:
         _refuse_broken_off(path, file)
         raise VideoError(_why_not_a_video(path, getattr(error, "strerror", None) or str(error))) from None

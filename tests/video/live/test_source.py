@@ -90,6 +90,17 @@ def test_addresses_that_are_none(text, message):
     assert str(error.value).startswith(message)
 
 
+def test_a_list_of_other_files_is_no_stream(clip, tmp_path):
+    (tmp_path / "list.ts").write_text(f"#EXTM3U\n#EXTINF:2,\n{clip}\n#EXT-X-ENDLIST\n")
+    with pytest.raises(VideoError, match="cannot be opened"):
+        Address.of(str(tmp_path / "list.ts")).open()
+    with (
+        paced_server(tmp_path / "list.ts", 0.01) as url,
+        pytest.raises(VideoError, match=r"cannot be opened|sends no pictures"),
+    ):
+        Address.of(url).open()
+
+
 def test_a_password_is_shown_nowhere():
     address = Address.of("rtsp://me:secret@127.0.0.1:1/a")
     assert str(address) == "rtsp://127.0.0.1:1/a"

@@ -15,6 +15,7 @@ from av.video.stream import VideoStream
 
 from attcell._paths import is_file
 from attcell.errors import CallError, VideoError
+from attcell.video._container import LISTS, THIS_FILE_ALONE, prepare
 
 TIMEOUT_SECONDS = 10.0  # without a byte, and the stream counts as broken
 _SERVERS = ("http", "https", "rtsp", "rtsps")
@@ -79,6 +80,7 @@ class Address:
         Raises:
             VideoError: it cannot be opened, or shows no pictures.
         """
+        prepare()
         file, given = self._given()
         try:
             container = cast("InputContainer", av.open(file, **given))
@@ -94,14 +96,20 @@ class Address:
     def _given(self) -> tuple[Any, dict[str, Any]]:
         """What PyAV's ``open`` gets."""
         if self.kind == "stdin":
-            return sys.stdin.buffer, {"options": {"protocol_whitelist": "file"}}
+            return sys.stdin.buffer, {"options": THIS_FILE_ALONE}
         if self.kind == "file":
-            return f"file:{self.text}", {"options": {"protocol_whitelist": "file"}}
+            return f"file:{self.text}", {"options": THIS_FILE_ALONE}
         if self.kind == "camera":
             form, name = _CAMERAS[sys.platform]
             return name.format(self.text.partition(":")[2]), {"format": form}
-        options = {"protocol_whitelist": _PROTOCOLS, "analyzeduration": _ANALYSE}
-        if self.text.lower().startswith("rtsp"):
+        is_rtsp = self.text.lower().startswith("rtsp")
+        lists = LISTS - ({"rtsp", "sdp"} if is_rtsp else {"hls", "dash"})  # what a server's own stream may be
+        options = {
+            "protocol_whitelist": _PROTOCOLS,
+            "format_whitelist": ",".join(sorted(av.formats_available - lists)),
+            "analyzeduration": _ANALYSE,
+        }
+        if is_rtsp:
             options["rtsp_transport"] = "tcp"  # packets that UDP loses would be damage
         return self.text, {"options": options, "timeout": TIMEOUT_SECONDS}
 
