@@ -228,11 +228,18 @@ def test_numpys_whole_numbers_are_segments_too(model, record):
 
 def test_what_is_no_device_is_refused(model, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     for value, message in (
         ("gpu", 'device is \'gpu\'; give one such as "cpu" or "cuda"'),
         (None, 'device is None; give one such as "cpu" or "cuda"'),
         ("cuda", "device is 'cuda', and PyTorch finds no GPU; give \"cpu\""),
+        ("mps", "device is 'mps', and PyTorch finds no Apple GPU; give \"cpu\""),
+        ("xpu", 'device is \'xpu\'; networks run on "cpu", "cuda", "cuda:1" or "mps"'),
     ):
         with pytest.raises(CallError) as caught:
             model.to(value)
         assert str(caught.value) == message
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(CallError, match="device is 'cuda:1', and PyTorch finds cuda:0; give one of these"):
+        model.to("cuda:1")

@@ -74,6 +74,16 @@ class Address:
         """Whether its frames come whether or not anybody takes them."""
         return self.kind in ("server", "camera")
 
+    @property
+    def advice(self) -> str:
+        """What else may help, behind the reason why it cannot be read."""
+        if self.kind != "stdin":
+            return ""
+        return (
+            ". By stdin come formats that are read from the beginning, as MPEG-TS and Matroska, and MP4 with "
+            "its index there (-movflags +faststart); for others give the file"
+        )
+
     def open(self) -> tuple[InputContainer, VideoStream]:
         """The open container and its video stream.
 
@@ -86,7 +96,8 @@ class Address:
             container = cast("InputContainer", av.open(file, **given))
         except (av.FFmpegError, OSError, ValueError) as error:
             raise VideoError(
-                f"{self}: cannot be opened ({_words(error)}); check the address, and that it sends a video"
+                f"{self}: cannot be opened ({_words(error)}); check the address, and that it sends a "
+                f"video{self.advice}"
             ) from None  # FFmpeg's own message holds the password
         if not container.streams.video:
             container.close()

@@ -186,7 +186,7 @@ class LiveSource:
                 if self._stop.is_set():
                     break
         except (av.FFmpegError, OSError) as error:
-            return VideoError(f"{self._address}: it broke off ({type(error).__name__})")
+            return VideoError(f"{self._address}: it broke off ({type(error).__name__}){self._address.advice}")
         finally:
             with suppress(av.FFmpegError, OSError):
                 container.close()
