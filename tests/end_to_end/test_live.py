@@ -59,15 +59,19 @@ def test_a_server_that_breaks_off_twice(attcell: Run, model, stream, tmp_path):
 
 
 def test_an_end_by_hand_writes_what_was_found(model, stream, tmp_path):
-    with paced_server(stream, 2, loops=50) as url:
-        words = ["detect", "--live", url, "--model", model, "--threshold", "0.05", "--json", "live.json"]
-        process = subprocess.Popen(
-            command(words), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+    words = ["--model", model, "--threshold", "0.05", "--json", "live.json"]
+    pipe = subprocess.PIPE
+    with (
+        paced_server(stream, 2, loops=50) as url,
+        subprocess.Popen(
+            command(["detect", "--live", url, *words]), cwd=tmp_path, stdout=pipe, stderr=pipe, text=True
+        ) as process,
+    ):
         assert process.stdout is not None
+        assert process.stderr is not None
         first = json.loads(process.stdout.readline())
         process.send_signal(signal.SIGINT)
-        rest, said = process.communicate(timeout=30)
+        rest, said = process.stdout.read(), process.stderr.read()
     assert process.returncode == 130, said
     assert "detect was ended by Ctrl-C; what was found until then is written" in said
     found = json.loads((tmp_path / "live.json").read_text())["videos"][0]["detections"]

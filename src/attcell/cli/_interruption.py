@@ -44,12 +44,14 @@ class _This:
         number: of the signal that ends it; None before one came.
         heard: when it came, by a clock that nobody can set.
         left: tells what the command leaves, where it knows better than ``_STAYS``.
+        ends: what ends its work in order, where that is under way; else it is broken off.
     """
 
     process: int = 0
     number: int | None = None
     heard: float = 0.0
     left: Callable[[], _Left] | None = None
+    ends: Callable[[], None] | None = None
 
 
 _THIS = _This()
@@ -60,7 +62,7 @@ def listening() -> Iterator[None]:
     """Within this, each of these signals raises KeyboardInterrupt, except those that were ignored before, as
     by ``nohup``. Python lets only the main thread listen.
     """
-    _THIS.process, _THIS.number, _THIS.left = os.getpid(), None, None
+    _THIS.process, _THIS.number, _THIS.left, _THIS.ends = os.getpid(), None, None, None
     signals = [signal.Signals[name] for name in _BY]
     heard = [one for one in signals if signal.getsignal(one) is not signal.SIG_IGN]
     before = {one: signal.signal(one, _hear) for one in heard if current_thread() is main_thread()}
@@ -80,6 +82,9 @@ def _hear(number: int, _: FrameType | None) -> None:
     if _THIS.number is None:
         _THIS.number, _THIS.heard = number, time.monotonic()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # PyTorch's handler would complain of what ends too
+        if _THIS.ends is not None:
+            _THIS.ends()
+            return
         raise KeyboardInterrupt
     if time.monotonic() - _THIS.heard > _AT_ONCE_SECONDS:  # somebody cannot wait
         os._exit(128 + number)
@@ -96,6 +101,24 @@ def _not_lost(hook: Callable[[sys.UnraisableHookArgs], object], what: sys.Unrais
 
 def _again(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+@contextmanager
+def ended_in_order(ends: Callable[[], None]) -> Iterator[None]:
+    """Within this, what would interrupt calls ``ends``, so that nothing that is done is lost. Behind it
+    KeyboardInterrupt is raised by :func:`raise_if_ended`.
+    """
+    _THIS.ends = ends
+    try:
+        yield
+    finally:
+        _THIS.ends = None
+
+
+def raise_if_ended() -> None:
+    """Raise KeyboardInterrupt if something has ended this command."""
+    if _THIS.number is not None:
+        raise KeyboardInterrupt
 
 
 def leaves(left: Callable[[], _Left]) -> None:

@@ -46,7 +46,7 @@ class Watched:
             KeyboardInterrupt: somebody ended it, and all is written.
         """
         from attcell._paths import check_outputs
-        from attcell.cli._interruption import leaves
+        from attcell.cli._interruption import ended_in_order, leaves, raise_if_ended
         from attcell.cli.models import files_of_model
         from attcell.inference.live.watch import Watch
         from attcell.video.live.address import Address
@@ -59,19 +59,13 @@ class Watched:
         model = self._loaded()
         watch = Watch(model, address, self.how)
         leaves(lambda: ("what was found until then is written", ()))
-        ended: BaseException | None = None
-        with ExitStack() as stack:
-            write = self._writer(stack)
-            try:
+        with ended_in_order(watch.end):
+            with ExitStack() as stack:
+                write = self._writer(stack)
                 for told in watch:
                     write(told)
-            except KeyboardInterrupt as interruption:
-                ended = interruption
-                for told in watch.over():
-                    write(told)
-        self._finish(watch, str(address))
-        if ended is not None:
-            raise ended
+            self._finish(watch, str(address))
+        raise_if_ended()
         if watch.fault is not None:
             raise watch.fault
 

@@ -114,6 +114,7 @@ class Watch:
         )
         self._window, self._decider = self._new_window(), Decider()
         self._last: Prediction | None = None
+        self._num_dropped = 0
         self.num_samples = self.num_told = 0
         self.watched_seconds = 0.0  # of the stream, with its gaps
         self.fault: VideoError | None = None
@@ -130,16 +131,24 @@ class Watch:
                 if isinstance(stretch.ended_by, Dropped):
                     self._tell_dropped(stretch.ended_by, stretch.latest)
                 elif isinstance(stretch.ended_by, Reconnected):
-                    yield from self.over()
+                    yield from self._over()
                 elif isinstance(stretch.ended_by, Ended):
-                    yield from self.over()
+                    yield from self._over()
                     self.fault = stretch.ended_by.fault
                     return
 
+    def end(self) -> None:
+        """The stream is read no more; the iteration ends with what has come. A handler of signals may call
+        it.
+        """
+        self.source.is_wanted = False
+
     @property
     def num_dropped_segments(self) -> int:
-        """Segments that were not looked at, since frames came faster than the network takes them."""
-        return -(-self.source.num_dropped // self.every)
+        """Segments that were not looked at, since frames came faster than the network takes them: those that
+        have been told.
+        """
+        return self._num_dropped
 
     def last_window(self) -> Prediction | None:
         """What the model says of the last window; None where no frame came."""
@@ -171,10 +180,8 @@ class Watch:
             if self._window.end - self._window.start >= settling:
                 yield from self._decided(self._window.found(str(self._address)))
 
-    def over(self) -> Iterator[Told]:
-        """The actions that end with this part of the stream; what comes next is another one. Whoever ends the
-        iteration before its end calls it for what is open.
-        """
+    def _over(self) -> Iterator[Told]:
+        """The actions that end with this part of the stream; what comes next is another one."""
         if len(self._window):
             self._last = self._window.found(str(self._address), self.watched_seconds + 1 / self.source.rate)
             yield from self._decided(self._last, is_over=True)
@@ -186,8 +193,10 @@ class Watch:
             yield Told(detection, time.monotonic() - self._window.arrived(detection.end_seconds))
 
     def _tell_dropped(self, dropped: Dropped, seconds: float) -> None:
+        number = -(-dropped.num_frames // self.every)
+        self._num_dropped += number
         logger.info(
-            f"{self._address}: {-(-dropped.num_frames // self.every)} segments after {seconds:.1f} s were "
+            f"{self._address}: {number} segments after {seconds:.1f} s were "
             f"dropped, since frames come faster than the network takes them; {self.num_dropped_segments} in "
             "all. Look at fewer (--every), or take a smaller network or a GPU"
         )

@@ -103,6 +103,7 @@ class LiveSource:
         self._num_left_out = 0  # frames since the last one that fitted
         self.num_frames = self.num_dropped = self.num_damaged = self.num_reconnects = 0
         self.gap_seconds = 0.0
+        self.is_wanted = True  # a handler of signals may take it back: it takes no lock
         self.rate = SOME_RATE
 
     def __enter__(self) -> LiveSource:
@@ -120,7 +121,8 @@ class LiveSource:
     def __iter__(self) -> Iterator[Came]:
         began = time.monotonic()
         while True:
-            if self._most_seconds is not None and time.monotonic() - began >= self._most_seconds:
+            is_over = self._most_seconds is not None and time.monotonic() - began >= self._most_seconds
+            if is_over or not self.is_wanted:
                 self.stop()
             try:
                 came = self._queue.get(timeout=_LOOK_SECONDS)
@@ -190,6 +192,7 @@ class LiveSource:
         finally:
             with suppress(av.FFmpegError, OSError):
                 container.close()
+            self._put_dropped()
         return None
 
     def _frames(self, video: VideoStream, packets: Iterator[av.Packet]) -> Iterator[VideoFrame]:
@@ -214,16 +217,20 @@ class LiveSource:
         room for half of it, so that frames are missing in one piece.
         """
         self.num_frames += 1
-        room = QUEUED_FRAMES // 2 if self._num_left_out else 2
+        room = QUEUED_FRAMES // 2 if self._num_left_out else 3  # for Dropped and Ended too
         if self._address.goes_on and QUEUED_FRAMES - self._queue.qsize() < room:
             self._num_left_out += 1
             self.num_dropped += 1
             return
+        self._put_dropped()
+        image = to_rgb(frame, self._size(shown_size(frame)), reformatter)
+        self._put(LiveFrame(seconds, time.monotonic(), image))
+
+    def _put_dropped(self) -> None:
+        """Say how many frames did not fit since the last one that did."""
         if self._num_left_out:
             self._put(Dropped(self._num_left_out))
             self._num_left_out = 0
-        image = to_rgb(frame, self._size(shown_size(frame)), reformatter)
-        self._put(LiveFrame(seconds, time.monotonic(), image))
 
     def _put(self, came: Came) -> None:
         """Wait for room, unless nobody takes anything any more."""
