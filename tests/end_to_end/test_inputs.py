@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from attcell.cli._inputs import all_videos
+from attcell.cli.common.inputs import all_videos
 from attcell.errors import CallError, DataError
 from tests.end_to_end.conftest import Run
 from tests.video.conftest import write_video

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from attcell._log import logger
 from attcell._terminal import put
-from attcell.cli._options import files_of
+from attcell.cli.common.options import files_of
 from attcell.cli.predict import write_page
 from attcell.errors import CallError
 
@@ -46,7 +46,7 @@ class Watched:
             KeyboardInterrupt: somebody ended it, and all is written.
         """
         from attcell._paths import check_outputs
-        from attcell.cli._interruption import ended_in_order, leaves, raise_if_ended
+        from attcell.cli.common.interruption import ended_in_order, leaves, raise_if_ended
         from attcell.cli.models import files_of_model
         from attcell.inference.live.watch import Watch
         from attcell.video.live.address import Address

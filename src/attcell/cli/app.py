@@ -21,7 +21,6 @@ from attcell._log import messages_on_stderr
 from attcell._owners import is_first_process
 from attcell._terminal import escaped_stdout, message, put
 from attcell.cli import (
-    _interruption,
     data,
     detect,
     doctor,
@@ -37,6 +36,7 @@ from attcell.cli import (
     serve,
     train,
 )
+from attcell.cli.common import interruption
 from attcell.errors import AttcellError
 
 app = typer.Typer(
@@ -96,7 +96,7 @@ def main() -> None:
         sys.exit(2)
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may hold what the terminal cannot show
         sys.stdout.reconfigure(errors="backslashreplace")
-    with _interruption.listening():
+    with interruption.listening():
         try:
             with messages_on_stderr(), escaped_stdout():
                 try:
@@ -109,7 +109,7 @@ def main() -> None:
 
 def _end(error: BaseException) -> int:
     """Say why the command ends, and return its exit status; what is no user's mistake is raised again."""
-    if (ended := _interruption.interrupted(error)) is not None:
+    if (ended := interruption.interrupted(error)) is not None:
         status, sentence = ended
         if is_first_process():  # of a distributed training one process says it
             _say(sentence)

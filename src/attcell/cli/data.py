@@ -11,7 +11,7 @@ import typer
 
 from attcell._terminal import put
 from attcell.choices import MotionKind, SoundCodec, VideoKind, VideoLook
-from attcell.cli._options import ListRoot, On, files_of, path, refuse_options, working_on
+from attcell.cli.common.options import ListRoot, On, files_of, path, refuse_options, working_on
 from attcell.errors import CallError
 
 if TYPE_CHECKING:

@@ -69,7 +69,7 @@ def doctor(
     """
     from attcell._files import write_json
     from attcell._paths import check_outputs
-    from attcell.cli._options import files_of
+    from attcell.cli.common.options import files_of
 
     check_outputs(files_of(json_path), ())
     findings = list(look())

@@ -9,7 +9,7 @@ import typer
 
 from attcell._terminal import put
 from attcell.choices import ExportFormat, ExportPrecision
-from attcell.cli._options import files_of, path
+from attcell.cli.common.options import files_of, path
 
 if TYPE_CHECKING:
     from attcell.export.call import Exported

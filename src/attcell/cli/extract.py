@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from attcell.choices import CameraMotion, FeatureFormat, FlowMethod, FlowStorage, ViewsOf
-from attcell.cli._options import ListRoot, On, Overrides, Row, path, refuse_options, working_on
+from attcell.cli.common.options import ListRoot, On, Overrides, Row, path, refuse_options, working_on
 from attcell.errors import CallError
 
 extract_app = typer.Typer(

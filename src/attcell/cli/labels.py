@@ -11,7 +11,7 @@ import typer
 from attcell._log import logger
 from attcell._terminal import put
 from attcell.choices import AnnotationTool
-from attcell.cli._options import end, path
+from attcell.cli.common.options import end, path
 from attcell.errors import CallError
 
 labels_app = typer.Typer(

@@ -8,7 +8,7 @@ import typer
 
 from attcell._log import logger
 from attcell._terminal import put
-from attcell.cli._options import Overrides, RecipeName, Row
+from attcell.cli.common.options import Overrides, RecipeName, Row
 
 if TYPE_CHECKING:
     from attcell.training.rate_finder import RateSearch

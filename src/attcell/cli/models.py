@@ -31,7 +31,7 @@ def models(
 
     from attcell._files import write_json
     from attcell._paths import check_outputs
-    from attcell.cli._options import files_of
+    from attcell.cli.common.options import files_of
     from attcell.models.ready.hub import cached_models
     from attcell.models.ready.registry import DEFAULT, ready_infos
 

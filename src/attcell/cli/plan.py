@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from attcell._terminal import put
-from attcell.cli._options import Overrides, RecipeName, Row, end, files_of
+from attcell.cli.common.options import Overrides, RecipeName, Row, end, files_of
 
 
 def plan(

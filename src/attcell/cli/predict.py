@@ -12,8 +12,8 @@ import typer
 from attcell._log import logger, track
 from attcell._terminal import put
 from attcell.choices import ClipCrops
-from attcell.cli._inputs import all_videos
-from attcell.cli._options import (
+from attcell.cli.common.inputs import all_videos
+from attcell.cli.common.options import (
     Crops,
     Device,
     ModelName,

@@ -9,7 +9,7 @@ import typer
 
 from attcell._terminal import put
 from attcell.choices import AblationSubject, SuiteName, TableFormat
-from attcell.cli._options import Jobs, Overrides, RecipeName, Row, end, numbers
+from attcell.cli.common.options import Jobs, Overrides, RecipeName, Row, end, numbers
 
 if TYPE_CHECKING:
     from attcell.research.protocol import Outcome

@@ -12,7 +12,7 @@ import typer
 from attcell._log import logger
 from attcell._terminal import put
 from attcell.choices import DetectionProtocol
-from attcell.cli._options import MetricsJson, files_of
+from attcell.cli.common.options import MetricsJson, files_of
 from attcell.errors import CallError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from attcell._log import logger
-from attcell.cli._options import ModelName, model_or_default
+from attcell.cli.common.options import ModelName, model_or_default
 
 
 def serve(

@@ -15,8 +15,8 @@ from attcell._log import json_lines, logger, tell_programs
 from attcell._owners import is_first_process
 from attcell._terminal import put
 from attcell.choices import ClipCrops, DataPart, NumCrops
-from attcell.cli._interruption import leaves
-from attcell.cli._options import (
+from attcell.cli.common.interruption import leaves
+from attcell.cli.common.options import (
     ListRoot,
     NumClips,
     NumSegments,

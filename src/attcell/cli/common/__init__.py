@@ -1,0 +1,1 @@
+"""What several commands share: their options, the videos they are given, and how they end."""
