@@ -16,7 +16,7 @@ ROWS = [
     "errors", "choices", "_servers", "_urls", "_checks", "types", "_owners", "_paths", "_files", "_terminal",
     "_log", "_shared_memory", "_parallel", "_walls", "_remote", "_workers", "_spread",
     "nn", "flow", "metrics", "_ray", "video", "synth", "data", "config", "models", "results",
-    "annotation_tools", "export", "inference", "training", "forecast", "report", "research", "choosing",
+    "annotation_tools", "export", "inference", "report", "training", "forecast", "research", "choosing",
     "serving", "cli",
 ]  # fmt: skip
 PURE = ("nn", "flow", "metrics")  # tensors and arrays only

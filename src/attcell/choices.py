@@ -50,6 +50,7 @@ CountedSteps = Literal["all", "last"]
 Precision = Literal["32", "bf16"]
 Accelerator = Literal["auto", "cpu", "gpu"]
 Strategy = Literal["ddp", "fsdp"]
+LoggerName = Literal["csv", "tensorboard", "wandb", "mlflow", "trackio"]
 
 DetectionRule = Literal["relative", "paper", "sigmoid", "classes", "stpn"]
 DetectionFormat = Literal["attcell", "activitynet", "thumos"]

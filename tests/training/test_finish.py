@@ -1,4 +1,4 @@
-"""The weights of late fusion come from the validation videos."""
+"""The weights of late fusion come from the validation videos; what a training ends with, in words."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from attcell.errors import VideoError
 from attcell.inference.run import mean_scores, run_views
 from attcell.metrics.recognition import fusion_weights
 from attcell.nn import LateFusion
-from attcell.training.finish import tune_fusion
+from attcell.training.finish import TrainingOutcome, training_lines, training_values, tune_fusion
 from attcell.training.prepare import TrainingData
+from attcell.training.schedule import ValidationResult
+from attcell.training.svm_fit import InnerFigure
 from attcell.types import VideoRecord
 from tests.nn.networks import random_maps, small_late
 
@@ -107,3 +109,60 @@ def test_a_validation_video_that_cannot_be_read_any_more_stops_it(network, views
             network, training_data_of([views[0], Views({}, video=1, error=VideoError("gone"))], [0, 1])
         )
     assert network.weights.tolist() == [0.5, 0.5]
+
+
+NOTHING = ValidationResult(0)
+
+
+def outcome_of(best=NOTHING, inside=None, **more):
+    return TrainingOutcome(Path("run/model"), best, inside=inside, **{"iterations": 0, **more})
+
+
+NEXT = ["      attcell predict VIDEO --model run/model --report video.html"]
+
+
+def test_a_training_ends_with_its_best_metric_and_what_to_do_next():
+    best = ValidationResult(300, 0.75, 0.6, (0.6278, 0.8422))
+    outcome = outcome_of(best, iterations=1500, num_val=60, epochs=(12.0, 60.0), has_test=True)
+    assert training_lines(outcome, 192.4) == [
+        "best validation accuracy: 75.0 % of 60 videos (95 % interval 62.8 to 84.2)",
+        "kept: iteration 300 of 1500, epoch 12.0 of 60.0",
+        "time: 3:12",
+        "model: run/model",
+        "next: attcell test run/model",
+        *NEXT,
+    ]
+    assert training_values(outcome, 192.4) == {
+        "model": "run/model",
+        "accuracy": 75.0,
+        "interval": [62.78, 84.22],
+        "num_videos": 60,
+        "iteration": 300,
+        "iterations": 1500,
+        "epoch": 12.0,
+        "epochs": 60.0,
+        "svm": None,
+        "seconds": 192.4,
+    }
+
+
+def test_a_training_without_validation_says_so():
+    lines = training_lines(outcome_of(ValidationResult(8), iterations=8, epochs=(1.0, 1.0)), 5)
+    assert lines[0] == "no validation videos: the last network is kept (data.val_fraction=0.2 holds some out)"
+    assert lines[4] == "next: attcell test run/model --data TEST_VIDEOS"
+
+
+def test_an_svm_says_how_it_did_inside():
+    inside = InnerFigure(0.8, "accuracy", "9 groups, one left out", (0.7, 0.9), 2.0)
+    lines = training_lines(outcome_of(inside=inside), 61)
+    assert lines[0] == (
+        "SVM, accuracy inside the training videos: 80.0 % (95 % interval 70.0 to 90.0), by 9 groups, one "
+        "left out"
+    )
+    assert lines[1] == "time: 1:01"
+    assert training_values(outcome_of(inside=inside), 61)["svm"] == {
+        "measure": "accuracy",
+        "value": 80.0,
+        "interval": [70.0, 90.0],
+        "validation": "9 groups, one left out",
+    }

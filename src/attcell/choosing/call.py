@@ -50,6 +50,7 @@ from attcell.report.page.page import write_report
 from attcell.research.driver import PlannedRun
 from attcell.training.run import train
 from attcell.training.run_folder import RECIPE_FILE, refuse_another_recipe
+from attcell.training.tracking.pictures import in_turns
 from attcell.types import VideoRecord
 
 BEGUN = "videos.json"  # what a folder of results was begun with
@@ -308,13 +309,9 @@ def _page(run: PlannedRun, test: Sequence[VideoRecord]) -> int:
     """Write a page of some test videos, of all classes in turn; how many."""
     page = run.folder.parent / "report.html"
     unread = run.unread_videos()
-    by_class: dict[int, list[VideoRecord]] = {}
-    for record in test:
-        if record.id not in unread:
-            by_class.setdefault(record.label, []).append(record)
-    turns = [of[number] for number in range(MOST_SHOWN) for of in by_class.values() if number < len(of)]
+    readable = [record for record in test if record.id not in unread]
     model = Model.from_folder(run.model).to(best_device())
-    shown = [model.predict(record.path) for record in turns[:MOST_SHOWN]]
+    shown = [model.predict(record.path) for record in in_turns(readable, MOST_SHOWN)]
     if shown:
         write_report(shown, page, {"model": str(run.model)})
     return len(shown)

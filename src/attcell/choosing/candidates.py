@@ -65,7 +65,10 @@ class Candidate:
             **({"groups": str(groups)} if groups.is_file() else {}),
         }
         cache = {**self.values["cache"], "folder": str(features)}
-        values = {**self.values, "name": self.name, "data": data, "cache": cache}
+        train = self.values["train"]
+        if beginning:  # of a part of the videos the scores are kept alone
+            train = {**train, "loggers": [], "pictures": None}
+        values = {**self.values, "name": self.name, "data": data, "cache": cache, "train": train}
         return check_recipe(values, source=f"{TABLE}, row {self.name}")
 
 

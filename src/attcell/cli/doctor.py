@@ -26,12 +26,15 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     "audio": (("torchaudio",), "streams of sound"),
     "export": (("onnx", "onnxscript", "onnxruntime"), "attcell export, and running ONNX files"),
     "gs": (("gcsfs",), "videos and stores at gs://"),
+    "mlflow": (("mlflow",), "logging a training to MLflow"),
     "opencv": (("cv2",), "DIS flow, a quick optical flow"),
     "ray": (("ray", "cloudpickle"), "lists of videos on a cluster (--on ray)"),
     "s3": (("s3fs",), "videos and stores at s3://"),
     "serve": (("fastapi", "python_multipart", "uvicorn"), "attcell serve"),
     "slurm": (("submitit",), "attcell train --slurm"),
+    "trackio": (("trackio",), "logging a training to Trackio"),
     "transformers": (("transformers",), "VideoMAE, TimeSformer, ViViT and V-JEPA 2"),
+    "wandb": (("wandb",), "logging a training to Weights & Biases"),
 }
 _NEEDED = ("torch", "torchvision", "numpy", "numba", "lightning", "timm", "huggingface-hub", "safetensors")
 _IMPORTED = ("torch", "torchvision")  # compiled for each other, and often installed apart

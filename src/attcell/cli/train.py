@@ -229,7 +229,7 @@ def _train_recipe(resolved: Recipe, folder: Path, *, resume: bool) -> list[str]:
     if is_first_process():
         refuse_stages(resolved)  # before anything is said of its cost
         tell_flow_cost([resolved])
-    from attcell.report.lines import training_lines, training_values
+    from attcell.training.finish import training_lines, training_values
 
     started = time.monotonic()
     outcome = run_training(resolved, folder, resume=resume)

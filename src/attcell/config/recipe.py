@@ -123,6 +123,14 @@ class Recipe(Section):
             raise ValueError(
                 "train.early_stopping needs validation videos; give data.val or data.val_fraction"
             )
+        if train.pictures is not None:
+            if self.data.val is None and self.data.val_fraction == 0:
+                raise ValueError("train.pictures shows validation videos; give data.val or data.val_fraction")
+            if all(entry.looks_at == "features" for entry in streams.values()):
+                raise ValueError(
+                    "train.pictures shows frames, and this recipe has features in the videos' place; leave "
+                    "it out"
+                )
         return self
 
     @model_validator(mode="after")
@@ -205,10 +213,15 @@ def differing_keys(recipes: Sequence[Recipe]) -> dict[str, tuple[Any, ...]]:
     """The keys in which some of these recipes differ, as in ``train.seed`` → each one's value in plain types;
     None where it has no such key, as of a stream that it lacks.
     """
-    flat = [dict(_flat(recipe.model_dump(mode="json"))) for recipe in recipes]
+    flat = [flat_values(recipe) for recipe in recipes]
     keys = dict.fromkeys(key for of in flat for key in of)
     values = {key: tuple(of.get(key) for of in flat) for key in keys}
     return {key: each for key, each in values.items() if any(one != each[0] for one in each)}
+
+
+def flat_values(recipe: Recipe) -> dict[str, Any]:
+    """Each key of the recipe, as in ``train.seed`` → its value in plain types."""
+    return dict(_flat(recipe.model_dump(mode="json")))
 
 
 def _flat(values: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:

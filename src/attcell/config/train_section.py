@@ -6,10 +6,12 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from attcell._checks import first_double
 from attcell.choices import (
     Accelerator,
     ClassWeights,
     CountedSteps,
+    LoggerName,
     Loss,
     Optimizer,
     Precision,
@@ -30,7 +32,15 @@ ONLY_OF_ITERATIONS = (
     "class_weights",
     "balanced_sampling",
     "early_stopping",
+    "pictures",
 )
+
+
+class PicturesSection(Section):
+    """Pictures of the attention on validation videos, as the training goes."""
+
+    every: Count = 1  # so many validations
+    videos: Annotated[int, Field(ge=1, le=100, strict=True)] = 4
 
 
 class TrainSection(Section):
@@ -67,6 +77,8 @@ class TrainSection(Section):
     balanced_sampling: bool = False  # every class equally often
     early_stopping: Count | None = None  # so many validations without a better network
     checkpoint_every: Count = 500  # iterations; each checkpoint follows a validation
+    loggers: tuple[LoggerName, ...] = ("csv", "tensorboard")
+    pictures: PicturesSection | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> TrainSection:
@@ -96,6 +108,12 @@ class TrainSection(Section):
                         f"flip_pairs says that the mirror image of {one!r} shows {shown[one]!r}, and that it "
                         f"shows {other!r}; keep one"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _each_logger_once(self) -> TrainSection:
+        if (double := first_double(self.loggers)) is not None:
+            raise ValueError(f"loggers names {double} twice; name it once")
         return self
 
     @model_validator(mode="after")

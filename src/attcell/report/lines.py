@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attcell._log import minutes
 from attcell.report.page.timeline import clock, worth_showing
 from attcell.results.detection_metrics import DetectionResult, means
 from attcell.results.recognition_metrics import ClassAccuracies, MainMetrics, RecognitionResult
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from attcell.inference.evaluate import Evaluation
     from attcell.inference.localization import AttentionMetrics
     from attcell.metrics.detection import DetectionMetrics
-    from attcell.training.finish import TrainingOutcome
 
 
 def prediction_line(prediction: Prediction) -> str:
@@ -56,72 +54,9 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
     return [*figures, *published, f"protocol: {protocol}"]
 
 
-def training_lines(outcome: TrainingOutcome, seconds: float) -> list[str]:
-    """What a training came to, and what to do next."""
-    best, model = outcome.best, outcome.model_folder
-    lines = []
-    inside, value = outcome.inside, None if outcome.inside is None else outcome.inside.value
-    if inside is not None and value is not None:
-        within = "" if inside.interval is None else f" (95 % interval {interval_words(inside.interval)})"
-        lines.append(
-            f"SVM, {inside.measure} inside the training videos: {100 * value:.1f} %{within}, by "
-            f"{inside.validation}"
-        )
-    elif best.accuracy is not None:
-        within = "" if best.interval is None else f" (95 % interval {interval_words(best.interval)})"
-        lines.append(
-            f"best validation accuracy: {100 * best.accuracy:.1f} % of {outcome.num_val} videos{within}"
-        )
-    elif inside is None:
-        lines.append("no validation videos: the last network is kept (data.val_fraction=0.2 holds some out)")
-    if outcome.iterations:
-        at, of = outcome.epochs
-        lines.append(f"kept: iteration {best.iterations} of {outcome.iterations}, epoch {at:.1f} of {of:.1f}")
-    return [
-        *lines,
-        f"time: {minutes(seconds)}",
-        f"model: {model}",
-        f"next: attcell test {model}{'' if outcome.has_test else ' --data TEST_VIDEOS'}",
-        f"      attcell predict VIDEO --model {model} --report video.html",
-    ]
-
-
-def training_values(outcome: TrainingOutcome, seconds: float) -> dict[str, Any]:
-    """The same for programs; metrics in percent."""
-    best, inside = outcome.best, outcome.inside
-    svm = None
-    if inside is not None:
-        svm = {
-            "measure": inside.measure,
-            "value": _of_hundred(inside.value),
-            "interval": _both_of_hundred(inside.interval),
-            "validation": inside.validation,
-        }
-    return {
-        "model": str(outcome.model_folder),
-        "accuracy": _of_hundred(best.accuracy),
-        "interval": _both_of_hundred(best.interval),
-        "num_videos": outcome.num_val,
-        "iteration": best.iterations,
-        "iterations": outcome.iterations,
-        "epoch": round(outcome.epochs[0], 2),
-        "epochs": round(outcome.epochs[1], 2),
-        "svm": svm,
-        "seconds": round(seconds, 1),
-    }
-
-
 def interval_words(interval: tuple[float, float]) -> str:
     """In percent, as 78.1 to 88.0."""
     return f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}"
-
-
-def _of_hundred(share: float | None) -> float | None:
-    return None if share is None else round(100 * share, 2)
-
-
-def _both_of_hundred(interval: tuple[float, float] | None) -> list[float] | None:
-    return None if interval is None else [round(100 * end, 2) for end in interval]
 
 
 def _published_line(published: PublishedSection, found: dict[str, float]) -> str:

@@ -1,16 +1,16 @@
-"""After the iterations: late fusion is weighed, an SVM is fitted, and the model is whole."""
+"""After the iterations: late fusion is weighed, an SVM is fitted, the model is whole, and what it came to."""
 
 from __future__ import annotations
 
 import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from attcell._log import is_within, logger, track
+from attcell._log import is_within, logger, minutes, track
 from attcell._owners import is_first_process
 from attcell._shared_memory import data_loader
 from attcell.data.groups import groups_of
@@ -20,6 +20,7 @@ from attcell.inference.run import decide_views, mean_scores, run_videos
 from attcell.metrics.recognition import fusion_weights, hit_rate, truth_matrix
 from attcell.metrics.statistics import accuracy_interval
 from attcell.nn import LateFusion, Network, SVMNetwork
+from attcell.report.lines import interval_words
 from attcell.training.prepare import PreparedTraining, TrainingData
 from attcell.training.run_folder import MODEL_FOLDER, REPRESENTATIONS, write_recipe
 from attcell.training.schedule import ValidationResult
@@ -149,3 +150,66 @@ def tune_fusion(
     right = truth[np.arange(len(truth)), fused.argmax(axis=1)]
     interval = accuracy_interval(right, groups_of(training_data.val_records))
     return hit_rate(fused, truth, 1), float(losses.mean()), interval
+
+
+def training_lines(outcome: TrainingOutcome, seconds: float) -> list[str]:
+    """What a training came to, and what to do next."""
+    best, model = outcome.best, outcome.model_folder
+    lines = []
+    inside, value = outcome.inside, None if outcome.inside is None else outcome.inside.value
+    if inside is not None and value is not None:
+        within = "" if inside.interval is None else f" (95 % interval {interval_words(inside.interval)})"
+        lines.append(
+            f"SVM, {inside.measure} inside the training videos: {100 * value:.1f} %{within}, by "
+            f"{inside.validation}"
+        )
+    elif best.accuracy is not None:
+        within = "" if best.interval is None else f" (95 % interval {interval_words(best.interval)})"
+        lines.append(
+            f"best validation accuracy: {100 * best.accuracy:.1f} % of {outcome.num_val} videos{within}"
+        )
+    elif inside is None:
+        lines.append("no validation videos: the last network is kept (data.val_fraction=0.2 holds some out)")
+    if outcome.iterations:
+        at, of = outcome.epochs
+        lines.append(f"kept: iteration {best.iterations} of {outcome.iterations}, epoch {at:.1f} of {of:.1f}")
+    return [
+        *lines,
+        f"time: {minutes(seconds)}",
+        f"model: {model}",
+        f"next: attcell test {model}{'' if outcome.has_test else ' --data TEST_VIDEOS'}",
+        f"      attcell predict VIDEO --model {model} --report video.html",
+    ]
+
+
+def training_values(outcome: TrainingOutcome, seconds: float) -> dict[str, Any]:
+    """The same for programs; metrics in percent."""
+    best, inside = outcome.best, outcome.inside
+    svm = None
+    if inside is not None:
+        svm = {
+            "measure": inside.measure,
+            "value": _of_hundred(inside.value),
+            "interval": _both_of_hundred(inside.interval),
+            "validation": inside.validation,
+        }
+    return {
+        "model": str(outcome.model_folder),
+        "accuracy": _of_hundred(best.accuracy),
+        "interval": _both_of_hundred(best.interval),
+        "num_videos": outcome.num_val,
+        "iteration": best.iterations,
+        "iterations": outcome.iterations,
+        "epoch": round(outcome.epochs[0], 2),
+        "epochs": round(outcome.epochs[1], 2),
+        "svm": svm,
+        "seconds": round(seconds, 1),
+    }
+
+
+def _of_hundred(share: float | None) -> float | None:
+    return None if share is None else round(100 * share, 2)
+
+
+def _both_of_hundred(interval: tuple[float, float] | None) -> list[float] | None:
+    return None if interval is None else [round(100 * end, 2) for end in interval]

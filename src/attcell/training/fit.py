@@ -17,7 +17,6 @@ import lightning as L
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.strategies import Strategy
 from safetensors.torch import load_file, save_file
 
@@ -35,6 +34,8 @@ from attcell.training.prepare import PreparedTraining
 from attcell.training.processes import ALONE, Place, Processes
 from attcell.training.run_folder import BEST_WEIGHTS, MODEL_FOLDER, write_recipe
 from attcell.training.schedule import ValidationResult
+from attcell.training.tracking.pictures import AttentionPictures, Drawn
+from attcell.training.tracking.tracked import Tracked, tracked
 
 
 @dataclass(frozen=True, repr=False)
@@ -88,9 +89,10 @@ def fit(prepared: PreparedTraining, processes: Processes = ALONE) -> FittedTrain
     interruption = Interruption()
     with _quiet_lightning(), interruption.listening(), launched(processes):
         processes.meet(prepared.run_folder)
-        trainer = _trainer(prepared, learner, interruption, processes.place)
-        with _naming_the_lost(processes, interruption):
-            _run(trainer, learner, prepared.checkpoint)
+        with tracked(prepared.run_folder, prepared.recipe) as tools:
+            trainer = _trainer(prepared, learner, interruption, tools, processes.place)
+            with _naming_the_lost(processes, interruption):
+                _run(trainer, learner, prepared.checkpoint)
     assert learner.best is not None, "a finished period has a validation result"
     return FittedTraining(prepared, learner.best, trainer.global_step)
 
@@ -142,10 +144,9 @@ def _strategy(section: TrainSection) -> str | Strategy:
 
 
 def _trainer(
-    prepared: PreparedTraining, learner: Learner, interruption: Interruption, place: Place
+    prepared: PreparedTraining, learner: Learner, interruption: Interruption, tools: Tracked, place: Place
 ) -> L.Trainer:
     section, run_folder = prepared.recipe.train, prepared.run_folder
-    logs = run_folder / "logs"
     return L.Trainer(
         accelerator=section.accelerator,
         devices=section.devices,
@@ -160,7 +161,7 @@ def _trainer(
         num_sanity_val_steps=0,
         limit_val_batches=0 if learner.training_data.val is None else 1.0,
         log_every_n_steps=max(1, learner.iterations // 500),
-        logger=[CSVLogger(logs, name="csv"), TensorBoardLogger(logs, name="tensorboard")],
+        logger=tools.loggers or False,
         callbacks=[
             ModelCheckpoint(
                 run_folder / "checkpoints",
@@ -169,12 +170,32 @@ def _trainer(
                 enable_version_counter=False,
             ),
             TrainingProgress(),
+            *_pictures(prepared, interruption, tools),
             interruption,
         ],
         plugins=[_WholeCheckpoints(), environment(place)],
         enable_progress_bar=False,
         enable_model_summary=False,
     )
+
+
+def _pictures(
+    prepared: PreparedTraining, interruption: Interruption, tools: Tracked
+) -> list[AttentionPictures]:
+    """What draws attention as the training goes, where the recipe wants that."""
+    section, listings = prepared.recipe.train.pictures, prepared.listings
+    if section is None or not is_first_process():
+        return []
+    drawn = Drawn(
+        section,
+        prepared.recipe,
+        listings.labels,
+        listings.val,
+        prepared.run_folder,
+        tools.shows,
+        lambda: interruption.is_asked,
+    )
+    return [AttentionPictures(drawn)]
 
 
 class _WholeCheckpoints(TorchCheckpointIO):

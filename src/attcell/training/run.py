@@ -28,7 +28,8 @@ def train(recipe: Recipe, run_folder: str | Path, *, resume: bool = False) -> Tr
         resume: go on from the last checkpoint. The outcome is that of an undisturbed run.
 
     Raises:
-        CallError: ``recipe`` is no recipe, or names a row to begin with in place of its model; the folder
+        CallError: ``recipe`` is no recipe, or names a row to begin with in place of its model, or a logger
+            whose package is not installed; the folder
             holds another run, or another process trains there, or there is nothing to resume with this
             recipe; or another number of processes was started than it asks for.
         DataError, VideoError: videos or lists that cannot be read.
@@ -49,7 +50,9 @@ def train(recipe: Recipe, run_folder: str | Path, *, resume: bool = False) -> Tr
     from attcell.training.prepare import prepare
     from attcell.training.processes import place_of
     from attcell.training.run_folder import refuse_run
+    from attcell.training.tracking.tracked import refuse_missing_tools
 
+    refuse_missing_tools(recipe.train.loggers)
     with meeting(place_of(recipe.train)) as processes:
         with processes.in_turn():
             prepared = prepare(recipe, folder, resume=resume)

@@ -1,7 +1,7 @@
 """The folder of a run: what lies where, and whether this recipe began it.
 
-It holds ``recipe.yaml`` (everything resolved), ``logs/`` (CSV and TensorBoard), ``checkpoints/last.ckpt`` to
-go on from, and ``model/``.
+It holds ``recipe.yaml`` (everything resolved), ``logs/`` (of the recipe's ``train.loggers``),
+``checkpoints/last.ckpt`` to go on from, and ``model/``.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ CHECKPOINT = Path("checkpoints") / "last.ckpt"
 BEST_WEIGHTS = Path("checkpoints") / "best.safetensors"  # of a network that an SVM is still to be put on
 REPRESENTATIONS = "representations"  # of decoded videos, until an SVM is fitted to them
 MODEL_FOLDER = "model"
+WATCHED_BY = ("loggers", "pictures")  # keys of train that change nothing in it
 SHARED_BY = ("accumulate", "devices", "num_nodes", "strategy")  # keys of train: who computes a batch's parts
 
 
@@ -66,7 +67,7 @@ def _is_whole(checkpoint: Path) -> bool:
 
 def refuse_another_recipe(run_folder: Path, recipe: Recipe) -> None:
     """Raise a CallError if another recipe began the run in a folder; the keys that differ are named. Those
-    that say which processes share the work may differ.
+    that say which processes share the work, and what is told of it, may differ.
     """
     saved = run_folder / RECIPE_FILE
     if not saved.is_file():
@@ -86,8 +87,10 @@ def refuse_another_recipe(run_folder: Path, recipe: Recipe) -> None:
 
 
 def _shared_as(recipe: Recipe, other: Recipe) -> Recipe:
-    """A recipe with the work shared as in another one. What a batch holds does not depend on it."""
-    train = {key: getattr(other.train, key) for key in SHARED_BY}
+    """A recipe with the work shared, and told of, as in another one. What a batch holds does not depend on
+    it.
+    """
+    train = {key: getattr(other.train, key) for key in (*SHARED_BY, *WATCHED_BY)}
     sections = {
         "train": recipe.train.model_copy(update=train),
         "data": recipe.data.model_copy(update={"workers": other.data.workers}),

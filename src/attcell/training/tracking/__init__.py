@@ -1,0 +1,1 @@
+"""Where a training is logged to, and pictures of its attention as it goes."""
