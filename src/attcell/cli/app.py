@@ -34,6 +34,7 @@ from attcell.cli import (
     research,
     score,
     serve,
+    sweep,
     train,
 )
 from attcell.cli.common import interruption
@@ -54,6 +55,7 @@ for command in (
         plan.plan,
         train.train,
         learning_rate.learning_rate,
+        sweep.sweep,
         train.test,
         export.export,
         data.synth,

@@ -32,6 +32,7 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     "s3": (("s3fs",), "videos and stores at s3://"),
     "serve": (("fastapi", "python_multipart", "uvicorn"), "attcell serve"),
     "slurm": (("submitit",), "attcell train --slurm"),
+    "sweep": (("optuna",), "attcell sweep"),
     "trackio": (("trackio",), "logging a training to Trackio"),
     "transformers": (("transformers",), "VideoMAE, TimeSformer, ViViT and V-JEPA 2"),
     "wandb": (("wandb",), "logging a training to Weights & Biases"),

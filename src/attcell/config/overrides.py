@@ -97,7 +97,7 @@ def _override(text: str) -> Override:
             "ucf101-*:train.epochs=3"
         )
     try:
-        given = _path(key, value) if _is_path(key) else parsed_yaml(value)
+        given = _path(key, value) if is_path_key(key) else parsed_yaml(value)
     except (YAMLError, ValueError) as error:
         raise CallError(f"override {text!r} has a value that is not YAML: {flat(error)}") from error
     values = {key.split(".")[-1]: given}
@@ -106,7 +106,8 @@ def _override(text: str) -> Override:
     return Override(text, pattern if is_scoped else None, key, values)
 
 
-def _is_path(key: str) -> bool:
+def is_path_key(key: str) -> bool:
+    """Whether a key's value is a path, which is taken letter by letter."""
     return key in PATH_KEYS or (key.startswith("model.") and key.endswith(STREAM_PATH_KEYS))
 
 

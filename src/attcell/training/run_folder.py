@@ -111,10 +111,14 @@ def _tell_of_other_parts(before: Recipe, now: Recipe) -> None:
 
 def write_recipe(run_folder: Path, recipe: Recipe) -> None:
     """Write the resolved recipe, by which a folder is known as this recipe's run."""
+    write_text(run_folder / RECIPE_FILE, recipe_text(recipe))
+
+
+def recipe_text(recipe: Recipe) -> str:
+    """The recipe in YAML, every value of it."""
     import yaml
 
-    values = literal(recipe.model_dump(mode="json"))
-    write_text(run_folder / RECIPE_FILE, yaml.safe_dump(values, sort_keys=False))
+    return yaml.safe_dump(literal(recipe.model_dump(mode="json")), sort_keys=False)
 
 
 def with_absolute_paths(recipe: Recipe) -> Recipe:

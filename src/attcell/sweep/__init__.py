@@ -1,0 +1,1 @@
+"""Many trainings of one recipe, to find better values for some of its keys."""
