@@ -75,7 +75,8 @@ def test_to_dict_has_all_but_the_pictures(prediction):
     whole = {field.name for field in fields(prediction)}
     names = whole - {"frames", "flow", "of_features", "segments", "track", "detections", "sound", "evidence"}
     of_segments = {field.name for field in fields(prediction.segments)}
-    names |= of_segments - {"seconds", "class_scores", "separate_scores", "temporal_scores_by_class"}
+    names |= of_segments - {"seconds", "class_scores", "separate_scores", "class_evidence"}
+    names -= {"temporal_scores_by_class"}
     assert set(prediction.to_dict()) == {*names, "segments_seconds", "top"}
 
 

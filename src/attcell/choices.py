@@ -52,7 +52,7 @@ Accelerator = Literal["auto", "cpu", "gpu"]
 Strategy = Literal["ddp", "fsdp"]
 LoggerName = Literal["csv", "tensorboard", "wandb", "mlflow", "trackio"]
 
-DetectionRule = Literal["relative", "paper", "sigmoid", "classes", "stpn"]
+DetectionRule = Literal["relative", "paper", "sigmoid", "classes", "stpn", "evidence"]
 DetectionFormat = Literal["attcell", "activitynet", "thumos"]
 DetectionProtocol = Literal["thumos", "activitynet"]
 AnnotationTool = Literal["label-studio", "cvat", "via", "elan", "fiftyone"]

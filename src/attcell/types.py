@@ -150,6 +150,9 @@ class AttentionTrack:
         class_scores: (T, A) the network's own classifier on each segment's f_att^t of Eq. 6, as
             probabilities; None where nobody asked for them.
         separate_scores: (T, A) those of the separate segment classifier; None where the model has none.
+        class_evidence: (T, A) what each segment would add to each class's score if it were the only one;
+            above the mean of the classes, where they share a softmax. None where nobody asked for it, and of
+            networks whose scores are no such sum.
         hearing: stream name -> what its maps cover, for the streams that hear sound and see no pictures.
         temporal_scores_by_class: (T, A) k of each class, of a network that has one a class; else None.
     """
@@ -162,6 +165,7 @@ class AttentionTrack:
     attended_area: tuple[float, float, float, float]
     class_scores: np.ndarray | None = None
     separate_scores: np.ndarray | None = None
+    class_evidence: np.ndarray | None = None
     hearing: dict[str, Hearing] = field(default_factory=dict)
     temporal_scores_by_class: np.ndarray | None = None
 

@@ -54,7 +54,7 @@ def test_from_labels_to_scored_detections(attcell: Run, mine, untrimmed, longs, 
 
 def test_every_rule_runs_and_lines_come_as_json(attcell: Run, mine, untrimmed, longs):
     attcell("calibrate", "mine", "--data", untrimmed / "train")
-    for rule in ("relative", "paper", "sigmoid", "classes", "stpn"):
+    for rule in ("relative", "paper", "sigmoid", "classes", "stpn", "evidence"):
         done = attcell("detect", longs[0], "--model", "mine", "--rule", rule, "--json", "-", "--every", "9")
         (line,) = done.stdout.splitlines()
         assert json.loads(line)["duration_seconds"] > 9

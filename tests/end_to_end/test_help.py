@@ -71,10 +71,12 @@ def test_every_option_says_what_it_is(words):
 
 
 def test_what_may_be_chosen_is_named(attcell: Run):
-    assert re.search(r"--rule <relative\|paper\|sigmoid\|classes\|stpn>", attcell("detect", "--help").stdout)
+    assert re.search(
+        r"--rule <relative\|paper\|sigmoid\|classes\|stpn\|evidence>", attcell("detect", "--help").stdout
+    )
     assert re.search(r"--crops <1\|3\|10>", attcell("test", "--help").stdout)
     wrong = attcell("detect", "a.mp4", "--model", "m", "--rule", "mine", status=2).stderr
-    assert "'mine' is not one of 'relative', 'paper', 'sigmoid', 'classes', 'stpn'" in wrong
+    assert "'mine' is not one of 'relative', 'paper', 'sigmoid', 'classes', 'stpn', 'evidence'" in wrong
 
 
 @pytest.mark.parametrize("name", ["train", "protocol", "ablate segments"])

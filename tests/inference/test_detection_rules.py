@@ -11,12 +11,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as some
 
 from attcell.inference.detection_rules import (
+    EVIDENCE,
     ActivationRule,
     GroupRule,
+    RuleChoice,
     attention_of,
     find_by_activation,
     find_by_groups,
+    rule_of,
     runs,
+    words,
 )
 from attcell.types import AttentionTrack, Detection
 
@@ -26,7 +30,7 @@ RELATIVE = ActivationRule("relative", 0.2)
 EVEN = np.array([0.5, 0.5])
 
 
-def track(k, own, separate=None) -> AttentionTrack:
+def track(k, own, separate=None, evidence=None) -> AttentionTrack:
     """A sample every second, the first at 10 s."""
     starts = 10.0 + np.arange(len(k))
     return AttentionTrack(
@@ -38,6 +42,7 @@ def track(k, own, separate=None) -> AttentionTrack:
         attended_area=(0.0, 0.0, 1.0, 1.0),
         class_scores=np.array(own, float),
         separate_scores=None if separate is None else np.array(separate, float),
+        class_evidence=None if evidence is None else np.array(evidence, float),
     )
 
 
@@ -128,6 +133,40 @@ def test_without_attention_every_sample_counts_by_its_class_score():
 def test_the_last_sample_holds_to_its_end():
     (one,) = find_by_activation(track([1.0], [[0.9, 0.1]]), LABELS, EVEN, ActivationRule("none", 0.5))
     assert (one.start_seconds, one.end_seconds) == (10, 11)
+
+
+def test_evidence_stands_in_the_place_of_class_scores_and_nothing_is_taken_for_what_speaks_against():
+    evidence = [[0, 0], [4, -4], [-3, 3], [0, 0]]
+    of = track([0, 2, 1, 0], [[0, 0]] * 4, evidence=evidence)  # worth 0, 4, 0, 0 and 0, 0, 1.5, 0
+    first, second = find_by_activation(of, LABELS, EVEN, replace(EVIDENCE, threshold=0.25))  # above 1
+    assert (first.label, first.start_seconds, first.end_seconds) == ("run", *map(pytest.approx, (10.4, 11.8)))
+    assert (second.label, second.start_seconds, second.end_seconds) == ("sit", pytest.approx(11.8), 12.4)
+    line = [1.6, 2.4, 3.2, 4, 3.2, 2.4, 1.6]
+    assert first.score == pytest.approx(0.5 * sum(line) / 5)
+    against = track([0, 2, 1, 0], [[0, 0]] * 4, evidence=-np.ones((4, 2)))
+    assert find_by_activation(against, LABELS, EVEN, EVIDENCE) == []
+
+
+@settings(max_examples=50, deadline=None)
+@given(values, st.sampled_from([0.01, 0.7, 100.0]), st.data())
+def test_evidence_has_no_scale(k, scale, data):
+    evidence = data.draw(
+        some.arrays(np.float64, (len(k), 2), elements=st.sampled_from([-1.0, 0.0, 0.3, 2.0]))
+    )
+    rule = replace(EVIDENCE, threshold=0.2345)
+    own = np.zeros((len(k), 2))
+    found = find_by_activation(track(k, own, evidence=evidence), LABELS, EVEN, rule)
+    scaled = find_by_activation(track(k, own, evidence=scale * evidence), LABELS, EVEN, rule)
+    same([replace(of, score=scale * of.score) for of in found], scaled, rel=1e-6)
+
+
+def test_the_rule_of_evidence_needs_no_calibration_and_says_what_its_threshold_is():
+    assert rule_of(RuleChoice("evidence"), None, 3) == EVIDENCE
+    assert rule_of(RuleChoice("evidence", threshold=0.3), None, 3).threshold == 0.3
+    assert words(RuleChoice("evidence"), None, 3) == (
+        "evidence: relative attention × evidence above 0.10 of its largest in the video; its sum, times the "
+        "class's score for the video"
+    )
 
 
 def test_classes_that_the_video_has_not_are_left_out():

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from attcell.errors import CallError
 from attcell.nn import LinearSVM, Stream, SVMNetwork, san, whole_video
+from attcell.nn.stan import STANEncoded
 from attcell.nn.streaming import Part, Streamer, streamer
 from attcell.nn.temporal import EncoderDecoder, SelfAttention, TemporalAttention
 from tests.nn.networks import passing_backbone, random_maps, randomised, small_late, small_stan
@@ -44,6 +45,8 @@ def test_stan_in_parts_is_stan_at_once(sizes: list[int]) -> None:
     torch.testing.assert_close(watching.whole().logits, whole.logits[0], atol=1e-10, rtol=1e-10)
     own = torch.cat([part.logits for part in parts])
     torch.testing.assert_close(own, network.classifier(whole.segments[0]))
+    evidence = torch.cat([part.evidence for part in parts])
+    torch.testing.assert_close(evidence, of_segments_alone(network.encode_with_evidence(maps)))
 
 
 @settings(max_examples=20, deadline=None)
@@ -63,6 +66,16 @@ def test_late_fusion_in_parts_is_late_fusion_at_once(sizes: list[int]) -> None:
         for name, weight in zip(TWO, (0.3, 0.7), strict=True)
     )
     torch.testing.assert_close(every, expected)
+    encoded = network.encode_with_evidence(maps)
+    evidence = sum(
+        weight * of_segments_alone(encoded[name]) for name, weight in zip(TWO, (0.3, 0.7), strict=True)
+    )
+    torch.testing.assert_close(torch.cat([part.evidence for part in parts]), evidence)
+
+
+def of_segments_alone(encoded: STANEncoded) -> Tensor:
+    """(T, A) what each segment of one video would add to each class if it were the only one."""
+    return sum(of[0].sum(dim=(-2, -1)) for of in encoded.region_scores.values())
 
 
 def test_san_averages_what_it_saw() -> None:

@@ -49,7 +49,8 @@ def detect(
         DetectionRule | None,
         typer.Option(
             help="relative: attention between the video's least and largest, times class score; classes: the "
-            "same without attention; stpn: STPN's; paper: STAN's to the letter; sigmoid: the same on σ(k). "
+            "same without attention; stpn: STPN's; paper: STAN's to the letter; sigmoid: the same on σ(k); "
+            "evidence: as relative, with what a sample adds to the class's score in the class score's place. "
             "By default relative, and of a ready model classes."
         ),
     ] = None,
@@ -62,7 +63,8 @@ def detect(
         ),
     ] = None,
     threshold: Annotated[
-        float | None, typer.Option(help="Of relative, classes and stpn, in place of the rule's own.")
+        float | None,
+        typer.Option(help="Of relative, classes, stpn and evidence, in place of the rule's own."),
     ] = None,
     attention_threshold: Annotated[
         float | None, typer.Option(help="Of paper and sigmoid, in place of the rule's own.")

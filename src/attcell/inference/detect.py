@@ -207,7 +207,10 @@ class TrackRows:
     def add(self, part: Part) -> None:
         """The samples that come next."""
         model = self._model
-        kept = {"own": as_scores(part.logits, model.recipe.score_rule)}
+        evidence = part.evidence
+        if model.recipe.score_rule == "softmax":  # which does not see what all classes have alike
+            evidence = evidence - evidence.mean(dim=1, keepdim=True)
+        kept = {"own": as_scores(part.logits, model.recipe.score_rule), "evidence": evidence}
         if model.calibration is not None:
             kept["separate"] = model.calibration.class_scores(part.segments)
         for name, of in kept.items():
@@ -232,6 +235,7 @@ class TrackRows:
             attended_area=attended_area,
             class_scores=rows["own"],
             separate_scores=rows.get("separate"),
+            class_evidence=rows["evidence"],
             temporal_scores_by_class=None if by_class is None else as_rows(by_class),
         )
 

@@ -1,7 +1,8 @@
 """From a network's samples to actions in time: two ways to keep and to group them.
 
 STAN's own (Section V-H) holds the temporal scores and the class scores against a threshold each. The other,
-after STPN (Nguyen et al. 2018), holds their product against one, between samples too.
+after STPN (Nguyen et al. 2018), holds their product against one, between samples too. In the place of the
+class score there may be the class's evidence, which does not saturate.
 """
 
 from __future__ import annotations
@@ -45,6 +46,9 @@ class GroupRule:
 class ActivationRule:
     """STPN's rule: where attention × class score, by the network's own classifier, is above a threshold.
 
+    Or attention × evidence for the class, which has no scale of its own: then the threshold is a share of its
+    largest value in the video.
+
     Attributes:
         attention: ``sigmoid`` as in STPN; or ``relative``: from 0 for the video's least k to 1 for its
             largest, which no constant added to k changes; or ``none``: 1 everywhere.
@@ -52,6 +56,7 @@ class ActivationRule:
         video_threshold: classes whose score for the whole video is at or below it are left out.
         length_normalised: a found action scores the mean over its length, not the sum over its samples.
         with_video_score: its score is multiplied by the class's score for the whole video.
+        of_evidence: evidence in the place of class scores; what speaks against a class counts as nothing.
     """
 
     attention: Attention
@@ -59,6 +64,7 @@ class ActivationRule:
     video_threshold: float = 0.0
     length_normalised: bool = False
     with_video_score: bool = True
+    of_evidence: bool = False
 
 
 def attention_of(temporal_scores: Float[np.ndarray, " T"], kind: Attention) -> Float[np.ndarray, " T"]:
@@ -105,16 +111,22 @@ def find_by_activation(
     *Reading*: the product is a line between the samples' starts, and holds after the last. With one threshold
     the parts of a class never overlap, so that STPN's suppression (NMS at 0.5) has nothing to take away.
     """
-    assert track.class_scores is not None, "a dense track has them"
+    of_samples = track.class_evidence if rule.of_evidence else track.class_scores
+    assert of_samples is not None, "the rule was chosen for this model"
     samples = np.arange(len(track))
     points = np.arange((len(track) - 1) * STEPS + 1) / STEPS  # in samples
     starts = np.interp(points, samples, track.seconds[:, 0])
     ends = np.append(starts[1:], track.seconds[-1, 1])
+    by_class = {
+        label: np.maximum(of_samples[:, label], 0) * attention_of(track.scores_of(label), rule.attention)
+        for label in np.flatnonzero(video_scores > rule.video_threshold).tolist()
+    }
+    largest = max((float(worth.max()) for worth in by_class.values()), default=0.0)
+    threshold = rule.threshold * (largest if rule.of_evidence else 1.0)
     found = []
-    for label in np.flatnonzero(video_scores > rule.video_threshold).tolist():
-        attention = attention_of(track.scores_of(label), rule.attention)
-        worth = np.interp(points, samples, attention * track.class_scores[:, label])
-        for first, end in runs(worth > rule.threshold):
+    for label, of_class in by_class.items():
+        worth = np.interp(points, samples, of_class)
+        for first, end in runs(worth > threshold):
             total = float(worth[first:end].sum())
             score = total / (end - first if rule.length_normalised else STEPS)
             score *= float(video_scores[label]) if rule.with_video_score else 1.0
@@ -138,6 +150,7 @@ PAPER = GroupRule("raw", 0.01, 0.4)
 SIGMOID = replace(PAPER, attention="sigmoid", attention_threshold=0.5)
 STPN = ActivationRule("sigmoid", 0.05, video_threshold=0.1, length_normalised=True, with_video_score=False)
 UNCALIBRATED = 0.2  # of relative attention × class score
+EVIDENCE = ActivationRule("relative", 0.1, of_evidence=True)  # chosen on generated videos of one seed
 
 
 @dataclass(frozen=True)
@@ -149,7 +162,9 @@ class RuleChoice:
             score of the network's own classifier, above a threshold, and scores times the class's score for
             the video; no constant added to k changes it. ``classes``: the same without attention. ``stpn``:
             STPN's procedure. ``paper``: STAN's rule to the letter. ``sigmoid``: the same with σ(k) above 0.5.
-        threshold: of relative, classes and stpn, in place of the rule's own.
+            ``evidence``: as ``relative``, with what a sample adds to the class's score above the mean of all
+            classes in the place of the class score, and a threshold that is a share of the video's largest.
+        threshold: of relative, classes, stpn and evidence, in place of the rule's own.
         attention_threshold: of paper and sigmoid, in place of the rule's own.
         class_threshold: the same.
         length_normalised: a found action scores a mean, not a sum.
@@ -214,6 +229,8 @@ def rule_of(
         )
     if choice.name == "stpn":
         rule = STPN
+    elif choice.name == "evidence":
+        rule = EVIDENCE
     elif choice.name == "classes":
         alone = min(0.5, 2 / num_classes) if calibration is None else calibration.threshold_alone
         rule = ActivationRule("none", alone)
@@ -242,7 +259,9 @@ def words(choice: RuleChoice, calibration: Calibration | None, num_classes: int)
             f"{choice.name}: {attention} above {rule.attention_threshold:g} and the segment classifier's "
             f"score above {rule.class_threshold:g}; {score} of their product"
         )
-    product = f"{attention} × class score" if attention else "class score"
+    product = " × ".join(filter(None, (attention, "evidence" if rule.of_evidence else "class score")))
     whole = ", times the class's score for the video" if rule.with_video_score else ""
-    chosen = " (not calibrated)" if calibration is None and choice.name != "stpn" else ""
-    return f"{choice.name}: {product} above {rule.threshold:.2f}{chosen}; its {score}{whole}"
+    is_fixed = choice.name in ("stpn", "evidence")
+    chosen = " (not calibrated)" if calibration is None and not is_fixed else ""
+    share = " of its largest in the video" if rule.of_evidence else ""
+    return f"{choice.name}: {product} above {rule.threshold:.2f}{share}{chosen}; its {score}{whole}"

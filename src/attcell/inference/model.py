@@ -34,7 +34,7 @@ class Thresholds(TypedDict, total=False):
     """A detection rule's numbers, in place of its own.
 
     Attributes:
-        threshold: of the rules relative, classes and stpn.
+        threshold: of the rules relative, classes, stpn and evidence.
         attention_threshold: of paper and sigmoid.
         class_threshold: the same.
         length_normalised: a found action scores a mean, not a sum.
@@ -147,7 +147,7 @@ class Model:
 
         Args:
             video: path of a video file, or of a folder of frames.
-            rule: relative, paper, sigmoid, classes or stpn
+            rule: relative, paper, sigmoid, classes, stpn or evidence
                 (:class:`~attcell.inference.detection_rules.RuleChoice` says what they are).
             every: frames from one sample to the next; by default what the model was calibrated with, or 5.
             return_track: return also what the network says sample by sample, in which they were found.

@@ -36,12 +36,15 @@ class Part:
         logits: of the network's own classifier on each f_att^t.
         segments: f_att^t of Eq. 6, the streams side by side.
         spatial_attention: stream → α of Eq. 4.
+        evidence: what each f_att^t would add to each class if it were the only one, without the bias
+            (:mod:`attcell.nn.class_evidence`).
     """
 
     strength: Float[Tensor, " T"]
     logits: Float[Tensor, "T A"]
     segments: Float[Tensor, "T MD"]
     spatial_attention: dict[str, Float[Tensor, "T _ _"]]
+    evidence: Float[Tensor, "T A"]
 
 
 @dataclass(frozen=True)
@@ -89,15 +92,17 @@ class STANStreamer:
         network, segments = self._network, encoded.segments
         attention = {name: of[0] for name, of in encoded.spatial_attention.items()}
         logits = network.classifier(segments[0])
+        evidence = logits - network.classifier.bias
         if self._segments is not None:
             self._segments.add(as_rows(segments[0]))
-            return Part(logits.log_softmax(dim=-1).amax(dim=-1), logits, segments[0], attention)
+            strength = logits.log_softmax(dim=-1).amax(dim=-1)
+            return Part(strength, logits, segments[0], attention, evidence)
         if isinstance(network.temporal, TemporalAttention):
             k, _, self._memory = network.temporal.go_on(segments, self._memory)  # Eq. 7
         else:
             k, _ = network.temporal(segments)
         self._add(k[0], segments[0])
-        return Part(k[0], logits, segments[0], attention)
+        return Part(k[0], logits, segments[0], attention, evidence)
 
     @torch.inference_mode()
     def whole(self) -> Whole:
@@ -149,6 +154,7 @@ class LateFusionStreamer:
             self._network.fuse([part.logits for part in parts.values()]),
             torch.cat([part.segments for part in parts.values()], dim=-1),
             {name: part.spatial_attention[name] for name, part in parts.items()},
+            self._network.average([part.evidence for part in parts.values()]),
         )
 
     @torch.inference_mode()

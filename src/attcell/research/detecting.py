@@ -88,7 +88,10 @@ def find_actions(recipe: Recipe, section: DetectionSection, model_folder: Path, 
     found, unread = [], {}
     learnt = None if model.calibration is None else content_digest(model_folder / CALIBRATION_FILE)
     kept = KeptOfVideos(
-        out / "kept", model, records, {"of": "tracks", "every": section.every, "calibration": learnt}
+        out / "kept",
+        model,
+        records,
+        {"of": "tracks with evidence", "every": section.every, "calibration": learnt},
     )
     stored = with_stored_flow(model.recipe, [record.path for record in records])
 
@@ -191,7 +194,11 @@ def _said(
 def _arrays(said: Prediction) -> dict[str, np.ndarray]:
     known = said.track
     assert known is not None and known.class_scores is not None, "the video was gone through"
-    more = {"separate_scores": known.separate_scores, "by_class": known.temporal_scores_by_class}
+    more = {
+        "separate_scores": known.separate_scores,
+        "class_evidence": known.class_evidence,
+        "by_class": known.temporal_scores_by_class,
+    }
     return {
         "seconds": known.seconds,
         "temporal_scores": known.temporal_scores,
@@ -213,6 +220,7 @@ def _prediction(video: str, labels: tuple[str, ...], arrays: Mapping[str, np.nda
         attended_area=(0.0, 0.0, 1.0, 1.0),
         class_scores=arrays["class_scores"],
         separate_scores=arrays.get("separate_scores"),
+        class_evidence=arrays.get("class_evidence"),
         temporal_scores_by_class=arrays.get("by_class"),
     )
     return Prediction(

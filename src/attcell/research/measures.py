@@ -48,6 +48,7 @@ RULES = {
         "paper": " by the paper's rule",
         "sigmoid": " by the sigmoid rule",
         "stpn": " by STPN's rule",
+        "evidence": " by evidence",
     },
     "san": {"classes": ""},
 }
