@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from attcell.nn import STAN, Stream
-from attcell.nn.explain import STEPS, Curve, deletion_insertion, grad_cam
+from attcell.nn.explain import ORDERS, STEPS, Curve, deletion_insertion, grad_cam, integrated_gradients
 from attcell.nn.streams import Normalise
 from tests.nn.networks import passing_backbone, random_maps, small_stan
 
@@ -34,6 +34,33 @@ def test_grad_cam_is_the_equation() -> None:
                 weights = [gradient[0, t, c].mean() for c in range(features.shape[2])]
                 summed = sum(w * features[0, t, c] for c, w in enumerate(weights))
                 torch.testing.assert_close(found[name][0, t], summed.clamp(min=0), atol=1e-7, rtol=1e-5)
+
+
+def test_integrated_gradients_add_up_to_what_the_class_gains_from_nothing() -> None:
+    network, maps = small_stan(CHANNELS).eval(), random_maps(CHANNELS, videos=2, segments=3)
+    with torch.no_grad():
+        local = {name: network.stream(name).descriptors(of) for name, of in maps.items()}
+        empty = {name: torch.zeros_like(of) for name, of in local.items()}
+        seen, nothing = (network.decide([network.attention_pool(of)]).logits[:, 1] for of in (local, empty))
+    found = integrated_gradients(network, maps, 1, steps=400)
+    assert {name: of.shape[:2] for name, of in found.items()} == dict.fromkeys(CHANNELS, (2, 3))
+    total = sum(of.sum(dim=(1, 2, 3)) for of in found.values())
+    torch.testing.assert_close(total, seen - nothing, atol=1e-6, rtol=1e-4)
+
+
+def test_integrated_gradients_of_a_linear_score_are_its_summands() -> None:
+    """Where attention is even and does not move, they are the evidence by class."""
+    network, maps = small_stan(CHANNELS).eval(), random_maps(CHANNELS, videos=1, segments=2)
+    with torch.no_grad():
+        for name in CHANNELS:
+            for parameter in network.stream(name).attention.parameters():
+                parameter.zero_()
+        for parameter in network.temporal.parameters():
+            parameter.zero_()
+        evidence = network.decide([network.encode_with_evidence(maps)]).evidence
+    assert evidence is not None
+    for name, of in integrated_gradients(network, maps, 2, steps=2).items():
+        torch.testing.assert_close(of, evidence.regions[name][:, :, 2])
 
 
 def test_maps_over_time_and_frequency_stay_so() -> None:
@@ -93,7 +120,7 @@ def curves(seed: int = 0) -> dict[tuple[str, str, str], Curve]:
 
 def test_all_curves_are_there_and_end_where_they_should() -> None:
     found = curves()
-    assert len(found) == 2 * 2 * 4
+    assert len(found) == 2 * 2 * len(ORDERS)
     whole = found["regions", "deletion", "attention"].probabilities[0]
     assert whole > 0.9
     for (what, way, _), curve in found.items():
@@ -108,7 +135,7 @@ def test_all_curves_are_there_and_end_where_they_should() -> None:
 def test_one_step_takes_away_or_gives_what_attention_looks_at() -> None:
     found = curves()
     for what in ("regions", "segments"):
-        for order in ("attention", "evidence", "Grad-CAM"):
+        for order in ("attention", "evidence", "Grad-CAM", "integrated gradients"):
             assert found[what, "deletion", order].probabilities[1] < 0.1, (what, order)
             first = found[what, "insertion", order].probabilities[1 if what == "regions" else 0]
             assert first > 0.9, (what, order)

@@ -9,7 +9,8 @@
   or a BranchNetwork; Pooled with FC6, Flat, Average or VLAD (build_pooling); SVMNetwork with its LinearSVM.
 - *What they give*: an Output: STANOutput, TANOutput, LateOutput, BranchesOutput, SVMOutput; PooledOutput.
 - *Backbones*: build_backbone, backbone_names; register a BackboneEntry, whose builder gives a Built.
-- *Explaining and streaming*: grad_cam, deletion_insertion; streamer, for a video that comes part by part.
+- *Explaining and streaming*: grad_cam, integrated_gradients, deletion_insertion; streamer, for a video that
+  comes part by part.
 """
 
 from attcell.nn.attention import (
@@ -20,7 +21,7 @@ from attcell.nn.attention import (
     attended_sum,
 )
 from attcell.nn.backbones import Backbone, BackboneEntry, Built, backbone_names, build_backbone, register
-from attcell.nn.explain import deletion_insertion, grad_cam
+from attcell.nn.explain import deletion_insertion, grad_cam, integrated_gradients
 from attcell.nn.fusion import LateFusion
 from attcell.nn.network import Network
 from attcell.nn.outputs import (
@@ -107,6 +108,7 @@ __all__ = [
     "deletion_insertion",
     "fc_fusion",
     "grad_cam",
+    "integrated_gradients",
     "register",
     "san",
     "soft_attention",

@@ -1,17 +1,18 @@
-"""Does attention say what the network uses? Grad-CAM, and deletion and insertion, on STAN.
+"""Does attention say what the network uses? Grad-CAM, integrated gradients, deletion and insertion, on STAN.
 
-Grad-CAM (Selvaraju et al. 2017) shows where the gradient finds the evidence. Deletion and insertion (Petsiuk
-et al. 2018, RISE) take away first, or give first, what an order calls important. The sooner the class's
-probability falls as things are deleted, and the sooner it rises as they are inserted, the truer is the order
-to the network. Orders are the network's attention, its evidence for the class (class_evidence), Grad-CAM on
-the same network, and chance.
+Grad-CAM (Selvaraju et al. 2017) shows where the gradient finds the evidence, and integrated gradients
+(Sundararajan et al. 2017) share out what a class's score gains from nothing to what is seen. Deletion and
+insertion (Petsiuk et al. 2018, RISE) take away first, or give first, what an order calls important. The
+sooner the class's probability falls as things are deleted, and the sooner it rises as they are inserted, the
+truer is the order to the network. Orders are its attention, its evidence for the class (class_evidence),
+these two on the same network, and chance.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -35,26 +36,68 @@ def grad_cam(
         maps: stream → what its backbone gives.
         label: the class whose logit is explained.
     """
-    local = {
-        name: network.stream(name).descriptors(of_stream).detach().requires_grad_()
-        for name, of_stream in maps.items()
-    }
-    with torch.backends.cudnn.flags(enabled=False):  # whose LSTM has no gradient outside training
-        logit = network.decide([network.attention_pool(local)]).logits[:, label].sum()
-        gradients = torch.autograd.grad(logit, list(local.values()))
+    local = _local_descriptors(network, maps)
     explained = {}
-    for (name, features), gradient in zip(local.items(), gradients, strict=True):
+    for name, gradient in _gradients(network, local, label).items():
         weights = gradient.mean(dim=(-2, -1), keepdim=True)
-        found = (weights * features).sum(dim=2).relu().detach()
-        keeps_time = network.stream(name).backbone.keeps_time
-        explained[name] = steps_of_time(found).sum(dim=-3) if keeps_time else found
+        explained[name] = _summed(network, name, weights * local[name]).relu()
     return explained
+
+
+def integrated_gradients(
+    network: STAN,
+    maps: Mapping[str, Float[Tensor, "B T F _ _"]],
+    label: int,
+    steps: int = 20,
+) -> dict[str, Float[Tensor, "B T _ _"]]:
+    """Stream → integrated gradients at the last convolution, conv6; negative where a region speaks against.
+
+    f_c · ∫ ∂logit/∂f_c at a·f, over a from 0 to 1 and summed over c. All regions together add up to the logit
+    less that of an empty video, whose descriptors are 0: exactly, as ``steps`` grow.
+
+    Args:
+        network: on which gradients flow; it is left as it was.
+        maps: stream → what its backbone gives.
+        label: the class whose logit is explained.
+        steps: of the integral, by its middles.
+    """
+    local = _local_descriptors(network, maps)
+    total = {name: torch.zeros_like(of) for name, of in local.items()}
+    for step in range(steps):
+        part = {name: (step + 0.5) / steps * of for name, of in local.items()}
+        for name, gradient in _gradients(network, part, label).items():
+            total[name] += gradient / steps
+    return {name: _summed(network, name, local[name] * of) for name, of in total.items()}
+
+
+_Local = Mapping[str, Float[Tensor, "B T D _ _"]]
+
+
+def _local_descriptors(network: STAN, maps: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Stream → conv6's descriptors of each region."""
+    return {name: network.stream(name).descriptors(of_stream).detach() for name, of_stream in maps.items()}
+
+
+def _gradients(network: STAN, local: _Local, label: int) -> dict[str, Tensor]:
+    """Stream → ∂logit/∂f of every region's descriptor."""
+    leaves = {name: of.detach().requires_grad_() for name, of in local.items()}
+    with torch.backends.cudnn.flags(enabled=False):  # whose LSTM has no gradient outside training
+        logit = network.decide([network.attention_pool(leaves)]).logits[:, label].sum()
+        found = torch.autograd.grad(logit, list(leaves.values()))
+    return dict(zip(leaves, found, strict=True))
+
+
+def _summed(network: STAN, name: str, of_channels: Float[Tensor, "B T D _ _"]) -> Float[Tensor, "B T _ _"]:
+    """The sum over a region's numbers, and over the steps of time that a backbone keeps."""
+    found = of_channels.sum(dim=2)
+    return steps_of_time(found).sum(dim=-3) if network.stream(name).backbone.keeps_time else found
 
 
 What = Literal["regions", "segments"]
 Way = Literal["deletion", "insertion"]
-Order = Literal["attention", "evidence", "Grad-CAM", "random"]
-ORDERS: tuple[Order, ...] = ("attention", "evidence", "Grad-CAM", "random")
+Order = Literal["attention", "evidence", "Grad-CAM", "integrated gradients", "random"]
+ORDERS: tuple[Order, ...] = get_args(Order)
+DRAWS = 10  # of the random order
 STEPS = 10  # from nothing of the regions to all of them
 
 
@@ -67,7 +110,7 @@ class Curve:
             out of the sequence, and one is always there.
         way: ``deletion`` begins with everything, ``insertion`` with next to nothing.
         order: what decides which are important.
-        probabilities: (steps,), evenly spaced.
+        probabilities: (steps,), evenly spaced; of chance the mean of ten draws.
     """
 
     what: What
@@ -93,15 +136,24 @@ def deletion_insertion(
     """
     video = _Video(network, view)
     for order in ORDERS:
-        of_regions, of_segments = video.importance(order, rng)
-        ranks = {
-            name: _ranks(of.reshape(len(of), -1), rng).reshape(of.shape) for name, of in of_regions.items()
-        }
-        segments = _ranks(of_segments[None], rng)[0]
-        yield Curve("regions", "deletion", order, video.blanking(ranks, insert=False))
-        yield Curve("regions", "insertion", order, video.blanking(ranks, insert=True))
-        yield Curve("segments", "deletion", order, video.leaving_out(segments, insert=False))
-        yield Curve("segments", "insertion", order, video.leaving_out(segments, insert=True))
+        draws = [_curves(video, order, rng) for _ in range(DRAWS if order == "random" else 1)]
+        for curves in zip(*draws, strict=True):
+            yield replace(curves[0], probabilities=np.mean([of.probabilities for of in curves], axis=0))
+
+
+def _curves(video: _Video, order: Order, rng: np.random.Generator) -> list[Curve]:
+    """The curves of one order."""
+    of_regions, of_segments = video.importance(order, rng)
+    regions = {
+        name: _ranks(of.reshape(len(of), -1), rng).reshape(of.shape) for name, of in of_regions.items()
+    }
+    segments = _ranks(of_segments[None], rng)[0]
+    return [
+        Curve("regions", "deletion", order, video.blanking(regions, insert=False)),
+        Curve("regions", "insertion", order, video.blanking(regions, insert=True)),
+        Curve("segments", "deletion", order, video.leaving_out(segments, insert=False)),
+        Curve("segments", "insertion", order, video.leaving_out(segments, insert=True)),
+    ]
 
 
 def _ranks(importance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -131,8 +183,9 @@ class _Video:
         if order == "random":
             return {name: rng.random(of.shape) for name, of in regions.items()}, rng.random(len(self))
         maps = {name: of.clone() for name, of in self.maps.items()}  # out of inference mode
-        cam = {name: of[0].cpu().numpy() for name, of in grad_cam(self.network, maps, self.label).items()}
-        return cam, sum((of.sum(axis=(1, 2)) for of in cam.values()), np.zeros(len(self)))
+        explain = grad_cam if order == "Grad-CAM" else integrated_gradients
+        found = {name: of[0].cpu().numpy() for name, of in explain(self.network, maps, self.label).items()}
+        return found, sum((of.sum(axis=(1, 2)) for of in found.values()), np.zeros(len(self)))
 
     def _evidence(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
         assert self.whole.evidence is not None, "it was encoded with evidence"

@@ -193,7 +193,19 @@ _TRUTH = tuple(
     for what in ("regions", "segments")
     for way in ("deletion", "insertion")
 )
-GENERATED = (*_ACCURACY, *_WHERE_AND_WHEN, *_BRANCHES, *_TRUTH)
+_EVIDENCE = tuple(
+    Claim(
+        f"{way} of {what} in the order of evidence is above {rival}",
+        "ours",
+        f"{way} of {what}, evidence",
+        (f"{way} of {what}, {rival}",),
+        is_expected=False,
+    )
+    for rival in ("attention", "Grad-CAM", "integrated gradients")
+    for what in ("regions", "segments")
+    for way in ("deletion", "insertion")
+)
+GENERATED = (*_ACCURACY, *_WHERE_AND_WHEN, *_BRANCHES, *_TRUTH, *_EVIDENCE)
 
 # So few videos hardly establish an order of neighbours: what is expected is what must be above a floor.
 CLIPS = tuple(

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from attcell.cli.app import app
+from attcell.nn import explain
 from attcell.research.paper_claims import GENERATED
 from attcell.research.suites import networks as stages
 from attcell.research.suites import setting as sizes
@@ -37,6 +38,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("suite")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stages, "NUM_CLASSES", 4)
+        patch.setattr(explain, "DRAWS", 1)  # of the random order: ten take a minute
         patch.chdir(folder)
         reproduce_generated(Path("out"), TINY, 1)  # as the command line has it by default, a relative path
     return folder / "out"
@@ -66,6 +68,8 @@ def test_every_claim_is_judged_and_every_figure_shown(finished: Path) -> None:
         "TAN begun as the large set's",
         "STAN, 48 segments",
         "deletion of regions, Grad-CAM",
+        "deletion of segments, integrated gradients",
+        "STAN by evidence: detection",
     ):
         assert f"\n| {name} | " in text
     assert (finished / "claims.png").read_bytes().startswith(b"\x89PNG")
