@@ -95,7 +95,8 @@ def _all_begun(run_folder: Path, recipe: Recipe) -> dict[str, Begun]:
             found[tool] = TOOLS[tool](Run(name, logs, values, str(runs.get(tool, ""))))
         except Exception as error:  # of packages that raise whatever they like
             for begun in found.values():
-                begun.end(False)
+                with suppress(Exception):  # this one is told of
+                    begun.end(False)
             told = f" (its run {runs[tool]} is named in {file})" if tool in runs else ""
             raise TrainingError(
                 f"train.loggers: {tool} cannot begin{told}: {_said(error)}; mend that, or leave it out of "
