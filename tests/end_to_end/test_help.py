@@ -48,7 +48,8 @@ def test_help_is_quick_for_it_imports_nothing_heavy():
 def test_every_command_is_there():
     assert {" ".join(words) for words in commands()} == {
         "demo", "predict", "detect", "models", "calibrate", "recipes", "plan", "train", "learning-rate",
-        "sweep", "test", "export", "synth", "protocol", "ablate", "table", "reproduce", "doctor", "serve",
+        "sweep", "test", "export", "push", "synth", "protocol", "ablate", "table", "reproduce", "doctor",
+        "serve",
         "data check", "extract flow", "extract features",
         "labels export", "labels import",
         "score fuse", "score recognition", "score classes", "score attention", "score detection",

@@ -129,6 +129,26 @@ def test_a_stranger_s_model_imports_nothing(folder_of_model, monkeypatch, tmp_pa
     )
 
 
+def test_a_revision_is_one_of_the_hub(folder_of_model, monkeypatch):
+    asked = []
+
+    def fetch(model_id: str, **options: object) -> str:
+        asked.append((model_id, options["revision"]))
+        return str(folder_of_model)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
+    for found in (load("someone/stan@v2"), load("someone/stan", revision="v2"), load("someone/stan")):
+        assert found.labels
+    assert asked == [("someone/stan", "v2"), ("someone/stan", "v2"), ("someone/stan", None)]
+    with pytest.raises(CallError, match=r"is a folder, which has no revisions; leave revision out$"):
+        load(folder_of_model, revision="v2")
+    with pytest.raises(CallError, match=r"^kinetics/r3d_18 is a ready model, which has no revisions; leave"):
+        load("kinetics/r3d_18", revision="v2")
+    with pytest.raises(CallError) as caught:
+        load("someone/stan@v2", revision="v3")
+    assert str(caught.value) == "someone/stan@v2 names revision v2, and revision is 'v3'; give one of them"
+
+
 def test_what_the_hub_is_not_asked_with(folder_of_model):
     with pytest.raises(CallError, match="unknown option revison; allowed: revision, cache_dir"):
         Model.from_pretrained(folder_of_model, revison="main")
@@ -144,10 +164,10 @@ def test_it_is_uploaded_with_a_card_where_there_is_none(model, monkeypatch):
         def create_repo(self, repo_id: str, **_: object) -> SimpleNamespace:
             return SimpleNamespace(repo_id=repo_id)
 
-        def file_exists(self, repo_id: str, _: str) -> bool:
+        def file_exists(self, repo_id: str, _: str, **__: object) -> bool:
             return repo_id == "someone/known"
 
-        def upload_folder(self, repo_id: str, folder_path: str) -> str:
+        def upload_folder(self, repo_id: str, folder_path: str, **_: object) -> str:
             uploaded.append({path.name: path.read_bytes() for path in Path(folder_path).iterdir()})
             return f"https://huggingface.co/{repo_id}"
 

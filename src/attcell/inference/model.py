@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack, overload
 
 import torch
@@ -17,9 +16,9 @@ from attcell.config.recipe import Recipe
 from attcell.errors import CallError, ModelError
 from attcell.inference.calibration import CALIBRATION_FILE, Calibration, read_calibration, write_calibration
 from attcell.models.folder import read_config, read_network, refuse_code, write_folder
-from attcell.models.hub import card, downloaded
 from attcell.models.ready.registry import is_ready
 from attcell.nn import STAN, LateFusion, Network
+from attcell.sharing.hub import HubOptions, as_shared, downloaded, push, with_revision
 from attcell.types import AttentionTrack, Detection, Prediction
 
 if TYPE_CHECKING:
@@ -251,12 +250,14 @@ class Model:
         """Load a model from a model folder, or from the Hugging Face hub by its id.
 
         Args:
-            model: a folder with config.json and model.safetensors, or an id such as ``someone/stan-ucf101``.
+            model: a folder with config.json and model.safetensors, or an id such as ``someone/stan-ucf101``;
+                ``someone/stan-ucf101@v2`` names a branch, a tag or a commit.
             options: of the hub: ``revision``, ``cache_dir``, ``force_download``, ``local_files_only`` and
                 ``token``.
 
         Raises:
-            CallError: neither a model folder nor an id that can be reached, or no path at all.
+            CallError: neither a model folder nor an id that can be reached, or no path at all; or a revision
+                of a folder.
             ModelError: a model of another format, or damaged, or one of the hub that names code to import.
         """
         folder, name = path_of(model, "model", "runs/mine/model"), str(model)
@@ -272,8 +273,11 @@ class Model:
             return cls.from_exported(folder)
         is_id = name.count("/") == 1 and not name.startswith((".", "/", "~"))
         if folder.exists() or not is_id:
+            if options.get("revision") is not None:
+                raise CallError(f"{name} is a folder, which has no revisions; leave revision out")
             return cls.from_folder(folder)
         logger.info(f"no folder {name} here; asking the Hugging Face hub")
+        name, options["revision"] = with_revision(name, options.get("revision"))
         folder = downloaded(name, ["config.json", "model.safetensors", CALIBRATION_FILE], options)
         refuse_code(folder, name)
         return cls.from_folder(folder)
@@ -327,44 +331,46 @@ class Model:
         network, described = read_exported(path_of(path, "path", "stan.onnx"))
         return cls(network, described.labels, described.recipe, described.training)
 
-    def push_to_hub(self, repo_id: str, *, private: bool | None = None, token: str | None = None) -> str:
-        """Upload the model to the Hugging Face hub, and return its address there.
+    def push_to_hub(self, repo_id: str, **options: Unpack[HubOptions]) -> str:
+        """Upload the model with its card to the Hugging Face hub, and return its address there.
+
+        The recipe goes there without the places of this machine. A card that is there stays, with what people
+        wrote into it, unless ``new_card`` is asked for.
 
         Args:
             repo_id: an id such as ``someone/stan-ucf101``; the repository is made where there is none.
-            private: of a new repository.
-            token: by default that of ``hf auth login``.
+            options: those of :class:`~attcell.sharing.hub.HubOptions`.
+
+        Raises:
+            CallError: no id, not logged in, no right to write there, or the hub cannot be reached.
+            DataError: ``results`` is no scores.json of a test.
         """
-        from huggingface_hub import HfApi
-
-        api = HfApi(token=token)
-        name = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
-        with TemporaryDirectory() as folder:
-            self.save_pretrained(folder)
-            if not api.file_exists(name, "README.md"):
-                (Path(folder) / "README.md").write_text(
-                    card(name, self.recipe, len(self.labels)), encoding="utf-8"
-                )
-            return str(api.upload_folder(repo_id=name, folder_path=folder))
+        recipe = as_shared(self.recipe)
+        same = type(self)(self.network, self.labels, recipe, self.training, self.calibration)
+        return push(repo_id, same.save_pretrained, self.labels, recipe, options)
 
 
-def load(model: str | Path) -> Model | ReadyModel:
+def load(model: str | Path, *, revision: str | None = None) -> Model | ReadyModel:
     """Load a model from a model folder, from the Hugging Face hub by its id, or a ready one by its name.
 
     Args:
         model: a folder with config.json and model.safetensors, an id such as ``someone/stan-ucf101``, or a
             ready model such as ``kinetics/mvit_v2_s``, whose weights are downloaded once.
+        revision: of a model at the hub: a branch, a tag or a commit; ``someone/stan-ucf101@v2`` names it too.
 
     Raises:
-        CallError: neither a model folder nor an id that can be reached, nor a ready model, or no path at all.
+        CallError: neither a model folder nor an id that can be reached, nor a ready model, or no path at all;
+            or a revision of what has none.
         ModelError: a model of another format, or damaged, or weights that cannot be downloaded.
     """
     name = str(path_of(model, "model", "runs/mine/model"))
     if is_ready(name):
         from attcell.inference.ready import ReadyModel
 
+        if revision is not None:
+            raise CallError(f"{name} is a ready model, which has no revisions; leave revision out")
         return ReadyModel.named(name)
-    return Model.from_pretrained(model)
+    return Model.from_pretrained(model, revision=revision)
 
 
 def evaluate(
